@@ -1,0 +1,33 @@
+/** Names under which Keyferry is known in a cluster. They are part of the API: never rename one. */
+
+export const GROUP = 'keyferry.io';
+export const VERSION = 'v1alpha1';
+export const API_VERSION = `${GROUP}/${VERSION}`;
+
+/** Category of all our kinds: `kubectl get keyferry`. */
+export const CATEGORY = 'keyferry';
+
+/** On a SecretBackend while a SecretMigration refers to it: its deletion waits, but never for ever. */
+export const BACKEND_FINALIZER = `${GROUP}/backend-in-use`;
+
+/** On a SecretMigrationReport: name of the SecretMigration that it belongs to. */
+export const MIGRATION_LABEL = `${GROUP}/migration`;
+
+/** On what Keyferry writes into Kubernetes: always `keyferry`. */
+export const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by';
+export const MANAGED_BY = 'keyferry';
+
+/**
+ * Holds an opaque token, usually the time; any change of it starts a run at once. Its first 256 characters are echoed
+ * in `status.lastHandledReconcileAt`, so that a script can wait for them.
+ */
+export const RECONCILE_REQUESTED_ANNOTATION = `${GROUP}/reconcile-requested-at`;
+
+/** The three kinds with the plural that their REST path uses. All are namespaced. */
+export const KINDS = {
+  SecretBackend: { plural: 'secretbackends', shortName: 'sbe' },
+  SecretMigration: { plural: 'secretmigrations', shortName: 'smig' },
+  SecretMigrationReport: { plural: 'secretmigrationreports', shortName: 'smigr' },
+} as const;
+
+export type Kind = keyof typeof KINDS;

@@ -1,0 +1,291 @@
+import { z } from 'zod';
+import {
+  ConditionsSchema,
+  CountSchema,
+  GenerationSchema,
+  ObjectNameSchema,
+  TimeSchema,
+  typeMetaOf,
+} from '../meta.ts';
+import { parseWith } from '../parse.ts';
+import type { Parsed } from '../parse.ts';
+import { exactlyOne, immutable, withRules } from '../rules.ts';
+import { ROW_STATES } from './conditions.ts';
+
+/** Most rows in `status.keys`; with more, the rows go to SecretMigrationReports. */
+export const MAX_INLINE_ROWS = 250;
+/** Most bytes of `status.keys` as JSON (exclusive). Not expressible in the schema: the status writer's duty. */
+export const MAX_INLINE_BYTES = 64 * 1024;
+/** Most rows in `status.exceptions`. */
+export const MAX_EXCEPTIONS = 100;
+/** Longest `message` of a row. */
+export const MAX_ROW_MESSAGE = 256;
+/** How much of the retry annotation is echoed in `status.lastHandledReconcileAt`. */
+export const MAX_RECONCILE_TOKEN = 256;
+
+/** A name as the source lists it: of a Secret, or a path below the prefix of the backend. */
+const DocumentNameSchema = z
+  .string()
+  .min(1)
+  .max(512)
+  .regex(/^[^/](.*[^/])?$/, { error: 'must not begin or end with a slash' });
+
+const BackendRefSchema = z.object({
+  name: ObjectNameSchema.describe('Name of a SecretBackend in the namespace of this SecretMigration.'),
+});
+
+const EndSchema = z.object({ backendRef: BackendRefSchema.describe('The SecretBackend to use.') });
+
+export const ExcludeSchema = z.object({
+  names: z
+    .array(DocumentNameSchema.describe('One name.'))
+    .max(256)
+    .meta({ 'x-kubernetes-list-type': 'set' })
+    .optional()
+    .describe('Names to leave out.'),
+  prefixes: z
+    .array(z.string().min(1).max(512).describe('Begin of a name.'))
+    .max(64)
+    .meta({ 'x-kubernetes-list-type': 'set' })
+    .optional()
+    .describe('Names that begin with one of these are left out.'),
+  types: z
+    .array(z.string().min(1).max(253).describe('One type, for example kubernetes.io/tls.'))
+    .max(32)
+    .meta({ 'x-kubernetes-list-type': 'set' })
+    .optional()
+    .describe('Kubernetes Secrets of these types are left out.'),
+});
+export type Exclude = z.infer<typeof ExcludeSchema>;
+
+export const SelectSchema = withRules(
+  z.object({
+    names: z
+      .array(DocumentNameSchema.describe('One name.'))
+      .min(1)
+      .max(256)
+      .meta({ 'x-kubernetes-list-type': 'set' })
+      .optional()
+      .describe('These and no others; one that does not exist is reported as Failed.'),
+    labelSelector: z
+      .string()
+      .min(1)
+      .max(1024)
+      .regex(/^[A-Za-z0-9._/,=!() -]+$/, { error: 'must be a label selector in Kubernetes syntax' })
+      .optional()
+      .describe(
+        'Secrets with these labels, for example "team=payments,tier in (web, api)". Kubernetes sources only.',
+      ),
+    prefix: z
+      .string()
+      .min(1)
+      .max(512)
+      .optional()
+      .describe('Everything whose name begins with this, for example "payments/" or "payments-".'),
+    all: z
+      .literal(true)
+      .optional()
+      .describe('Everything. Must be said aloud: an empty selection is refused.'),
+    exclude: ExcludeSchema.optional().describe(
+      'Exceptions. Service account tokens, Helm releases and bootstrap tokens are always left out.',
+    ),
+  }),
+  exactlyOne(
+    ['names', 'labelSelector', 'prefix', 'all'],
+    'set exactly one of names, labelSelector, prefix and all',
+  ),
+);
+export type Select = z.infer<typeof SelectSchema>;
+
+/** Literals, `{namespace}` and `{label:x}` around exactly one `{name}`. */
+const PATH_TEMPLATE =
+  /^([A-Za-z0-9_.=@:+~,/-]|\{namespace\}|\{label:[A-Za-z0-9][A-Za-z0-9._/-]*\})*\{name\}([A-Za-z0-9_.=@:+~,/-]|\{namespace\}|\{label:[A-Za-z0-9][A-Za-z0-9._/-]*\})*$/;
+
+export const MappingSchema = z.object({
+  path: withRules(
+    z
+      .string()
+      .max(512)
+      .regex(PATH_TEMPLATE, {
+        error: 'must be letters, digits, "/_.=@:+~,-", {namespace} and {label:x} around exactly one {name}',
+      })
+      .default('{namespace}/{name}')
+      .describe(
+        'Where a document goes: text with {name} exactly once, and, as often as wanted, {namespace} (of this SecretMigration) and {label:x} (value of label x of the source Secret).',
+      ),
+    {
+      rule: "self.split('/').all(segment, segment != '' && segment != '.' && segment != '..')",
+      message: 'path must not begin or end with a slash or hold an empty, "." or ".." segment',
+      holds: (self) => self.split('/').every((segment) => !['', '.', '..'].includes(segment)),
+    },
+  ),
+});
+export type Mapping = z.infer<typeof MappingSchema>;
+
+const NEW_MIGRATION = 'is immutable: create a new SecretMigration';
+
+export const SecretMigrationSpecSchema = withRules(
+  z.object({
+    mode: withRules(
+      z.enum(['Once']).default('Once').describe('Once: move what is there now, then be done. Immutable.'),
+      immutable(`mode ${NEW_MIGRATION}`),
+    ),
+    source: withRules(
+      EndSchema.describe('Where the values come from. Immutable.'),
+      immutable(`source ${NEW_MIGRATION}`),
+    ),
+    destination: withRules(
+      EndSchema.describe('Where the values go. Immutable.'),
+      immutable(`destination ${NEW_MIGRATION}`),
+    ),
+    select: SelectSchema.describe(
+      'Which documents of the source. Set exactly one of names, labelSelector, prefix and all.',
+    ),
+    mapping: MappingSchema.prefault({}).describe('Where each document goes.'),
+    conflictPolicy: z
+      .enum(['Fail'])
+      .default('Fail')
+      .describe(
+        'What happens when the destination holds something else. Fail: nothing is overwritten, the row says Conflict.',
+      ),
+    sourcePolicy: z
+      .enum(['Keep', 'Delete'])
+      .default('Keep')
+      .describe(
+        'What happens to the source once its copy is verified. Keep: nothing. Delete: it is removed, unless it changed or a backend needs it.',
+      ),
+    soakSeconds: z
+      .int()
+      .min(0)
+      .max(2_592_000)
+      .default(0)
+      .describe('How many seconds a copy stays verified before its source may be removed (at most 30 days).'),
+    dryRun: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Read only, write nothing, and report what would happen. Setting it to false is the go signal.',
+      ),
+    suspend: z
+      .boolean()
+      .default(false)
+      .describe('Stop at the next document and stay there until it is false again.'),
+  }),
+  {
+    rule: 'self.source.backendRef.name != self.destination.backendRef.name',
+    message: 'source and destination must be different backends',
+    holds: (self) => self.source.backendRef.name !== self.destination.backendRef.name,
+  },
+).describe('What to move, from where to where, and how carefully.');
+export type SecretMigrationSpec = z.infer<typeof SecretMigrationSpecSchema>;
+
+export const StatusRowSchema = z
+  .object({
+    name: z.string().max(512).describe('Name of the document at the source.'),
+    key: z.string().max(512).describe('Name of the field; empty for a document without fields.'),
+    state: z.enum(ROW_STATES).describe('Where this key stands.'),
+    reason: z
+      .string()
+      .max(64)
+      .regex(/^[A-Z][A-Za-z0-9]*$/)
+      .optional()
+      .describe('Why it stands there, as one CamelCase word.'),
+    message: z
+      .string()
+      .max(MAX_ROW_MESSAGE)
+      .optional()
+      .describe('Why it stands there, as a sentence; never a value.'),
+    destination: z
+      .object({
+        path: z.string().max(1024).describe('Address at the destination.'),
+        version: z
+          .string()
+          .max(64)
+          .optional()
+          .describe('Version at the destination that was written or found.'),
+      })
+      .optional()
+      .describe('Where it goes or went.'),
+    lastTransitionTime: TimeSchema.describe('When state changed last.'),
+  })
+  .describe('Where one key stands.');
+export type StatusRow = z.infer<typeof StatusRowSchema>;
+export type RowState = StatusRow['state'];
+
+export const SummarySchema = z.object({
+  total: CountSchema.describe('All keys of the selection.'),
+  pending: CountSchema.describe('Not copied yet.'),
+  copied: CountSchema.describe('Written, not yet read back.'),
+  verified: CountSchema.describe('Read back from the destination and equal, byte for byte.'),
+  removed: CountSchema.describe('Verified, then removed from the source.'),
+  conflict: CountSchema.describe('The destination holds something else; left alone.'),
+  failed: CountSchema.describe('Could not be moved.'),
+  skipped: CountSchema.describe('Deliberately left out.'),
+});
+export type Summary = z.infer<typeof SummarySchema>;
+
+export const SecretMigrationStatusSchema = z
+  .object({
+    observedGeneration: GenerationSchema.default(-1).describe(
+      'metadata.generation that this status is about; -1 before the first visit.',
+    ),
+    lastHandledReconcileAt: z
+      .string()
+      .max(MAX_RECONCILE_TOKEN)
+      .optional()
+      .describe('Echo of the annotation keyferry.io/reconcile-requested-at that was handled last.'),
+    conditions: ConditionsSchema.optional().describe(
+      'Ready and Succeeded, and while they hold Reconciling, Stalled and Suspended.',
+    ),
+    progress: z
+      .string()
+      .max(32)
+      .regex(/^[0-9]+\/[0-9]+$/)
+      .optional()
+      .describe('Keys that are done, of all keys: "12/12".'),
+    summary: SummarySchema.optional().describe('How many keys stand where.'),
+    documents: CountSchema.optional().describe('How many documents were selected.'),
+    startTime: TimeSchema.optional().describe('When this run began.'),
+    completionTime: TimeSchema.optional().describe('When it was done.'),
+    keys: z
+      .array(StatusRowSchema)
+      .max(MAX_INLINE_ROWS)
+      .meta({ 'x-kubernetes-list-type': 'atomic' })
+      .optional()
+      .describe('One row for each key; complete, or absent when keysTruncated is set.'),
+    exceptions: z
+      .array(StatusRowSchema)
+      .max(MAX_EXCEPTIONS)
+      .meta({ 'x-kubernetes-list-type': 'atomic' })
+      .optional()
+      .describe('When keysTruncated is set: the first rows that are not fine.'),
+    keysTruncated: z
+      .boolean()
+      .optional()
+      .describe('There are too many keys for keys; the complete table is in SecretMigrationReports.'),
+    reports: z
+      .object({
+        count: CountSchema.describe('How many there are.'),
+        labelSelector: z.string().max(512).describe('Finds them: kubectl get secretmigrationreports -l.'),
+      })
+      .optional()
+      .describe('The SecretMigrationReports that hold the complete table.'),
+  })
+  .describe(
+    'Where the migration stands; written by the operator only. It is observation: losing it costs time, never data.',
+  );
+export type SecretMigrationStatus = z.infer<typeof SecretMigrationStatusSchema>;
+
+export const SecretMigrationSchema = z
+  .object({
+    ...typeMetaOf('SecretMigration'),
+    spec: SecretMigrationSpecSchema,
+    status: SecretMigrationStatusSchema.prefault({ observedGeneration: -1 }),
+  })
+  .describe('Moves a selection of secret values from one SecretBackend to another, verified byte for byte.');
+export type SecretMigration = z.infer<typeof SecretMigrationSchema>;
+
+/** Parses a SecretMigration as the apiserver returns it. */
+export function parseSecretMigration(input: unknown): Parsed<SecretMigration> {
+  return parseWith(SecretMigrationSchema, input);
+}

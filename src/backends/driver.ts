@@ -1,0 +1,132 @@
+import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
+
+/**
+ * The contract between the engine and a place that keeps secrets. Drivers speak documents; they know no custom
+ * resource, no policy and no order of steps. test/conformance runs the same suite against each of them.
+ *
+ * Failures are thrown as OperatorError with a code of src/errors.ts. 404, 403 and 5xx are three different things:
+ * only the store's own 404 for the exact address is `absent`; a missing mount, a proxy's page or a denied request
+ * throws. A write or delete whose reply never came throws with `indeterminate: true` and is never retried here.
+ * Every method honours its signal and rejects with the signal's reason.
+ */
+export interface BackendDriver extends AsyncDisposable {
+  readonly kind: string;
+  readonly traits: DriverTraits;
+
+  /** Reaches the server once and reports what it can do. Throws when it cannot be used at all. */
+  probe(signal: AbortSignal): Promise<Probe>;
+
+  /**
+   * Names below the query, paged, without values and in no promised order. A name whose current version is deleted is
+   * listed too: it is taken. `AUTH_DENIED` means the names are unknown, not that there are none.
+   */
+  list(query: ListQuery, signal: AbortSignal): AsyncIterable<Entry>;
+
+  /** Reads one exact address; with `revision`, exactly that revision where the store keeps several. */
+  read(address: Address, signal: AbortSignal, revision?: string): Promise<ReadResult>;
+
+  /**
+   * Reads many addresses in the cheapest way the store has (a page of values, or reads side by side). Yields each
+   * address at most once, in any order, one that does not exist as `absent`. One address that fails yields its error and
+   * does not end the iteration; a failure of the whole (server gone) throws.
+   */
+  readMany(addresses: readonly Address[], signal: AbortSignal): AsyncIterable<ReadOutcome>;
+
+  /** Why this document can never be stored here, or undefined. Pure: looks at names and sizes only, asks nobody. */
+  refusalOf(document: Document): Refusal | undefined;
+
+  /** Why no document can live at this address here (hostile or illegal path), or undefined. Pure. */
+  addressRefusalOf(address: Address): Refusal | undefined;
+
+  /**
+   * Asks the server, without side effects, which of these may not be done with the credentials at hand; at most one
+   * refusal an address. An empty result is no promise: the write itself still decides.
+   */
+  denied(needs: readonly Need[], signal: AbortSignal): Promise<ReadonlyMap<Address, Refusal>>;
+
+  /**
+   * Writes all fields as one version. `absent` fails with `ALREADY_EXISTS` when the name is taken (also by a deleted
+   * version); a Version fails with `VERSION_CONFLICT` when the current one is another. A precondition is not optional.
+   */
+  write(document: Document, expect: Expectation, signal: AbortSignal): Promise<Version>;
+
+  /**
+   * Removes exactly the state that was read: `VERSION_CONFLICT` when it changed, `NOT_FOUND` when it is gone. Never
+   * removes history or another incarnation.
+   */
+  delete(address: Address, expect: Version, signal: AbortSignal): Promise<void>;
+}
+
+/** Fixed by the kind of store, not by the server: known before the first request. */
+export interface DriverTraits {
+  /** `flat`: an address is one name (a Secret in its namespace). `tree`: an address is a path. */
+  readonly addressing: 'flat' | 'tree';
+  /** Requests that are worth having in flight at once. */
+  readonly concurrency: number;
+  /** True when old revisions stay readable after a newer write, so a read-back can name its revision. */
+  readonly keepsRevisions: boolean;
+}
+
+export interface Probe {
+  /** Product and version as the server names itself, for display only; never decide on them. */
+  readonly server: { readonly product: string; readonly version: string };
+  /** Stable id of this very store (cluster id, mount accessor): another one later means a swapped or restored server. */
+  readonly identity: string;
+  readonly capabilities: readonly Capability[];
+}
+
+/** What a server may or may not be able to do; found by asking it, never by comparing version strings. */
+export const CAPABILITIES = [
+  /** A write can name the version that it replaces. Without it nothing is written. */
+  'ConditionalWrite',
+  /** Older revisions stay readable after a newer write. */
+  'Revisions',
+  /** Listings are paged by the server. */
+  'PagedList',
+  /** One listing tells versions and times of a whole folder. */
+  'DetailedList',
+  /** A request holds at most 1,000 JSON strings, that is 498 fields a document. */
+  'FieldLimit498',
+  /** Settings of the store destroy values later by themselves, or could not be read: a source must not be deleted. */
+  'SelfDestructs',
+] as const;
+
+export type Capability = (typeof CAPABILITIES)[number];
+
+export interface ListQuery {
+  /** Tree stores: only names below this folder (no trailing slash; '' is the root). Flat stores have no folders. */
+  readonly folder: Address;
+  /** Label selector in Kubernetes syntax; drivers without labels throw `CAPABILITY_MISSING`. */
+  readonly labelSelector?: string;
+}
+
+export interface Entry {
+  readonly address: Address;
+  /** Type of the Kubernetes Secret, where the store has types. */
+  readonly type?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+export type ReadOutcome =
+  | { readonly address: Address; readonly result: ReadResult }
+  | { readonly address: Address; readonly error: unknown };
+
+export type RefusalReason =
+  | 'TooLarge'
+  | 'TooManyKeys'
+  | 'PathRefused'
+  | 'NameRefused'
+  | 'KeyRefused'
+  | 'TypeRefused'
+  | 'PermissionDenied';
+
+export interface Refusal {
+  readonly reason: RefusalReason;
+  /** One sentence with the limit that was passed, never the length of a value or a value. */
+  readonly message: string;
+}
+
+export interface Need {
+  readonly address: Address;
+  readonly verbs: readonly ('read' | 'create' | 'delete')[];
+}

@@ -1,0 +1,66 @@
+import type { Address } from '#src/core/document.ts';
+import { OperatorError } from '#src/errors.ts';
+import type { Refusal } from '../driver.ts';
+
+/*
+ * What a path may look like before a request leaves. The servers differ in what they make of hostile paths (measured:
+ * `f/%2e%2e/z` is accepted by one and refused by the other, `//` is redirected, a trailing space becomes part of the
+ * name), so anything that two parsers could read differently is refused here.
+ */
+
+const MAX_SEGMENTS = 16;
+const MAX_SEGMENT_BYTES = 512;
+const MAX_PATH_BYTES = 2048;
+
+/** As Go's unicode.IsPrint: letters, marks, numbers, punctuation, symbols and the ASCII space. Lone surrogates are none. */
+const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u;
+
+/** Why no document can live at `address`, or undefined. Also used for mounts and prefixes. */
+export function pathRefusalOf(address: Address): Refusal | undefined {
+  if (Buffer.byteLength(address) > MAX_PATH_BYTES) return refused(`is longer than ${MAX_PATH_BYTES} bytes`);
+  const segments = address.split('/');
+  if (segments.length > MAX_SEGMENTS) return refused(`has more than ${MAX_SEGMENTS} segments`);
+  for (const segment of segments) {
+    const fault = segmentFault(segment);
+    if (fault !== undefined) return refused(fault);
+  }
+  return undefined;
+}
+
+function segmentFault(segment: string): string | undefined {
+  if (segment === '') return 'has an empty segment, or a slash at its start or end';
+  if (segment === '.' || segment === '..') return 'has a relative segment';
+  if (!PRINTABLE.test(segment)) return 'has a character that is not printable';
+  if (/[\\%?#]/.test(segment)) return 'has one of the characters \\ % ? #';
+  if (segment.startsWith(' ') || segment.endsWith(' ')) return 'has a segment with a space at its start or end';
+  if (segment.endsWith('.')) return 'has a segment that ends in a period';
+  if (Buffer.byteLength(segment) > MAX_SEGMENT_BYTES) {
+    return `has a segment of more than ${MAX_SEGMENT_BYTES} bytes`;
+  }
+  return undefined;
+}
+
+function refused(fault: string): Refusal {
+  return { reason: 'PathRefused', message: `The path ${fault}.` };
+}
+
+/** Joins path parts with slashes, leaving out empty ones. */
+export function joinPath(...parts: readonly string[]): string {
+  return parts.filter((part) => part !== '').join('/');
+}
+
+/**
+ * The request path `/v1/<path>` with every segment percent-encoded. Throws `DOCUMENT_REFUSED` for a path that
+ * `pathRefusalOf` refuses, and `INVARIANT` if a URL parser would see another path than the one intended.
+ */
+export function apiPathOf(path: string, op: string): string {
+  const refusal = pathRefusalOf(path);
+  if (refusal !== undefined) {
+    throw new OperatorError('DOCUMENT_REFUSED', { op, detail: refusal.message });
+  }
+  const encoded = `/v1/${path.split('/').map(encodeURIComponent).join('/')}`;
+  if (new URL(encoded, 'http://localhost').pathname !== encoded) {
+    throw new OperatorError('INVARIANT', { op, detail: 'An encoded path does not survive a URL parser.' });
+  }
+  return encoded;
+}

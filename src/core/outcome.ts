@@ -1,0 +1,67 @@
+import type { Address, Version } from './document.ts';
+
+/** Where a document stands. The words are those of the API. */
+export type State = 'Pending' | 'Copied' | 'Verified' | 'Removed' | 'Conflict' | 'Failed' | 'Skipped';
+
+/** What is known of one document after a step; every field of it shares the state. */
+export interface Outcome {
+  readonly name: string;
+  /** Field names, sorted; empty for a document without fields or one that was never read. */
+  readonly keys: readonly string[];
+  readonly state: State;
+  readonly reason?: string;
+  /** From the closed catalogue of messages: names and limits, never values. */
+  readonly message?: string;
+  readonly destination?: { readonly path: Address; readonly version?: string };
+  /** How a failure is retried: `soon` with back-off, `later` at an interval, `never` until the spec changes. */
+  readonly retry?: 'soon' | 'later' | 'never';
+}
+
+/** A verified pair: what removal needs to prove everything once more. */
+export interface VerifiedPair {
+  readonly name: string;
+  readonly source: Address;
+  readonly sourceVersion: Version;
+  readonly destination: Address;
+  readonly destinationVersion: Version;
+}
+
+/** What an earlier run recorded of a document, read back from status or report shards. */
+export interface PriorRecord {
+  readonly name: string;
+  readonly keys: readonly string[];
+  readonly state: State;
+  readonly reason?: string;
+  readonly destination?: { readonly path: Address; readonly version?: string };
+  /** Milliseconds since the epoch at which the state was entered. */
+  readonly since: number;
+}
+
+export type Counts = Readonly<Record<Lowercase<State>, number>> & { readonly total: number };
+
+const COUNTER = {
+  Pending: 'pending',
+  Copied: 'copied',
+  Verified: 'verified',
+  Removed: 'removed',
+  Conflict: 'conflict',
+  Failed: 'failed',
+  Skipped: 'skipped',
+} as const satisfies Record<State, keyof Counts>;
+
+/** Counted in keys (rows); a document without fields counts as one. */
+export function countOutcomes(outcomes: Iterable<Outcome>): Counts {
+  const counts = { pending: 0, copied: 0, verified: 0, removed: 0, conflict: 0, failed: 0, skipped: 0 };
+  let total = 0;
+  for (const outcome of outcomes) {
+    const rows = Math.max(1, outcome.keys.length);
+    counts[COUNTER[outcome.state]] += rows;
+    total += rows;
+  }
+  return { ...counts, total };
+}
+
+/** Rows that need nothing more: verified or removed, and what was left out on purpose. */
+export function doneRows(counts: Counts): number {
+  return counts.verified + counts.removed + counts.skipped;
+}

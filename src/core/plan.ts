@@ -1,0 +1,92 @@
+import { keepsAttributes, sameFields, type Document, type ReadResult, type Version } from './document.ts';
+
+/** What a migration wants, as far as one document is concerned. */
+export interface Policy {
+  readonly conflictPolicy: 'Fail';
+  readonly sourcePolicy: 'Keep' | 'Delete';
+}
+
+/** Both sides of one document, read before anything is decided. */
+export interface Observation {
+  /** The source document as it shall stand at the destination. */
+  readonly wanted: Document;
+  readonly destination: ReadResult;
+}
+
+/** The one next thing to do with a document. */
+export type Step =
+  | { readonly kind: 'create' }
+  | { readonly kind: 'adopt'; readonly version: Version }
+  | { readonly kind: 'conflict'; readonly reason: ConflictReason; readonly message: string };
+
+export type ConflictReason = 'DestinationDiffers' | 'DestinationDeleted' | 'AttributesDiffer';
+
+type Check = (policy: Policy, seen: Observation) => Step | undefined;
+
+function destinationIsAbsent(_policy: Policy, seen: Observation): Step | undefined {
+  return seen.destination.state === 'absent' ? { kind: 'create' } : undefined;
+}
+
+/** Somebody removed it there on purpose; writing it again would undo that silently. */
+function destinationWasDeleted(_policy: Policy, seen: Observation): Step | undefined {
+  if (seen.destination.state !== 'deleted') return undefined;
+  return {
+    kind: 'conflict',
+    reason: 'DestinationDeleted',
+    message: 'The destination holds a deleted version. Undelete it, or remove its metadata, then retry.',
+  };
+}
+
+function destinationDiffers(_policy: Policy, seen: Observation): Step | undefined {
+  if (seen.destination.state !== 'present' || sameFields(seen.wanted, seen.destination.document))
+    return undefined;
+  return {
+    kind: 'conflict',
+    reason: 'DestinationDiffers',
+    message: 'The destination holds other fields or bytes. Make both sides equal, or exclude this document.',
+  };
+}
+
+/**
+ * Equal bytes, but the source has a type or is immutable and the destination says otherwise. Harmless while the source
+ * stays and the destination says nothing at all; removing the source would lose what only the source knows.
+ */
+function attributesWouldBeLost(policy: Policy, seen: Observation): Step | undefined {
+  if (seen.destination.state !== 'present') return undefined;
+  if (keepsAttributes(seen.wanted, seen.destination.document)) return undefined;
+  const unmarked = Object.keys(seen.destination.document.attributes).length === 0;
+  if (unmarked && policy.sourcePolicy === 'Keep') return undefined;
+  return {
+    kind: 'conflict',
+    reason: 'AttributesDiffer',
+    message:
+      'The bytes are equal, but type or immutability differ. Record them at the destination or exclude this document.',
+  };
+}
+
+function destinationIsEqual(_policy: Policy, seen: Observation): Step | undefined {
+  if (seen.destination.state !== 'present') return undefined;
+  return { kind: 'adopt', version: seen.destination.document.version };
+}
+
+/** In this order; the first that has something to say decides. */
+const CHECKS: readonly Check[] = [
+  destinationIsAbsent,
+  destinationWasDeleted,
+  destinationDiffers,
+  attributesWouldBeLost,
+  destinationIsEqual,
+];
+
+/** Decides for one document. Pure: same observation, same step. */
+export function planStep(policy: Policy, seen: Observation): Step {
+  for (const check of CHECKS) {
+    const step = check(policy, seen);
+    if (step !== undefined) return step;
+  }
+  return {
+    kind: 'conflict',
+    reason: 'DestinationDiffers',
+    message: 'The destination is in an unknown state.',
+  };
+}

@@ -1,0 +1,37 @@
+/** Which documents of the source a migration is about. */
+export interface Selection {
+  readonly scope:
+    | { readonly by: 'names'; readonly names: readonly string[] }
+    | { readonly by: 'labelSelector'; readonly labelSelector: string }
+    | { readonly by: 'prefix'; readonly prefix: string }
+    | { readonly by: 'all' };
+  readonly excludeNames: ReadonlySet<string>;
+  readonly excludePrefixes: readonly string[];
+  readonly excludeTypes: ReadonlySet<string>;
+}
+
+/**
+ * Types that no migration ever touches: whoever could move a service-account token could become that account
+ * (external-secrets CVE-2026-42876), Helm reads its own releases, and bootstrap tokens admit nodes.
+ */
+export const NEVER_MIGRATED_TYPES: ReadonlySet<string> = new Set([
+  'kubernetes.io/service-account-token',
+  'bootstrap.kubernetes.io/token',
+  'helm.sh/release.v1',
+]);
+
+/** By name alone, before anything is read; the label selector is evaluated by the source. */
+export function nameIsSelected(selection: Selection, name: string): boolean {
+  if (selection.excludeNames.has(name)) return false;
+  if (selection.excludePrefixes.some((prefix) => name.startsWith(prefix))) return false;
+  const { scope } = selection;
+  if (scope.by === 'prefix') return name.startsWith(scope.prefix);
+  if (scope.by === 'names') return scope.names.includes(name);
+  return true;
+}
+
+/** By type, which some stores tell only with the value. */
+export function typeIsSelected(selection: Selection, type: string | undefined): boolean {
+  const effective = type ?? 'Opaque';
+  return !NEVER_MIGRATED_TYPES.has(effective) && !selection.excludeTypes.has(effective);
+}

@@ -1,0 +1,35 @@
+import type { BackendDriver } from '#src/backends/driver.ts';
+import type { Clock, Logger } from '#src/ports.ts';
+import type { Intent } from './intent.ts';
+import type { Journal } from './journal.ts';
+
+/** Everything one run of one migration works with. */
+export interface RunContext {
+  readonly intent: Intent;
+  readonly source: BackendDriver;
+  readonly destination: BackendDriver;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Documents in flight at once; the drivers' own limits apply below it. */
+  readonly concurrency: number;
+  /** Aborts everything at once: shutdown, lost lease, deadline. */
+  readonly signal: AbortSignal;
+  /** Asked between documents: the spec changed, the migration is suspended or being deleted. */
+  readonly shouldStop: () => boolean;
+  /**
+   * Why the source document of this name must not be removed although it is verified, or undefined: it holds the
+   * credentials of a backend.
+   */
+  readonly trustRootOf: (name: string) => string | undefined;
+}
+
+/** What a run came to. Its outcomes went to the journal one by one. */
+export interface RunResult {
+  /** True when `shouldStop` ended it early. */
+  readonly interrupted: boolean;
+  /** A failure of a whole backend that ended the run early. */
+  readonly problem?: unknown;
+  /** Milliseconds until the next document has soaked long enough. */
+  readonly wakeAfterMs?: number;
+}

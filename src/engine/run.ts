@@ -1,0 +1,169 @@
+import type { ReadOutcome } from '#src/backends/driver.ts';
+import type { ReadResult, StoredDocument } from '#src/core/document.ts';
+import type { Outcome, VerifiedPair } from '#src/core/outcome.ts';
+import { typeIsSelected } from '#src/core/selection.ts';
+import { forEachConcurrently } from './concurrency.ts';
+import { copyDocument } from './copy-document.ts';
+import { failedOutcome, isBackendWide } from './failure.ts';
+import { accountForGone } from './gone.ts';
+import { gatherInventory, type Inventory, type Item } from './inventory.ts';
+import { removeSource } from './remove-source.ts';
+import type { RunContext, RunResult } from './run-context.ts';
+
+/**
+ * One run of a migration, top to bottom:
+ *
+ *   gather names → refuse what cannot go → copy and prove each document → make the record durable
+ *   → remove the sources of documents that were proven and have soaked → make that durable
+ *
+ * Any point may be the last one. The next run reads both stores again: an equal document is adopted, so nothing is
+ * written twice; a source is removed only by a run that proved it in full, after its proof was recorded.
+ */
+export async function runMigration(context: RunContext): Promise<RunResult> {
+  const run = new Run(context);
+  const inventory = await gatherInventory(context);
+  for (const outcome of inventory.refused) await run.settle(outcome);
+  await accountForGone(context, inventory.gone, (outcome) => run.settle(outcome));
+  await run.copyAll(inventory);
+  await context.journal.flush();
+  if (context.intent.policy.sourcePolicy === 'Delete' && !context.intent.dryRun) await run.removeSoaked();
+  await context.journal.flush();
+  return run.result();
+}
+
+class Run {
+  readonly #context: RunContext;
+  readonly #proven: { pair: VerifiedPair; outcome: Outcome }[] = [];
+  #problem: unknown;
+  #interrupted = false;
+  #wakeAfterMs: number | undefined;
+
+  constructor(context: RunContext) {
+    this.#context = context;
+  }
+
+  result(): RunResult {
+    return {
+      interrupted: this.#interrupted,
+      ...(this.#problem === undefined ? {} : { problem: this.#problem }),
+      ...(this.#wakeAfterMs === undefined ? {} : { wakeAfterMs: this.#wakeAfterMs }),
+    };
+  }
+
+  async settle(outcome: Outcome): Promise<void> {
+    await this.#context.journal.record(outcome);
+  }
+
+  /** Copies side by side, in the order in which the source yields; a document that fails does not stop the others. */
+  async copyAll(inventory: Inventory): Promise<void> {
+    const items = new Map(inventory.items.map((item) => [item.source, item]));
+    const unread = new Map(items);
+    const { source, signal } = this.#context;
+    if (items.size > 0) {
+      await forEachConcurrently(
+        source.readMany([...items.keys()], signal),
+        async (read) => {
+          const item = unread.get(read.address);
+          if (item === undefined) return;
+          unread.delete(read.address);
+          await this.#copyOne(item, read, inventory);
+        },
+        { limit: this.#limit(), stop: () => this.#shouldStop() },
+      );
+    }
+    if (this.#interrupted) return;
+    for (const item of unread.values()) await this.settle(pending(item));
+  }
+
+  #limit(): number {
+    const { concurrency, destination, source } = this.#context;
+    return Math.max(1, Math.min(concurrency, destination.traits.concurrency, source.traits.concurrency));
+  }
+
+  #shouldStop(): boolean {
+    this.#context.signal.throwIfAborted();
+    if (this.#problem !== undefined) return true;
+    if (this.#context.shouldStop()) this.#interrupted = true;
+    return this.#interrupted;
+  }
+
+  async #copyOne(item: Item, read: ReadOutcome, inventory: Inventory): Promise<void> {
+    if ('error' in read) {
+      this.#notice(read.error);
+      await this.settle(failedOutcome(baseOf(item), read.error));
+      return;
+    }
+    if (read.result.state !== 'present') {
+      await this.settle(unreadable(item, read.result));
+      return;
+    }
+    const { document } = read.result;
+    if (!typeIsSelected(this.#context.intent.selection, document.attributes.type)) return;
+    const copied = await this.#copyPresent(item, document, inventory);
+    if (copied !== undefined) await this.settle(copied);
+  }
+
+  async #copyPresent(
+    item: Item,
+    document: StoredDocument,
+    inventory: Inventory,
+  ): Promise<Outcome | undefined> {
+    const known: ReadResult | undefined =
+      inventory.taken?.has(item.destination) === false ? { state: 'absent' } : undefined;
+    const { outcome, pair, failure } = await copyDocument(this.#context, item, document, known);
+    if (failure !== undefined) this.#notice(failure);
+    if (pair !== undefined) this.#proven.push({ pair, outcome });
+    return outcome;
+  }
+
+  /** A failure of the whole backend ends the run: the remaining documents would only hammer it. */
+  #notice(failure: unknown): void {
+    if (isBackendWide(failure)) this.#problem ??= failure;
+  }
+
+  /** Everything in here was proven in this run and its proof is durable (runMigration flushed before). */
+  async removeSoaked(): Promise<void> {
+    const due = this.#proven.filter(({ outcome }) => this.#soakLeft(outcome) <= 0);
+    const waits = this.#proven.map(({ outcome }) => this.#soakLeft(outcome)).filter((left) => left > 0);
+    if (waits.length > 0) this.#wakeAfterMs = Math.min(...waits);
+    await forEachConcurrently(
+      due,
+      async ({ pair, outcome }) => {
+        await this.settle(await removeSource(this.#context, pair, outcome));
+      },
+      { limit: this.#limit(), stop: () => this.#shouldStop() },
+    );
+  }
+
+  /** Counted from when an earlier run recorded this very destination version as Verified, else from now. */
+  #soakLeft(outcome: Outcome): number {
+    const { soakMs } = this.#context.intent;
+    if (soakMs === 0) return 0;
+    const prior = this.#context.journal.prior.get(outcome.name);
+    const same = prior?.state === 'Verified' && prior.destination?.version === outcome.destination?.version;
+    return same ? prior.since + soakMs - this.#context.clock.now() : soakMs;
+  }
+}
+
+function baseOf(item: Item): Omit<Outcome, 'state'> {
+  return { name: item.name, keys: [], destination: { path: item.destination } };
+}
+
+function pending(item: Item): Outcome {
+  return { ...baseOf(item), state: 'Pending', retry: 'soon' };
+}
+
+function unreadable(item: Item, found: ReadResult): Outcome {
+  const reason = found.state === 'deleted' ? 'SourceDeleted' : 'SourceMissing';
+  const message =
+    found.state === 'deleted'
+      ? 'The source holds only a deleted version.'
+      : 'There is no such document at the source. Create it, or correct spec.select.';
+  return {
+    ...baseOf(item),
+    state: found.state === 'deleted' ? 'Skipped' : 'Failed',
+    reason,
+    message,
+    retry: 'later',
+  };
+}

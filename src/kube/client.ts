@@ -1,0 +1,74 @@
+/** What the rooms above need of the Kubernetes API. `transport.ts` implements it on shared undici dispatchers. */
+
+export interface KubeRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** Absolute path, built with `apiPath` so that each segment is checked and encoded. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | undefined>>;
+  /** Serialised as JSON. */
+  readonly body?: unknown;
+  /** Default `application/json`; patches name theirs. */
+  readonly contentType?: string;
+  /** Default `application/json`. */
+  readonly accept?: string;
+  /** Constant name of the operation for errors and metrics, e.g. `kube.secret.create`. */
+  readonly op: string;
+  /** `Kind namespace/name` for errors. */
+  readonly target: string;
+  /** Default: the transport's request timeout. */
+  readonly timeoutMs?: number;
+  /** Which connection pool; a busy default pool cannot delay the lease. */
+  readonly pool?: 'default' | 'lease';
+  readonly signal: AbortSignal;
+}
+
+export interface KubeClient extends AsyncDisposable {
+  /**
+   * One request and its JSON body. Retries 429 and 503 with Retry-After, and for GET also connection failures, with
+   * jitter within the timeout; a write is retried only when it provably never reached the server.
+   * Throws OperatorError: 401 and 403 `AUTH_DENIED`, 404 `NOT_FOUND`, 409 AlreadyExists `ALREADY_EXISTS`,
+   * other 409 `VERSION_CONFLICT`, 410 `WATCH_EXPIRED`, 400, 405, 415 and 422 `REQUEST_REJECTED`, 413 `DOCUMENT_REFUSED`,
+   * 429 `RATE_LIMITED`, 5xx `SERVER_ERROR`, time-outs `DEADLINE`, no connection `BACKEND_UNREACHABLE`, bad TLS
+   * `TLS_FAILED`, a body that is not JSON `REPLY_INVALID`. Never carries body text.
+   */
+  request(request: KubeRequest): Promise<unknown>;
+
+  /** Opens a watch and yields its events; ends when the server closes it, throws as `request` does. */
+  watch(request: WatchRequest): AsyncIterable<WatchEvent>;
+}
+
+export interface WatchRequest {
+  readonly path: string;
+  readonly query: Readonly<Record<string, string | undefined>>;
+  readonly accept?: string;
+  readonly op: string;
+  readonly target: string;
+  /** Milliseconds without a byte after which the connection counts as dead (`DEADLINE`). */
+  readonly idleTimeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+export interface WatchEvent {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK';
+  readonly object: unknown;
+}
+
+/** metadata as every Kubernetes object has it, as far as Keyferry reads it. */
+export interface ObjectMeta {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly generation?: number;
+  readonly creationTimestamp?: string;
+  readonly deletionTimestamp?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly finalizers?: readonly string[];
+}
+
+export interface KubeObject {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata: ObjectMeta;
+}

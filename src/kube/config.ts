@@ -1,0 +1,136 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
+import { OperatorError } from '#src/errors.ts';
+import type { Clock } from '#src/ports.ts';
+
+/** What TLS needs to know about the API server and us. A changed field means a new dispatcher. */
+export interface TlsSettings {
+  /** PEM bundle; absent means the certificate authorities of the system. */
+  readonly ca?: string;
+  /** Client certificate and key, PEM. */
+  readonly cert?: string;
+  readonly key?: string;
+  readonly serverName?: string;
+}
+
+/** How to reach one API server and who we are there. */
+export interface KubeConnection {
+  /** `https://host:port`, with a base path only if the server is behind one. */
+  readonly server: URL;
+  /** The namespace we run in, or that of the kubeconfig context. */
+  readonly namespace: string;
+  /** Current TLS material; read again from its files as they age. */
+  tls(): Promise<TlsSettings>;
+  /** Value of the Authorization header, if we authenticate by one. */
+  authorization(): Promise<string | undefined>;
+  /** Makes the next `authorization()` read its source again: the server has just refused what it returned. */
+  forgetAuthorization(): void;
+}
+
+export interface InClusterOptions {
+  /** KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT of the pod. */
+  readonly host: string | undefined;
+  readonly port: string | undefined;
+  /** The mounted service account: files `token`, `ca.crt`, `namespace`. */
+  readonly serviceAccountDirectory: string;
+  readonly clock: Clock;
+}
+
+/** client-go reads the token file again after a minute; the kubelet replaces it long before it expires. */
+const FILE_MAX_AGE_MS = 60_000;
+
+/**
+ * The connection of a pod. Reads the three files of the service account once to find mistakes at start.
+ * Throws `CONFIG_INVALID` naming the variable or file; there is no fallback to another server.
+ */
+export async function openInClusterConnection(options: InClusterOptions): Promise<KubeConnection> {
+  const server = inClusterServer(options.host, options.port);
+  const inDirectory = (name: string): AgingFile =>
+    new AgingFile(join(options.serviceAccountDirectory, name), options.clock);
+  const token = inDirectory('token');
+  const ca = inDirectory('ca.crt');
+  const namespace = inDirectory('namespace');
+  await token.read();
+  requireCertificates(await ca.read());
+  return {
+    server,
+    namespace: await namespace.read(),
+    tls: async () => ({ ca: await ca.read() }),
+    authorization: async () => `Bearer ${await token.read()}`,
+    forgetAuthorization: () => token.forget(),
+  };
+}
+
+function inClusterServer(host: string | undefined, port: string | undefined): URL {
+  if (host === undefined || host === '' || port === undefined || port === '') {
+    throw configInvalid(
+      'KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set: not in a pod; name a kubeconfig file.',
+    );
+  }
+  const authority = host.includes(':') ? `[${host}]` : host;
+  return parseServer(`https://${authority}:${port}`, 'KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT');
+}
+
+/** An https URL without credentials in it; `CONFIG_INVALID` otherwise, naming `source`. */
+export function parseServer(text: string, source: string): URL {
+  const url = URL.parse(text);
+  if (url === null || url.protocol !== 'https:' || url.username !== '' || url.password !== '') {
+    throw configInvalid(`${source} does not give an https address without credentials in it.`);
+  }
+  return url;
+}
+
+function requireCertificates(pem: string): void {
+  try {
+    createSecureContext({ ca: pem });
+  } catch {
+    throw configInvalid('ca.crt of the service account does not hold PEM certificates.');
+  }
+  if (!pem.includes('-----BEGIN CERTIFICATE-----')) {
+    throw configInvalid('ca.crt of the service account does not hold PEM certificates.');
+  }
+}
+
+export function configInvalid(detail: string): OperatorError {
+  return new OperatorError('CONFIG_INVALID', { op: 'kube.config', detail });
+}
+
+/** A small text file, trimmed, read again once it is older than a minute. A failing re-read keeps the last content. */
+class AgingFile {
+  readonly #path: string;
+  readonly #clock: Clock;
+  #content: string | undefined;
+  #readAt = Number.NEGATIVE_INFINITY;
+  #reading: Promise<string> | undefined;
+
+  constructor(path: string, clock: Clock) {
+    this.#path = path;
+    this.#clock = clock;
+  }
+
+  async read(): Promise<string> {
+    if (this.#content !== undefined && this.#clock.monotonic() - this.#readAt < FILE_MAX_AGE_MS) {
+      return this.#content;
+    }
+    this.#reading ??= this.#load().finally(() => (this.#reading = undefined));
+    return await this.#reading;
+  }
+
+  forget(): void {
+    this.#readAt = Number.NEGATIVE_INFINITY;
+  }
+
+  async #load(): Promise<string> {
+    const content = await readFile(this.#path, 'utf8').then(
+      (text) => text.trim(),
+      () => '',
+    );
+    // Mid-rotation the file can be gone for a moment; what we have is still the best we know.
+    const usable = content === '' ? this.#content : content;
+    if (usable === undefined) throw configInvalid(`${this.#path} is missing, unreadable or empty.`);
+    this.#content = usable;
+    this.#readAt = this.#clock.monotonic();
+    return usable;
+  }
+}

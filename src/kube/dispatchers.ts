@@ -1,0 +1,71 @@
+import { Agent, type Dispatcher } from 'undici';
+import type { TlsSettings } from './config.ts';
+
+export type PoolName = 'default' | 'watch' | 'lease';
+
+/**
+ * The three connection pools to one API server. They are separate because one pool is starved by its slowest users
+ * (measured: 16 connections and 20 watches leave no connection for anything else), and a late lease renewal loses the lease.
+ * HTTP/1.1 on purpose: aborting a request then also ends its socket, so a dead connection never stays in the pool.
+ */
+export class Dispatchers {
+  readonly #connections: number;
+  #tls: TlsSettings | undefined;
+  #pools = new Map<PoolName, Agent>();
+
+  constructor(connections: number) {
+    this.#connections = connections;
+  }
+
+  /** The pool for these TLS settings; other settings than last time replace all pools. */
+  pool(name: PoolName, tls: TlsSettings): Dispatcher {
+    if (this.#tls !== undefined && !sameTls(this.#tls, tls)) this.rebuild();
+    this.#tls = tls;
+    const existing = this.#pools.get(name);
+    if (existing !== undefined) return existing;
+    const created = this.#create(name, tls);
+    this.#pools.set(name, created);
+    return created;
+  }
+
+  /** New requests get new connections; those under way finish on the old ones, or run into their own deadlines. */
+  rebuild(): void {
+    for (const agent of this.#pools.values()) agent.close().catch(() => undefined);
+    this.#pools = new Map();
+  }
+
+  /** Ends everything, also what is under way. */
+  async destroy(): Promise<void> {
+    const agents = [...this.#pools.values()];
+    this.#pools = new Map();
+    await Promise.all(agents.map(async (agent) => await agent.destroy()));
+  }
+
+  #create(name: PoolName, tls: TlsSettings): Agent {
+    return new Agent({
+      allowH2: false,
+      connections: { default: this.#connections, watch: null, lease: 1 }[name],
+      keepAliveTimeout: 60_000,
+      // Deadlines are the transport's own; undici's would fire later and with less to say.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      connect: {
+        timeout: 10_000,
+        rejectUnauthorized: true,
+        ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+        ...(tls.cert === undefined ? {} : { cert: tls.cert }),
+        ...(tls.key === undefined ? {} : { key: tls.key }),
+        ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
+      },
+    });
+  }
+}
+
+function sameTls(left: TlsSettings, right: TlsSettings): boolean {
+  return (
+    left.ca === right.ca &&
+    left.cert === right.cert &&
+    left.key === right.key &&
+    left.serverName === right.serverName
+  );
+}

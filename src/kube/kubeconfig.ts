@@ -1,0 +1,134 @@
+import { readFile } from 'node:fs/promises';
+import type { RequestOptions } from 'node:https';
+import type { Cluster, KubeConfig } from '@kubernetes/client-node';
+import type { Clock } from '#src/ports.ts';
+import { configInvalid, parseServer, type KubeConnection, type TlsSettings } from './config.ts';
+
+export interface KubeconfigOptions {
+  readonly path: string;
+  /** Default: the file's current-context. */
+  readonly context?: string | undefined;
+  readonly clock: Clock;
+}
+
+interface Material {
+  readonly tls: TlsSettings;
+  readonly authorization: string | undefined;
+}
+
+/** Short, because an exec plugin's token may expire at any time and client-node keeps it to the last second. */
+const MATERIAL_MAX_AGE_MS = 30_000;
+
+/**
+ * The connection of one context of a kubeconfig file, with whatever authentication client-node understands (token,
+ * client certificate, exec plugin). client-node is loaded only here: it costs 550 ms and 90 MB, which a pod never pays.
+ * Throws `CONFIG_INVALID` for a missing file or context and for what we refuse: plain http, skipped verification, proxies.
+ */
+export async function openKubeconfigConnection(options: KubeconfigOptions): Promise<KubeConnection> {
+  const config = await loadKubeconfig(options);
+  const cluster = requireCluster(config, options.path);
+  const server = parseServer(cluster.server, `The cluster ${cluster.name} of ${options.path}`);
+  const material = new AgingMaterial(config, options.clock);
+  await material.read();
+  return {
+    server,
+    namespace: config.getContextObject(config.getCurrentContext())?.namespace ?? 'default',
+    tls: async () => (await material.read()).tls,
+    authorization: async () => (await material.read()).authorization,
+    forgetAuthorization: () => material.forget(),
+  };
+}
+
+async function loadKubeconfig(options: KubeconfigOptions): Promise<KubeConfig> {
+  const { KubeConfig } = await import('@kubernetes/client-node');
+  const text = await readFile(options.path, 'utf8').catch(() => undefined);
+  if (text === undefined) throw configInvalid(`The kubeconfig file ${options.path} cannot be read.`);
+  const config = new KubeConfig();
+  try {
+    config.loadFromString(text);
+    config.makePathsAbsolute(options.path.replace(/[^/]*$/, ''));
+  } catch {
+    // The YAML parser quotes the line it fails at, which may hold a token.
+    throw configInvalid(`The kubeconfig file ${options.path} is not a valid kubeconfig.`);
+  }
+  if (options.context !== undefined) config.setCurrentContext(options.context);
+  return config;
+}
+
+function requireCluster(config: KubeConfig, path: string): Cluster {
+  const context = config.getCurrentContext();
+  const cluster = config.getCurrentCluster();
+  if (config.getContextObject(context) === null || cluster === null) {
+    throw configInvalid(`The kubeconfig file ${path} has no context "${context}" with a cluster.`);
+  }
+  if (cluster.skipTLSVerify) {
+    throw configInvalid(`The cluster ${cluster.name} of ${path} skips TLS verification, which is refused.`);
+  }
+  if (cluster.proxyUrl !== undefined) {
+    throw configInvalid(`The cluster ${cluster.name} of ${path} uses a proxy-url, which is not supported.`);
+  }
+  return cluster;
+}
+
+/** Runs client-node's authenticators at most once per age limit, one at a time (an exec plugin is a process). */
+class AgingMaterial {
+  readonly #config: KubeConfig;
+  readonly #clock: Clock;
+  #material: Material | undefined;
+  #readAt = Number.NEGATIVE_INFINITY;
+  #reading: Promise<Material> | undefined;
+
+  constructor(config: KubeConfig, clock: Clock) {
+    this.#config = config;
+    this.#clock = clock;
+  }
+
+  async read(): Promise<Material> {
+    if (this.#material !== undefined && this.#clock.monotonic() - this.#readAt < MATERIAL_MAX_AGE_MS) {
+      return this.#material;
+    }
+    this.#reading ??= this.#load().finally(() => (this.#reading = undefined));
+    return await this.#reading;
+  }
+
+  forget(): void {
+    this.#readAt = Number.NEGATIVE_INFINITY;
+  }
+
+  async #load(): Promise<Material> {
+    const options: RequestOptions = {};
+    try {
+      await this.#config.applyToHTTPSOptions(options);
+    } catch {
+      // An exec plugin's output and a key file's content would be in the error.
+      throw configInvalid('The credentials of the kubeconfig user cannot be loaded.');
+    }
+    this.#material = toMaterial(options);
+    this.#readAt = this.#clock.monotonic();
+    return this.#material;
+  }
+}
+
+function toMaterial(options: RequestOptions): Material {
+  const { ca, cert, key, servername, auth } = options;
+  return {
+    tls: {
+      ...pem('ca', ca),
+      ...pem('cert', cert),
+      ...pem('key', key),
+      ...(servername === undefined ? {} : { serverName: servername }),
+    },
+    authorization: typeof auth === 'string' ? `Basic ${Buffer.from(auth).toString('base64')}` : bearerOf(options),
+  };
+}
+
+function pem(name: 'ca' | 'cert' | 'key', value: unknown): Partial<TlsSettings> {
+  if (typeof value === 'string') return { [name]: value };
+  return Buffer.isBuffer(value) ? { [name]: value.toString('utf8') } : {};
+}
+
+function bearerOf(options: RequestOptions): string | undefined {
+  const headers: Readonly<Record<string, unknown>> = { ...(options.headers ?? {}) };
+  const value = headers['Authorization'];
+  return typeof value === 'string' ? value : undefined;
+}

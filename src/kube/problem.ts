@@ -1,0 +1,116 @@
+import { OperatorError, type ErrorCode } from '#src/errors.ts';
+import { isJsonObject, type JsonObject } from './json.ts';
+
+/** What came back instead of success. */
+export interface FailedReply {
+  readonly httpStatus: number;
+  /** The parsed body, if it was JSON. Only fields with closed vocabularies are read from it. */
+  readonly body: unknown;
+  readonly retryAfterMs?: number | undefined;
+}
+
+export interface FailedOperation {
+  readonly op: string;
+  readonly target: string;
+  /** True for anything but GET: a server error then leaves open whether it was applied. */
+  readonly writes: boolean;
+}
+
+/**
+ * metav1.StatusReason → code. The reason decides, not the HTTP status: 409 is both Conflict and AlreadyExists
+ * (k8s.io/apimachinery/pkg/apis/meta/v1/types.go).
+ */
+const CODE_BY_REASON: Readonly<Record<string, ErrorCode>> = {
+  Unauthorized: 'AUTH_DENIED',
+  Forbidden: 'AUTH_DENIED',
+  NotFound: 'NOT_FOUND',
+  AlreadyExists: 'ALREADY_EXISTS',
+  Conflict: 'VERSION_CONFLICT',
+  Gone: 'WATCH_EXPIRED',
+  Expired: 'WATCH_EXPIRED',
+  Invalid: 'REQUEST_REJECTED',
+  BadRequest: 'REQUEST_REJECTED',
+  MethodNotAllowed: 'REQUEST_REJECTED',
+  NotAcceptable: 'REQUEST_REJECTED',
+  UnsupportedMediaType: 'REQUEST_REJECTED',
+  RequestEntityTooLarge: 'DOCUMENT_REFUSED',
+  TooManyRequests: 'RATE_LIMITED',
+};
+
+/**
+ * For replies without a Status. 404, 409 and 410 are missing on purpose: they are facts about an object, and a proxy,
+ * a load balancer or a path that is not served ("404 page not found") must not be believed about objects.
+ */
+const CODE_BY_HTTP_STATUS: Readonly<Record<number, ErrorCode>> = {
+  400: 'REQUEST_REJECTED',
+  401: 'AUTH_DENIED',
+  403: 'AUTH_DENIED',
+  405: 'REQUEST_REJECTED',
+  406: 'REQUEST_REJECTED',
+  413: 'DOCUMENT_REFUSED',
+  415: 'REQUEST_REJECTED',
+  422: 'REQUEST_REJECTED',
+  429: 'RATE_LIMITED',
+};
+
+/** A failed reply (or the object of a watch ERROR event) as an OperatorError. Takes no text from the body. */
+export function problemOf(reply: FailedReply, operation: FailedOperation): OperatorError {
+  const status = isStatus(reply.body) ? reply.body : undefined;
+  const code = codeOf(reply.httpStatus, status);
+  const detail = detailOf(code, status);
+  const retryAfterMs = reply.retryAfterMs ?? retryAfterOf(status);
+  return new OperatorError(code, {
+    op: operation.op,
+    target: operation.target,
+    status: reply.httpStatus,
+    ...(detail === undefined ? {} : { detail }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    indeterminate: operation.writes && (code === 'SERVER_ERROR' || code === 'REPLY_INVALID'),
+  });
+}
+
+function codeOf(httpStatus: number, status: JsonObject | undefined): ErrorCode {
+  if (httpStatus >= 500) return 'SERVER_ERROR';
+  const reason = status?.['reason'];
+  const byReason = typeof reason === 'string' ? CODE_BY_REASON[reason] : undefined;
+  // NotFound without a name is "the server could not find the requested resource": the kind is missing, not the object.
+  if (byReason === 'NOT_FOUND' && !namesAnObject(status)) return 'REPLY_INVALID';
+  return byReason ?? CODE_BY_HTTP_STATUS[httpStatus] ?? 'REPLY_INVALID';
+}
+
+function namesAnObject(status: JsonObject | undefined): boolean {
+  const details = status?.['details'];
+  return isJsonObject(details) && typeof details['name'] === 'string' && details['name'] !== '';
+}
+
+function detailOf(code: ErrorCode, status: JsonObject | undefined): string | undefined {
+  if (code === 'REPLY_INVALID') {
+    return 'The path is not served by this API server, or something in between answered.';
+  }
+  const causes = causesOf(status).slice(0, 5);
+  return causes.length === 0 ? undefined : `Fields: ${causes.join(', ')}.`;
+}
+
+/** `spec.select (FieldValueRequired)`; messages are left out because they quote the refused value. */
+function causesOf(status: JsonObject | undefined): string[] {
+  const details = status?.['details'];
+  const causes = isJsonObject(details) ? details['causes'] : undefined;
+  if (!Array.isArray(causes)) return [];
+  return causes.filter(isJsonObject).flatMap((cause) => {
+    const { field, reason } = cause;
+    const where = typeof field === 'string' && /^[\x21-\x7e]{1,128}$/.test(field) ? field : undefined;
+    const why = typeof reason === 'string' && /^[A-Za-z]{1,64}$/.test(reason) ? reason : undefined;
+    if (where === undefined) return why === undefined ? [] : [why];
+    return [why === undefined ? where : `${where} (${why})`];
+  });
+}
+
+function retryAfterOf(status: JsonObject | undefined): number | undefined {
+  const details = status?.['details'];
+  const seconds = isJsonObject(details) ? details['retryAfterSeconds'] : undefined;
+  return typeof seconds === 'number' && seconds > 0 ? seconds * 1000 : undefined;
+}
+
+function isStatus(body: unknown): body is JsonObject {
+  return isJsonObject(body) && body['kind'] === 'Status';
+}

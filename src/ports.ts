@@ -1,0 +1,69 @@
+/** The outside world as Keyferry's rooms see it. Implementations live in src/telemetry, src/runtime and app.ts. */
+
+/** Fields of a log line or event: names, counts, codes. Never a value, never an object of the user's. */
+export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** Structured log: `message` is a constant, everything variable is a field. */
+export interface Logger {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  /** `error` is reduced to code, op, target, hint and our own stack frames. */
+  error(message: string, error: unknown, fields?: LogFields): void;
+  child(fields: LogFields): Logger;
+}
+
+/** Time as a parameter. Tests inject their own. */
+export interface Clock {
+  /** Wall clock, milliseconds since the epoch. For display and for soak periods. */
+  now(): number;
+  /** Monotonic milliseconds. For leases, deadlines and durations. */
+  monotonic(): number;
+  /** Resolves after `ms`; rejects with the signal's reason when it aborts first. Delays over 2^31-1 ms are re-armed. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  /** Calls `run` once after `ms`; the result cancels it. */
+  schedule(ms: number, run: () => void): () => void;
+}
+
+/** A number in [0, 1). */
+export type Random = () => number;
+
+export type Labels = Readonly<Record<string, string>>;
+
+/** Metrics by name; names and their labels are the closed table in telemetry/metrics.ts, an unknown one throws INVARIANT. */
+export interface Metrics {
+  /** Adds `by` (default 1) to a counter. */
+  count(name: string, labels?: Labels, by?: number): void;
+  /** Records one observation of a histogram, seconds. */
+  observe(name: string, labels: Labels, seconds: number): void;
+  /** Sets a gauge. */
+  gauge(name: string, labels: Labels, value: number): void;
+  /** Forgets the series of a gauge with exactly these labels (the object is gone). */
+  forget(name: string, labels: Labels): void;
+}
+
+export interface ObjectReference {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly resourceVersion?: string;
+}
+
+/** One state change worth a line in `kubectl describe`. */
+export interface EventRecord {
+  readonly regarding: ObjectReference;
+  readonly type: 'Normal' | 'Warning';
+  /** UpperCamel, at most 128 characters; equals the condition's reason. */
+  readonly reason: string;
+  /** UpperCamel verb, at most 128 characters. */
+  readonly action: string;
+  /** At most 1024 characters; counts and names, never values. */
+  readonly note: string;
+}
+
+export interface EventSink {
+  /** Never throws and never blocks a reconcile; repeats are folded into a series. */
+  record(event: EventRecord): void;
+}

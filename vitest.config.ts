@@ -1,0 +1,37 @@
+import { defineConfig } from 'vitest/config';
+
+const integration = {
+  globalSetup: ['test/cluster/global-setup.ts'],
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+  pool: 'forks' as const,
+};
+
+/**
+ * unit: beside the sources, no server, seconds. Everything else talks to real servers that test/cluster starts.
+ * exclusive: tests that own a cluster, kill servers or count requests; one file at a time.
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['src/**/*.test.ts', 'test/architecture/**/*.test.ts'] } },
+      {
+        test: {
+          ...integration,
+          name: 'integration',
+          include: ['test/conformance/**/*.test.ts', 'test/integration/**/*.test.ts'],
+          maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          ...integration,
+          name: 'crash',
+          include: ['test/crash/**/*.test.ts'],
+          testTimeout: 600_000,
+          maxWorkers: 1,
+        },
+      },
+    ],
+  },
+});
