@@ -30,7 +30,7 @@ export const TimeSchema = z
   .meta({ format: 'date-time' });
 
 /** How many of something there are. */
-export const CountSchema = z.int().min(0);
+export const CountSchema = z.int().min(0).max(2_147_483_647);
 
 export const GenerationSchema = z.int().min(-1).max(MAX_INT64_SAFE);
 

@@ -27,12 +27,7 @@ export interface VerifiedPair {
 }
 
 /** What an earlier run recorded of a document, read back from status or report shards. */
-export interface PriorRecord {
-  readonly name: string;
-  readonly keys: readonly string[];
-  readonly state: State;
-  readonly reason?: string;
-  readonly destination?: { readonly path: Address; readonly version?: string };
+export interface PriorRecord extends Omit<Outcome, 'retry'> {
   /** Milliseconds since the epoch at which the state was entered. */
   readonly since: number;
 }

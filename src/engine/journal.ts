@@ -8,6 +8,9 @@ export interface Journal {
   /** What earlier runs recorded, by document name. */
   readonly prior: ReadonlyMap<string, PriorRecord>;
 
+  /** Announces documents that will be worked on, so that progress has a total from the start. */
+  expect(outcomes: readonly Outcome[]): void;
+
   /** Takes one outcome; it may become durable later, in a batch. Resolves when it may be forgotten by the caller. */
   record(outcome: Outcome): Promise<void>;
 

@@ -13,8 +13,8 @@ import type { RunContext, RunResult } from './run-context.ts';
 /**
  * One run of a migration, top to bottom:
  *
- *   gather names → refuse what cannot go → copy and prove each document → make the record durable
- *   → remove the sources of documents that were proven and have soaked → make that durable
+ *   gather names → refuse what cannot go → copy and prove each document
+ *   → make the record of that durable → remove the sources of documents that were proven and have soaked
  *
  * Any point may be the last one. The next run reads both stores again: an equal document is adopted, so nothing is
  * written twice; a source is removed only by a run that proved it in full, after its proof was recorded.
@@ -22,12 +22,11 @@ import type { RunContext, RunResult } from './run-context.ts';
 export async function runMigration(context: RunContext): Promise<RunResult> {
   const run = new Run(context);
   const inventory = await gatherInventory(context);
+  context.journal.expect(inventory.items.map(pending));
   for (const outcome of inventory.refused) await run.settle(outcome);
   await accountForGone(context, inventory.gone, (outcome) => run.settle(outcome));
   await run.copyAll(inventory);
-  await context.journal.flush();
-  if (context.intent.policy.sourcePolicy === 'Delete' && !context.intent.dryRun) await run.removeSoaked();
-  await context.journal.flush();
+  if (context.intent.policy.sourcePolicy === 'Delete') await run.removeSoaked();
   return run.result();
 }
 
@@ -121,11 +120,13 @@ class Run {
     if (isBackendWide(failure)) this.#problem ??= failure;
   }
 
-  /** Everything in here was proven in this run and its proof is durable (runMigration flushed before). */
+  /** Removes only what was proven in this run, and only after the record of the proof is durable. */
   async removeSoaked(): Promise<void> {
-    const due = this.#proven.filter(({ outcome }) => this.#soakLeft(outcome) <= 0);
     const waits = this.#proven.map(({ outcome }) => this.#soakLeft(outcome)).filter((left) => left > 0);
     if (waits.length > 0) this.#wakeAfterMs = Math.min(...waits);
+    const due = this.#proven.filter(({ outcome }) => this.#soakLeft(outcome) <= 0);
+    if (due.length === 0 || this.#shouldStop()) return;
+    await this.#context.journal.flush();
     await forEachConcurrently(
       due,
       async ({ pair, outcome }) => {

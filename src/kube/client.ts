@@ -26,8 +26,9 @@ export interface KubeClient extends AsyncDisposable {
   /**
    * One request and its JSON body. Retries 429 and 503 with Retry-After, and for GET also connection failures, with
    * jitter within the timeout; a write is retried only when it provably never reached the server.
-   * Throws OperatorError: 401 and 403 `AUTH_DENIED`, 404 `NOT_FOUND`, 409 AlreadyExists `ALREADY_EXISTS`,
-   * other 409 `VERSION_CONFLICT`, 410 `WATCH_EXPIRED`, 400, 405, 415 and 422 `REQUEST_REJECTED`, 413 `DOCUMENT_REFUSED`,
+   * Throws OperatorError: 401 and 403 `AUTH_DENIED`, a 404 whose Status names the object `NOT_FOUND` (any other 404, from
+   * a proxy or for a kind that is not served, `REPLY_INVALID`), 409 AlreadyExists `ALREADY_EXISTS`, other 409
+   * `VERSION_CONFLICT`, 410 `WATCH_EXPIRED`, 400, 405, 415 and 422 `REQUEST_REJECTED`, 413 `DOCUMENT_REFUSED`,
    * 429 `RATE_LIMITED`, 5xx `SERVER_ERROR`, time-outs `DEADLINE`, no connection `BACKEND_UNREACHABLE`, bad TLS
    * `TLS_FAILED`, a body that is not JSON `REPLY_INVALID`. Never carries body text.
    */
@@ -56,15 +57,15 @@ export interface WatchEvent {
 /** metadata as every Kubernetes object has it, as far as Keyferry reads it. */
 export interface ObjectMeta {
   readonly name: string;
-  readonly namespace?: string;
+  readonly namespace?: string | undefined;
   readonly uid: string;
   readonly resourceVersion: string;
-  readonly generation?: number;
-  readonly creationTimestamp?: string;
-  readonly deletionTimestamp?: string;
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly annotations?: Readonly<Record<string, string>>;
-  readonly finalizers?: readonly string[];
+  readonly generation?: number | undefined;
+  readonly creationTimestamp?: string | undefined;
+  readonly deletionTimestamp?: string | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
+  readonly finalizers?: readonly string[] | undefined;
 }
 
 export interface KubeObject {

@@ -9,7 +9,10 @@ export function isJsonObject(value: unknown): value is JsonObject {
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Bytes of a reply → JSON; `REPLY_INVALID` otherwise. */
-export function parseJson(bytes: Uint8Array, detail: { readonly op: string; readonly target: string }): unknown {
+export function parseJson(
+  bytes: Uint8Array,
+  detail: { readonly op: string; readonly target: string },
+): unknown {
   try {
     return JSON.parse(utf8.decode(bytes)) as unknown;
   } catch {

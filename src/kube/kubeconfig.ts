@@ -118,7 +118,8 @@ function toMaterial(options: RequestOptions): Material {
       ...pem('key', key),
       ...(servername === undefined ? {} : { serverName: servername }),
     },
-    authorization: typeof auth === 'string' ? `Basic ${Buffer.from(auth).toString('base64')}` : bearerOf(options),
+    authorization:
+      typeof auth === 'string' ? `Basic ${Buffer.from(auth).toString('base64')}` : bearerOf(options),
   };
 }
 
@@ -127,8 +128,7 @@ function pem(name: 'ca' | 'cert' | 'key', value: unknown): Partial<TlsSettings> 
   return Buffer.isBuffer(value) ? { [name]: value.toString('utf8') } : {};
 }
 
-function bearerOf(options: RequestOptions): string | undefined {
-  const headers: Readonly<Record<string, unknown>> = { ...(options.headers ?? {}) };
-  const value = headers['Authorization'];
+function bearerOf({ headers }: RequestOptions): string | undefined {
+  const value = headers !== undefined && 'Authorization' in headers ? headers['Authorization'] : undefined;
   return typeof value === 'string' ? value : undefined;
 }

@@ -23,12 +23,12 @@ export const MAX_ROW_MESSAGE = 256;
 /** How much of the retry annotation is echoed in `status.lastHandledReconcileAt`. */
 export const MAX_RECONCILE_TOKEN = 256;
 
-/** A name as the source lists it: of a Secret, or a path below the prefix of the backend. */
+/** What a document is called: the name of a Secret, or what stands for {name} in the path at the other side. */
 const DocumentNameSchema = z
   .string()
   .min(1)
-  .max(512)
-  .regex(/^[^/](.*[^/])?$/, { error: 'must not begin or end with a slash' });
+  .max(253)
+  .regex(/^[^/]+$/, { error: 'must be one name without a slash' });
 
 const BackendRefSchema = z.object({
   name: ObjectNameSchema.describe('Name of a SecretBackend in the namespace of this SecretMigration.'),
@@ -44,7 +44,7 @@ export const ExcludeSchema = z.object({
     .optional()
     .describe('Names to leave out.'),
   prefixes: z
-    .array(z.string().min(1).max(512).describe('Begin of a name.'))
+    .array(DocumentNameSchema.describe('Begin of a name.'))
     .max(64)
     .meta({ 'x-kubernetes-list-type': 'set' })
     .optional()
@@ -76,12 +76,9 @@ export const SelectSchema = withRules(
       .describe(
         'Secrets with these labels, for example "team=payments,tier in (web, api)". Kubernetes sources only.',
       ),
-    prefix: z
-      .string()
-      .min(1)
-      .max(512)
-      .optional()
-      .describe('Everything whose name begins with this, for example "payments/" or "payments-".'),
+    prefix: DocumentNameSchema.optional().describe(
+      'Everything whose name begins with this, for example "payments-".',
+    ),
     all: z
       .literal(true)
       .optional()
@@ -111,7 +108,7 @@ export const MappingSchema = z.object({
       })
       .default('{namespace}/{name}')
       .describe(
-        'Where a document goes: text with {name} exactly once, and, as often as wanted, {namespace} (of this SecretMigration) and {label:x} (value of label x of the source Secret).',
+        'Path of a document below the prefix of the path store, in both directions: text with {name} (of the Secret) exactly once and, as often as wanted, {namespace} (of this SecretMigration) and {label:x} (value of label x of the Secret; only from Kubernetes to a path).',
       ),
     {
       rule: "self.split('/').all(segment, segment != '' && segment != '.' && segment != '..')",
@@ -141,7 +138,9 @@ export const SecretMigrationSpecSchema = withRules(
     select: SelectSchema.describe(
       'Which documents of the source. Set exactly one of names, labelSelector, prefix and all.',
     ),
-    mapping: MappingSchema.prefault({}).describe('Where each document goes.'),
+    mapping: MappingSchema.prefault({}).describe(
+      'How the name of a Secret and the path of a document belong together.',
+    ),
     conflictPolicy: z
       .enum(['Fail'])
       .default('Fail')

@@ -90,7 +90,10 @@ export function decodeFields(stored: StoredFields): DecodedFields {
   const fields = new Map<string, SecretValue>();
   for (const [name, text] of Object.entries(stored.data) as [string, unknown][]) {
     if (typeof text !== 'string') throw notText(name, stored.target);
-    fields.set(name, marks.applies(name, stored.version) ? fromBase64(name, text, stored.target) : fromText(text));
+    fields.set(
+      name,
+      marks.applies(name, stored.version) ? fromBase64(name, text, stored.target) : fromText(text),
+    );
   }
   return { fields, attributes: attributesOf(stored.customMetadata, stored.target) };
 }

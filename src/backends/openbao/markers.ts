@@ -61,11 +61,11 @@ export class Base64Marks {
     );
   }
 
-  /** These marks and, from `version` on, also `fields`; `*` when they do not fit or have unsafe names. */
+  /** These marks and, from `version` on, also `fields`; `*` when they do not fit or have unsafe names. Version 1 is the first. */
   with(fields: readonly string[], version: number): Base64Marks {
     const missing = fields.filter((field) => !this.applies(field, version));
     if (missing.length === 0) return this;
-    const since = this.#entries.length === 0 ? 0 : version;
+    const since = version <= 1 ? 0 : version;
     const listed = new Base64Marks([...this.#entries, ...missing.map((name) => ({ name, since }))]);
     const fits =
       missing.every((name) => SAFE_NAME.test(name)) &&

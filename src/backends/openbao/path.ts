@@ -32,7 +32,8 @@ function segmentFault(segment: string): string | undefined {
   if (segment === '.' || segment === '..') return 'has a relative segment';
   if (!PRINTABLE.test(segment)) return 'has a character that is not printable';
   if (/[\\%?#]/.test(segment)) return 'has one of the characters \\ % ? #';
-  if (segment.startsWith(' ') || segment.endsWith(' ')) return 'has a segment with a space at its start or end';
+  if (segment.startsWith(' ') || segment.endsWith(' '))
+    return 'has a segment with a space at its start or end';
   if (segment.endsWith('.')) return 'has a segment that ends in a period';
   if (Buffer.byteLength(segment) > MAX_SEGMENT_BYTES) {
     return `has a segment of more than ${MAX_SEGMENT_BYTES} bytes`;

@@ -1,0 +1,85 @@
+/**
+ * Writes crds/*.yaml and docs/spec/v1alpha1/*.md from the schemas.
+ *
+ *     node src/api/generate.ts           write
+ *     node src/api/generate.ts --check   write nothing; exit 1 and name each file that differs
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { dump } from 'js-yaml';
+import { crdOf, KIND_DEFINITIONS } from './crd.ts';
+import { GROUP, KINDS, VERSION } from './group.ts';
+import { referenceOf, vocabularyReference } from './reference.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const CRDS = 'crds';
+const REFERENCE = `docs/spec/${VERSION}`;
+
+/** Every generated file: path below the project → content. */
+export function generatedFiles(): ReadonlyMap<string, string> {
+  const files = new Map<string, string>();
+  for (const definition of KIND_DEFINITIONS) {
+    const { plural } = KINDS[definition.kind];
+    const yaml = dump(crdOf(definition), { lineWidth: -1, noRefs: true });
+    files.set(
+      `${CRDS}/${GROUP}_${plural}.yaml`,
+      `# Generated from src/api by \`node src/api/generate.ts\`; do not edit.\n${yaml}`,
+    );
+    files.set(`${REFERENCE}/${definition.kind.toLowerCase()}.md`, referenceOf(definition));
+  }
+  files.set(`${REFERENCE}/status-vocabulary.md`, vocabularyReference());
+  return files;
+}
+
+/** Paths below `root` that differ from what would be generated: changed, missing, or no longer generated. */
+export function driftedFiles(root: string): readonly string[] {
+  const expected = generatedFiles();
+  const stale = [CRDS, REFERENCE]
+    .flatMap((folder) => entriesOf(join(root, folder)))
+    .map((file) => relative(root, file))
+    .filter((file) => !expected.has(file));
+  const changed = [...expected].filter(([file, content]) => contentOf(join(root, file)) !== content);
+  return [...changed.map(([file]) => file), ...stale].toSorted();
+}
+
+/** Writes every generated file below `root` and removes what is no longer generated. */
+export function writeGeneratedFiles(root: string): void {
+  const expected = generatedFiles();
+  for (const file of driftedFiles(root)) {
+    const content = expected.get(file);
+    const path = join(root, file);
+    if (content === undefined) {
+      rmSync(path);
+      continue;
+    }
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, content);
+  }
+}
+
+function entriesOf(folder: string): readonly string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder).map((name) => join(folder, name));
+}
+
+function contentOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+function main(argv: readonly string[]): number {
+  const drifted = driftedFiles(ROOT);
+  if (!argv.includes('--check')) {
+    writeGeneratedFiles(ROOT);
+    process.stdout.write(drifted.map((file) => `wrote ${file}\n`).join(''));
+    return 0;
+  }
+  for (const file of drifted) process.stderr.write(`differs from src/api: ${file}\n`);
+  if (drifted.length > 0) process.stderr.write('run: make generate\n');
+  return drifted.length > 0 ? 1 : 0;
+}
+
+if (import.meta.main) process.exitCode = main(process.argv.slice(2));

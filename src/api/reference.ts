@@ -1,0 +1,135 @@
+import { API_VERSION, CATEGORY, KINDS } from './group.ts';
+import { structuralSchemaOf } from './crd.ts';
+import type { KindDefinition } from './crd.ts';
+import type { StructuralSchema } from './structural.ts';
+import {
+  CONDITION_REASONS,
+  CONDITION_TYPES,
+  ROW_REASONS,
+  ROW_STATE_MEANINGS,
+} from './v1alpha1/conditions.ts';
+import { CAPABILITIES } from './v1alpha1/secret-backend.ts';
+
+const NOTICE = '<!-- Generated from src/api by `node src/api/generate.ts`; do not edit. -->';
+
+/** The API reference of one kind as Markdown: columns, every field with its limits, every rule. */
+export function referenceOf(definition: KindDefinition): string {
+  const { kind } = definition;
+  const { plural, shortName } = KINDS[kind];
+  const schema = structuralSchemaOf(definition);
+  const sections = [
+    NOTICE,
+    `# ${kind}`,
+    schema.description ?? '',
+    `\`${API_VERSION}\`, namespaced. \`kubectl get ${plural}\`, short \`${shortName}\`, category \`${CATEGORY}\`.` +
+      (definition.maxNameLength === undefined
+        ? ''
+        : ` The name may have ${definition.maxNameLength} characters.`),
+    '## Columns',
+    table(
+      ['column', 'shows', 'from'],
+      definition.columns.map((column) => [
+        column.name.toUpperCase() + (column.wide === true ? ' (`-o wide`)' : ''),
+        column.description,
+        `\`${column.jsonPath}\``,
+      ]),
+    ),
+  ];
+  for (const [name, part] of Object.entries(schema.properties ?? {})) {
+    if (['apiVersion', 'kind', 'metadata'].includes(name)) continue;
+    const fields = fieldsOf(part, name);
+    sections.push(`## ${name}`, part.description ?? '', table(['field', 'type', 'meaning'], fields.rows));
+    if (fields.rules.length > 0)
+      sections.push('The apiserver enforces, besides:', table(['at', 'message'], fields.rules));
+  }
+  return `${sections.join('\n\n')}\n`;
+}
+
+/** The closed lists behind conditions, rows and capabilities as Markdown. */
+export function vocabularyReference(): string {
+  return `${[
+    NOTICE,
+    '# What a status can say',
+    '## Types of conditions',
+    glossary('type', CONDITION_TYPES),
+    '## Reasons of conditions',
+    'The reason of `Ready` is the column STATUS.',
+    glossary('reason', CONDITION_REASONS),
+    '## States of a row',
+    glossary('state', ROW_STATE_MEANINGS),
+    '## Reasons of a row',
+    glossary('reason', ROW_REASONS),
+    '## Capabilities of a backend',
+    'Found by asking the server, never by its version number.',
+    glossary('capability', CAPABILITIES),
+  ].join('\n\n')}\n`;
+}
+
+interface Fields {
+  readonly rows: readonly (readonly string[])[];
+  readonly rules: readonly (readonly string[])[];
+}
+
+function fieldsOf(schema: StructuralSchema, path: string): Fields {
+  const rows: (readonly string[])[] = [];
+  const rules: (readonly string[])[] = rulesOf(schema, path);
+  const required = new Set(schema.required);
+  for (const [name, child] of Object.entries(schema.properties ?? {})) {
+    const childPath = `${path}.${name}`;
+    rows.push([
+      `\`${childPath}\`${required.has(name) ? ' (required)' : ''}`,
+      typeOf(child),
+      meaningOf(child),
+    ]);
+    const below = fieldsOf(child, childPath);
+    rows.push(...below.rows);
+    rules.push(...below.rules);
+  }
+  if (schema.items !== undefined) {
+    const below = fieldsOf(schema.items, `${path}[]`);
+    rows.push(...below.rows);
+    rules.push(...below.rules);
+  }
+  return { rows, rules };
+}
+
+function rulesOf(schema: StructuralSchema, path: string): string[][] {
+  return (schema['x-kubernetes-validations'] ?? []).map(({ message }) => [`\`${path}\``, message]);
+}
+
+function typeOf(schema: StructuralSchema): string {
+  if (schema.items !== undefined) return `list of ${typeOf(schema.items)}`;
+  if (schema.enum !== undefined) return schema.enum.map((value) => `\`${String(value)}\``).join(' or ');
+  return schema.type;
+}
+
+function meaningOf(schema: StructuralSchema): string {
+  const notes = [schema.description ?? ''];
+  if (schema.default !== undefined) notes.push(`Default: \`${JSON.stringify(schema.default)}\`.`);
+  const bounds = boundsOf(schema);
+  if (bounds !== undefined) notes.push(bounds);
+  return notes.filter((note) => note !== '').join(' ');
+}
+
+function boundsOf(schema: StructuralSchema): string | undefined {
+  const { minimum, maximum, maxLength, maxItems } = schema;
+  if (maxItems !== undefined) return `At most ${maxItems} entries.`;
+  if (maxLength !== undefined) return `At most ${maxLength} characters.`;
+  if (minimum !== undefined && maximum !== undefined && maximum < 2 ** 31 - 1) {
+    return `${minimum} to ${maximum}.`;
+  }
+  return undefined;
+}
+
+function glossary(title: string, entries: Readonly<Record<string, string>>): string {
+  return table(
+    [title, 'meaning'],
+    Object.entries(entries).map(([name, meaning]) => [`\`${name}\``, meaning]),
+  );
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}

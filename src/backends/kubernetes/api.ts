@@ -1,0 +1,175 @@
+import type { Expectation, Document, Version } from '#src/core/document.ts';
+import { hasCode, OperatorError } from '#src/errors.ts';
+import type { KubeClient, KubeRequest } from '#src/kube/client.ts';
+import { collectionPath, describeTarget, objectPath } from '#src/kube/resource.ts';
+import type { Resource } from '#src/kube/resource.ts';
+import type { Need } from '../driver.ts';
+import {
+  DEFAULT_TYPE,
+  encodeData,
+  MANAGED_BY,
+  parseMetadataPage,
+  parseSecret,
+  parseSecretPage,
+} from './codec.ts';
+import type { Page, WireSecret } from './codec.ts';
+
+const SECRET: Resource = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret', namespaced: true };
+
+const METADATA_ONLY = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
+const JSON_PATCH = 'application/json-patch+json';
+
+export interface PageQuery {
+  readonly limit: number;
+  readonly next: string | undefined;
+  readonly labelSelector?: string | undefined;
+  readonly fieldSelector?: string | undefined;
+}
+
+/** The requests for Secrets of one namespace, one method each. Failures are those of KubeClient. */
+export class SecretApi {
+  readonly #client: KubeClient;
+  readonly #namespace: string;
+
+  constructor(client: KubeClient, namespace: string) {
+    this.#client = client;
+    this.#namespace = namespace;
+  }
+
+  /** Undefined when there is no such Secret. */
+  async get(name: string, signal: AbortSignal): Promise<WireSecret | undefined> {
+    const request = this.#object(name, 'kube.secret.get');
+    try {
+      const reply = await this.#client.request({ ...request, method: 'GET', signal });
+      return parseSecret(reply, request.op, request.target);
+    } catch (thrown) {
+      if (hasCode(thrown, 'NOT_FOUND')) return undefined;
+      throw thrown;
+    }
+  }
+
+  /** One page of whole Secrets: their values are in the reply. */
+  async page(query: PageQuery, signal: AbortSignal): Promise<Page<WireSecret>> {
+    const request = this.#list('kube.secret.list', query);
+    const reply = await this.#client.request({ ...request, signal });
+    return parseSecretPage(reply, request.op, request.target);
+  }
+
+  /** One page of names and labels: no value leaves the server. */
+  async metadataPage(query: PageQuery, signal: AbortSignal): Promise<Page<WireSecret['metadata']>> {
+    const request = this.#list('kube.secret.listMetadata', query);
+    const reply = await this.#client.request({ ...request, accept: METADATA_ONLY, signal });
+    return parseMetadataPage(reply, request.op, request.target);
+  }
+
+  /** The stored Secret, as the reply of the create has it. */
+  async create(document: Document, signal: AbortSignal): Promise<WireSecret> {
+    const { op, target } = this.#object(document.address, 'kube.secret.create');
+    const body = {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: document.address, namespace: this.#namespace, labels: MANAGED_BY },
+      type: document.attributes.type ?? DEFAULT_TYPE,
+      ...(document.attributes.immutable === true ? { immutable: true } : {}),
+      data: encodeData(document),
+    };
+    const path = collectionPath(SECRET, this.#namespace);
+    return parseSecret(
+      await this.#client.request({ method: 'POST', path, body, op, target, signal }),
+      op,
+      target,
+    );
+  }
+
+  /**
+   * Replaces data and type and nothing else: a JSON patch leaves foreign metadata alone. Setting resourceVersion in it
+   * makes the server refuse with 409 when the Secret is in another state (a `test` operation would be a 422), and no two
+   * states of a name, deleted and created again or not, ever share one.
+   */
+  async replace(
+    document: Document,
+    expect: Exclude<Expectation, 'absent'>,
+    signal: AbortSignal,
+  ): Promise<WireSecret> {
+    const request = this.#object(document.address, 'kube.secret.replace');
+    const body = [
+      { op: 'replace', path: '/metadata/resourceVersion', value: expect.revision },
+      { op: 'add', path: '/data', value: encodeData(document) },
+      { op: 'add', path: '/type', value: document.attributes.type ?? DEFAULT_TYPE },
+      ...(document.attributes.immutable === true ? [{ op: 'add', path: '/immutable', value: true }] : []),
+    ];
+    const reply = await this.#client.request({
+      ...request,
+      method: 'PATCH',
+      contentType: JSON_PATCH,
+      body,
+      signal,
+    });
+    return parseSecret(reply, request.op, request.target);
+  }
+
+  async remove(name: string, expect: Version, signal: AbortSignal): Promise<void> {
+    await this.#client.request({
+      ...this.#object(name, 'kube.secret.delete'),
+      method: 'DELETE',
+      body: {
+        apiVersion: 'v1',
+        kind: 'DeleteOptions',
+        preconditions: { uid: expect.identity, resourceVersion: expect.revision },
+      },
+      signal,
+    });
+  }
+
+  /** Whether the client itself may do this to Secrets here, to one or, without a name, to all. */
+  async mayDo(verb: Need['verbs'][number], name: string | undefined, signal: AbortSignal): Promise<boolean> {
+    const op = 'kube.secret.review';
+    const target = describeTarget(SECRET, { namespace: this.#namespace });
+    const resourceAttributes = {
+      namespace: this.#namespace,
+      verb: verb === 'read' ? 'get' : verb,
+      resource: 'secrets',
+      ...(name === undefined ? {} : { name }),
+    };
+    const reply = await this.#client.request({
+      method: 'POST',
+      path: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
+      body: {
+        apiVersion: 'authorization.k8s.io/v1',
+        kind: 'SelfSubjectAccessReview',
+        spec: { resourceAttributes },
+      },
+      op,
+      target,
+      signal,
+    });
+    return isAllowed(reply, op, target);
+  }
+
+  #object(name: string, op: string): Pick<KubeRequest, 'path' | 'op' | 'target'> {
+    const object = { namespace: this.#namespace, name };
+    return { path: objectPath(SECRET, object), op, target: describeTarget(SECRET, object) };
+  }
+
+  #list(op: string, query: PageQuery): Omit<KubeRequest, 'signal'> {
+    return {
+      method: 'GET',
+      path: collectionPath(SECRET, this.#namespace),
+      query: {
+        limit: String(query.limit),
+        continue: query.next,
+        labelSelector: query.labelSelector,
+        fieldSelector: query.fieldSelector,
+      },
+      op,
+      target: describeTarget(SECRET, { namespace: this.#namespace }),
+    };
+  }
+}
+
+function isAllowed(reply: unknown, op: string, target: string): boolean {
+  const status: unknown =
+    typeof reply === 'object' && reply !== null && 'status' in reply ? reply.status : null;
+  if (typeof status === 'object' && status !== null && 'allowed' in status) return status.allowed === true;
+  throw new OperatorError('REPLY_INVALID', { op, target });
+}

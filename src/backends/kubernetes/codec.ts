@@ -1,0 +1,123 @@
+import { z } from 'zod';
+import type { Attributes, Document, StoredDocument } from '#src/core/document.ts';
+import { SecretValue } from '#src/core/secret-value.ts';
+import { OperatorError } from '#src/errors.ts';
+
+/*
+ * Secrets ↔ documents. Only the structure of a reply is checked; `data` stays as parsed, because a schema that copies a
+ * map loses names such as `__proto__`, and its issues would quote what they saw.
+ */
+
+/** The label of every Secret that Keyferry created. */
+export const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'keyferry' } as const;
+
+export const DEFAULT_TYPE = 'Opaque';
+
+const Metadata = z.object({
+  name: z.string().min(1),
+  uid: z.string().min(1),
+  resourceVersion: z.string().min(1),
+  labels: z.record(z.string(), z.string()).optional(),
+});
+
+const Data = z.custom<Readonly<Record<string, string>> | null | undefined>(
+  (data) => data === undefined || data === null || isStringMap(data),
+);
+
+function isStringMap(data: unknown): boolean {
+  return (
+    typeof data === 'object' &&
+    data !== null &&
+    !Array.isArray(data) &&
+    Object.values(data).every((member) => typeof member === 'string')
+  );
+}
+
+const Secret = z.object({
+  metadata: Metadata,
+  type: z.string().optional(),
+  immutable: z.boolean().optional(),
+  data: Data,
+});
+
+const ListMeta = z.object({ continue: z.string().optional() });
+const SecretList = z.object({ metadata: ListMeta, items: z.array(Secret) });
+const MetadataList = z.object({
+  metadata: ListMeta,
+  items: z.array(z.object({ metadata: Metadata })),
+});
+
+export type WireSecret = z.infer<typeof Secret>;
+
+/** One page of a list; `next` continues it. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly next: string | undefined;
+}
+
+export function parseSecret(reply: unknown, op: string, target: string): WireSecret {
+  return parse(Secret, reply, { op, target });
+}
+
+export function parseSecretPage(reply: unknown, op: string, target: string): Page<WireSecret> {
+  const { metadata, items } = parse(SecretList, reply, { op, target });
+  return { items, next: nextOf(metadata) };
+}
+
+export function parseMetadataPage(reply: unknown, op: string, target: string): Page<WireSecret['metadata']> {
+  const { metadata, items } = parse(MetadataList, reply, { op, target });
+  return { items: items.map((item) => item.metadata), next: nextOf(metadata) };
+}
+
+function nextOf(list: z.infer<typeof ListMeta>): string | undefined {
+  return list.continue === '' ? undefined : list.continue;
+}
+
+/** The issues of a failed check are dropped: they may quote what they saw. */
+function parse<T>(
+  schema: z.ZodType<T>,
+  reply: unknown,
+  context: { readonly op: string; readonly target: string },
+): T {
+  const parsed = schema.safeParse(reply);
+  if (!parsed.success) throw new OperatorError('REPLY_INVALID', context);
+  return parsed.data;
+}
+
+/** The API server writes canonical base64, so decoding needs no second look. */
+export function toDocument(secret: WireSecret): StoredDocument {
+  const fields = new Map<string, SecretValue>();
+  for (const [name, base64] of Object.entries(secret.data ?? {})) {
+    fields.set(name, SecretValue.fromBytes(Buffer.from(base64, 'base64')));
+  }
+  return {
+    address: secret.metadata.name,
+    fields,
+    attributes: attributesOf(secret),
+    version: versionOf(secret),
+  };
+}
+
+export function versionOf(secret: WireSecret): StoredDocument['version'] {
+  return { identity: secret.metadata.uid, revision: secret.metadata.resourceVersion };
+}
+
+function attributesOf(secret: WireSecret): Attributes {
+  const type = secret.type === undefined || secret.type === DEFAULT_TYPE ? undefined : secret.type;
+  return {
+    ...(type === undefined ? {} : { type }),
+    ...(secret.immutable === true ? { immutable: true as const } : {}),
+  };
+}
+
+/** `data` of a Secret. */
+export function encodeData(document: Document): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    [...document.fields].map(([name, value]) => [name, value.reveal().toString('base64')]),
+  );
+}
+
+/** Rough bytes of a Secret in a list, for choosing the size of the next page. */
+export function wireSize(secret: WireSecret): number {
+  return Object.values(secret.data ?? {}).reduce((sum, base64) => sum + base64.length, 1024);
+}

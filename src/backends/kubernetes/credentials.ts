@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import { SecretValue } from '#src/core/secret-value.ts';
+import { hasCode, OperatorError } from '#src/errors.ts';
+import type { KubeClient } from '#src/kube/client.ts';
+import { describeTarget, objectPath } from '#src/kube/resource.ts';
+import type { Resource } from '#src/kube/resource.ts';
+import type { CredentialSource, IssuedToken } from '../credentials.ts';
+import { SecretApi } from './api.ts';
+import { toDocument } from './codec.ts';
+
+const SERVICE_ACCOUNT: Resource = {
+  group: '',
+  version: 'v1',
+  plural: 'serviceaccounts',
+  kind: 'ServiceAccount',
+  namespaced: true,
+};
+
+/** The shortest life that the API server grants. A token is used once, for a login. */
+const TOKEN_LIFE_SECONDS = 600;
+
+const TokenReply = z.object({
+  status: z.object({ token: z.string().min(1), expirationTimestamp: z.iso.datetime() }),
+});
+
+/** Credentials from the cluster: keys of Secrets, and tokens of ServiceAccounts by TokenRequest. */
+export class KubernetesCredentials implements CredentialSource {
+  readonly #client: KubeClient;
+
+  constructor(client: KubeClient) {
+    this.#client = client;
+  }
+
+  async readSecretKey(
+    namespace: string,
+    name: string,
+    key: string,
+    signal: AbortSignal,
+  ): Promise<SecretValue> {
+    const secret = await new SecretApi(this.#client, namespace).get(name, signal);
+    const value = secret === undefined ? undefined : toDocument(secret).fields.get(key);
+    if (value !== undefined) return value;
+    throw new OperatorError('CREDENTIALS_MISSING', {
+      op: 'kube.credentials',
+      target: `Secret ${namespace}/${name}`,
+      detail: secret === undefined ? 'There is no such Secret.' : `It has no key ${key}.`,
+    });
+  }
+
+  async requestToken(
+    namespace: string,
+    serviceAccount: string,
+    audiences: readonly string[],
+    signal: AbortSignal,
+  ): Promise<IssuedToken> {
+    const op = 'kube.token';
+    const object = { namespace, name: serviceAccount };
+    const target = describeTarget(SERVICE_ACCOUNT, object);
+    try {
+      const reply = await this.#client.request({
+        method: 'POST',
+        path: `${objectPath(SERVICE_ACCOUNT, object)}/token`,
+        body: {
+          apiVersion: 'authentication.k8s.io/v1',
+          kind: 'TokenRequest',
+          spec: { expirationSeconds: TOKEN_LIFE_SECONDS, audiences },
+        },
+        op,
+        target,
+        signal,
+      });
+      return toIssuedToken(reply, op, target);
+    } catch (thrown) {
+      if (!hasCode(thrown, 'NOT_FOUND')) throw thrown;
+      throw new OperatorError('CREDENTIALS_MISSING', {
+        op,
+        target,
+        detail: 'There is no such ServiceAccount.',
+      });
+    }
+  }
+}
+
+function toIssuedToken(reply: unknown, op: string, target: string): IssuedToken {
+  const parsed = TokenReply.safeParse(reply);
+  if (!parsed.success) throw new OperatorError('REPLY_INVALID', { op, target });
+  const { token, expirationTimestamp } = parsed.data.status;
+  return { token: SecretValue.fromUtf8(token), expiresAt: Date.parse(expirationTimestamp) };
+}

@@ -1,0 +1,153 @@
+import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
+import { hasCode, OperatorError } from '#src/errors.ts';
+import type { KubeClient } from '#src/kube/client.ts';
+import type {
+  BackendDriver,
+  DriverTraits,
+  Entry,
+  ListQuery,
+  Need,
+  Probe,
+  ReadOutcome,
+  Refusal,
+} from '../driver.ts';
+import { sideBySide } from '../side-by-side.ts';
+import { SecretApi } from './api.ts';
+import { toDocument, versionOf } from './codec.ts';
+import { probeCluster } from './probe.ts';
+import { readManySecrets, WITHOUT_REFUSED_TYPES } from './read-many.ts';
+import { documentRefusalOf, nameRefusalOf } from './refusals.ts';
+
+/** Names a page; nothing but metadata is in it. */
+const NAMES_PER_PAGE = 500;
+/** Writes that are worth having in flight: measured, more bring no rate and only latency. */
+const CONCURRENCY = 16;
+
+/**
+ * The Secrets of one namespace. A Version is uid and resourceVersion, both of which the API server checks on delete; on
+ * an overwrite it checks the resourceVersion, which is unique to one state of one incarnation.
+ */
+export class KubernetesDriver implements BackendDriver {
+  readonly kind = 'kubernetes';
+  readonly traits: DriverTraits = { addressing: 'flat', concurrency: CONCURRENCY, keepsRevisions: false };
+  readonly #client: KubeClient;
+  readonly #api: SecretApi;
+
+  /** The client is shared: it outlives the driver. */
+  constructor(client: KubeClient, namespace: string) {
+    this.#client = client;
+    this.#api = new SecretApi(client, namespace);
+  }
+
+  probe(signal: AbortSignal): Promise<Probe> {
+    return probeCluster(this.#client, signal);
+  }
+
+  /**
+   * Metadata only; the types that are never moved are left out by the server, and others are not known here: the read
+   * tells them.
+   */
+  async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Entry> {
+    if (query.folder !== '') return;
+    let next: string | undefined;
+    do {
+      const page = await this.#api.metadataPage(
+        {
+          limit: NAMES_PER_PAGE,
+          next,
+          labelSelector: query.labelSelector,
+          fieldSelector: WITHOUT_REFUSED_TYPES,
+        },
+        signal,
+      );
+      for (const { name, labels } of page.items) yield { address: name, labels: labels ?? {} };
+      next = page.next;
+    } while (next !== undefined);
+  }
+
+  /** There is one revision only: the current one, which may be newer than the one asked for. */
+  async read(address: Address, signal: AbortSignal): Promise<ReadResult> {
+    this.#requireName(address, 'kube.secret.get');
+    const secret = await this.#api.get(address, signal);
+    return secret === undefined ? { state: 'absent' } : { state: 'present', document: toDocument(secret) };
+  }
+
+  async *readMany(addresses: readonly Address[], signal: AbortSignal): AsyncGenerator<ReadOutcome> {
+    const possible: Address[] = [];
+    for (const address of new Set(addresses)) {
+      const error = this.#nameError(address, 'kube.secret.get');
+      if (error === undefined) possible.push(address);
+      else yield { address, error };
+    }
+    yield* readManySecrets(this.#api, possible, signal);
+  }
+
+  refusalOf(document: Document): Refusal | undefined {
+    return documentRefusalOf(document);
+  }
+
+  addressRefusalOf(address: Address): Refusal | undefined {
+    return nameRefusalOf(address);
+  }
+
+  /** One question a verb; only where the namespace as a whole is not granted, one a name (resourceNames). */
+  async denied(needs: readonly Need[], signal: AbortSignal): Promise<ReadonlyMap<Address, Refusal>> {
+    const refusals = new Map<Address, Refusal>();
+    const verbs = new Set(needs.flatMap((need) => need.verbs));
+    for (const verb of verbs) {
+      if (await this.#api.mayDo(verb, undefined, signal)) continue;
+      const addresses = needs.filter((need) => need.verbs.includes(verb)).map((need) => need.address);
+      const answers = sideBySide(new Set(addresses), CONCURRENCY, async (address) => ({
+        address,
+        allowed: await this.#api.mayDo(verb, address, signal),
+      }));
+      for await (const { address, allowed } of answers) {
+        if (!allowed && !refusals.has(address)) refusals.set(address, permissionDenied(verb));
+      }
+    }
+    return refusals;
+  }
+
+  async write(document: Document, expect: Expectation, signal: AbortSignal): Promise<Version> {
+    const refusal = this.refusalOf(document);
+    if (refusal !== undefined) {
+      throw new OperatorError('DOCUMENT_REFUSED', {
+        op: 'kube.secret.write',
+        detail: refusal.message,
+      });
+    }
+    if (expect === 'absent') return versionOf(await this.#api.create(document, signal));
+    try {
+      return versionOf(await this.#api.replace(document, expect, signal));
+    } catch (thrown) {
+      if (!hasCode(thrown, 'NOT_FOUND')) throw thrown;
+      throw new OperatorError('VERSION_CONFLICT', { op: 'kube.secret.write', target: document.address });
+    }
+  }
+
+  async delete(address: Address, expect: Version, signal: AbortSignal): Promise<void> {
+    this.#requireName(address, 'kube.secret.delete');
+    await this.#api.remove(address, expect, signal);
+  }
+
+  #requireName(address: Address, op: string): void {
+    const error = this.#nameError(address, op);
+    if (error !== undefined) throw error;
+  }
+
+  #nameError(address: Address, op: string): OperatorError | undefined {
+    const refusal = nameRefusalOf(address);
+    return refusal && new OperatorError('DOCUMENT_REFUSED', { op, detail: refusal.message });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Holds nothing of its own.
+  }
+}
+
+function permissionDenied(verb: Need['verbs'][number]): Refusal {
+  return {
+    reason: 'PermissionDenied',
+    message: `The ServiceAccount of the operator may not ${verb === 'read' ? 'get' : verb} this Secret.`,
+  };
+}

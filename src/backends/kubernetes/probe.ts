@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import { hasCode, OperatorError } from '#src/errors.ts';
+import type { KubeClient } from '#src/kube/client.ts';
+import type { Probe } from '../driver.ts';
+
+const OP = 'kube.probe';
+
+const VersionReply = z.object({ gitVersion: z.string() });
+const NamespaceReply = z.object({ metadata: z.object({ uid: z.string().min(1) }) });
+
+/** `identity` of a cluster whose kube-system namespace may not be read (RBAC: get namespaces, resourceName kube-system). */
+const UNKNOWN_CLUSTER = 'unknown';
+
+/** The cluster's version, and as its identity the uid of kube-system, which lives as long as the cluster. */
+export async function probeCluster(client: KubeClient, signal: AbortSignal): Promise<Probe> {
+  const version = await ask(client, { path: '/version', schema: VersionReply, signal });
+  return {
+    server: { product: 'Kubernetes', version: version.gitVersion },
+    identity: await clusterIdentity(client, signal),
+    capabilities: ['ConditionalWrite', 'PagedList'],
+  };
+}
+
+async function clusterIdentity(client: KubeClient, signal: AbortSignal): Promise<string> {
+  try {
+    const path = '/api/v1/namespaces/kube-system';
+    return (await ask(client, { path, schema: NamespaceReply, signal })).metadata.uid;
+  } catch (thrown) {
+    if (hasCode(thrown, 'AUTH_DENIED') || hasCode(thrown, 'NOT_FOUND')) return UNKNOWN_CLUSTER;
+    throw thrown;
+  }
+}
+
+async function ask<T>(
+  client: KubeClient,
+  question: { readonly path: string; readonly schema: z.ZodType<T>; readonly signal: AbortSignal },
+): Promise<T> {
+  const { path, schema, signal } = question;
+  const reply = schema.safeParse(await client.request({ method: 'GET', path, op: OP, target: path, signal }));
+  if (!reply.success) throw new OperatorError('REPLY_INVALID', { op: OP, target: path });
+  return reply.data;
+}

@@ -1,0 +1,87 @@
+import type { Address, Document } from '#src/core/document.ts';
+import type { Refusal } from '../driver.ts';
+
+/*
+ * What the API server would refuse, and what Keyferry refuses to create, known without asking. The limits are those of
+ * k8s.io/kubernetes pkg/apis/core/validation (ValidateSecret) and apimachinery validation (IsDNS1123Subdomain,
+ * IsConfigMapKey).
+ */
+
+const MAX_NAME_LENGTH = 253;
+const MAX_KEY_LENGTH = 253;
+/** MaxSecretSize: the sum of the values, not of the names. */
+const MAX_DATA_BYTES = 1_048_576;
+
+const NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const KEY = /^[-._a-zA-Z0-9]+$/;
+
+/**
+ * Types that give power or belong to a controller: a copy of a service account token is an identity, a bootstrap token
+ * a way into the cluster, a Helm release somebody else's state.
+ */
+export const REFUSED_TYPES = [
+  'kubernetes.io/service-account-token',
+  'bootstrap.kubernetes.io/token',
+  'helm.sh/release.v1',
+] as const;
+
+const REQUIRED_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['kubernetes.io/tls', ['tls.crt', 'tls.key']],
+  ['kubernetes.io/dockerconfigjson', ['.dockerconfigjson']],
+  ['kubernetes.io/dockercfg', ['.dockercfg']],
+  ['kubernetes.io/ssh-auth', ['ssh-privatekey']],
+]);
+
+export function nameRefusalOf(address: Address): Refusal | undefined {
+  if (address.length <= MAX_NAME_LENGTH && NAME.test(address)) return undefined;
+  return {
+    reason: 'NameRefused',
+    message:
+      'The name of a Secret is at most 253 lower-case letters, digits, "-" and ".", starting and ending with a letter or digit.',
+  };
+}
+
+export function documentRefusalOf(document: Document): Refusal | undefined {
+  return (
+    nameRefusalOf(document.address) ??
+    typeRefusalOf(document) ??
+    keyRefusalOf(document) ??
+    sizeRefusalOf(document)
+  );
+}
+
+function typeRefusalOf(document: Document): Refusal | undefined {
+  const { type } = document.attributes;
+  if (type === undefined) return undefined;
+  if (REFUSED_TYPES.some((refused) => refused === type)) {
+    return { reason: 'TypeRefused', message: `Keyferry never creates a Secret of type ${type}.` };
+  }
+  const missing = REQUIRED_KEYS.get(type)?.filter((key) => !document.fields.has(key)) ?? [];
+  if (missing.length === 0) return undefined;
+  return {
+    reason: 'TypeRefused',
+    message: `A Secret of type ${type} needs the key ${missing.join(' and ')}.`,
+  };
+}
+
+function keyRefusalOf(document: Document): Refusal | undefined {
+  for (const key of document.fields.keys()) {
+    if (key.length <= MAX_KEY_LENGTH && KEY.test(key) && key !== '.' && !key.startsWith('..')) continue;
+    return {
+      reason: 'KeyRefused',
+      message:
+        'A key of a Secret is at most 253 letters, digits, "-", "_" and ".", and neither "." nor starting with "..".',
+    };
+  }
+  return undefined;
+}
+
+function sizeRefusalOf(document: Document): Refusal | undefined {
+  let total = 0;
+  for (const value of document.fields.values()) total += value.byteLength;
+  if (total <= MAX_DATA_BYTES) return undefined;
+  return {
+    reason: 'TooLarge',
+    message: `The values of a Secret may have ${MAX_DATA_BYTES} bytes together.`,
+  };
+}

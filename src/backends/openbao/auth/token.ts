@@ -1,0 +1,54 @@
+import { SecretValue } from '#src/core/secret-value.ts';
+import type { CredentialSource } from '../../credentials.ts';
+import type { BaoClient, BaoRequest } from '../client.ts';
+import { apiPathOf } from '../path.ts';
+import { failureOf } from '../status.ts';
+import { LookupReply, parseReply } from '../wire.ts';
+import { refuseLimitedUse } from './method.ts';
+import type { AuthMethod, BaoToken } from './method.ts';
+
+const OP = 'openbao.auth.token';
+
+export interface TokenAuthOptions {
+  readonly client: BaoClient;
+  readonly credentials: CredentialSource;
+  readonly namespace: string;
+  readonly secretRef: { readonly name: string; readonly key: string };
+}
+
+/** A token from a Secret of the backend's namespace, read again at each login so that a rotated one is picked up. */
+export class TokenAuth implements AuthMethod {
+  readonly #options: TokenAuthOptions;
+
+  constructor(options: TokenAuthOptions) {
+    this.#options = options;
+  }
+
+  async login(signal: AbortSignal): Promise<BaoToken> {
+    const { client, credentials, namespace, secretRef } = this.#options;
+    const stored = await credentials.readSecretKey(namespace, secretRef.name, secretRef.key, signal);
+    const secret = withoutWhitespace(stored);
+    const request: BaoRequest = {
+      method: 'GET',
+      path: apiPathOf('auth/token/lookup-self', OP),
+      op: OP,
+      target: `Secret ${namespace}/${secretRef.name}`,
+    };
+    const reply = await client.request(request, secret, signal);
+    if (reply.status !== 200) throw failureOf(reply, request);
+    const { data } = parseReply(LookupReply, reply, request);
+    refuseLimitedUse(data.num_uses, OP, request.target);
+    const expires = data.expire_time !== null && data.expire_time !== undefined;
+    return {
+      secret,
+      ttlSeconds: expires ? Math.max(1, data.ttl) : 0,
+      renewable: data.renewable ?? false,
+      own: false,
+    };
+  }
+}
+
+/** A token never contains whitespace; a file that was made with an editor ends in a newline. */
+function withoutWhitespace(stored: SecretValue): SecretValue {
+  return SecretValue.fromUtf8(stored.reveal().toString('utf8').trim());
+}

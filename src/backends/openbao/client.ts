@@ -1,0 +1,217 @@
+import { Pool } from 'undici';
+import type { SecretValue } from '#src/core/secret-value.ts';
+import { OperatorError } from '#src/errors.ts';
+import type { Clock } from '#src/ports.ts';
+import { CallDeadline } from '../deadline.ts';
+
+/*
+ * HTTP to one OpenBao server, and nothing of KV: one pool with keep-alive, pinned to the origin of the address. Redirects
+ * are never followed, replies are bounded, and no body text reaches an error.
+ */
+
+/** Largest reply that is read: a listing of a very large folder. A document is at most 1 MiB. */
+const MAX_REPLY_BYTES = 32 * 1024 * 1024;
+/** Below the server's own idle timeout of 5 minutes, so that it is never the server that closes first. */
+const KEEP_ALIVE_MS = 60_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+
+export interface ClientOptions {
+  /** Origin of the server, e.g. `https://bao.example.org:8200`. */
+  readonly origin: string;
+  /** Value of X-Vault-Namespace, where the server has namespaces. */
+  readonly namespace: string | undefined;
+  /** PEM bundle to trust instead of the system's. */
+  readonly ca: string | undefined;
+  readonly serverName: string | undefined;
+  readonly timeoutMs: number;
+  /** Requests in flight at once: the size of the pool. */
+  readonly maxInFlight: number;
+  readonly userAgent: string;
+  readonly clock: Clock;
+}
+
+export interface BaoRequest {
+  readonly method: 'GET' | 'POST' | 'PATCH';
+  /** Encoded, from `apiPathOf`. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+  /** Default `application/json`. */
+  readonly contentType?: string;
+  /** Constant name of the operation. */
+  readonly op: string;
+  /** What it is done to, for errors. */
+  readonly target: string;
+  /** True when it changes something: a lost reply is then indeterminate. */
+  readonly mutates?: boolean;
+  /** True for paths that refuse the namespace header (sys/health). */
+  readonly rootNamespace?: boolean;
+}
+
+/** What came back; the status is not judged here. */
+export interface BaoReply {
+  readonly status: number;
+  /** The parsed body; undefined when there was none or it is no JSON. */
+  readonly body: unknown;
+  readonly retryAfterMs: number | undefined;
+}
+
+export class BaoClient implements AsyncDisposable {
+  readonly #options: ClientOptions;
+  readonly #pool: Pool;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+    this.#pool = new Pool(options.origin, {
+      connections: options.maxInFlight,
+      pipelining: 1,
+      allowH2: false,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      keepAliveMaxTimeout: KEEP_ALIVE_MS,
+      headersTimeout: options.timeoutMs,
+      bodyTimeout: options.timeoutMs,
+      connect: {
+        timeout: Math.min(CONNECT_TIMEOUT_MS, options.timeoutMs),
+        minVersion: 'TLSv1.2',
+        ...(options.ca === undefined ? {} : { ca: options.ca }),
+        ...(options.serverName === undefined ? {} : { servername: options.serverName }),
+      },
+    });
+  }
+
+  /**
+   * One request. Resolves for every HTTP status; throws `BACKEND_UNREACHABLE`, `TLS_FAILED`, `DEADLINE` or
+   * `REPLY_INVALID` (too large) when there is no usable reply, and the signal's reason when it aborts.
+   */
+  async request(request: BaoRequest, token: SecretValue | undefined, signal: AbortSignal): Promise<BaoReply> {
+    signal.throwIfAborted();
+    using deadline = new CallDeadline(this.#options.clock, this.#options.timeoutMs, signal);
+    try {
+      const { statusCode, headers, body } = await this.#pool.request({
+        method: request.method,
+        path: withQuery(request),
+        headers: this.#headers(request, token),
+        body: request.body === undefined ? null : JSON.stringify(request.body),
+        signal: deadline.signal,
+      });
+      const parsed = parseJson(await readBounded(body, request));
+      return { status: statusCode, body: parsed, retryAfterMs: retryAfterMs(headers['retry-after']) };
+    } catch (thrown) {
+      if (signal.aborted) throw signal.reason;
+      if (thrown instanceof OperatorError) throw thrown;
+      throw failureOfTransport(thrown, request, deadline.expired);
+    }
+  }
+
+  #headers(request: BaoRequest, token: SecretValue | undefined): Record<string, string> {
+    const { namespace, userAgent } = this.#options;
+    return {
+      'user-agent': userAgent,
+      'x-vault-request': 'true',
+      ...(request.body === undefined ? {} : { 'content-type': request.contentType ?? 'application/json' }),
+      ...(namespace === undefined || request.rootNamespace === true
+        ? {}
+        : { 'x-vault-namespace': namespace }),
+      ...(token === undefined ? {} : { 'x-vault-token': token.reveal().toString('utf8') }),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pool.destroy();
+  }
+}
+
+function withQuery(request: BaoRequest): string {
+  const query = new URLSearchParams(request.query).toString();
+  return query === '' ? request.path : `${request.path}?${query}`;
+}
+
+async function readBounded(body: AsyncIterable<Buffer>, request: BaoRequest): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.byteLength;
+    if (size > MAX_REPLY_BYTES) {
+      throw new OperatorError('REPLY_INVALID', {
+        op: request.op,
+        target: request.target,
+        detail: `The reply is larger than ${MAX_REPLY_BYTES} bytes.`,
+        indeterminate: request.mutates === true,
+      });
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, size);
+}
+
+/** The error of JSON.parse quotes its input, so it is dropped here. */
+function parseJson(bytes: Buffer): unknown {
+  if (bytes.byteLength === 0) return undefined;
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whole seconds; OpenBao sends 0 for its default interval of one second. Dates are not used by it. */
+function retryAfterMs(header: string | string[] | undefined): number | undefined {
+  if (typeof header !== 'string' || !/^[0-9]{1,6}$/.test(header)) return undefined;
+  return Number(header) * 1000;
+}
+
+const NEVER_SENT = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
+/** Codes of node:tls for a certificate or handshake that was refused; the request had not been sent. */
+const TLS_CODES = new Set([
+  'EPROTO',
+  'CERT_HAS_EXPIRED',
+  'CERT_NOT_YET_VALID',
+  'CERT_REVOKED',
+  'CERT_UNTRUSTED',
+  'CERT_SIGNATURE_FAILURE',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'INVALID_CA',
+  'INVALID_PURPOSE',
+  'HOSTNAME_MISMATCH',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+]);
+
+function isTlsCode(code: string): boolean {
+  return TLS_CODES.has(code) || code.startsWith('ERR_SSL_') || code.startsWith('ERR_OSSL_');
+}
+
+/** Only the error's code is kept: undici's parser errors carry raw bytes of the reply. */
+function failureOfTransport(thrown: unknown, request: BaoRequest, expired: boolean): OperatorError {
+  const { op, target } = request;
+  const mutates = request.mutates === true;
+  const code = codeOf(thrown);
+  const detail = code === undefined ? {} : { detail: `(${code})` };
+  if (code !== undefined && isTlsCode(code))
+    return new OperatorError('TLS_FAILED', { op, target, ...detail });
+  if (code !== undefined && NEVER_SENT.has(code)) {
+    return new OperatorError('BACKEND_UNREACHABLE', { op, target, ...detail });
+  }
+  if (expired || code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
+    return new OperatorError('DEADLINE', { op, target, indeterminate: mutates });
+  }
+  return new OperatorError('BACKEND_UNREACHABLE', { op, target, ...detail, indeterminate: mutates });
+}
+
+/** Error codes are constants of Node and undici; anything else is not repeated. */
+function codeOf(thrown: unknown): string | undefined {
+  if (!(thrown instanceof Error) || !('code' in thrown)) return undefined;
+  const { code } = thrown;
+  return typeof code === 'string' && /^[A-Z0-9_]{1,64}$/.test(code) ? code : undefined;
+}

@@ -1,0 +1,202 @@
+import type { Address } from '#src/core/document.ts';
+import type { BaoReply, BaoRequest } from './client.ts';
+import type { Markers } from './markers.ts';
+import { apiPathOf, joinPath } from './path.ts';
+import { failureOf, missingKindOf } from './status.ts';
+import type { Session } from './auth/session.ts';
+import { DeletedReply, KeyMetadataReply, ListReply, parseReply, ReadReply, WriteReply } from './wire.ts';
+
+/*
+ * The requests of KV version 2 that Keyferry makes, one method each. No decisions here: what a refused precondition means
+ * is for the driver.
+ */
+
+export interface VersionInfo {
+  readonly version: number;
+  /** Time the server made this version, nanoseconds: tells incarnations apart whose counters started again. */
+  readonly createdTime: string;
+  readonly customMetadata: ReadonlyMap<string, string>;
+}
+
+export type KvRead =
+  | { readonly state: 'absent' }
+  | ({ readonly state: 'deleted' } & VersionInfo)
+  | ({ readonly state: 'present'; readonly data: object } & VersionInfo);
+
+/** `rejected` is a 400: the precondition failed, or the server refuses the request as such. */
+export type KvWrite = ({ readonly outcome: 'written' } & VersionInfo) | { readonly outcome: 'rejected' };
+
+export type KvMetadata =
+  | { readonly state: 'absent' }
+  | {
+      readonly state: 'present';
+      readonly currentVersion: number;
+      readonly customMetadata: ReadonlyMap<string, string>;
+    };
+
+export interface KvOptions {
+  readonly session: Session;
+  readonly mount: string;
+  readonly prefix: string;
+}
+
+/** The four trees of the API below a mount. */
+type Tree = 'data' | 'metadata' | 'detailed-metadata' | 'delete';
+
+export class KvMount {
+  readonly #options: KvOptions;
+
+  constructor(options: KvOptions) {
+    this.#options = options;
+  }
+
+  /** `<mount>/<tree>/<prefix>/<address>`, not encoded: as policies and capabilities name it. */
+  pathOf(tree: Tree, address: Address): string {
+    return joinPath(this.#options.mount, tree, this.#options.prefix, address);
+  }
+
+  async read(address: Address, signal: AbortSignal, version?: string): Promise<KvRead> {
+    const request: BaoRequest = {
+      ...this.#at('data', address, 'openbao.read'),
+      method: 'GET',
+      ...(version === undefined ? {} : { query: { version } }),
+    };
+    const reply = await this.#options.session.request(request, signal);
+    if (reply.status === 404) return missing(reply, request);
+    if (reply.status !== 200) throw failureOf(reply, request);
+    const { data } = parseReply(ReadReply, reply, request);
+    return { state: 'present', data: data.data, ...infoOf(data.metadata) };
+  }
+
+  /** Writes all fields as one version if `cas` is the current one; 0: if there has never been one. */
+  async write(
+    address: Address,
+    fields: Readonly<Record<string, string>>,
+    cas: number,
+    signal: AbortSignal,
+  ): Promise<KvWrite> {
+    const request: BaoRequest = {
+      ...this.#at('data', address, 'openbao.write'),
+      method: 'POST',
+      body: { data: fields, options: { cas } },
+      mutates: true,
+    };
+    const reply = await this.#options.session.request(request, signal);
+    if (reply.status === 400) return { outcome: 'rejected' };
+    if (reply.status !== 200) throw failureOf(reply, request);
+    return { outcome: 'written', ...infoOf(parseReply(WriteReply, reply, request).data) };
+  }
+
+  /** Hides exactly this version. Unknown versions and names are answered with 204 as well: look before and after. */
+  async softDelete(address: Address, version: number, signal: AbortSignal): Promise<void> {
+    const request: BaoRequest = {
+      ...this.#at('delete', address, 'openbao.delete'),
+      method: 'POST',
+      body: { versions: [version] },
+      mutates: true,
+    };
+    const reply = await this.#options.session.request(request, signal);
+    if (reply.status !== 204 && reply.status !== 200) throw failureOf(reply, request);
+  }
+
+  async readMetadata(address: Address, signal: AbortSignal): Promise<KvMetadata> {
+    const request: BaoRequest = { ...this.#at('metadata', address, 'openbao.metadata'), method: 'GET' };
+    const reply = await this.#options.session.request(request, signal);
+    if (reply.status === 404 && missingKindOf(reply) === 'absent') return { state: 'absent' };
+    if (reply.status !== 200) throw failureOf(reply, request);
+    const { data } = parseReply(KeyMetadataReply, reply, request);
+    return { state: 'present', currentVersion: data.current_version, customMetadata: data.custom_metadata };
+  }
+
+  /** Makes a name that has metadata and no version yet. Servers with metadata_cas refuse it if somebody was faster. */
+  async createMetadata(address: Address, markers: Markers, signal: AbortSignal): Promise<void> {
+    await this.#changeMetadata(
+      {
+        ...this.#at('metadata', address, 'openbao.mark'),
+        method: 'POST',
+        body: { metadata_cas: 0, custom_metadata: markers },
+        mutates: true,
+      },
+      signal,
+    );
+  }
+
+  /** Merges into custom_metadata; null removes. Everything else there stays as it is. */
+  async patchMetadata(
+    address: Address,
+    patch: Readonly<Record<string, string | null>>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#changeMetadata(
+      {
+        ...this.#at('metadata', address, 'openbao.mark'),
+        method: 'PATCH',
+        contentType: 'application/merge-patch+json',
+        body: { custom_metadata: patch },
+        mutates: true,
+      },
+      signal,
+    );
+  }
+
+  async #changeMetadata(request: BaoRequest, signal: AbortSignal): Promise<void> {
+    const reply = await this.#options.session.request(request, signal);
+    if (reply.status !== 204 && reply.status !== 200) throw failureOf(reply, request);
+  }
+
+  /**
+   * One page of the names in a folder, folders ending in a slash, in bytewise order. A server without paging ignores
+   * `after` and `limit` and sends everything. An absent folder and a page behind the last name are both empty.
+   */
+  async listPage(
+    folder: Address,
+    page: { readonly after: string; readonly limit: number },
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    const after = page.after === '' ? {} : { after: page.after };
+    const request: BaoRequest = {
+      ...this.#at('metadata', folder, 'openbao.list'),
+      method: 'GET',
+      query: { list: 'true', limit: String(page.limit), ...after },
+    };
+    const reply = await this.#options.session.request(request, signal);
+    if (reply.status === 404 && missingKindOf(reply) === 'absent') return [];
+    if (reply.status !== 200) throw failureOf(reply, request);
+    return parseReply(ListReply, reply, request).data.keys;
+  }
+
+  /** Whether the server lists a folder with its metadata in one reply; denied counts as no. */
+  async hasDetailedList(signal: AbortSignal): Promise<boolean> {
+    const request: BaoRequest = {
+      ...this.#at('detailed-metadata', '', 'openbao.probe'),
+      method: 'GET',
+      query: { list: 'true', limit: '1' },
+    };
+    const reply = await this.#options.session.request(request, signal);
+    return reply.status === 200 || (reply.status === 404 && missingKindOf(reply) === 'absent');
+  }
+
+  #at(tree: Tree, address: Address, op: string): Pick<BaoRequest, 'path' | 'op' | 'target'> {
+    const path = this.pathOf(tree, address);
+    return { path: apiPathOf(path, op), op, target: path };
+  }
+}
+
+function missing(reply: BaoReply, request: BaoRequest): KvRead {
+  const kind = missingKindOf(reply);
+  if (kind === 'other') throw failureOf(reply, request);
+  if (kind === 'absent') return { state: 'absent' };
+  return { state: 'deleted', ...infoOf(parseReply(DeletedReply, reply, request).data.metadata) };
+}
+
+function infoOf(metadata: {
+  readonly version: number;
+  readonly created_time: string;
+  readonly custom_metadata: ReadonlyMap<string, string>;
+}): VersionInfo {
+  return {
+    version: metadata.version,
+    createdTime: metadata.created_time,
+    customMetadata: metadata.custom_metadata,
+  };
+}

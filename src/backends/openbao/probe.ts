@@ -1,0 +1,164 @@
+import { OperatorError } from '#src/errors.ts';
+import type { Capability, Probe } from '../driver.ts';
+import type { BaoClient, BaoRequest } from './client.ts';
+import type { Session } from './auth/session.ts';
+import type { KvMount } from './kv.ts';
+import { apiPathOf } from './path.ts';
+import { failureOf } from './status.ts';
+import {
+  CapabilitiesReply,
+  CapabilityList,
+  ConfigReply,
+  HealthReply,
+  MountReply,
+  parseReply,
+} from './wire.ts';
+
+/*
+ * What this server and this mount can do, found by harmless requests. Version strings decide nothing: a source build of
+ * OpenBao calls itself 2.0.0-HEAD.
+ */
+
+const OP = 'openbao.probe';
+/** One more than a listener takes by default (max_request_json_strings), the member name included. */
+const TOO_MANY_STRINGS = 1_000;
+/** Paths per question: stays below that limit with room. */
+const PATHS_PER_CALL = 400;
+
+export interface ProbeTarget {
+  readonly client: BaoClient;
+  readonly session: Session;
+  readonly kv: KvMount;
+  readonly mount: string;
+}
+
+/**
+ * Throws `BACKEND_SEALED`, `AUTH_DENIED`, `MOUNT_MISSING`, `CAPABILITY_MISSING` (KV version 1) or what the transport
+ * throws.
+ */
+export async function probeServer(target: ProbeTarget, signal: AbortSignal): Promise<Probe> {
+  const health = await readHealth(target.client, signal);
+  const accessor = await readMount(target, signal);
+  const detailedList = await target.kv.hasDetailedList(signal);
+  const fieldLimit = await countsFields(target.session, signal);
+  const selfDestructs = await selfDestructsLater(target, signal);
+  const capabilities: readonly (readonly [Capability, boolean])[] = [
+    ['ConditionalWrite', true],
+    ['Revisions', true],
+    ['PagedList', detailedList],
+    ['DetailedList', detailedList],
+    ['FieldLimit498', fieldLimit],
+    ['SelfDestructs', selfDestructs],
+  ];
+  return {
+    server: { product: detailedList ? 'OpenBao' : 'Vault', version: health.version },
+    identity: [health.cluster_id, accessor].filter((part) => part !== undefined).join('/'),
+    capabilities: capabilities.filter(([, present]) => present).map(([name]) => name),
+  };
+}
+
+/** sys/health refuses the namespace header and needs no token. 200 is active, 429 a standby; both serve requests. */
+async function readHealth(
+  client: BaoClient,
+  signal: AbortSignal,
+): Promise<{ readonly version: string; readonly cluster_id?: string | undefined }> {
+  const request: BaoRequest = {
+    method: 'GET',
+    path: apiPathOf('sys/health', OP),
+    op: OP,
+    target: 'sys/health',
+    rootNamespace: true,
+  };
+  const reply = await client.request(request, undefined, signal);
+  if (reply.status === 501 || reply.status === 503) {
+    throw new OperatorError('BACKEND_SEALED', { op: OP, target: request.target, status: reply.status });
+  }
+  if (reply.status !== 200 && reply.status !== 429) throw failureOf({ ...reply, status: 0 }, request);
+  return parseReply(HealthReply, reply, request);
+}
+
+/** The mount's accessor, once it is known to be KV version 2. */
+async function readMount(target: ProbeTarget, signal: AbortSignal): Promise<string> {
+  const path = `sys/internal/ui/mounts/${target.mount}`;
+  const request: BaoRequest = { method: 'GET', path: apiPathOf(path, OP), op: OP, target: path };
+  const reply = await target.session.request(request, signal);
+  if (reply.status === 403) throw await absentOrDenied(target, signal);
+  if (reply.status !== 200) throw failureOf(reply, request);
+  const { data } = parseReply(MountReply, reply, request);
+  if (data.type !== 'kv') throw new OperatorError('MOUNT_MISSING', { op: OP, target: target.mount });
+  if (data.options?.version !== '2') {
+    throw new OperatorError('CAPABILITY_MISSING', {
+      op: OP,
+      target: target.mount,
+      detail: 'The mount is KV version 1, which has no check-and-set; version 2 is needed.',
+    });
+  }
+  return data.accessor;
+}
+
+/** The server answers 403 for a mount that is not there as for one without any right. Rights decide which it is. */
+async function absentOrDenied(target: ProbeTarget, signal: AbortSignal): Promise<OperatorError> {
+  const path = target.kv.pathOf('data', 'keyferry-probe');
+  const rights = await readCapabilities(target.session, [path], signal);
+  const allowed = rights?.get(path)?.some((right) => right !== 'deny') ?? false;
+  return new OperatorError(allowed ? 'MOUNT_MISSING' : 'AUTH_DENIED', {
+    op: OP,
+    target: target.mount,
+    status: 403,
+  });
+}
+
+/** True when a request with too many JSON strings is refused although the same one with few is not. */
+async function countsFields(session: Session, signal: AbortSignal): Promise<boolean> {
+  const few = await askCapabilities(session, ['sys/health'], signal);
+  if (few.reply.status !== 200) return false;
+  const many = await askCapabilities(session, Array<string>(TOO_MANY_STRINGS).fill('sys/health'), signal);
+  return many.reply.status === 400;
+}
+
+/** True when the mount hides versions after some time, and when nobody may know (no `read` on its config). */
+async function selfDestructsLater(target: ProbeTarget, signal: AbortSignal): Promise<boolean> {
+  const path = `${target.mount}/config`;
+  const request: BaoRequest = { method: 'GET', path: apiPathOf(path, OP), op: OP, target: path };
+  const reply = await target.session.request(request, signal);
+  if (reply.status === 403) return true;
+  if (reply.status !== 200) throw failureOf(reply, request);
+  return !/^0[a-z]*$/.test(parseReply(ConfigReply, reply, request).data.delete_version_after);
+}
+
+/**
+ * The capabilities of the token on each path, in calls of at most 400 paths; undefined when the token may not even ask
+ * (the `default` policy was taken from it).
+ */
+export async function readCapabilities(
+  session: Session,
+  paths: readonly string[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, readonly string[]> | undefined> {
+  const rights = new Map<string, readonly string[]>();
+  for (let start = 0; start < paths.length; start += PATHS_PER_CALL) {
+    const { reply, request } = await askCapabilities(
+      session,
+      paths.slice(start, start + PATHS_PER_CALL),
+      signal,
+    );
+    if (reply.status === 403) return undefined;
+    if (reply.status !== 200) throw failureOf(reply, request);
+    for (const [path, list] of Object.entries(parseReply(CapabilitiesReply, reply, request).data)) {
+      const parsed = CapabilityList.safeParse(list);
+      if (parsed.success) rights.set(path, parsed.data);
+    }
+  }
+  return rights;
+}
+
+async function askCapabilities(session: Session, paths: readonly string[], signal: AbortSignal) {
+  const request: BaoRequest = {
+    method: 'POST',
+    path: apiPathOf('sys/capabilities-self', OP),
+    body: { paths },
+    op: OP,
+    target: 'sys/capabilities-self',
+  };
+  return { request, reply: await session.request(request, signal) };
+}

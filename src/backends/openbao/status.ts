@@ -1,0 +1,81 @@
+import { OperatorError } from '#src/errors.ts';
+import type { ErrorCode } from '#src/errors.ts';
+import type { BaoReply, BaoRequest } from './client.ts';
+import { isDeletedEnvelope, isEmptyErrors, isEnvelope } from './wire.ts';
+
+/*
+ * HTTP status → error code, from the table of the server's own sources. Texts are never looked at: they differ between
+ * versions, and a proxy can send any.
+ */
+
+/** What a 404 means, told by its shape only. */
+export type MissingKind =
+  /** `{"errors":[]}`: nothing was ever there, or an empty listing. */
+  | 'absent'
+  /** The full envelope without data: the version was deleted, destroyed or has expired. */
+  | 'deleted'
+  /** Anything else: no such mount, a wrong path for this kind of mount, a proxy. */
+  | 'other';
+
+export function missingKindOf(reply: BaoReply): MissingKind {
+  if (isEmptyErrors(reply.body)) return 'absent';
+  return isDeletedEnvelope(reply.body) ? 'deleted' : 'other';
+}
+
+interface Meaning {
+  readonly code: ErrorCode;
+  readonly detail?: string;
+  /** True when a change may have been applied nevertheless. */
+  readonly maybeApplied?: boolean;
+}
+
+const MEANINGS: Readonly<Record<number, Meaning>> = {
+  403: { code: 'AUTH_DENIED' },
+  405: { code: 'REQUEST_REJECTED', detail: 'The server does not support this operation here.' },
+  412: { code: 'RATE_LIMITED', detail: 'The node has not yet caught up with the index that was asked for.' },
+  413: { code: 'DOCUMENT_REFUSED', detail: 'The request is larger than the server takes.' },
+  415: { code: 'REQUEST_REJECTED', detail: 'The server does not know this kind of patch.' },
+  429: { code: 'RATE_LIMITED' },
+  500: { code: 'SERVER_ERROR', maybeApplied: true },
+  502: { code: 'SERVER_ERROR', maybeApplied: true },
+  503: { code: 'BACKEND_SEALED', maybeApplied: true },
+  504: { code: 'SERVER_ERROR', maybeApplied: true },
+};
+
+/**
+ * The error for a reply that is not the success that was asked for. A 400 on a write is for the caller to judge first:
+ * whether its precondition failed can only be told by reading again.
+ */
+export function failureOf(reply: BaoReply, request: BaoRequest): OperatorError {
+  const meaning = meaningOf(reply, request);
+  return new OperatorError(meaning.code, {
+    op: request.op,
+    target: request.target,
+    status: reply.status,
+    indeterminate: request.mutates === true && meaning.maybeApplied === true,
+    ...(meaning.detail === undefined ? {} : { detail: meaning.detail }),
+    ...(reply.retryAfterMs === undefined ? {} : { retryAfterMs: reply.retryAfterMs }),
+  });
+}
+
+function meaningOf(reply: BaoReply, request: BaoRequest): Meaning {
+  const known = MEANINGS[reply.status];
+  if (known !== undefined) return known;
+  if (reply.status === 400) return badRequest(request);
+  if (reply.status === 404) return notFound(reply);
+  if (reply.status >= 300 && reply.status < 400) {
+    return { code: 'BACKEND_SEALED', detail: 'The node answered with a redirect, which is never followed.' };
+  }
+  return { code: 'REPLY_INVALID', maybeApplied: true };
+}
+
+/** A read at a checked path is refused with 400 only while the mount is being converted to version 2. */
+function badRequest(request: BaoRequest): Meaning {
+  return request.mutates === true
+    ? { code: 'REQUEST_REJECTED' }
+    : { code: 'SERVER_ERROR', detail: 'The mount does not take requests yet.' };
+}
+
+function notFound(reply: BaoReply): Meaning {
+  return isEnvelope(reply.body) ? { code: 'MOUNT_MISSING' } : { code: 'REPLY_INVALID' };
+}

@@ -1,0 +1,126 @@
+import { z } from 'zod';
+
+/**
+ * Every setting of the operator: what it is, its default, and the sentence that `--help` prints. The flag is the
+ * kebab-case of the key (`leaderElection` → `--leader-election`), the variable that in capitals after `KEYFERRY_`
+ * (`KEYFERRY_LEADER_ELECTION`). A flag wins over its variable, which wins over the default.
+ */
+export const ConfigSchema = z.object({
+  kubeconfig: text()
+    .optional()
+    .describe('Kubeconfig file to reach the cluster with. Default: the service account of the pod.'),
+  serviceAccountDir: text()
+    .default('/var/run/secrets/kubernetes.io/serviceaccount')
+    .describe('Folder with token, ca.crt and namespace of the service account of the pod.'),
+  kubernetesServiceHost: text()
+    .optional()
+    .meta({ env: 'KUBERNETES_SERVICE_HOST' })
+    .describe('Host of the Kubernetes API, used without --kubeconfig.'),
+  kubernetesServicePort: whole(1, 65_535)
+    .default(443)
+    .meta({ env: 'KUBERNETES_SERVICE_PORT' })
+    .describe('Port of the Kubernetes API, used without --kubeconfig.'),
+  leaderElection: flag()
+    .default(true)
+    .describe('Work only while this replica holds the Lease. Turn it off only where there is one replica.'),
+  leaderElectionNamespace: text()
+    .optional()
+    .describe('Namespace of the Lease. Default: the namespace of the pod.'),
+  leaseName: objectName().default('keyferry-operator').describe('Name of the Lease.'),
+  identity: text().optional().describe('Name of this replica in the Lease. Default: the host name.'),
+  healthBindAddress: bindAddress()
+    .default(':8081')
+    .describe('Address that serves /healthz and /readyz, as host:port or :port.'),
+  metricsBindAddress: bindAddress()
+    .default(':8080')
+    .describe('Address that serves /metrics, as host:port or :port.'),
+  logLevel: z
+    .enum(['debug', 'info', 'warn', 'error'], { error: 'must be debug, info, warn or error' })
+    .default('info')
+    .describe('The least severe lines that are logged: debug, info, warn or error.'),
+  concurrentMigrations: whole(1, 64).default(4).describe('How many migrations are worked on at once.'),
+  concurrentDocuments: whole(1, 256)
+    .default(32)
+    .describe('How many documents of one migration are under way at once.'),
+  allowInsecureHttp: flag()
+    .default(false)
+    .describe('Accept backends with a plain http address. Secret values and tokens then travel unencrypted.'),
+  gracefulShutdownSeconds: whole(1, 3600)
+    .default(30)
+    .describe('How many seconds running work gets after SIGTERM before it is abandoned.'),
+  statusIntervalSeconds: whole(1, 300)
+    .default(5)
+    .describe('Least number of seconds between two progress writes to the status of a migration.'),
+  waitingRetrySeconds: whole(1, 3600)
+    .default(30)
+    .describe(
+      'How many seconds to wait before what another object or a grant is missing for is tried again.',
+    ),
+  probeIntervalSeconds: whole(1, 3600)
+    .default(60)
+    .describe('How many seconds between two checks that a backend still answers.'),
+});
+export type Config = Readonly<z.infer<typeof ConfigSchema>>;
+export type ConfigKey = keyof Config;
+
+/** One setting as the command line sees it. */
+export interface Setting {
+  readonly key: ConfigKey;
+  /** Without the two dashes. */
+  readonly flag: string;
+  readonly env: string;
+  readonly description: string;
+  readonly default: string | undefined;
+  /** `--flag` alone means true. */
+  readonly isSwitch: boolean;
+}
+
+/** All settings in the order of the schema. */
+export const SETTINGS: readonly Setting[] = Object.entries(ConfigSchema.shape).map(([key, schema]) => {
+  const flag = key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const { description, env } = schema.meta() ?? {};
+  const absent = schema.safeParse(undefined).data;
+  return {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Object.entries forgets the type of the keys
+    key: key as ConfigKey,
+    flag,
+    env: typeof env === 'string' ? env : `KEYFERRY_${flag.toUpperCase().replaceAll('-', '_')}`,
+    description: description ?? '',
+    default: absent === undefined ? undefined : String(absent),
+    isSwitch: typeof absent === 'boolean',
+  };
+});
+
+function text() {
+  return z.string({ error: 'needs a value' }).min(1, { error: 'must not be empty' });
+}
+
+function objectName() {
+  return text()
+    .max(253)
+    .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/, {
+      error: 'must be a name of lower case letters, digits, "-" and "."',
+    });
+}
+
+/** A whole number, written in decimal. */
+function whole(lowest: number, highest: number) {
+  const error = `must be a whole number from ${lowest} to ${highest}`;
+  return z
+    .string({ error })
+    .regex(/^[0-9]{1,9}$/, { error, abort: true })
+    .transform(Number)
+    .pipe(z.int({ error }).min(lowest, { error }).max(highest, { error }));
+}
+
+function flag() {
+  return z.enum(['true', 'false'], { error: 'must be true or false' }).transform((word) => word === 'true');
+}
+
+function bindAddress() {
+  const error = 'must be host:port or :port';
+  return z
+    .string({ error })
+    .regex(/^([A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$/, { error, abort: true })
+    .refine((address) => Number(address.slice(address.lastIndexOf(':') + 1)) <= 65_535, { error });
+}

@@ -1,0 +1,145 @@
+import { MAX_RECONCILE_TOKEN, parseSecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import type { SecretMigration, SecretMigrationStatus } from '#src/api/v1alpha1/secret-migration.ts';
+import { API_VERSION, RECONCILE_REQUESTED_ANNOTATION } from '#src/api/group.ts';
+import { OperatorError } from '#src/errors.ts';
+import type { Clock, EventSink, Metrics } from '#src/ports.ts';
+import { statementsOf, toConditions } from './conditions.ts';
+import type { MigrationRecord, TableStatus } from './migration-record.ts';
+import { toKubernetesTime } from './row-table.ts';
+import { progressing, type Verdict } from './verdict.ts';
+
+/**
+ * Stores `status` on the object if it differs from what is there, under its resourceVersion. Returns the object as it
+ * is then, or undefined when it is gone. Throws `VERSION_CONFLICT` when somebody else wrote.
+ */
+export type StoreStatus = (object: SecretMigration, status: SecretMigrationStatus) => Promise<unknown>;
+
+export interface MigrationStatusOptions {
+  readonly store: StoreStatus;
+  readonly events: EventSink;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  /** Least milliseconds between two progress writes. */
+  readonly intervalMs: number;
+}
+
+/** The opaque token of a requested run, as it is echoed. */
+export function requestedRun(migration: SecretMigration): string | undefined {
+  return migration.metadata.annotations?.[RECONCILE_REQUESTED_ANNOTATION]?.slice(0, MAX_RECONCILE_TOKEN);
+}
+
+/**
+ * The only writer of a migration's status. Progress is written at most once an interval; a verdict at once. Equal
+ * status is never written, and the times in it move only with what they date.
+ */
+export class MigrationStatus {
+  readonly #options: MigrationStatusOptions;
+  #migration: SecretMigration;
+  #table: TableStatus;
+  #startTime: string | undefined;
+  #lastWriteAt = Number.NEGATIVE_INFINITY;
+  #writing: Promise<void> = Promise.resolve();
+  #busy = false;
+
+  constructor(options: MigrationStatusOptions, migration: SecretMigration) {
+    this.#options = options;
+    this.#migration = migration;
+    const { progress, summary, documents, keys, exceptions, keysTruncated, reports } = migration.status;
+    this.#table = { progress, summary, documents, keys, exceptions, keysTruncated, reports };
+    const sameGeneration = migration.status.observedGeneration === migration.metadata.generation;
+    this.#startTime = sameGeneration ? migration.status.startTime : undefined;
+  }
+
+  /**
+   * Shows how far the run is. `urgent` resolves when it is stored, whatever the interval. A run that only tries again
+   * what failed keeps its verdict until there is a better one, or every retry would flip the conditions twice.
+   */
+  async progress(record: MigrationRecord, urgent: boolean): Promise<void> {
+    const { clock, intervalMs } = this.#options;
+    if (!urgent && (this.#busy || clock.monotonic() - this.#lastWriteAt < intervalMs)) return;
+    this.#startTime ??= toKubernetesTime(clock.now());
+    await this.#write(this.#isRetry() ? undefined : progressing(record.counts()), record);
+  }
+
+  #isRetry(): boolean {
+    const { metadata, status } = this.#migration;
+    const ready = status.conditions?.find((condition) => condition.type === 'Ready');
+    return ready?.status === 'False' && ready.observedGeneration === metadata.generation;
+  }
+
+  /** The last word of a run; `record` is absent when nothing was looked at. */
+  async conclude(verdict: Verdict, record?: MigrationRecord): Promise<void> {
+    if (verdict.succeeded === 'True') this.#startTime ??= toKubernetesTime(this.#options.clock.now());
+    await this.#write(verdict, record);
+    this.#measure(verdict);
+  }
+
+  async #write(verdict: Verdict | undefined, record: MigrationRecord | undefined): Promise<void> {
+    const before = this.#writing;
+    this.#busy = true;
+    this.#writing = before.catch(() => undefined).then(async () => this.#writeNow(verdict, record));
+    try {
+      await this.#writing;
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  async #writeNow(verdict: Verdict | undefined, record: MigrationRecord | undefined): Promise<void> {
+    if (record !== undefined) this.#table = record.table();
+    const before = this.#migration;
+    const reply = await this.#options.store(before, this.#statusFor(verdict));
+    this.#lastWriteAt = this.#options.clock.monotonic();
+    if (reply === undefined)
+      throw new OperatorError('NOT_FOUND', { op: 'status.write', target: before.metadata.name });
+    const parsed = parseSecretMigration(reply);
+    if (!parsed.ok)
+      throw new OperatorError('REPLY_INVALID', { op: 'status.write', target: before.metadata.name });
+    this.#migration = parsed.value;
+    if (verdict !== undefined) this.#announce(before, verdict);
+  }
+
+  #statusFor(verdict: Verdict | undefined): SecretMigrationStatus {
+    const { metadata, status } = this.#migration;
+    const nowMs = this.#options.clock.now();
+    const conditions = status.conditions ?? [];
+    const about = { generation: metadata.generation, nowMs };
+    const done = verdict?.succeeded === 'True';
+    return {
+      observedGeneration: metadata.generation,
+      lastHandledReconcileAt: requestedRun(this.#migration) ?? status.lastHandledReconcileAt,
+      conditions: verdict === undefined ? conditions : toConditions(statementsOf(verdict), conditions, about),
+      ...this.#table,
+      startTime: this.#startTime,
+      completionTime: done ? (status.completionTime ?? toKubernetesTime(nowMs)) : undefined,
+    };
+  }
+
+  /** One event per change of Ready's reason; progress is not an event. */
+  #announce(before: SecretMigration, verdict: Verdict): void {
+    const old = before.status.conditions?.find((condition) => condition.type === 'Ready');
+    if (old?.reason === verdict.reason && old.observedGeneration === before.metadata.generation) return;
+    const { name, namespace, uid } = before.metadata;
+    this.#options.events.record({
+      regarding: { apiVersion: API_VERSION, kind: 'SecretMigration', name, namespace, uid },
+      type: verdict.ready === 'False' ? 'Warning' : 'Normal',
+      reason: verdict.reason,
+      action: 'Migrate',
+      note: verdict.message.slice(0, 1024),
+    });
+  }
+
+  #measure(verdict: Verdict): void {
+    const { metrics, clock } = this.#options;
+    const { name, namespace } = this.#migration.metadata;
+    for (const [state, count] of Object.entries(this.#table.summary ?? {})) {
+      if (state !== 'total') metrics.gauge('secretmigration_keys', { namespace, name, state }, count);
+    }
+    for (const status of ['True', 'False', 'Unknown'] as const) {
+      const labels = { namespace, name, type: 'Ready', status };
+      metrics.gauge('secretmigration_condition', labels, verdict.ready === status ? 1 : 0);
+    }
+    if (verdict.succeeded !== 'True') return;
+    metrics.gauge('secretmigration_last_success_timestamp_seconds', { namespace, name }, clock.now() / 1000);
+  }
+}

@@ -1,0 +1,131 @@
+import type { StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
+import type { Outcome, PriorRecord, State } from '#src/core/outcome.ts';
+
+/** One document of the table: what is known of it and since when. */
+export interface TableEntry {
+  readonly outcome: Outcome;
+  /** RFC 3339 with seconds: when the state was entered. */
+  readonly since: string;
+}
+
+/** RFC 3339 in UTC with whole seconds, as Kubernetes writes times. */
+export function toKubernetesTime(epochMs: number): string {
+  return new Date(epochMs).toISOString().replace(/\.\d{3}Z$/, 'Z');
+}
+
+/** Rows of one document: one per field, or a single row with an empty key. */
+export function toRows({ outcome, since }: TableEntry): StatusRow[] {
+  const keys = outcome.keys.length === 0 ? [''] : outcome.keys;
+  return keys.map((key) => ({
+    name: outcome.name,
+    key,
+    state: outcome.state,
+    ...(outcome.reason === undefined ? {} : { reason: outcome.reason }),
+    ...(outcome.message === undefined ? {} : { message: outcome.message.slice(0, 256) }),
+    ...(outcome.destination === undefined ? {} : { destination: outcome.destination }),
+    lastTransitionTime: since,
+  }));
+}
+
+/** Documents that recorded rows speak of, for the next run. */
+export function toPriorRecords(rows: Iterable<StatusRow>): ReadonlyMap<string, PriorRecord> {
+  const records = new Map<string, PriorRecord & { keys: string[] }>();
+  for (const row of rows) {
+    const known = records.get(row.name);
+    if (known !== undefined) known.keys.push(row.key);
+    else {
+      records.set(row.name, {
+        name: row.name,
+        keys: row.key === '' ? [] : [row.key],
+        state: row.state,
+        ...(row.reason === undefined ? {} : { reason: row.reason }),
+        ...(row.message === undefined ? {} : { message: row.message }),
+        ...(row.destination === undefined ? {} : { destination: toDestination(row.destination) }),
+        since: Date.parse(row.lastTransitionTime),
+      });
+    }
+  }
+  return records;
+}
+
+function toDestination(destination: NonNullable<StatusRow['destination']>): {
+  path: string;
+  version?: string;
+} {
+  const { path, version } = destination;
+  return version === undefined ? { path } : { path, version };
+}
+
+/**
+ * The per-key table of one migration while a run fills it. Begins with what earlier runs recorded, so that the user
+ * never sees fewer rows than before; `dropUnvisited` removes what a complete run did not meet again.
+ */
+export class RowTable {
+  readonly #entries = new Map<string, TableEntry>();
+  readonly #visited = new Set<string>();
+
+  constructor(prior: ReadonlyMap<string, PriorRecord>) {
+    for (const record of prior.values()) {
+      const { since, ...outcome } = record;
+      this.#entries.set(record.name, { outcome, since: toKubernetesTime(since) });
+    }
+  }
+
+  /** Announces a document that will be worked on; what is already known of it stays. */
+  expect(outcome: Outcome, nowMs: number): void {
+    if (!this.#entries.has(outcome.name)) {
+      this.#entries.set(outcome.name, { outcome, since: toKubernetesTime(nowMs) });
+    }
+  }
+
+  /** The time of transition moves only when the state does. */
+  set(outcome: Outcome, nowMs: number): TableEntry {
+    const before = this.#entries.get(outcome.name);
+    const same = before !== undefined && sameState(before.outcome, outcome);
+    const entry = { outcome, since: same ? before.since : toKubernetesTime(nowMs) };
+    this.#entries.set(outcome.name, entry);
+    this.#visited.add(outcome.name);
+    return entry;
+  }
+
+  dropUnvisited(): void {
+    for (const name of this.#entries.keys()) {
+      if (!this.#visited.has(name)) this.#entries.delete(name);
+    }
+  }
+
+  has(name: string): boolean {
+    return this.#entries.has(name);
+  }
+
+  wasVisited(name: string): boolean {
+    return this.#visited.has(name);
+  }
+
+  *outcomes(): Generator<Outcome> {
+    for (const entry of this.#entries.values()) yield entry.outcome;
+  }
+
+  /** Sorted by document name, then key. */
+  *entries(): Generator<TableEntry> {
+    for (const name of [...this.#entries.keys()].toSorted()) {
+      const entry = this.#entries.get(name);
+      if (entry !== undefined) yield entry;
+    }
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+}
+
+function sameState(before: Outcome, after: Outcome): boolean {
+  const sameVersion = before.destination?.version === after.destination?.version;
+  return before.state === after.state && before.reason === after.reason && sameVersion;
+}
+
+const FINE: ReadonlySet<State> = new Set(['Verified', 'Removed', 'Skipped']);
+
+export function isFine(outcome: Outcome): boolean {
+  return FINE.has(outcome.state);
+}

@@ -1,0 +1,112 @@
+import { API_VERSION } from '#src/api/group.ts';
+import {
+  parseSecretBackend,
+  type SecretBackend,
+  type SecretBackendStatus,
+} from '#src/api/v1alpha1/secret-backend.ts';
+import type { Probe } from '#src/backends/driver.ts';
+import { isAbort, OperatorError } from '#src/errors.ts';
+import type { Clock, EventSink, Random } from '#src/ports.ts';
+import type { ReconcileContext, ReconcileResult } from '#src/runtime/controller.ts';
+import type { ObjectClient } from '#src/runtime/object-client.ts';
+import { parseObjectKey } from '#src/runtime/store.ts';
+import { toConditions, type Statement } from './conditions.ts';
+import type { DriverPool } from './driver-pool.ts';
+import { failing } from './verdict.ts';
+
+export interface BackendReconcilerOptions {
+  readonly backends: ObjectClient;
+  readonly pool: DriverPool;
+  /** Stores the status if it differs; undefined when the object is gone. */
+  readonly storeFor: (
+    signal: AbortSignal,
+  ) => (object: SecretBackend, status: SecretBackendStatus) => Promise<unknown>;
+  readonly events: EventSink;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Pause between two probes of a backend that answers, milliseconds; jittered by a tenth. */
+  readonly probeIntervalMs: number;
+}
+
+/** Keeps the status of one SecretBackend true: builds its driver, probes the server, publishes what it can do. */
+export class BackendReconciler {
+  readonly #options: BackendReconcilerOptions;
+
+  constructor(options: BackendReconcilerOptions) {
+    this.#options = options;
+  }
+
+  async reconcile(key: string, context: ReconcileContext): Promise<ReconcileResult> {
+    const object = await this.#options.backends.get(parseObjectKey(key), context.signal);
+    if (object === undefined) return { kind: 'done' };
+    const parsed = parseSecretBackend(object);
+    if (!parsed.ok) {
+      const detail = parsed.problems.join('; ');
+      throw new OperatorError('SPEC_INVALID', { op: 'backend.parse', target: key, detail });
+    }
+    const backend = parsed.value;
+    if (backend.metadata.deletionTimestamp !== undefined) return { kind: 'done' };
+    try {
+      await using loan = await this.#options.pool.borrow(backend);
+      const probe = await loan.driver.probe(context.signal);
+      await this.#publish(backend, available(probe), probe, context.signal);
+    } catch (failure) {
+      if (isAbort(failure, context.signal)) throw failure;
+      const { reason, message, stalled } = failing(failure);
+      const statements: Statement[] = [{ type: 'Ready', status: 'False', reason, message }];
+      if (stalled) statements.push({ type: 'Stalled', status: 'True', reason, message });
+      await this.#publish(backend, statements, undefined, context.signal);
+      throw failure;
+    }
+    const { probeIntervalMs, random } = this.#options;
+    return { kind: 'requeue', requeueAfterMs: probeIntervalMs * (0.9 + 0.2 * random()) };
+  }
+
+  async #publish(
+    backend: SecretBackend,
+    statements: readonly Statement[],
+    probe: Probe | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { clock, storeFor } = this.#options;
+    const { generation } = backend.metadata;
+    const { capabilities, server, identity, conditions = [] } = backend.status;
+    const about = { generation, nowMs: clock.now() };
+    const status: SecretBackendStatus = {
+      observedGeneration: generation,
+      conditions: toConditions(statements, conditions, about),
+      capabilities: probe === undefined ? capabilities : probe.capabilities.toSorted(),
+      server: probe?.server ?? server,
+      identity: probe?.identity ?? identity,
+    };
+    await storeFor(signal)(backend, status);
+    this.#announce(backend, statements[0], probe);
+  }
+
+  #announce(backend: SecretBackend, ready: Statement | undefined, probe: Probe | undefined): void {
+    const old = backend.status.conditions?.find((condition) => condition.type === 'Ready');
+    const { identity } = backend.status;
+    if (probe !== undefined && identity !== undefined && identity !== probe.identity) {
+      const note =
+        'The store behind this backend is another one than before: it was swapped, restored or re-created.';
+      this.#record(backend, { type: 'Warning', reason: 'IdentityChanged', note });
+    }
+    if (ready === undefined || old?.reason === ready.reason) return;
+    const type = ready.status === 'True' ? 'Normal' : 'Warning';
+    this.#record(backend, { type, reason: ready.reason, note: ready.message });
+  }
+
+  #record(
+    backend: SecretBackend,
+    event: { readonly type: 'Normal' | 'Warning'; readonly reason: string; readonly note: string },
+  ): void {
+    const { name, namespace, uid } = backend.metadata;
+    const regarding = { apiVersion: API_VERSION, kind: 'SecretBackend', name, namespace, uid };
+    this.#options.events.record({ ...event, regarding, action: 'Probe', note: event.note.slice(0, 1024) });
+  }
+}
+
+function available(probe: Probe): readonly Statement[] {
+  const message = `${probe.server.product} answers and does what is needed.`;
+  return [{ type: 'Ready', status: 'True', reason: 'Available', message }];
+}

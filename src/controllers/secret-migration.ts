@@ -1,0 +1,190 @@
+import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import { parseSecretBackend, type SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
+import { runMigration } from '#src/engine/run.ts';
+import type { RunResult } from '#src/engine/run-context.ts';
+import { errorOf, hasCode, isAbort, OperatorError } from '#src/errors.ts';
+import type { Clock, Logger } from '#src/ports.ts';
+import type { ReconcileContext, ReconcileResult } from '#src/runtime/controller.ts';
+import type { ObjectClient } from '#src/runtime/object-client.ts';
+import { parseObjectKey, type ReadonlyStore } from '#src/runtime/store.ts';
+import type { DriverLoan, DriverPool } from './driver-pool.ts';
+import { toIntent } from './migration-intent.ts';
+import { MigrationRecord, type ListReports } from './migration-record.ts';
+import { MigrationStatus, requestedRun, type MigrationStatusOptions } from './migration-status.ts';
+import { trustRootsOf } from './trust-root.ts';
+import { concluding, failing, suspended } from './verdict.ts';
+
+export interface MigrationReconcilerOptions {
+  readonly migrations: ObjectClient;
+  readonly backends: ObjectClient;
+  readonly reports: ObjectClient;
+  readonly listReports: ListReports;
+  /** What the watch saw last: tells a running reconcile that the spec changed under it. */
+  readonly seen: ReadonlyStore<SecretMigration>;
+  readonly seenBackends: ReadonlyStore<SecretBackend>;
+  readonly pool: DriverPool;
+  readonly status: Omit<MigrationStatusOptions, 'store'> & {
+    readonly storeFor: (signal: AbortSignal) => MigrationStatusOptions['store'];
+  };
+  readonly clock: Clock;
+  readonly concurrentDocuments: number;
+  /** Pause before documents are tried again that failed for a reason that may pass, milliseconds. */
+  readonly retryMs: { readonly soon: number; readonly later: number };
+}
+
+/** Brings one SecretMigration forward. Everything is read live; the cache only says when to stop. */
+export class MigrationReconciler {
+  readonly #options: MigrationReconcilerOptions;
+
+  constructor(options: MigrationReconcilerOptions) {
+    this.#options = options;
+  }
+
+  /** One reconcile, top to bottom. */
+  async reconcile(key: string, context: ReconcileContext): Promise<ReconcileResult> {
+    const migration = await this.#read(key, context.signal);
+    if (migration === undefined || migration.metadata.deletionTimestamp !== undefined)
+      return { kind: 'done' };
+    if (isConcluded(migration)) return { kind: 'done' };
+    const { storeFor, ...options } = this.#options.status;
+    const status = new MigrationStatus({ ...options, store: storeFor(context.signal) }, migration);
+    if (migration.spec.suspend) {
+      await status.conclude(suspended());
+      return { kind: 'done' };
+    }
+    let record: MigrationRecord | undefined;
+    try {
+      await using source = await this.#borrow(migration, 'source', context.signal);
+      await using destination = await this.#borrow(migration, 'destination', context.signal);
+      record = await this.#openRecord(migration, status, context.signal);
+      await status.progress(record, true);
+      const result = await this.#run({ migration, record, source, destination, context });
+      if (result.problem !== undefined) throw errorOf(result.problem);
+      return await this.#conclude(migration, status, record, result);
+    } catch (failure) {
+      if (isAbort(failure, context.signal) || isSuperseded(failure)) throw failure;
+      await record?.storeShards();
+      await status.conclude(failing(failure), record);
+      throw failure;
+    }
+  }
+
+  async #read(key: string, signal: AbortSignal): Promise<SecretMigration | undefined> {
+    const object = await this.#options.migrations.get(parseObjectKey(key), signal);
+    if (object === undefined) return undefined;
+    const parsed = parseSecretMigration(object);
+    if (parsed.ok) return parsed.value;
+    throw new OperatorError('SPEC_INVALID', {
+      op: 'migration.parse',
+      target: key,
+      detail: parsed.problems.join('; '),
+    });
+  }
+
+  /** The driver of a backend that exists and is Ready. */
+  async #borrow(
+    migration: SecretMigration,
+    end: 'source' | 'destination',
+    signal: AbortSignal,
+  ): Promise<DriverLoan> {
+    const { namespace } = migration.metadata;
+    const { name } = migration.spec[end].backendRef;
+    const target = `SecretBackend ${namespace}/${name}`;
+    const object = await this.#options.backends.get({ namespace, name }, signal);
+    if (object === undefined)
+      throw new OperatorError('BACKEND_NOT_FOUND', { op: 'migration.borrow', target });
+    const parsed = parseSecretBackend(object);
+    if (!parsed.ok) throw new OperatorError('BACKEND_NOT_READY', { op: 'migration.borrow', target });
+    if (!isReady(parsed.value))
+      throw new OperatorError('BACKEND_NOT_READY', { op: 'migration.borrow', target });
+    return this.#options.pool.borrow(parsed.value);
+  }
+
+  async #openRecord(
+    migration: SecretMigration,
+    status: MigrationStatus,
+    signal: AbortSignal,
+  ): Promise<MigrationRecord> {
+    const { reports, listReports, clock } = this.#options;
+    const publish = async (record: MigrationRecord, urgent: boolean): Promise<void> =>
+      status.progress(record, urgent);
+    return MigrationRecord.open({ migration, reports, listReports, clock, signal, publish });
+  }
+
+  async #run(run: {
+    readonly migration: SecretMigration;
+    readonly record: MigrationRecord;
+    readonly source: DriverLoan;
+    readonly destination: DriverLoan;
+    readonly context: { readonly signal: AbortSignal; readonly logger: Logger };
+  }): Promise<RunResult> {
+    const { migration, source, destination, record, context } = run;
+    const { namespace, generation, uid, name } = migration.metadata;
+    const key = `${namespace}/${name}`;
+    return runMigration({
+      intent: toIntent(migration, {
+        source: source.driver.traits.addressing,
+        destination: destination.driver.traits.addressing,
+      }),
+      source: source.driver,
+      destination: destination.driver,
+      journal: record,
+      clock: this.#options.clock,
+      logger: context.logger,
+      concurrency: this.#options.concurrentDocuments,
+      signal: context.signal,
+      shouldStop: () => {
+        const seen = this.#options.seen.get(key);
+        if (seen === undefined || seen.metadata.uid !== uid) return true;
+        return seen.metadata.generation > generation || seen.metadata.deletionTimestamp !== undefined;
+      },
+      trustRootOf: (secret) =>
+        trustRootsOf(this.#options.seenBackends.byIndex('namespace', namespace)).get(secret),
+    });
+  }
+
+  async #conclude(
+    migration: SecretMigration,
+    status: MigrationStatus,
+    record: MigrationRecord,
+    result: RunResult,
+  ): Promise<ReconcileResult> {
+    if (result.interrupted) return { kind: 'requeue', requeueAfterMs: 0 };
+    record.dropUnvisited();
+    await record.storeShards();
+    const outcomes = [...record.outcomes()];
+    const verdict = concluding({
+      counts: record.counts(),
+      outcomes,
+      dryRun: migration.spec.dryRun,
+      awaitsSoak: result.wakeAfterMs !== undefined,
+    });
+    await status.conclude(verdict, record);
+    const waits = [
+      ...(result.wakeAfterMs === undefined ? [] : [result.wakeAfterMs]),
+      ...(outcomes.some(({ retry }) => retry === 'soon') ? [this.#options.retryMs.soon] : []),
+      ...(outcomes.some(({ retry }) => retry === 'later') ? [this.#options.retryMs.later] : []),
+      ...(outcomes.length === 0 ? [this.#options.retryMs.later] : []),
+    ];
+    return waits.length === 0 ? { kind: 'done' } : { kind: 'requeue', requeueAfterMs: Math.min(...waits) };
+  }
+}
+
+/** This generation and the last requested run came to a good end: a Once migration has nothing left to do. */
+function isConcluded(migration: SecretMigration): boolean {
+  const { metadata, status } = migration;
+  if (requestedRun(migration) !== undefined && requestedRun(migration) !== status.lastHandledReconcileAt)
+    return false;
+  const ready = status.conditions?.find((condition) => condition.type === 'Ready');
+  return ready?.status === 'True' && ready.observedGeneration === metadata.generation;
+}
+
+function isReady(backend: SecretBackend): boolean {
+  const ready = backend.status.conditions?.find((condition) => condition.type === 'Ready');
+  return ready?.status === 'True' && ready.observedGeneration === backend.metadata.generation;
+}
+
+/** Somebody else wrote the object or it is gone: the next reconcile sees the new state, this one has nothing to say. */
+function isSuperseded(failure: unknown): boolean {
+  return hasCode(failure, 'VERSION_CONFLICT') || hasCode(failure, 'NOT_FOUND');
+}

@@ -1,0 +1,158 @@
+import type { StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
+import { MAX_REPORT_BYTES, MAX_REPORT_ROWS } from '#src/api/v1alpha1/secret-migration-report.ts';
+
+/** Bytes of a report around its rows: metadata, owner reference, summary. Generous. */
+const ENVELOPE_BYTES = 4 * 1024;
+/** Bytes that a row may grow by when its state changes: a reason and a version. Messages are cut first, see `fit`. */
+const ROW_RESERVE_BYTES = 128;
+
+/**
+ * Which shard holds which document. A document stays in its shard for life, so that a change of one row rewrites one
+ * report; new documents go to the last shard until it is full. Rows of a document with more keys than a shard holds
+ * continue in the next one.
+ */
+export class ShardBook {
+  readonly #shards: { rows: Map<string, readonly StatusRow[]>; count: number; bytes: number }[] = [];
+  readonly #dirty = new Set<number>();
+  readonly #home = new Map<string, readonly number[]>();
+
+  /** Takes over shards that exist already, as they are. */
+  adopt(shard: number, rows: readonly StatusRow[]): void {
+    while (this.#shards.length <= shard)
+      this.#shards.push({ rows: new Map(), count: 0, bytes: ENVELOPE_BYTES });
+    for (const [name, group] of Map.groupBy(rows, (row) => row.name)) {
+      this.#put(shard, name, group);
+      this.#home.set(name, [...(this.#home.get(name) ?? []), shard]);
+    }
+    this.#dirty.delete(shard);
+  }
+
+  /** Records the rows of a document; marks the shards dirty whose rows differ. */
+  set(name: string, rows: readonly StatusRow[]): void {
+    const home = this.#home.get(name) ?? [];
+    const before = home.flatMap((shard) => this.#shards[shard]?.rows.get(name) ?? []);
+    if (JSON.stringify(before) === JSON.stringify(rows)) return;
+    const sameShape = before.length === rows.length;
+    if (!sameShape) this.delete(name);
+    const segments = sameShape ? this.#sameSegments(home, name, rows) : this.#newSegments(rows);
+    for (const { shard, part } of segments) this.#put(shard, name, part);
+    this.#home.set(
+      name,
+      segments.map(({ shard }) => shard),
+    );
+  }
+
+  delete(name: string): void {
+    for (const index of this.#home.get(name) ?? []) {
+      const shard = this.#shards[index];
+      const rows = shard?.rows.get(name);
+      if (shard === undefined || rows === undefined) continue;
+      shard.rows.delete(name);
+      shard.count -= rows.length;
+      shard.bytes -= sizeOf(rows);
+      this.#dirty.add(index);
+    }
+    this.#home.delete(name);
+  }
+
+  names(): Iterable<string> {
+    return this.#home.keys();
+  }
+
+  /** Shards whose stored report is out of date; `onlyFull` leaves out the one that is still being filled. */
+  dirty(onlyFull: boolean): number[] {
+    const last = this.#shards.length - 1;
+    return [...this.#dirty].filter((shard) => !onlyFull || shard < last).toSorted((a, b) => a - b);
+  }
+
+  markClean(shard: number): void {
+    this.#dirty.delete(shard);
+  }
+
+  /** Rows of a shard, sorted by document, fitted into the size of a report. */
+  rowsOf(shard: number): readonly StatusRow[] {
+    const rows = this.#shards[shard]?.rows ?? new Map<string, readonly StatusRow[]>();
+    return fit([...rows.keys()].toSorted().flatMap((name) => rows.get(name) ?? []));
+  }
+
+  /** Rows in all shards together. */
+  get rowCount(): number {
+    return this.#shards.reduce((sum, shard) => sum + shard.count, 0);
+  }
+
+  /** Bytes that all rows together may come to need. */
+  get bytes(): number {
+    return this.#shards.reduce((sum, shard) => sum + shard.bytes, 0);
+  }
+
+  get count(): number {
+    return this.#shards.length;
+  }
+
+  #put(index: number, name: string, rows: readonly StatusRow[]): void {
+    const shard = this.#shards[index];
+    if (shard === undefined) return;
+    const before = shard.rows.get(name) ?? [];
+    shard.rows.set(name, rows);
+    shard.count += rows.length - before.length;
+    shard.bytes += sizeOf(rows) - sizeOf(before);
+    this.#dirty.add(index);
+  }
+
+  #sameSegments(home: readonly number[], name: string, rows: readonly StatusRow[]): Segment[] {
+    let taken = 0;
+    return home.map((shard) => {
+      const length = this.#shards[shard]?.rows.get(name)?.length ?? 0;
+      const part = rows.slice(taken, taken + length);
+      taken += length;
+      return { shard, part };
+    });
+  }
+
+  #newSegments(rows: readonly StatusRow[]): Segment[] {
+    const segments: { shard: number; part: StatusRow[] }[] = [];
+    const pending = new Map<number, { count: number; bytes: number }>();
+    for (const row of rows) {
+      const size = sizeOf([row]);
+      const index = this.#roomFor(size, pending);
+      const used = pending.get(index) ?? { count: 0, bytes: 0 };
+      pending.set(index, { count: used.count + 1, bytes: used.bytes + size });
+      const last = segments.at(-1);
+      if (last?.shard === index) last.part.push(row);
+      else segments.push({ shard: index, part: [row] });
+    }
+    return segments;
+  }
+
+  #roomFor(size: number, pending: ReadonlyMap<number, { count: number; bytes: number }>): number {
+    const index = this.#shards.length - 1;
+    const shard = this.#shards[index];
+    const used = pending.get(index) ?? { count: 0, bytes: 0 };
+    const fits =
+      shard !== undefined &&
+      shard.count + used.count < MAX_REPORT_ROWS &&
+      shard.bytes + used.bytes + size <= MAX_REPORT_BYTES;
+    if (fits) return index;
+    this.#shards.push({ rows: new Map(), count: 0, bytes: ENVELOPE_BYTES });
+    return index + 1;
+  }
+}
+
+interface Segment {
+  readonly shard: number;
+  readonly part: readonly StatusRow[];
+}
+
+/** Bytes a row may come to need; its message is not counted, since it is what `fit` drops. */
+function sizeOf(rows: readonly StatusRow[]): number {
+  let bytes = 0;
+  for (const { message: _message, ...row } of rows)
+    bytes += Buffer.byteLength(JSON.stringify(row)) + ROW_RESERVE_BYTES;
+  return bytes;
+}
+
+/** Messages only repeat at length what reasons say; when a shard grows too large they go. */
+function fit(rows: readonly StatusRow[]): readonly StatusRow[] {
+  if (Buffer.byteLength(JSON.stringify(rows)) + ENVELOPE_BYTES <= MAX_REPORT_BYTES) return rows;
+  return rows.map(({ message: _message, ...row }) => row);
+}

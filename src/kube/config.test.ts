@@ -1,0 +1,94 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ManualClock } from '#test/support/manual-clock.ts';
+import { openInClusterConnection, type KubeConnection } from './config.ts';
+
+const [oneCa = '', otherCa = ''] = rootCertificates;
+
+describe('openInClusterConnection', () => {
+  let directory: string;
+  let clock: ManualClock;
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'keyferry-sa-'));
+    clock = new ManualClock();
+    await put('token', 'first\n');
+    await put('ca.crt', oneCa);
+    await put('namespace', 'keyferry-system');
+  });
+
+  afterEach(async () => await rm(directory, { recursive: true }));
+
+  const put = async (name: string, text: string): Promise<void> =>
+    await writeFile(join(directory, name), text);
+
+  const open = async (host?: string, port?: string): Promise<KubeConnection> =>
+    await openInClusterConnection({ host, port, serviceAccountDirectory: directory, clock });
+
+  test('reads server, namespace, token and CA', async () => {
+    const connection = await open('10.0.0.1', '443');
+    expect(connection.server.origin).toBe('https://10.0.0.1');
+    expect(connection.namespace).toBe('keyferry-system');
+    expect(await connection.authorization()).toBe('Bearer first');
+    expect(await connection.tls()).toEqual({ ca: oneCa.trim() });
+  });
+
+  test('brackets an IPv6 host', async () => {
+    expect((await open('fd00::1', '6443')).server.origin).toBe('https://[fd00::1]:6443');
+  });
+
+  test('reads token and CA again after a minute, not before', async () => {
+    const connection = await open('10.0.0.1', '443');
+    await put('token', 'second');
+    await put('ca.crt', otherCa);
+    clock.jump(59_000);
+    expect(await connection.authorization()).toBe('Bearer first');
+    clock.jump(2_000);
+    expect(await connection.authorization()).toBe('Bearer second');
+    expect(await connection.tls()).toEqual({ ca: otherCa.trim() });
+  });
+
+  test('reads the token again at once when the server refused it', async () => {
+    const connection = await open('10.0.0.1', '443');
+    await put('token', 'second');
+    connection.forgetAuthorization();
+    expect(await connection.authorization()).toBe('Bearer second');
+  });
+
+  test('keeps the token while its file is gone in the middle of a rotation', async () => {
+    const connection = await open('10.0.0.1', '443');
+    await rm(join(directory, 'token'));
+    connection.forgetAuthorization();
+    expect(await connection.authorization()).toBe('Bearer first');
+  });
+
+  test.each([
+    ['KUBERNETES_SERVICE_HOST', undefined, '443'],
+    ['KUBERNETES_SERVICE_PORT', '10.0.0.1', ''],
+    ['https address', '10.0.0.1', 'no-port'],
+  ])('says that %s is wrong, and has no other server to fall back to', async (word, host, port) => {
+    await expect(open(host, port)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining(word) as string,
+    });
+  });
+
+  test.each(['token', 'ca.crt', 'namespace'])('names the file %s when it is missing', async (file) => {
+    await rm(join(directory, file));
+    await expect(open('10.0.0.1', '443')).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining(file) as string,
+    });
+  });
+
+  test.each(['not a certificate', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----'])(
+    'refuses the CA file %j without quoting it',
+    async (text) => {
+      await put('ca.crt', text);
+      await expect(open('10.0.0.1', '443')).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    },
+  );
+});

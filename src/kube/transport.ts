@@ -1,0 +1,272 @@
+import type { Dispatcher } from 'undici';
+import { errorOf, OperatorError } from '#src/errors.ts';
+import type { Clock, Metrics, Random } from '#src/ports.ts';
+import type { KubeClient, KubeRequest, WatchEvent, WatchRequest } from './client.ts';
+import type { KubeConnection } from './config.ts';
+import { Deadline } from './deadline.ts';
+import { Dispatchers, type PoolName } from './dispatchers.ts';
+import { parseJson } from './json.ts';
+import { networkProblem } from './network-problem.ts';
+import { problemOf } from './problem.ts';
+import { parseRetryAfter, retryDelayMs } from './retry.ts';
+import { readWatchEvents } from './watch-stream.ts';
+
+export interface TransportOptions {
+  readonly connection: KubeConnection;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly metrics: Metrics;
+  /** Version of Keyferry for the User-Agent. */
+  readonly version: string;
+  /** Connections of the default pool; default 32. */
+  readonly connections?: number;
+  /** Deadline of a request that names none, retries included; default 30 s. */
+  readonly requestTimeoutMs?: number;
+  /** A larger reply is refused; default 64 MiB. */
+  readonly maxReplyBytes?: number;
+}
+
+type Reply = Dispatcher.ResponseData;
+
+/** One HTTP exchange, after the differences between a request and a watch are gone. */
+interface Exchange {
+  readonly method: KubeRequest['method'];
+  readonly path: string;
+  readonly query: Readonly<Record<string, string | undefined>>;
+  readonly body?: string;
+  readonly contentType?: string;
+  readonly accept: string;
+  readonly op: string;
+  readonly target: string;
+  readonly pool: PoolName;
+  readonly writes: boolean;
+}
+
+const REQUEST_TIMEOUT_MS = 30_000;
+const MAX_REPLY_BYTES = 64 * 1024 * 1024;
+/** An etcd value is at most 1.5 MiB; a watch event is one object and a few bytes. */
+const MAX_EVENT_BYTES = 8 * 1024 * 1024;
+/** So many time-outs in a row mean that the connections, not the requests, are at fault. */
+const TIMEOUTS_BEFORE_REBUILD = 3;
+
+/** KubeClient over HTTP/1.1 with shared, separated connection pools. Creating it opens nothing. */
+export class HttpKubeClient implements KubeClient {
+  readonly #options: TransportOptions;
+  readonly #dispatchers: Dispatchers;
+  readonly #host: string;
+  readonly #basePath: string;
+  #timeoutsInARow = 0;
+
+  constructor(options: TransportOptions) {
+    this.#options = options;
+    this.#dispatchers = new Dispatchers(options.connections ?? 32);
+    this.#host = options.connection.server.host;
+    this.#basePath = options.connection.server.pathname.replace(/\/+$/, '');
+  }
+
+  async request(request: KubeRequest): Promise<unknown> {
+    const exchange = toExchange(request);
+    const timeoutMs = request.timeoutMs ?? this.#options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
+    using deadline = new Deadline(this.#options.clock, timeoutMs, request.signal);
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#exchange(exchange, deadline);
+      } catch (thrown) {
+        if (request.signal.aborted) throw request.signal.reason;
+        await this.#waitForRetry(errorOf(thrown), { attempt, writes: exchange.writes, deadline });
+      }
+    }
+  }
+
+  async *watch(request: WatchRequest): AsyncGenerator<WatchEvent, void, void> {
+    const { path, query, op, target } = request;
+    const accept = request.accept ?? 'application/json';
+    const exchange: Exchange = {
+      method: 'GET',
+      path,
+      query,
+      op,
+      target,
+      accept,
+      pool: 'watch',
+      writes: false,
+    };
+    using deadline = new Deadline(this.#options.clock, request.idleTimeoutMs, request.signal);
+    try {
+      const reply = await this.#sendAuthorized(exchange, deadline);
+      if (reply.statusCode !== 200) throw await this.#readProblem(reply, exchange);
+      const chunks = touching(reply.body, deadline);
+      yield* readWatchEvents(chunks, { op, target, maxLineBytes: MAX_EVENT_BYTES });
+    } catch (thrown) {
+      if (request.signal.aborted) throw request.signal.reason;
+      throw this.#toProblem(thrown, exchange, deadline);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#dispatchers.destroy();
+  }
+
+  /** Returns when the request may be sent again; otherwise throws the problem. */
+  async #waitForRetry(
+    problem: OperatorError,
+    state: { readonly attempt: number; readonly writes: boolean; readonly deadline: Deadline },
+  ): Promise<void> {
+    const { random, clock } = this.#options;
+    const delayMs = retryDelayMs(problem, state.attempt, { writes: state.writes, random });
+    if (delayMs === undefined || delayMs >= state.deadline.remainingMs) throw problem;
+    await clock.sleep(delayMs, state.deadline.signal);
+  }
+
+  async #exchange(exchange: Exchange, deadline: Deadline): Promise<unknown> {
+    try {
+      const reply = await this.#sendAuthorized(exchange, deadline);
+      if (reply.statusCode < 200 || reply.statusCode > 299) throw await this.#readProblem(reply, exchange);
+      return await this.#readReply(reply, exchange);
+    } catch (thrown) {
+      throw this.#toProblem(thrown, exchange, deadline);
+    }
+  }
+
+  /** Sends; after a 401, which means that nothing was carried out, once more with freshly read credentials. */
+  async #sendAuthorized(exchange: Exchange, deadline: Deadline): Promise<Reply> {
+    const reply = await this.#send(exchange, deadline);
+    if (reply.statusCode !== 401) return reply;
+    await reply.body.dump();
+    this.#options.connection.forgetAuthorization();
+    return await this.#send(exchange, deadline);
+  }
+
+  async #send(exchange: Exchange, deadline: Deadline): Promise<Reply> {
+    const { connection, clock, metrics, version } = this.#options;
+    const authorization = await connection.authorization();
+    const dispatcher = this.#dispatchers.pool(exchange.pool, await connection.tls());
+    const startedAt = clock.monotonic();
+    let status = '<error>';
+    try {
+      const reply = await dispatcher.request({
+        origin: connection.server.origin,
+        path: this.#basePath + exchange.path + toQueryString(exchange.query),
+        method: exchange.method,
+        headers: {
+          accept: exchange.accept,
+          'user-agent': `keyferry/${version}`,
+          ...(authorization === undefined ? {} : { authorization }),
+          ...(exchange.contentType === undefined ? {} : { 'content-type': exchange.contentType }),
+        },
+        ...(exchange.body === undefined ? {} : { body: exchange.body }),
+        signal: deadline.signal,
+      });
+      status = String(reply.statusCode);
+      this.#timeoutsInARow = 0;
+      return reply;
+    } finally {
+      metrics.count('rest_client_requests_total', {
+        code: status,
+        method: exchange.method,
+        host: this.#host,
+      });
+      const seconds = (clock.monotonic() - startedAt) / 1000;
+      metrics.observe(
+        'rest_client_request_duration_seconds',
+        { verb: exchange.method, host: this.#host },
+        seconds,
+      );
+    }
+  }
+
+  async #readReply(reply: Reply, exchange: Exchange): Promise<unknown> {
+    const bytes = await this.#readBody(reply, exchange);
+    try {
+      return parseJson(bytes, exchange);
+    } catch (thrown) {
+      // The status said that a write succeeded; only what it made is unknown.
+      throw exchange.writes ? invalidReplyToWrite(exchange) : thrown;
+    }
+  }
+
+  async #readProblem(reply: Reply, exchange: Exchange): Promise<OperatorError> {
+    const bytes = await this.#readBody(reply, exchange);
+    let body: unknown;
+    try {
+      body = parseJson(bytes, exchange);
+    } catch {
+      body = undefined; // A proxy's page or a plain-text refusal: the HTTP status has to do.
+    }
+    const retryAfterMs = parseRetryAfter(reply.headers['retry-after']);
+    return problemOf({ httpStatus: reply.statusCode, body, retryAfterMs }, exchange);
+  }
+
+  async #readBody(reply: Reply, exchange: Exchange): Promise<Uint8Array> {
+    const maxBytes = this.#options.maxReplyBytes ?? MAX_REPLY_BYTES;
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    for await (const chunk of reply.body as AsyncIterable<Uint8Array>) {
+      size += chunk.length;
+      if (size > maxBytes) {
+        const detail = `The reply is larger than ${maxBytes} bytes.`;
+        throw new OperatorError('REPLY_INVALID', {
+          ...named(exchange),
+          detail,
+          indeterminate: exchange.writes,
+        });
+      }
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks, size);
+  }
+
+  #toProblem(thrown: unknown, exchange: Exchange, deadline: Deadline): OperatorError {
+    if (deadline.expired) {
+      this.#noteTimeout(exchange.pool);
+      return new OperatorError('DEADLINE', { ...named(exchange), indeterminate: exchange.writes });
+    }
+    return thrown instanceof OperatorError ? thrown : networkProblem(thrown, exchange);
+  }
+
+  /** Connections that swallow requests (a half-open NAT entry, a dead node) are left behind. */
+  #noteTimeout(pool: PoolName): void {
+    if (pool === 'watch') return; // An aborted watch has taken its socket with it.
+    this.#timeoutsInARow += 1;
+    if (this.#timeoutsInARow < TIMEOUTS_BEFORE_REBUILD) return;
+    this.#timeoutsInARow = 0;
+    this.#dispatchers.rebuild();
+  }
+}
+
+function toExchange(request: KubeRequest): Exchange {
+  const { method, path, op, target, body } = request;
+  return {
+    method,
+    path,
+    op,
+    target,
+    query: request.query ?? {},
+    accept: request.accept ?? 'application/json',
+    pool: request.pool ?? 'default',
+    writes: method !== 'GET',
+    ...(body === undefined
+      ? {}
+      : { body: JSON.stringify(body), contentType: request.contentType ?? 'application/json' }),
+  };
+}
+
+function toQueryString(query: Exchange['query']): string {
+  const pairs = Object.entries(query).filter((pair): pair is [string, string] => pair[1] !== undefined);
+  return pairs.length === 0 ? '' : `?${new URLSearchParams(pairs).toString()}`;
+}
+
+function invalidReplyToWrite(exchange: Exchange): OperatorError {
+  return new OperatorError('REPLY_INVALID', { ...named(exchange), indeterminate: true });
+}
+
+function named(exchange: Exchange): { readonly op: string; readonly target: string } {
+  return { op: exchange.op, target: exchange.target };
+}
+
+async function* touching(body: AsyncIterable<unknown>, deadline: Deadline): AsyncGenerator<Uint8Array> {
+  for await (const chunk of body) {
+    deadline.touch();
+    if (chunk instanceof Uint8Array) yield chunk;
+  }
+}

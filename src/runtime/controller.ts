@@ -1,0 +1,210 @@
+import { randomUUID } from 'node:crypto';
+import { errorOf, OperatorError, type Disposition } from '#src/errors.ts';
+import type { Clock, Labels, Logger, Metrics } from '#src/ports.ts';
+import type { WorkQueue } from './queue.ts';
+
+export type ReconcileResult =
+  | { readonly kind: 'done' }
+  /** Come back after so long, although nothing failed. */
+  | { readonly kind: 'requeue'; readonly requeueAfterMs: number };
+
+export interface ReconcileContext {
+  /** Names this one run in all its log lines. */
+  readonly reconcileId: string;
+  /** Aborts at the deadline of the run and when the process cannot wait for it any longer. */
+  readonly signal: AbortSignal;
+  /** Carries controller, key and reconcileID. */
+  readonly logger: Logger;
+}
+
+/** Brings the object named `key` to where it should be; reads what it needs itself. Throws OperatorErrors. */
+export type Reconcile = (key: string, context: ReconcileContext) => Promise<ReconcileResult>;
+
+export interface ControllerOptions {
+  readonly name: string;
+  readonly queue: WorkQueue;
+  readonly reconcile: Reconcile;
+  /** How many keys at once; default 1. */
+  readonly workers?: number;
+  /** Longest run of one reconcile; default 10 min. */
+  readonly deadlineMs?: number;
+  /** Pause before a `waiting` key is looked at again, if no watch wakes it; default 30 s. */
+  readonly waitingIntervalMs?: number;
+  /** The same for `integrity`; default 1 h. */
+  readonly integrityIntervalMs?: number;
+  /** How long running reconciles may take to finish at shutdown before they are aborted; default 20 s. */
+  readonly graceMs?: number;
+  /** How long aborted reconciles get to notice; default 2 s. */
+  readonly abandonMs?: number;
+  readonly newId?: () => string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+type MetricResult = 'success' | 'error' | 'requeue' | 'requeue_after';
+
+/** What the worker does with a thrown error. The table of docs/errors.md in code. */
+interface Treatment {
+  readonly retry: 'backoff' | 'waiting' | 'integrity' | 'never';
+  readonly result: MetricResult;
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly counter?: 'terminal_reconcile_errors' | 'reconcile_panics';
+}
+
+const TREATMENTS: Readonly<Record<Disposition, Treatment>> = {
+  conflict: { retry: 'backoff', result: 'requeue', level: 'debug' },
+  transient: { retry: 'backoff', result: 'error', level: 'warn' },
+  waiting: { retry: 'waiting', result: 'requeue_after', level: 'info' },
+  stalled: { retry: 'never', result: 'error', level: 'error', counter: 'terminal_reconcile_errors' },
+  integrity: { retry: 'integrity', result: 'error', level: 'error' },
+  bug: { retry: 'backoff', result: 'error', level: 'error', counter: 'reconcile_panics' },
+};
+
+/** N workers that take keys, run `reconcile` and decide when each key is due again. The only catch-all of the process. */
+export class Controller {
+  readonly #options: ControllerOptions;
+  readonly #labels: Labels;
+  #active = 0;
+
+  constructor(options: ControllerOptions) {
+    this.#options = options;
+    this.#labels = { controller: options.name };
+    this.#touchMetrics();
+  }
+
+  /**
+   * Works until the signal aborts; then hands out no more keys, lets running reconciles finish for the grace period, aborts
+   * the rest and resolves. A reconcile that ignores even that is logged and left behind.
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, logger, name, queue, graceMs = 20_000, abandonMs = 2_000, workers = 1 } = this.#options;
+    const hardStop = new AbortController();
+    const close = (): void => queue.close();
+    if (signal.aborted) close();
+    else signal.addEventListener('abort', close, { once: true });
+    let finished = false;
+    const working = Promise.all(
+      Array.from({ length: workers }, async () => await this.#work(hardStop.signal)),
+    ).then(() => (finished = true));
+    await Promise.race([working, aborted(signal)]);
+    const drained = new AbortController();
+    const timeUp = clock.sleep(graceMs, drained.signal).catch(() => undefined);
+    await Promise.race([working, timeUp]);
+    hardStop.abort(new OperatorError('LEASE_LOST', { op: 'controller.shutdown', detail: 'Shutting down.' }));
+    const abandon = clock.sleep(abandonMs, drained.signal).catch(() => undefined);
+    await Promise.race([working, abandon]);
+    drained.abort();
+    signal.removeEventListener('abort', close);
+    if (!finished) logger.warn('reconciles ignored their abort and are left behind', { controller: name });
+  }
+
+  async #work(hardStop: AbortSignal): Promise<void> {
+    const { queue } = this.#options;
+    for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
+      this.#setActive(1);
+      try {
+        await this.#reconcileOnce(key, hardStop);
+      } finally {
+        queue.done(key);
+        this.#setActive(-1);
+      }
+    }
+  }
+
+  async #reconcileOnce(key: string, hardStop: AbortSignal): Promise<void> {
+    const { clock, metrics, name, deadlineMs = 600_000, newId = randomUUID, reconcile } = this.#options;
+    const reconcileId = newId();
+    const logger = this.#options.logger.child({ controller: name, key, reconcileID: reconcileId });
+    const run = new AbortController();
+    const stop = (): void => run.abort(hardStop.reason);
+    hardStop.addEventListener('abort', stop, { once: true });
+    const cancelDeadline = clock.schedule(deadlineMs, () =>
+      run.abort(new OperatorError('DEADLINE', { op: 'controller.reconcile', target: key })),
+    );
+    const startedAt = clock.monotonic();
+    try {
+      this.#settle(key, await reconcile(key, { reconcileId, signal: run.signal, logger }));
+    } catch (thrown) {
+      if (hardStop.aborted) logger.debug('reconcile aborted by shutdown');
+      else this.#treat(key, run.signal.aborted ? run.signal.reason : thrown, logger);
+    } finally {
+      cancelDeadline();
+      hardStop.removeEventListener('abort', stop);
+      const seconds = (clock.monotonic() - startedAt) / 1000;
+      metrics.observe('controller_runtime_reconcile_time_seconds', this.#labels, seconds);
+    }
+  }
+
+  #settle(key: string, result: ReconcileResult): void {
+    const { queue } = this.#options;
+    queue.forget(key);
+    if (result.kind === 'done') {
+      this.#countResult('success');
+      return;
+    }
+    this.#countResult('requeue_after');
+    queue.addAfter(key, result.requeueAfterMs);
+  }
+
+  #treat(key: string, thrown: unknown, logger: Logger): void {
+    const { metrics } = this.#options;
+    const problem = errorOf(thrown);
+    const treatment = TREATMENTS[problem.disposition];
+    this.#countResult(treatment.result);
+    if (treatment.result === 'error')
+      metrics.count('controller_runtime_reconcile_errors_total', this.#labels);
+    if (treatment.counter !== undefined) {
+      metrics.count(`controller_runtime_${treatment.counter}_total`, this.#labels);
+    }
+    this.#requeue(key, treatment, problem.retryAfterMs);
+    logProblem(logger, treatment.level, problem);
+  }
+
+  #requeue(key: string, treatment: Treatment, retryAfterMs: number | undefined): void {
+    const { queue, waitingIntervalMs = 30_000, integrityIntervalMs = 3_600_000 } = this.#options;
+    if (treatment.retry === 'backoff') {
+      queue.addRateLimited(key, retryAfterMs);
+      return;
+    }
+    queue.forget(key);
+    if (treatment.retry === 'waiting') queue.addAfter(key, waitingIntervalMs);
+    if (treatment.retry === 'integrity') queue.addAfter(key, integrityIntervalMs);
+  }
+
+  #setActive(step: 1 | -1): void {
+    this.#active += step;
+    this.#options.metrics.gauge('controller_runtime_active_workers', this.#labels, this.#active);
+  }
+
+  #countResult(result: MetricResult, by = 1): void {
+    this.#options.metrics.count('controller_runtime_reconcile_total', { ...this.#labels, result }, by);
+  }
+
+  #touchMetrics(): void {
+    const { metrics, workers = 1 } = this.#options;
+    for (const result of ['success', 'error', 'requeue', 'requeue_after'] as const)
+      this.#countResult(result, 0);
+    metrics.count('controller_runtime_reconcile_errors_total', this.#labels, 0);
+    metrics.count('controller_runtime_terminal_reconcile_errors_total', this.#labels, 0);
+    metrics.count('controller_runtime_reconcile_panics_total', this.#labels, 0);
+    metrics.gauge('controller_runtime_max_concurrent_reconciles', this.#labels, workers);
+    metrics.gauge('controller_runtime_active_workers', this.#labels, 0);
+  }
+}
+
+function logProblem(logger: Logger, level: Treatment['level'], problem: OperatorError): void {
+  if (level === 'error') {
+    logger.error('reconcile failed', problem);
+    return;
+  }
+  const { code, op, target, status } = problem;
+  logger[level]('reconcile will be repeated', { code, op, target, status });
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,256 @@
+import type { KubeClient, KubeObject, WatchEvent } from '#src/kube/client.ts';
+import { errorOf, hasCode } from '#src/errors.ts';
+import type { Clock, Labels, Logger, Metrics, Random } from '#src/ports.ts';
+import { Backoff } from './backoff.ts';
+import {
+  bookmarkVersion,
+  listAll,
+  selectionPath,
+  selectionQuery,
+  watchAccept,
+  watchedObject,
+  type Selection,
+} from './listing.ts';
+import { objectKey, Store, type IndexFunction, type ReadonlyStore } from './store.ts';
+
+/**
+ * What happened to one object: `old` undefined = it appeared, `current` undefined = it is gone.
+ * `initial` is true for what the first list found, which nobody waits for.
+ */
+export interface Change<T> {
+  readonly old: T | undefined;
+  readonly current: T | undefined;
+  readonly initial: boolean;
+}
+
+/** Called after the cache shows the change. Must return at once: it adds keys to queues, it does no work. */
+export type ChangeHandler<T> = (change: Change<T>) => void;
+
+export interface InformerOptions<T extends KubeObject> {
+  readonly client: KubeClient;
+  readonly selection: Selection;
+  /**
+   * From a whole object to what is cached, e.g. `(object) => object`. Runs once per event. What it throws is counted and
+   * keeps this one object out of the cache (an older state is dropped), never the others.
+   */
+  readonly project: (object: KubeObject) => T;
+  readonly indexes?: Readonly<Record<string, IndexFunction<T>>>;
+  /** Objects per list page; default 500. */
+  readonly pageSize?: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+const PAGE_SIZE = 500;
+const BACKOFF = { baseMs: 800, capMs: 30_000, resetAfterMs: 120_000 };
+const WATCH_SECONDS = { least: 300, range: 300 };
+/** The API server sends a bookmark about once a minute; a connection silent for longer than this is dead. */
+const IDLE_MS = { least: 90_000, range: 30_000 };
+/** A watch that the server ends sooner than this counts as failed, or we would reconnect without pause. */
+const SHORTEST_HEALTHY_WATCH_MS = 1_000;
+
+/**
+ * A cache of one resource, kept in step by list and watch (the semantics of client-go's reflector):
+ *
+ *     list (paged, consistent) ─► replace cache, diff ─► watch from its resourceVersion ─► apply events
+ *       ▲                                                  │ ended or broken: back-off, watch from the last version
+ *       └────────────────── 410 Gone: back-off ────────────┘
+ *
+ * `run` ends only by its signal. Order within one change: cache first, handlers second.
+ */
+export class Informer<T extends KubeObject> {
+  readonly #options: InformerOptions<T>;
+  readonly #store: Store<T>;
+  readonly #handlers: ChangeHandler<T>[] = [];
+  readonly #backoff: Backoff;
+  readonly #labels: Labels;
+  readonly #synced = Promise.withResolvers<void>();
+  #hasSynced = false;
+  /** Where to resume the watch; undefined means that a list is due. */
+  #resourceVersion: string | undefined;
+  #lastActivityAt: number;
+
+  constructor(options: InformerOptions<T>) {
+    this.#options = options;
+    this.#store = new Store(options.indexes);
+    this.#backoff = new Backoff({ ...BACKOFF, clock: options.clock, random: options.random });
+    this.#labels = { resource: options.selection.resource.plural };
+    this.#lastActivityAt = options.clock.monotonic();
+    for (const name of COUNTERS) options.metrics.count(name, this.#labels, 0);
+    options.metrics.gauge('keyferry_informer_objects', this.#labels, 0);
+  }
+
+  get store(): ReadonlyStore<T> {
+    return this.#store;
+  }
+
+  /** Resolves when the first list is in the cache and its handlers have run. Never rejects. */
+  get synced(): Promise<void> {
+    return this.#synced.promise;
+  }
+
+  get hasSynced(): boolean {
+    return this.#hasSynced;
+  }
+
+  /** Milliseconds since the server was last heard of: event, bookmark or list. */
+  get lastActivityAgeMs(): number {
+    return this.#options.clock.monotonic() - this.#lastActivityAt;
+  }
+
+  /** Handlers are called in the order in which they were added. Those added after `run` miss what was before. */
+  addHandler(handler: ChangeHandler<T>): void {
+    this.#handlers.push(handler);
+  }
+
+  /** Lists and watches until the signal aborts; then resolves. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const startedAt = this.#options.clock.monotonic();
+      try {
+        if (this.#resourceVersion === undefined) await this.#list(signal);
+        await this.#watch(signal);
+        const healthyMs = this.#options.clock.monotonic() - startedAt;
+        if (healthyMs < SHORTEST_HEALTHY_WATCH_MS) await this.#pause(0, signal);
+      } catch (thrown) {
+        if (!signal.aborted) await this.#recover(thrown, signal);
+      }
+    }
+  }
+
+  async #recover(thrown: unknown, signal: AbortSignal): Promise<void> {
+    const { logger, metrics } = this.#options;
+    const problem = errorOf(thrown);
+    if (hasCode(problem, 'WATCH_EXPIRED')) this.#resourceVersion = undefined;
+    metrics.count('keyferry_informer_failures_total', this.#labels);
+    logger.warn('list or watch failed, trying again', {
+      ...this.#labels,
+      code: problem.code,
+      op: problem.op,
+    });
+    await this.#pause(problem.retryAfterMs ?? 0, signal);
+  }
+
+  async #pause(atLeastMs: number, signal: AbortSignal): Promise<void> {
+    // The sleep rejects only by the signal, which the loop looks at next.
+    await this.#options.clock.sleep(this.#backoff.nextMs(atLeastMs), signal).catch(() => undefined);
+  }
+
+  async #list(signal: AbortSignal): Promise<void> {
+    const { client, selection, metrics, pageSize } = this.#options;
+    metrics.count('keyferry_informer_lists_total', this.#labels);
+    const listing = await listAll({ client, selection, pageSize: pageSize ?? PAGE_SIZE, signal });
+    this.#replace(listing.objects);
+    this.#resourceVersion = listing.resourceVersion;
+    this.#noteActivity();
+    if (this.#hasSynced) return;
+    this.#hasSynced = true;
+    this.#synced.resolve();
+  }
+
+  /** Brings the cache to exactly these objects and tells the handlers about the differences only. */
+  #replace(objects: readonly KubeObject[]): void {
+    const listed = new Set(objects.map((object) => objectKey(object.metadata)));
+    for (const key of this.#store.keys()) if (!listed.has(key)) this.#remove(key);
+    for (const object of objects) this.#put(object);
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    const { client, selection, random, metrics } = this.#options;
+    metrics.count('keyferry_informer_watches_total', this.#labels);
+    const seconds = Math.floor(WATCH_SECONDS.least + WATCH_SECONDS.range * random());
+    const events = client.watch({
+      path: selectionPath(selection),
+      query: {
+        ...selectionQuery(selection),
+        watch: 'true',
+        allowWatchBookmarks: 'true',
+        resourceVersion: this.#resourceVersion,
+        timeoutSeconds: String(seconds),
+      },
+      accept: watchAccept(selection),
+      op: 'kube.watch',
+      target: selection.resource.kind,
+      idleTimeoutMs: IDLE_MS.least + IDLE_MS.range * random(),
+      signal,
+    });
+    for await (const event of events) {
+      // A custom client may yield once more after the abort; the cache must not move then.
+      if (signal.aborted) return;
+      this.#apply(event);
+    }
+  }
+
+  #apply(event: WatchEvent): void {
+    const { selection, metrics } = this.#options;
+    this.#noteActivity();
+    if (event.type === 'BOOKMARK') {
+      this.#resourceVersion = bookmarkVersion(event.object, selection);
+      return;
+    }
+    const object = watchedObject(event.object, selection);
+    metrics.count('keyferry_informer_events_total', this.#labels);
+    if (event.type === 'DELETED') this.#remove(objectKey(object.metadata));
+    else this.#put(object);
+    this.#resourceVersion = object.metadata.resourceVersion;
+  }
+
+  #put(object: KubeObject): void {
+    const key = objectKey(object.metadata);
+    const known = this.#store.get(key);
+    // Same name, other uid: the old one is gone and this is another object, although no DELETED was seen.
+    if (known !== undefined && known.metadata.uid !== object.metadata.uid) this.#remove(key);
+    else if (known?.metadata.resourceVersion === object.metadata.resourceVersion) return;
+    const current = this.#project(object);
+    if (current === undefined) {
+      this.#remove(key);
+      return;
+    }
+    this.#notify({ old: this.#store.set(current), current, initial: !this.#hasSynced });
+  }
+
+  #remove(key: string): void {
+    const old = this.#store.delete(key);
+    if (old !== undefined) this.#notify({ old, current: undefined, initial: false });
+  }
+
+  #project(object: KubeObject): T | undefined {
+    try {
+      return this.#options.project(object);
+    } catch (thrown) {
+      this.#noteHandlerError(thrown, objectKey(object.metadata));
+      return undefined;
+    }
+  }
+
+  #notify(change: Change<T>): void {
+    this.#options.metrics.gauge('keyferry_informer_objects', this.#labels, this.#store.size);
+    for (const handler of this.#handlers) {
+      try {
+        handler(change);
+      } catch (thrown) {
+        const subject = change.current ?? change.old;
+        this.#noteHandlerError(thrown, subject === undefined ? '' : objectKey(subject.metadata));
+      }
+    }
+  }
+
+  #noteHandlerError(thrown: unknown, key: string): void {
+    this.#options.metrics.count('keyferry_informer_handler_errors_total', this.#labels);
+    this.#options.logger.error('informer handler failed', thrown, { ...this.#labels, key });
+  }
+
+  #noteActivity(): void {
+    this.#lastActivityAt = this.#options.clock.monotonic();
+  }
+}
+
+const COUNTERS = [
+  'keyferry_informer_failures_total',
+  'keyferry_informer_lists_total',
+  'keyferry_informer_watches_total',
+  'keyferry_informer_events_total',
+  'keyferry_informer_handler_errors_total',
+] as const;

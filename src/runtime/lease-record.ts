@@ -1,0 +1,87 @@
+import { OperatorError } from '#src/errors.ts';
+import { isJsonObject, type JsonObject } from '#src/kube/json.ts';
+import type { Resource } from '#src/kube/resource.ts';
+import { toMicroTime } from './micro-time.ts';
+
+export const LEASES: Resource = {
+  group: 'coordination.k8s.io',
+  version: 'v1',
+  plural: 'leases',
+  kind: 'Lease',
+  namespaced: true,
+};
+
+/** spec of a coordination.k8s.io/v1 Lease. */
+export interface LeaseRecord {
+  /** Empty: released. */
+  readonly holderIdentity: string;
+  readonly leaseDurationSeconds: number;
+  /** MicroTime; display only, never compared with a clock of ours. */
+  readonly acquireTime?: string;
+  readonly renewTime?: string;
+  readonly leaseTransitions: number;
+}
+
+/** A Lease as read: `raw` keeps what we do not know about for the PUT that writes it back. */
+export interface StoredLease {
+  readonly raw: JsonObject;
+  readonly record: LeaseRecord;
+}
+
+/** Throws `REPLY_INVALID` if this is not a Lease. */
+export function parseLease(body: unknown, target: string): StoredLease {
+  if (!isJsonObject(body) || body['kind'] !== 'Lease' || !isJsonObject(body['metadata'])) {
+    throw new OperatorError('REPLY_INVALID', { op: 'lease.read', target });
+  }
+  const spec = isJsonObject(body['spec']) ? body['spec'] : {};
+  const { holderIdentity, leaseDurationSeconds, acquireTime, renewTime, leaseTransitions } = spec;
+  return {
+    raw: body,
+    record: {
+      holderIdentity: typeof holderIdentity === 'string' ? holderIdentity : '',
+      leaseDurationSeconds: typeof leaseDurationSeconds === 'number' ? leaseDurationSeconds : 0,
+      leaseTransitions: typeof leaseTransitions === 'number' ? leaseTransitions : 0,
+      ...(typeof acquireTime === 'string' ? { acquireTime } : {}),
+      ...(typeof renewTime === 'string' ? { renewTime } : {}),
+    },
+  };
+}
+
+export function sameRecord(left: LeaseRecord, right: LeaseRecord): boolean {
+  return (
+    left.holderIdentity === right.holderIdentity &&
+    left.leaseDurationSeconds === right.leaseDurationSeconds &&
+    left.acquireTime === right.acquireTime &&
+    left.renewTime === right.renewTime &&
+    left.leaseTransitions === right.leaseTransitions
+  );
+}
+
+/** The record with which `identity` takes the lease over, or keeps it if it has it already. */
+export function heldBy(
+  identity: string,
+  previous: LeaseRecord | undefined,
+  time: { readonly durationMs: number; readonly now: number },
+): LeaseRecord {
+  const renewTime = toMicroTime(time.now);
+  const keeps = previous?.holderIdentity === identity;
+  return {
+    holderIdentity: identity,
+    leaseDurationSeconds: Math.ceil(time.durationMs / 1000),
+    acquireTime: keeps ? (previous.acquireTime ?? renewTime) : renewTime,
+    renewTime,
+    leaseTransitions: previous === undefined ? 0 : previous.leaseTransitions + (keeps ? 0 : 1),
+  };
+}
+
+/** The record of a free lease: whoever comes next need not wait. */
+export function released(previous: LeaseRecord, now: number): LeaseRecord {
+  const time = toMicroTime(now);
+  return {
+    holderIdentity: '',
+    leaseDurationSeconds: 1,
+    acquireTime: time,
+    renewTime: time,
+    leaseTransitions: previous.leaseTransitions,
+  };
+}

@@ -1,0 +1,142 @@
+import type { KubeClient, KubeObject } from '#src/kube/client.ts';
+import { OperatorError } from '#src/errors.ts';
+import { isJsonObject, type JsonObject } from '#src/kube/json.ts';
+import { apiVersionOf, collectionPath, type Resource } from '#src/kube/resource.ts';
+
+/** Which objects: those of one resource, narrowed. */
+export interface Selection {
+  readonly resource: Resource;
+  /** Absent: all namespaces. */
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  /** Fetch only metadata (for Secrets: never their values). */
+  readonly metadataOnly?: boolean;
+}
+
+export interface Listing {
+  readonly objects: readonly KubeObject[];
+  readonly resourceVersion: string;
+}
+
+export interface ListOptions {
+  readonly client: KubeClient;
+  readonly selection: Selection;
+  readonly pageSize: number;
+  readonly signal: AbortSignal;
+}
+
+/** No plain-JSON alternative in the header: a server that cannot reduce to metadata fails instead of sending values. */
+const ACCEPT_METADATA = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
+const ACCEPT_METADATA_LIST = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
+
+/** `kubectl apply` keeps a copy of the whole object here, the values of a Secret included. */
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+
+export function watchAccept(selection: Selection): string {
+  return selection.metadataOnly === true ? ACCEPT_METADATA : 'application/json';
+}
+
+export function selectionPath(selection: Selection): string {
+  return collectionPath(selection.resource, selection.namespace);
+}
+
+export function selectionQuery(selection: Selection): Record<string, string | undefined> {
+  return { labelSelector: selection.labelSelector, fieldSelector: selection.fieldSelector };
+}
+
+/**
+ * The whole list, in pages, as of one resourceVersion. Without a resourceVersion in the query, i.e. consistent:
+ * `resourceVersion=0` would be cheaper, but may answer with a past older than what was seen already (kubernetes#59848),
+ * and ignores the limit, so that all objects come in one body that blocks the event loop.
+ * Throws as `KubeClient.request`; `WATCH_EXPIRED` when the continue token grew too old in between.
+ */
+export async function listAll(options: ListOptions): Promise<Listing> {
+  const { client, selection, pageSize, signal } = options;
+  const objects: KubeObject[] = [];
+  let token: string | undefined;
+  for (;;) {
+    const page = await client.request({
+      method: 'GET',
+      path: selectionPath(selection),
+      query: { ...selectionQuery(selection), limit: String(pageSize), continue: token },
+      accept: selection.metadataOnly === true ? ACCEPT_METADATA_LIST : 'application/json',
+      op: 'kube.list',
+      target: selection.resource.kind,
+      signal,
+    });
+    const { items, metadata } = parsePage(page, selection);
+    for (const item of items) objects.push(toCached(item, selection));
+    const { continue: next, resourceVersion } = metadata;
+    if (typeof resourceVersion !== 'string') throw refuse(selection, 'The list has no resourceVersion.');
+    if (typeof next !== 'string' || next === '') return { objects, resourceVersion };
+    token = next;
+  }
+}
+
+function parsePage(
+  page: unknown,
+  selection: Selection,
+): { readonly items: readonly unknown[]; readonly metadata: JsonObject } {
+  const kind =
+    selection.metadataOnly === true ? 'PartialObjectMetadataList' : `${selection.resource.kind}List`;
+  if (!isJsonObject(page) || page['kind'] !== kind) throw refuse(selection, `The list is not a ${kind}.`);
+  const { items, metadata } = page;
+  // Go writes an empty list of items as null.
+  if (items === null || items === undefined) return { items: [], metadata: toObject(metadata) };
+  if (!Array.isArray(items)) throw refuse(selection, 'The list has no items.');
+  return { items, metadata: toObject(metadata) };
+}
+
+/** The object of a watch event as it goes into the cache. Refuses a full object where only metadata was asked for. */
+export function watchedObject(object: unknown, selection: Selection): KubeObject {
+  const kind = selection.metadataOnly === true ? 'PartialObjectMetadata' : selection.resource.kind;
+  if (!isJsonObject(object) || object['kind'] !== kind) {
+    throw refuse(selection, `The watched object is not a ${kind}.`);
+  }
+  return toCached(object, selection);
+}
+
+/**
+ * Items of a list carry neither kind nor apiVersion, watched objects do: the cache has both on all. managedFields are half
+ * of an object's size and read by nobody.
+ */
+function toCached(object: unknown, selection: Selection): KubeObject {
+  if (!isKubeObject(object)) throw refuse(selection, 'An object lacks name, uid or resourceVersion.');
+  const identity = { apiVersion: apiVersionOf(selection.resource), kind: selection.resource.kind };
+  const metadata: KubeObject['metadata'] & { managedFields?: unknown } = { ...object.metadata };
+  delete metadata.managedFields;
+  if (selection.metadataOnly !== true) return { ...object, ...identity, metadata };
+  // Built up, not stripped down: what is not named here cannot get into the cache.
+  return { ...identity, metadata: { ...metadata, ...withoutLastApplied(metadata) } };
+}
+
+function withoutLastApplied(metadata: KubeObject['metadata']): Pick<KubeObject['metadata'], 'annotations'> {
+  if (metadata.annotations === undefined) return {};
+  const { [LAST_APPLIED]: _dropped, ...annotations } = metadata.annotations;
+  return { annotations };
+}
+
+/** True when the three fields by which everything else identifies an object are there. */
+export function isKubeObject(value: unknown): value is KubeObject {
+  if (!isJsonObject(value) || !isJsonObject(value['metadata'])) return false;
+  const { name, uid, resourceVersion } = value['metadata'];
+  return [name, uid, resourceVersion].every((field) => typeof field === 'string' && field !== '');
+}
+
+/** resourceVersion of a BOOKMARK, whose object has hardly anything else. */
+export function bookmarkVersion(object: unknown, selection: Selection): string {
+  const metadata = isJsonObject(object) ? toObject(object['metadata']) : {};
+  const version = metadata['resourceVersion'];
+  if (typeof version !== 'string' || version === '')
+    throw refuse(selection, 'A bookmark has no resourceVersion.');
+  return version;
+}
+
+function toObject(value: unknown): JsonObject {
+  return isJsonObject(value) ? value : {};
+}
+
+function refuse(selection: Selection, detail: string): OperatorError {
+  return new OperatorError('REPLY_INVALID', { op: 'kube.list', target: selection.resource.kind, detail });
+}

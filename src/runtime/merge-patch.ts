@@ -1,0 +1,25 @@
+import { isDeepStrictEqual } from 'node:util';
+import { isJsonObject, type JsonObject } from '#src/kube/json.ts';
+
+/**
+ * The RFC 7386 merge patch that turns `before` into `after`, or undefined when they are equal. Members that are gone
+ * become null, arrays are replaced whole, members that are `undefined` count as absent. Precondition: `after` holds no
+ * null as a member of an object, since a merge patch cannot say that.
+ */
+export function toMergePatch(before: JsonObject, after: JsonObject): JsonObject | undefined {
+  const patch: Record<string, unknown> = {};
+  for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {
+    const change = toMemberPatch(before[name], after[name]);
+    // defineProperty: a member named __proto__ is data here.
+    if (change !== undefined) Object.defineProperty(patch, name, { ...PLAIN, value: change });
+  }
+  return Object.keys(patch).length === 0 ? undefined : patch;
+}
+
+const PLAIN = { enumerable: true, writable: true, configurable: true };
+
+function toMemberPatch(before: unknown, after: unknown): unknown {
+  if (after === undefined) return before === undefined ? undefined : null;
+  if (isJsonObject(before) && isJsonObject(after)) return toMergePatch(before, after);
+  return isDeepStrictEqual(before, after) ? undefined : after;
+}

@@ -1,0 +1,110 @@
+import type { KubeClient, KubeObject } from '#src/kube/client.ts';
+import { OperatorError, hasCode } from '#src/errors.ts';
+import {
+  collectionPath,
+  describeTarget,
+  objectPath,
+  type ObjectName,
+  type Resource,
+} from '#src/kube/resource.ts';
+import { isKubeObject } from './listing.ts';
+
+/** Which state of which incarnation of an object a write is meant for. */
+export type Precondition = Pick<KubeObject['metadata'], 'uid' | 'resourceVersion'>;
+
+/** An object to be created: the server adds uid and resourceVersion. */
+export interface NewObject {
+  readonly metadata: ObjectName & {
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+    readonly ownerReferences?: readonly object[];
+  };
+}
+
+/**
+ * Live reads and preconditioned writes of one resource, for what a cache must not decide. Throws as `KubeClient.request`;
+ * the reply's content beyond its metadata is the caller's to check.
+ */
+export class ObjectClient {
+  readonly #client: KubeClient;
+  readonly #resource: Resource;
+
+  constructor(client: KubeClient, resource: Resource) {
+    this.#client = client;
+    this.#resource = resource;
+  }
+
+  /** The object, or undefined when the server says that it does not exist. */
+  async get(object: ObjectName, signal: AbortSignal): Promise<KubeObject | undefined> {
+    try {
+      return await this.#request('GET', object, { signal });
+    } catch (thrown) {
+      if (hasCode(thrown, 'NOT_FOUND')) return undefined;
+      throw thrown;
+    }
+  }
+
+  async create(object: NewObject, signal: AbortSignal): Promise<KubeObject> {
+    return await this.#request('POST', object.metadata, { body: object, signal });
+  }
+
+  /** Replaces the object; its metadata must carry the resourceVersion that was read. */
+  async replace(object: KubeObject, signal: AbortSignal): Promise<KubeObject> {
+    return await this.#request('PUT', object.metadata, { body: object, signal });
+  }
+
+  /** Merge patch, only if the object is still in the state `precondition`. */
+  async patch(
+    object: ObjectName,
+    precondition: Precondition,
+    change: { readonly metadata?: object; readonly spec?: object; readonly signal: AbortSignal },
+  ): Promise<KubeObject> {
+    const { signal, metadata, ...rest } = change;
+    const { uid, resourceVersion } = precondition;
+    const body = { ...rest, metadata: { ...metadata, uid, resourceVersion } };
+    return await this.#request('PATCH', object, { body, signal });
+  }
+
+  /** Deletes, only if the object is still in the state `precondition`. An object that is gone already is fine. */
+  async delete(object: ObjectName, precondition: Precondition, signal: AbortSignal): Promise<void> {
+    const { uid, resourceVersion } = precondition;
+    const target = describeTarget(this.#resource, object);
+    const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid, resourceVersion } };
+    const path = objectPath(this.#resource, object);
+    try {
+      await this.#client.request({ method: 'DELETE', path, body, op: 'kube.delete', target, signal });
+    } catch (thrown) {
+      if (!hasCode(thrown, 'NOT_FOUND')) throw thrown;
+    }
+  }
+
+  async #request(
+    method: keyof typeof OPERATIONS,
+    object: ObjectName,
+    content: { readonly body?: object; readonly signal: AbortSignal },
+  ): Promise<KubeObject> {
+    const op = OPERATIONS[method];
+    const target = describeTarget(this.#resource, object);
+    const reply = await this.#client.request({
+      method,
+      path:
+        method === 'POST'
+          ? collectionPath(this.#resource, object.namespace)
+          : objectPath(this.#resource, object),
+      query: method === 'GET' ? {} : { fieldValidation: 'Strict' },
+      contentType: method === 'PATCH' ? 'application/merge-patch+json' : 'application/json',
+      op,
+      target,
+      ...content,
+    });
+    if (!isKubeObject(reply)) throw new OperatorError('REPLY_INVALID', { op, target });
+    return reply;
+  }
+}
+
+const OPERATIONS = {
+  GET: 'kube.get',
+  POST: 'kube.create',
+  PUT: 'kube.replace',
+  PATCH: 'kube.patch',
+} as const;

@@ -1,0 +1,228 @@
+import type { Clock, Labels, Metrics } from '#src/ports.ts';
+import { DelayHeap } from './delay-heap.ts';
+import { DEFAULT_RETRY_LIMITS, RetryLimiter, type RetryLimits } from './retry-limiter.ts';
+
+export interface WorkQueueOptions {
+  /** Label `name` and `controller` of the metrics. */
+  readonly name: string;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly limits?: RetryLimits;
+}
+
+/** `low` is for keys that nobody waits for, such as those of the initial list: they go after all others. */
+export type Priority = 'normal' | 'low';
+
+/** How often the gauges of unfinished work are brought up to date while there is some. */
+const UNFINISHED_TICK_MS = 500;
+
+/**
+ * Keys to be worked on, with the semantics of client-go's workqueue: a key is queued at most once however often it is
+ * added; a key that is being worked on is not handed out a second time, but queued again when it is `done`.
+ *
+ *     add ──► queued ──get──► processing ──done──► gone, or queued again if it was added meanwhile
+ */
+export class WorkQueue {
+  readonly #clock: Clock;
+  readonly #metrics: Metrics;
+  readonly #labels: Labels;
+  readonly #limiter: RetryLimiter;
+  /** Keys that need work, with the time since when; queued unless they are also being processed. */
+  readonly #dirty = new Map<string, { readonly priority: Priority; readonly since: number }>();
+  readonly #processing = new Map<string, number>();
+  readonly #lanes: Readonly<Record<Priority, Lane>> = { normal: new Lane(), low: new Lane() };
+  readonly #waitingUntil = new Map<string, number>();
+  readonly #heap = new DelayHeap();
+  readonly #takers: (() => void)[] = [];
+  #timer: { readonly at: number; readonly cancel: () => void } | undefined;
+  #cancelTick: (() => void) | undefined;
+  #closed = false;
+
+  constructor(options: WorkQueueOptions) {
+    this.#clock = options.clock;
+    this.#metrics = options.metrics;
+    this.#labels = { name: options.name, controller: options.name };
+    this.#limiter = new RetryLimiter(options.limits ?? DEFAULT_RETRY_LIMITS, options.clock);
+    this.#metrics.count('workqueue_adds_total', this.#labels, 0);
+    this.#metrics.count('workqueue_retries_total', this.#labels, 0);
+    this.#reportDepth();
+    this.#reportUnfinished();
+  }
+
+  /** Keys that could be handed out now. */
+  get depth(): number {
+    let depth = this.#dirty.size;
+    for (const key of this.#processing.keys()) if (this.#dirty.has(key)) depth -= 1;
+    return depth;
+  }
+
+  add(key: string, priority: Priority = 'normal'): void {
+    if (this.#closed) return;
+    const known = this.#dirty.get(key);
+    if (known !== undefined && (known.priority === priority || known.priority === 'normal')) return;
+    this.#dirty.set(key, { priority, since: known?.since ?? this.#clock.monotonic() });
+    if (known === undefined) this.#metrics.count('workqueue_adds_total', this.#labels);
+    if (!this.#processing.has(key)) this.#offer(key, priority);
+  }
+
+  /** Adds the key after `ms`, unless an earlier time is already planned. */
+  addAfter(key: string, ms: number): void {
+    if (this.#closed) return;
+    if (ms <= 0) {
+      this.add(key);
+      return;
+    }
+    const at = this.#clock.monotonic() + ms;
+    if ((this.#waitingUntil.get(key) ?? Number.POSITIVE_INFINITY) <= at) return;
+    this.#waitingUntil.set(key, at);
+    this.#heap.push({ key, at });
+    this.#armTimer();
+  }
+
+  /** Adds the key after its back-off, and not before `atLeastMs`. */
+  addRateLimited(key: string, atLeastMs = 0): void {
+    this.#metrics.count('workqueue_retries_total', this.#labels);
+    this.addAfter(key, Math.max(atLeastMs, this.#limiter.nextMs(key)));
+  }
+
+  /** The key succeeded: its back-off starts anew with its next failure. */
+  forget(key: string): void {
+    this.#limiter.forget(key);
+  }
+
+  /** Failures of the key since the last `forget`. */
+  failures(key: string): number {
+    return this.#limiter.failures(key);
+  }
+
+  /** The next key, once there is one; undefined when the queue is closed. Every key must be given back by `done`. */
+  async take(): Promise<string | undefined> {
+    while (!this.#closed) {
+      const key = this.#next();
+      if (key !== undefined) return key;
+      await new Promise<void>((resolve) => this.#takers.push(resolve));
+    }
+    return undefined;
+  }
+
+  done(key: string): void {
+    const startedAt = this.#processing.get(key);
+    if (startedAt === undefined) return;
+    this.#processing.delete(key);
+    this.#metrics.observe('workqueue_work_duration_seconds', this.#labels, this.#secondsSince(startedAt));
+    this.#reportUnfinished();
+    const again = this.#dirty.get(key);
+    if (again !== undefined && !this.#closed) this.#offer(key, again.priority);
+  }
+
+  /** Hands out nothing any more, forgets what waits and releases all takers. Keys in work go on until `done`. */
+  close(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+    this.#cancelTick?.();
+    this.#dirty.clear();
+    this.#waitingUntil.clear();
+    this.#reportDepth();
+    for (const wake of this.#takers.splice(0)) wake();
+  }
+
+  #offer(key: string, priority: Priority): void {
+    this.#lanes[priority].push(key);
+    this.#reportDepth();
+    this.#takers.shift()?.();
+  }
+
+  #next(): string | undefined {
+    const key = this.#pop('normal') ?? this.#pop('low');
+    const entry = key === undefined ? undefined : this.#dirty.get(key);
+    if (key === undefined || entry === undefined) return undefined;
+    this.#dirty.delete(key);
+    this.#processing.set(key, this.#clock.monotonic());
+    this.#metrics.observe('workqueue_queue_duration_seconds', this.#labels, this.#secondsSince(entry.since));
+    this.#reportDepth();
+    this.#tick();
+    return key;
+  }
+
+  /** A key that changed lanes is still in its old one: entries that do not agree with `#dirty` are skipped. */
+  #pop(priority: Priority): string | undefined {
+    const lane = this.#lanes[priority];
+    for (let key = lane.shift(); key !== undefined; key = lane.shift()) {
+      if (this.#dirty.get(key)?.priority === priority && !this.#processing.has(key)) return key;
+    }
+    return undefined;
+  }
+
+  #armTimer(): void {
+    const earliest = this.#heap.earliest;
+    if (earliest === undefined || (this.#timer !== undefined && this.#timer.at <= earliest.at)) return;
+    this.#timer?.cancel();
+    const cancel = this.#clock.schedule(earliest.at - this.#clock.monotonic(), () => this.#addDue());
+    this.#timer = { at: earliest.at, cancel };
+  }
+
+  #addDue(): void {
+    this.#timer = undefined;
+    const now = this.#clock.monotonic();
+    for (
+      let entry = this.#heap.earliest;
+      entry !== undefined && entry.at <= now;
+      entry = this.#heap.earliest
+    ) {
+      this.#heap.pop();
+      if (this.#waitingUntil.get(entry.key) !== entry.at) continue; // superseded by an earlier time
+      this.#waitingUntil.delete(entry.key);
+      this.add(entry.key);
+    }
+    this.#armTimer();
+  }
+
+  #tick(): void {
+    if (this.#cancelTick !== undefined) return;
+    this.#cancelTick = this.#clock.schedule(UNFINISHED_TICK_MS, () => {
+      this.#cancelTick = undefined;
+      this.#reportUnfinished();
+      if (this.#processing.size > 0) this.#tick();
+    });
+  }
+
+  #reportDepth(): void {
+    this.#metrics.gauge('workqueue_depth', this.#labels, this.depth);
+  }
+
+  #reportUnfinished(): void {
+    const seconds = [...this.#processing.values()].map((startedAt) => this.#secondsSince(startedAt));
+    const total = seconds.reduce((sum, each) => sum + each, 0);
+    this.#metrics.gauge('workqueue_unfinished_work_seconds', this.#labels, total);
+    this.#metrics.gauge(
+      'workqueue_longest_running_processor_seconds',
+      this.#labels,
+      seconds.reduce((longest, each) => Math.max(longest, each), 0),
+    );
+  }
+
+  #secondsSince(startedAt: number): number {
+    return (this.#clock.monotonic() - startedAt) / 1000;
+  }
+}
+
+/** First in, first out, without moving the rest at each `shift`. */
+class Lane {
+  #keys: string[] = [];
+  #head = 0;
+
+  push(key: string): void {
+    this.#keys.push(key);
+  }
+
+  shift(): string | undefined {
+    const key = this.#keys[this.#head];
+    if (key === undefined) return undefined;
+    this.#head += 1;
+    if (this.#head > 1024 && this.#head * 2 > this.#keys.length) {
+      this.#keys = this.#keys.slice(this.#head);
+      this.#head = 0;
+    }
+    return key;
+  }
+}

@@ -1,0 +1,38 @@
+import { clearTimeout, setTimeout } from 'node:timers';
+import type { Clock } from '#src/ports.ts';
+
+/** setTimeout fires at once above this: its delay is a signed 32-bit number. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** The real clock, and the only place in src that sets a timer. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  sleep,
+  schedule,
+};
+
+function schedule(ms: number, run: () => void): () => void {
+  let timer: NodeJS.Timeout;
+  const arm = (remainingMs: number): void => {
+    const stepMs = Math.min(Math.max(0, remainingMs), MAX_TIMER_MS);
+    timer = setTimeout(() => (stepMs < remainingMs ? arm(remainingMs - stepMs) : run()), stepMs);
+  };
+  arm(ms);
+  return () => clearTimeout(timer);
+}
+
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      cancel();
+      reject(signal.reason);
+    };
+    const cancel = schedule(ms, () => {
+      signal.removeEventListener('abort', onAbort);
+      resolve();
+    });
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  });
+}

@@ -1,0 +1,117 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** The pinned programs that the harness can build from source; their versions stand in the go.mod files beside this one. */
+export type ToolName = 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kubectl' | 'vault';
+
+export type Version = readonly [major: number, minor: number, patch: number];
+
+export interface Tool {
+  readonly name: ToolName;
+  /** Environment variable that names the program to use instead; trusted as it is. */
+  readonly variable: string;
+  /** Folder with the go.mod that pins the program. */
+  readonly moduleFolder: string;
+  /** Go package of the program's main function. */
+  readonly packagePath: string;
+  /** As the go.mod says, without the `v`. */
+  readonly version: string;
+  /** Minutes of a cold build on two cores (reference/measured.md), for the progress line. */
+  readonly buildMinutes: number;
+  /** Arguments that make the program print its version and exit. */
+  readonly versionArguments: readonly string[];
+  /** Whether a program of this version that is found in PATH is good enough. */
+  readonly accepts: (found: Version, pinned: Version) => boolean;
+  /** In words, for the error message: what `accepts` accepts. */
+  readonly acceptable: string;
+  readonly linkerFlags: readonly string[];
+}
+
+/** The first `1.2.3` in the output of a version command, or undefined. */
+export function parseVersion(text: string): Version | undefined {
+  const match = /(\d+)\.(\d+)\.(\d+)/.exec(text);
+  return match === null ? undefined : [Number(match[1]), Number(match[2]), Number(match[3])];
+}
+
+function pinnedVersion(moduleFolder: string, modulePath: string): string {
+  const goMod = readFileSync(join(moduleFolder, 'go.mod'), 'utf8');
+  const line = goMod.split('\n').find((text) => text.trim().startsWith(`${modulePath} v`));
+  const version = line?.trim().split(/\s+/)[1];
+  if (version === undefined) throw new Error(`${moduleFolder}/go.mod does not require ${modulePath}`);
+  return version.slice(1);
+}
+
+function kubernetesLinkerFlags(version: string): readonly string[] {
+  const [major, minor] = version.split('.');
+  // Without these the server calls itself v0.0.0-master+$Format:%H$, which kubectl and Helm cannot parse.
+  return ['component-base/version', 'client-go/pkg/version'].flatMap((packageName) => [
+    `-X k8s.io/${packageName}.gitVersion=v${version}`,
+    `-X k8s.io/${packageName}.gitMajor=${major}`,
+    `-X k8s.io/${packageName}.gitMinor=${minor}`,
+  ]);
+}
+
+function kubernetesTool(
+  name: 'kube-apiserver' | 'kube-controller-manager' | 'kubectl',
+  buildMinutes: number,
+): Tool {
+  const moduleFolder = join(import.meta.dirname, 'kubernetes');
+  const version = pinnedVersion(moduleFolder, 'k8s.io/kubernetes');
+  const oldestMinor = Number(version.split('.')[1]) - (name === 'kubectl' ? 1 : 0);
+  return {
+    name,
+    variable: `KEYFERRY_${name.toUpperCase().replaceAll('-', '_')}_BIN`,
+    moduleFolder,
+    packagePath: `k8s.io/kubernetes/cmd/${name}`,
+    version,
+    buildMinutes,
+    versionArguments: name === 'kubectl' ? ['version', '--client'] : ['--version'],
+    accepts: ([major, minor]) => major === 1 && minor >= oldestMinor,
+    acceptable: `1.${oldestMinor} or newer`,
+    linkerFlags: kubernetesLinkerFlags(version),
+  };
+}
+
+function etcdTool(): Tool {
+  const moduleFolder = join(import.meta.dirname, 'etcd');
+  return {
+    name: 'etcd',
+    variable: 'KEYFERRY_ETCD_BIN',
+    moduleFolder,
+    packagePath: 'go.etcd.io/etcd/server/v3',
+    version: pinnedVersion(moduleFolder, 'go.etcd.io/etcd/server/v3'),
+    buildMinutes: 1,
+    versionArguments: ['--version'],
+    accepts: ([major, minor]) => major === 3 && minor >= 5,
+    acceptable: '3.5 or newer',
+    linkerFlags: [],
+  };
+}
+
+function vaultTool(): Tool {
+  const moduleFolder = join(import.meta.dirname, 'vault');
+  return {
+    name: 'vault',
+    variable: 'KEYFERRY_VAULT_BIN',
+    moduleFolder,
+    packagePath: 'github.com/hashicorp/vault',
+    version: pinnedVersion(moduleFolder, 'github.com/hashicorp/vault'),
+    buildMinutes: 10,
+    versionArguments: ['version'],
+    // Later minors are not the code base that OpenBao was forked from.
+    accepts: ([major, minor], pinned) => major === pinned[0] && minor === pinned[1],
+    acceptable: 'the pinned minor version',
+    linkerFlags: [],
+  };
+}
+
+/** The table of all tools, by name. Reads the go.mod files. */
+export function readTools(): Readonly<Record<ToolName, Tool>> {
+  return {
+    etcd: etcdTool(),
+    'kube-apiserver': kubernetesTool('kube-apiserver', 7),
+    'kube-controller-manager': kubernetesTool('kube-controller-manager', 2),
+    kubectl: kubernetesTool('kubectl', 1),
+    vault: vaultTool(),
+  };
+}

@@ -1,0 +1,84 @@
+import { setImmediate } from 'node:timers/promises';
+import type { Clock } from '#src/ports.ts';
+
+interface Timer {
+  readonly at: number;
+  readonly run: () => void;
+}
+
+/** A clock that stands still until `advance`. Wall clock and monotonic clock differ by `epochMs`. */
+export class ManualClock implements Clock {
+  readonly #epochMs: number;
+  readonly #timers = new Set<Timer>();
+  #monotonic = 0;
+
+  constructor(epochMs = Date.UTC(2026, 0, 1)) {
+    this.#epochMs = epochMs;
+  }
+
+  now(): number {
+    return this.#epochMs + this.#monotonic;
+  }
+
+  monotonic(): number {
+    return this.#monotonic;
+  }
+
+  schedule(ms: number, run: () => void): () => void {
+    const timer = { at: this.#monotonic + Math.max(0, ms), run };
+    this.#timers.add(timer);
+    return () => this.#timers.delete(timer);
+  }
+
+  sleep(ms: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.schedule(ms, () => {
+        signal.removeEventListener('abort', onAbort);
+        resolve();
+      });
+      const onAbort = (): void => {
+        cancel();
+        reject(signal.reason);
+      };
+      if (signal.aborted) onAbort();
+      else signal.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
+  /** Timers that are set. */
+  get pending(): number {
+    return this.#timers.size;
+  }
+
+  /** Lets time pass: runs what is due, in order, and whatever promises that settles, before time goes on. */
+  async advance(ms: number): Promise<void> {
+    const end = this.#monotonic + ms;
+    await settle();
+    for (let next = this.#takeDue(end); next !== undefined; next = this.#takeDue(end)) {
+      this.#monotonic = Math.max(this.#monotonic, next.at);
+      next.run();
+      await settle();
+    }
+    this.#monotonic = end;
+    await settle();
+  }
+
+  /** Time passes while nothing runs: a paused process. Overdue timers fire at the next `advance`. */
+  jump(ms: number): void {
+    this.#monotonic += ms;
+  }
+
+  #takeDue(end: number): Timer | undefined {
+    let earliest: Timer | undefined;
+    for (const timer of this.#timers) {
+      if (timer.at <= end && (earliest === undefined || timer.at < earliest.at)) earliest = timer;
+    }
+    if (earliest !== undefined) this.#timers.delete(earliest);
+    return earliest;
+  }
+}
+
+/** Lets all promises that can settle without time or I/O do so. */
+export async function settle(): Promise<void> {
+  for (let round = 0; round < 5; round += 1) await setImmediate();
+}
