@@ -3,19 +3,14 @@ import type { SecretMigration, SecretMigrationStatus } from '#src/api/v1alpha1/s
 import { API_VERSION, RECONCILE_REQUESTED_ANNOTATION } from '#src/api/group.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { Clock, EventSink, Metrics } from '#src/ports.ts';
+import type { StatusWriter } from '#src/runtime/status-patch.ts';
 import { statementsOf, toConditions } from './conditions.ts';
 import type { MigrationRecord, TableStatus } from './migration-record.ts';
 import { toKubernetesTime } from './row-table.ts';
 import { progressing, type Verdict } from './verdict.ts';
 
-/**
- * Stores `status` on the object if it differs from what is there, under its resourceVersion. Returns the object as it
- * is then, or undefined when it is gone. Throws `VERSION_CONFLICT` when somebody else wrote.
- */
-export type StoreStatus = (object: SecretMigration, status: SecretMigrationStatus) => Promise<unknown>;
-
 export interface MigrationStatusOptions {
-  readonly store: StoreStatus;
+  readonly writer: StatusWriter;
   readonly events: EventSink;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -34,6 +29,7 @@ export function requestedRun(migration: SecretMigration): string | undefined {
  */
 export class MigrationStatus {
   readonly #options: MigrationStatusOptions;
+  readonly #signal: AbortSignal;
   #migration: SecretMigration;
   #table: TableStatus;
   #startTime: string | undefined;
@@ -41,8 +37,9 @@ export class MigrationStatus {
   #writing: Promise<void> = Promise.resolve();
   #busy = false;
 
-  constructor(options: MigrationStatusOptions, migration: SecretMigration) {
+  constructor(options: MigrationStatusOptions, migration: SecretMigration, signal: AbortSignal) {
     this.#options = options;
+    this.#signal = signal;
     this.#migration = migration;
     const { progress, summary, documents, keys, exceptions, keysTruncated, reports } = migration.status;
     this.#table = { progress, summary, documents, keys, exceptions, keysTruncated, reports };
@@ -88,13 +85,13 @@ export class MigrationStatus {
   async #writeNow(verdict: Verdict | undefined, record: MigrationRecord | undefined): Promise<void> {
     if (record !== undefined) this.#table = record.table();
     const before = this.#migration;
-    const reply = await this.#options.store(before, this.#statusFor(verdict));
+    const written = await this.#options.writer.write(before, this.#statusFor(verdict), this.#signal);
+    if (written.state === 'unchanged') return;
+    const target = `SecretMigration ${before.metadata.namespace}/${before.metadata.name}`;
+    if (written.state !== 'written') throw new OperatorError('NOT_FOUND', { op: 'status.write', target });
     this.#lastWriteAt = this.#options.clock.monotonic();
-    if (reply === undefined)
-      throw new OperatorError('NOT_FOUND', { op: 'status.write', target: before.metadata.name });
-    const parsed = parseSecretMigration(reply);
-    if (!parsed.ok)
-      throw new OperatorError('REPLY_INVALID', { op: 'status.write', target: before.metadata.name });
+    const parsed = parseSecretMigration(written.object);
+    if (!parsed.ok) throw new OperatorError('REPLY_INVALID', { op: 'status.write', target });
     this.#migration = parsed.value;
     if (verdict !== undefined) this.#announce(before, verdict);
   }

@@ -9,6 +9,7 @@ import { isAbort, OperatorError } from '#src/errors.ts';
 import type { Clock, EventSink, Random } from '#src/ports.ts';
 import type { ReconcileContext, ReconcileResult } from '#src/runtime/controller.ts';
 import type { ObjectClient } from '#src/runtime/object-client.ts';
+import type { StatusWriter } from '#src/runtime/status-patch.ts';
 import { parseObjectKey } from '#src/runtime/store.ts';
 import { toConditions, type Statement } from './conditions.ts';
 import type { DriverPool } from './driver-pool.ts';
@@ -17,10 +18,7 @@ import { failing } from './verdict.ts';
 export interface BackendReconcilerOptions {
   readonly backends: ObjectClient;
   readonly pool: DriverPool;
-  /** Stores the status if it differs; undefined when the object is gone. */
-  readonly storeFor: (
-    signal: AbortSignal,
-  ) => (object: SecretBackend, status: SecretBackendStatus) => Promise<unknown>;
+  readonly writer: StatusWriter;
   readonly events: EventSink;
   readonly clock: Clock;
   readonly random: Random;
@@ -68,7 +66,7 @@ export class BackendReconciler {
     probe: Probe | undefined,
     signal: AbortSignal,
   ): Promise<void> {
-    const { clock, storeFor } = this.#options;
+    const { clock, writer } = this.#options;
     const { generation } = backend.metadata;
     const { capabilities, server, identity, conditions = [] } = backend.status;
     const about = { generation, nowMs: clock.now() };
@@ -79,7 +77,7 @@ export class BackendReconciler {
       server: probe?.server ?? server,
       identity: probe?.identity ?? identity,
     };
-    await storeFor(signal)(backend, status);
+    await writer.write(backend, status, signal);
     this.#announce(backend, statements[0], probe);
   }
 

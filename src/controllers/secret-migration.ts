@@ -23,9 +23,7 @@ export interface MigrationReconcilerOptions {
   readonly seen: ReadonlyStore<SecretMigration>;
   readonly seenBackends: ReadonlyStore<SecretBackend>;
   readonly pool: DriverPool;
-  readonly status: Omit<MigrationStatusOptions, 'store'> & {
-    readonly storeFor: (signal: AbortSignal) => MigrationStatusOptions['store'];
-  };
+  readonly status: MigrationStatusOptions;
   readonly clock: Clock;
   readonly concurrentDocuments: number;
   /** Pause before documents are tried again that failed for a reason that may pass, milliseconds. */
@@ -46,8 +44,7 @@ export class MigrationReconciler {
     if (migration === undefined || migration.metadata.deletionTimestamp !== undefined)
       return { kind: 'done' };
     if (isConcluded(migration)) return { kind: 'done' };
-    const { storeFor, ...options } = this.#options.status;
-    const status = new MigrationStatus({ ...options, store: storeFor(context.signal) }, migration);
+    const status = new MigrationStatus(this.#options.status, migration, context.signal);
     if (migration.spec.suspend) {
       await status.conclude(suspended());
       return { kind: 'done' };

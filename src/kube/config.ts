@@ -1,6 +1,6 @@
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createSecureContext } from 'node:tls';
 import { OperatorError } from '#src/errors.ts';
 import type { Clock } from '#src/ports.ts';
 
@@ -83,12 +83,9 @@ export function parseServer(text: string, source: string): URL {
 
 function requireCertificates(pem: string): void {
   try {
-    createSecureContext({ ca: pem });
+    void new X509Certificate(pem);
   } catch {
-    throw configInvalid('ca.crt of the service account does not hold PEM certificates.');
-  }
-  if (!pem.includes('-----BEGIN CERTIFICATE-----')) {
-    throw configInvalid('ca.crt of the service account does not hold PEM certificates.');
+    throw configInvalid('ca.crt of the service account does not hold a PEM certificate.');
   }
 }
 

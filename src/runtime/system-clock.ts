@@ -1,4 +1,3 @@
-import { clearTimeout, setTimeout } from 'node:timers';
 import type { Clock } from '#src/ports.ts';
 
 /** setTimeout fires at once above this: its delay is a signed 32-bit number. */
@@ -16,6 +15,7 @@ function schedule(ms: number, run: () => void): () => void {
   let timer: NodeJS.Timeout;
   const arm = (remainingMs: number): void => {
     const stepMs = Math.min(Math.max(0, remainingMs), MAX_TIMER_MS);
+    // oxlint-disable-next-line no-restricted-globals -- this is the Clock that everything else gets its time from
     timer = setTimeout(() => (stepMs < remainingMs ? arm(remainingMs - stepMs) : run()), stepMs);
   };
   arm(ms);

@@ -95,3 +95,10 @@ async function versionOutput(program: string, args: readonly string[]): Promise<
 function describe(version: Version | undefined): string {
   return version === undefined ? 'of unknown version' : `version ${version.join('.')}`;
 }
+
+// `make cluster-binaries`: do the long part now and not in the first test run.
+if (import.meta.main) {
+  const report: Report = (line) => void process.stderr.write(`${line}\n`);
+  const binaries = await findBinaries(report);
+  for (const [name, file] of Object.entries(binaries)) report(`${name}: ${file}`);
+}

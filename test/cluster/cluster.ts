@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from '#test/support/eventually.ts';
 import type { Report } from './build.ts';
@@ -8,7 +8,6 @@ import { readPair } from './identities.ts';
 import type { JsonClient } from './json-client.ts';
 import {
   createKubernetesRole,
-  createUnlessExists,
   enableKubernetesAuth,
   waitForServiceAccount,
   type KubernetesRole,
@@ -29,7 +28,7 @@ import {
 } from './state.ts';
 import type { Supervision } from './supervision.ts';
 
-/** Where `config/rbac` puts the operator. */
+/** Where config/ puts the operator. */
 export const OPERATOR_ACCOUNT = { namespace: 'keyferry-system', name: 'keyferry' } as const;
 
 const PROJECT_ROOT = join(import.meta.dirname, '..', '..');
@@ -185,7 +184,7 @@ export class Cluster implements AsyncDisposable {
     await this.kill(name);
     if (name === 'bao') {
       await this.#lifecycle.start(name, () => this.#kvServer.answers());
-      await this.unseal();
+      await this.#openKvServer();
     } else {
       await this.#lifecycle.start(name, this.#probes()[name]);
     }
@@ -199,6 +198,11 @@ export class Cluster implements AsyncDisposable {
 
   /** Unseals the KV server and waits until it leads. OpenBao's static seal opens only at start, so there it restarts. */
   async unseal(): Promise<void> {
+    if (this.isOpenBao) await this.restart('bao');
+    else await this.#openKvServer();
+  }
+
+  async #openKvServer(): Promise<void> {
     const { unsealKey } = this.#state.keys;
     if (unsealKey !== undefined) await this.#kvServer.unseal(unsealKey);
     await this.#lifecycle.waitUntil('bao', () => this.#kvServer.isActive());
@@ -306,21 +310,13 @@ export class Cluster implements AsyncDisposable {
 
   // --- Keyferry ---
 
-  /** Applies crds/ and config/rbac/ as a user would and makes sure that the operator's ServiceAccount exists. */
+  /** Applies crds/ and config/ (the operator's namespace, ServiceAccount and RBAC) as a user would. */
   async installKeyferry(): Promise<void> {
-    const { namespace, name } = OPERATOR_ACCOUNT;
-    await createUnlessExists(this, '/api/v1/namespaces', { metadata: { name: namespace } });
-    for (const folder of ['crds', join('config', 'rbac')].filter((f) => existsSync(join(PROJECT_ROOT, f)))) {
-      await this.#mustRun(['apply', '-f', join(PROJECT_ROOT, folder)]);
-    }
-    await this.#mustRun([
-      'wait',
-      '--for=condition=Established',
-      '--timeout=30s',
-      '-f',
-      join(PROJECT_ROOT, 'crds'),
-    ]);
-    await createUnlessExists(this, `/api/v1/namespaces/${namespace}/serviceaccounts`, { metadata: { name } });
+    const crds = join(PROJECT_ROOT, 'crds');
+    await this.#mustRun(['apply', '-f', crds]);
+    await this.#mustRun(['apply', '-k', join(PROJECT_ROOT, 'config')]);
+    await this.#mustRun(['wait', '--for=condition=Established', '--timeout=30s', '-f', crds]);
+    await waitForServiceAccount(this, OPERATOR_ACCOUNT.namespace, OPERATOR_ACCOUNT.name);
   }
 
   async #mustRun(args: readonly string[]): Promise<void> {

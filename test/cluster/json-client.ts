@@ -1,6 +1,7 @@
 import { Agent } from 'undici';
 
 const CONNECTIONS = 64;
+const TIMEOUT_MS = 60_000;
 
 export interface JsonClientOptions {
   /** Scheme, host and port. */
@@ -40,6 +41,10 @@ export class JsonClient {
     this.#options = options;
     this.#agent = new Agent({
       connections: CONNECTIONS,
+      // One request a connection: a killed or paused server then hurts only the requests that it got.
+      allowH2: false,
+      headersTimeout: TIMEOUT_MS,
+      bodyTimeout: TIMEOUT_MS,
       connect: {
         ca: options.ca,
         ...(options.certificate === undefined

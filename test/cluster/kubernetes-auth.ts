@@ -73,7 +73,7 @@ export async function createKubernetesRole(cluster: ClusterAccess, role: Kuberne
 }
 
 /** POSTs the object; one that is already there stays as it is. */
-export async function createUnlessExists(
+async function createUnlessExists(
   cluster: ClusterAccess,
   path: string,
   object: object,

@@ -123,10 +123,7 @@ const NEW_MIGRATION = 'is immutable: create a new SecretMigration';
 
 export const SecretMigrationSpecSchema = withRules(
   z.object({
-    mode: withRules(
-      z.enum(['Once']).default('Once').describe('Once: move what is there now, then be done. Immutable.'),
-      immutable(`mode ${NEW_MIGRATION}`),
-    ),
+    mode: z.enum(['Once']).default('Once').describe('Once: move what is there now, then be done.'),
     source: withRules(
       EndSchema.describe('Where the values come from. Immutable.'),
       immutable(`source ${NEW_MIGRATION}`),

@@ -20,9 +20,8 @@ const Metadata = z.object({
   labels: z.record(z.string(), z.string()).optional(),
 });
 
-const Data = z.custom<Readonly<Record<string, string>> | null | undefined>(
-  (data) => data === undefined || data === null || isStringMap(data),
-);
+/** Left out of a Secret without fields. */
+const Data = z.custom<Readonly<Record<string, string>>>((data) => isStringMap(data)).nullish();
 
 function isStringMap(data: unknown): boolean {
   return (

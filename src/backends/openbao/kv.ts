@@ -162,7 +162,7 @@ export class KvMount {
     const reply = await this.#options.session.request(request, signal);
     if (reply.status === 404 && missingKindOf(reply) === 'absent') return [];
     if (reply.status !== 200) throw failureOf(reply, request);
-    return parseReply(ListReply, reply, request).data.keys;
+    return parseReply(ListReply, reply, request).data.keys ?? [];
   }
 
   /** Whether the server lists a folder with its metadata in one reply; denied counts as no. */

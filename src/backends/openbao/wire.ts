@@ -17,7 +17,8 @@ function isRawObject(value: unknown): value is object {
 
 /** String → string, as a Map so that no key is special. */
 const CustomMetadata = z
-  .custom<object | null | undefined>((value) => value === null || value === undefined || isStringMap(value))
+  .custom<Readonly<Record<string, string>>>((value) => isStringMap(value))
+  .nullish()
   .transform((value): ReadonlyMap<string, string> => new Map(Object.entries(value ?? {})));
 
 function isStringMap(value: unknown): boolean {
@@ -36,7 +37,13 @@ export const WriteReply = z.object({ data: VersionMetadata });
 export const KeyMetadataReply = z.object({
   data: z.object({ current_version: z.int().min(0), custom_metadata: CustomMetadata }),
 });
-export const ListReply = z.object({ data: z.object({ keys: z.array(z.string().min(1)) }) });
+/** A server that warns about a parameter it does not know answers an absent folder with 200 and `data: {}`. */
+export const ListReply = z.object({
+  data: z.union([
+    z.object({ keys: z.array(z.string().min(1)) }),
+    z.strictObject({ keys: z.never().optional() }),
+  ]),
+});
 
 export const HealthReply = z.object({ version: z.string(), cluster_id: z.string().optional() });
 export const MountReply = z.object({

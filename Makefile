@@ -1,0 +1,72 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+# Written by npm itself; older than the lockfile means that the tree is out of date.
+INSTALLED := node_modules/.package-lock.json
+
+.PHONY: help
+help: ## List every target
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
+
+$(INSTALLED): package.json package-lock.json
+	npm ci --no-fund --no-audit --loglevel=error
+	@touch $@
+
+.PHONY: install
+install: $(INSTALLED) ## Install Node 24 and all packages as the lockfile says
+
+.PHONY: cluster-binaries
+cluster-binaries: $(INSTALLED) ## Find or build etcd, Kubernetes and the KV server (15 to 25 minutes once)
+	node test/cluster/binaries.ts
+
+.PHONY: demo
+demo: $(INSTALLED) ## Show the main job on real servers; KEEP=1 leaves them running
+	node test/demo/demo.ts
+
+.PHONY: demo-down
+demo-down: $(INSTALLED) ## End a demo that was kept
+	node test/demo/demo-down.ts
+
+.PHONY: generate
+generate: $(INSTALLED) ## Write crds/ and docs/spec from src/api
+	node src/api/generate.ts
+
+.PHONY: verify
+verify: $(INSTALLED) ## Fail when a generated file differs from its source
+	node src/api/generate.ts --check
+
+.PHONY: lint
+lint: $(INSTALLED) ## Types, lint with the import law and size caps, formatting
+	tsc
+	oxlint --type-aware --deny-warnings
+	prettier --check --log-level=warn .
+
+.PHONY: format
+format: $(INSTALLED) ## Format everything in place
+	prettier --write --log-level=warn .
+
+.PHONY: test
+test: $(INSTALLED) ## Every test, on real servers
+	vitest run
+
+.PHONY: test-unit
+test-unit: $(INSTALLED) ## Tests that need no server, in seconds
+	vitest run --project unit
+
+.PHONY: test-integration
+test-integration: $(INSTALLED) ## Drivers, runtime, API and operator on one shared cluster
+	vitest run --project integration
+
+.PHONY: test-crash
+test-crash: $(INSTALLED) ## Kill the operator at random moments and look for lost values
+	vitest run --project crash
+
+.PHONY: bench
+bench: $(INSTALLED) ## 1,000 Secrets beside the server's own rate, in ratios
+	node test/bench/copy.ts
+
+.PHONY: run
+run: $(INSTALLED) ## Run the operator against the current kubeconfig
+	node src/main.ts operator --kubeconfig "$${KUBECONFIG:-$$HOME/.kube/config}" --leader-election-namespace keyferry-system

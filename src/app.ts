@@ -1,0 +1,315 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { GROUP, KINDS, VERSION, type Kind } from './api/group.ts';
+import { parseSecretBackend, type SecretBackend } from './api/v1alpha1/secret-backend.ts';
+import { parseSecretMigration, type SecretMigration } from './api/v1alpha1/secret-migration.ts';
+import { GuardedDriver } from './backends/guarded.ts';
+import { KubernetesCredentials } from './backends/kubernetes/credentials.ts';
+import { KubernetesFactory } from './backends/kubernetes/factory.ts';
+import { OpenBaoFactory } from './backends/openbao/factory.ts';
+import { BackendRegistry, type BackendFactory } from './backends/registry.ts';
+import type { Config } from './config/schema.ts';
+import { DriverPool } from './controllers/driver-pool.ts';
+import { BackendReconciler } from './controllers/secret-backend.ts';
+import { MigrationReconciler } from './controllers/secret-migration.ts';
+import { connectWatches, type Watches } from './controllers/watches.ts';
+import { OperatorError } from './errors.ts';
+import type { KubeClient, KubeObject } from './kube/client.ts';
+import { openInClusterConnection, type KubeConnection } from './kube/config.ts';
+import { openKubeconfigConnection } from './kube/kubeconfig.ts';
+import type { Resource } from './kube/resource.ts';
+import { HttpKubeClient } from './kube/transport.ts';
+import type { Logger, Metrics } from './ports.ts';
+import { Controller } from './runtime/controller.ts';
+import { EventRecorder } from './runtime/events.ts';
+import { Informer } from './runtime/informer.ts';
+import { LeaderElector } from './runtime/lease.ts';
+import { listAll } from './runtime/listing.ts';
+import { runComponents, type Component } from './runtime/manager.ts';
+import { ObjectClient } from './runtime/object-client.ts';
+import { WorkQueue } from './runtime/queue.ts';
+import { StatusWriter } from './runtime/status-patch.ts';
+import { createLog } from './telemetry/log.ts';
+import { PrometheusMetrics } from './telemetry/metrics.ts';
+import { openHealthServer, openMetricsServer, type TelemetryServer } from './telemetry/server.ts';
+import { systemClock as clock } from './runtime/system-clock.ts';
+
+/** Milliseconds after which one driver call (a page, a read, a write with its retries) counts as lost. */
+const DRIVER_CALL_MS = 90_000;
+/** Longest single run of a migration; it goes on in the next one. */
+const MIGRATION_DEADLINE_MS = 6 * 3_600_000;
+const BACKEND_DEADLINE_MS = 60_000;
+const RETRY_LIMITS = { baseMs: 200, capMs: 60_000, burst: 100, perSecond: 10 };
+const random = Math.random;
+
+const SECRETS: Resource = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret', namespaced: true };
+
+function resourceOf(kind: Kind): Resource {
+  return { group: GROUP, version: VERSION, plural: KINDS[kind].plural, kind, namespaced: true };
+}
+
+async function openConnection(config: Config): Promise<KubeConnection> {
+  if (config.kubeconfig !== undefined) return openKubeconfigConnection({ path: config.kubeconfig, clock });
+  return openInClusterConnection({
+    host: config.kubernetesServiceHost,
+    port: String(config.kubernetesServicePort),
+    serviceAccountDirectory: config.serviceAccountDir,
+    clock,
+  });
+}
+
+interface Base {
+  readonly config: Config;
+  readonly version: string;
+  readonly client: KubeClient;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+function createRegistry({ config, version, client, metrics }: Base): BackendRegistry {
+  const factories: readonly BackendFactory[] = [
+    new KubernetesFactory(client),
+    new OpenBaoFactory({
+      credentials: new KubernetesCredentials(client),
+      clock,
+      random,
+      userAgent: `keyferry/${version}`,
+      allowInsecureHttp: config.allowInsecureHttp,
+    }),
+  ];
+  const guard = { clock, random, metrics, deadlineMs: DRIVER_CALL_MS };
+  return new BackendRegistry(
+    factories.map((factory) => ({
+      kind: factory.kind,
+      create: (definition) => new GuardedDriver(factory.create(definition), guard),
+    })),
+  );
+}
+
+/** From a cached object to its parsed form; the rows of a status are read live and would only cost memory here. */
+function projectMigration(object: KubeObject): SecretMigration {
+  const parsed = parseSecretMigration(object);
+  if (!parsed.ok)
+    throw new OperatorError('SPEC_INVALID', { op: 'watch.parse', detail: parsed.problems.join('; ') });
+  const { keys: _keys, exceptions: _exceptions, ...status } = parsed.value.status;
+  return { ...parsed.value, status };
+}
+
+function projectBackend(object: KubeObject): SecretBackend {
+  const parsed = parseSecretBackend(object);
+  if (!parsed.ok)
+    throw new OperatorError('SPEC_INVALID', { op: 'watch.parse', detail: parsed.problems.join('; ') });
+  return parsed.value;
+}
+
+function byNamespace(object: KubeObject): readonly string[] {
+  return [object.metadata.namespace ?? ''];
+}
+
+function createWatches(base: Base, pool: DriverPool): Watches {
+  const { client, logger, metrics } = base;
+  const common = { client, clock, random, logger, metrics };
+  const indexes = { namespace: byNamespace };
+  const queue = (name: string): WorkQueue => new WorkQueue({ name, clock, metrics, limits: RETRY_LIMITS });
+  const watches: Watches = {
+    migrations: new Informer({
+      ...common,
+      selection: { resource: resourceOf('SecretMigration') },
+      project: projectMigration,
+      indexes,
+    }),
+    backends: new Informer({
+      ...common,
+      selection: { resource: resourceOf('SecretBackend') },
+      project: projectBackend,
+      indexes,
+    }),
+    secrets: new Informer({
+      ...common,
+      selection: { resource: SECRETS, metadataOnly: true },
+      project: (object) => object,
+    }),
+    migrationQueue: queue('secretmigration'),
+    backendQueue: queue('secretbackend'),
+    pool,
+    metrics,
+    logger,
+  };
+  connectWatches(watches);
+  return watches;
+}
+
+interface Parts extends Base {
+  readonly pool: DriverPool;
+  readonly watches: Watches;
+  readonly events: EventRecorder;
+}
+
+function createBackendController(parts: Parts): Controller {
+  const { client, config, events, logger, metrics, pool, watches } = parts;
+  const resource = resourceOf('SecretBackend');
+  const writer = new StatusWriter({ client, resource, clock });
+  const reconciler = new BackendReconciler({
+    backends: new ObjectClient(client, resource),
+    pool,
+    writer,
+    events,
+    clock,
+    random,
+    probeIntervalMs: config.probeIntervalSeconds * 1000,
+  });
+  return new Controller({
+    name: 'secretbackend',
+    queue: watches.backendQueue,
+    reconcile: async (key, context) => reconciler.reconcile(key, context),
+    workers: 4,
+    deadlineMs: BACKEND_DEADLINE_MS,
+    waitingIntervalMs: config.waitingRetrySeconds * 1000,
+    clock,
+    logger,
+    metrics,
+  });
+}
+
+function createMigrationController(parts: Parts): Controller {
+  const { client, config, events, logger, metrics, pool, watches } = parts;
+  const resource = resourceOf('SecretMigration');
+  const reports = resourceOf('SecretMigrationReport');
+  const writer = new StatusWriter({ client, resource, clock });
+  const reconciler = new MigrationReconciler({
+    migrations: new ObjectClient(client, resource),
+    backends: new ObjectClient(client, resourceOf('SecretBackend')),
+    reports: new ObjectClient(client, reports),
+    listReports: async (namespace, labelSelector, signal) => {
+      const selection = { resource: reports, namespace, labelSelector };
+      return (await listAll({ client, selection, pageSize: 50, signal })).objects;
+    },
+    seen: watches.migrations.store,
+    seenBackends: watches.backends.store,
+    pool,
+    status: {
+      writer,
+      events,
+      metrics,
+      clock,
+      intervalMs: config.statusIntervalSeconds * 1000,
+    },
+    clock,
+    concurrentDocuments: config.concurrentDocuments,
+    retryMs: { soon: 5_000, later: config.waitingRetrySeconds * 1000 },
+  });
+  return new Controller({
+    name: 'secretmigration',
+    queue: watches.migrationQueue,
+    reconcile: async (key, context) => reconciler.reconcile(key, context),
+    workers: config.concurrentMigrations,
+    deadlineMs: MIGRATION_DEADLINE_MS,
+    waitingIntervalMs: config.waitingRetrySeconds * 1000,
+    graceMs: config.gracefulShutdownSeconds * 500,
+    clock,
+    logger,
+    metrics,
+  });
+}
+
+function loop(name: string, run: (signal: AbortSignal) => Promise<void>, ready?: Promise<void>): Component {
+  return {
+    name,
+    start: async (signal) => {
+      const done = run(signal);
+      if (ready !== undefined) await Promise.race([ready, done]);
+      return { done };
+    },
+  };
+}
+
+/** A server that lives as long as its component. */
+function served(name: string, logger: Logger, open: () => Promise<TelemetryServer>): Component {
+  return {
+    name,
+    start: async (signal) => {
+      const server = await open();
+      logger.info('listening', { server: name, host: server.host, port: server.port });
+      const stopped = Promise.withResolvers<void>();
+      signal.addEventListener('abort', () => stopped.resolve(), { once: true });
+      return { done: stopped.promise.then(async () => server[Symbol.asyncDispose]()) };
+    },
+  };
+}
+
+/** Workers run only while this replica leads; caches are warm on every replica. */
+function leaderLoop(parts: Parts, elector: LeaderElector): Component {
+  const controllers = [createBackendController(parts), createMigrationController(parts)];
+  const lead = async (leading: AbortSignal): Promise<void> => {
+    await Promise.all(controllers.map(async (controller) => controller.run(leading)));
+  };
+  const { leaderElection } = parts.config;
+  return loop('controllers', async (signal) => (leaderElection ? elector.run(signal, lead) : lead(signal)));
+}
+
+function createElector({ client, config, logger, metrics }: Base, namespace: string): LeaderElector {
+  return new LeaderElector({
+    client,
+    namespace: config.leaderElectionNamespace ?? namespace,
+    name: config.leaseName,
+    identity: `${config.identity ?? hostname()}_${randomUUID()}`,
+    clock,
+    random,
+    logger,
+    metrics,
+  });
+}
+
+/**
+ * Runs the operator until `signal` aborts; resolves with the exit code. Start order: servers, caches, events, then the
+ * controllers; stopped in reverse, so that the last status and event still leave.
+ */
+export async function runOperator(
+  config: Config,
+  process: { readonly version: string; readonly signal: AbortSignal },
+): Promise<number> {
+  const logger = createLog({ level: config.logLevel });
+  const metrics = new PrometheusMetrics();
+  const connection = await openConnection(config);
+  await using client = new HttpKubeClient({ connection, clock, random, metrics, version: process.version });
+  const base: Base = { config, version: process.version, client, metrics, logger };
+  await using pool = new DriverPool(createRegistry(base));
+  const watches = createWatches(base, pool);
+  const events = new EventRecorder({
+    client,
+    reportingInstance: config.identity ?? hostname(),
+    clock,
+    logger,
+    metrics,
+  });
+  const elector = createElector(base, connection.namespace);
+  const informers = [watches.migrations, watches.backends, watches.secrets];
+  const components: readonly Component[] = [
+    served('health', logger, async () =>
+      openHealthServer({
+        bindAddress: config.healthBindAddress,
+        live: { lease: () => elector.isHealthy },
+        ready: { caches: () => informers.every((informer) => informer.hasSynced) },
+      }),
+    ),
+    served('metrics', logger, async () =>
+      openMetricsServer({
+        bindAddress: config.metricsBindAddress,
+        exposition: async () => metrics.exposition(),
+      }),
+    ),
+    ...informers.map((informer) => loop('informer', async (signal) => informer.run(signal), informer.synced)),
+    loop('events', async (signal) => events.run(signal)),
+    leaderLoop({ ...base, pool, watches, events }, elector),
+  ];
+  logger.info('starting', { version: process.version, namespace: connection.namespace });
+  try {
+    const graceMs = config.gracefulShutdownSeconds * 1000;
+    await runComponents({ components, graceMs, clock, logger }, process.signal);
+  } catch (failure) {
+    logger.error('the operator ends', failure);
+    return 1;
+  }
+  logger.info('stopped');
+  return 0;
+}

@@ -1,0 +1,40 @@
+import { inspect } from 'node:util';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { SecretValue } from './secret-value.ts';
+
+describe('SecretValue', () => {
+  it('never shows its bytes, whatever prints it', () => {
+    const value = SecretValue.fromUtf8('hunter2-canary');
+    const shown = [
+      String(value),
+      `${value}`,
+      JSON.stringify({ value }),
+      inspect({ value }, { depth: 9, showHidden: true }),
+      new Error('x', { cause: value }).stack ?? '',
+      Object.entries(value).join(),
+    ].join();
+    expect(shown).not.toContain('hunter2');
+    expect(shown).toContain('[secret]');
+  });
+
+  it('is equal exactly to the same bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array(), fc.uint8Array(), (left, right) => {
+        const same = Buffer.compare(left, right) === 0;
+        expect(SecretValue.fromBytes(left).equals(SecretValue.fromBytes(right))).toBe(same);
+        expect(SecretValue.fromBytes(left).equals(SecretValue.fromBytes(left.slice()))).toBe(true);
+      }),
+    );
+  });
+
+  it('calls text what survives a trip through a string', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
+        const survives = Buffer.from(Buffer.from(bytes).toString('utf8'), 'utf8').equals(bytes);
+        expect(SecretValue.fromBytes(bytes).isText()).toBe(survives);
+      }),
+      { examples: [[Uint8Array.of(0xef, 0xbb, 0xbf)], [Uint8Array.of(0xff)], [Uint8Array.of(0)]] },
+    );
+  });
+});

@@ -1,0 +1,24 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ERROR_CODES } from './errors.ts';
+
+const DOCUMENT = join(import.meta.dirname, '..', 'docs', 'errors.md');
+
+describe('the table of error codes', () => {
+  it('is the table of docs/errors.md, both ways', () => {
+    const documented = readFileSync(DOCUMENT, 'utf8').match(/^\| `[A-Z_]+` .*$/gm) ?? [];
+    const expected = Object.entries(ERROR_CODES).map(
+      ([code, { disposition, summary, hint }]) => `| \`${code}\` | ${disposition} | ${summary} | ${hint} |`,
+    );
+    expect(documented.toSorted()).toEqual(expected.toSorted());
+  });
+
+  it.each(Object.entries(ERROR_CODES))(
+    'says in whole sentences what %s means and what to do',
+    (_code, info) => {
+      expect(info.summary).toMatch(/^[A-Z].*\.$/);
+      expect(info.hint).toMatch(/^[A-Z].*\.$/);
+    },
+  );
+});

@@ -1,0 +1,159 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { KubeRequest } from '#src/kube/client.ts';
+import { OperatorError } from '#src/errors.ts';
+import type { EventRecord } from '#src/ports.ts';
+import { ManualClock, settle } from '#test/support/manual-clock.ts';
+import { RecordedLog, RecordedMetrics } from '#test/support/recorded.ts';
+import { ScriptedKubeClient } from '#test/support/scripted-kube-client.ts';
+import { EventRecorder } from './events.ts';
+
+const event: EventRecord = {
+  regarding: {
+    apiVersion: 'keyferry.io/v1alpha1',
+    kind: 'SecretMigration',
+    namespace: 'ns',
+    name: 'm',
+    uid: 'u1',
+  },
+  type: 'Normal',
+  reason: 'Completed',
+  action: 'Migrate',
+  note: '12 of 12 keys are verified.',
+};
+
+describe('EventRecorder', () => {
+  let clock: ManualClock;
+  let metrics: RecordedMetrics;
+  let client: ScriptedKubeClient;
+  let answer: (request: KubeRequest) => unknown;
+  let stop: AbortController;
+
+  beforeEach(() => {
+    clock = new ManualClock();
+    metrics = new RecordedMetrics();
+    answer = () => ({});
+    client = new ScriptedKubeClient((request) => answer(request));
+    stop = new AbortController();
+  });
+
+  function recorder(capacity?: number): EventRecorder {
+    const options = { client, reportingInstance: 'keyferry-0', clock, metrics, logger: new RecordedLog() };
+    return new EventRecorder({
+      ...options,
+      newId: () => 'id',
+      ...(capacity === undefined ? {} : { capacity }),
+    });
+  }
+
+  const seriesCounts = (): unknown[] =>
+    client.requests.map((request) => (request.body as { series?: { count: number } }).series?.count);
+
+  test('folds repeats into a series: the second at once, later ones at most every half minute', async () => {
+    const events = recorder();
+    void events.run(stop.signal);
+    events.record(event);
+    await settle();
+    events.record(event);
+    await settle();
+    expect(seriesCounts()).toEqual([undefined, 2]);
+    for (let repeat = 0; repeat < 100; repeat += 1) {
+      events.record(event);
+      await clock.advance(100);
+    }
+    expect(seriesCounts()).toEqual([undefined, 2]);
+    await clock.advance(30_000);
+    expect(seriesCounts()).toEqual([undefined, 2, 102]);
+    expect(client.requests[1]).toMatchObject({
+      method: 'PATCH',
+      path: '/apis/events.k8s.io/v1/namespaces/ns/events/m.id',
+    });
+  });
+
+  test('another note, reason or object is another event, and so is a repeat after six quiet minutes', async () => {
+    const events = recorder();
+    void events.run(stop.signal);
+    events.record(event);
+    events.record({ ...event, note: '11 of 12 keys are verified.' });
+    events.record({ ...event, reason: 'PartiallyFailed' });
+    events.record({ ...event, regarding: { ...event.regarding, uid: 'u2' } });
+    await clock.advance(360_000);
+    events.record(event);
+    await settle();
+    expect(client.requests.map((request) => request.method)).toEqual([
+      'POST',
+      'POST',
+      'POST',
+      'POST',
+      'POST',
+    ]);
+  });
+
+  test('makes a new Event when the server has swept the old one away', async () => {
+    answer = ({ method }) => {
+      if (method === 'PATCH') throw new OperatorError('NOT_FOUND', { op: 'event.patch' });
+      return {};
+    };
+    const events = recorder();
+    void events.run(stop.signal);
+    events.record(event);
+    await settle();
+    events.record(event);
+    await settle();
+    expect(client.requests.map((request) => request.method)).toEqual(['POST', 'PATCH', 'POST']);
+    expect(seriesCounts()).toEqual([undefined, 2, 2]);
+  });
+
+  test('never throws or grows without bound: what does not fit is dropped and counted', () => {
+    const events = recorder(10);
+    for (let index = 0; index < 15; index += 1) events.record({ ...event, note: `note ${index}` });
+    expect(metrics.value('keyferry_events_dropped_total')).toBe(5);
+  });
+
+  test('tries a broken server three times, a refusing one once', async () => {
+    answer = () => {
+      throw new OperatorError('SERVER_ERROR', { op: 'event.create' });
+    };
+    const events = recorder();
+    void events.run(stop.signal);
+    events.record(event);
+    await clock.advance(10_000);
+    expect(client.requests).toHaveLength(3);
+    answer = () => {
+      throw new OperatorError('AUTH_DENIED', { op: 'event.create' });
+    };
+    events.record({ ...event, note: 'other' });
+    await clock.advance(10_000);
+    expect(client.requests).toHaveLength(4);
+    expect(metrics.value('keyferry_events_dropped_total')).toBe(2);
+  });
+
+  test('cuts a long note between characters', async () => {
+    const events = recorder();
+    void events.run(stop.signal);
+    events.record({ ...event, note: `${'x'.repeat(1_023)}é` });
+    await settle();
+    expect((client.requests[0]?.body as { note: string }).note).toBe('x'.repeat(1_023));
+  });
+
+  test('sends what is queued when it is stopped, and leaves no timer', async () => {
+    const events = recorder();
+    events.record(event);
+    stop.abort();
+    await events.run(stop.signal);
+    expect(client.requests).toHaveLength(1);
+    expect(clock.pending).toBe(0);
+  });
+
+  test('gives up a hanging server three seconds after it is stopped', async () => {
+    answer = ({ signal }) =>
+      new Promise((_resolve, reject) =>
+        signal.addEventListener('abort', () => reject(signal.reason as Error)),
+      );
+    const events = recorder();
+    events.record(event);
+    const running = events.run(stop.signal);
+    stop.abort();
+    await clock.advance(3_000);
+    await running;
+  });
+});

@@ -1,0 +1,266 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { KubeObject, KubeRequest, WatchEvent, WatchRequest } from '#src/kube/client.ts';
+import { OperatorError } from '#src/errors.ts';
+import { ManualClock, settle } from '#test/support/manual-clock.ts';
+import { RecordedLog, RecordedMetrics } from '#test/support/recorded.ts';
+import { ScriptedKubeClient, untilAborted } from '#test/support/scripted-kube-client.ts';
+import { Informer, type Change } from './informer.ts';
+import type { Selection } from './listing.ts';
+import { objectKey } from './store.ts';
+
+const resource = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret', namespaced: true };
+const labels = { resource: 'secrets' };
+
+function secret(name: string, resourceVersion: string, uid = `uid-${name}`): KubeObject {
+  return { kind: 'Secret', metadata: { name, namespace: 'ns', uid, resourceVersion } };
+}
+
+function listOf(items: readonly object[], kind = 'SecretList'): object {
+  return { kind, metadata: { resourceVersion: '100' }, items };
+}
+
+describe('Informer', () => {
+  let clock: ManualClock;
+  let metrics: RecordedMetrics;
+  let log: RecordedLog;
+  let story: string[];
+  let stop: AbortController;
+
+  beforeEach(() => {
+    clock = new ManualClock();
+    metrics = new RecordedMetrics();
+    log = new RecordedLog();
+    story = [];
+    stop = new AbortController();
+  });
+
+  interface Scenario {
+    readonly list: (request: KubeRequest) => unknown;
+    readonly watch?: (request: WatchRequest) => AsyncIterable<WatchEvent>;
+    readonly selection?: Partial<Selection>;
+    readonly random?: () => number;
+  }
+
+  function start(scenario: Scenario): {
+    readonly informer: Informer<KubeObject>;
+    readonly running: Promise<void>;
+  } {
+    const client = new ScriptedKubeClient(scenario.list, scenario.watch);
+    const informer = new Informer<KubeObject>({
+      client,
+      selection: { resource, ...scenario.selection },
+      project: (object) => object,
+      clock,
+      random: scenario.random ?? (() => 0.5),
+      logger: log,
+      metrics,
+    });
+    informer.addHandler((change) => story.push(describeChange(informer, change)));
+    return { informer, running: informer.run(stop.signal) };
+  }
+
+  /** Also proves that the cache is ahead of the handler. */
+  function describeChange(
+    informer: Informer<KubeObject>,
+    { old, current, initial }: Change<KubeObject>,
+  ): string {
+    const subject = current ?? old;
+    if (subject === undefined) throw new Error('neither old nor current');
+    expect(informer.store.get(objectKey(subject.metadata))).toBe(current);
+    const verb = old === undefined ? 'add' : current === undefined ? 'delete' : 'update';
+    return `${verb} ${subject.metadata.name}@${subject.metadata.uid}${initial ? ' initially' : ''}`;
+  }
+
+  /** A server whose first watch fails with 410 and whose second list is `second`. */
+  function relisting(first: readonly object[], second: readonly object[]): Scenario {
+    let lists = 0;
+    let watches = 0;
+    return {
+      list: () => ((lists += 1) === 1 ? listOf(first) : listOf(second)),
+      watch: (request) => {
+        watches += 1;
+        if (watches > 1) return untilAborted(request);
+        throw new OperatorError('WATCH_EXPIRED', { op: 'kube.watch' });
+      },
+    };
+  }
+
+  test('after 410 it lists again and tells only the differences; another uid is a delete and an add', async () => {
+    const { informer } = start(
+      relisting(
+        [secret('same', '1'), secret('changed', '2'), secret('gone', '3'), secret('reborn', '4', 'old')],
+        [secret('same', '1'), secret('changed', '9'), secret('new', '8'), secret('reborn', '7', 'new')],
+      ),
+    );
+    await settle();
+    expect(story.splice(0)).toHaveLength(4);
+    await clock.advance(800);
+    expect(story).toEqual([
+      'delete gone@uid-gone',
+      'update changed@uid-changed',
+      'add new@uid-new',
+      'delete reborn@old',
+      'add reborn@new',
+    ]);
+    expect(informer.store.size).toBe(4);
+    expect(metrics.value('keyferry_informer_lists_total', labels)).toBe(2);
+    expect(metrics.value('keyferry_informer_objects', labels)).toBe(4);
+  });
+
+  test('marks what the first list found as initial, and is synced after its handlers ran', async () => {
+    const { informer } = start({ list: () => listOf([secret('a', '1')]) });
+    expect(informer.hasSynced).toBe(false);
+    await informer.synced;
+    expect(story).toEqual(['add a@uid-a initially']);
+  });
+
+  test('a handler that throws is counted; the other handlers, objects and the loop go on', async () => {
+    const { informer } = start({ list: () => listOf([secret('a', '1'), secret('b', '2')]) });
+    informer.addHandler(() => {
+      throw new TypeError('handler bug');
+    });
+    const seen: string[] = [];
+    informer.addHandler(({ current }) => seen.push(current?.metadata.name ?? ''));
+    await informer.synced;
+    expect(seen).toEqual(['a', 'b']);
+    expect(metrics.value('keyferry_informer_handler_errors_total', labels)).toBe(2);
+    expect(log.lines.filter((line) => line.level === 'error')).toHaveLength(2);
+  });
+
+  test('keeps trying with growing pauses, honours Retry-After, and ends only by its signal', async () => {
+    const times: number[] = [];
+    const { running } = start({
+      random: () => 1,
+      list: () => {
+        times.push(clock.monotonic());
+        throw new OperatorError(times.length === 3 ? 'RATE_LIMITED' : 'BACKEND_UNREACHABLE', {
+          op: 'kube.list',
+          ...(times.length === 3 ? { retryAfterMs: 20_000 } : {}),
+        });
+      },
+    });
+    await clock.advance(30_000);
+    expect(times).toEqual([0, 800, 2_400, 22_400, 28_800]);
+    stop.abort();
+    await running;
+    expect(metrics.value('keyferry_informer_failures_total', labels)).toBe(5);
+  });
+
+  test('does not reconnect without pause to a server that ends every watch at once', async () => {
+    let watches = 0;
+    start({
+      list: () => listOf([]),
+      watch: async function* () {
+        watches += 1;
+      },
+    });
+    await clock.advance(60_000);
+    expect(watches).toBeGreaterThan(3);
+    expect(watches).toBeLessThan(20);
+  });
+
+  test('resumes after a broken watch where it was, bookmarks included, without listing', async () => {
+    const versions: (string | undefined)[] = [];
+    start({
+      list: () => listOf([]),
+      watch: async function* (request) {
+        versions.push(request.query['resourceVersion']);
+        if (versions.length > 2) yield* untilAborted(request);
+        yield versions.length === 1
+          ? { type: 'ADDED', object: secret('a', '101') }
+          : { type: 'BOOKMARK', object: { kind: 'Secret', metadata: { resourceVersion: '150' } } };
+        throw new OperatorError('BACKEND_UNREACHABLE', { op: 'kube.watch' });
+      },
+    });
+    await clock.advance(5_000);
+    expect(versions).toEqual(['100', '101', '150']);
+    expect(metrics.value('keyferry_informer_lists_total', labels)).toBe(1);
+  });
+
+  test('asks for a watch of 5 to 10 minutes with bookmarks, and calls it dead after 90 to 120 s of silence', async () => {
+    const asked: WatchRequest[] = [];
+    start({
+      list: () => listOf([]),
+      watch: (request) => {
+        asked.push(request);
+        return untilAborted(request);
+      },
+    });
+    await settle();
+    expect(asked[0]?.query).toMatchObject({
+      allowWatchBookmarks: 'true',
+      timeoutSeconds: '450',
+      resourceVersion: '100',
+    });
+    expect(asked[0]?.idleTimeoutMs).toBe(105_000);
+  });
+
+  describe('of metadata only', () => {
+    const metadataOnly = { metadataOnly: true };
+
+    test('refuses a server that answers with whole Secrets, and caches nothing of them', async () => {
+      const { informer } = start({
+        selection: metadataOnly,
+        list: () => listOf([{ ...secret('a', '1'), data: { k: 'dg==' } }]),
+      });
+      await settle();
+      expect(informer.hasSynced).toBe(false);
+      expect(informer.store.size).toBe(0);
+      expect(log.lines.at(-1)).toMatchObject({ level: 'warn', fields: { code: 'REPLY_INVALID' } });
+    });
+
+    test('refuses a whole Secret in a watch event', async () => {
+      const { informer } = start({
+        selection: metadataOnly,
+        list: () => listOf([], 'PartialObjectMetadataList'),
+        watch: async function* () {
+          yield { type: 'ADDED', object: { ...secret('a', '101'), data: { k: 'dg==' } } };
+        },
+      });
+      await settle();
+      expect(informer.store.size).toBe(0);
+    });
+
+    test('caches neither data nor managedFields nor the copy that kubectl apply leaves', async () => {
+      const object = {
+        kind: 'PartialObjectMetadata',
+        data: { k: 'aHVudGVyMg==' },
+        metadata: {
+          ...secret('a', '1').metadata,
+          managedFields: [{ manager: 'kubectl' }],
+          annotations: { 'kubectl.kubernetes.io/last-applied-configuration': 'hunter2', keep: 'me' },
+        },
+      };
+      const { informer } = start({
+        selection: metadataOnly,
+        list: () => listOf([object], 'PartialObjectMetadataList'),
+      });
+      await informer.synced;
+      expect(informer.store.get('ns/a')).toEqual({
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { ...secret('a', '1').metadata, annotations: { keep: 'me' } },
+      });
+    });
+
+    test('asks for metadata with no plain JSON to fall back to', async () => {
+      const accepts: (string | undefined)[] = [];
+      start({
+        selection: metadataOnly,
+        list: (request) => {
+          accepts.push(request.accept);
+          return listOf([], 'PartialObjectMetadataList');
+        },
+        watch: (request) => {
+          accepts.push(request.accept);
+          return untilAborted(request);
+        },
+      });
+      await settle();
+      expect(accepts).toEqual([
+        'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1',
+        'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1',
+      ]);
+    });
+  });
+});

@@ -1,0 +1,267 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { KubeRequest } from '#src/kube/client.ts';
+import { OperatorError, type ErrorCode } from '#src/errors.ts';
+import { ManualClock, settle } from '#test/support/manual-clock.ts';
+import { RecordedLog, RecordedMetrics } from '#test/support/recorded.ts';
+import { ScriptedKubeClient } from '#test/support/scripted-kube-client.ts';
+import { LeaderElector, type Lead } from './lease.ts';
+
+interface Lease {
+  metadata: { resourceVersion: string };
+  spec: {
+    holderIdentity: string;
+    leaseDurationSeconds: number;
+    renewTime: string;
+    acquireTime: string;
+    leaseTransitions: number;
+  };
+}
+
+/** The part of the API server that leases need: versions, and the six digits of MicroTime. */
+class LeaseServer {
+  lease: Lease | undefined;
+  failure: ErrorCode | undefined;
+  hangs = false;
+  #version = 0;
+
+  readonly answer = (request: KubeRequest): unknown => {
+    if (this.hangs) return new Promise((_resolve, reject) => this.#rejectOnTimeout(request, reject));
+    if (this.failure !== undefined) throw new OperatorError(this.failure, { op: request.op });
+    if (request.method === 'GET') return this.#stored(request);
+    const body = structuredClone(request.body) as Lease;
+    const digits = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
+    expect(body.spec.renewTime).toMatch(digits);
+    expect(body.spec.acquireTime).toMatch(digits);
+    if (request.method === 'POST' && this.lease !== undefined)
+      throw new OperatorError('ALREADY_EXISTS', { op: 'x' });
+    if (
+      request.method === 'PUT' &&
+      body.metadata.resourceVersion !== this.#stored(request).metadata.resourceVersion
+    ) {
+      throw new OperatorError('VERSION_CONFLICT', { op: 'x' });
+    }
+    return this.store(body);
+  };
+
+  readonly #clock: ManualClock;
+
+  constructor(clock: ManualClock) {
+    this.#clock = clock;
+  }
+
+  store(lease: Lease): Lease {
+    this.#version += 1;
+    const kind = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease' };
+    this.lease = {
+      ...kind,
+      ...lease,
+      metadata: { ...lease.metadata, resourceVersion: String(this.#version) },
+    };
+    return structuredClone(this.lease);
+  }
+
+  #stored(request: KubeRequest): Lease {
+    if (this.lease === undefined) throw new OperatorError('NOT_FOUND', { op: request.op });
+    return structuredClone(this.lease);
+  }
+
+  #rejectOnTimeout(request: KubeRequest, reject: (error: unknown) => void): void {
+    const cancel = this.#clock.schedule(request.timeoutMs ?? 0, () =>
+      reject(new OperatorError('DEADLINE', { op: request.op })),
+    );
+    request.signal.addEventListener('abort', () => {
+      cancel();
+      reject(request.signal.reason);
+    });
+  }
+}
+
+describe('LeaderElector', () => {
+  let clock: ManualClock;
+  let server: LeaseServer;
+  let metrics: RecordedMetrics;
+
+  beforeEach(() => {
+    clock = new ManualClock();
+    server = new LeaseServer(clock);
+    metrics = new RecordedMetrics();
+  });
+
+  interface Candidate {
+    readonly elector: LeaderElector;
+    readonly stop: AbortController;
+    readonly client: ScriptedKubeClient;
+    readonly outcome: Promise<string>;
+    leading: AbortSignal | undefined;
+  }
+
+  function start(identity: string, lead?: Lead): Candidate {
+    const client = new ScriptedKubeClient(server.answer);
+    const options = {
+      client,
+      namespace: 'keyferry-system',
+      name: 'keyferry',
+      identity,
+      clock,
+      metrics,
+      logger: new RecordedLog(),
+    };
+    const elector = new LeaderElector({ ...options, random: () => 0 });
+    const stop = new AbortController();
+    const candidate: Candidate = { elector, stop, client, leading: undefined, outcome: Promise.resolve('') };
+    const work: Lead = async (leading) => {
+      candidate.leading = leading;
+      if (lead !== undefined) await lead(leading);
+      else await new Promise<void>((resolve) => leading.addEventListener('abort', () => resolve()));
+    };
+    const outcome = elector.run(stop.signal, work).then(
+      () => 'stopped',
+      (error: { code: string }) => error.code,
+    );
+    return Object.assign(candidate, { outcome });
+  }
+
+  test('the first one creates the lease and renews it every two seconds by one PUT, without reading', async () => {
+    const a = start('a');
+    await clock.advance(10_000);
+    expect(a.elector.isLeader).toBe(true);
+    expect(a.client.requests.map((request) => request.method)).toEqual([
+      'GET',
+      'POST',
+      'PUT',
+      'PUT',
+      'PUT',
+      'PUT',
+      'PUT',
+    ]);
+    expect(a.client.requests.every((request) => request.pool === 'lease')).toBe(true);
+    expect(metrics.value('leader_election_master_status', { name: 'keyferry' })).toBe(1);
+  });
+
+  test('a standby takes over only after the record stood still for its duration on its own clock', async () => {
+    const a = start('a');
+    await settle();
+    const b = start('b');
+    await clock.advance(60_000);
+    expect(b.elector.isLeader).toBe(false);
+    server.hangs = false;
+    a.client.request = () => new Promise(() => undefined); // a is killed
+    await clock.advance(14_000);
+    expect(b.elector.isLeader).toBe(false);
+    await clock.advance(6_000);
+    expect(b.elector.isLeader).toBe(true);
+    expect(server.lease?.spec).toMatchObject({ holderIdentity: 'b', leaseTransitions: 1 });
+  });
+
+  test.each([-3_600_000, 3_600_000])(
+    'a leader whose wall clock is off by %i ms keeps its lease',
+    async (skewMs) => {
+      const skewed = new ManualClock(Date.UTC(2026, 0, 1) + skewMs);
+      const renew = (): void => {
+        const time = new Date(skewed.now()).toISOString().replace('Z', '000Z');
+        const spec = {
+          holderIdentity: 'other',
+          leaseDurationSeconds: 15,
+          acquireTime: time,
+          renewTime: time,
+          leaseTransitions: 0,
+        };
+        server.store({ metadata: { resourceVersion: '' }, spec });
+      };
+      renew();
+      const b = start('b');
+      for (let round = 0; round < 20; round += 1) {
+        await Promise.all([clock.advance(2_000), skewed.advance(2_000)]);
+        renew();
+      }
+      expect(b.elector.isLeader).toBe(false);
+    },
+  );
+
+  test('stops leading before anybody else may start, when the server is unreachable', async () => {
+    const a = start('a');
+    await clock.advance(2_000);
+    server.hangs = true;
+    await clock.advance(9_999);
+    expect(a.leading?.aborted).toBe(false);
+    await clock.advance(2_001);
+    expect(a.leading?.aborted).toBe(true);
+    expect(await a.outcome).toBe('LEASE_LOST');
+    expect(metrics.value('leader_election_master_status', { name: 'keyferry' })).toBe(0);
+  });
+
+  test('survives a short outage', async () => {
+    const a = start('a');
+    await clock.advance(2_000);
+    server.failure = 'BACKEND_UNREACHABLE';
+    await clock.advance(7_000);
+    server.failure = undefined;
+    await clock.advance(20_000);
+    expect(a.elector.isLeader).toBe(true);
+  });
+
+  test('a process that was paused for longer than the deadline gives up without asking', async () => {
+    const a = start('a');
+    await clock.advance(2_000);
+    clock.jump(11_000);
+    await clock.advance(0);
+    expect(await a.outcome).toBe('LEASE_LOST');
+    expect(a.leading?.reason).toMatchObject({ code: 'LEASE_LOST' });
+  });
+
+  test('gives up at once when somebody else holds the lease', async () => {
+    const a = start('a');
+    await clock.advance(2_000);
+    const stolen = server.lease;
+    if (stolen === undefined) throw new Error('no lease');
+    server.store({ ...stolen, spec: { ...stolen.spec, holderIdentity: 'thief' } });
+    await clock.advance(2_000);
+    expect(await a.outcome).toBe('LEASE_LOST');
+    expect(server.lease?.spec.holderIdentity).toBe('thief');
+  });
+
+  test('renews while its workers drain, and releases only then', async () => {
+    const drained = Promise.withResolvers<void>();
+    const a = start('a', async () => await drained.promise);
+    await clock.advance(2_000);
+    a.stop.abort();
+    await clock.advance(30_000);
+    expect(a.leading?.aborted).toBe(true);
+    expect(server.lease?.spec.holderIdentity).toBe('a');
+    drained.resolve();
+    expect(await a.outcome).toBe('stopped');
+    expect(server.lease?.spec).toMatchObject({ holderIdentity: '', leaseDurationSeconds: 1 });
+    const b = start('b');
+    await settle();
+    expect(b.elector.isLeader).toBe(true);
+  });
+
+  test('does not release what somebody else has taken', async () => {
+    const a = start('a');
+    await clock.advance(1_000);
+    const stolen = server.lease;
+    if (stolen === undefined) throw new Error('no lease');
+    server.store({ ...stolen, spec: { ...stolen.spec, holderIdentity: 'thief' } });
+    a.stop.abort();
+    expect(await a.outcome).toBe('stopped');
+    expect(server.lease?.spec.holderIdentity).toBe('thief');
+  });
+
+  test('reports itself unhealthy when it leads without having renewed for long', async () => {
+    const a = start('a');
+    await settle();
+    expect(a.elector.isHealthy).toBe(true);
+    clock.jump(35_001);
+    expect(a.elector.isHealthy).toBe(false);
+  });
+
+  test('a standby stops without having led', async () => {
+    start('a');
+    await settle();
+    const b = start('b');
+    await settle();
+    b.stop.abort();
+    expect(await b.outcome).toBe('stopped');
+    expect(b.leading).toBeUndefined();
+  });
+});

@@ -1,0 +1,180 @@
+import fc from 'fast-check';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { ManualClock } from '#test/support/manual-clock.ts';
+import { RecordedMetrics } from '#test/support/recorded.ts';
+import { WorkQueue } from './queue.ts';
+
+describe('WorkQueue', () => {
+  let clock: ManualClock;
+  let metrics: RecordedMetrics;
+  let queue: WorkQueue;
+  const labels = { name: 'smig', controller: 'smig' };
+
+  beforeEach(() => {
+    clock = new ManualClock();
+    metrics = new RecordedMetrics();
+    queue = new WorkQueue({ name: 'smig', clock, metrics });
+  });
+
+  test('hands out a key once, however often it was added', async () => {
+    queue.add('a');
+    queue.add('b');
+    queue.add('a');
+    expect(queue.depth).toBe(2);
+    expect([await queue.take(), await queue.take()]).toEqual(['a', 'b']);
+    expect(queue.depth).toBe(0);
+  });
+
+  test('does not hand out a key that is in work, and queues it again when it is done', async () => {
+    queue.add('a');
+    await queue.take();
+    queue.add('a');
+    queue.add('b');
+    expect(queue.depth).toBe(1);
+    expect(await queue.take()).toBe('b');
+    queue.done('a');
+    expect(await queue.take()).toBe('a');
+    queue.done('a');
+    expect(queue.depth).toBe(0);
+  });
+
+  test('wakes a waiting taker', async () => {
+    const taken = queue.take();
+    queue.add('a');
+    expect(await taken).toBe('a');
+  });
+
+  test('low keys go last, and stop being low when somebody asks for them', async () => {
+    queue.add('old-1', 'low');
+    queue.add('old-2', 'low');
+    queue.add('new');
+    queue.add('old-2');
+    expect([await queue.take(), await queue.take(), await queue.take()]).toEqual(['new', 'old-2', 'old-1']);
+    expect(metrics.value('workqueue_adds_total', labels)).toBe(3);
+  });
+
+  test('addAfter keeps the earliest time', async () => {
+    queue.addAfter('a', 1_000);
+    queue.addAfter('a', 100);
+    queue.addAfter('a', 5_000);
+    await clock.advance(99);
+    expect(queue.depth).toBe(0);
+    await clock.advance(1);
+    expect(await queue.take()).toBe('a');
+    queue.done('a');
+    await clock.advance(10_000);
+    expect(queue.depth).toBe(0);
+  });
+
+  test('uses one timer for all delayed keys', () => {
+    for (let index = 0; index < 1_000; index += 1) queue.addAfter(`key-${index}`, 1_000 + index);
+    expect(clock.pending).toBe(1);
+  });
+
+  test('delays a failing key twice as long each time until it is forgotten', async () => {
+    const delays: number[] = [];
+    for (let failure = 0; failure < 4; failure += 1) {
+      const before = clock.monotonic();
+      queue.addRateLimited('a');
+      while (queue.depth === 0) await clock.advance(1);
+      delays.push(clock.monotonic() - before);
+      queue.done((await queue.take()) ?? '');
+    }
+    expect(delays).toEqual([5, 10, 20, 40]);
+    expect(queue.failures('a')).toBe(4);
+    expect(metrics.value('workqueue_retries_total', labels)).toBe(4);
+    queue.forget('a');
+    expect(queue.failures('a')).toBe(0);
+  });
+
+  test('waits at least as long as the server asked', async () => {
+    queue.addRateLimited('a', 2_000);
+    await clock.advance(1_999);
+    expect(queue.depth).toBe(0);
+    await clock.advance(1);
+    expect(queue.depth).toBe(1);
+  });
+
+  test('closing releases the takers and hands out nothing more', async () => {
+    const taken = queue.take();
+    queue.addAfter('later', 10);
+    queue.close();
+    expect(await taken).toBeUndefined();
+    queue.add('a');
+    expect(await queue.take()).toBeUndefined();
+    expect(clock.pending).toBe(0);
+  });
+
+  test('its metrics exist at zero and follow the work', async () => {
+    for (const name of [
+      'depth',
+      'adds_total',
+      'retries_total',
+      'unfinished_work_seconds',
+      'longest_running_processor_seconds',
+    ]) {
+      expect(metrics.value(`workqueue_${name}`, labels)).toBe(0);
+    }
+    queue.add('a');
+    queue.add('b');
+    expect(metrics.value('workqueue_depth', labels)).toBe(2);
+    await queue.take();
+    await clock.advance(2_000);
+    expect(metrics.value('workqueue_longest_running_processor_seconds', labels)).toBe(2);
+    queue.done('a');
+    expect(metrics.value('workqueue_unfinished_work_seconds', labels)).toBe(0);
+    expect(metrics.value('workqueue_work_duration_seconds_count', labels)).toBe(1);
+    expect(metrics.value('workqueue_depth', labels)).toBe(1);
+  });
+
+  test('loses no key and hands none out twice at a time, whatever the order of calls', async () => {
+    const step = fc.record({
+      call: fc.constantFrom('add', 'low', 'after', 'limited', 'take', 'done', 'advance'),
+      key: fc.constantFrom('a', 'b', 'c'),
+      ms: fc.nat({ max: 50 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+        clock = new ManualClock();
+        queue = new WorkQueue({ name: 'smig', clock, metrics });
+        const owed = new Set<string>();
+        const working = new Set<string>();
+        const take = async (): Promise<void> => {
+          if (queue.depth === 0) return;
+          const key = (await queue.take()) ?? 'none';
+          expect(working.has(key)).toBe(false);
+          expect(owed.delete(key)).toBe(true);
+          working.add(key);
+        };
+        const done = (key: string): void => {
+          working.delete(key);
+          queue.done(key);
+        };
+        for (const { call, key, ms } of steps) {
+          if (call === 'take') await take();
+          else if (call === 'done') done(key);
+          else if (call === 'advance') await clock.advance(ms);
+          else {
+            owed.add(key);
+            if (call === 'add') queue.add(key);
+            if (call === 'low') queue.add(key, 'low');
+            if (call === 'after') queue.addAfter(key, ms);
+            if (call === 'limited') queue.addRateLimited(key);
+          }
+        }
+        for (let round = 0; round < 4; round += 1) {
+          for (const key of working) done(key);
+          await clock.advance(1_000_000);
+          while (queue.depth > 0) {
+            // A key that was both added and delayed may come once more than it is owed.
+            const key = (await queue.take()) ?? '';
+            owed.delete(key);
+            queue.done(key);
+          }
+        }
+        expect([...owed]).toEqual([]);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});

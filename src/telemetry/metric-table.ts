@@ -1,0 +1,130 @@
+/**
+ * Every metric of the process: the closed table behind the Metrics port. docs/metrics.md lists the same one, and a test
+ * compares both, and both with the names that the sources use.
+ *
+ * The names, labels and buckets of controller-runtime, client-go's workqueue and rest_client are taken over as they are,
+ * so that the dashboards and alerts made for other operators work here.
+ */
+export interface MetricInfo {
+  readonly kind: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** Histograms only; seconds. */
+  readonly buckets?: readonly number[];
+}
+
+const RECONCILE_BUCKETS = [
+  0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.25, 1.5,
+  1.75, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9, 10, 15, 20, 25, 30, 40, 50, 60,
+];
+const QUEUE_BUCKETS = [1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10, 100, 1000];
+const REQUEST_BUCKETS = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60];
+
+function counter(help: string, ...labels: readonly string[]): MetricInfo {
+  return { kind: 'counter', help, labels };
+}
+
+function gauge(help: string, ...labels: readonly string[]): MetricInfo {
+  return { kind: 'gauge', help, labels };
+}
+
+function histogram(help: string, buckets: readonly number[], ...labels: readonly string[]): MetricInfo {
+  return { kind: 'histogram', help, labels, buckets };
+}
+
+export const METRICS: Readonly<Record<string, MetricInfo>> = {
+  controller_runtime_reconcile_total: counter(
+    'Reconciles by result: success, error, requeue or requeue_after.',
+    'controller',
+    'result',
+  ),
+  controller_runtime_reconcile_errors_total: counter('Reconciles that failed.', 'controller'),
+  controller_runtime_terminal_reconcile_errors_total: counter(
+    'Reconciles that failed in a way that only an edit of the object can help.',
+    'controller',
+  ),
+  controller_runtime_reconcile_panics_total: counter('Reconciles that ended in a bug.', 'controller'),
+  controller_runtime_reconcile_time_seconds: histogram(
+    'Time of one reconcile.',
+    RECONCILE_BUCKETS,
+    'controller',
+  ),
+  controller_runtime_max_concurrent_reconciles: gauge('How many reconciles may run at once.', 'controller'),
+  controller_runtime_active_workers: gauge('How many reconciles run now.', 'controller'),
+  workqueue_depth: gauge('Keys that wait in the queue.', 'name', 'controller'),
+  workqueue_adds_total: counter('Keys that were added to the queue.', 'name', 'controller'),
+  workqueue_retries_total: counter('Keys that were added again after a failure.', 'name', 'controller'),
+  workqueue_queue_duration_seconds: histogram(
+    'How long a key waited in the queue.',
+    QUEUE_BUCKETS,
+    'name',
+    'controller',
+  ),
+  workqueue_work_duration_seconds: histogram(
+    'How long the work on a key took.',
+    QUEUE_BUCKETS,
+    'name',
+    'controller',
+  ),
+  workqueue_unfinished_work_seconds: gauge(
+    'Sum of the time for which the work under way has been under way.',
+    'name',
+    'controller',
+  ),
+  workqueue_longest_running_processor_seconds: gauge(
+    'For how long the longest work under way has been under way.',
+    'name',
+    'controller',
+  ),
+  rest_client_requests_total: counter(
+    'Requests to the Kubernetes API by status code.',
+    'code',
+    'method',
+    'host',
+  ),
+  rest_client_request_duration_seconds: histogram(
+    'Time of one request to the Kubernetes API.',
+    REQUEST_BUCKETS,
+    'verb',
+    'host',
+  ),
+  leader_election_master_status: gauge('1 while this replica holds the Lease, else 0.', 'name'),
+  keyferry_informer_objects: gauge('Objects in the cache.', 'resource'),
+  keyferry_informer_lists_total: counter('Complete lists, the first one included.', 'resource'),
+  keyferry_informer_watches_total: counter('Watches that were opened.', 'resource'),
+  keyferry_informer_events_total: counter('Events that watches brought.', 'resource'),
+  keyferry_informer_failures_total: counter('Lists and watches that failed.', 'resource'),
+  keyferry_informer_handler_errors_total: counter('Handlers of an event that failed.', 'resource'),
+  keyferry_events_total: counter('Events that were written to the Kubernetes API.'),
+  keyferry_events_dropped_total: counter(
+    'Events that could not be written; events are a courtesy and never block the work.',
+  ),
+  secretmigration_keys: gauge('Keys of a migration by state.', 'namespace', 'name', 'state'),
+  secretmigration_condition: gauge(
+    '1 for the status that a condition of a migration has, 0 for the others.',
+    'namespace',
+    'name',
+    'type',
+    'status',
+  ),
+  secretmigration_conflicts_total: counter(
+    'Documents that were left alone because the destination holds something else.',
+  ),
+  secretmigration_last_success_timestamp_seconds: gauge(
+    'When a migration succeeded last, in seconds since the epoch.',
+    'namespace',
+    'name',
+  ),
+  secretmigration_backend_requests_total: counter(
+    'Operations on backends by kind of backend and error code; OK when there was no error.',
+    'backend',
+    'operation',
+    'code',
+  ),
+  secretmigration_backend_request_duration_seconds: histogram(
+    'Time of one operation on a backend.',
+    REQUEST_BUCKETS,
+    'backend',
+    'operation',
+  ),
+};

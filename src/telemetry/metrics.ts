@@ -1,0 +1,74 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { OperatorError } from '#src/errors.ts';
+import type { Labels, Metrics } from '#src/ports.ts';
+import { METRICS } from './metric-table.ts';
+import type { MetricInfo } from './metric-table.ts';
+
+/** What a scrape gets. */
+export interface Exposition {
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** The Metrics port on a registry of its own: two of them in one process do not share a series. */
+export class PrometheusMetrics implements Metrics {
+  readonly #registry = new Registry();
+  readonly #counters = new Map<string, Counter>();
+  readonly #gauges = new Map<string, Gauge>();
+  readonly #histograms = new Map<string, Histogram>();
+
+  constructor() {
+    for (const [name, info] of Object.entries(METRICS)) this.#define(name, info);
+  }
+
+  count(name: string, labels: Labels = {}, by = 1): void {
+    this.#use(this.#counters, name, labels).inc(labels, by);
+  }
+
+  observe(name: string, labels: Labels, seconds: number): void {
+    this.#use(this.#histograms, name, labels).observe(labels, seconds);
+  }
+
+  gauge(name: string, labels: Labels, value: number): void {
+    this.#use(this.#gauges, name, labels).set(labels, value);
+  }
+
+  forget(name: string, labels: Labels): void {
+    this.#use(this.#gauges, name, labels).remove(labels);
+  }
+
+  /** Adds process_* and nodejs_* (CPU, memory, event loop, garbage collection). Once, from the process that serves them. */
+  collectProcessMetrics(): void {
+    collectDefaultMetrics({ register: this.#registry });
+  }
+
+  async exposition(): Promise<Exposition> {
+    return { contentType: this.#registry.contentType, body: await this.#registry.metrics() };
+  }
+
+  #define(name: string, { kind, help, labels, buckets = [] }: MetricInfo): void {
+    const shape = { name, help, labelNames: [...labels], registers: [this.#registry] };
+    if (kind === 'counter') this.#counters.set(name, new Counter(shape));
+    else if (kind === 'gauge') this.#gauges.set(name, new Gauge(shape));
+    else this.#histograms.set(name, new Histogram({ ...shape, buckets: [...buckets] }));
+  }
+
+  /** A slip in a name or a label would make a series that no alert looks at: it is a bug, and loud. */
+  #use<M>(known: ReadonlyMap<string, M>, name: string, labels: Labels): M {
+    const metric = known.get(name);
+    const expected = METRICS[name]?.labels ?? [];
+    const given = Object.keys(labels);
+    if (
+      metric === undefined ||
+      given.length !== expected.length ||
+      !given.every((each) => expected.includes(each))
+    ) {
+      throw new OperatorError('INVARIANT', {
+        op: 'metrics.use',
+        target: name,
+        detail: `It is not in the table of metrics with this use and the labels ${given.join(', ')}.`,
+      });
+    }
+    return metric;
+  }
+}

@@ -1,0 +1,33 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const root = join(import.meta.dirname, '../..');
+const map = readFileSync(join(root, 'docs/architecture.md'), 'utf8');
+const named = [...map.matchAll(/`((?:src|test)\/[^`]+\.ts)`/g)].map((match) => match[1] ?? '');
+
+describe('docs/architecture.md', () => {
+  it('names only files that exist', () => {
+    expect(named.length).toBeGreaterThan(30);
+    expect(named.filter((file) => !existsSync(join(root, file)))).toEqual([]);
+  });
+
+  it('has a line for every room of src', () => {
+    const rooms = readdirSync(join(root, 'src')).filter((name) => statSync(join(root, 'src', name)).isDirectory());
+    expect(rooms.filter((room) => !named.some((file) => file.startsWith(`src/${room}/`)))).toEqual([]);
+  });
+
+  it('has an entry in the import law of lint for every room of src', () => {
+    const lint = readFileSync(join(root, '.oxlintrc.json'), 'utf8');
+    const rooms = readdirSync(join(root, 'src')).filter((name) => statSync(join(root, 'src', name)).isDirectory());
+    expect(rooms.filter((room) => !lint.includes(`"src/${room}/**/*.ts"`))).toEqual([]);
+  });
+
+  it('maps every target that the README and CONTRIBUTING name to a target of the Makefile', () => {
+    const makefile = readFileSync(join(root, 'Makefile'), 'utf8');
+    const texts = ['README.md', 'CONTRIBUTING.md'].map((file) => readFileSync(join(root, file), 'utf8')).join('\n');
+    const targets = [...texts.matchAll(/\bmake ([a-z-]+)/g)].map((match) => match[1] ?? '');
+    expect(targets.length).toBeGreaterThan(3);
+    expect(targets.filter((target) => !makefile.includes(`\n${target}:`))).toEqual([]);
+  });
+});

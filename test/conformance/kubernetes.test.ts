@@ -1,0 +1,217 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { KubernetesCredentials } from '#src/backends/kubernetes/credentials.ts';
+import { KubernetesDriver } from '#src/backends/kubernetes/driver.ts';
+import type { HttpKubeClient } from '#src/kube/transport.ts';
+import { sharedCluster } from '#test/cluster/shared.ts';
+import { aDocument, codeOf, contentOf, presentIn, secretKey } from './documents.ts';
+import { collect, describeDriver } from './driver-suite.ts';
+import type { Place } from './driver-suite.ts';
+import { aNamespaceWithClient, CLOSED_PORT, kubeClientWith } from './kube-client.ts';
+import { requestsTo } from './request-log.ts';
+
+const Claims = z.object({ aud: z.array(z.string()), exp: z.number() });
+
+const cluster = sharedCluster();
+afterAll(() => cluster.dispose());
+
+async function openPlace(): Promise<Place> {
+  const { namespace, client } = await aNamespaceWithClient(cluster, 'conformance');
+  const stranger = await cluster.createNamespace('stranger');
+  const strangerClient = kubeClientWith(cluster, await cluster.requestToken(stranger, 'default'));
+  const nowhere = kubeClientWith(cluster, 'none', `https://127.0.0.1:${CLOSED_PORT}`);
+  const secrets = `/api/v1/namespaces/${namespace}/secrets`;
+  return {
+    driver: new KubernetesDriver(client, namespace),
+    denied: new KubernetesDriver(strangerClient, namespace),
+    unreachable: new KubernetesDriver(nowhere, namespace),
+    origin: cluster.apiserverUrl,
+    recreate: async (address, field, text) => {
+      await cluster.kube('DELETE', `${secrets}/${address}`);
+      await cluster.kube('POST', secrets, { metadata: { name: address }, stringData: { [field]: text } });
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const open of [client, strangerClient, nowhere]) await open[Symbol.asyncDispose]();
+    },
+  };
+}
+
+describeDriver({
+  kind: 'kubernetes',
+  open: openPlace,
+  manyNames: 620,
+  largeTextBytes: 1_048_576,
+  tooLargeBytes: 1_048_577,
+  fieldName: secretKey,
+  hostileAddresses: [
+    '',
+    '.',
+    '..',
+    '../other/secrets/x',
+    'a/b',
+    '/a',
+    'a%2fb',
+    '%2e%2e',
+    'a\\b',
+    'a\tb',
+    'a ',
+    ' a',
+    'a?b',
+    'a#b',
+    'Upper',
+    'a..b',
+    '-a',
+    'a\0',
+    'ünï',
+    'a'.repeat(254),
+  ],
+});
+
+describe('the kubernetes driver, beyond what all drivers share,', () => {
+  let namespace: string;
+  let client: HttpKubeClient;
+  let driver: KubernetesDriver;
+  const { signal } = new AbortController();
+
+  beforeAll(async () => {
+    ({ namespace, client } = await aNamespaceWithClient(cluster, 'secrets'));
+    driver = new KubernetesDriver(client, namespace);
+  });
+  afterAll(() => client[Symbol.asyncDispose]());
+
+  const secretsPath = (name = '') => `/api/v1/namespaces/${namespace}/secrets${name && `/${name}`}`;
+
+  it('labels what it creates and leaves foreign metadata alone when it replaces', async () => {
+    const version = await driver.write(aDocument('labelled', { a: '1' }), 'absent', signal);
+    await cluster.kube(
+      'PATCH',
+      secretsPath('labelled'),
+      { metadata: { labels: { team: 'payments' }, annotations: { note: 'theirs' } } },
+      { 'content-type': 'application/merge-patch+json' },
+    );
+    expect(await codeOf(driver.write(aDocument('labelled', { a: '2' }), version, signal))).toBe(
+      'VERSION_CONFLICT',
+    );
+    const current = presentIn(await driver.read('labelled', signal)).version;
+    await driver.write(aDocument('labelled', { a: '2' }), current, signal);
+    const stored = await cluster.kube<{ metadata: Record<string, unknown> }>('GET', secretsPath('labelled'));
+    expect(stored.metadata).toMatchObject({
+      labels: { 'app.kubernetes.io/managed-by': 'keyferry', team: 'payments' },
+      annotations: { note: 'theirs' },
+    });
+  });
+
+  it('reports as rejected what only the API server finds wrong', async () => {
+    const broken = aDocument(
+      'pull',
+      { '.dockerconfigjson': 'no json' },
+      { type: 'kubernetes.io/dockerconfigjson' },
+    );
+    expect(await codeOf(driver.write(broken, 'absent', signal))).toBe('REQUEST_REJECTED');
+    expect(await driver.read('pull', signal)).toEqual({ state: 'absent' });
+  });
+
+  it('does not change an immutable Secret', async () => {
+    const frozen = aDocument('frozen', { a: '1' }, { immutable: true });
+    const version = await driver.write(frozen, 'absent', signal);
+    const changed = aDocument('frozen', { a: '2' }, { immutable: true });
+    expect(await codeOf(driver.write(changed, version, signal))).toBe('REQUEST_REJECTED');
+    expect(contentOf(presentIn(await driver.read('frozen', signal)))).toEqual(contentOf(frozen));
+  });
+
+  it.each(['kubernetes.io/service-account-token', 'bootstrap.kubernetes.io/token', 'helm.sh/release.v1'])(
+    'never creates a Secret of type %s',
+    async (type) => {
+      const document = aDocument('power', { a: 'b' }, { type });
+      expect(driver.refusalOf(document)?.reason).toBe('TypeRefused');
+      expect(await codeOf(driver.write(document, 'absent', signal))).toBe('DOCUMENT_REFUSED');
+    },
+  );
+
+  it('leaves Secrets of refused types out of a listing, and shows their type when one is read', async () => {
+    await cluster.kube('POST', secretsPath(), {
+      metadata: { name: 'release-1' },
+      type: 'helm.sh/release.v1',
+      stringData: { release: 'x' },
+    });
+    const names = await collect(driver.list({ folder: '' }, signal));
+    expect(names.map((entry) => entry.address)).not.toContain('release-1');
+    expect(presentIn(await driver.read('release-1', signal)).attributes.type).toBe('helm.sh/release.v1');
+    const many = Array.from({ length: 20 }, (_, index) => `none-${index}`);
+    const outcomes = await collect(driver.readMany([...many, 'release-1'], signal));
+    const release = outcomes.find((outcome) => outcome.address === 'release-1');
+    expect(release).toHaveProperty('result.document.attributes.type', 'helm.sh/release.v1');
+    expect(outcomes).toHaveLength(21);
+  });
+
+  it('selects by label on the server', async () => {
+    await cluster.kube('POST', secretsPath(), { metadata: { name: 'chosen', labels: { pick: 'me' } } });
+    const entries = await collect(driver.list({ folder: '', labelSelector: 'pick=me' }, signal));
+    expect(entries).toEqual([{ address: 'chosen', labels: { pick: 'me' } }]);
+  });
+
+  it('reads in bulk with at most a tenth of a request for each Secret', async () => {
+    const names = Array.from({ length: 200 }, (_, index) => `bulk-${index}`);
+    for (const name of names) await driver.write(aDocument(name, { a: name }), 'absent', signal);
+    const requests = await requestsTo(cluster.apiserverUrl, () => collect(driver.readMany(names, signal)));
+    expect(requests.length).toBeLessThanOrEqual(names.length / 10);
+  });
+
+  it('reads pages of Secrets of the largest size', async () => {
+    const names = Array.from({ length: 24 }, (_, index) => `huge-${index}`);
+    const huge = Buffer.alloc(1_048_576, 1);
+    for (const name of names) await driver.write(aDocument(name, { huge }), 'absent', signal);
+    const outcomes = await collect(driver.readMany(names, signal));
+    expect(outcomes.map((outcome) => outcome.address).toSorted()).toEqual(names.toSorted());
+    for (const outcome of outcomes) expect(outcome).toHaveProperty('result.state', 'present');
+  });
+
+  it('finds permissions that are granted by name', async () => {
+    const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`;
+    await cluster.kube('POST', `/api/v1/namespaces/${namespace}/serviceaccounts`, {
+      metadata: { name: 'strict' },
+    });
+    await cluster.kube('POST', `${rbac}/roles`, {
+      metadata: { name: 'strict' },
+      rules: [{ apiGroups: [''], resources: ['secrets'], resourceNames: ['mine'], verbs: ['get'] }],
+    });
+    await cluster.kube('POST', `${rbac}/rolebindings`, {
+      metadata: { name: 'strict' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'strict' },
+      subjects: [{ kind: 'ServiceAccount', name: 'strict', namespace }],
+    });
+    await using strict = kubeClientWith(cluster, await cluster.requestToken(namespace, 'strict'));
+    const needs = ['mine', 'other'].map((address) => ({ address, verbs: ['read'] as const }));
+    const refusals = await new KubernetesDriver(strict, namespace).denied(needs, signal);
+    expect([...refusals.keys()]).toEqual(['other']);
+  });
+
+  describe('as a source of credentials', () => {
+    it('reads one key of a Secret and says what is missing', async () => {
+      const credentials = new KubernetesCredentials(client);
+      await driver.write(aDocument('token', { token: 't' }), 'absent', signal);
+      const value = await credentials.readSecretKey(namespace, 'token', 'token', signal);
+      expect(value.reveal().toString()).toBe('t');
+      for (const [name, key] of [
+        ['token', 'other'],
+        ['absent', 'token'],
+      ] as const) {
+        expect(await codeOf(credentials.readSecretKey(namespace, name, key, signal))).toBe(
+          'CREDENTIALS_MISSING',
+        );
+      }
+    });
+
+    it('gets a short-lived token of a ServiceAccount for an audience', async () => {
+      const credentials = new KubernetesCredentials(client);
+      const issued = await credentials.requestToken(namespace, 'default', ['bao'], signal);
+      const payload = issued.token.reveal().toString().split('.')[1] ?? '';
+      const claims = Claims.parse(JSON.parse(Buffer.from(payload, 'base64url').toString()));
+      expect(claims.aud).toEqual(['bao']);
+      expect(issued.expiresAt).toBe(claims.exp * 1000);
+      expect(await codeOf(credentials.requestToken(namespace, 'nobody', [], signal))).toBe(
+        'CREDENTIALS_MISSING',
+      );
+    });
+  });
+});

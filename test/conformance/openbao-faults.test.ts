@@ -1,0 +1,344 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { BackendDriver } from '#src/backends/driver.ts';
+import { GuardedDriver } from '#src/backends/guarded.ts';
+import type { Clock } from '#src/ports.ts';
+import { systemClock } from '#src/runtime/system-clock.ts';
+import { sharedCluster } from '#test/cluster/shared.ts';
+import { eventually } from '#test/support/eventually.ts';
+import { aDocument, codeOf, contentOf, failureOf, presentIn } from './documents.ts';
+import { collect } from './driver-suite.ts';
+import { FaultProxy } from './fault-proxy.ts';
+import { noMetrics } from './kube-client.ts';
+import { OpenBaoFixture, policyFor } from './openbao-fixture.ts';
+
+const cluster = sharedCluster();
+afterAll(() => cluster.dispose());
+
+/** Time that runs a hundred times faster for timers, so that a renewal is due in tenths of a second. */
+const FAST = 100;
+const fastClock: Clock = {
+  ...systemClock,
+  schedule: (ms, run) => systemClock.schedule(ms / FAST, run),
+};
+
+describe('the openbao driver in front of a failing server', () => {
+  let proxy: FaultProxy;
+  let fixture: OpenBaoFixture;
+  let mount: string;
+  let driver: BackendDriver;
+  let counter = 0;
+  let address = '';
+  const { signal } = new AbortController();
+
+  beforeAll(async () => {
+    proxy = await FaultProxy.start({ target: cluster.baoUrl, ca: cluster.baoCaPem });
+    fixture = await OpenBaoFixture.open(cluster);
+    mount = await cluster.createMount('faults');
+    driver = await aDriver(await fixture.tokenAuth(policyFor(mount)));
+  });
+  beforeEach(() => {
+    counter += 1;
+    address = `doc-${counter}`;
+  });
+  afterEach(() => {
+    proxy.plan = () => 'pass';
+  });
+  afterAll(async () => {
+    await fixture[Symbol.asyncDispose]();
+    await proxy[Symbol.asyncDispose]();
+  });
+
+  /** A driver that talks through the proxy and has logged in already. */
+  async function aDriver(auth: Record<string, unknown>, clock?: Clock): Promise<BackendDriver> {
+    const made = fixture.driver({ mount, auth, address: proxy.origin, ...(clock && { clock }) });
+    await made.read('warm-up', signal);
+    return made;
+  }
+
+  const isWrite = (path: string) => path.startsWith(`/v1/${mount}/data/`);
+  const calls = (path: string) =>
+    proxy.seen.filter((request) => request.path.startsWith(`/v1/${path}`)).length;
+
+  it.each([
+    [404, 'ENDS_ABSENT', '{"errors":[]}'],
+    [404, 'MOUNT_MISSING', '{"errors":["no handler for route"]}'],
+    [404, 'REPLY_INVALID', '<html>not found</html>'],
+    [404, 'REPLY_INVALID', ''],
+    [200, 'REPLY_INVALID', '<html>please log in</html>'],
+    [200, 'REPLY_INVALID', '{"data":{"data":{"a":"b"}}}'],
+    [302, 'BACKEND_SEALED', ''],
+    [307, 'BACKEND_SEALED', ''],
+    [400, 'SERVER_ERROR', '{"errors":["Upgrading"]}'],
+    [403, 'AUTH_DENIED', '{"errors":["permission denied"]}'],
+    [429, 'RATE_LIMITED', ''],
+    [500, 'SERVER_ERROR', '{"errors":["1 error occurred"]}'],
+    [502, 'SERVER_ERROR', '<html>bad gateway</html>'],
+    [503, 'BACKEND_SEALED', '{"errors":["Vault is sealed"]}'],
+  ])('reads a %i as %s when the body is %j', async (status, code, body) => {
+    proxy.plan = ({ path }) =>
+      isWrite(path) ? { status, body, headers: { location: `${cluster.baoUrl}/v1/x` } } : 'pass';
+    if (code === 'ENDS_ABSENT') expect(await driver.read(address, signal)).toEqual({ state: 'absent' });
+    else expect(await codeOf(driver.read(address, signal))).toBe(code);
+  });
+
+  it('passes on how long the server asks to wait', async () => {
+    proxy.plan = () => ({ status: 429, headers: { 'retry-after': '7' } });
+    expect(await failureOf(driver.read(address, signal))).toMatchObject({
+      code: 'RATE_LIMITED',
+      retryAfterMs: 7000,
+    });
+  });
+
+  it.each([[500], [502], [503], [504], [200]])(
+    'calls a write indeterminate when its reply is an unhelpful %i',
+    async (status) => {
+      proxy.plan = ({ method }) => (method === 'POST' ? { status, body: '{}' } : 'pass');
+      const error = await failureOf(driver.write(aDocument(address, { a: 'b' }), 'absent', signal));
+      expect(error.indeterminate).toBe(true);
+    },
+  );
+
+  it('calls a write indeterminate whose reply is lost, and a read finds it', async () => {
+    proxy.plan = ({ method }) => (method === 'POST' ? 'lose-reply' : 'pass');
+    const document = aDocument(address, { a: 'b' });
+    const error = await failureOf(driver.write(document, 'absent', signal));
+    expect(error).toMatchObject({ code: 'BACKEND_UNREACHABLE', indeterminate: true });
+    expect(contentOf(presentIn(await driver.read(address, signal)))).toEqual(contentOf(document));
+  });
+
+  it('never writes data before its markers: an attempt that dies in between leaves the name absent', async () => {
+    proxy.plan = ({ path }) => (isWrite(path) ? { status: 500 } : 'pass');
+    const binary = aDocument(address, { a: Buffer.from([255]) }, { type: 'kubernetes.io/basic-auth' });
+    expect(await codeOf(driver.write(binary, 'absent', signal))).toBe('SERVER_ERROR');
+    proxy.plan = () => 'pass';
+    expect(await driver.read(address, signal)).toEqual({ state: 'absent' });
+    await driver.write(binary, 'absent', signal);
+    expect(contentOf(presentIn(await driver.read(address, signal)))).toEqual(contentOf(binary));
+  });
+
+  it('leaves the version that is there readable when a replacement dies between markers and data', async () => {
+    const text = aDocument(address, { a: 'dGV4dA==' });
+    const version = await driver.write(text, 'absent', signal);
+    proxy.plan = ({ method, path }) => (method === 'POST' && isWrite(path) ? { status: 500 } : 'pass');
+    const binary = aDocument(address, { a: Buffer.from([255]) });
+    expect(await codeOf(driver.write(binary, version, signal))).toBe('SERVER_ERROR');
+    const document = presentIn(await driver.read(address, signal));
+    expect(contentOf(document)).toEqual(contentOf(text));
+    expect(document.version).toEqual(version);
+  });
+
+  it('does not believe a delete that did nothing', async () => {
+    const version = await driver.write(aDocument(address, { a: 'b' }), 'absent', signal);
+    proxy.plan = ({ path }) => (path.startsWith(`/v1/${mount}/delete/`) ? { status: 204 } : 'pass');
+    const error = await failureOf(driver.delete(address, version, signal));
+    expect(error).toMatchObject({ code: 'SERVER_ERROR', indeterminate: true });
+  });
+
+  it('tells a refused document from a failed precondition without reading the text of the 400', async () => {
+    proxy.plan = ({ method, path }) =>
+      method === 'POST' && isWrite(path) ? { status: 400, body: '{"errors":["check-and-set"]}' } : 'pass';
+    expect(await codeOf(driver.write(aDocument(address, { a: 'b' }), 'absent', signal))).toBe(
+      'REQUEST_REJECTED',
+    );
+    proxy.plan = () => 'pass';
+    const version = await driver.write(aDocument(address, { a: 'b' }), 'absent', signal);
+    proxy.plan = ({ method, path }) =>
+      method === 'POST' && isWrite(path) ? { status: 400, body: '{"errors":["too complex"]}' } : 'pass';
+    expect(await codeOf(driver.write(aDocument(address, { a: 'c' }), version, signal))).toBe(
+      'REQUEST_REJECTED',
+    );
+    expect(await codeOf(driver.write(aDocument(address, { a: 'c' }), 'absent', signal))).toBe(
+      'ALREADY_EXISTS',
+    );
+  });
+
+  it('goes on with the other addresses when one of many cannot be read', async () => {
+    for (const name of ['one', 'two', 'three']) {
+      await driver.write(aDocument(`${address}/${name}`, { name }), 'absent', signal);
+    }
+    proxy.plan = ({ path }) => (path.endsWith('/two') ? { status: 500 } : 'pass');
+    const wanted = ['one', 'two', 'three'].map((name) => `${address}/${name}`);
+    const outcomes = await collect(driver.readMany(wanted, signal));
+    expect(outcomes.filter((outcome) => 'result' in outcome)).toHaveLength(2);
+    expect(outcomes.find((outcome) => 'error' in outcome)).toMatchObject({
+      address: `${address}/two`,
+      error: { code: 'SERVER_ERROR' },
+    });
+  });
+
+  it('follows pages that are shorter than asked for, and stops when the server starts over', async () => {
+    const names = ['a', 'b', 'c', 'd', 'e'];
+    const pages: string[] = [];
+    proxy.plan = ({ path }) => {
+      const url = new URL(path, proxy.origin);
+      if (url.searchParams.get('list') !== 'true') return 'pass';
+      const after = url.searchParams.get('after') ?? '';
+      pages.push(after);
+      const keys = names.filter((name) => name > after).slice(0, 2);
+      return keys.length === 0
+        ? { status: 404, body: '{"errors":[]}' }
+        : { status: 200, body: JSON.stringify({ data: { keys } }) };
+    };
+    const entries = await collect(driver.list({ folder: 'paged' }, signal));
+    expect(entries.map((entry) => entry.address)).toEqual(names.map((name) => `paged/${name}`));
+    expect(pages).toEqual(['', 'b', 'd', 'e']);
+  });
+
+  describe('keeps a token', () => {
+    it('and logs in once more, and only once, when it was revoked', async () => {
+      const auth = await kubernetesAuth('revoked');
+      const held = await aDriver(auth);
+      const before = calls('auth/kubernetes/login');
+      await revokeTokensOf('revoked');
+      const reads = await Promise.all(Array.from({ length: 10 }, () => held.read(address, signal)));
+      expect(reads).toEqual(reads.map(() => ({ state: 'absent' })));
+      expect(calls('auth/kubernetes/login') - before).toBe(1);
+    });
+
+    it('and does not log in again because a policy denies a path', async () => {
+      const held = await aDriver(await kubernetesAuth('denied'));
+      const before = calls('auth/kubernetes/login');
+      const other = fixture.driver({
+        mount: 'sys',
+        auth: await kubernetesAuth('denied'),
+        address: proxy.origin,
+      });
+      expect(await codeOf(other.read(address, signal))).toBe('AUTH_DENIED');
+      expect(await codeOf(other.read(address, signal))).toBe('AUTH_DENIED');
+      expect(await held.read(address, signal)).toEqual({ state: 'absent' });
+      expect(calls('auth/kubernetes/login') - before).toBe(1);
+    });
+
+    it('with one login for many first requests', async () => {
+      const fresh = fixture.driver({ mount, auth: await kubernetesAuth('burst'), address: proxy.origin });
+      const before = calls('auth/kubernetes/login');
+      await Promise.all(Array.from({ length: 20 }, () => fresh.read(address, signal)));
+      expect(calls('auth/kubernetes/login') - before).toBe(1);
+    });
+
+    it('that is its own only until it is closed', async () => {
+      const own = await aDriver(await kubernetesAuth('closing'));
+      const before = calls('auth/token/revoke-self');
+      await own[Symbol.asyncDispose]();
+      expect(calls('auth/token/revoke-self') - before).toBe(1);
+      expect(await codeOf(own.read(address, signal))).not.toBe('none');
+    });
+
+    it('of somebody else without revoking it', async () => {
+      const token = await cluster.createToken(policyFor(mount));
+      const borrowed = await aDriver(await fixture.tokenAuthWith(token));
+      await borrowed[Symbol.asyncDispose]();
+      await expect(cluster.bao('GET', 'auth/token/lookup-self', undefined, token)).resolves.toBeDefined();
+    });
+
+    it('alive by renewing it at two thirds of its life', async () => {
+      const before = calls('auth/token/renew-self');
+      const { auth } = await cluster.bao<{ auth: { client_token: string } }>('POST', 'auth/token/create', {
+        policies: ['default'],
+        ttl: '60s',
+      });
+      const renewed = fixture.driver({
+        mount,
+        auth: await fixture.tokenAuthWith(auth.client_token),
+        address: proxy.origin,
+        clock: fastClock,
+      });
+      expect(await codeOf(renewed.read(address, signal))).toBe('AUTH_DENIED');
+      await eventually('the token is renewed', () => calls('auth/token/renew-self') > before, {
+        deadlineMs: 10_000,
+      });
+    });
+
+    it('only if its number of uses is not limited', async () => {
+      const { auth } = await cluster.bao<{ auth: { client_token: string } }>('POST', 'auth/token/create', {
+        policies: ['default'],
+        num_uses: 5,
+      });
+      const limited = fixture.driver({ mount, auth: await fixture.tokenAuthWith(auth.client_token) });
+      const error = await failureOf(limited.read(address, signal));
+      expect(error.code).toBe('AUTH_DENIED');
+      expect(error.message).toContain('num_uses');
+    });
+
+    it('only if the Secret that holds it exists', async () => {
+      const nowhere = fixture.driver({
+        mount,
+        auth: { token: { secretRef: { name: 'nowhere', key: 'token' } } },
+      });
+      expect(await codeOf(nowhere.read(address, signal))).toBe('CREDENTIALS_MISSING');
+    });
+
+    it('only if the role exists', async () => {
+      const auth = { kubernetes: { role: 'nobody', serviceAccountRef: { name: 'default' } } };
+      expect(await codeOf(fixture.driver({ mount, auth }).read(address, signal))).toBe('AUTH_DENIED');
+    });
+  });
+
+  describe('trusts', () => {
+    it('the bundle in a Secret', async () => {
+      const caSecretRef = await fixture.storeSecret('ca.crt', cluster.baoCaPem);
+      const auth = await fixture.tokenAuth(policyFor(mount));
+      const trusting = fixture.driver({ mount, auth, ca: { caSecretRef } });
+      expect(await trusting.read(address, signal)).toEqual({ state: 'absent' });
+    });
+
+    it('no other authority, and no other name', async () => {
+      const auth = await fixture.tokenAuth(policyFor(mount));
+      const wrongCa = fixture.driver({ mount, auth, ca: { caBundle: cluster.apiserverCaPem } });
+      expect(await codeOf(wrongCa.read(address, signal))).toBe('TLS_FAILED');
+      const ca = { caBundle: cluster.baoCaPem, tlsServerName: 'bao.example.org' };
+      expect(await codeOf(fixture.driver({ mount, auth, ca }).read(address, signal))).toBe('TLS_FAILED');
+    });
+  });
+
+  describe('when guarded', () => {
+    const guarded = () =>
+      new GuardedDriver(driver, {
+        clock: systemClock,
+        random: () => 0,
+        metrics: noMetrics,
+        deadlineMs: 10_000,
+      });
+
+    it('tries a read again, but a write never', async () => {
+      let failures = 2;
+      proxy.plan = () => (failures-- > 0 ? { status: 503 } : 'pass');
+      expect(await guarded().read(address, signal)).toEqual({ state: 'absent' });
+      let writes = 0;
+      proxy.plan = ({ method }) => {
+        if (method === 'POST') writes += 1;
+        return { status: 503 };
+      };
+      expect(await codeOf(guarded().write(aDocument(address, { a: 'b' }), 'absent', signal))).toBe(
+        'BACKEND_SEALED',
+      );
+      expect(writes).toBe(1);
+    });
+  });
+
+  /** `auth.kubernetes` for a role of this test's own, with the driver's policy. */
+  async function kubernetesAuth(role: string): Promise<Record<string, unknown>> {
+    await cluster.createKubernetesRole({
+      role: `${mount}-${role}`,
+      serviceAccounts: ['default'],
+      namespaces: [fixture.namespace],
+      policy: policyFor(mount),
+    });
+    return { kubernetes: { role: `${mount}-${role}`, serviceAccountRef: { name: 'default' } } };
+  }
+
+  /** Revokes every token that was issued for the role, found by its accessor. */
+  async function revokeTokensOf(role: string): Promise<void> {
+    const { data } = await cluster.bao<{ data: { keys: string[] } }>('GET', 'auth/token/accessors?list=true');
+    for (const accessor of data.keys) {
+      const found = await cluster.bao<{ data: { meta: Record<string, string> | null } }>(
+        'POST',
+        'auth/token/lookup-accessor',
+        { accessor },
+      );
+      if (found.data.meta?.['role'] === `${mount}-${role}`) {
+        await cluster.bao('POST', 'auth/token/revoke-accessor', { accessor });
+      }
+    }
+  }
+});

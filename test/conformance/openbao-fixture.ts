@@ -1,0 +1,101 @@
+import type { BackendDefinition } from '#src/backends/registry.ts';
+import type { BackendDriver } from '#src/backends/driver.ts';
+import { KubernetesCredentials } from '#src/backends/kubernetes/credentials.ts';
+import { OpenBaoFactory } from '#src/backends/openbao/factory.ts';
+import { OpenBaoSpecSchema } from '#src/api/v1alpha1/secret-backend.ts';
+import type { HttpKubeClient } from '#src/kube/transport.ts';
+import type { Clock } from '#src/ports.ts';
+import { systemClock } from '#src/runtime/system-clock.ts';
+import type { Cluster } from '#test/cluster/cluster.ts';
+import { aNamespaceWithClient } from './kube-client.ts';
+
+/** The least that the driver needs, as docs/openbao-policy.md lists it. */
+export function policyFor(mount: string): string {
+  return `
+    path "${mount}/data/*" { capabilities = ["create", "update", "read"] }
+    path "${mount}/metadata/*" { capabilities = ["create", "update", "patch", "read", "list"] }
+    path "${mount}/detailed-metadata/*" { capabilities = ["list"] }
+    path "${mount}/delete/*" { capabilities = ["update"] }
+    path "${mount}/config" { capabilities = ["read"] }
+  `;
+}
+
+export interface DriverOptions {
+  readonly mount: string;
+  /** Default: the real server. */
+  readonly address?: string;
+  readonly auth: Record<string, unknown>;
+  readonly pathPrefix?: string;
+  readonly ca?: Record<string, unknown>;
+  readonly clock?: Clock;
+}
+
+/** A namespace with credentials in it, and drivers that use them: everything as in a cluster. */
+export class OpenBaoFixture implements AsyncDisposable {
+  readonly namespace: string;
+  readonly #cluster: Cluster;
+  readonly #kube: HttpKubeClient;
+  readonly #open: BackendDriver[] = [];
+  #tokens = 0;
+
+  private constructor(cluster: Cluster, namespace: string, kube: HttpKubeClient) {
+    this.#cluster = cluster;
+    this.namespace = namespace;
+    this.#kube = kube;
+  }
+
+  static async open(cluster: Cluster): Promise<OpenBaoFixture> {
+    const { namespace, client } = await aNamespaceWithClient(cluster, 'bao');
+    return new OpenBaoFixture(cluster, namespace, client);
+  }
+
+  /** Stores a Secret and returns the reference to its only key. */
+  async storeSecret(key: string, text: string): Promise<{ readonly name: string; readonly key: string }> {
+    this.#tokens += 1;
+    const name = `credentials-${this.#tokens}`;
+    await this.#cluster.kube('POST', `/api/v1/namespaces/${this.namespace}/secrets`, {
+      metadata: { name },
+      stringData: { [key]: text },
+    });
+    return { name, key };
+  }
+
+  /** `auth.token` with a token of this policy, as an administrator would hand it over. */
+  async tokenAuth(policy: string): Promise<Record<string, unknown>> {
+    return this.tokenAuthWith(await this.#cluster.createToken(policy));
+  }
+
+  async tokenAuthWith(token: string): Promise<Record<string, unknown>> {
+    return { token: { secretRef: await this.storeSecret('token', `${token}\n`) } };
+  }
+
+  driver(options: DriverOptions): BackendDriver {
+    const factory = new OpenBaoFactory({
+      credentials: new KubernetesCredentials(this.#kube),
+      clock: options.clock ?? systemClock,
+      random: Math.random,
+      userAgent: 'keyferry/test',
+      allowInsecureHttp: true,
+    });
+    const driver = factory.create(this.#definition(options));
+    this.#open.push(driver);
+    return driver;
+  }
+
+  #definition(options: DriverOptions): BackendDefinition {
+    const openbao = OpenBaoSpecSchema.parse({
+      address: options.address ?? this.#cluster.baoUrl,
+      mount: options.mount,
+      pathPrefix: options.pathPrefix,
+      auth: options.auth,
+      requestTimeoutSeconds: 20,
+      ...(options.ca ?? { caBundle: this.#cluster.baoCaPem }),
+    });
+    return { namespace: this.namespace, name: 'bao', spec: { type: 'openbao', openbao } };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const driver of this.#open) await driver[Symbol.asyncDispose]();
+    await this.#kube[Symbol.asyncDispose]();
+  }
+}

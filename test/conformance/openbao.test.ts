@@ -1,0 +1,369 @@
+import * as fc from 'fast-check';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { BackendDriver } from '#src/backends/driver.ts';
+import { sharedCluster } from '#test/cluster/shared.ts';
+import { aDocument, codeOf, contentOf, failureOf, presentIn, versionIn } from './documents.ts';
+import { collect, describeDriver } from './driver-suite.ts';
+import type { Place } from './driver-suite.ts';
+import { CLOSED_PORT } from './kube-client.ts';
+import { OpenBaoFixture, policyFor } from './openbao-fixture.ts';
+import { requestsTo } from './request-log.ts';
+
+const cluster = sharedCluster();
+afterAll(() => cluster.dispose());
+
+async function openPlace(): Promise<Place> {
+  const fixture = await OpenBaoFixture.open(cluster);
+  const mount = await cluster.createMount('conformance');
+  const auth = await fixture.tokenAuth(policyFor(mount));
+  const stranger = await fixture.tokenAuth(`path "${mount}/unrelated" { capabilities = ["read"] }`);
+  const driver = fixture.driver({ mount, auth, pathPrefix: 'team/a' });
+  // Opens the pools and logs in, so that the suite counts what a call itself costs.
+  await driver.probe(AbortSignal.timeout(20_000));
+  return {
+    driver,
+    denied: fixture.driver({ mount, auth: stranger, pathPrefix: 'team/a' }),
+    unreachable: fixture.driver({ mount, auth, address: `https://127.0.0.1:${CLOSED_PORT}` }),
+    origin: cluster.baoUrl,
+    recreate: async (address, field, text) => {
+      await cluster.bao('DELETE', `${mount}/metadata/team/a/${address}`);
+      await cluster.bao('POST', `${mount}/data/team/a/${address}`, { data: { [field]: text } });
+    },
+    [Symbol.asyncDispose]: () => fixture[Symbol.asyncDispose](),
+  };
+}
+
+describeDriver({
+  kind: 'openbao',
+  open: openPlace,
+  manyNames: 1_050,
+  largeTextBytes: 1_000_000,
+  tooLargeBytes: 1_048_576,
+  fieldName: fc.oneof(
+    fc.string({ unit: 'grapheme', maxLength: 20 }),
+    fc.constantFrom('__proto__', 'constructor', 'a,b', '*', 'a@2', '', '0'),
+  ),
+  hostileAddresses: [
+    '',
+    '.',
+    '..',
+    '../x',
+    'a/../../sys/seal',
+    'a//b',
+    '/a',
+    'a/',
+    'a/./b',
+    '%2e%2e/x',
+    'a%2Fb',
+    'a\\b',
+    '..\\x',
+    'a\tb',
+    'a\nb',
+    'a\0b',
+    'a ',
+    ' a',
+    'a /b',
+    'a?version=1',
+    'a#b',
+    'a.',
+    'a./b',
+    'a\u00A0b',
+    'a\u202Eb',
+    'a\uD800b',
+    'x'.repeat(600),
+    'x/'.repeat(20).concat('x'),
+  ],
+});
+
+describe('the openbao driver, beyond what all drivers share,', () => {
+  let fixture: OpenBaoFixture;
+  let mount: string;
+  let auth: Record<string, unknown>;
+  let driver: BackendDriver;
+  let counter = 0;
+  let address = '';
+  const { signal } = new AbortController();
+
+  beforeAll(async () => {
+    fixture = await OpenBaoFixture.open(cluster);
+    mount = await cluster.createMount('kv');
+    auth = await fixture.tokenAuth(policyFor(mount));
+    driver = fixture.driver({ mount, auth });
+    await driver.probe(signal);
+  });
+  beforeEach(() => {
+    counter += 1;
+    address = `folder/doc-${counter}`;
+  });
+  afterAll(() => fixture[Symbol.asyncDispose]());
+
+  const rawData = async (name = address) => {
+    const reply = await cluster.bao<{ data: { data: unknown; metadata: { custom_metadata: unknown } } }>(
+      'GET',
+      `${mount}/data/${name}`,
+    );
+    return { data: reply.data.data, customMetadata: reply.data.metadata.custom_metadata };
+  };
+
+  describe('stores', () => {
+    it('text as text, without any marker, in one request, and reads it back in one', async () => {
+      const document = aDocument(address, { user: 'admin', note: 'ä\n"<&>' });
+      let version = { identity: '', revision: '' };
+      const writes = await requestsTo(cluster.baoUrl, async () => {
+        version = await driver.write(document, 'absent', signal);
+      });
+      const reads = await requestsTo(cluster.baoUrl, () => driver.read(address, signal, version.revision));
+      expect(writes.map(({ method, path }) => `${method} ${path}`)).toEqual([
+        `POST /v1/${mount}/data/${address}`,
+      ]);
+      expect(reads.map(({ method, path }) => `${method} ${path}`)).toEqual([
+        `GET /v1/${mount}/data/${address}?version=1`,
+      ]);
+      expect(await rawData()).toEqual({ data: { user: 'admin', note: 'ä\n"<&>' }, customMetadata: null });
+    });
+
+    it('only the binary fields as base64, and names them', async () => {
+      await driver.write(aDocument(address, { text: 't', blob: Buffer.from([255, 0]) }), 'absent', signal);
+      expect(await rawData()).toEqual({
+        data: { text: 't', blob: '/wA=' },
+        customMetadata: { 'keyferry-base64': 'blob' },
+      });
+    });
+
+    it('every field as base64 when the binary ones cannot be named', async () => {
+      await driver.write(aDocument(address, { text: 't', 'a,b': Buffer.from([255]) }), 'absent', signal);
+      expect(await rawData()).toEqual({
+        data: { text: 'dA==', 'a,b': '/w==' },
+        customMetadata: { 'keyferry-base64': '*' },
+      });
+    });
+
+    it('more binary names than one marker can hold', async () => {
+      const names = Array.from({ length: 60 }, (_, index) => `certificate-${index}`);
+      const document = aDocument(
+        address,
+        Object.fromEntries(names.map((name) => [name, Buffer.from([128])])),
+      );
+      await driver.write(document, 'absent', signal);
+      expect(contentOf(presentIn(await driver.read(address, signal)))).toEqual(contentOf(document));
+    });
+  });
+
+  it('refuses a binary value that fits only before it is base64', async () => {
+    const document = aDocument(address, { blob: Buffer.alloc(900_000, 255) });
+    expect(driver.refusalOf(document)?.reason).toBe('TooLarge');
+    expect(driver.refusalOf(aDocument(address, { text: Buffer.alloc(900_000, 'a') }))).toBeUndefined();
+    expect(driver.refusalOf(aDocument(address, { text: Buffer.alloc(200_000, '<') }))?.reason).toBe(
+      'TooLarge',
+    );
+  });
+
+  it('reads an older revision after a newer write, each with its own encoding', async () => {
+    const states = [
+      { a: 'text' },
+      { a: Buffer.from([255]) },
+      { a: 'dGV4dA==', b: 'x' },
+      { b: Buffer.from([200]) },
+    ];
+    let version = await driver.write(aDocument(address, states[0]!), 'absent', signal);
+    for (const fields of states.slice(1)) {
+      version = await driver.write(aDocument(address, fields), version, signal);
+    }
+    for (const [index, fields] of states.entries()) {
+      const stored = presentIn(await driver.read(address, signal, String(index + 1)));
+      expect(contentOf(stored)).toEqual(contentOf(aDocument(address, fields)));
+      expect(stored.version.revision).toBe(String(index + 1));
+    }
+    expect(await driver.read(address, signal, '9')).toEqual({ state: 'absent' });
+  });
+
+  it('keeps foreign custom metadata', async () => {
+    await cluster.bao('POST', `${mount}/metadata/${address}`, { custom_metadata: { owner: 'payments' } });
+    const first = await driver.write(aDocument(address, { a: Buffer.from([255]) }), 'absent', signal);
+    await driver.write(aDocument(address, { b: Buffer.from([255]) }), first, signal);
+    expect(await rawData()).toMatchObject({
+      customMetadata: { owner: 'payments', 'keyferry-base64': 'a,b@2' },
+    });
+  });
+
+  it('clears the markers that an attempt left behind which died before its data', async () => {
+    await cluster.bao('POST', `${mount}/metadata/${address}`, {
+      custom_metadata: { 'keyferry-base64': '*', 'keyferry-type': 'kubernetes.io/tls', owner: 'x' },
+    });
+    expect(await driver.read(address, signal)).toEqual({ state: 'absent' });
+    const document = aDocument(address, { a: 'text' });
+    await driver.write(document, 'absent', signal);
+    expect(contentOf(presentIn(await driver.read(address, signal)))).toEqual(contentOf(document));
+    expect(await rawData()).toMatchObject({ customMetadata: { owner: 'x' } });
+  });
+
+  it('leaves the metadata of a taken name alone when it was to create it', async () => {
+    await driver.write(aDocument(address, { a: 'dGV4dA==' }), 'absent', signal);
+    const binary = aDocument(address, { a: Buffer.from([255]) }, { type: 'kubernetes.io/basic-auth' });
+    expect(await codeOf(driver.write(binary, 'absent', signal))).toBe('ALREADY_EXISTS');
+    expect(await rawData()).toEqual({ data: { a: 'dGV4dA==' }, customMetadata: null });
+  });
+
+  describe('treats a soft-deleted version', () => {
+    it('as taken: neither absent nor free to create, but free to replace by its version', async () => {
+      const version = await driver.write(aDocument(address, { a: '1' }), 'absent', signal);
+      await cluster.bao('DELETE', `${mount}/data/${address}`);
+      const result = await driver.read(address, signal);
+      expect(result).toEqual({ state: 'deleted', version });
+      expect(await codeOf(driver.write(aDocument(address, { a: '2' }), 'absent', signal))).toBe(
+        'ALREADY_EXISTS',
+      );
+      const typed = aDocument(address, { a: '2' }, { type: 'x/y' });
+      expect(await codeOf(driver.write(typed, 'absent', signal))).toBe('ALREADY_EXISTS');
+      expect(await driver.read(address, signal)).toEqual(result);
+      await driver.write(aDocument(address, { a: '2' }), versionIn(result), signal);
+      expect(presentIn(await driver.read(address, signal)).version.revision).toBe('2');
+    });
+
+    it('of its own making as recoverable: history stays', async () => {
+      const version = await driver.write(aDocument(address, { a: '1' }), 'absent', signal);
+      await driver.delete(address, version, signal);
+      await cluster.bao('POST', `${mount}/undelete/${address}`, { versions: [1] });
+      expect(presentIn(await driver.read(address, signal)).version).toEqual(version);
+    });
+
+    it('also when it was destroyed', async () => {
+      await driver.write(aDocument(address, { a: '1' }), 'absent', signal);
+      await cluster.bao('POST', `${mount}/destroy/${address}`, { versions: [1] });
+      expect((await driver.read(address, signal)).state).toBe('deleted');
+    });
+  });
+
+  it.each([
+    ['a number', { n: 1 }],
+    ['an object', { n: { a: 'b' } }],
+    ['null', { n: null }],
+  ])('refuses to guess what %s of another client is as bytes', async (_what, data) => {
+    await cluster.bao('POST', `${mount}/data/${address}`, { data });
+    const error = await failureOf(driver.read(address, signal));
+    expect(error.code).toBe('DOCUMENT_REFUSED');
+    expect(error.message).toContain('"n"');
+  });
+
+  it.each([
+    ['is no base64', { 'keyferry-base64': 'a' }, { a: 'not base64!' }],
+    ['is base64 that decodes loosely only', { 'keyferry-base64': 'a' }, { a: 'YWJ=' }],
+    ['has a marker that cannot be understood', { 'keyferry-base64': 'a;b' }, { a: 'x' }],
+    ['says neither yes nor no', { 'keyferry-immutable': 'perhaps' }, { a: 'x' }],
+  ])('reports as corrupt a document that %s, without quoting it', async (_what, marker, data) => {
+    await cluster.bao('POST', `${mount}/metadata/${address}`, { custom_metadata: marker });
+    await cluster.bao('POST', `${mount}/data/${address}`, { data });
+    const error = await failureOf(driver.read(address, signal));
+    expect(error.code).toBe('ENCODING_CORRUPT');
+    for (const text of Object.values({ ...data, ...marker })) expect(error.message).not.toContain(` ${text}`);
+  });
+
+  it('lists folders within folders, below the folder that was asked for', async () => {
+    for (const name of ['tree/a', 'tree/b/c', 'tree/b', 'tree/b/d/e', 'other/x']) {
+      await driver.write(aDocument(name, { name }), 'absent', signal);
+    }
+    const below = await collect(driver.list({ folder: 'tree' }, signal));
+    expect(below.map((entry) => entry.address).toSorted()).toEqual([
+      'tree/a',
+      'tree/b',
+      'tree/b/c',
+      'tree/b/d/e',
+    ]);
+    const inside = await collect(driver.list({ folder: 'tree/b' }, signal));
+    expect(inside.map((entry) => entry.address).toSorted()).toEqual(['tree/b/c', 'tree/b/d/e']);
+    expect(await collect(driver.list({ folder: 'nowhere' }, signal))).toEqual([]);
+    expect(await codeOf(collect(driver.list({ folder: '', labelSelector: 'a=b' }, signal)))).toBe(
+      'CAPABILITY_MISSING',
+    );
+  });
+
+  it('is confined to its prefix', async () => {
+    const confined = fixture.driver({ mount, auth, pathPrefix: 'team/b' });
+    await confined.write(aDocument('x', { a: '1' }), 'absent', signal);
+    expect((await rawData('team/b/x')).data).toEqual({ a: '1' });
+    expect(await collect(confined.list({ folder: '' }, signal))).toEqual([{ address: 'x' }]);
+  });
+
+  it('tells by policy which verb is missing', async () => {
+    const readOnly = fixture.driver({
+      mount,
+      auth: await fixture.tokenAuth(`path "${mount}/data/*" { capabilities = ["read"] }`),
+    });
+    const needs = [
+      { address: 'a', verbs: ['read'] as const },
+      { address: 'b', verbs: ['read', 'create'] as const },
+      { address: 'c', verbs: ['delete'] as const },
+    ];
+    const refusals = await readOnly.denied(needs, signal);
+    expect([...refusals.keys()]).toEqual(['b', 'c']);
+    expect(refusals.get('c')?.message).toContain(`"update" on ${mount}/delete/c`);
+  });
+
+  it('asks for permissions in batches', async () => {
+    const needs = Array.from({ length: 900 }, (_, index) => ({
+      address: `batch/${index}`,
+      verbs: ['read'] as const,
+    }));
+    const requests = await requestsTo(cluster.baoUrl, () => driver.denied(needs, signal));
+    expect(requests).toHaveLength(3);
+  });
+
+  describe('probes', () => {
+    it('a mount that is not there, is of another type, or is KV version 1', async () => {
+      const root = await fixture.tokenAuthWith(cluster.rootToken);
+      expect(await codeOf(fixture.driver({ mount: 'no-such-mount', auth: root }).probe(signal))).toBe(
+        'MOUNT_MISSING',
+      );
+      expect(await codeOf(fixture.driver({ mount: 'cubbyhole', auth: root }).probe(signal))).toBe(
+        'MOUNT_MISSING',
+      );
+      const old = `${mount}-v1`;
+      await cluster.bao('POST', `sys/mounts/${old}`, { type: 'kv', options: { version: '1' } });
+      expect(await codeOf(fixture.driver({ mount: old, auth: root }).probe(signal))).toBe(
+        'CAPABILITY_MISSING',
+      );
+    });
+
+    it('a path without a mount as missing, not as an absent document', async () => {
+      const root = await fixture.tokenAuthWith(cluster.rootToken);
+      const lost = fixture.driver({ mount: 'no-such-mount', auth: root });
+      expect(await codeOf(lost.read('a', signal))).toBe('MOUNT_MISSING');
+      expect(await codeOf(collect(lost.list({ folder: '' }, signal)))).toBe('MOUNT_MISSING');
+      expect(await codeOf(lost.write(aDocument('a', { a: 'b' }), 'absent', signal))).toBe('MOUNT_MISSING');
+    });
+
+    it('whether the mount destroys its contents later, and assumes so when it may not know', async () => {
+      expect((await driver.probe(signal)).capabilities).not.toContain('SelfDestructs');
+      const shortLived = await cluster.createMount('short');
+      await cluster.bao('POST', `${shortLived}/config`, { delete_version_after: '1h' });
+      const short = fixture.driver({
+        mount: shortLived,
+        auth: await fixture.tokenAuth(policyFor(shortLived)),
+      });
+      expect((await short.probe(signal)).capabilities).toContain('SelfDestructs');
+      const blind = fixture.driver({
+        mount,
+        auth: await fixture.tokenAuth(`path "${mount}/data/*" { capabilities = ["read"] }`),
+      });
+      expect((await blind.probe(signal)).capabilities).toContain('SelfDestructs');
+    });
+
+    it('the limit of fields, and refuses what is above it only where there is one', async () => {
+      const limited = (await driver.probe(signal)).capabilities.includes('FieldLimit498');
+      const names = Array.from({ length: 499 }, (_, index) => [`f${index}`, 'x'] as const);
+      const document = aDocument(address, Object.fromEntries(names));
+      expect(driver.refusalOf(document)?.reason).toBe(limited ? 'TooManyKeys' : undefined);
+      expect(await codeOf(driver.write(document, 'absent', signal))).toBe(
+        limited ? 'DOCUMENT_REFUSED' : 'none',
+      );
+      // What the server itself does with such a request, past our own check.
+      const reply = await cluster.baoClient.reply(
+        'POST',
+        `/v1/${mount}/data/${address}-raw`,
+        { data: Object.fromEntries(names), options: { cas: 0 } },
+        { 'x-vault-token': cluster.rootToken },
+      );
+      expect(reply.status).toBe(limited ? 400 : 200);
+    });
+  });
+});

@@ -1,0 +1,221 @@
+/** What the apiserver must accept and refuse because of each CEL rule in crds/. */
+
+export type Json = Readonly<Record<string, unknown>>;
+
+export interface RuleCase {
+  readonly kind: 'SecretBackend' | 'SecretMigration';
+  /** Where the rule stands in the schema. */
+  readonly at: string;
+  readonly message: string;
+  /** Specs that satisfy the rule. With `from`: what the spec may become. */
+  readonly accepts: Readonly<Record<string, Json>>;
+  /** Specs that break this rule and no other. */
+  readonly refuses: Readonly<Record<string, Json>>;
+  /** The spec before the update, for a rule over `oldSelf`. */
+  readonly from?: Json;
+}
+
+const SECRET_REF = { secretRef: { name: 'bao-token' } };
+const KUBERNETES_AUTH = { role: 'payments', serviceAccountRef: { name: 'payments' } };
+
+function openbao(change: Json): Json {
+  const base = { address: 'https://bao.example:8200', auth: { token: SECRET_REF } };
+  return { type: 'openbao', openbao: { ...base, ...change } };
+}
+
+const KUBERNETES: Json = { type: 'kubernetes', kubernetes: {} };
+
+function migration(change: Json): Json {
+  return {
+    source: { backendRef: { name: 'kubernetes' } },
+    destination: { backendRef: { name: 'bao' } },
+    select: { all: true },
+    ...change,
+  };
+}
+
+const PEM = '-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n';
+const OTHER = { backendRef: { name: 'other' } };
+const EXACTLY_ONE_SELECTION = 'set exactly one of names, labelSelector, prefix and all';
+const PATH_SEGMENTS = 'path must not begin or end with a slash or hold an empty, "." or ".." segment';
+
+const BACKEND_CASES: readonly RuleCase[] = [
+  {
+    kind: 'SecretBackend',
+    at: 'spec',
+    message: 'set exactly the member that type names: kubernetes or openbao',
+    accepts: { 'kubernetes with its member': KUBERNETES, 'openbao with its member': openbao({}) },
+    refuses: {
+      'kubernetes without a member': { type: 'kubernetes' },
+      'openbao without a member': { type: 'openbao' },
+      'the member of the other type': { type: 'openbao', kubernetes: {} },
+      'both members': { ...openbao({}), kubernetes: {} },
+    },
+  },
+  {
+    kind: 'SecretBackend',
+    at: 'spec.type',
+    message: 'type is immutable: create a new SecretBackend',
+    from: KUBERNETES,
+    accepts: { 'the same type': KUBERNETES },
+    refuses: { 'another type': openbao({}) },
+  },
+  {
+    kind: 'SecretBackend',
+    at: 'spec.openbao',
+    message: 'set at most one of caBundle and caSecretRef',
+    accepts: {
+      neither: openbao({}),
+      caBundle: openbao({ caBundle: PEM }),
+      caSecretRef: openbao({ caSecretRef: { name: 'ca' } }),
+    },
+    refuses: { both: openbao({ caBundle: PEM, caSecretRef: { name: 'ca' } }) },
+  },
+  {
+    kind: 'SecretBackend',
+    at: 'spec.openbao.auth',
+    message: 'set exactly one of token and kubernetes',
+    accepts: {
+      token: openbao({ auth: { token: SECRET_REF } }),
+      kubernetes: openbao({ auth: { kubernetes: KUBERNETES_AUTH } }),
+    },
+    refuses: {
+      neither: openbao({ auth: {} }),
+      both: openbao({ auth: { token: SECRET_REF, kubernetes: KUBERNETES_AUTH } }),
+    },
+  },
+];
+
+const MIGRATION_CASES: readonly RuleCase[] = [
+  {
+    kind: 'SecretMigration',
+    at: 'spec',
+    message: 'source and destination must be different backends',
+    accepts: { 'two backends': migration({}) },
+    refuses: { 'one backend twice': migration({ destination: { backendRef: { name: 'kubernetes' } } }) },
+  },
+  {
+    kind: 'SecretMigration',
+    at: 'spec.source',
+    message: 'source is immutable: create a new SecretMigration',
+    from: migration({}),
+    accepts: { 'the same source': migration({}) },
+    refuses: { 'another source': migration({ source: OTHER }) },
+  },
+  {
+    kind: 'SecretMigration',
+    at: 'spec.destination',
+    message: 'destination is immutable: create a new SecretMigration',
+    from: migration({}),
+    accepts: {
+      'the same destination and everything else changed': migration({
+        select: { prefix: 'a' },
+        mapping: { path: 'x/{name}' },
+        sourcePolicy: 'Delete',
+        soakSeconds: 60,
+        dryRun: true,
+        suspend: true,
+      }),
+    },
+    refuses: { 'another destination': migration({ destination: OTHER }) },
+  },
+  {
+    kind: 'SecretMigration',
+    at: 'spec.select',
+    message: EXACTLY_ONE_SELECTION,
+    accepts: {
+      names: migration({ select: { names: ['a', 'b'] } }),
+      labelSelector: migration({ select: { labelSelector: 'team=payments,tier in (web, api),!old' } }),
+      prefix: migration({ select: { prefix: 'payments-' } }),
+      'all with exceptions': migration({ select: { all: true, exclude: { prefixes: ['ci-'] } } }),
+    },
+    refuses: {
+      nothing: migration({ select: {} }),
+      'exceptions alone': migration({ select: { exclude: { names: ['a'] } } }),
+      'two of them': migration({ select: { names: ['a'], all: true } }),
+      'all four': migration({ select: { names: ['a'], labelSelector: 'a=b', prefix: 'a', all: true } }),
+    },
+  },
+  {
+    kind: 'SecretMigration',
+    at: 'spec.mapping.path',
+    message: PATH_SEGMENTS,
+    accepts: Object.fromEntries(
+      [
+        '{name}',
+        '{namespace}/{name}',
+        'a/{label:app.kubernetes.io/name}/x-{name}.v1',
+        'a.b/..c/{name}..',
+      ].map((path) => [path, migration({ mapping: { path } })]),
+    ),
+    refuses: Object.fromEntries(
+      ['/{name}', '{name}/', 'a//{name}', './{name}', 'a/../{name}', '{name}/.', '..//{name}'].map((path) => [
+        path,
+        migration({ mapping: { path } }),
+      ]),
+    ),
+  },
+];
+
+export const RULE_CASES: readonly RuleCase[] = [...BACKEND_CASES, ...MIGRATION_CASES];
+
+/** Specs that the schema refuses without any CEL, and a part of what the apiserver says. */
+export const SCHEMA_REFUSALS: Readonly<Record<string, readonly [RuleCase['kind'], Json, string]>> = {
+  'another type of backend': ['SecretBackend', { type: 'directory' }, 'Unsupported value'],
+  'an address with credentials': [
+    'SecretBackend',
+    openbao({ address: 'https://user:pass@bao:8200' }),
+    'spec.openbao.address',
+  ],
+  'an address with a path': ['SecretBackend', openbao({ address: 'https://bao/v1' }), 'spec.openbao.address'],
+  'a mount that climbs': ['SecretBackend', openbao({ mount: 'a/../b' }), 'spec.openbao.mount'],
+  'a mount with a leading slash': ['SecretBackend', openbao({ mount: '/kv' }), 'spec.openbao.mount'],
+  'a caBundle that is no PEM': ['SecretBackend', openbao({ caBundle: 'MII=' }), 'spec.openbao.caBundle'],
+  'a timeout of nothing': [
+    'SecretBackend',
+    openbao({ requestTimeoutSeconds: 0 }),
+    'spec.openbao.requestTimeoutSeconds',
+  ],
+  'more requests at once than any server likes': [
+    'SecretBackend',
+    openbao({ maxInFlight: 129 }),
+    'spec.openbao.maxInFlight',
+  ],
+  'a mode that does not exist yet': [
+    'SecretMigration',
+    migration({ mode: 'Sync' }),
+    'spec.mode: Unsupported value',
+  ],
+  'all that is not true': ['SecretMigration', migration({ select: { all: false } }), 'spec.select.all'],
+  'a path without {name}': [
+    'SecretMigration',
+    migration({ mapping: { path: 'a/{namespace}' } }),
+    'spec.mapping.path',
+  ],
+  'a path with {name} twice': [
+    'SecretMigration',
+    migration({ mapping: { path: '{name}/{name}' } }),
+    'spec.mapping.path',
+  ],
+  'a path with an unknown variable': [
+    'SecretMigration',
+    migration({ mapping: { path: '{key}/{name}' } }),
+    'spec.mapping.path',
+  ],
+  'a path with an escape': [
+    'SecretMigration',
+    migration({ mapping: { path: '%2e%2e/{name}' } }),
+    'spec.mapping.path',
+  ],
+  'a soak of more than 30 days': [
+    'SecretMigration',
+    migration({ soakSeconds: 2_592_001 }),
+    'spec.soakSeconds',
+  ],
+  'a name with a slash': [
+    'SecretMigration',
+    migration({ select: { names: ['a/b'] } }),
+    'spec.select.names[0]',
+  ],
+  'a name twice': ['SecretMigration', migration({ select: { names: ['a', 'a'] } }), 'Duplicate value'],
+};
