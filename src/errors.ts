@@ -103,9 +103,9 @@ export const ERROR_CODES = {
     'Enable it (secrets enable -path=<mount> kv-v2) or correct spec.openbao.mount.',
   ),
   CAPABILITY_MISSING: code(
-    'stalled',
+    'waiting',
     'The backend cannot do what the migration asks of it.',
-    'Choose another backend or change the migration.',
+    'Change the settings of the backend, choose another one, or change the migration.',
   ),
   SPEC_INVALID: code(
     'stalled',

@@ -7,18 +7,11 @@ export const API_VERSION = `${GROUP}/${VERSION}`;
 /** Category of all our kinds: `kubectl get keyferry`. */
 export const CATEGORY = 'keyferry';
 
-/** On a SecretBackend while a SecretMigration refers to it: its deletion waits, but never for ever. */
-export const BACKEND_FINALIZER = `${GROUP}/backend-in-use`;
-
 /** On a SecretMigrationReport: name of the SecretMigration that it belongs to. */
 export const MIGRATION_LABEL = `${GROUP}/migration`;
 
 /** On a SecretMigrationReport: uid of that SecretMigration, to tell it from an earlier one of the same name. */
 export const MIGRATION_UID_LABEL = `${GROUP}/migration-uid`;
-
-/** On what Keyferry writes into Kubernetes: always `keyferry`. */
-export const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by';
-export const MANAGED_BY = 'keyferry';
 
 /**
  * Holds an opaque token, usually the time; any change of it starts a run at once. Its first 256 characters are echoed

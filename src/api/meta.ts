@@ -51,7 +51,7 @@ export const ConditionSchema = z
       .min(0)
       .max(MAX_INT64_SAFE)
       .optional()
-      .describe('metadata.generation that this was stated about.'),
+      .describe('The metadata.generation that this was stated about.'),
     lastTransitionTime: TimeSchema.describe('When status changed last.'),
     reason: z
       .string()

@@ -77,6 +77,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   not: 'never is not structural: leave the field out',
   nullable: 'null is not the Kubernetes way: make the field optional',
   $ref: 'references are not structural: no meta id, no recursion',
+  definitions: 'references are not structural: no meta id, no recursion',
   uniqueItems: 'uniqueItems is forbidden: set x-kubernetes-list-type to set',
 };
 

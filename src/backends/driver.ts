@@ -1,3 +1,4 @@
+import type { Capability } from '#src/api/v1alpha1/secret-backend.ts';
 import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
 
 /**
@@ -72,26 +73,9 @@ export interface Probe {
   readonly server: { readonly product: string; readonly version: string };
   /** Stable id of this very store (cluster id, mount accessor): another one later means a swapped or restored server. */
   readonly identity: string;
+  /** The list is in api/v1alpha1/secret-backend.ts; found by asking the server, never by comparing version strings. */
   readonly capabilities: readonly Capability[];
 }
-
-/** What a server may or may not be able to do; found by asking it, never by comparing version strings. */
-export const CAPABILITIES = [
-  /** A write can name the version that it replaces. Without it nothing is written. */
-  'ConditionalWrite',
-  /** Older revisions stay readable after a newer write. */
-  'Revisions',
-  /** Listings are paged by the server. */
-  'PagedList',
-  /** One listing tells versions and times of a whole folder. */
-  'DetailedList',
-  /** A request holds at most 1,000 JSON strings, that is 498 fields a document. */
-  'FieldLimit498',
-  /** Settings of the store destroy values later by themselves, or could not be read: a source must not be deleted. */
-  'SelfDestructs',
-] as const;
-
-export type Capability = (typeof CAPABILITIES)[number];
 
 export interface ListQuery {
   /** Tree stores: only names below this folder (no trailing slash; '' is the root). Flat stores have no folders. */

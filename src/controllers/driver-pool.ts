@@ -1,5 +1,5 @@
 import type { SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
-import type { BackendDriver } from '#src/backends/driver.ts';
+import type { BackendDriver, Probe } from '#src/backends/driver.ts';
 import type { BackendRegistry } from '#src/backends/registry.ts';
 
 interface Slot {
@@ -7,11 +7,15 @@ interface Slot {
   readonly driver: BackendDriver;
   users: number;
   retired: boolean;
+  /** What the server answered last; a driver learns its limits by it. */
+  probe: Probe | undefined;
 }
 
 /** A driver on loan; give it back with `using` or by disposing of it. */
 export interface DriverLoan extends AsyncDisposable {
   readonly driver: BackendDriver;
+  /** What the server can do: asked now, or as it was found before when `known` will do. */
+  probe(which: 'now' | 'known', signal: AbortSignal): Promise<Probe>;
 }
 
 /**
@@ -36,7 +40,7 @@ export class DriverPool {
     }
     if (slot === undefined) {
       const driver = this.#registry.create({ namespace, name, spec: backend.spec });
-      slot = { generation, driver, users: 0, retired: false };
+      slot = { generation, driver, users: 0, retired: false, probe: undefined };
       this.#slots.set(uid, slot);
     }
     return this.#lend(slot);
@@ -47,6 +51,10 @@ export class DriverPool {
     let returned = false;
     return {
       driver: slot.driver,
+      probe: async (which, signal) => {
+        if (which === 'now' || slot.probe === undefined) slot.probe = await slot.driver.probe(signal);
+        return slot.probe;
+      },
       [Symbol.asyncDispose]: async () => {
         if (returned) return;
         returned = true;

@@ -216,9 +216,9 @@ export class MigrationRecord implements Journal {
       apiVersion: API_VERSION,
       kind: 'SecretMigrationReport',
       metadata: {
-        name: `${name.length <= 240 ? name : uid}-${shard}`,
+        name: `${name}-${shard}`,
         namespace,
-        labels: { [MIGRATION_LABEL]: labelOf(migration), [MIGRATION_UID_LABEL]: uid },
+        labels: { [MIGRATION_LABEL]: name, [MIGRATION_UID_LABEL]: uid },
         ownerReferences: [
           {
             apiVersion: API_VERSION,
@@ -239,13 +239,7 @@ function toOutcomes(rows: readonly StatusRow[]): Outcome[] {
   return rows.map((row) => ({ name: row.name, keys: [row.key], state: row.state }));
 }
 
-/** A label value holds 63 characters, a name 253: long names are told apart by the object's uid. */
-function labelOf(migration: SecretMigration): string {
-  const { name, uid } = migration.metadata;
-  return name.length <= 63 ? name : uid;
-}
-
 /** With the uid: shards of an earlier object of the same name may still wait for the garbage collector. */
 function selectorOf(migration: SecretMigration): string {
-  return `${MIGRATION_LABEL}=${labelOf(migration)},${MIGRATION_UID_LABEL}=${migration.metadata.uid}`;
+  return `${MIGRATION_LABEL}=${migration.metadata.name},${MIGRATION_UID_LABEL}=${migration.metadata.uid}`;
 }

@@ -31,6 +31,7 @@ export class MigrationStatus {
   readonly #options: MigrationStatusOptions;
   readonly #signal: AbortSignal;
   #migration: SecretMigration;
+  readonly #conflictsBefore: number;
   #table: TableStatus;
   #startTime: string | undefined;
   #lastWriteAt = Number.NEGATIVE_INFINITY;
@@ -40,6 +41,7 @@ export class MigrationStatus {
   constructor(options: MigrationStatusOptions, migration: SecretMigration, signal: AbortSignal) {
     this.#options = options;
     this.#signal = signal;
+    this.#conflictsBefore = migration.status.summary?.conflict ?? 0;
     this.#migration = migration;
     const { progress, summary, documents, keys, exceptions, keysTruncated, reports } = migration.status;
     this.#table = { progress, summary, documents, keys, exceptions, keysTruncated, reports };
@@ -136,6 +138,8 @@ export class MigrationStatus {
       const labels = { namespace, name, type: 'Ready', status };
       metrics.gauge('secretmigration_condition', labels, verdict.ready === status ? 1 : 0);
     }
+    const conflicts = (this.#table.summary?.conflict ?? 0) - this.#conflictsBefore;
+    metrics.count('secretmigration_conflicts_total', {}, Math.max(0, conflicts));
     if (verdict.succeeded !== 'True') return;
     metrics.gauge('secretmigration_last_success_timestamp_seconds', { namespace, name }, clock.now() / 1000);
   }

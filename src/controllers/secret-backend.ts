@@ -46,7 +46,7 @@ export class BackendReconciler {
     if (backend.metadata.deletionTimestamp !== undefined) return { kind: 'done' };
     try {
       await using loan = await this.#options.pool.borrow(backend);
-      const probe = await loan.driver.probe(context.signal);
+      const probe = await loan.probe('now', context.signal);
       await this.#publish(backend, available(probe), probe, context.signal);
     } catch (failure) {
       if (isAbort(failure, context.signal)) throw failure;

@@ -53,6 +53,7 @@ export class MigrationReconciler {
     try {
       await using source = await this.#borrow(migration, 'source', context.signal);
       await using destination = await this.#borrow(migration, 'destination', context.signal);
+      await requireCapabilities(migration, { source, destination }, context.signal);
       record = await this.#openRecord(migration, status, context.signal);
       await status.progress(record, true);
       const result = await this.#run({ migration, record, source, destination, context });
@@ -174,6 +175,26 @@ function isConcluded(migration: SecretMigration): boolean {
     return false;
   const ready = status.conditions?.find((condition) => condition.type === 'Ready');
   return ready?.status === 'True' && ready.observedGeneration === metadata.generation;
+}
+
+/**
+ * Asks both servers what they can do; a driver that was never probed does not know its limits. A destination that
+ * deletes versions by itself must never be the only place of a value.
+ */
+async function requireCapabilities(
+  migration: SecretMigration,
+  ends: { readonly source: DriverLoan; readonly destination: DriverLoan },
+  signal: AbortSignal,
+): Promise<void> {
+  await ends.source.probe('known', signal);
+  const { capabilities } = await ends.destination.probe('known', signal);
+  if (migration.spec.sourcePolicy === 'Keep' || !capabilities.includes('SelfDestructs')) return;
+  throw new OperatorError('CAPABILITY_MISSING', {
+    op: 'migration.preflight',
+    target: `SecretBackend ${migration.metadata.namespace}/${migration.spec.destination.backendRef.name}`,
+    detail:
+      'Its mount deletes versions by itself (delete_version_after), or its configuration may not be read.',
+  });
 }
 
 function isReady(backend: SecretBackend): boolean {

@@ -72,7 +72,7 @@ describe('openInClusterConnection', () => {
   ])('says that %s is wrong, and has no other server to fall back to', async (word, host, port) => {
     await expect(open(host, port)).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
-      message: expect.stringContaining(word) as string,
+      message: expect.stringContaining(word),
     });
   });
 
@@ -80,7 +80,7 @@ describe('openInClusterConnection', () => {
     await rm(join(directory, file));
     await expect(open('10.0.0.1', '443')).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
-      message: expect.stringContaining(file) as string,
+      message: expect.stringContaining(file),
     });
   });
 

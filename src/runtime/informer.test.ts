@@ -3,7 +3,7 @@ import type { KubeObject, KubeRequest, WatchEvent, WatchRequest } from '#src/kub
 import { OperatorError } from '#src/errors.ts';
 import { ManualClock, settle } from '#test/support/manual-clock.ts';
 import { RecordedLog, RecordedMetrics } from '#test/support/recorded.ts';
-import { ScriptedKubeClient, untilAborted } from '#test/support/scripted-kube-client.ts';
+import { endedAtOnce, ScriptedKubeClient, untilAborted } from '#test/support/scripted-kube-client.ts';
 import { Informer, type Change } from './informer.ts';
 import type { Selection } from './listing.ts';
 import { objectKey } from './store.ts';
@@ -150,8 +150,9 @@ describe('Informer', () => {
     let watches = 0;
     start({
       list: () => listOf([]),
-      watch: async function* () {
+      watch: () => {
         watches += 1;
+        return endedAtOnce();
       },
     });
     await clock.advance(60_000);

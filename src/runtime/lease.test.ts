@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { KubeRequest } from '#src/kube/client.ts';
 import { OperatorError, type ErrorCode } from '#src/errors.ts';
+import { isJsonObject } from '#src/kube/json.ts';
 import { ManualClock, settle } from '#test/support/manual-clock.ts';
 import { RecordedLog, RecordedMetrics } from '#test/support/recorded.ts';
 import { ScriptedKubeClient } from '#test/support/scripted-kube-client.ts';
@@ -17,6 +18,10 @@ interface Lease {
   };
 }
 
+function isLease(value: unknown): value is Lease {
+  return isJsonObject(value) && isJsonObject(value['metadata']) && isJsonObject(value['spec']);
+}
+
 /** The part of the API server that leases need: versions, and the six digits of MicroTime. */
 class LeaseServer {
   lease: Lease | undefined;
@@ -28,7 +33,8 @@ class LeaseServer {
     if (this.hangs) return new Promise((_resolve, reject) => this.#rejectOnTimeout(request, reject));
     if (this.failure !== undefined) throw new OperatorError(this.failure, { op: request.op });
     if (request.method === 'GET') return this.#stored(request);
-    const body = structuredClone(request.body) as Lease;
+    const body: unknown = structuredClone(request.body);
+    if (!isLease(body)) throw new Error('not a Lease');
     const digits = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
     expect(body.spec.renewTime).toMatch(digits);
     expect(body.spec.acquireTime).toMatch(digits);

@@ -70,7 +70,7 @@ describe('runComponents', () => {
       name: 'cache',
       start: async (signal) =>
         await new Promise((_resolve, reject) =>
-          signal.addEventListener('abort', () => reject(signal.reason as Error)),
+          signal.addEventListener('abort', () => reject(signal.reason)),
         ),
     };
     const running = runComponents(options([component('a'), waiting, component('c')]), controller.signal);

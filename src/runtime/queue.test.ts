@@ -129,7 +129,15 @@ describe('WorkQueue', () => {
 
   test('loses no key and hands none out twice at a time, whatever the order of calls', async () => {
     const step = fc.record({
-      call: fc.constantFrom('add', 'low', 'after', 'limited', 'take', 'done', 'advance'),
+      call: fc.constantFrom(
+        'add' as const,
+        'low' as const,
+        'after' as const,
+        'limited' as const,
+        'take' as const,
+        'done' as const,
+        'advance' as const,
+      ),
       key: fc.constantFrom('a', 'b', 'c'),
       ms: fc.nat({ max: 50 }),
     });
@@ -150,17 +158,21 @@ describe('WorkQueue', () => {
           working.delete(key);
           queue.done(key);
         };
+        const adding = (add: () => void) => (key: string) => {
+          owed.add(key);
+          add();
+        };
         for (const { call, key, ms } of steps) {
-          if (call === 'take') await take();
-          else if (call === 'done') done(key);
-          else if (call === 'advance') await clock.advance(ms);
-          else {
-            owed.add(key);
-            if (call === 'add') queue.add(key);
-            if (call === 'low') queue.add(key, 'low');
-            if (call === 'after') queue.addAfter(key, ms);
-            if (call === 'limited') queue.addRateLimited(key);
-          }
+          const calls = {
+            take,
+            done,
+            advance: async () => await clock.advance(ms),
+            add: adding(() => queue.add(key)),
+            low: adding(() => queue.add(key, 'low')),
+            after: adding(() => queue.addAfter(key, ms)),
+            limited: adding(() => queue.addRateLimited(key)),
+          };
+          await calls[call](key);
         }
         for (let round = 0; round < 4; round += 1) {
           for (const key of working) done(key);

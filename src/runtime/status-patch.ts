@@ -75,7 +75,7 @@ export class StatusWriter {
         method: 'PATCH',
         path: statusPath(resource, before.metadata),
         query: { fieldValidation: 'Strict' },
-        // uid: a namesake created in the meantime is refused as well.
+        // A namesake has another version: 409. The uid still tells it apart after etcd was restored and versions repeat (422).
         body: { metadata: { uid, resourceVersion }, status: patch },
         contentType: 'application/merge-patch+json',
         op: 'kube.status',

@@ -79,6 +79,8 @@ export class Cluster implements AsyncDisposable {
   readonly baoCaPem: string;
   readonly baoCaPath: string;
   readonly rootToken: string;
+  /** Program of the KV server, which is also its command line client. */
+  readonly baoProgram: string;
   readonly #state: ClusterState;
   readonly #clients: Clients;
   readonly #lifecycle: Lifecycle;
@@ -97,6 +99,7 @@ export class Cluster implements AsyncDisposable {
     this.baoCaPath = pkiFile(folder, 'bao-ca', 'crt');
     this.baoCaPem = readPair(folder, 'bao-ca').certificate;
     this.rootToken = state.keys.rootToken;
+    this.baoProgram = state.servers.bao.command;
     this.#state = state;
     this.#clients = createClients(state);
     this.#lifecycle = new Lifecycle(state);

@@ -73,11 +73,7 @@ export async function createKubernetesRole(cluster: ClusterAccess, role: Kuberne
 }
 
 /** POSTs the object; one that is already there stays as it is. */
-async function createUnlessExists(
-  cluster: ClusterAccess,
-  path: string,
-  object: object,
-): Promise<void> {
+async function createUnlessExists(cluster: ClusterAccess, path: string, object: object): Promise<void> {
   try {
     await cluster.kube('POST', path, object);
   } catch (error) {

@@ -25,7 +25,7 @@ export class Lifecycle {
 
   /** Starts the server and waits until it is ready. Throws with the tail of its log when it dies or takes too long. */
   async start(name: ServerName, probe: Probe): Promise<void> {
-    const pid = startProcess(this.#layout.folder, this.#layout.servers[name]);
+    const { pid } = startProcess(this.#layout.folder, this.#layout.servers[name]);
     await this.waitUntil(name, probe, pid);
   }
 

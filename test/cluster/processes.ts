@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,8 +12,14 @@ export interface ProcessSpec {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
+  /** The whole environment; default: this process's own. */
   readonly environment?: Readonly<Record<string, string>>;
   readonly workingDirectory?: string;
+}
+
+export interface StartedProcess {
+  readonly pid: number;
+  readonly child: ChildProcess;
 }
 
 /**
@@ -38,20 +44,23 @@ export function reapMarkOf(folder: string): string {
   return join(folder, 'run', 'reaping');
 }
 
-/** Starts the process and returns its id at once; output is appended to its log file. */
-export function startProcess(folder: string, spec: ProcessSpec): number {
+/**
+ * Starts the process; output is appended to its log file. The child does not keep this process alive, but while this
+ * process lives its `exit` event tells how it ended.
+ */
+export function startProcess(folder: string, spec: ProcessSpec): StartedProcess {
   const log = openSync(logFileOf(folder, spec.name), 'a');
   const wrapperArguments = [pidFileOf(folder, spec.name), reapMarkOf(folder), spec.command, ...spec.args];
   const child = spawn('/bin/sh', ['-c', WRAPPER, 'sh', ...wrapperArguments], {
     cwd: spec.workingDirectory ?? folder,
     detached: true,
     stdio: ['ignore', log, log],
-    env: { ...process.env, ...spec.environment },
+    env: spec.environment ?? process.env,
   });
   closeSync(log);
   child.unref();
   if (child.pid === undefined) throw new Error(`${spec.name} could not be started`);
-  return child.pid;
+  return { pid: child.pid, child };
 }
 
 /** Id of the process last started under this name, alive or not. */

@@ -28,6 +28,7 @@ export interface DriverOptions {
   readonly pathPrefix?: string;
   readonly ca?: Record<string, unknown>;
   readonly clock?: Clock;
+  readonly timeoutSeconds?: number;
 }
 
 /** A namespace with credentials in it, and drivers that use them: everything as in a cluster. */
@@ -88,7 +89,7 @@ export class OpenBaoFixture implements AsyncDisposable {
       mount: options.mount,
       pathPrefix: options.pathPrefix,
       auth: options.auth,
-      requestTimeoutSeconds: 20,
+      requestTimeoutSeconds: options.timeoutSeconds ?? 20,
       ...(options.ca ?? { caBundle: this.#cluster.baoCaPem }),
     });
     return { namespace: this.namespace, name: 'bao', spec: { type: 'openbao', openbao } };

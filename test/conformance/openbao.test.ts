@@ -248,14 +248,14 @@ describe('the openbao driver, beyond what all drivers share,', () => {
   it.each([
     ['is no base64', { 'keyferry-base64': 'a' }, { a: 'not base64!' }],
     ['is base64 that decodes loosely only', { 'keyferry-base64': 'a' }, { a: 'YWJ=' }],
-    ['has a marker that cannot be understood', { 'keyferry-base64': 'a;b' }, { a: 'x' }],
-    ['says neither yes nor no', { 'keyferry-immutable': 'perhaps' }, { a: 'x' }],
+    ['has a marker that cannot be understood', { 'keyferry-base64': 'a;b' }, { a: 'hunter2' }],
+    ['says neither yes nor no', { 'keyferry-immutable': 'perhaps' }, { a: 'hunter2' }],
   ])('reports as corrupt a document that %s, without quoting it', async (_what, marker, data) => {
     await cluster.bao('POST', `${mount}/metadata/${address}`, { custom_metadata: marker });
     await cluster.bao('POST', `${mount}/data/${address}`, { data });
     const error = await failureOf(driver.read(address, signal));
     expect(error.code).toBe('ENCODING_CORRUPT');
-    for (const text of Object.values({ ...data, ...marker })) expect(error.message).not.toContain(` ${text}`);
+    expect(error.message).not.toContain(Object.values(data)[0]);
   });
 
   it('lists folders within folders, below the folder that was asked for', async () => {

@@ -27,8 +27,16 @@ export class ScriptedKubeClient implements KubeClient {
 }
 
 /** A watch on which nothing happens. */
-export async function* untilAborted(request: { readonly signal: AbortSignal }): AsyncGenerator<WatchEvent> {
-  await new Promise((_resolve, reject) => {
-    request.signal.addEventListener('abort', () => reject(request.signal.reason as Error), { once: true });
-  });
+export function untilAborted({ signal }: { readonly signal: AbortSignal }): AsyncIterable<WatchEvent> {
+  const next = (): Promise<IteratorResult<WatchEvent>> =>
+    new Promise((_resolve, reject) => {
+      if (signal.aborted) reject(signal.reason);
+      else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    });
+  return { [Symbol.asyncIterator]: () => ({ next }) };
+}
+
+/** A watch that the server ends at once. */
+export function endedAtOnce(): AsyncIterable<WatchEvent> {
+  return { [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }) };
 }

@@ -6,7 +6,7 @@ export const CONDITION_TYPES = {
   Succeeded: 'SecretMigration only: every key of the selection is done. Unknown while the run goes on.',
   Reconciling: 'The operator is at work on this generation.',
   Stalled: 'Nothing but an edit of this object can help.',
-  Suspended: 'spec.suspend is true; nothing is done until it is false.',
+  Suspended: 'The spec says suspend: nothing is done until it no longer does.',
 } as const;
 export type ConditionType = keyof typeof CONDITION_TYPES;
 
@@ -23,7 +23,7 @@ export const CONDITION_REASONS = {
   MappingCollision: 'Two documents would go to one path; nothing was written.',
   InvalidSpec: 'The spec cannot be carried out; the message names the field.',
   CapabilityMissing: 'A backend cannot do what the migration asks of it.',
-  Suspended: 'spec.suspend is true.',
+  Suspended: 'The spec says suspend.',
   BackendNotFound: 'A SecretBackend that is referred to does not exist.',
   BackendNotReady: 'A SecretBackend that is referred to is not Ready.',
   BackendUnavailable: 'The server of a backend cannot be reached or fails.',
@@ -35,7 +35,6 @@ export const CONDITION_REASONS = {
   IntegrityViolated: 'Bytes that were read back are not those that were written; look at the rows.',
   InternalError: 'Keyferry contradicts itself; see its log.',
   Available: 'SecretBackend only: the server answers and does what is needed.',
-  InUse: 'SecretBackend only: deletion waits for the migrations that refer to it.',
 } as const;
 export type ConditionReason = keyof typeof CONDITION_REASONS;
 
@@ -63,13 +62,9 @@ export const ROW_STATE_MEANINGS: Readonly<Record<(typeof ROW_STATES)[number], st
 
 /** Why a key stands where it does. A row in a plain state may have none. */
 export const ROW_REASONS = {
-  Adopted: 'The destination already held the same bytes; nothing was written.',
   AwaitingSoak: 'Verified; the source waits for soakSeconds to pass before it is removed.',
   WouldCreate: 'Dry run: it would be written.',
   WouldAdopt: 'Dry run: the destination already holds the same bytes.',
-  WouldConflict: 'Dry run: the destination holds something else.',
-  WouldFail: 'Dry run: it would fail; the message says why.',
-  WouldRemove: 'Dry run: its copy is there, and the source would be removed.',
   DestinationDiffers: 'The destination holds other bytes, other fields or other attributes.',
   DestinationDeleted: 'The current version at the destination was deleted; the name is taken.',
   AttributesDiffer: 'The bytes are equal, but the type or immutability of the source would be lost.',
@@ -82,7 +77,6 @@ export const ROW_REASONS = {
   MappingCollision: 'Another document goes to the same path.',
   MappingIncomplete: 'The source lacks a label that the path asks for.',
   TrustRoot: 'The source stays: a backend needs it for its credentials.',
-  SourceInUse: 'The source stays: something still needs it.',
   TooLarge: 'The document exceeds the size that the destination can store.',
   TooManyKeys: 'The document has more fields than the destination can store.',
   PathRefused: 'The destination cannot have a document at this path.',

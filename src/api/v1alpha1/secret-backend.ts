@@ -15,15 +15,13 @@ import { exactlyOne, immutable, withRules } from '../rules.ts';
  * Found by asking the server, never by its version number.
  */
 export const CAPABILITIES = {
-  ConditionalWrite: 'A write names the state that it replaces and fails when that state has changed.',
-  ConditionalDelete: 'A delete names the state that it removes and leaves every other one alone.',
-  Revisions: 'Old revisions of a document stay readable after a newer write.',
-  CustomMetadata: 'A document carries type, immutability and encoding beside its fields.',
-  LabelSelector: 'A listing can be narrowed by a label selector.',
-  PagedListing: 'A listing comes in pages.',
-  DetailedListing: 'One listing tells the versions and the metadata of a whole folder.',
-  Namespaces: 'The server has namespaces of its own.',
-  FieldLimit: 'The server refuses documents of more than 498 fields.',
+  ConditionalWrite: 'A write can name the version that it replaces. Without it nothing is written.',
+  Revisions: 'Older revisions stay readable after a newer write.',
+  PagedList: 'Listings are paged by the server.',
+  DetailedList: 'One listing tells versions and times of a whole folder.',
+  FieldLimit498: 'A request holds at most 1,000 JSON strings, that is 498 fields a document.',
+  SelfDestructs:
+    'Settings of the store destroy values later by themselves, or could not be read: no source is deleted.',
 } as const;
 export type Capability = keyof typeof CAPABILITIES;
 
@@ -166,7 +164,7 @@ export type SecretBackendSpec = z.infer<typeof SecretBackendSpecSchema>;
 export const SecretBackendStatusSchema = z
   .object({
     observedGeneration: GenerationSchema.default(-1).describe(
-      'metadata.generation that this status is about; -1 before the first visit.',
+      'The metadata.generation that this status is about; -1 before the first visit.',
     ),
     conditions: ConditionsSchema.optional().describe('Ready, and while they hold Reconciling and Stalled.'),
     capabilities: z

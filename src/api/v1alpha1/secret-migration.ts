@@ -223,7 +223,7 @@ export type Summary = z.infer<typeof SummarySchema>;
 export const SecretMigrationStatusSchema = z
   .object({
     observedGeneration: GenerationSchema.default(-1).describe(
-      'metadata.generation that this status is about; -1 before the first visit.',
+      'The metadata.generation that this status is about; -1 before the first visit.',
     ),
     lastHandledReconcileAt: z
       .string()

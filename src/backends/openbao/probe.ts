@@ -1,5 +1,6 @@
 import { OperatorError } from '#src/errors.ts';
-import type { Capability, Probe } from '../driver.ts';
+import type { Capability } from '#src/api/v1alpha1/secret-backend.ts';
+import type { Probe } from '../driver.ts';
 import type { BaoClient, BaoRequest } from './client.ts';
 import type { Session } from './auth/session.ts';
 import type { KvMount } from './kv.ts';

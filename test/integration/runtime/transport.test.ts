@@ -215,7 +215,7 @@ test.each([
     openKubeconfigConnection({ path: `${folder}/config`, clock: systemClock }),
   ).rejects.toMatchObject({
     code: 'CONFIG_INVALID',
-    message: expect.stringContaining(word) as string,
+    message: expect.stringContaining(word),
   });
   await rm(folder, { recursive: true });
 });

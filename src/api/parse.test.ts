@@ -1,0 +1,124 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { API_VERSION } from './group.ts';
+import { parseSecretBackend } from './v1alpha1/secret-backend.ts';
+import { parseSecretMigration } from './v1alpha1/secret-migration.ts';
+import { parseSecretMigrationReport } from './v1alpha1/secret-migration-report.ts';
+
+const METADATA = { name: 'a', namespace: 'b', uid: 'c', resourceVersion: '1', generation: 1 };
+const SPEC = {
+  source: { backendRef: { name: 'kubernetes' } },
+  destination: { backendRef: { name: 'bao' } },
+  select: { all: true },
+};
+
+function migration(change: object) {
+  return { apiVersion: API_VERSION, kind: 'SecretMigration', metadata: METADATA, spec: SPEC, ...change };
+}
+
+function problemsOf(input: unknown): readonly string[] {
+  const parsed = parseSecretMigration(input);
+  return parsed.ok ? [] : parsed.problems;
+}
+
+describe('parseSecretMigration', () => {
+  it('fills in the defaults of the apiserver', () => {
+    expect(parseSecretMigration(migration({}))).toEqual({
+      ok: true,
+      value: migration({
+        status: { observedGeneration: -1 },
+        spec: {
+          ...SPEC,
+          mode: 'Once',
+          mapping: { path: '{namespace}/{name}' },
+          conflictPolicy: 'Fail',
+          sourcePolicy: 'Keep',
+          soakSeconds: 0,
+          dryRun: false,
+          suspend: false,
+        },
+      }),
+    });
+  });
+
+  it('drops fields that a newer version may have stored', () => {
+    const parsed = parseSecretMigration(migration({ spec: { ...SPEC, future: 1 }, other: 2 }));
+    expect(JSON.stringify(parsed)).not.toMatch(/future|other/);
+  });
+
+  it('names every field that is wrong, by its path', () => {
+    const spec = { ...SPEC, mode: 'Sync', soakSeconds: -1, select: { names: ['ok', 'a/b'] } };
+    expect(problemsOf(migration({ spec })).map((problem) => problem.split(': ')[0])).toEqual([
+      'spec.mode',
+      'spec.select.names[1]',
+      'spec.soakSeconds',
+    ]);
+  });
+
+  it('says what is wrong with something that is no object at all', () => {
+    expect(problemsOf(undefined)[0]).toMatch(/^object: /);
+  });
+
+  it('never throws and never repeats a value', () => {
+    const planted = 'hunter2-planted';
+    const anything = fc.anything({ values: [fc.constant(planted), fc.integer(), fc.boolean()], maxDepth: 3 });
+    fc.assert(
+      fc.property(anything, anything, (spec, status) => {
+        for (const parse of [parseSecretMigration, parseSecretBackend, parseSecretMigrationReport]) {
+          const parsed = parse({ ...migration({ spec, status }), report: spec });
+          if (!parsed.ok) expect(parsed.problems.join()).not.toContain(planted);
+        }
+      }),
+    );
+  });
+});
+
+describe('parseSecretBackend', () => {
+  const parse = (openbao: object) =>
+    parseSecretBackend({
+      apiVersion: API_VERSION,
+      kind: 'SecretBackend',
+      metadata: METADATA,
+      spec: { type: 'openbao', openbao: { auth: { token: { secretRef: { name: 't' } } }, ...openbao } },
+    });
+
+  it('fills in mount, limits and the key of the token', () => {
+    expect(parse({ address: 'https://bao:8200' })).toMatchObject({
+      ok: true,
+      value: {
+        spec: {
+          openbao: {
+            mount: 'secret',
+            requestTimeoutSeconds: 30,
+            maxInFlight: 32,
+            auth: { token: { secretRef: { key: 'token' } } },
+          },
+        },
+      },
+    });
+  });
+
+  it.each([
+    'https://bao',
+    'http://127.0.0.1:8200',
+    'https://[::1]:8200/',
+    'https://bao.svc.cluster.local:8200',
+  ])('takes the address %s', (address) => {
+    expect(parse({ address }).ok).toBe(true);
+  });
+
+  it.each([
+    'bao:8200',
+    'ftp://bao',
+    'https://u:p@bao',
+    'https://bao/v1',
+    'https://bao?a=b',
+    'https://',
+    'https://b ao',
+  ])('refuses the address %s without repeating it', (address) => {
+    expect(parse({ address })).toEqual({
+      ok: false,
+      problems: ['spec.openbao.address: must be https://host:port without path, query or credentials'],
+    });
+  });
+});

@@ -1,0 +1,138 @@
+import { once } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import { OperatorError } from '#src/errors.ts';
+import type { ErrorDetail } from '#src/errors.ts';
+import type { Clock, Labels } from '#src/ports.ts';
+import type { BackendDriver } from './driver.ts';
+import { GuardedDriver } from './guarded.ts';
+
+const { signal } = new AbortController();
+const document = { address: 'a', fields: new Map(), attributes: {} };
+
+/** Records what it was asked for; timers fire only when told. */
+class ManualTime implements Clock {
+  readonly slept: number[] = [];
+  readonly timers = new Set<() => void>();
+  now = (): number => 0;
+  monotonic = (): number => 0;
+  sleep = (ms: number): Promise<void> => {
+    this.slept.push(ms);
+    return Promise.resolve();
+  };
+  schedule = (_ms: number, run: () => void): (() => void) => {
+    this.timers.add(run);
+    return () => this.timers.delete(run);
+  };
+}
+
+function aGuard(calls: Partial<BackendDriver>) {
+  const clock = new ManualTime();
+  const counted: (Labels | undefined)[] = [];
+  const metrics = {
+    count: (_name: string, labels?: Labels) => counted.push(labels),
+    observe: () => undefined,
+    gauge: () => undefined,
+    forget: () => undefined,
+  };
+  const traits = { addressing: 'flat', concurrency: 1, keepsRevisions: false } as const;
+  const unasked = (): never => {
+    throw new Error('not expected in this test');
+  };
+  const inner: BackendDriver = {
+    kind: 'fake',
+    traits,
+    probe: unasked,
+    list: unasked,
+    read: unasked,
+    readMany: unasked,
+    refusalOf: unasked,
+    addressRefusalOf: unasked,
+    denied: unasked,
+    write: unasked,
+    delete: unasked,
+    [Symbol.asyncDispose]: unasked,
+    ...calls,
+  };
+  const driver = new GuardedDriver(inner, { clock, random: () => 0.5, metrics, deadlineMs: 1_000 });
+  return { driver, clock, counted };
+}
+
+const failing = (
+  code: 'BACKEND_SEALED' | 'AUTH_DENIED' | 'RATE_LIMITED',
+  detail: Partial<ErrorDetail> = {},
+) => new OperatorError(code, { op: 'test', ...detail });
+
+describe('a guarded driver', () => {
+  it('repeats a read that failed in passing, later each time, and then gives up', async () => {
+    const { driver, clock, counted } = aGuard({ read: () => Promise.reject(failing('BACKEND_SEALED')) });
+    await expect(driver.read('a', signal)).rejects.toMatchObject({ code: 'BACKEND_SEALED' });
+    expect(clock.slept).toEqual([150, 300]);
+    expect(counted).toHaveLength(3);
+    expect(new Set(counted.map((labels) => labels?.['code']))).toEqual(new Set(['BACKEND_SEALED']));
+  });
+
+  it('waits as long as the server asks, and not at all if that is too long', async () => {
+    const patient = aGuard({ read: () => Promise.reject(failing('RATE_LIMITED', { retryAfterMs: 2_000 })) });
+    await expect(patient.driver.read('a', signal)).rejects.toThrow();
+    expect(patient.clock.slept.every((ms) => ms >= 2_000)).toBe(true);
+    const busy = aGuard({ read: () => Promise.reject(failing('RATE_LIMITED', { retryAfterMs: 60_000 })) });
+    await expect(busy.driver.read('a', signal)).rejects.toThrow();
+    expect(busy.clock.slept).toEqual([]);
+  });
+
+  it('does not repeat what another try cannot change, nor any write or delete', async () => {
+    let calls = 0;
+    const fail = (code: 'BACKEND_SEALED' | 'AUTH_DENIED') => () => {
+      calls += 1;
+      return Promise.reject(failing(code));
+    };
+    const { driver } = aGuard({
+      read: fail('AUTH_DENIED'),
+      write: fail('BACKEND_SEALED'),
+      delete: fail('BACKEND_SEALED'),
+    });
+    await expect(driver.read('a', signal)).rejects.toThrow();
+    await expect(driver.write(document, 'absent', signal)).rejects.toThrow();
+    await expect(driver.delete('a', { identity: 'i', revision: '1' }, signal)).rejects.toThrow();
+    expect(calls).toBe(3);
+  });
+
+  it('ends a write that takes too long as indeterminate', async () => {
+    const { driver, clock } = aGuard({ write: (_document, _expect, inner) => whenAborted(inner) });
+    const write = driver.write(document, 'absent', signal);
+    for (const fire of clock.timers) fire();
+    await expect(write).rejects.toMatchObject({ code: 'DEADLINE', indeterminate: true });
+    expect(clock.timers.size).toBe(0);
+  });
+
+  it('passes an abort on untouched', async () => {
+    const { driver, clock, counted } = aGuard({ read: (_address, inner) => whenAborted(inner) });
+    const controller = new AbortController();
+    const read = driver.read('a', controller.signal);
+    const reason = new Error('shutdown');
+    controller.abort(reason);
+    await expect(read).rejects.toBe(reason);
+    expect(clock.slept).toEqual([]);
+    expect(counted).toEqual([{ backend: 'fake', operation: 'read', code: 'aborted' }]);
+  });
+
+  it('reads again the one of many that failed in passing', async () => {
+    const { driver } = aGuard({
+      async *readMany() {
+        yield { address: 'a', error: failing('BACKEND_SEALED') };
+        yield { address: 'b', error: failing('AUTH_DENIED') };
+      },
+      read: () => Promise.resolve({ state: 'absent' }),
+    });
+    const outcomes = [];
+    for await (const outcome of driver.readMany(['a', 'b'], signal)) outcomes.push(outcome);
+    expect(outcomes[0]).toEqual({ address: 'a', result: { state: 'absent' } });
+    expect(outcomes[1]).toHaveProperty('error.code', 'AUTH_DENIED');
+  });
+});
+
+async function whenAborted(signal: AbortSignal): Promise<never> {
+  await once(signal, 'abort');
+  signal.throwIfAborted();
+  throw new Error('unreachable');
+}

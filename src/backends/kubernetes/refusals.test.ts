@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { SecretValue } from '#src/core/secret-value.ts';
+import { documentRefusalOf } from './refusals.ts';
+
+function refusal(fields: Record<string, string>, type?: string) {
+  return documentRefusalOf({
+    address: 'a',
+    fields: new Map(Object.entries(fields).map(([name, text]) => [name, SecretValue.fromUtf8(text)])),
+    attributes: type === undefined ? {} : { type },
+  });
+}
+
+describe('a document that is to become a Secret', () => {
+  it.each(['a b', 'ünï', 'a/b', '', '.', '..', '..data', 'x'.repeat(254)])(
+    'may not have the key %j',
+    (key) => {
+      expect(refusal({ [key]: 'v' })?.reason).toBe('KeyRefused');
+    },
+  );
+
+  it.each(['.dockerconfigjson', 'tls.crt', '_', '-', 'A.b-c_9', 'x'.repeat(253)])(
+    'may have the key %j',
+    (key) => {
+      expect(refusal({ [key]: 'v' })).toBeUndefined();
+    },
+  );
+
+  it.each([
+    ['kubernetes.io/tls', 'tls.crt'],
+    ['kubernetes.io/dockerconfigjson', 'other'],
+    ['kubernetes.io/ssh-auth', 'other'],
+  ])('of type %s needs the keys of that type', (type, key) => {
+    expect(refusal({ [key]: 'v' }, type)?.reason).toBe('TypeRefused');
+  });
+
+  it('is measured by the sum of its values', () => {
+    const half = 'x'.repeat(524_288);
+    expect(refusal({ a: half, b: half })).toBeUndefined();
+    expect(refusal({ a: half, b: half, c: 'x' })?.reason).toBe('TooLarge');
+  });
+});

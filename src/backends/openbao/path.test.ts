@@ -1,0 +1,56 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { apiPathOf, joinPath, pathRefusalOf } from './path.ts';
+
+const anyPath = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 60 }),
+  fc.string({
+    unit: fc.constantFrom('a', '/', '.', '%', '2', 'e', '\\', ' ', '?', '#', '\t', 'ü'),
+    maxLength: 20,
+  }),
+);
+
+describe('a path', () => {
+  it('that is accepted means the same to a URL parser as it says', () => {
+    const check = (path: string): void => {
+      fc.pre(pathRefusalOf(path) === undefined);
+      const encoded = apiPathOf(path, 'test');
+      const parsed = new URL(`http://localhost${encoded}`);
+      expect(parsed.pathname).toBe(encoded);
+      expect(parsed.search + parsed.hash).toBe('');
+      expect(parsed.pathname.split('/').slice(2).map(decodeURIComponent).join('/')).toBe(path);
+    };
+    fc.assert(fc.property(anyPath, check), { numRuns: 2_000 });
+  });
+
+  it('that is refused is never encoded', () => {
+    const check = (path: string): void => {
+      fc.pre(pathRefusalOf(path) !== undefined);
+      expect(() => apiPathOf(path, 'test')).toThrow(expect.objectContaining({ code: 'DOCUMENT_REFUSED' }));
+    };
+    fc.assert(fc.property(anyPath, check), { numRuns: 1_000 });
+  });
+
+  it.each([
+    'a',
+    'a/b',
+    'a-b_c.d',
+    '.hidden',
+    '..x',
+    'Grüße/世界',
+    'a b',
+    "a'b(c)!*~",
+    'a+b',
+    'a:b@c;d=e&f,g$h',
+  ])('may be %j', (path) => {
+    expect(pathRefusalOf(path)).toBeUndefined();
+  });
+
+  it('does not quote what it refuses', () => {
+    expect(pathRefusalOf('hunter2\u0007')?.message).not.toContain('hunter2');
+  });
+
+  it('is joined from parts that may be empty', () => {
+    expect(joinPath('secret', 'data', '', 'a/b')).toBe('secret/data/a/b');
+  });
+});

@@ -1,0 +1,41 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { sideBySide } from './side-by-side.ts';
+
+describe('side by side', () => {
+  it('runs every item once and never more than the width at a time', async () => {
+    const check = async (items: readonly number[], width: number): Promise<void> => {
+      let running = 0;
+      let most = 0;
+      const results: number[] = [];
+      const task = async (item: number): Promise<number> => {
+        running += 1;
+        most = Math.max(most, running);
+        for (let turn = 0; turn < item % 5; turn += 1) await Promise.resolve();
+        running -= 1;
+        return item;
+      };
+      for await (const result of sideBySide(items, width, task)) results.push(result);
+      const ascending = (left: number, right: number): number => left - right;
+      expect(results.toSorted(ascending)).toEqual(items.toSorted(ascending));
+      expect(most).toBeLessThanOrEqual(width);
+    };
+    await fc.assert(fc.asyncProperty(fc.array(fc.nat(50)), fc.integer({ min: 1, max: 8 }), check));
+  });
+
+  it('ends with the first failure, after everything that was started has ended', async () => {
+    let ended = 0;
+    const task = async (item: number): Promise<number> => {
+      await Promise.resolve();
+      if (item === 1) throw new Error('one');
+      for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+      ended += 1;
+      return item;
+    };
+    const run = async (): Promise<void> => {
+      for await (const _ of sideBySide([0, 1, 2, 3, 4], 3, task));
+    };
+    await expect(run()).rejects.toThrow('one');
+    expect(ended).toBe(2);
+  });
+});

@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { KubernetesDriver } from '#src/backends/kubernetes/driver.ts';
+import { startCluster } from '#test/cluster/cluster.ts';
+import type { Cluster } from '#test/cluster/cluster.ts';
+import { aDocument, codeOf, failureOf, presentIn } from './documents.ts';
+import { collect } from './driver-suite.ts';
+import { aNamespaceWithClient } from './kube-client.ts';
+import { OpenBaoFixture, policyFor } from './openbao-fixture.ts';
+
+/** A cluster of its own, because its servers are sealed and killed. */
+describe('drivers whose server stops', () => {
+  let cluster: Cluster;
+  const { signal } = new AbortController();
+
+  beforeAll(async () => {
+    cluster = await startCluster({ report: () => undefined });
+    await cluster.enableKubernetesAuth();
+  });
+  afterAll(() => cluster[Symbol.asyncDispose]());
+
+  it('call a sealed server sealed, lose nothing, and go on with the same token once it is unsealed', async () => {
+    await using fixture = await OpenBaoFixture.open(cluster);
+    const mount = await cluster.createMount('sealed');
+    const driver = fixture.driver({ mount, auth: await fixture.tokenAuth(policyFor(mount)) });
+    const version = await driver.write(aDocument('kept', { a: '1' }), 'absent', signal);
+    await cluster.seal();
+    expect(await codeOf(driver.probe(signal))).toBe('BACKEND_SEALED');
+    expect(await codeOf(driver.read('kept', signal))).toBe('BACKEND_SEALED');
+    expect(await codeOf(collect(driver.list({ folder: '' }, signal)))).toBe('BACKEND_SEALED');
+    expect(await codeOf(collect(driver.readMany(['kept'], signal)))).toBe('BACKEND_SEALED');
+    expect(await codeOf(driver.write(aDocument('new', { a: '1' }), 'absent', signal))).toBe('BACKEND_SEALED');
+    expect(await codeOf(driver.delete('kept', version, signal))).toBe('BACKEND_SEALED');
+    await cluster.unseal();
+    expect(presentIn(await driver.read('kept', signal)).version).toEqual(version);
+    expect(await driver.read('new', signal)).toEqual({ state: 'absent' });
+  });
+
+  it('call a killed server unreachable, and find everything after it came back', async () => {
+    await using fixture = await OpenBaoFixture.open(cluster);
+    const mount = await cluster.createMount('killed');
+    const driver = fixture.driver({ mount, auth: await fixture.tokenAuth(policyFor(mount)) });
+    const version = await driver.write(aDocument('kept', { a: '1' }), 'absent', signal);
+    await cluster.kill('bao');
+    expect(await codeOf(driver.read('kept', signal))).toBe('BACKEND_UNREACHABLE');
+    expect(await codeOf(driver.read('never', signal))).toBe('BACKEND_UNREACHABLE');
+    await cluster.restart('bao');
+    expect(presentIn(await driver.read('kept', signal)).version).toEqual(version);
+  });
+
+  it('call a server that does not answer late, and a write to it indeterminate', async () => {
+    await using fixture = await OpenBaoFixture.open(cluster);
+    const mount = await cluster.createMount('paused');
+    const auth = await fixture.tokenAuth(policyFor(mount));
+    const driver = fixture.driver({ mount, auth, timeoutSeconds: 1 });
+    await driver.read('warm-up', signal);
+    cluster.pause('bao');
+    try {
+      expect(await failureOf(driver.read('a', signal))).toMatchObject({
+        code: 'DEADLINE',
+        indeterminate: false,
+      });
+      const error = await failureOf(driver.write(aDocument('a', { a: '1' }), 'absent', signal));
+      expect(error).toMatchObject({ code: 'DEADLINE', indeterminate: true });
+    } finally {
+      cluster.resume('bao');
+    }
+  });
+
+  it('call a killed API server unreachable, and find everything after it came back', async () => {
+    const { namespace, client } = await aNamespaceWithClient(cluster, 'down');
+    await using _open = client;
+    const driver = new KubernetesDriver(client, namespace);
+    const version = await driver.write(aDocument('kept', { a: '1' }), 'absent', signal);
+    await cluster.kill('apiserver');
+    const error = await failureOf(driver.write(aDocument('new', { a: '1' }), 'absent', signal));
+    expect(error).toMatchObject({ code: 'BACKEND_UNREACHABLE', indeterminate: false });
+    await cluster.restart('apiserver');
+    expect(presentIn(await driver.read('kept', signal)).version).toEqual(version);
+    expect(await driver.read('new', signal)).toEqual({ state: 'absent' });
+  });
+});

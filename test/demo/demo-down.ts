@@ -1,0 +1,13 @@
+import { reapCluster } from '#test/cluster/reap.ts';
+import { forgetKeptDemo, readKeptDemo } from './kept-demo.ts';
+import { say } from './stage.ts';
+
+/** `make demo-down`: ends what `make demo KEEP=1` left running. */
+const folder = readKeptDemo();
+if (folder === undefined) {
+  say('No demo is running.');
+} else {
+  await reapCluster(folder);
+  say(`Stopped; ${folder} is removed.`);
+}
+forgetKeptDemo();

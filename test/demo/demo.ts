@@ -1,0 +1,120 @@
+import { join } from 'node:path';
+import { startCluster, type Cluster } from '#test/cluster/cluster.ts';
+import { startOperator } from '#test/support/operator-process.ts';
+import { compareNamespaces } from './comparison.ts';
+import { readKeptDemo, recordKeptDemo } from './kept-demo.ts';
+import {
+  AUDIENCE,
+  backends,
+  COPY_NAMESPACE,
+  FOLDER,
+  migrationBack,
+  migrationThere,
+  MOUNT,
+  POLICY,
+  ROLE,
+  SERVICE_ACCOUNT,
+  SOURCE_NAMESPACE,
+} from './manifests.ts';
+import { paymentsSecrets } from './payments.ts';
+import { say, showBao, showKubectl } from './stage.ts';
+
+/** One row a key: `kubectl get -o yaml` has the same under status.keys. */
+const ROW_TEMPLATE =
+  '{{range .status.keys}}{{printf "%-14s %-24s %-9s" .name .key .state}}' +
+  '{{with .destination}}{{printf "%-24s %s" .path .version}}{{end}}{{"\\n"}}{{end}}';
+
+/** Prepares OpenBao as its administrator would: a mount, and a role for one ServiceAccount of the team. */
+async function prepareOpenBao(cluster: Cluster): Promise<void> {
+  await cluster.bao('POST', `sys/mounts/${MOUNT}`, { type: 'kv', options: { version: '2' } });
+  await cluster.enableKubernetesAuth();
+  await cluster.createKubernetesRole({
+    role: ROLE,
+    serviceAccounts: [SERVICE_ACCOUNT],
+    namespaces: [SOURCE_NAMESPACE, COPY_NAMESPACE],
+    audience: AUDIENCE,
+    policy: POLICY,
+  });
+}
+
+async function install(cluster: Cluster): Promise<void> {
+  await showKubectl(cluster, ['apply', '-f', 'crds/']);
+  await showKubectl(cluster, ['apply', '-k', 'config/']);
+  await prepareOpenBao(cluster);
+  const operator = await startOperator(cluster, { logLevel: 'info' });
+  say(`\nkeyferry operator is ready (process ${operator.pid}, log ${operator.logFile})`);
+}
+
+async function fillNamespace(cluster: Cluster): Promise<void> {
+  await showKubectl(cluster, ['create', 'namespace', SOURCE_NAMESPACE]);
+  await showKubectl(cluster, ['create', 'namespace', COPY_NAMESPACE]);
+  for (const secret of await paymentsSecrets()) {
+    await cluster.kube('POST', `/api/v1/namespaces/${SOURCE_NAMESPACE}/secrets`, secret);
+  }
+  await showKubectl(cluster, ['get', 'secrets', '-n', SOURCE_NAMESPACE]);
+}
+
+async function migrate(cluster: Cluster, namespace: string, migration: object): Promise<void> {
+  const server = { address: cluster.baoUrl, caBundle: cluster.baoCaPem };
+  const items = [...backends(namespace, server), migration];
+  await showKubectl(cluster, ['apply', '-f', '-'], { apiVersion: 'v1', kind: 'List', items });
+  const all = ['secretmigrations', '-n', namespace];
+  await showKubectl(cluster, ['wait', '--for=condition=Ready', '--all', '--timeout=120s', ...all]);
+  await showKubectl(cluster, ['get', ...all]);
+}
+
+async function thereAndBack(cluster: Cluster): Promise<void> {
+  await migrate(cluster, SOURCE_NAMESPACE, migrationThere());
+  const rows = ['-o', `go-template=${ROW_TEMPLATE}`];
+  await showKubectl(cluster, ['get', 'secretmigration', 'payments', '-n', SOURCE_NAMESPACE, ...rows]);
+  await showBao(cluster, ['kv', 'list', `${MOUNT}/${FOLDER}/${SOURCE_NAMESPACE}`]);
+  await migrate(cluster, COPY_NAMESPACE, migrationBack());
+}
+
+/** Says what the two namespaces hold and fails the demo unless it is the same. */
+async function compare(cluster: Cluster): Promise<void> {
+  const result = await compareNamespaces(cluster, SOURCE_NAMESPACE, COPY_NAMESPACE);
+  const { secrets, keys, bytes, differences } = result;
+  if (differences.length > 0) {
+    throw new Error(`the namespaces differ:\n  ${differences.join('\n  ')}`);
+  }
+  say(
+    `\n${SOURCE_NAMESPACE} and ${COPY_NAMESPACE}: ${secrets} Secrets, ${keys} keys, ` +
+      `${bytes.toLocaleString('en')} bytes compared; types, immutability, keys and bytes are identical`,
+  );
+}
+
+async function keepRunning(cluster: Cluster): Promise<void> {
+  await cluster.keep();
+  recordKeptDemo(cluster.folder);
+  say('\nEverything keeps running; `make demo-down` ends it. To go on by hand:');
+  say(`export KUBECONFIG=${cluster.kubeconfigPath}`);
+  const variables = [`ADDR=${cluster.baoUrl}`, `TOKEN=${cluster.rootToken}`, `CACERT=${cluster.baoCaPath}`];
+  for (const prefix of cluster.isOpenBao ? ['BAO'] : ['BAO', 'VAULT']) {
+    say(`export ${variables.map((variable) => `${prefix}_${variable}`).join(' ')}`);
+  }
+}
+
+async function main(): Promise<void> {
+  process.chdir(join(import.meta.dirname, '..', '..'));
+  const kept = readKeptDemo();
+  if (kept !== undefined)
+    throw new Error(`a kept demo is running in ${kept}; end it with \`make demo-down\``);
+  const cluster = await startCluster();
+  try {
+    await install(cluster);
+    await fillNamespace(cluster);
+    await thereAndBack(cluster);
+    await compare(cluster);
+    if (process.env['KEEP'] === '1') await keepRunning(cluster);
+  } finally {
+    await cluster.dispose();
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`\nThe demo failed: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

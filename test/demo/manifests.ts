@@ -1,0 +1,61 @@
+/** What a platform engineer writes: one folder of OpenBao for the team, and the backends and migrations that use it. */
+
+export const MOUNT = 'demo';
+export const FOLDER = 'k8s';
+export const ROLE = 'payments-migration';
+export const SERVICE_ACCOUNT = 'payments-vault';
+export const AUDIENCE = 'openbao';
+export const SOURCE_NAMESPACE = 'payments';
+export const COPY_NAMESPACE = 'payments-copy';
+
+/** The least that a copy in both directions needs; deleting at OpenBao is not part of it. */
+export const POLICY = `
+path "${MOUNT}/data/${FOLDER}/*"     { capabilities = ["create", "update", "read"] }
+path "${MOUNT}/metadata/${FOLDER}/*" { capabilities = ["create", "update", "read", "list"] }
+path "${MOUNT}/metadata/${FOLDER}"   { capabilities = ["list"] }
+path "${MOUNT}/config"               { capabilities = ["read"] }
+`;
+
+const API_VERSION = 'keyferry.io/v1alpha1';
+
+function object(kind: string, namespace: string, name: string, spec: object): object {
+  return { apiVersion: API_VERSION, kind, metadata: { namespace, name }, spec };
+}
+
+/** The backends `kubernetes` and `bao` of a namespace, and the ServiceAccount as which `bao` logs in. */
+export function backends(
+  namespace: string,
+  server: { address: string; caBundle: string },
+): readonly object[] {
+  const auth = {
+    kubernetes: { role: ROLE, serviceAccountRef: { name: SERVICE_ACCOUNT }, audiences: [AUDIENCE] },
+  };
+  return [
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { namespace, name: SERVICE_ACCOUNT } },
+    object('SecretBackend', namespace, 'kubernetes', { type: 'kubernetes', kubernetes: {} }),
+    object('SecretBackend', namespace, 'bao', {
+      type: 'openbao',
+      openbao: { ...server, mount: MOUNT, pathPrefix: FOLDER, auth },
+    }),
+  ];
+}
+
+/** Every Secret of the namespace to OpenBao. */
+export function migrationThere(): object {
+  return object('SecretMigration', SOURCE_NAMESPACE, 'payments', {
+    source: { backendRef: { name: 'kubernetes' } },
+    destination: { backendRef: { name: 'bao' } },
+    select: { all: true },
+    mapping: { path: '{namespace}/{name}' },
+  });
+}
+
+/** And what is now in OpenBao back into another namespace. */
+export function migrationBack(): object {
+  return object('SecretMigration', COPY_NAMESPACE, 'payments-back', {
+    source: { backendRef: { name: 'bao' } },
+    destination: { backendRef: { name: 'kubernetes' } },
+    select: { all: true },
+    mapping: { path: `${SOURCE_NAMESPACE}/{name}` },
+  });
+}

@@ -1,0 +1,180 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { request } from 'undici';
+import { OPERATOR_ACCOUNT, uniqueName, type Cluster } from '#test/cluster/cluster.ts';
+import { freePorts } from '#test/cluster/ports.ts';
+import {
+  isAlive,
+  logFileOf,
+  signalGroup,
+  startProcess,
+  type ProcessSpec,
+  type StartedProcess,
+} from '#test/cluster/processes.ts';
+import { eventually, GiveUp } from './eventually.ts';
+
+const PROJECT_ROOT = join(import.meta.dirname, '..', '..');
+const READY_DEADLINE_MS = 30_000;
+const LOG_TAIL_LINES = 40;
+
+export interface OperatorOptions {
+  /** Name of the replica in the Lease. Default: a unique one. */
+  readonly identity?: string;
+  /** Where it finds the Kubernetes API, e.g. a proxy. Default: the apiserver itself. */
+  readonly apiserverUrl?: string;
+  /** Operators that shall not compete for one Lease name different ones. Default: the operator's own default. */
+  readonly leaseName?: string;
+  /** Default: `debug`, since logs are read when a test fails. */
+  readonly logLevel?: 'debug' | 'info' | 'warn' | 'error';
+  /** More flags, after those of the harness. */
+  readonly args?: readonly string[];
+  /** More variables. The operator inherits none of the test's own. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Return as soon as the process exists instead of waiting for its /readyz. */
+  readonly skipReady?: boolean;
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/**
+ * Runs `keyferry operator` as a child with the identity and rights of the ServiceAccount of config/rbac. It ends with
+ * `stop`, `kill` or the cluster, however this process ends.
+ */
+export async function startOperator(
+  cluster: Cluster,
+  options: OperatorOptions = {},
+): Promise<OperatorProcess> {
+  const identity = options.identity ?? uniqueName('operator');
+  const [healthPort = 0, metricsPort = 0] = await freePorts(2);
+  const { namespace, name } = OPERATOR_ACCOUNT;
+  const args = [
+    // The reaper knows its processes by the cluster's folder, which this path holds.
+    `--service-account-dir=${await cluster.serviceAccountDirectory(namespace, name)}`,
+    `--identity=${identity}`,
+    `--health-bind-address=127.0.0.1:${healthPort}`,
+    `--metrics-bind-address=127.0.0.1:${metricsPort}`,
+  ];
+  const operator = new OperatorProcess(
+    startProcess(cluster.folder, specOf(cluster, options, identity, args)),
+    {
+      identity,
+      logFile: logFileOf(cluster.folder, identity),
+      healthUrl: `http://127.0.0.1:${healthPort}`,
+      metricsUrl: `http://127.0.0.1:${metricsPort}/metrics`,
+    },
+  );
+  if (options.skipReady !== true) await operator.waitUntilReady();
+  return operator;
+}
+
+function specOf(
+  cluster: Cluster,
+  options: OperatorOptions,
+  name: string,
+  ownArgs: readonly string[],
+): ProcessSpec {
+  const { logLevel = 'debug', leaseName, args = [], environment = {} } = options;
+  const api = new URL(options.apiserverUrl ?? cluster.apiserverUrl);
+  const chosen = [
+    `--log-level=${logLevel}`,
+    ...(leaseName === undefined ? [] : [`--lease-name=${leaseName}`]),
+  ];
+  return {
+    name,
+    command: process.execPath,
+    workingDirectory: PROJECT_ROOT,
+    args: [join(PROJECT_ROOT, 'src', 'main.ts'), 'operator', ...ownArgs, ...chosen, ...args],
+    environment: {
+      PATH: process.env['PATH'] ?? '',
+      KUBERNETES_SERVICE_HOST: api.hostname,
+      KUBERNETES_SERVICE_PORT: api.port,
+      ...environment,
+    },
+  };
+}
+
+interface OperatorAddresses {
+  readonly identity: string;
+  readonly logFile: string;
+  readonly healthUrl: string;
+  readonly metricsUrl: string;
+}
+
+/** One running replica of the operator. */
+export class OperatorProcess implements AsyncDisposable {
+  readonly identity: string;
+  readonly pid: number;
+  readonly logFile: string;
+  /** Origin that serves /healthz and /readyz. */
+  readonly healthUrl: string;
+  readonly metricsUrl: string;
+  /** Resolves when the process has ended, however it did. */
+  readonly exited: Promise<Exit>;
+
+  constructor({ pid, child }: StartedProcess, addresses: OperatorAddresses) {
+    this.pid = pid;
+    this.identity = addresses.identity;
+    this.logFile = addresses.logFile;
+    this.healthUrl = addresses.healthUrl;
+    this.metricsUrl = addresses.metricsUrl;
+    this.exited = exitOf(child);
+  }
+
+  get isRunning(): boolean {
+    return isAlive(this.pid);
+  }
+
+  /** Everything that it wrote to standard output and standard error. */
+  logs(): string {
+    return readFileSync(this.logFile, 'utf8');
+  }
+
+  /** The text of its /metrics. */
+  async metrics(): Promise<string> {
+    return await (await request(this.metricsUrl)).body.text();
+  }
+
+  async waitUntilReady(): Promise<void> {
+    const isReady = async (): Promise<boolean> => {
+      if (!this.isRunning) throw new GiveUp(`${this.identity} exited; its last lines:\n${this.#logTail()}`);
+      const reply = await request(`${this.healthUrl}/readyz`);
+      await reply.body.dump();
+      return reply.statusCode === 200;
+    };
+    await eventually(`${this.identity} is ready`, isReady, { deadlineMs: READY_DEADLINE_MS });
+  }
+
+  /** Sends a signal and does not wait: SIGSTOP, SIGCONT. */
+  signal(signal: NodeJS.Signals): void {
+    signalGroup(this.pid, signal);
+  }
+
+  /** Sends a signal that ends it (default SIGKILL) and waits until it has ended. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<Exit> {
+    this.signal(signal);
+    return await this.exited;
+  }
+
+  /** SIGTERM, as Kubernetes asks a pod to end; waits for the drain. */
+  async stop(): Promise<Exit> {
+    return await this.kill('SIGTERM');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+  }
+
+  #logTail(): string {
+    return this.logs().trimEnd().split('\n').slice(-LOG_TAIL_LINES).join('\n');
+  }
+}
+
+async function exitOf(child: StartedProcess['child']): Promise<Exit> {
+  // It may have ended before anybody asked: then no event will come.
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  return { code: child.exitCode, signal: child.signalCode };
+}

@@ -1,0 +1,204 @@
+import { once } from 'node:events';
+import { Agent, createServer, request as httpsRequest, type Server } from 'node:https';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { buffer } from 'node:stream/consumers';
+import { issueCertificate, type PemPair } from '#test/cluster/pki.ts';
+import type { Cluster } from '#test/cluster/cluster.ts';
+import { RuleBook, type Action, type RequestMatch, type Rule } from './proxy-rules.ts';
+import { RequestHistory, type RecordedRequest } from './request-history.ts';
+
+export interface ProxyOptions {
+  /** Origin of the real server. */
+  readonly target: string;
+  /** Authority of the real server, with key: the proxy verifies the server by it and gets its own certificate from it. */
+  readonly authority: PemPair;
+  /** Share one between proxies to see their requests in one order. Default: one of its own. */
+  readonly history?: RequestHistory;
+  /** Keep the bytes of requests in the history. Default false. */
+  readonly keepBodies?: boolean;
+}
+
+/** A proxy in front of the cluster's apiserver or KV server. */
+export async function startProxy(
+  cluster: Cluster,
+  server: 'apiserver' | 'bao',
+  options: Pick<ProxyOptions, 'history' | 'keepBodies'> = {},
+): Promise<RecordingProxy> {
+  const target = server === 'apiserver' ? cluster.apiserverUrl : cluster.baoUrl;
+  const authority = cluster.authority(server === 'apiserver' ? 'kubernetes' : 'bao');
+  return await RecordingProxy.start({ target, authority, ...options });
+}
+
+/**
+ * HTTPS on loopback in front of one real server. It passes everything through as it comes, watches included, records
+ * each request, and does to chosen requests what a bad network or a bad server would do. Clients authenticate by token:
+ * a client certificate ends at the proxy.
+ */
+export class RecordingProxy implements AsyncDisposable {
+  readonly history: RequestHistory;
+  readonly #options: ProxyOptions;
+  readonly #server: Server;
+  readonly #agent: Agent;
+  readonly #rules = new RuleBook();
+  /** What this proxy recorded; a shared history has the requests of others, too. */
+  readonly #own: RecordedRequest[] = [];
+
+  private constructor(options: ProxyOptions, certificate: PemPair) {
+    this.#options = options;
+    this.history = options.history ?? new RequestHistory();
+    this.#agent = new Agent({ keepAlive: true, ca: options.authority.certificate });
+    this.#server = createServer(
+      { cert: certificate.certificate, key: certificate.key },
+      (request, response) => {
+        // What fails here fails for the client as a broken connection, which is what it would see without a proxy.
+        this.#handle(request, response).catch(() => response.destroy());
+      },
+    );
+    this.#server.requestTimeout = 0; // Held requests and watches last as long as the test wants.
+  }
+
+  static async start(options: ProxyOptions): Promise<RecordingProxy> {
+    const certificate = await issueCertificate(options.authority, {
+      commonName: 'recording-proxy',
+      dnsNames: ['localhost'],
+      ipAddresses: ['127.0.0.1'],
+      usages: ['server'],
+    });
+    const proxy = new RecordingProxy(options, certificate);
+    proxy.#server.listen(0, '127.0.0.1');
+    await once(proxy.#server, 'listening');
+    return proxy;
+  }
+
+  get url(): string {
+    const address = this.#server.address();
+    if (address === null || typeof address === 'string') throw new Error('the proxy does not listen');
+    return `https://127.0.0.1:${address.port}`;
+  }
+
+  /** Requests through this proxy, in order of arrival. */
+  get requests(): readonly RecordedRequest[] {
+    return this.#own;
+  }
+
+  /** How many requests through this proxy match. */
+  count(match: RequestMatch): number {
+    return this.#own.filter((request) => this.#rules.matches(match, request)).length;
+  }
+
+  /** From now on does `action` to requests that match, `times` at most; the oldest rule that matches wins. */
+  onRequest(match: RequestMatch, action: Action, times = Number.POSITIVE_INFINITY): Rule {
+    return this.#rules.add(match, action, times);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    this.#server.closeAllConnections();
+    this.#agent.destroy();
+    await closed;
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const record = this.history.arrived(request);
+    this.#own.push(record);
+    response.once('close', () => this.history.ended(record));
+    const action = this.#rules.actionFor(record);
+    if (action?.kind === 'drop-before') request.socket.destroy();
+    else if (action?.kind === 'status') answer(request, response, record, action);
+    else await this.#pass(request, response, record, action);
+  }
+
+  async #pass(
+    request: IncomingMessage,
+    response: ServerResponse,
+    record: RecordedRequest,
+    action: Action | undefined,
+  ): Promise<void> {
+    if (action?.kind === 'hold') await action.until;
+    if (response.destroyed) return; // The client gave up while it was held.
+    const reply = await this.#forward(request, response, record);
+    await deliver(reply, response, record, action);
+  }
+
+  /** Sends the request on and resolves with the head of the server's reply. */
+  async #forward(
+    request: IncomingMessage,
+    response: ServerResponse,
+    record: RecordedRequest,
+  ): Promise<IncomingMessage> {
+    const upstream = httpsRequest(new URL(request.url ?? '/', this.#options.target), {
+      agent: this.#agent,
+      method: request.method ?? 'GET',
+      headers: forwardedHeaders(request),
+      // The URL parser would clean up paths such as `a/../b`; the server shall see what the client sent.
+      path: request.url,
+    });
+    if (this.#options.keepBodies === true) {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => (record.body = Buffer.concat(chunks)));
+    }
+    const head = once(upstream, 'response');
+    response.once('close', () => upstream.destroy());
+    request.pipe(upstream);
+    const [reply]: IncomingMessage[] = await head;
+    if (reply === undefined) throw new Error('no reply');
+    return reply;
+  }
+}
+
+/** Answers in place of the server. */
+function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  record: RecordedRequest,
+  action: Extract<Action, { kind: 'status' }>,
+): void {
+  request.resume();
+  record.status = action.code;
+  const body = action.body === undefined ? '' : JSON.stringify(action.body);
+  response.writeHead(action.code, { 'content-type': 'application/json', ...action.headers }).end(body);
+}
+
+/** Hands the reply to the client, changed or lost if the action says so. */
+async function deliver(
+  reply: IncomingMessage,
+  response: ServerResponse,
+  record: RecordedRequest,
+  action: Action | undefined,
+): Promise<void> {
+  record.status = reply.statusCode;
+  const status = reply.statusCode ?? 502;
+  if (action?.kind === 'drop-after') {
+    await buffer(reply);
+    response.destroy();
+    return;
+  }
+  if (action?.kind === 'mutate') {
+    const body: unknown = JSON.parse((await buffer(reply)).toString('utf8'));
+    const changed = Buffer.from(JSON.stringify(action.change(body)));
+    response.writeHead(status, { ...reply.headers, 'content-length': changed.length }).end(changed);
+    return;
+  }
+  response.writeHead(status, endToEnd(reply.headers));
+  // A watch may send nothing for minutes: its head must not wait for the first event.
+  response.flushHeaders();
+  reply.once('error', () => response.destroy());
+  reply.pipe(response);
+}
+
+function forwardedHeaders(request: IncomingMessage): OutgoingHttpHeaders {
+  const headers = endToEnd(request.headers);
+  // Compressed replies could not be changed by rules.
+  delete headers['accept-encoding'];
+  delete headers['host'];
+  return headers;
+}
+
+/** Without those that are about one connection only. */
+function endToEnd(headers: OutgoingHttpHeaders): OutgoingHttpHeaders {
+  const result = { ...headers };
+  for (const name of ['connection', 'keep-alive', 'transfer-encoding', 'upgrade']) delete result[name];
+  return result;
+}

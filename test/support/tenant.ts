@@ -1,0 +1,158 @@
+import { API_VERSION, GROUP, KINDS, VERSION } from '#src/api/group.ts';
+import {
+  parseSecretMigration,
+  type SecretMigration,
+  type StatusRow,
+} from '#src/api/v1alpha1/secret-migration.ts';
+import { parseSecretMigrationReport } from '#src/api/v1alpha1/secret-migration-report.ts';
+import { aKubernetesBackend, anOpenBaoBackend } from '#test/builders/objects.ts';
+import type { Cluster } from '#test/cluster/cluster.ts';
+import { eventually } from './eventually.ts';
+
+const POLICY = (mount: string): string => `
+path "${mount}/data/*" { capabilities = ["create", "update", "read"] }
+path "${mount}/metadata/*" { capabilities = ["create", "update", "patch", "read", "list"] }
+path "${mount}/delete/*" { capabilities = ["update"] }
+path "${mount}/config" { capabilities = ["read"] }`;
+
+interface SecretObject {
+  readonly metadata: {
+    readonly name: string;
+    readonly labels?: Record<string, string>;
+    readonly uid: string;
+  };
+  readonly type: string;
+  readonly immutable?: boolean;
+  readonly data?: Record<string, string>;
+}
+
+export interface TenantOptions {
+  /** Address of the KV server as the backend sees it, e.g. a proxy. Default: the server itself. */
+  readonly address?: string;
+  /** An existing mount, to meet another tenant there. */
+  readonly mount?: string;
+  /** Default: what Keyferry needs and nothing more. */
+  readonly policy?: string;
+}
+
+/**
+ * One namespace with a backend `kubernetes` and a backend `bao` on a mount of its own, and what tests ask about them.
+ * Everything is asked as admin of the real servers, past any proxy.
+ */
+export class Tenant {
+  readonly cluster: Cluster;
+  readonly namespace: string;
+  readonly mount: string;
+
+  private constructor(cluster: Cluster, namespace: string, mount: string) {
+    this.cluster = cluster;
+    this.namespace = namespace;
+    this.mount = mount;
+  }
+
+  static async create(cluster: Cluster, options: TenantOptions = {}): Promise<Tenant> {
+    const namespace = await cluster.createNamespace('tenant');
+    const mount = options.mount ?? (await cluster.createMount('kv'));
+    const tenant = new Tenant(cluster, namespace, mount);
+    const token = await cluster.createToken(options.policy ?? POLICY(mount));
+    await tenant.apply({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'bao-token' },
+      stringData: { token },
+    });
+    await tenant.apply(aKubernetesBackend());
+    await tenant.apply(
+      anOpenBaoBackend({ address: options.address ?? cluster.baoUrl, mount, caBundle: cluster.baoCaPem }),
+    );
+    return tenant;
+  }
+
+  /** Creates or updates an object in the namespace, as kubectl apply does on the server side. */
+  async apply(object: {
+    readonly apiVersion: string;
+    readonly kind: string;
+    readonly metadata: { readonly name: string };
+    readonly [member: string]: unknown;
+  }): Promise<void> {
+    const path = `${this.#collection(object)}/${object.metadata.name}?fieldManager=test&force=true`;
+    await this.cluster.kube('PATCH', path, object, { 'content-type': 'application/apply-patch+yaml' });
+  }
+
+  async mergePatch(kind: keyof typeof KINDS, name: string, patch: object): Promise<void> {
+    const path = `${this.#collection({ apiVersion: API_VERSION, kind })}/${name}`;
+    await this.cluster.kube('PATCH', path, patch, { 'content-type': 'application/merge-patch+json' });
+  }
+
+  async delete(kind: keyof typeof KINDS | 'Secret', name: string): Promise<void> {
+    const apiVersion = kind === 'Secret' ? 'v1' : API_VERSION;
+    await this.cluster.kube('DELETE', `${this.#collection({ apiVersion, kind })}/${name}`);
+  }
+
+  async migration(name: string): Promise<SecretMigration> {
+    const collection = this.#collection({ apiVersion: API_VERSION, kind: 'SecretMigration' });
+    const parsed = parseSecretMigration(await this.cluster.kube('GET', `${collection}/${name}`));
+    if (!parsed.ok) throw new Error(parsed.problems.join('; '));
+    return parsed.value;
+  }
+
+  /** Waits until Ready is what is said, for the current generation; returns the migration as it is then. */
+  async untilReady(
+    name: string,
+    wanted: { readonly status?: 'True' | 'False' | 'Unknown'; readonly reason?: string } = { status: 'True' },
+    deadlineMs = 60_000,
+  ): Promise<SecretMigration> {
+    let last: SecretMigration | undefined;
+    const what = `${name} is Ready=${wanted.status ?? 'any'} ${wanted.reason ?? ''}`;
+    await eventually(
+      what,
+      async () => {
+        last = await this.migration(name);
+        const ready = last.status.conditions?.find((condition) => condition.type === 'Ready');
+        if (ready?.observedGeneration !== last.metadata.generation) return false;
+        return (
+          (wanted.status ?? ready.status) === ready.status && (wanted.reason ?? ready.reason) === ready.reason
+        );
+      },
+      { deadlineMs },
+    );
+    if (last === undefined) throw new Error(what);
+    return last;
+  }
+
+  /** The per-key table, wherever it is: inline or in report shards. */
+  async rows(name: string): Promise<readonly StatusRow[]> {
+    const migration = await this.migration(name);
+    if (migration.status.keys !== undefined) return migration.status.keys;
+    const selector = encodeURIComponent(migration.status.reports?.labelSelector ?? 'none');
+    const collection = this.#collection({ apiVersion: API_VERSION, kind: 'SecretMigrationReport' });
+    const list = await this.cluster.kube<{ items: unknown[] }>(
+      'GET',
+      `${collection}?labelSelector=${selector}`,
+    );
+    return list.items.flatMap((item) => {
+      const parsed = parseSecretMigrationReport(item);
+      if (!parsed.ok) throw new Error(parsed.problems.join('; '));
+      return parsed.value.report.rows;
+    });
+  }
+
+  async secrets(): Promise<readonly SecretObject[]> {
+    const list = await this.cluster.kube<{ items: SecretObject[] }>(
+      'GET',
+      `/api/v1/namespaces/${this.namespace}/secrets`,
+    );
+    return list.items;
+  }
+
+  async secret(name: string): Promise<SecretObject | undefined> {
+    return (await this.secrets()).find((secret) => secret.metadata.name === name);
+  }
+
+  #collection({ apiVersion, kind }: { readonly apiVersion: string; readonly kind: string }): string {
+    if (apiVersion === 'v1') return `/api/v1/namespaces/${this.namespace}/${kind.toLowerCase()}s`;
+    const known = Object.entries(KINDS).find(([name]) => name === kind);
+    if (known === undefined) throw new Error(`unknown kind ${kind}`);
+    return `/apis/${GROUP}/${VERSION}/namespaces/${this.namespace}/${known[1].plural}`;
+  }
+}
