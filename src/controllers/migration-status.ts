@@ -37,6 +37,7 @@ export class MigrationStatus {
   #lastWriteAt = Number.NEGATIVE_INFINITY;
   #writing: Promise<void> = Promise.resolve();
   #busy = false;
+  #isLastWord = false;
 
   constructor(options: MigrationStatusOptions, migration: SecretMigration, signal: AbortSignal) {
     this.#options = options;
@@ -50,25 +51,27 @@ export class MigrationStatus {
   }
 
   /**
-   * Shows how far the run is. `urgent` resolves when it is stored, whatever the interval. A run that only tries again
-   * what failed keeps its verdict until there is a better one, or every retry would flip the conditions twice.
+   * Shows how far the run is. `urgent` resolves when it is stored, whatever the interval. A run that follows a verdict on
+   * this generation (a retry, a requested run) keeps it until there is a better one, or it would flip the conditions twice.
    */
   async progress(record: MigrationRecord, urgent: boolean): Promise<void> {
     const { clock, intervalMs } = this.#options;
     if (!urgent && (this.#busy || clock.monotonic() - this.#lastWriteAt < intervalMs)) return;
     this.#startTime ??= toKubernetesTime(clock.now());
-    await this.#write(this.#isRetry() ? undefined : progressing(record.counts()), record);
+    await this.#write(this.#hasVerdict() ? undefined : progressing(record.counts()), record);
   }
 
-  #isRetry(): boolean {
+  #hasVerdict(): boolean {
     const { metadata, status } = this.#migration;
     const ready = status.conditions?.find((condition) => condition.type === 'Ready');
-    return ready?.status === 'False' && ready.observedGeneration === metadata.generation;
+    const concluded = ready !== undefined && ready.status !== 'Unknown';
+    return concluded && ready.observedGeneration === metadata.generation;
   }
 
   /** The last word of a run; `record` is absent when nothing was looked at. */
   async conclude(verdict: Verdict, record?: MigrationRecord): Promise<void> {
     if (verdict.succeeded === 'True') this.#startTime ??= toKubernetesTime(this.#options.clock.now());
+    this.#isLastWord = true;
     await this.#write(verdict, record);
     this.#measure(verdict);
   }
@@ -106,7 +109,9 @@ export class MigrationStatus {
     const done = verdict?.succeeded === 'True';
     return {
       observedGeneration: metadata.generation,
-      lastHandledReconcileAt: requestedRun(this.#migration) ?? status.lastHandledReconcileAt,
+      // Echoed with the verdict and not before: a script that waits for it reads what the requested run found.
+      lastHandledReconcileAt:
+        (this.#isLastWord ? requestedRun(this.#migration) : undefined) ?? status.lastHandledReconcileAt,
       conditions: verdict === undefined ? conditions : toConditions(statementsOf(verdict), conditions, about),
       ...this.#table,
       startTime: this.#startTime,

@@ -58,9 +58,15 @@ export class MigrationReconciler {
       await status.progress(record, true);
       const result = await this.#run({ migration, record, source, destination, context });
       if (result.problem !== undefined) throw errorOf(result.problem);
-      return await this.#conclude(migration, status, record, result);
+      if (!result.interrupted) return await this.#conclude(migration, status, record, result);
+      await this.#handOver(migration, record, context.signal);
+      return { kind: 'requeue', requeueAfterMs: 0 };
     } catch (failure) {
-      if (isAbort(failure, context.signal) || isSuperseded(failure)) throw failure;
+      if (isAbort(failure, context.signal)) throw failure;
+      if (isSuperseded(failure)) {
+        if (record !== undefined) await this.#handOver(migration, record, context.signal);
+        throw failure;
+      }
       await record?.storeShards();
       await status.conclude(failing(failure), record);
       throw failure;
@@ -141,13 +147,24 @@ export class MigrationReconciler {
     });
   }
 
+  /**
+   * What a run leaves to the next one when the object changed under it: which sources it removed is known to nobody else,
+   * and a suspended migration shows its last rows for as long as it sleeps.
+   */
+  async #handOver(migration: SecretMigration, record: MigrationRecord, signal: AbortSignal): Promise<void> {
+    const { namespace, name, uid } = migration.metadata;
+    const current = await this.#read(`${namespace}/${name}`, signal);
+    if (current?.metadata.uid !== uid || current.metadata.deletionTimestamp !== undefined) return;
+    await record.storeShards();
+    await new MigrationStatus(this.#options.status, current, signal).progress(record, true);
+  }
+
   async #conclude(
     migration: SecretMigration,
     status: MigrationStatus,
     record: MigrationRecord,
     result: RunResult,
   ): Promise<ReconcileResult> {
-    if (result.interrupted) return { kind: 'requeue', requeueAfterMs: 0 };
     record.dropUnvisited();
     await record.storeShards();
     const outcomes = [...record.outcomes()];

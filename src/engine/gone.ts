@@ -1,3 +1,4 @@
+import type { ReadOutcome } from '#src/backends/driver.ts';
 import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
 import { isAbort } from '#src/errors.ts';
 import { forEachConcurrently } from './concurrency.ts';
@@ -5,47 +6,48 @@ import { failedOutcome } from './failure.ts';
 import type { RunContext } from './run-context.ts';
 
 /**
- * Documents that an earlier run recorded and the source no longer lists: removed by us after proof (perhaps by a run
- * that was killed before it could record it), or by somebody else. The destination is asked, never touched.
+ * Documents that an earlier run recorded and this one did not meet: removed by us after proof (perhaps by a run that was
+ * killed before it could record it), removed by somebody else, or still there and no longer selected. Both stores are
+ * asked, neither is touched. A document that left the selection gets no outcome: it is no longer ours to report.
  */
 export async function accountForGone(
   context: RunContext,
   names: readonly string[],
   settle: (outcome: Outcome) => Promise<void>,
 ): Promise<void> {
+  const bySource = new Map(names.map((name) => [context.intent.route.sourceOf(name), name]));
+  if (bySource.size === 0) return;
   await forEachConcurrently(
-    names,
-    async (name) => {
-      const prior = context.journal.prior.get(name);
-      if (prior !== undefined) await settle(await outcomeOfGone(context, prior));
+    context.source.readMany([...bySource.keys()], context.signal),
+    async (read) => {
+      const prior = context.journal.prior.get(bySource.get(read.address) ?? '');
+      const outcome = prior === undefined ? undefined : await outcomeOfUnmet(context, prior, read);
+      if (outcome !== undefined) await settle(outcome);
     },
     { limit: context.concurrency, stop: () => context.shouldStop() },
   );
 }
 
-function wasProven(context: RunContext, prior: PriorRecord): boolean {
-  return (
-    prior.state === 'Removed' ||
-    (prior.state === 'Verified' && context.intent.policy.sourcePolicy === 'Delete')
-  );
+async function outcomeOfUnmet(
+  context: RunContext,
+  prior: PriorRecord,
+  read: ReadOutcome,
+): Promise<Outcome | undefined> {
+  if ('error' in read) return sourceUnknown(context, prior, read.error);
+  if (read.result.state === 'present') return undefined;
+  return (await outcomeOfRemoved(context, prior.name)) ?? removedBySomebodyElse(prior);
 }
 
-async function outcomeOfGone(context: RunContext, prior: PriorRecord): Promise<Outcome> {
-  const target = context.intent.route.destinationOf(prior.name, {});
-  const path = prior.destination?.path ?? ('path' in target ? target.path : undefined);
-  const base = {
-    name: prior.name,
-    keys: prior.keys,
-    ...(path === undefined ? {} : { destination: { path } }),
-  };
-  if (!wasProven(context, prior) || path === undefined) {
-    return {
-      ...base,
-      state: 'Skipped',
-      reason: 'SourceGone',
-      message: 'The source document was removed by somebody else.',
-    };
-  }
+/**
+ * What to say of a document whose source is not there (or only as a deleted version) when an earlier run had proven it
+ * and removal was its policy; undefined when none had.
+ */
+export async function outcomeOfRemoved(context: RunContext, name: string): Promise<Outcome | undefined> {
+  const prior = context.journal.prior.get(name);
+  const path = prior?.destination?.path;
+  if (prior === undefined || path === undefined || !wasProven(context, prior)) return undefined;
+  // The version stays in a failed row: it tells the next run that there was proof (see wasProven).
+  const base = { name, keys: prior.keys, destination: { ...prior.destination, path } };
   try {
     const found = await context.destination.read(path, context.signal);
     if (found.state === 'present') {
@@ -63,4 +65,35 @@ async function outcomeOfGone(context: RunContext, prior: PriorRecord): Promise<O
     if (isAbort(failure, context.signal)) throw failure;
     return failedOutcome(base, failure);
   }
+}
+
+/** True when an earlier run had proven this document and removing its source was its policy, or had removed it. */
+export function wasProven(context: RunContext, prior: PriorRecord): boolean {
+  if (prior.state === 'Removed') return true;
+  if (prior.state === 'Verified') return context.intent.policy.sourcePolicy === 'Delete';
+  return prior.state === 'Failed' && prior.destination?.version !== undefined;
+}
+
+/** A row whose source cannot be read now; proof that there was is kept by the version, none is made up. */
+function sourceUnknown(context: RunContext, prior: PriorRecord, failure: unknown): Outcome {
+  return failedOutcome(wasProven(context, prior) ? versionedBaseOf(prior) : baseOf(prior), failure);
+}
+
+function versionedBaseOf(prior: PriorRecord): Omit<Outcome, 'state'> {
+  const { name, keys, destination } = prior;
+  return { name, keys, ...(destination === undefined ? {} : { destination }) };
+}
+
+function baseOf(prior: PriorRecord): Omit<Outcome, 'state'> {
+  const { name, keys, destination } = prior;
+  return { name, keys, ...(destination === undefined ? {} : { destination: { path: destination.path } }) };
+}
+
+function removedBySomebodyElse(prior: PriorRecord): Outcome {
+  return {
+    ...baseOf(prior),
+    state: 'Skipped',
+    reason: 'SourceGone',
+    message: 'The source document was removed by somebody else.',
+  };
 }

@@ -3,6 +3,7 @@ import type { Address } from '#src/core/document.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import { nameIsSelected, typeIsSelected } from '#src/core/selection.ts';
 import { hasCode } from '#src/errors.ts';
+import { wasProven } from './gone.ts';
 import type { RunContext } from './run-context.ts';
 
 /** One document that will be worked on. */
@@ -22,6 +23,19 @@ export interface Inventory {
   /** Taken destination addresses; undefined where the names may not be listed. */
   readonly taken: ReadonlySet<Address> | undefined;
 }
+
+/** Refusals that pass without an edit of the migration. */
+const LATER: ReadonlySet<string> = new Set([
+  'PermissionDenied',
+  'SourceMissing',
+  'MappingIncomplete',
+  'MappingCollision',
+]);
+
+export const SOURCE_MISSING = {
+  reason: 'SourceMissing',
+  message: 'There is no such document at the source. Create it, or correct spec.select.',
+} as const;
 
 interface Candidate {
   readonly name: string;
@@ -52,6 +66,17 @@ async function gatherCandidates(context: RunContext): Promise<readonly Candidate
   return candidates;
 }
 
+/** Names that the user wrote down and the listing does not have; those that we removed are not missing. */
+function missingNames(context: RunContext, listed: ReadonlySet<string>): readonly string[] {
+  const { selection } = context.intent;
+  if (selection.scope.by !== 'names') return [];
+  return selection.scope.names.filter((name) => {
+    const prior = context.journal.prior.get(name);
+    const proven = prior !== undefined && wasProven(context, prior);
+    return nameIsSelected(selection, name) && !listed.has(name) && !proven;
+  });
+}
+
 /** A denied listing leaves the names unknown: each document is then looked up by itself. */
 async function gatherTaken(context: RunContext): Promise<ReadonlySet<Address> | undefined> {
   const folder = context.intent.route.destinationFolder;
@@ -66,18 +91,14 @@ async function gatherTaken(context: RunContext): Promise<ReadonlySet<Address> | 
   return taken;
 }
 
-export function refusedOutcome(
-  name: string,
-  refusal: { reason: string; message: string },
-  path?: Address,
-): Outcome {
+function refusedOutcome(name: string, refusal: { reason: string; message: string }, path?: Address): Outcome {
   return {
     name,
     keys: [],
     state: 'Failed',
     reason: refusal.reason,
     message: refusal.message,
-    retry: refusal.reason === 'PermissionDenied' ? 'later' : 'never',
+    retry: LATER.has(refusal.reason) ? 'later' : 'never',
     ...(path === undefined ? {} : { destination: { path } }),
   };
 }
@@ -157,9 +178,11 @@ export async function gatherInventory(context: RunContext): Promise<Inventory> {
   const taken = await gatherTaken(context);
   const denied = await gatherDenied(context, distinct.items, taken);
   const listed = new Set(candidates.map((candidate) => candidate.name));
+  const missing = missingNames(context, listed);
   return {
     items: distinct.items.filter((item) => !denied.has(item.name)),
     refused: [
+      ...missing.map((name) => refusedOutcome(name, SOURCE_MISSING)),
       ...mapped.refused,
       ...distinct.refused,
       ...distinct.items.flatMap((item) => {
@@ -167,7 +190,7 @@ export async function gatherInventory(context: RunContext): Promise<Inventory> {
         return refusal === undefined ? [] : [refusedOutcome(item.name, refusal, item.destination)];
       }),
     ],
-    gone: [...context.journal.prior.keys()].filter((name) => !listed.has(name)),
+    gone: [...context.journal.prior.keys()].filter((name) => !listed.has(name) && !missing.includes(name)),
     taken,
   };
 }

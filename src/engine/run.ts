@@ -5,8 +5,8 @@ import { typeIsSelected } from '#src/core/selection.ts';
 import { forEachConcurrently } from './concurrency.ts';
 import { copyDocument } from './copy-document.ts';
 import { failedOutcome, isBackendWide } from './failure.ts';
-import { accountForGone } from './gone.ts';
-import { gatherInventory, type Inventory, type Item } from './inventory.ts';
+import { accountForGone, outcomeOfRemoved } from './gone.ts';
+import { gatherInventory, SOURCE_MISSING, type Inventory, type Item } from './inventory.ts';
 import { removeSource } from './remove-source.ts';
 import type { RunContext, RunResult } from './run-context.ts';
 
@@ -93,7 +93,8 @@ class Run {
       return;
     }
     if (read.result.state !== 'present') {
-      await this.settle(unreadable(item, read.result));
+      const removed = await outcomeOfRemoved(this.#context, item.name);
+      await this.settle(removed ?? unreadable(item, read.result));
       return;
     }
     const { document } = read.result;
@@ -155,16 +156,13 @@ function pending(item: Item): Outcome {
 }
 
 function unreadable(item: Item, found: ReadResult): Outcome {
-  const reason = found.state === 'deleted' ? 'SourceDeleted' : 'SourceMissing';
-  const message =
-    found.state === 'deleted'
-      ? 'The source holds only a deleted version.'
-      : 'There is no such document at the source. Create it, or correct spec.select.';
+  if (found.state !== 'deleted')
+    return { ...baseOf(item), state: 'Failed', ...SOURCE_MISSING, retry: 'later' };
   return {
     ...baseOf(item),
-    state: found.state === 'deleted' ? 'Skipped' : 'Failed',
-    reason,
-    message,
+    state: 'Skipped',
+    reason: 'SourceDeleted',
+    message: 'The source holds only a deleted version.',
     retry: 'later',
   };
 }

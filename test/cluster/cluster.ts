@@ -16,6 +16,7 @@ import { runKubectl, type KubectlOptions, type KubectlResult } from './kubectl.t
 import { KvServer } from './kv-server.ts';
 import { Lifecycle, type Probe } from './lifecycle.ts';
 import type { PemPair } from './pki.ts';
+import { chooseSealKey } from './servers.ts';
 import { apiserverIsReady, bringUp, controllerManagerIsReady, etcdIsReady } from './start.ts';
 import {
   kubeconfigFile,
@@ -193,16 +194,26 @@ export class Cluster implements AsyncDisposable {
     }
   }
 
-  /** Seals the KV server; it answers 503 until `unseal`. */
+  /** Seals the KV server; it answers 503 until `unseal`. OpenBao is restarted without its key, see `chooseSealKey`. */
   async seal(): Promise<void> {
+    if (this.isOpenBao) {
+      await this.kill('bao');
+      chooseSealKey(this.folder, 'wrong');
+      await this.#lifecycle.start('bao', () => this.#kvServer.isSealed());
+      return;
+    }
     await this.#kvServer.seal(this.rootToken);
     await this.#lifecycle.waitUntil('bao', () => this.#kvServer.isSealed());
   }
 
-  /** Unseals the KV server and waits until it leads. OpenBao's static seal opens only at start, so there it restarts. */
+  /** Unseals the KV server and waits until it leads. */
   async unseal(): Promise<void> {
-    if (this.isOpenBao) await this.restart('bao');
-    else await this.#openKvServer();
+    if (!this.isOpenBao) {
+      await this.#openKvServer();
+      return;
+    }
+    chooseSealKey(this.folder, 'right');
+    await this.restart('bao');
   }
 
   async #openKvServer(): Promise<void> {

@@ -1,6 +1,7 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { z } from 'zod';
 import type { Binaries } from './binaries.ts';
 import type { ProcessSpec } from './processes.ts';
 import { kubeconfigFile, pkiFile, type Ports, type ServerName } from './state.ts';
@@ -124,6 +125,17 @@ function baoConfigFile(folder: string): string {
   return join(folder, 'bao.json');
 }
 
+/**
+ * Makes OpenBao start with the seal key it was set up with, or with another one. A static seal opens itself within
+ * seconds of `sys/seal`; a server that does not have the key stays sealed for as long as a test needs.
+ */
+export function chooseSealKey(folder: string, key: 'right' | 'wrong'): void {
+  const file = baoConfigFile(folder);
+  const config = z.looseObject({ seal: z.unknown() }).parse(JSON.parse(readFileSync(file, 'utf8')));
+  const seal = key === 'right' ? sealStanza(folder, 'keyferry-test') : sealStanza(folder, 'lost');
+  writeFileSync(file, JSON.stringify({ ...config, seal }, undefined, 2), { mode: 0o600 });
+}
+
 /** Writes the KV server's configuration: raft storage and TLS; for OpenBao a static seal with a random key. */
 export function writeBaoConfig({ folder, ports, binaries }: Layout): void {
   const raftFolder = join(folder, 'data', 'bao');
@@ -150,5 +162,9 @@ export function writeBaoConfig({ folder, ports, binaries }: Layout): void {
 function staticSeal(folder: string): object {
   const keyFile = pkiFile(folder, 'bao-seal', 'key');
   writeFileSync(keyFile, randomBytes(32), { mode: 0o600 });
-  return { static: { current_key_id: 'keyferry-test', current_key: `file://${keyFile}` } };
+  return sealStanza(folder, 'keyferry-test');
+}
+
+function sealStanza(folder: string, keyId: string): object {
+  return { static: { current_key_id: keyId, current_key: `file://${pkiFile(folder, 'bao-seal', 'key')}` } };
 }

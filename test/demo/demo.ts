@@ -59,8 +59,11 @@ async function migrate(cluster: Cluster, namespace: string, migration: object): 
   const items = [...backends(namespace, server), migration];
   await showKubectl(cluster, ['apply', '-f', '-'], { apiVersion: 'v1', kind: 'List', items });
   const all = ['secretmigrations', '-n', namespace];
-  await showKubectl(cluster, ['wait', '--for=condition=Ready', '--all', '--timeout=120s', ...all]);
-  await showKubectl(cluster, ['get', ...all]);
+  try {
+    await showKubectl(cluster, ['wait', '--for=condition=Ready', '--all', '--timeout=60s', ...all]);
+  } finally {
+    await showKubectl(cluster, ['get', ...all]);
+  }
 }
 
 async function thereAndBack(cluster: Cluster): Promise<void> {
