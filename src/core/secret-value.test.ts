@@ -8,7 +8,7 @@ describe('SecretValue', () => {
     const value = SecretValue.fromUtf8('hunter2-canary');
     const shown = [
       String(value),
-      '' + (value as unknown as string),
+      [value].join(),
       JSON.stringify({ value }),
       inspect({ value }, { depth: 9, showHidden: true }),
       new Error('x', { cause: value }).stack ?? '',

@@ -13,19 +13,25 @@ describe('docs/architecture.md', () => {
   });
 
   it('has a line for every room of src', () => {
-    const rooms = readdirSync(join(root, 'src')).filter((name) => statSync(join(root, 'src', name)).isDirectory());
+    const rooms = readdirSync(join(root, 'src')).filter((name) =>
+      statSync(join(root, 'src', name)).isDirectory(),
+    );
     expect(rooms.filter((room) => !named.some((file) => file.startsWith(`src/${room}/`)))).toEqual([]);
   });
 
   it('has an entry in the import law of lint for every room of src', () => {
     const lint = readFileSync(join(root, '.oxlintrc.json'), 'utf8');
-    const rooms = readdirSync(join(root, 'src')).filter((name) => statSync(join(root, 'src', name)).isDirectory());
+    const rooms = readdirSync(join(root, 'src')).filter((name) =>
+      statSync(join(root, 'src', name)).isDirectory(),
+    );
     expect(rooms.filter((room) => !lint.includes(`"src/${room}/**/*.ts"`))).toEqual([]);
   });
 
   it('maps every target that the README and CONTRIBUTING name to a target of the Makefile', () => {
     const makefile = readFileSync(join(root, 'Makefile'), 'utf8');
-    const texts = ['README.md', 'CONTRIBUTING.md'].map((file) => readFileSync(join(root, file), 'utf8')).join('\n');
+    const texts = ['README.md', 'CONTRIBUTING.md']
+      .map((file) => readFileSync(join(root, file), 'utf8'))
+      .join('\n');
     const targets = [...texts.matchAll(/\bmake ([a-z-]+)/g)].map((match) => match[1] ?? '');
     expect(targets.length).toBeGreaterThan(3);
     expect(targets.filter((target) => !makefile.includes(`\n${target}:`))).toEqual([]);
