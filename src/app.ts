@@ -148,7 +148,7 @@ interface Parts extends Base {
 function createBackendController(parts: Parts): Controller {
   const { client, config, events, logger, metrics, pool, watches } = parts;
   const resource = resourceOf('SecretBackend');
-  const writer = new StatusWriter({ client, resource, clock });
+  const writer = new StatusWriter({ client, resource });
   const reconciler = new BackendReconciler({
     backends: new ObjectClient(client, resource),
     pool,
@@ -175,7 +175,7 @@ function createMigrationController(parts: Parts): Controller {
   const { client, config, events, logger, metrics, pool, watches } = parts;
   const resource = resourceOf('SecretMigration');
   const reports = resourceOf('SecretMigrationReport');
-  const writer = new StatusWriter({ client, resource, clock });
+  const writer = new StatusWriter({ client, resource });
   const reconciler = new MigrationReconciler({
     migrations: new ObjectClient(client, resource),
     backends: new ObjectClient(client, resourceOf('SecretBackend')),

@@ -50,6 +50,8 @@ export class MigrationRecord implements Journal {
   readonly #table: RowTable;
   readonly #book = new ShardBook();
   readonly #stored: Map<number, SecretMigrationReport>;
+  #writing: Promise<void> = Promise.resolve();
+  #isWritingAhead = false;
 
   private constructor(
     options: RecordOptions,
@@ -90,7 +92,7 @@ export class MigrationRecord implements Journal {
   async record(outcome: Outcome): Promise<void> {
     const entry = this.#table.set(outcome, this.#options.clock.now());
     this.#book.set(outcome.name, toRows(entry));
-    if (!this.#isInline()) await this.#writeShards(this.#newlyFull());
+    if (!this.#isInline()) await this.#leaveStatus();
     await this.#publish(false);
   }
 
@@ -101,7 +103,7 @@ export class MigrationRecord implements Journal {
 
   /** Writes the shards that differ from what is stored; inline rows travel with the status. */
   async storeShards(): Promise<void> {
-    if (!this.#isInline()) await this.#writeShards(this.#book.dirty(false));
+    if (!this.#isInline()) await this.#writeShards(() => this.#book.dirty(false));
   }
 
   /** Forgets documents that a complete run did not meet: they left the selection. */
@@ -150,11 +152,32 @@ export class MigrationRecord implements Journal {
     return rows.slice(0, MAX_EXCEPTIONS);
   }
 
-  /** Once in shards, always in shards: going back and forth would only write. */
+  /** Once in shards, always in shards: going back and forth would only write. Announced rows count before they are recorded. */
   #isInline(): boolean {
-    return (
-      this.#stored.size === 0 && this.#book.rowCount <= MAX_INLINE_ROWS && this.#book.bytes < MAX_INLINE_BYTES
-    );
+    const rowCount = Math.max(this.#table.rowCount, this.#book.rowCount);
+    return this.#stored.size === 0 && rowCount <= MAX_INLINE_ROWS && this.#book.bytes < MAX_INLINE_BYTES;
+  }
+
+  /**
+   * Rows of an earlier run that are only in the status must be in shards before the next status goes without them. All
+   * others may wait: no document is held up by the report of another one.
+   */
+  async #leaveStatus(): Promise<void> {
+    const areOnlyInStatus = this.#stored.size === 0 && this.prior.size > 0;
+    if (areOnlyInStatus) await this.storeShards();
+    else if (!this.#isWritingAhead) void this.#writeAhead();
+  }
+
+  /** A shard that could not be written stays dirty: `storeShards` meets it again, and the failure with it. */
+  async #writeAhead(): Promise<void> {
+    this.#isWritingAhead = true;
+    try {
+      await this.#writeShards(() => this.#newlyFull());
+    } catch {
+      // Said above.
+    } finally {
+      this.#isWritingAhead = false;
+    }
   }
 
   /** Full and never stored. Stored shards are rewritten by `flush` only, or each removed source would cost a write. */
@@ -166,13 +189,25 @@ export class MigrationRecord implements Journal {
     await this.#options.publish(this, urgent);
   }
 
-  async #writeShards(shards: readonly number[]): Promise<void> {
+  /** One after the other: documents are recorded side by side, and a shard must not be created twice. */
+  async #writeShards(choose: () => readonly number[]): Promise<void> {
+    const before = this.#writing;
+    this.#writing = before.catch(() => undefined).then(async () => this.#writeNow(choose()));
+    await this.#writing;
+  }
+
+  async #writeNow(shards: readonly number[]): Promise<void> {
     for (const shard of shards) {
-      this.#book.markClean(shard);
+      this.#book.markClean(shard); // Before the write: rows that change during it make the shard dirty again.
       const rows = this.#book.rowsOf(shard);
       const stored = this.#stored.get(shard);
       if (stored !== undefined && JSON.stringify(stored.report.rows) === JSON.stringify(rows)) continue;
-      this.#stored.set(shard, await this.#writeShard(shard, rows, stored));
+      try {
+        this.#stored.set(shard, await this.#writeShard(shard, rows, stored));
+      } catch (failure) {
+        this.#book.markDirty(shard);
+        throw failure;
+      }
     }
   }
 

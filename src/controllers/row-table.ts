@@ -63,19 +63,18 @@ function toDestination(destination: NonNullable<StatusRow['destination']>): {
 export class RowTable {
   readonly #entries = new Map<string, TableEntry>();
   readonly #visited = new Set<string>();
+  #rowCount = 0;
 
   constructor(prior: ReadonlyMap<string, PriorRecord>) {
     for (const record of prior.values()) {
       const { since, ...outcome } = record;
-      this.#entries.set(record.name, { outcome, since: toKubernetesTime(since) });
+      this.#put({ outcome, since: toKubernetesTime(since) });
     }
   }
 
   /** Announces a document that will be worked on; what is already known of it stays. */
   expect(outcome: Outcome, nowMs: number): void {
-    if (!this.#entries.has(outcome.name)) {
-      this.#entries.set(outcome.name, { outcome, since: toKubernetesTime(nowMs) });
-    }
+    if (!this.#entries.has(outcome.name)) this.#put({ outcome, since: toKubernetesTime(nowMs) });
   }
 
   /** The time of transition moves only when the state does. */
@@ -83,14 +82,16 @@ export class RowTable {
     const before = this.#entries.get(outcome.name);
     const same = before !== undefined && sameState(before.outcome, outcome);
     const entry = { outcome, since: same ? before.since : toKubernetesTime(nowMs) };
-    this.#entries.set(outcome.name, entry);
+    this.#put(entry);
     this.#visited.add(outcome.name);
     return entry;
   }
 
   dropUnvisited(): void {
-    for (const name of this.#entries.keys()) {
-      if (!this.#visited.has(name)) this.#entries.delete(name);
+    for (const [name, entry] of this.#entries) {
+      if (this.#visited.has(name)) continue;
+      this.#entries.delete(name);
+      this.#rowCount -= rowsOf(entry);
     }
   }
 
@@ -114,9 +115,26 @@ export class RowTable {
     }
   }
 
+  /** Documents. */
   get size(): number {
     return this.#entries.size;
   }
+
+  /** Rows of all documents, those included that are only announced. */
+  get rowCount(): number {
+    return this.#rowCount;
+  }
+
+  #put(entry: TableEntry): void {
+    const { name } = entry.outcome;
+    const before = this.#entries.get(name);
+    this.#entries.set(name, entry);
+    this.#rowCount += rowsOf(entry) - (before === undefined ? 0 : rowsOf(before));
+  }
+}
+
+function rowsOf({ outcome }: TableEntry): number {
+  return Math.max(1, outcome.keys.length);
 }
 
 function sameState(before: Outcome, after: Outcome): boolean {

@@ -41,9 +41,7 @@ export class MigrationReconciler {
   /** One reconcile, top to bottom. */
   async reconcile(key: string, context: ReconcileContext): Promise<ReconcileResult> {
     const migration = await this.#read(key, context.signal);
-    if (migration === undefined || migration.metadata.deletionTimestamp !== undefined)
-      return { kind: 'done' };
-    if (isConcluded(migration)) return { kind: 'done' };
+    if (migration === undefined || hasNothingToDo(migration)) return { kind: 'done' };
     const status = new MigrationStatus(this.#options.status, migration, context.signal);
     if (migration.spec.suspend) {
       await status.conclude(suspended());
@@ -64,7 +62,7 @@ export class MigrationReconciler {
     } catch (failure) {
       if (isAbort(failure, context.signal)) throw failure;
       if (isSuperseded(failure)) {
-        if (record !== undefined) await this.#handOver(migration, record, context.signal);
+        await this.#handOver(migration, record, context.signal);
         throw failure;
       }
       await record?.storeShards();
@@ -151,7 +149,12 @@ export class MigrationReconciler {
    * What a run leaves to the next one when the object changed under it: which sources it removed is known to nobody else,
    * and a suspended migration shows its last rows for as long as it sleeps.
    */
-  async #handOver(migration: SecretMigration, record: MigrationRecord, signal: AbortSignal): Promise<void> {
+  async #handOver(
+    migration: SecretMigration,
+    record: MigrationRecord | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (record === undefined) return;
     const { namespace, name, uid } = migration.metadata;
     const current = await this.#read(`${namespace}/${name}`, signal);
     if (current?.metadata.uid !== uid || current.metadata.deletionTimestamp !== undefined) return;
@@ -185,9 +188,10 @@ export class MigrationReconciler {
   }
 }
 
-/** This generation and the last requested run came to a good end: a Once migration has nothing left to do. */
-function isConcluded(migration: SecretMigration): boolean {
+/** On its way out, or this generation and the last requested run came to a good end. */
+function hasNothingToDo(migration: SecretMigration): boolean {
   const { metadata, status } = migration;
+  if (metadata.deletionTimestamp !== undefined) return true;
   if (requestedRun(migration) !== undefined && requestedRun(migration) !== status.lastHandledReconcileAt)
     return false;
   const ready = status.conditions?.find((condition) => condition.type === 'Ready');

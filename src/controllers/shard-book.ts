@@ -69,6 +69,10 @@ export class ShardBook {
     this.#dirty.delete(shard);
   }
 
+  markDirty(shard: number): void {
+    this.#dirty.add(shard);
+  }
+
   /** Rows of a shard, sorted by document, fitted into the size of a report. */
   rowsOf(shard: number): readonly StatusRow[] {
     const rows = this.#shards[shard]?.rows ?? new Map<string, readonly StatusRow[]>();

@@ -67,16 +67,18 @@ class Run {
           unread.delete(read.address);
           await this.#copyOne(item, read, inventory);
         },
-        { limit: this.#limit(), stop: () => this.#shouldStop() },
+        { limit: this.#limit('copy'), stop: () => this.#shouldStop() },
       );
     }
     if (this.#interrupted) return;
     for (const item of unread.values()) await this.settle(pending(item));
   }
 
-  #limit(): number {
+  /** A copy works at the destination while the source yields in its own time; a removal reads both again. */
+  #limit(work: 'copy' | 'removal'): number {
     const { concurrency, destination, source } = this.#context;
-    return Math.max(1, Math.min(concurrency, destination.traits.concurrency, source.traits.concurrency));
+    const atSource = work === 'copy' ? Number.POSITIVE_INFINITY : source.traits.concurrency;
+    return Math.max(1, Math.min(concurrency, destination.traits.concurrency, atSource));
   }
 
   #shouldStop(): boolean {
@@ -133,7 +135,7 @@ class Run {
       async ({ pair, outcome }) => {
         await this.settle(await removeSource(this.#context, pair, outcome));
       },
-      { limit: this.#limit(), stop: () => this.#shouldStop() },
+      { limit: this.#limit('removal'), stop: () => this.#shouldStop() },
     );
   }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { GROUP, KINDS, VERSION } from '#src/api/group.ts';
 import { eventually } from '#test/support/eventually.ts';
 import type { Report } from './build.ts';
 import { closeClients, createClients, type Clients } from './clients.ts';
@@ -330,7 +331,13 @@ export class Cluster implements AsyncDisposable {
     await this.#mustRun(['apply', '-f', crds]);
     await this.#mustRun(['apply', '-k', join(PROJECT_ROOT, 'config')]);
     await this.#mustRun(['wait', '--for=condition=Established', '--timeout=30s', '-f', crds]);
+    await Promise.all(Object.values(KINDS).map(({ plural }) => this.#untilServed(plural)));
     await waitForServiceAccount(this, OPERATOR_ACCOUNT.namespace, OPERATOR_ACCOUNT.name);
+  }
+
+  /** Established is not enough: the storage behind a new resource answers 429 for another moment. */
+  async #untilServed(plural: string): Promise<void> {
+    await eventually(`${plural} are served`, () => this.kube('GET', `/apis/${GROUP}/${VERSION}/${plural}`));
   }
 
   async #mustRun(args: readonly string[]): Promise<void> {

@@ -114,6 +114,7 @@ export class OperatorProcess implements AsyncDisposable {
   readonly metricsUrl: string;
   /** Resolves when the process has ended, however it did. */
   readonly exited: Promise<Exit>;
+  readonly #child: StartedProcess['child'];
 
   constructor({ pid, child }: StartedProcess, addresses: OperatorAddresses) {
     this.pid = pid;
@@ -121,6 +122,7 @@ export class OperatorProcess implements AsyncDisposable {
     this.logFile = addresses.logFile;
     this.healthUrl = addresses.healthUrl;
     this.metricsUrl = addresses.metricsUrl;
+    this.#child = child;
     this.exited = exitOf(child);
   }
 
@@ -155,6 +157,7 @@ export class OperatorProcess implements AsyncDisposable {
 
   /** Sends a signal that ends it (default SIGKILL) and waits until it has ended. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<Exit> {
+    this.#child.ref(); // Its end must keep this process alive until it is seen.
     this.signal(signal);
     return await this.exited;
   }

@@ -102,22 +102,21 @@ export class Tenant {
     wanted: { readonly status?: 'True' | 'False' | 'Unknown'; readonly reason?: string } = { status: 'True' },
     deadlineMs = 60_000,
   ): Promise<SecretMigration> {
-    let last: SecretMigration | undefined;
     const what = `${name} is Ready=${wanted.status ?? 'any'} ${wanted.reason ?? ''}`;
-    await eventually(
+    return await eventually(
       what,
       async () => {
-        last = await this.migration(name);
-        const ready = last.status.conditions?.find((condition) => condition.type === 'Ready');
-        if (ready?.observedGeneration !== last.metadata.generation) return false;
-        return (
-          (wanted.status ?? ready.status) === ready.status && (wanted.reason ?? ready.reason) === ready.reason
-        );
+        const migration = await this.migration(name);
+        const ready = migration.status.conditions?.find((condition) => condition.type === 'Ready');
+        const isWanted =
+          ready?.observedGeneration === migration.metadata.generation &&
+          (wanted.status ?? ready.status) === ready.status &&
+          (wanted.reason ?? ready.reason) === ready.reason;
+        if (isWanted) return migration;
+        throw new Error(`${JSON.stringify(ready)} ${JSON.stringify(migration.status.summary)}`);
       },
       { deadlineMs },
     );
-    if (last === undefined) throw new Error(what);
-    return last;
   }
 
   /** The per-key table, wherever it is: inline or in report shards. */

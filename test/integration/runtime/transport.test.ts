@@ -182,7 +182,7 @@ test('a status is written to the subresource under the version that was read', a
   const objects = new ObjectClient(admin, namespaces);
   const before = await objects.get({ name: namespace }, signal);
   if (before === undefined) throw new Error('no namespace');
-  const writer = new StatusWriter({ client: admin, resource: namespaces, clock: systemClock });
+  const writer = new StatusWriter({ client: admin, resource: namespaces });
   const condition = {
     type: 'Tested',
     status: 'True',

@@ -1,0 +1,136 @@
+import { RECONCILE_REQUESTED_ANNOTATION } from '#src/api/group.ts';
+import type { ConditionType } from '#src/api/v1alpha1/conditions.ts';
+import type { Condition } from '#src/api/meta.ts';
+import type { SecretMigration, StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
+import { uniqueName } from '#test/cluster/cluster.ts';
+import { eventually } from '#test/support/eventually.ts';
+import type { Tenant } from '#test/support/tenant.ts';
+
+/** What the KV server itself knows of one path. */
+export interface KvMetadata {
+  readonly current_version: number;
+  readonly custom_metadata: Readonly<Record<string, string>> | null;
+  readonly versions: Readonly<
+    Record<string, { readonly deletion_time: string; readonly destroyed: boolean }>
+  >;
+}
+
+/** Undefined when the path was never written. */
+export async function kvMetadata(tenant: Tenant, path: string): Promise<KvMetadata | undefined> {
+  const reply = await tenant.cluster.baoClient.reply(
+    'GET',
+    `/v1/${tenant.mount}/metadata/${path}`,
+    undefined,
+    {
+      'x-vault-token': tenant.cluster.rootToken,
+    },
+  );
+  if (reply.status === 404) return undefined;
+  return (await tenant.cluster.bao<{ data: KvMetadata }>('GET', `${tenant.mount}/metadata/${path}`)).data;
+}
+
+export async function kvData(
+  tenant: Tenant,
+  path: string,
+  version?: number,
+): Promise<Readonly<Record<string, string>>> {
+  const query = version === undefined ? '' : `?version=${version}`;
+  const reply = await tenant.cluster.bao<{ data: { data: Record<string, string> } }>(
+    'GET',
+    `${tenant.mount}/data/${path}${query}`,
+  );
+  return reply.data.data;
+}
+
+/** Writes one more version, as somebody with another client would. */
+export async function kvPut(
+  tenant: Tenant,
+  path: string,
+  data: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  await tenant.cluster.bao('POST', `${tenant.mount}/data/${path}`, { data });
+}
+
+/** Names directly below a folder; none when there is no such folder. */
+export async function kvNames(tenant: Tenant, folder: string): Promise<readonly string[]> {
+  const reply = await tenant.cluster.baoClient.reply(
+    'GET',
+    `/v1/${tenant.mount}/metadata/${folder}?list=true`,
+    undefined,
+    { 'x-vault-token': tenant.cluster.rootToken },
+  );
+  if (reply.status === 404) return [];
+  const { data } = await tenant.cluster.bao<{ data: { keys: string[] } }>(
+    'GET',
+    `${tenant.mount}/metadata/${folder}?list=true`,
+  );
+  return data.keys;
+}
+
+/** The first row of each document, by its name. */
+export async function rowsByName(
+  tenant: Tenant,
+  migration: string,
+): Promise<Readonly<Record<string, StatusRow>>> {
+  const rows = await tenant.rows(migration);
+  return Object.fromEntries(rows.toReversed().map((row) => [row.name, row]));
+}
+
+/** State and reason of each document: `Verified`, `Failed TooLarge`. */
+export async function standing(tenant: Tenant, migration: string): Promise<Readonly<Record<string, string>>> {
+  const rows = Object.entries(await rowsByName(tenant, migration));
+  return Object.fromEntries(
+    rows.map(([name, { state, reason }]) => [name, reason === undefined ? state : `${state} ${reason}`]),
+  );
+}
+
+/** Asks for a run at once, as a user does with `kubectl annotate`, and waits until it has come to its verdict. */
+export async function requestRun(tenant: Tenant, migration: string): Promise<SecretMigration> {
+  const token = uniqueName('run');
+  await tenant.mergePatch('SecretMigration', migration, {
+    metadata: { annotations: { [RECONCILE_REQUESTED_ANNOTATION]: token } },
+  });
+  return await eventually(`the run ${token} of ${migration} is done`, async () => {
+    const current = await tenant.migration(migration);
+    return current.status.lastHandledReconcileAt === token && current;
+  });
+}
+
+/** `Completed`, `PartiallyFailed`, …: the reason of Ready. */
+export function reasonOf(migration: SecretMigration): string | undefined {
+  return migration.status.conditions?.find((condition) => condition.type === 'Ready')?.reason;
+}
+
+/** The condition of this type; undefined while it does not hold. */
+export function conditionOf(migration: SecretMigration, type: ConditionType): Condition | undefined {
+  return migration.status.conditions?.find((condition) => condition.type === type);
+}
+
+/** The line of `kubectl get secretmigrations`, column by column; AGE is left out. */
+export async function columnsOf(
+  tenant: Tenant,
+  migration: string,
+): Promise<Readonly<Record<string, string>>> {
+  const args = ['get', 'secretmigrations', migration, '-n', tenant.namespace];
+  const { stdout } = await tenant.cluster.kubectl(args);
+  const [head = [], row = []] = stdout.split('\n').map((line) => line.trim().split(/\s+/));
+  const columns = head.map((name, index) => [name, row[index] ?? ''] as const);
+  return Object.fromEntries(columns.filter(([name]) => name !== 'AGE'));
+}
+
+export interface EventLine {
+  readonly reason: string;
+  readonly type: string;
+  readonly note: string;
+}
+
+/** Waits for the event of this reason; events leave after the verdict that they tell of. */
+export async function eventOf(tenant: Tenant, reason: string): Promise<EventLine> {
+  return await eventually(`the event ${reason} is there`, async () => {
+    const list = await tenant.cluster.kube<{ items: EventLine[] }>(
+      'GET',
+      `/apis/events.k8s.io/v1/namespaces/${tenant.namespace}/events`,
+    );
+    return list.items.find((event) => event.reason === reason);
+  });
+}
