@@ -102,6 +102,12 @@ function projectBackend(object: KubeObject): SecretBackend {
   return parsed.value;
 }
 
+/** Of Secrets only that one changed is of interest; there are many, and some carry large annotations. */
+function withoutNotes({ metadata }: KubeObject): KubeObject {
+  const { labels: _labels, annotations: _annotations, ...rest } = metadata;
+  return { metadata: rest };
+}
+
 function byNamespace(object: KubeObject): readonly string[] {
   return [object.metadata.namespace ?? ''];
 }
@@ -127,7 +133,7 @@ function createWatches(base: Base, pool: DriverPool): Watches {
     secrets: new Informer({
       ...common,
       selection: { resource: SECRETS, metadataOnly: true },
-      project: (object) => object,
+      project: withoutNotes,
     }),
     migrationQueue: queue('secretmigration'),
     backendQueue: queue('secretbackend'),
@@ -270,6 +276,7 @@ export async function runOperator(
 ): Promise<number> {
   const logger = createLog({ level: config.logLevel });
   const metrics = new PrometheusMetrics();
+  metrics.collectProcessMetrics();
   const connection = await openConnection(config);
   await using client = new HttpKubeClient({ connection, clock, random, metrics, version: process.version });
   const base: Base = { config, version: process.version, client, metrics, logger };

@@ -101,7 +101,7 @@ describe('LeaderElector', () => {
     leading: AbortSignal | undefined;
   }
 
-  function start(identity: string, lead?: Lead): Candidate {
+  function start(identity: string, lead?: Lead, random = 0): Candidate {
     const client = new ScriptedKubeClient(server.answer);
     const options = {
       client,
@@ -112,7 +112,7 @@ describe('LeaderElector', () => {
       metrics,
       logger: new RecordedLog(),
     };
-    const elector = new LeaderElector({ ...options, random: () => 0 });
+    const elector = new LeaderElector({ ...options, random: () => random });
     const stop = new AbortController();
     const candidate: Candidate = { elector, stop, client, leading: undefined, outcome: Promise.resolve('') };
     const work: Lead = async (leading) => {
@@ -157,6 +157,17 @@ describe('LeaderElector', () => {
     await clock.advance(6_000);
     expect(b.elector.isLeader).toBe(true);
     expect(server.lease?.spec).toMatchObject({ holderIdentity: 'b', leaseTransitions: 1 });
+  });
+
+  test('a standby is there when the lease of a dead leader runs out, however long its pauses are', async () => {
+    const longest = 1;
+    const a = start('a');
+    await settle();
+    const b = start('b', undefined, longest);
+    await clock.advance(60_000);
+    a.client.request = () => new Promise(() => undefined); // a is killed
+    await clock.advance(17_700); // It is seen within 2.4 s, lasts 15 s from then, and is asked for within 0.2 s.
+    expect(b.elector.isLeader).toBe(true);
   });
 
   test.each([-3_600_000, 3_600_000])(

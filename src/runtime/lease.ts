@@ -41,8 +41,11 @@ interface Observation {
 
 const RELEASE_TIMEOUT_MS = 5_000;
 const RELEASE_ATTEMPTS = 3;
-const RETRY_JITTER = 1.2;
+/** Of the pause between tries. client-go adds up to 120 %, with which a takeover may last 24 s. */
+const RETRY_JITTER = 0.2;
 const UNHEALTHY_AFTER_MS = 20_000;
+/** Several standbys must not all ask in the millisecond in which a lease runs out. */
+const EXPIRY_SPREAD_MS = 200;
 
 /**
  * Leader election by a coordination.k8s.io Lease, with the algorithm of client-go's leaderelection:
@@ -71,7 +74,7 @@ export class LeaderElector {
     this.#target = `Lease ${options.namespace}/${options.name}`;
     if (
       this.#leaseDurationMs <= this.#renewDeadlineMs ||
-      this.#renewDeadlineMs <= RETRY_JITTER * this.#retryPeriodMs
+      this.#renewDeadlineMs <= (1 + RETRY_JITTER) * this.#retryPeriodMs
     ) {
       const detail = 'The lease needs leaseDuration > renewDeadline > 1.2 retryPeriod.';
       throw new OperatorError('CONFIG_INVALID', { op: 'lease.options', detail });
@@ -125,7 +128,7 @@ export class LeaderElector {
   }
 
   async #acquire(signal: AbortSignal): Promise<void> {
-    const { clock, random, logger } = this.#options;
+    const { clock, logger } = this.#options;
     while (!signal.aborted) {
       try {
         if (await this.#tryAcquireOrRenew(signal)) {
@@ -138,9 +141,18 @@ export class LeaderElector {
         const report = hasCode(thrown, 'VERSION_CONFLICT') ? 'debug' : 'warn';
         logger[report]('lease was not acquired', { lease: this.#target, code: errorOf(thrown).code });
       }
-      const pauseMs = this.#retryPeriodMs * (1 + RETRY_JITTER * random());
-      await clock.sleep(pauseMs, signal).catch(() => undefined); // Ends early only by the signal.
+      await clock.sleep(this.#pauseMs(), signal).catch(() => undefined); // Ends early only by the signal.
     }
+  }
+
+  /** Until the next try of a standby: a period, but no longer than until the lease of a dead leader runs out. */
+  #pauseMs(): number {
+    const { clock, random } = this.#options;
+    const periodMs = this.#retryPeriodMs * (1 + RETRY_JITTER * random());
+    if (this.#observed === undefined) return periodMs;
+    const { at, lease } = this.#observed;
+    const expiresInMs = at + lease.record.leaseDurationSeconds * 1000 - clock.monotonic();
+    return expiresInMs < 0 ? periodMs : Math.min(periodMs, expiresInMs + 1 + EXPIRY_SPREAD_MS * random());
   }
 
   /** Renews until `signal` aborts; throws `LEASE_LOST` once the lease is somebody else's or its renewal is overdue. */

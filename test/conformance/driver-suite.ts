@@ -57,6 +57,14 @@ export function describeDriver(subject: Subject): void {
     const create = (fields: Record<string, string | Buffer>) =>
       driver.write(aDocument(address, fields), 'absent', signal);
 
+    // Before any other writes there.
+    it('lists an empty store as nothing, and reads nothing from it', async () => {
+      expect(await collect(driver.list({ folder: '' }, signal))).toEqual([]);
+      expect(await collect(driver.readMany([address], signal))).toEqual([
+        { address, result: { state: 'absent' } },
+      ]);
+    });
+
     it('names its server and can write conditionally', async () => {
       const probe = await driver.probe(signal);
       expect(probe.server.version).not.toBe('');

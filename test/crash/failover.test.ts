@@ -22,8 +22,8 @@ const DOCUMENTS = 90;
 const WRITES_BEFORE = 40;
 /** What the issue promises. */
 const TAKEOVER_MS = 20_000;
-/** A lease that is given back is taken at the next try of the standby, which is 4.4 s away at most. */
-const HANDOVER_MS = 10_000;
+/** A lease that is given back is taken at the next try of the standby, which is 2.4 s away at most. */
+const HANDOVER_MS = 6_000;
 /** From the moment at which a leader that slept too long runs again. */
 const EXIT_MS = 5_000;
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { request } from 'undici';
 import { OPERATOR_ACCOUNT, uniqueName, type Cluster } from '#test/cluster/cluster.ts';
 import { freePorts } from '#test/cluster/ports.ts';
@@ -15,6 +15,8 @@ import {
 import { eventually, GiveUp } from './eventually.ts';
 
 const PROJECT_ROOT = join(import.meta.dirname, '..', '..');
+/** What ships; `make build` makes it. */
+const BUNDLE = join(PROJECT_ROOT, 'dist', 'keyferry.js');
 const READY_DEADLINE_MS = 30_000;
 const LOG_TAIL_LINES = 40;
 
@@ -85,11 +87,12 @@ function specOf(
   ];
   return {
     name,
-    command: process.execPath,
+    command: BUNDLE,
     workingDirectory: PROJECT_ROOT,
-    args: [join(PROJECT_ROOT, 'src', 'main.ts'), 'operator', ...ownArgs, ...chosen, ...args],
+    args: ['operator', ...ownArgs, ...chosen, ...args],
     environment: {
-      PATH: process.env['PATH'] ?? '',
+      // Its first line names `node`: that must be the one that runs the tests.
+      PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`,
       KUBERNETES_SERVICE_HOST: api.hostname,
       KUBERNETES_SERVICE_PORT: api.port,
       ...environment,

@@ -40,10 +40,11 @@ const Secret = z.object({
 });
 
 const ListMeta = z.object({ continue: z.string().optional() });
-const SecretList = z.object({ metadata: ListMeta, items: z.array(Secret) });
+/** The API server writes an empty list as null: a nil slice of Go. */
+const SecretList = z.object({ metadata: ListMeta, items: z.array(Secret).nullable() });
 const MetadataList = z.object({
   metadata: ListMeta,
-  items: z.array(z.object({ metadata: Metadata })),
+  items: z.array(z.object({ metadata: Metadata })).nullable(),
 });
 
 export type WireSecret = z.infer<typeof Secret>;
@@ -60,12 +61,12 @@ export function parseSecret(reply: unknown, op: string, target: string): WireSec
 
 export function parseSecretPage(reply: unknown, op: string, target: string): Page<WireSecret> {
   const { metadata, items } = parse(SecretList, reply, { op, target });
-  return { items, next: nextOf(metadata) };
+  return { items: items ?? [], next: nextOf(metadata) };
 }
 
 export function parseMetadataPage(reply: unknown, op: string, target: string): Page<WireSecret['metadata']> {
   const { metadata, items } = parse(MetadataList, reply, { op, target });
-  return { items: items.map((item) => item.metadata), next: nextOf(metadata) };
+  return { items: (items ?? []).map((item) => item.metadata), next: nextOf(metadata) };
 }
 
 function nextOf(list: z.infer<typeof ListMeta>): string | undefined {

@@ -1,4 +1,5 @@
 import { SecretValue } from '#src/core/secret-value.ts';
+import { OperatorError } from '#src/errors.ts';
 import type { CredentialSource } from '../../credentials.ts';
 import type { BaoClient, BaoRequest } from '../client.ts';
 import { apiPathOf } from '../path.ts';
@@ -27,17 +28,18 @@ export class TokenAuth implements AuthMethod {
   async login(signal: AbortSignal): Promise<BaoToken> {
     const { client, credentials, namespace, secretRef } = this.#options;
     const stored = await credentials.readSecretKey(namespace, secretRef.name, secretRef.key, signal);
-    const secret = withoutWhitespace(stored);
+    const target = `Secret ${namespace}/${secretRef.name}`;
+    const secret = toToken(stored, target);
     const request: BaoRequest = {
       method: 'GET',
       path: apiPathOf('auth/token/lookup-self', OP),
       op: OP,
-      target: `Secret ${namespace}/${secretRef.name}`,
+      target,
     };
     const reply = await client.request(request, secret, signal);
     if (reply.status !== 200) throw failureOf(reply, request);
     const { data } = parseReply(LookupReply, reply, request);
-    refuseLimitedUse(data.num_uses, OP, request.target);
+    refuseLimitedUse(data.num_uses, OP, target);
     const expires = data.expire_time !== null && data.expire_time !== undefined;
     return {
       secret,
@@ -48,7 +50,16 @@ export class TokenAuth implements AuthMethod {
   }
 }
 
+/** What a header can carry and every token is made of. */
+const TOKEN = /^[\x21-\x7e]+$/;
+
 /** A token never contains whitespace; a file that was made with an editor ends in a newline. */
-function withoutWhitespace(stored: SecretValue): SecretValue {
-  return SecretValue.fromUtf8(stored.reveal().toString('utf8').trim());
+function toToken(stored: SecretValue, target: string): SecretValue {
+  const text = stored.reveal().toString('utf8').trim();
+  if (TOKEN.test(text)) return SecretValue.fromUtf8(text);
+  throw new OperatorError('CREDENTIALS_MISSING', {
+    op: OP,
+    target,
+    detail: 'What the key holds cannot be a token.',
+  });
 }
