@@ -65,7 +65,7 @@ export async function openInClusterConnection(options: InClusterOptions): Promis
 function inClusterServer(host: string | undefined, port: string | undefined): URL {
   if (host === undefined || host === '' || port === undefined || port === '') {
     throw configInvalid(
-      'KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set: not in a pod; name a kubeconfig file.',
+      'KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set: this is not a pod; name a file with --kubeconfig.',
     );
   }
   const authority = host.includes(':') ? `[${host}]` : host;

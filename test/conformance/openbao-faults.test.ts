@@ -9,7 +9,8 @@ import { aDocument, codeOf, contentOf, failureOf, presentIn } from './documents.
 import { collect } from './driver-suite.ts';
 import { FaultProxy } from './fault-proxy.ts';
 import { noMetrics } from './kube-client.ts';
-import { OpenBaoFixture, policyFor } from './openbao-fixture.ts';
+import { documentedPolicy } from '#test/support/documented-policy.ts';
+import { OpenBaoFixture } from './openbao-fixture.ts';
 
 const cluster = sharedCluster();
 afterAll(() => cluster.dispose());
@@ -34,7 +35,7 @@ describe('the openbao driver in front of a failing server', () => {
     proxy = await FaultProxy.start({ target: cluster.baoUrl, ca: cluster.baoCaPem });
     fixture = await OpenBaoFixture.open(cluster);
     mount = await cluster.createMount('faults');
-    driver = await aDriver(await fixture.tokenAuth(policyFor(mount)));
+    driver = await aDriver(await fixture.tokenAuth(documentedPolicy(mount)));
   });
   beforeEach(() => {
     counter += 1;
@@ -225,7 +226,7 @@ describe('the openbao driver in front of a failing server', () => {
     });
 
     it('of somebody else without revoking it', async () => {
-      const token = await cluster.createToken(policyFor(mount));
+      const token = await cluster.createToken(documentedPolicy(mount));
       const borrowed = await aDriver(await fixture.tokenAuthWith(token));
       await borrowed[Symbol.asyncDispose]();
       await expect(cluster.bao('GET', 'auth/token/lookup-self', undefined, token)).resolves.toBeDefined();
@@ -277,13 +278,13 @@ describe('the openbao driver in front of a failing server', () => {
   describe('trusts', () => {
     it('the bundle in a Secret', async () => {
       const caSecretRef = await fixture.storeSecret('ca.crt', cluster.baoCaPem);
-      const auth = await fixture.tokenAuth(policyFor(mount));
+      const auth = await fixture.tokenAuth(documentedPolicy(mount));
       const trusting = fixture.driver({ mount, auth, ca: { caSecretRef } });
       expect(await trusting.read(address, signal)).toEqual({ state: 'absent' });
     });
 
     it('no other authority, and no other name', async () => {
-      const auth = await fixture.tokenAuth(policyFor(mount));
+      const auth = await fixture.tokenAuth(documentedPolicy(mount));
       const wrongCa = fixture.driver({ mount, auth, ca: { caBundle: cluster.apiserverCaPem } });
       expect(await codeOf(wrongCa.read(address, signal))).toBe('TLS_FAILED');
       const ca = { caBundle: cluster.baoCaPem, tlsServerName: 'bao.example.org' };
@@ -322,7 +323,7 @@ describe('the openbao driver in front of a failing server', () => {
       role: `${mount}-${role}`,
       serviceAccounts: ['default'],
       namespaces: [fixture.namespace],
-      policy: policyFor(mount),
+      policy: documentedPolicy(mount),
     });
     return { kubernetes: { role: `${mount}-${role}`, serviceAccountRef: { name: 'default' } } };
   }

@@ -9,17 +9,6 @@ import { systemClock } from '#src/runtime/system-clock.ts';
 import type { Cluster } from '#test/cluster/cluster.ts';
 import { aNamespaceWithClient } from './kube-client.ts';
 
-/** The least that the driver needs, as docs/openbao-policy.md lists it. */
-export function policyFor(mount: string): string {
-  return `
-    path "${mount}/data/*" { capabilities = ["create", "update", "read"] }
-    path "${mount}/metadata/*" { capabilities = ["create", "update", "patch", "read", "list"] }
-    path "${mount}/detailed-metadata/*" { capabilities = ["list"] }
-    path "${mount}/delete/*" { capabilities = ["update"] }
-    path "${mount}/config" { capabilities = ["read"] }
-  `;
-}
-
 export interface DriverOptions {
   readonly mount: string;
   /** Default: the real server. */

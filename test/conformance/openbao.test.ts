@@ -6,7 +6,8 @@ import { aDocument, codeOf, contentOf, failureOf, presentIn, versionIn } from '.
 import { collect, describeDriver } from './driver-suite.ts';
 import type { Place } from './driver-suite.ts';
 import { CLOSED_PORT } from './kube-client.ts';
-import { OpenBaoFixture, policyFor } from './openbao-fixture.ts';
+import { documentedPolicy } from '#test/support/documented-policy.ts';
+import { OpenBaoFixture } from './openbao-fixture.ts';
 import { requestsTo } from './request-log.ts';
 
 const cluster = sharedCluster();
@@ -15,7 +16,7 @@ afterAll(() => cluster.dispose());
 async function openPlace(): Promise<Place> {
   const fixture = await OpenBaoFixture.open(cluster);
   const mount = await cluster.createMount('conformance');
-  const auth = await fixture.tokenAuth(policyFor(mount));
+  const auth = await fixture.tokenAuth(documentedPolicy(mount));
   const stranger = await fixture.tokenAuth(`path "${mount}/unrelated" { capabilities = ["read"] }`);
   const driver = fixture.driver({ mount, auth, pathPrefix: 'team/a' });
   // Opens the pools and logs in, so that the suite counts what a call itself costs.
@@ -87,7 +88,7 @@ describe('the openbao driver, beyond what all drivers share,', () => {
   beforeAll(async () => {
     fixture = await OpenBaoFixture.open(cluster);
     mount = await cluster.createMount('kv');
-    auth = await fixture.tokenAuth(policyFor(mount));
+    auth = await fixture.tokenAuth(documentedPolicy(mount));
     driver = fixture.driver({ mount, auth });
     await driver.probe(signal);
   });
@@ -338,7 +339,7 @@ describe('the openbao driver, beyond what all drivers share,', () => {
       await cluster.bao('POST', `${shortLived}/config`, { delete_version_after: '1h' });
       const short = fixture.driver({
         mount: shortLived,
-        auth: await fixture.tokenAuth(policyFor(shortLived)),
+        auth: await fixture.tokenAuth(documentedPolicy(shortLived)),
       });
       expect((await short.probe(signal)).capabilities).toContain('SelfDestructs');
       const blind = fixture.driver({

@@ -5,7 +5,8 @@ import type { Cluster } from '#test/cluster/cluster.ts';
 import { aDocument, codeOf, failureOf, presentIn } from './documents.ts';
 import { collect } from './driver-suite.ts';
 import { aNamespaceWithClient } from './kube-client.ts';
-import { OpenBaoFixture, policyFor } from './openbao-fixture.ts';
+import { documentedPolicy } from '#test/support/documented-policy.ts';
+import { OpenBaoFixture } from './openbao-fixture.ts';
 
 /** A cluster of its own, because its servers are sealed and killed. */
 describe('drivers whose server stops', () => {
@@ -21,7 +22,7 @@ describe('drivers whose server stops', () => {
   it('call a sealed server sealed, lose nothing, and go on with the same token once it is unsealed', async () => {
     await using fixture = await OpenBaoFixture.open(cluster);
     const mount = await cluster.createMount('sealed');
-    const driver = fixture.driver({ mount, auth: await fixture.tokenAuth(policyFor(mount)) });
+    const driver = fixture.driver({ mount, auth: await fixture.tokenAuth(documentedPolicy(mount)) });
     const version = await driver.write(aDocument('kept', { a: '1' }), 'absent', signal);
     await cluster.seal();
     expect(await codeOf(driver.probe(signal))).toBe('BACKEND_SEALED');
@@ -38,7 +39,7 @@ describe('drivers whose server stops', () => {
   it('call a killed server unreachable, and find everything after it came back', async () => {
     await using fixture = await OpenBaoFixture.open(cluster);
     const mount = await cluster.createMount('killed');
-    const driver = fixture.driver({ mount, auth: await fixture.tokenAuth(policyFor(mount)) });
+    const driver = fixture.driver({ mount, auth: await fixture.tokenAuth(documentedPolicy(mount)) });
     const version = await driver.write(aDocument('kept', { a: '1' }), 'absent', signal);
     await cluster.kill('bao');
     expect(await codeOf(driver.read('kept', signal))).toBe('BACKEND_UNREACHABLE');
@@ -50,7 +51,7 @@ describe('drivers whose server stops', () => {
   it('call a server that does not answer late, and a write to it indeterminate', async () => {
     await using fixture = await OpenBaoFixture.open(cluster);
     const mount = await cluster.createMount('paused');
-    const auth = await fixture.tokenAuth(policyFor(mount));
+    const auth = await fixture.tokenAuth(documentedPolicy(mount));
     const driver = fixture.driver({ mount, auth, timeoutSeconds: 1 });
     await driver.read('warm-up', signal);
     cluster.pause('bao');

@@ -16,7 +16,7 @@ import { eventually, GiveUp } from './eventually.ts';
 
 const PROJECT_ROOT = join(import.meta.dirname, '..', '..');
 /** What ships; `make build` makes it. */
-const BUNDLE = join(PROJECT_ROOT, 'dist', 'keyferry.js');
+export const OPERATOR_BUNDLE = join(PROJECT_ROOT, 'dist', 'keyferry.js');
 const READY_DEADLINE_MS = 30_000;
 const LOG_TAIL_LINES = 40;
 
@@ -87,7 +87,7 @@ function specOf(
   ];
   return {
     name,
-    command: BUNDLE,
+    command: OPERATOR_BUNDLE,
     workingDirectory: PROJECT_ROOT,
     args: ['operator', ...ownArgs, ...chosen, ...args],
     environment: {

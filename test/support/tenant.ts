@@ -7,13 +7,8 @@ import {
 import { parseSecretMigrationReport } from '#src/api/v1alpha1/secret-migration-report.ts';
 import { aKubernetesBackend, anOpenBaoBackend } from '#test/builders/objects.ts';
 import type { Cluster } from '#test/cluster/cluster.ts';
+import { documentedPolicy } from './documented-policy.ts';
 import { eventually } from './eventually.ts';
-
-const POLICY = (mount: string): string => `
-path "${mount}/data/*" { capabilities = ["create", "update", "read"] }
-path "${mount}/metadata/*" { capabilities = ["create", "update", "patch", "read", "list"] }
-path "${mount}/delete/*" { capabilities = ["update"] }
-path "${mount}/config" { capabilities = ["read"] }`;
 
 interface SecretObject {
   readonly metadata: {
@@ -31,7 +26,7 @@ export interface TenantOptions {
   readonly address?: string;
   /** An existing mount, to meet another tenant there. */
   readonly mount?: string;
-  /** Default: what Keyferry needs and nothing more. */
+  /** Default: what docs/openbao-policy.md says. */
   readonly policy?: string;
 }
 
@@ -54,7 +49,7 @@ export class Tenant {
     const namespace = await cluster.createNamespace('tenant');
     const mount = options.mount ?? (await cluster.createMount('kv'));
     const tenant = new Tenant(cluster, namespace, mount);
-    const token = await cluster.createToken(options.policy ?? POLICY(mount));
+    const token = await cluster.createToken(options.policy ?? documentedPolicy(mount));
     await tenant.apply({
       apiVersion: 'v1',
       kind: 'Secret',

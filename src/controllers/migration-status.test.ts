@@ -1,0 +1,104 @@
+import { expect, it } from 'vitest';
+import { parseSecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import { isJsonObject } from '#src/kube/json.ts';
+import type { KubeRequest } from '#src/kube/client.ts';
+import type { Resource } from '#src/kube/resource.ts';
+import { ObjectClient } from '#src/runtime/object-client.ts';
+import { StatusWriter } from '#src/runtime/status-patch.ts';
+import { aMigration } from '#test/builders/objects.ts';
+import { ManualClock } from '#test/support/manual-clock.ts';
+import { RecordedMetrics } from '#test/support/recorded.ts';
+import { ScriptedKubeClient } from '#test/support/scripted-kube-client.ts';
+import { MigrationRecord } from './migration-record.ts';
+import { MigrationStatus } from './migration-status.ts';
+import { concluding } from './verdict.ts';
+
+const { signal } = new AbortController();
+const INTERVAL_MS = 5_000;
+
+function resource(kind: string, plural: string): Resource {
+  return { group: 'keyferry.io', version: 'v1alpha1', plural, kind, namespaced: true };
+}
+
+/** RFC 7396, as the API server applies it. */
+function mergePatched(target: unknown, patch: unknown): unknown {
+  if (!isJsonObject(patch)) return patch;
+  const result = isJsonObject(target) ? { ...target } : {};
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete result[key];
+    else result[key] = mergePatched(result[key], value);
+  }
+  return result;
+}
+
+/** A migration and the part of the API server that stores its status. */
+async function aRun() {
+  const clock = new ManualClock();
+  const stored: { metadata: Record<string, unknown>; status: unknown } = {
+    ...aMigration('m'),
+    metadata: { name: 'm', namespace: 'ns', uid: 'u', resourceVersion: '1', generation: 1 },
+    status: {},
+  };
+  const writes: unknown[] = [];
+  const client = new ScriptedKubeClient(({ body }: KubeRequest) => {
+    if (!isJsonObject(body) || !isJsonObject(body['status'])) throw new Error('not a status patch');
+    const { resourceVersion } = stored.metadata;
+    stored.metadata = { ...stored.metadata, resourceVersion: String(Number(resourceVersion) + 1) };
+    stored.status = mergePatched(stored.status, body['status']);
+    writes.push(structuredClone(stored.status));
+    return structuredClone(stored);
+  });
+  const parsed = parseSecretMigration(structuredClone(stored));
+  if (!parsed.ok) throw new Error(parsed.problems.join());
+  const status = new MigrationStatus(
+    {
+      writer: new StatusWriter({ client, resource: resource('SecretMigration', 'secretmigrations') }),
+      events: { record: () => undefined },
+      metrics: new RecordedMetrics(),
+      clock,
+      intervalMs: INTERVAL_MS,
+    },
+    parsed.value,
+    signal,
+  );
+  const record = await MigrationRecord.open({
+    migration: parsed.value,
+    reports: new ObjectClient(client, resource('SecretMigrationReport', 'secretmigrationreports')),
+    listReports: async () => [],
+    clock,
+    signal,
+    publish: async (table, urgent) => status.progress(table, urgent),
+  });
+  const verify = async (count: number): Promise<void> => {
+    await record.record({ name: `doc-${count}`, keys: ['k'], state: 'Verified' });
+  };
+  return { clock, status, record, writes, verify };
+}
+
+it('writes progress at most every five seconds, however fast documents are done', async () => {
+  const { clock, writes, verify } = await aRun();
+  for (let count = 0; count < 200; count += 1) {
+    await verify(count);
+    await clock.advance(100);
+  }
+  expect(writes).toHaveLength(4);
+});
+
+it('writes a verdict at once, and the same verdict not again', async () => {
+  const { record, status, writes, verify } = await aRun();
+  await verify(0);
+  const verdict = concluding({
+    counts: record.counts(),
+    outcomes: [...record.outcomes()],
+    dryRun: false,
+    awaitsSoak: false,
+  });
+  await status.conclude(verdict, record);
+  expect(writes.at(-1)).toMatchObject({
+    progress: '1/1',
+    conditions: [{ type: 'Ready', status: 'True' }, {}],
+  });
+  const before = writes.length;
+  await status.conclude(verdict, record);
+  expect(writes).toHaveLength(before);
+});
