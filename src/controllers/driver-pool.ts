@@ -14,6 +14,8 @@ interface Slot {
 /** A driver on loan; give it back with `using` or by disposing of it. */
 export interface DriverLoan extends AsyncDisposable {
   readonly driver: BackendDriver;
+  /** False once the backend is gone or another one than the driver was made for: its spec or credentials changed. */
+  readonly isCurrent: boolean;
   /** What the server can do: asked now, or as it was found before when `known` will do. */
   probe(which: 'now' | 'known', signal: AbortSignal): Promise<Probe>;
 }
@@ -51,6 +53,9 @@ export class DriverPool {
     let returned = false;
     return {
       driver: slot.driver,
+      get isCurrent() {
+        return !slot.retired;
+      },
       probe: async (which, signal) => {
         if (which === 'now' || slot.probe === undefined) slot.probe = await slot.driver.probe(signal);
         return slot.probe;

@@ -37,6 +37,8 @@ export class MigrationStatus {
   #lastWriteAt = Number.NEGATIVE_INFINITY;
   #writing: Promise<void> = Promise.resolve();
   #busy = false;
+  /** The run has said once where it stands: from then on it gets on. */
+  #hasBegun = false;
   #isLastWord = false;
 
   constructor(options: MigrationStatusOptions, migration: SecretMigration, signal: AbortSignal) {
@@ -52,20 +54,25 @@ export class MigrationStatus {
 
   /**
    * Shows how far the run is. `urgent` resolves when it is stored, whatever the interval. A run that follows a verdict on
-   * this generation (a retry, a requested run) keeps it until there is a better one, or it would flip the conditions twice.
+   * this generation (a retry, a requested run) keeps it until there is a better one, or it would flip the conditions twice;
+   * but what kept an earlier run from its end is over once this one gets on.
    */
   async progress(record: MigrationRecord, urgent: boolean): Promise<void> {
     const { clock, intervalMs } = this.#options;
     if (!urgent && (this.#busy || clock.monotonic() - this.#lastWriteAt < intervalMs)) return;
     this.#startTime ??= toKubernetesTime(clock.now());
-    await this.#write(this.#hasVerdict() ? undefined : progressing(record.counts()), record);
+    const keepsVerdict = this.#hasVerdict();
+    this.#hasBegun = true;
+    await this.#write(keepsVerdict ? undefined : progressing(record.counts()), record);
   }
 
   #hasVerdict(): boolean {
     const { metadata, status } = this.#migration;
-    const ready = status.conditions?.find((condition) => condition.type === 'Ready');
-    const concluded = ready !== undefined && ready.status !== 'Unknown';
-    return concluded && ready.observedGeneration === metadata.generation;
+    const { conditions = [] } = status;
+    const ready = conditions.find((condition) => condition.type === 'Ready');
+    if (ready === undefined || ready.observedGeneration !== metadata.generation) return false;
+    const isObstacle = conditions.some((condition) => condition.type === 'Reconciling');
+    return ready.status !== 'Unknown' && !(this.#hasBegun && isObstacle);
   }
 
   /** The last word of a run; `record` is absent when nothing was looked at. */
@@ -106,7 +113,6 @@ export class MigrationStatus {
     const nowMs = this.#options.clock.now();
     const conditions = status.conditions ?? [];
     const about = { generation: metadata.generation, nowMs };
-    const done = verdict?.succeeded === 'True';
     return {
       observedGeneration: metadata.generation,
       // Echoed with the verdict and not before: a script that waits for it reads what the requested run found.
@@ -115,8 +121,15 @@ export class MigrationStatus {
       conditions: verdict === undefined ? conditions : toConditions(statementsOf(verdict), conditions, about),
       ...this.#table,
       startTime: this.#startTime,
-      completionTime: done ? (status.completionTime ?? toKubernetesTime(nowMs)) : undefined,
+      completionTime: this.#completionTime(verdict, nowMs),
     };
+  }
+
+  /** When it was done first: a run that only looks again, and finds it still so, moves nothing. */
+  #completionTime(verdict: Verdict | undefined, nowMs: number): string | undefined {
+    const { completionTime } = this.#migration.status;
+    if (verdict === undefined) return completionTime;
+    return verdict.succeeded === 'True' ? (completionTime ?? toKubernetesTime(nowMs)) : undefined;
   }
 
   /** One event per change of Ready's reason; progress is not an event. */

@@ -38,7 +38,7 @@ export class MigrationReconciler {
     this.#options = options;
   }
 
-  /** One reconcile, top to bottom. */
+  /** Looks whether there is anything to do now, and does it. */
   async reconcile(key: string, context: ReconcileContext): Promise<ReconcileResult> {
     const migration = await this.#read(key, context.signal);
     if (migration === undefined || hasNothingToDo(migration)) return { kind: 'done' };
@@ -47,6 +47,16 @@ export class MigrationReconciler {
       await status.conclude(suspended());
       return { kind: 'done' };
     }
+    if (this.#awaitsProbe(migration)) return { kind: 'requeue', requeueAfterMs: this.#options.retryMs.later };
+    return await this.#attempt(migration, status, context);
+  }
+
+  /** One run with both ends, and the word that it comes to. */
+  async #attempt(
+    migration: SecretMigration,
+    status: MigrationStatus,
+    context: ReconcileContext,
+  ): Promise<ReconcileResult> {
     let record: MigrationRecord | undefined;
     try {
       await using source = await this.#borrow(migration, 'source', context.signal);
@@ -65,10 +75,24 @@ export class MigrationReconciler {
         await this.#handOver(migration, record, context.signal);
         throw failure;
       }
-      await record?.storeShards();
-      await status.conclude(failing(failure), record);
+      await this.#concludeFailing(failure, status, record);
       throw failure;
     }
+  }
+
+  /** Rows whose reports cannot be stored must not hide why: then the status keeps the table that it has. */
+  async #concludeFailing(
+    failure: unknown,
+    status: MigrationStatus,
+    record: MigrationRecord | undefined,
+  ): Promise<void> {
+    let stored = record;
+    try {
+      await record?.storeShards();
+    } catch {
+      stored = undefined; // The reports are tried again by the next run, which meets the same failure if it lasts.
+    }
+    await status.conclude(failing(failure), stored);
   }
 
   async #read(key: string, signal: AbortSignal): Promise<SecretMigration | undefined> {
@@ -81,6 +105,19 @@ export class MigrationReconciler {
       target: key,
       detail: parsed.problems.join('; '),
     });
+  }
+
+  /** A backend that was just written has no verdict yet; its first one wakes the migration, and nothing is wrong so far. */
+  #awaitsProbe(migration: SecretMigration): boolean {
+    const { metadata, spec } = migration;
+    const names = [spec.source.backendRef.name, spec.destination.backendRef.name];
+    return this.#options.seenBackends
+      .byIndex('namespace', metadata.namespace)
+      .some(
+        (backend) =>
+          names.includes(backend.metadata.name) &&
+          backend.status.observedGeneration !== backend.metadata.generation,
+      );
   }
 
   /** The driver of a backend that exists and is Ready. */
@@ -136,6 +173,7 @@ export class MigrationReconciler {
       concurrency: this.#options.concurrentDocuments,
       signal: context.signal,
       shouldStop: () => {
+        if (!source.isCurrent || !destination.isCurrent) return true;
         const seen = this.#options.seen.get(key);
         if (seen === undefined || seen.metadata.uid !== uid) return true;
         return seen.metadata.generation > generation || seen.metadata.deletionTimestamp !== undefined;
@@ -200,16 +238,17 @@ function hasNothingToDo(migration: SecretMigration): boolean {
 
 /**
  * Asks both servers what they can do; a driver that was never probed does not know its limits. A destination that
- * deletes versions by itself must never be the only place of a value.
+ * deletes versions by itself must never be the only place of a value, so before anything is removed it is asked anew.
  */
 async function requireCapabilities(
   migration: SecretMigration,
   ends: { readonly source: DriverLoan; readonly destination: DriverLoan },
   signal: AbortSignal,
 ): Promise<void> {
+  const keepsSource = migration.spec.sourcePolicy === 'Keep';
   await ends.source.probe('known', signal);
-  const { capabilities } = await ends.destination.probe('known', signal);
-  if (migration.spec.sourcePolicy === 'Keep' || !capabilities.includes('SelfDestructs')) return;
+  const { capabilities } = await ends.destination.probe(keepsSource ? 'known' : 'now', signal);
+  if (keepsSource || !capabilities.includes('SelfDestructs')) return;
   throw new OperatorError('CAPABILITY_MISSING', {
     op: 'migration.preflight',
     target: `SecretBackend ${migration.metadata.namespace}/${migration.spec.destination.backendRef.name}`,

@@ -36,7 +36,9 @@ export function progressing(counts: Counts): Verdict {
     'Unknown',
     'Unknown',
     'Progressing',
-    `${doneRows(counts)} of ${counts.total} keys are done.`,
+    counts.total === 0
+      ? 'The names are being gathered.'
+      : `${doneRows(counts)} of ${counts.total} keys are done.`,
   );
 }
 
@@ -89,15 +91,17 @@ export interface Finished {
 /** The verdict on a run that came to its end. */
 export function concluding(run: Finished): Verdict {
   const { counts } = run;
-  const message = `${doneRows(counts)} of ${counts.total} keys are done${troubles(counts)}.`;
+  const kept = countKept(run.outcomes);
+  const message = `${doneRows(counts)} of ${counts.total} keys are done${troubles(counts, kept)}.`;
   if (counts.total === 0) {
     const hint = 'Nothing was done. Correct spec.select, or create what it names.';
     return verdict('False', 'False', 'NothingSelected', `The selection matches no document. ${hint}`);
   }
-  const trouble = troubleOf(run);
+  const trouble = troubleOf(run, kept);
   if (trouble !== undefined) return verdict('False', 'False', trouble, message);
   if (run.dryRun) return verdict('True', 'Unknown', 'DryRunCompleted', dryRunMessage(counts));
-  if (counts.pending + counts.copied > 0) return verdict('Unknown', 'Unknown', 'Progressing', message);
+  if (counts.pending + counts.copied + kept.soon > 0)
+    return verdict('Unknown', 'Unknown', 'Progressing', message);
   if (run.awaitsSoak) return verdict('Unknown', 'Unknown', 'AwaitingSoak', message);
   return verdict('True', 'True', 'Completed', message);
 }
@@ -106,21 +110,40 @@ function dryRunMessage(counts: Counts): string {
   return `Dry run: ${counts.pending} keys would be moved, nothing was written. Set spec.dryRun to false to go on.`;
 }
 
-function troubleOf({ counts, outcomes }: Finished): ConditionReason | undefined {
+/**
+ * Documents that are proven although their source, which should go, could not be removed: their rows are fine, the
+ * migration is not done. By how the removal will be tried again.
+ */
+interface Kept {
+  readonly soon: number;
+  readonly later: number;
+}
+
+function countKept(outcomes: Iterable<Outcome>): Kept {
+  const kept = { soon: 0, later: 0 };
+  for (const { state, retry } of outcomes) {
+    if (state === 'Verified' && retry !== undefined) kept[retry === 'soon' ? 'soon' : 'later'] += 1;
+  }
+  return kept;
+}
+
+function troubleOf({ counts, outcomes }: Finished, kept: Kept): ConditionReason | undefined {
   for (const outcome of outcomes) {
     if (outcome.reason === 'VerifyMismatch' || outcome.reason === 'DestinationLost')
       return 'IntegrityViolated';
   }
-  if (counts.failed + counts.copied > 0) return 'PartiallyFailed';
+  if (counts.failed + counts.copied + kept.later > 0) return 'PartiallyFailed';
   return counts.conflict > 0 ? 'ConflictsFound' : undefined;
 }
 
-function troubles(counts: Counts): string {
+function troubles(counts: Counts, kept: Kept): string {
+  const sources = kept.soon + kept.later;
   const parts = [
     counts.failed > 0 ? `${counts.failed} failed` : '',
     counts.conflict > 0 ? `${counts.conflict} in conflict` : '',
     counts.copied > 0 ? `${counts.copied} copied but not verified` : '',
     counts.pending > 0 ? `${counts.pending} pending` : '',
+    sources > 0 ? `${sources} ${sources === 1 ? 'source' : 'sources'} not removed yet` : '',
   ].filter((part) => part !== '');
   return parts.length === 0 ? '' : `; ${parts.join(', ')}`;
 }

@@ -68,8 +68,10 @@ function onBackend(watches: Watches, { old, current }: Change<SecretBackend>): v
   if (specChanged || readyOf(old) !== readyOf(current)) wakeMigrations(watches, backend);
 }
 
-function readyOf(backend: SecretBackend | undefined): string | undefined {
-  return backend?.status.conditions?.find((condition) => condition.type === 'Ready')?.status;
+/** The status of Ready and the spec that it is about: a migration waits for both. */
+function readyOf(backend: SecretBackend | undefined): string {
+  const ready = backend?.status.conditions?.find((condition) => condition.type === 'Ready');
+  return `${ready?.status} of ${ready?.observedGeneration}`;
 }
 
 function wakeMigrations(watches: Watches, backend: SecretBackend): void {

@@ -108,8 +108,8 @@ async function readBack(context: RunContext, target: Target, version: Version): 
   }
 }
 
-/** The version written, or undefined when the world must be looked at again before anything else is done. */
-async function writeOnce(context: RunContext, target: Target): Promise<Version | undefined> {
+/** The version written, or why the world must be looked at again before anything else is done. */
+async function writeOnce(context: RunContext, target: Target): Promise<Version | OperatorError> {
   try {
     return await context.destination.write(target.wanted, 'absent', context.signal);
   } catch (failure) {
@@ -119,7 +119,7 @@ async function writeOnce(context: RunContext, target: Target): Promise<Version |
         path: target.item.destination,
         code: error.code,
       });
-      return undefined;
+      return error;
     }
     throw failure;
   }
@@ -131,17 +131,19 @@ async function decideAndWrite(
   known: ReadResult | undefined,
 ): Promise<Copied> {
   let destination = known;
+  let undecided: OperatorError | undefined;
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     destination ??= await context.destination.read(target.item.destination, context.signal);
     const step = planStep(context.intent.policy, { wanted: target.wanted, destination });
     if (context.intent.dryRun) return dryRunOutcome(target, step);
     if (step.kind === 'conflict') return conflict(target, step);
     if (step.kind === 'adopt') return verified(target, step.version);
-    const version = await writeOnce(context, target);
-    if (version !== undefined) return readBack(context, target, version);
+    const written = await writeOnce(context, target);
+    if (!(written instanceof OperatorError)) return readBack(context, target, written);
+    undecided = written;
     destination = undefined;
   }
-  throw new OperatorError('VERSION_CONFLICT', { op: 'engine.copy', target: target.item.destination });
+  throw undecided ?? new OperatorError('INVARIANT', { op: 'engine.copy', target: target.item.destination });
 }
 
 /**

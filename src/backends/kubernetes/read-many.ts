@@ -12,7 +12,7 @@ const FEW = 10;
 const READS_AT_ONCE = 8;
 
 /** What a page of Secrets may weigh. */
-const TARGET_PAGE_BYTES = 8 * 1024 * 1024;
+const TARGET_PAGE_BYTES = 2 * 1024 * 1024;
 const FIRST_PAGE = 40;
 const LARGEST_PAGE = 500;
 /** Even Secrets of the largest size fit the transport's reply limit in this number. */
@@ -75,15 +75,21 @@ async function* readByPages(
   for (const address of missing) if (!there.has(address)) yield { address, result: { state: 'absent' } };
 }
 
+/** While one page is worked on, the next one is under way: the destination need not wait for the source. */
 async function* valuePages(api: SecretApi, signal: AbortSignal): AsyncGenerator<WireSecret> {
-  let limit = FIRST_PAGE;
-  let next: string | undefined;
-  do {
-    const page = await onePage(api, { limit, next, fieldSelector: WITHOUT_REFUSED_TYPES }, signal);
-    yield* page.items;
-    next = page.next;
-    limit = nextLimit(page.items);
-  } while (next !== undefined);
+  const fetch = async (limit: number, next?: string): Promise<Page<WireSecret>> =>
+    onePage(api, { limit, next, fieldSelector: WITHOUT_REFUSED_TYPES }, signal);
+  let ahead: Promise<Page<WireSecret>> | undefined = fetch(FIRST_PAGE);
+  try {
+    while (ahead !== undefined) {
+      const { items, next }: Page<WireSecret> = await ahead;
+      ahead = next === undefined ? undefined : fetch(nextLimit(items), next);
+      ahead?.catch(() => undefined); // Thrown when its turn comes.
+      yield* items;
+    }
+  } finally {
+    await ahead?.catch(() => undefined); // Nothing outlives the iterator.
+  }
 }
 
 /** A page above the transport's limit is asked for again with fewer Secrets. */

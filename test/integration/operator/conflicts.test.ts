@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { TYPE_MARKER } from '#src/backends/openbao/markers.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
 import { eventually } from '#test/support/eventually.ts';
 import type { RecordingProxy } from '#test/support/recording-proxy.ts';
@@ -58,11 +59,16 @@ function dataPath(tenant: Tenant, name: string): RegExp {
   return new RegExp(`^/v1/${tenant.mount}/data/${pathOf(tenant, name)}$`);
 }
 
-/** Somebody else's `act` happens after the operator has looked and before its POST to `path` reaches the server. */
-function overtake(proxy: RecordingProxy, path: RegExp, act: () => Promise<void>): void {
+/** Lets somebody else `act` after the operator has looked and before its POST to `path` reaches the server. */
+async function overtake(proxy: RecordingProxy, path: RegExp, act: () => Promise<void>): Promise<void> {
   const { promise: until, resolve: release } = Promise.withResolvers<void>();
   const held = proxy.onRequest({ method: 'POST', path }, { kind: 'hold', until }, 1);
-  void held.firstHit.then(act).finally(release);
+  await held.firstHit;
+  try {
+    await act();
+  } finally {
+    release();
+  }
 }
 
 /** Writes to this path of the mount that passed the proxy. */
@@ -178,9 +184,12 @@ describe('a destination that holds something else', () => {
 
   it('is somebody else’s write between the look and our own: theirs wins', async () => {
     const tenant = await aTenantWith({ raced: MINE, free: MINE });
-    overtake(stage().bao, dataPath(tenant, 'raced'), async () => kvPut(tenant, pathOf(tenant, 'raced'), THEIRS));
+    const overtaken = overtake(stage().bao, dataPath(tenant, 'raced'), async () =>
+      kvPut(tenant, pathOf(tenant, 'raced'), THEIRS),
+    );
     await tenant.apply(aMigration('race'));
     await tenant.untilReady('race', { status: 'False', reason: 'ConflictsFound' });
+    await overtaken;
 
     expect(await standing(tenant, 'race')).toEqual({
       raced: 'Conflict DestinationDiffers',
@@ -209,9 +218,12 @@ describe('a destination that holds the same', () => {
 
   it('is adopted also when somebody was faster by the blink of an eye', async () => {
     const tenant = await aTenantWith({ raced: MINE });
-    overtake(stage().bao, dataPath(tenant, 'raced'), async () => kvPut(tenant, pathOf(tenant, 'raced'), MINE));
+    const overtaken = overtake(stage().bao, dataPath(tenant, 'raced'), async () =>
+      kvPut(tenant, pathOf(tenant, 'raced'), MINE),
+    );
     await tenant.apply(aMigration('race'));
     await tenant.untilReady('race');
+    await overtaken;
     expect(await standing(tenant, 'race')).toEqual({ raced: 'Verified' });
     expect(await versionOf(tenant, 'raced')).toBe(1);
   });
@@ -275,10 +287,11 @@ describe('on the way back', () => {
   }
 
   it('a Secret with other data, fields or type is a conflict and stays as it is', async () => {
-    const tenant = await aTenantWith({ data: THEIRS, more: { ...MINE, extra: '' }, type: MINE, same: MINE });
+    const tenant = await aTenantWith({ data: THEIRS, more: { ...MINE, extra: '' }, same: MINE });
+    await tenant.apply(aSecret('type', MINE, { type: 'kubernetes.io/basic-auth' }));
     for (const name of ['data', 'more', 'same', 'free']) await kvPut(tenant, pathOf(tenant, name), MINE);
     await tenant.cluster.bao('POST', `${tenant.mount}/metadata/${pathOf(tenant, 'type')}`, {
-      custom_metadata: { [TYPE_MARKER]: 'kubernetes.io/basic-auth' },
+      custom_metadata: { [TYPE_MARKER]: 'example.com/login' },
     });
     await kvPut(tenant, pathOf(tenant, 'type'), MINE);
     const names = ['data', 'more', 'type', 'same'];
@@ -302,12 +315,13 @@ describe('on the way back', () => {
     await kvPut(tenant, pathOf(tenant, 'raced'), MINE);
     const path = new RegExp(`^/api/v1/namespaces/${tenant.namespace}/secrets$`);
     let theirs: Stored | undefined;
-    overtake(stage().api, path, async () => {
+    const overtaken = overtake(stage().api, path, async () => {
       await tenant.apply(aSecret('raced', THEIRS));
       theirs = await storedSecret(tenant, 'raced');
     });
     await tenant.apply(back('race'));
     await tenant.untilReady('race', { status: 'False', reason: 'ConflictsFound' });
+    await overtaken;
     expect(await standing(tenant, 'race')).toEqual({ raced: 'Conflict DestinationDiffers' });
     expect(theirs?.data).toEqual(aSecret('raced', THEIRS).data);
     expect(await storedSecret(tenant, 'raced')).toEqual(theirs);

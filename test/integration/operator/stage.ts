@@ -18,7 +18,10 @@ export class Stage implements AsyncDisposable {
   readonly api: RecordingProxy;
   /** Between operator and KV server, for the tenants of this stage. */
   readonly bao: RecordingProxy;
-  #operator: OperatorProcess;
+  /** All that there were, the running one last. */
+  readonly #operators: OperatorProcess[];
+  #allowed: RegExp | undefined;
+  #errorsSeen = 0;
 
   private constructor(
     cluster: Cluster,
@@ -28,7 +31,7 @@ export class Stage implements AsyncDisposable {
     this.cluster = cluster;
     this.api = proxies.api;
     this.bao = proxies.bao;
-    this.#operator = operator;
+    this.#operators = [operator];
   }
 
   static async open(): Promise<Stage> {
@@ -40,25 +43,34 @@ export class Stage implements AsyncDisposable {
   }
 
   get operator(): OperatorProcess {
-    return this.#operator;
+    const last = this.#operators.at(-1);
+    if (last === undefined) throw new Error('there is always one');
+    return last;
   }
 
-  /** Ends the operator as Kubernetes does and starts another one. */
+  /** Ends the operator, if it runs, as Kubernetes does and starts another one. */
   async restartOperator(): Promise<void> {
-    await this.#operator.stop();
-    this.#operator = await launch(this.cluster, this.api);
+    if (this.operator.isRunning) await this.operator.stop();
+    this.#operators.push(await launch(this.cluster, this.api));
   }
 
   async tenant(options: TenantOptions = {}): Promise<Tenant> {
     return await Tenant.create(this.cluster, { address: this.bao.url, ...options });
   }
 
-  /** Lines that the operator logged as errors. */
-  errorLines(): readonly string[] {
-    return this.#operator
-      .logs()
-      .split('\n')
-      .filter((line) => line.includes('"level":"error"') || line.includes('"level":"fatal"'));
+  /** The test that runs breaks something on purpose: errors whose line matches are right and proper. */
+  allowErrors(lines: RegExp): void {
+    this.#allowed = lines;
+  }
+
+  /** Lines that operators logged as errors since the last call, without those that were allowed. */
+  takeUnexpectedErrors(): readonly string[] {
+    const lines = this.#operators.flatMap(errorLinesOf);
+    const fresh = lines.slice(this.#errorsSeen);
+    const allowed = this.#allowed;
+    this.#errorsSeen = lines.length;
+    this.#allowed = undefined;
+    return allowed === undefined ? fresh : fresh.filter((line) => !allowed.test(line));
   }
 
   /** Writes at either server on behalf of migrations: neither questions nor the Lease nor events. */
@@ -66,12 +78,25 @@ export class Stage implements AsyncDisposable {
     return [...this.api.requests, ...this.bao.requests].filter(isWrite);
   }
 
+  /** What was done to the tenant's Secrets and documents, as `method path`: neither status nor reports. */
+  changesOf({ namespace, mount }: Tenant): readonly string[] {
+    const place = new RegExp(`^/v1/${mount}/|/namespaces/${namespace}/secrets(/|$)`);
+    const changes = this.writes().filter(({ path }) => place.test(path));
+    return changes.map(({ method, path }) => `${method} ${path}`);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#operator.kill();
+    await this.operator.kill();
     await this.api[Symbol.asyncDispose]();
     await this.bao[Symbol.asyncDispose]();
     await this.cluster.dispose();
   }
+}
+
+/** Errors that it logged, and whatever is no line of its log: a stack trace, a warning of Node. */
+function errorLinesOf(operator: OperatorProcess): readonly string[] {
+  const lines = operator.logs().trimEnd().split('\n');
+  return lines.filter((line) => !line.startsWith('{') || /"level":"(error|fatal)"/.test(line));
 }
 
 async function launch(cluster: Cluster, api: RecordingProxy): Promise<OperatorProcess> {
@@ -93,7 +118,7 @@ export function useStage(): () => Stage {
     stage = await Stage.open();
   });
   afterEach(() => {
-    expect(stage?.errorLines()).toEqual([]);
+    expect(stage?.takeUnexpectedErrors()).toEqual([]);
   });
   afterAll(async () => {
     await stage?.[Symbol.asyncDispose]();

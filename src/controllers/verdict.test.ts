@@ -1,0 +1,41 @@
+import { describe, expect, test } from 'vitest';
+import { countOutcomes, type Outcome } from '#src/core/outcome.ts';
+import { concluding, type Verdict } from './verdict.ts';
+
+function anOutcome(name: string, rest: Partial<Outcome> = {}): Outcome {
+  return { name, keys: ['a', 'b'], state: 'Verified', ...rest };
+}
+
+function verdictOn(...outcomes: readonly Outcome[]): Verdict {
+  return concluding({ outcomes, counts: countOutcomes(outcomes), dryRun: false, awaitsSoak: false });
+}
+
+describe('the verdict on a run', () => {
+  test('is Completed when every document is where it shall be', () => {
+    const trustRoot = anOutcome('token', { reason: 'TrustRoot' });
+    expect(verdictOn(anOutcome('kept'), anOutcome('moved', { state: 'Removed' }), trustRoot)).toMatchObject({
+      ready: 'True',
+      succeeded: 'True',
+      reason: 'Completed',
+      message: '6 of 6 keys are done.',
+    });
+  });
+
+  test('is not Completed while a source that shall go is tried again soon', () => {
+    const kept = anOutcome('kept', { reason: 'BackendUnavailable', retry: 'soon' });
+    expect(verdictOn(anOutcome('moved', { state: 'Removed' }), kept)).toMatchObject({
+      ready: 'Unknown',
+      reason: 'Progressing',
+      message: '4 of 4 keys are done; 1 source not removed yet.',
+    });
+  });
+
+  test('is a failure when a source may not be removed', () => {
+    const kept = anOutcome('kept', { reason: 'PermissionDenied', retry: 'later' });
+    expect(verdictOn(anOutcome('moved', { state: 'Removed' }), kept)).toMatchObject({
+      ready: 'False',
+      succeeded: 'False',
+      reason: 'PartiallyFailed',
+    });
+  });
+});

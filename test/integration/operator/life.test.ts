@@ -1,0 +1,189 @@
+import { describe, expect, it } from 'vitest';
+import { aMigration, aSecret } from '#test/builders/objects.ts';
+import { fieldsOf, MANY, plantMany, sourceNames, wholeNames } from './documents.ts';
+import { holdRemovals, holdWrites } from './gate.ts';
+import { untilIdle, untilMissed, untilNoticed } from './operator-state.ts';
+import { conditionOf, kvData, kvMetadata, kvNames, kvPut, standing } from './questions.ts';
+import { useStage } from './stage.ts';
+
+const stage = useStage();
+
+describe('dryRun', () => {
+  it('says for each document what would happen, writes nothing, and goes on when it is switched off', async () => {
+    const tenant = await stage().tenant();
+    await tenant.apply(aSecret('new', fieldsOf('new')));
+    await tenant.apply(aSecret('equal', fieldsOf('equal')));
+    await kvPut(tenant, `${tenant.namespace}/equal`, fieldsOf('equal'));
+    await tenant.apply(aMigration('rehearsal', { dryRun: true, sourcePolicy: 'Delete' }));
+    const rehearsed = await tenant.untilReady('rehearsal', { status: 'True', reason: 'DryRunCompleted' });
+
+    expect(await standing(tenant, 'rehearsal')).toEqual({
+      new: 'Pending WouldCreate',
+      equal: 'Pending WouldAdopt',
+    });
+    expect(conditionOf(rehearsed, 'Ready')?.message).toBe(
+      'Dry run: 4 keys would be moved, nothing was written. Set spec.dryRun to false to go on.',
+    );
+    expect(conditionOf(rehearsed, 'Succeeded')?.status).toBe('Unknown');
+    expect(rehearsed.status.progress).toBe('0/4');
+    expect(stage().changesOf(tenant)).toEqual([]);
+    expect(await sourceNames(tenant)).toEqual(['equal', 'new']);
+
+    await tenant.mergePatch('SecretMigration', 'rehearsal', { spec: { dryRun: false } });
+    const done = await tenant.untilReady('rehearsal', { status: 'True', reason: 'Completed' });
+    expect(done.status.summary).toMatchObject({ total: 4, removed: 4 });
+    expect(await sourceNames(tenant)).toEqual([]);
+    expect(await wholeNames(tenant)).toEqual(['equal', 'new']);
+  });
+
+  it('shows a conflict before anything was done', async () => {
+    const tenant = await stage().tenant();
+    await tenant.apply(aSecret('free', fieldsOf('free')));
+    await tenant.apply(aSecret('taken', fieldsOf('taken')));
+    await kvPut(tenant, `${tenant.namespace}/taken`, { password: 'of somebody else' });
+    await tenant.apply(aMigration('rehearsal', { dryRun: true }));
+    const rehearsed = await tenant.untilReady('rehearsal', { status: 'False', reason: 'ConflictsFound' });
+
+    expect(await standing(tenant, 'rehearsal')).toEqual({
+      free: 'Pending WouldCreate',
+      taken: 'Conflict DestinationDiffers',
+    });
+    expect(rehearsed.status.summary).toMatchObject({ total: 4, pending: 2, conflict: 2, verified: 0 });
+    expect(stage().changesOf(tenant)).toEqual([]);
+    expect(await kvNames(tenant, tenant.namespace)).toEqual(['taken']);
+
+    await tenant.mergePatch('SecretMigration', 'rehearsal', { spec: { dryRun: false } });
+    await tenant.untilReady('rehearsal', { status: 'False', reason: 'ConflictsFound' });
+    expect(await standing(tenant, 'rehearsal')).toEqual({
+      free: 'Verified',
+      taken: 'Conflict DestinationDiffers',
+    });
+    expect(await kvMetadata(tenant, `${tenant.namespace}/taken`)).toMatchObject({ current_version: 1 });
+  });
+});
+
+describe('suspend', () => {
+  it('keeps a migration from beginning until it is lifted', async () => {
+    const tenant = await stage().tenant();
+    await tenant.apply(aSecret('db', fieldsOf('db')));
+    await tenant.apply(aMigration('asleep', { suspend: true }));
+    const asleep = await tenant.untilReady('asleep', { status: 'Unknown', reason: 'Suspended' });
+    expect(conditionOf(asleep, 'Suspended')).toMatchObject({ status: 'True', reason: 'Suspended' });
+    expect(conditionOf(asleep, 'Reconciling')).toBeUndefined();
+    expect(stage().changesOf(tenant)).toEqual([]);
+
+    await tenant.mergePatch('SecretMigration', 'asleep', { spec: { suspend: false } });
+    const awake = await tenant.untilReady('asleep', { status: 'True', reason: 'Completed' });
+    expect(conditionOf(awake, 'Suspended')).toBeUndefined();
+    expect(await wholeNames(tenant)).toEqual(['db']);
+  });
+
+  it('stops a run between two documents, shows how far it came, and lets it go on later', async () => {
+    const tenant = await stage().tenant();
+    const names = await plantMany(tenant, 'doc');
+    using writes = holdWrites(stage(), tenant);
+    await tenant.apply(aMigration('halted'));
+    await writes.arrival;
+    await untilNoticed(stage().operator, async () =>
+      tenant.mergePatch('SecretMigration', 'halted', { spec: { suspend: true } }),
+    );
+    writes.open();
+    const halted = await tenant.untilReady('halted', { status: 'Unknown', reason: 'Suspended' });
+    await untilIdle(stage().operator);
+
+    const written = await wholeNames(tenant);
+    expect(written.length).toBe(writes.arrivals);
+    expect(written.length).toBeLessThan(MANY);
+    // What was never read counts as one row: its keys are not known.
+    expect(halted.status.summary).toMatchObject({
+      verified: 2 * written.length,
+      pending: MANY - written.length,
+    });
+
+    await tenant.mergePatch('SecretMigration', 'halted', { spec: { suspend: false } });
+    await tenant.untilReady('halted', { status: 'True', reason: 'Completed' });
+    expect(await wholeNames(tenant)).toEqual(names);
+  });
+});
+
+describe('a change of the spec in the middle of a run', () => {
+  it('ends the run between two documents; the next one does what the new spec says', async () => {
+    const tenant = await stage().tenant();
+    await plantMany(tenant, 'old');
+    const wanted = await plantMany(tenant, 'new', 3);
+    using writes = holdWrites(stage(), tenant);
+    await tenant.apply(aMigration('edited', { select: { prefix: 'old-' } }));
+    await writes.arrival;
+    await untilNoticed(stage().operator, async () =>
+      tenant.mergePatch('SecretMigration', 'edited', { spec: { select: { prefix: 'new-' } } }),
+    );
+    writes.open();
+    const done = await tenant.untilReady('edited', { status: 'True', reason: 'Completed' });
+
+    expect(done.metadata.generation).toBe(2);
+    expect(done.status).toMatchObject({ observedGeneration: 2, documents: 3, progress: '6/6' });
+    expect(Object.keys(await standing(tenant, 'edited')).toSorted()).toEqual(wanted);
+    const stored = await wholeNames(tenant);
+    expect(stored.filter((name) => name.startsWith('new-'))).toEqual(wanted);
+    expect(stored.filter((name) => name.startsWith('old-')).length).toBeLessThan(MANY);
+  });
+});
+
+describe('deletion of a migration in the middle of its run', () => {
+  it('leaves what is written and every source, and a new migration takes it from there', async () => {
+    const tenant = await stage().tenant();
+    const names = await plantMany(tenant, 'doc');
+    using writes = holdWrites(stage(), tenant);
+    await tenant.apply(aMigration('gone', { sourcePolicy: 'Delete' }));
+    await writes.arrival;
+    await untilMissed(stage().operator, async () => tenant.delete('SecretMigration', 'gone'));
+    writes.open();
+    await untilIdle(stage().operator);
+
+    const left = await wholeNames(tenant);
+    expect(left.length).toBe(writes.arrivals);
+    expect(left.length).toBeLessThan(MANY);
+    expect(await sourceNames(tenant)).toEqual(names);
+
+    await tenant.apply(aMigration('gone', { sourcePolicy: 'Delete' }));
+    const done = await tenant.untilReady('gone');
+    expect(done.status.summary).toMatchObject({ total: 2 * MANY, removed: 2 * MANY });
+    expect(await wholeNames(tenant)).toEqual(names);
+    expect(await sourceNames(tenant)).toEqual([]);
+  });
+
+  it('stops the removal of sources, too: each value is in both places or at its destination', async () => {
+    const tenant = await stage().tenant();
+    const names = await plantMany(tenant, 'doc');
+    using removals = holdRemovals(stage(), tenant);
+    await tenant.apply(aMigration('gone', { sourcePolicy: 'Delete' }));
+    await removals.arrival;
+    await untilMissed(stage().operator, async () => tenant.delete('SecretMigration', 'gone'));
+    removals.open();
+    await untilIdle(stage().operator);
+
+    expect(await wholeNames(tenant)).toEqual(names);
+    const kept = await sourceNames(tenant);
+    expect(kept.length).toBe(MANY - removals.arrivals);
+    expect(kept.length).toBeGreaterThan(0);
+  });
+
+  it('of the whole namespace neither stops the operator nor another tenant', async () => {
+    const leaving = await stage().tenant();
+    const names = await plantMany(leaving, 'doc');
+    using writes = holdWrites(stage(), leaving);
+    await leaving.apply(aMigration('gone', { sourcePolicy: 'Delete' }));
+    await writes.arrival;
+    await untilMissed(stage().operator, async () => leaving.cluster.deleteNamespace(leaving.namespace));
+    writes.open();
+    await untilIdle(stage().operator);
+    const written = await wholeNames(leaving);
+    expect(names).toEqual(expect.arrayContaining([...written]));
+
+    const staying = await stage().tenant();
+    await staying.apply(aSecret('db', fieldsOf('db')));
+    await staying.apply(aMigration('out'));
+    await staying.untilReady('out');
+    expect(await kvData(staying, `${staying.namespace}/db`)).toEqual(fieldsOf('db'));
+  });
+});

@@ -1,0 +1,188 @@
+import { describe, expect, it } from 'vitest';
+import { aMigration, anOpenBaoBackend, aSecret } from '#test/builders/objects.ts';
+import { OPERATOR_ACCOUNT } from '#test/cluster/cluster.ts';
+import type { Tenant } from '#test/support/tenant.ts';
+import { fieldsOf, MANY, plantMany, sourceNames, wholeNames } from './documents.ts';
+import { holdRemovals, holdWrites } from './gate.ts';
+import { untilNoticed } from './operator-state.ts';
+import { kvNames } from './questions.ts';
+import { useStage } from './stage.ts';
+
+const stage = useStage();
+
+/** How long a leader goes on without having renewed its Lease. */
+const RENEW_DEADLINE_MS = 10_000;
+
+function backendOf(tenant: Tenant, name: string, tokenSecret = 'bao-token') {
+  const { cluster, mount } = tenant;
+  return anOpenBaoBackend({ name, mount, tokenSecret, address: stage().bao.url, caBundle: cluster.baoCaPem });
+}
+
+/** As if the time had passed in which nobody may take the Lease of an operator that vanished. */
+async function loseLease({ cluster }: Tenant): Promise<void> {
+  const { namespace } = OPERATOR_ACCOUNT;
+  await cluster.kube(
+    'DELETE',
+    `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/keyferry-operator`,
+  );
+}
+
+/**
+ * Kills the API server, and hides the new one until it is ready, as any balancer does: before that it refuses what it has
+ * not read the roles for. `restore` says how many milliseconds it was away.
+ */
+async function cutOff({ cluster }: Tenant): Promise<{ restore(): Promise<number> }> {
+  stage().allowErrors(/"LEASE_LOST".*"the operator ends"/);
+  const startedAt = performance.now();
+  const cut = stage().api.onRequest(() => true, { kind: 'drop-before' });
+  await cluster.kill('apiserver');
+  return {
+    restore: async () => {
+      await cluster.restart('apiserver');
+      cut.remove();
+      return performance.now() - startedAt;
+    },
+  };
+}
+
+describe('a backend', () => {
+  it('that is not there yet is waited for: the migration goes on when it is created', async () => {
+    const tenant = await stage().tenant();
+    await tenant.apply(aSecret('db', fieldsOf('db')));
+    await tenant.apply(aMigration('early', { to: 'later' }));
+    const waiting = await tenant.untilReady('early', { status: 'False', reason: 'BackendNotFound' });
+    const [ready] = waiting.status.conditions ?? [];
+    expect(ready?.message).toContain(`SecretBackend ${tenant.namespace}/later`);
+
+    await tenant.apply(backendOf(tenant, 'later'));
+    await tenant.untilReady('early', { status: 'True', reason: 'Completed' });
+    expect(await wholeNames(tenant)).toEqual(['db']);
+  });
+
+  it('that has come is no longer complained of while the run goes on', async () => {
+    const tenant = await stage().tenant();
+    await tenant.apply(aSecret('db', fieldsOf('db')));
+    using removals = holdRemovals(stage(), tenant);
+    await tenant.apply(aMigration('early', { to: 'later', sourcePolicy: 'Delete' }));
+    await tenant.untilReady('early', { status: 'False', reason: 'BackendNotFound' });
+    await tenant.apply(backendOf(tenant, 'later'));
+    await removals.arrival;
+    const [ready] = (await tenant.migration('early')).status.conditions ?? [];
+    expect(ready).toMatchObject({ type: 'Ready', status: 'Unknown', reason: 'Progressing' });
+
+    removals.open();
+    await tenant.untilReady('early', { status: 'True', reason: 'Completed' });
+  });
+
+  it('that lacks its credentials is waited for: the migration goes on when they are created', async () => {
+    const tenant = await stage().tenant();
+    await tenant.apply(aSecret('db', fieldsOf('db')));
+    await tenant.apply(backendOf(tenant, 'locked', 'key-ring'));
+    await tenant.apply(
+      aMigration('early', { to: 'locked', select: { names: ['db'] }, sourcePolicy: 'Delete' }),
+    );
+    await tenant.untilReady('early', { status: 'False', reason: 'BackendNotReady' });
+
+    const token = (await tenant.secret('bao-token'))?.data?.['token'] ?? '';
+    await tenant.apply(aSecret('key-ring', { token: Buffer.from(token, 'base64') }));
+    await tenant.untilReady('early', { status: 'True', reason: 'Completed' });
+    expect(await wholeNames(tenant)).toEqual(['db']);
+    expect(await sourceNames(tenant)).toEqual(['key-ring']);
+  });
+
+  it('that is deleted in the middle of a run ends it between two documents, until there is one again', async () => {
+    const tenant = await stage().tenant();
+    const names = await plantMany(tenant, 'doc');
+    using writes = holdWrites(stage(), tenant);
+    await tenant.apply(aMigration('orphan', { sourcePolicy: 'Delete' }));
+    await writes.arrival;
+    await untilNoticed(stage().operator, async () => tenant.delete('SecretBackend', 'bao'));
+    writes.open();
+    const waiting = await tenant.untilReady('orphan', { status: 'False', reason: 'BackendNotFound' });
+    const written = await wholeNames(tenant);
+    expect(written.length).toBe(writes.arrivals);
+    expect(written.length).toBeLessThan(MANY);
+    expect(waiting.status.summary).toMatchObject({ verified: 2 * written.length, removed: 0 });
+    expect(await sourceNames(tenant)).toEqual(names);
+
+    await tenant.apply(backendOf(tenant, 'bao'));
+    await tenant.untilReady('orphan', { status: 'True', reason: 'Completed' });
+    expect(await wholeNames(tenant)).toEqual(names);
+    expect(await sourceNames(tenant)).toEqual([]);
+  });
+
+  it('whose spec changes in the middle of a run ends it; the next one goes where the new spec says', async () => {
+    const tenant = await stage().tenant();
+    const names = await plantMany(tenant, 'doc');
+    using writes = holdWrites(stage(), tenant);
+    await tenant.apply(aMigration('moved'));
+    await writes.arrival;
+    await untilNoticed(stage().operator, async () =>
+      tenant.mergePatch('SecretBackend', 'bao', { spec: { openbao: { pathPrefix: 'new/home' } } }),
+    );
+    writes.open();
+    await tenant.untilReady('moved', { status: 'True', reason: 'Completed' });
+    expect((await wholeNames(tenant)).length).toBeLessThan(MANY);
+    expect(await kvNames(tenant, `new/home/${tenant.namespace}`)).toEqual(names);
+  });
+});
+
+describe('an outage', () => {
+  it('of OpenBao, sealed in the middle of a run, is waited for', async () => {
+    const tenant = await stage().tenant();
+    const names = await plantMany(tenant, 'doc');
+    using writes = holdWrites(stage(), tenant);
+    await tenant.apply(aMigration('sealed', { sourcePolicy: 'Delete' }));
+    await writes.arrival;
+    await tenant.cluster.seal();
+    writes.open();
+    const waiting = await tenant.untilReady('sealed', { status: 'False', reason: 'BackendSealed' });
+    expect(waiting.status.summary).toMatchObject({ removed: 0 });
+    expect(await sourceNames(tenant)).toEqual(names);
+
+    await tenant.cluster.unseal();
+    await tenant.untilReady('sealed', { status: 'True', reason: 'Completed' });
+    expect(await wholeNames(tenant)).toEqual(names);
+    expect(await sourceNames(tenant)).toEqual([]);
+  });
+
+  it('of the API server for some seconds in the middle of a run is survived', async () => {
+    const tenant = await stage().tenant();
+    const names = await plantMany(tenant, 'doc');
+    using removals = holdRemovals(stage(), tenant);
+    await tenant.apply(aMigration('cut-off', { sourcePolicy: 'Delete' }));
+    await removals.arrival;
+    const outage = await cutOff(tenant);
+    removals.open();
+    const lastedMs = await outage.restore();
+    const survived = stage().operator.isRunning;
+    expect(survived || lastedMs > RENEW_DEADLINE_MS, `operator after ${lastedMs} ms`).toBe(true);
+    // On a machine that slow the Lease ran out, and a kubelet would do this.
+    if (!survived) await stage().restartOperator();
+
+    const done = await tenant.untilReady('cut-off', { status: 'True', reason: 'Completed' });
+    expect(done.status.summary).toMatchObject({ total: 2 * MANY, removed: 2 * MANY });
+    expect(await wholeNames(tenant)).toEqual(names);
+    expect(await sourceNames(tenant)).toEqual([]);
+  });
+
+  it('of the API server that outlasts the Lease ends the operator; the next one completes the work', async () => {
+    const tenant = await stage().tenant();
+    const names = await plantMany(tenant, 'doc');
+    using removals = holdRemovals(stage(), tenant);
+    await tenant.apply(aMigration('abandoned', { sourcePolicy: 'Delete' }));
+    await removals.arrival;
+    const outage = await cutOff(tenant);
+    removals.open();
+    expect(await stage().operator.exited).toEqual({ code: 1, signal: null });
+
+    await outage.restore();
+    expect(await wholeNames(tenant)).toEqual(names);
+    await loseLease(tenant);
+    await stage().restartOperator();
+    const done = await tenant.untilReady('abandoned', { status: 'True', reason: 'Completed' });
+    expect(done.status.summary).toMatchObject({ total: 2 * MANY, removed: 2 * MANY });
+    expect(await wholeNames(tenant)).toEqual(names);
+    expect(await sourceNames(tenant)).toEqual([]);
+  });
+});

@@ -1,0 +1,350 @@
+import { describe, expect, it } from 'vitest';
+import { TYPE_MARKER } from '#src/backends/openbao/markers.ts';
+import { aMigration, aSecret } from '#test/builders/objects.ts';
+import { eventually } from '#test/support/eventually.ts';
+import type { Tenant } from '#test/support/tenant.ts';
+import {
+  conditionOf,
+  kvData,
+  kvNames,
+  kvPut,
+  reasonOf,
+  requestRun,
+  rowsByName,
+  standing,
+} from './questions.ts';
+import { useStage } from './stage.ts';
+
+const stage = useStage();
+
+const FIELDS = { password: 'hunter2' };
+/** Every tenant has it: the token of its backend. */
+const TOKEN = 'bao-token';
+
+/** A tenant with Secrets of these names and labels. */
+async function aTenantWith(secrets: Readonly<Record<string, Readonly<Record<string, string>>>>) {
+  const tenant = await stage().tenant();
+  for (const [name, labels] of Object.entries(secrets)) {
+    await tenant.apply(aSecret(name, FIELDS, { labels }));
+  }
+  return tenant;
+}
+
+/** Names below the tenant's own folder at the destination. */
+async function movedNames(tenant: Tenant): Promise<readonly string[]> {
+  return (await kvNames(tenant, tenant.namespace)).toSorted();
+}
+
+/**
+ * Paths of all that the operator asked either server about documents of this tenant: each once, as on the wire, so that
+ * one which a URL parser cleaned up shows, too. What it asks of the servers themselves is left out.
+ */
+function askedPaths(tenant: Tenant): readonly string[] {
+  const own = [`/v1/${tenant.mount}/`, `/api/v1/namespaces/${tenant.namespace}/secrets`];
+  const ofTheBackend = /\/config$|\/detailed-metadata$|\/bao-token$/;
+  const paths = [...stage().bao.requests, ...stage().api.requests]
+    .map(({ path }) => path)
+    .filter((path) => own.some((start) => path.startsWith(start)) && !ofTheBackend.test(path));
+  return [...new Set(paths)].toSorted();
+}
+
+describe('select', () => {
+  it('by names takes these and no others, and reports one that does not exist', async () => {
+    const tenant = await aTenantWith({ one: {}, two: {}, three: {} });
+    await tenant.apply(aMigration('named', { select: { names: ['one', 'three', 'missing'] } }));
+    await tenant.untilReady('named', { status: 'False', reason: 'PartiallyFailed' });
+    expect(await standing(tenant, 'named')).toEqual({
+      one: 'Verified',
+      three: 'Verified',
+      missing: 'Failed SourceMissing',
+    });
+    expect((await rowsByName(tenant, 'named'))['missing']?.message).toBe(
+      'There is no such document at the source. Create it, or correct spec.select.',
+    );
+    expect(await movedNames(tenant)).toEqual(['one', 'three']);
+
+    await tenant.apply(aSecret('missing', FIELDS));
+    expect(reasonOf(await requestRun(tenant, 'named'))).toBe('Completed');
+    expect(await movedNames(tenant)).toEqual(['missing', 'one', 'three']);
+  });
+
+  it.each([
+    ['team=core', ['a', 'b']],
+    ['team=core,tier!=db', ['a']],
+    ['team in (core, edge),tier', ['b', 'c']],
+    ['!team', ['bare']],
+  ])('by the label selector %s takes what the apiserver takes by it', async (labelSelector, names) => {
+    const tenant = await aTenantWith({
+      a: { team: 'core' },
+      b: { team: 'core', tier: 'db' },
+      c: { team: 'edge', tier: 'web' },
+      bare: {},
+    });
+    const exclude = { names: [TOKEN] };
+    await tenant.apply(aMigration('labelled', { select: { labelSelector, exclude } }));
+    await tenant.untilReady('labelled');
+    expect(Object.keys(await standing(tenant, 'labelled')).toSorted()).toEqual(names);
+    expect(await movedNames(tenant)).toEqual(names);
+  });
+
+  it('by prefix takes what begins with it', async () => {
+    const tenant = await aTenantWith({ 'pay-db': {}, 'pay-queue': {}, 'other-pay-db': {}, pay: {} });
+    await tenant.apply(aMigration('prefixed', { select: { prefix: 'pay-' } }));
+    await tenant.untilReady('prefixed');
+    expect(await movedNames(tenant)).toEqual(['pay-db', 'pay-queue']);
+  });
+
+  it('leaves out names, prefixes and types that are excluded', async () => {
+    const tenant = await aTenantWith({ keep: {}, 'tmp-a': {}, 'tmp-b': {}, single: {} });
+    await tenant.apply(
+      aSecret('login', { username: 'u', password: 'p' }, { type: 'kubernetes.io/basic-auth' }),
+    );
+    const exclude = {
+      names: [TOKEN, 'single'],
+      prefixes: ['tmp-'],
+      types: ['kubernetes.io/basic-auth'],
+    };
+    await tenant.apply(aMigration('except', { select: { all: true, exclude } }));
+    const migration = await tenant.untilReady('except');
+    expect(await standing(tenant, 'except')).toEqual({ keep: 'Verified' });
+    expect(migration.status.summary?.total).toBe(1);
+    expect(await movedNames(tenant)).toEqual(['keep']);
+  });
+
+  it('with all never takes identities, bootstrap tokens and Helm releases, not even by name', async () => {
+    const tenant = await aTenantWith({ app: {} });
+    const accountToken = aSecret('account', {}, { type: 'kubernetes.io/service-account-token' });
+    const annotations = { 'kubernetes.io/service-account.name': 'default' };
+    const metadata = { name: 'account', annotations };
+    await tenant.apply({ ...accountToken, metadata });
+    await tenant.apply(aSecret('bootstrap-token-abcdef', FIELDS, { type: 'bootstrap.kubernetes.io/token' }));
+    await tenant.apply(aSecret('sh.helm.release.v1.web.v1', FIELDS, { type: 'helm.sh/release.v1' }));
+    const builtIn = ['account', 'bootstrap-token-abcdef', 'sh.helm.release.v1.web.v1'];
+
+    await tenant.apply(aMigration('everything', { sourcePolicy: 'Delete' }));
+    await tenant.untilReady('everything');
+    expect(await standing(tenant, 'everything')).toEqual({ app: 'Removed' });
+    await tenant.apply(aMigration('by-name', { select: { names: [...builtIn] } }));
+    await tenant.untilReady('by-name', { status: 'False' });
+
+    expect(await movedNames(tenant)).toEqual(['app']);
+    for (const name of builtIn) expect(await tenant.secret(name), name).toBeDefined();
+    const writes = stage()
+      .writes()
+      .filter(({ path }) => path.includes(tenant.mount));
+    expect(writes.map(({ path }) => path)).toEqual([`/v1/${tenant.mount}/data/${tenant.namespace}/app`]);
+  });
+
+  it('on the way back never makes an identity of what claims to be one', async () => {
+    const tenant = await stage().tenant();
+    const { mount, namespace } = tenant;
+    for (const name of ['account', 'app']) await kvPut(tenant, `${namespace}/${name}`, FIELDS);
+    await tenant.cluster.bao('POST', `${mount}/metadata/${namespace}/account`, {
+      custom_metadata: { [TYPE_MARKER]: 'kubernetes.io/service-account-token' },
+    });
+    await tenant.apply(aMigration('back', { from: 'bao', to: 'kubernetes' }));
+    await tenant.untilReady('back');
+    expect(await standing(tenant, 'back')).toEqual({ app: 'Verified' });
+    expect(await tenant.secret('account')).toBeUndefined();
+  });
+
+  it('that matches nothing is no success, says what to do, and finds what comes later', async () => {
+    const tenant = await aTenantWith({ app: {} });
+    await tenant.apply(aMigration('nothing', { select: { prefix: 'pay-' } }));
+    const migration = await tenant.untilReady('nothing', { status: 'False', reason: 'NothingSelected' });
+    expect(conditionOf(migration, 'Succeeded')?.status).toBe('False');
+    expect(conditionOf(migration, 'Ready')?.message).toBe(
+      'The selection matches no document. Nothing was done. Correct spec.select, or create what it names.',
+    );
+    await tenant.apply(aSecret('pay-db', FIELDS));
+    expect(reasonOf(await requestRun(tenant, 'nothing'))).toBe('Completed');
+    expect(await movedNames(tenant)).toEqual(['pay-db']);
+  });
+
+  it('by labels is refused for a source that has none, in words', async () => {
+    const tenant = await stage().tenant();
+    const select = { labelSelector: 'team=core' };
+    await tenant.apply(aMigration('back', { from: 'bao', to: 'kubernetes', select }));
+    const migration = await tenant.untilReady('back', { status: 'False', reason: 'CapabilityMissing' });
+    expect(conditionOf(migration, 'Ready')?.message).toContain(
+      'Documents of a KV store have no labels to select by.',
+    );
+  });
+
+  it('on the way back takes what lies in the mapped folder, and nothing beside or below it', async () => {
+    const tenant = await stage().tenant();
+    const { namespace } = tenant;
+    for (const path of [`${namespace}/one`, `${namespace}/two`, `${namespace}/deep/three`, 'beside/four']) {
+      await kvPut(tenant, path, FIELDS);
+    }
+    await tenant.apply(aMigration('back', { from: 'bao', to: 'kubernetes' }));
+    await tenant.untilReady('back');
+    expect(await standing(tenant, 'back')).toEqual({ one: 'Verified', two: 'Verified' });
+    const secrets = (await tenant.secrets()).map(({ metadata }) => metadata.name).toSorted();
+    expect(secrets).toEqual([TOKEN, 'one', 'two']);
+  });
+});
+
+describe('mapping.path', () => {
+  it('puts documents below the namespace unless it says something else', async () => {
+    const tenant = await aTenantWith({ db: { team: 'core' } });
+    await tenant.apply(aMigration('default'));
+    await tenant.untilReady('default');
+    expect(await kvData(tenant, `${tenant.namespace}/db`)).toEqual(FIELDS);
+
+    const path = 'k8s/{label:team}/{namespace}.{name}/v1';
+    await tenant.apply(aMigration('spelled-out', { mapping: { path } }));
+    await tenant.untilReady('spelled-out');
+    expect(await kvData(tenant, `k8s/core/${tenant.namespace}.db/v1`)).toEqual(FIELDS);
+    expect((await rowsByName(tenant, 'spelled-out'))['db']?.destination).toEqual({
+      path: `k8s/core/${tenant.namespace}.db/v1`,
+      version: '1',
+    });
+  });
+
+  it('that needs a label moves those that have it and says which one the others lack', async () => {
+    const tenant = await aTenantWith({ has: { team: 'core' }, lacks: {}, empty: { team: '' } });
+    const select = { names: ['has', 'lacks', 'empty', 'missing'] };
+    await tenant.apply(aMigration('labels', { select, mapping: { path: '{label:team}/{name}' } }));
+    await tenant.untilReady('labels', { status: 'False', reason: 'PartiallyFailed' });
+    expect(await standing(tenant, 'labels')).toEqual({
+      has: 'Verified',
+      lacks: 'Failed MappingIncomplete',
+      empty: 'Failed MappingIncomplete',
+      missing: 'Failed SourceMissing',
+    });
+    expect((await rowsByName(tenant, 'labels'))['lacks']?.message).toBe(
+      'spec.mapping.path needs the label team, which this Secret does not have.',
+    );
+    expect(await kvNames(tenant, '')).toEqual(['core/']);
+    expect(await kvNames(tenant, 'core')).toEqual(['has']);
+
+    for (const name of ['lacks', 'empty', 'missing']) {
+      await tenant.apply(aSecret(name, FIELDS, { labels: { team: 'edge' } }));
+    }
+    expect(reasonOf(await requestRun(tenant, 'labels'))).toBe('Completed');
+    expect(await kvNames(tenant, 'edge')).toEqual(['empty', 'lacks', 'missing']);
+  });
+
+  it('by which two Secrets would share one path moves neither of them and names both', async () => {
+    const tenant = await aTenantWith({
+      'b-c': { team: 'a' },
+      c: { team: 'a-b' },
+      free: { team: 'a' },
+    });
+    await tenant.apply(
+      aMigration('collide', { mapping: { path: '{label:team}-{name}' }, sourcePolicy: 'Delete' }),
+    );
+    await tenant.untilReady('collide', { status: 'False', reason: 'PartiallyFailed' });
+    expect(await standing(tenant, 'collide')).toEqual({
+      'b-c': 'Failed MappingCollision',
+      c: 'Failed MappingCollision',
+      free: 'Removed',
+    });
+    const rows = await rowsByName(tenant, 'collide');
+    for (const name of ['b-c', 'c']) {
+      expect(rows[name]).toMatchObject({
+        message: 'Several sources map to one path: b-c, c. Change spec.mapping or exclude all but one.',
+        destination: { path: 'a-b-c' },
+      });
+      expect(await tenant.secret(name)).toBeDefined();
+    }
+    expect(await kvNames(tenant, '')).toEqual(['a-free']);
+    expect(askedPaths(tenant)).not.toContain(`/v1/${tenant.mount}/data/a-b-c`);
+
+    const exclude = { names: [TOKEN, 'c'] };
+    await tenant.mergePatch('SecretMigration', 'collide', { spec: { select: { exclude } } });
+    await tenant.untilReady('collide');
+    expect(await kvNames(tenant, '')).toEqual(['a-b-c', 'a-free']);
+  });
+
+  it('with {label:…} is refused on the way back, by the field and what is wrong with it', async () => {
+    stage().allowErrors(/"code":"SPEC_INVALID"/);
+    const tenant = await stage().tenant();
+    const mapping = { path: '{label:team}/{name}' };
+    await tenant.apply(aMigration('back', { from: 'bao', to: 'kubernetes', mapping }));
+    const migration = await tenant.untilReady('back', { status: 'False', reason: 'InvalidSpec' });
+    await eventually('the operator has logged it', () => stage().operator.logs().includes('"SPEC_INVALID"'));
+    expect(conditionOf(migration, 'Stalled')?.status).toBe('True');
+    expect(conditionOf(migration, 'Ready')?.message).toMatch(
+      /\{label:…\} works only from Kubernetes to a path.*\(spec\.mapping\.path\)/,
+    );
+  });
+});
+
+describe('a hostile path', () => {
+  function secretsOf(tenant: Tenant): string {
+    return `/api/v1/namespaces/${tenant.namespace}/secrets`;
+  }
+
+  it('made by the mapping is refused before any request about it leaves', async () => {
+    const tenant = await aTenantWith({ db: { team: 'core' } });
+    await tenant.apply(aMigration('dotted', { mapping: { path: '{label:team}./{name}' } }));
+    await tenant.untilReady('dotted', { status: 'False', reason: 'PartiallyFailed' });
+    expect(await standing(tenant, 'dotted')).toEqual({ db: 'Failed PathRefused' });
+    expect((await rowsByName(tenant, 'dotted'))['db']).toMatchObject({
+      message: 'The path has a segment that ends in a period.',
+      destination: { path: 'core./db' },
+    });
+    expect(askedPaths(tenant)).toEqual([secretsOf(tenant)]);
+    expect(await kvNames(tenant, '')).toEqual([]);
+  });
+
+  const HOSTILE = ['..', '.', '%2e%2e', 'a?b', 'a#b', 'back\\slash', 'tab\there', 'trailing ', 'dot.'];
+
+  it('named in the spec is refused on the way out before any request about it leaves', async () => {
+    const tenant = await aTenantWith({ free: {} });
+    await tenant.apply(aMigration('out', { select: { names: [...HOSTILE, 'free'] } }));
+    await tenant.untilReady('out', { status: 'False', reason: 'PartiallyFailed' });
+    expect(await standing(tenant, 'out')).toEqual({
+      ...Object.fromEntries(HOSTILE.map((name) => [name, 'Failed NameRefused'])),
+      free: 'Verified',
+    });
+    expect(askedPaths(tenant)).toEqual([
+      `${secretsOf(tenant)}/free`,
+      `/v1/${tenant.mount}/data/${tenant.namespace}/free`,
+      `/v1/${tenant.mount}/metadata/${tenant.namespace}`,
+    ]);
+    expect(await movedNames(tenant)).toEqual(['free']);
+  });
+
+  it('named in the spec is refused on the way back before any request about it leaves', async () => {
+    const tenant = await stage().tenant();
+    await kvPut(tenant, `${tenant.namespace}/free`, FIELDS);
+    const select = { names: [...HOSTILE, 'free'] };
+    await tenant.apply(aMigration('back', { from: 'bao', to: 'kubernetes', select }));
+    await tenant.untilReady('back', { status: 'False', reason: 'PartiallyFailed' });
+    expect(await standing(tenant, 'back')).toEqual({
+      ...Object.fromEntries(HOSTILE.map((name) => [name, 'Failed PathRefused'])),
+      free: 'Verified',
+    });
+    expect(askedPaths(tenant)).toEqual([
+      secretsOf(tenant),
+      `${secretsOf(tenant)}/free`,
+      `/v1/${tenant.mount}/data/${tenant.namespace}/free`,
+    ]);
+    expect((await tenant.secrets()).map(({ metadata }) => metadata.name).toSorted()).toEqual([TOKEN, 'free']);
+  });
+
+  it('found at the source is shown as refused, and not one request about it leaves', async () => {
+    const tenant = await stage().tenant();
+    const folder = `${tenant.mount}/data/${tenant.namespace}`;
+    for (const name of ['free', 'UPPER_case', 'per%25cent', 'semi;colon']) {
+      await tenant.cluster.bao('POST', `${folder}/${name}`, { data: FIELDS });
+    }
+    await tenant.apply(aMigration('back', { from: 'bao', to: 'kubernetes' }));
+    await tenant.untilReady('back', { status: 'False', reason: 'PartiallyFailed' });
+    expect(await standing(tenant, 'back')).toEqual({
+      free: 'Verified',
+      UPPER_case: 'Failed NameRefused',
+      'per%cent': 'Failed PathRefused',
+      'semi;colon': 'Failed NameRefused',
+    });
+    expect(askedPaths(tenant)).toEqual([
+      secretsOf(tenant),
+      `${secretsOf(tenant)}/free`,
+      `/v1/${tenant.mount}/data/${tenant.namespace}/free`,
+      `/v1/${tenant.mount}/metadata/${tenant.namespace}`,
+    ]);
+  });
+});
