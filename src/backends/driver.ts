@@ -66,6 +66,8 @@ export interface DriverTraits {
   readonly concurrency: number;
   /** True when old revisions stay readable after a newer write, so a read-back can name its revision. */
   readonly keepsRevisions: boolean;
+  /** True when every document has a type and is immutable or not: one that says nothing of it is Opaque and mutable. */
+  readonly statesAttributes: boolean;
 }
 
 export interface Probe {

@@ -34,7 +34,12 @@ function aGuard(calls: Partial<BackendDriver>) {
     gauge: () => undefined,
     forget: () => undefined,
   };
-  const traits = { addressing: 'flat', concurrency: 1, keepsRevisions: false } as const;
+  const traits = {
+    addressing: 'flat',
+    concurrency: 1,
+    keepsRevisions: false,
+    statesAttributes: true,
+  } as const;
   const unasked = (): never => {
     throw new Error('not expected in this test');
   };

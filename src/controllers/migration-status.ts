@@ -98,10 +98,10 @@ export class MigrationStatus {
     if (record !== undefined) this.#table = record.table();
     const before = this.#migration;
     const written = await this.#options.writer.write(before, this.#statusFor(verdict), this.#signal);
+    this.#lastWriteAt = this.#options.clock.monotonic(); // Also when there was nothing to write: it is shown.
     if (written.state === 'unchanged') return;
     const target = `SecretMigration ${before.metadata.namespace}/${before.metadata.name}`;
     if (written.state !== 'written') throw new OperatorError('NOT_FOUND', { op: 'status.write', target });
-    this.#lastWriteAt = this.#options.clock.monotonic();
     const parsed = parseSecretMigration(written.object);
     if (!parsed.ok) throw new OperatorError('REPLY_INVALID', { op: 'status.write', target });
     this.#migration = parsed.value;

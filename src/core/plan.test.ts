@@ -20,65 +20,85 @@ const TLS: Attributes = { type: 'kubernetes.io/tls' };
 const wanted = document({ user: 'u', pass: 'p' });
 
 describe('planning one document', () => {
-  const table: Record<string, { policy?: Policy; wanted?: Document; destination: ReadResult; step: object }> =
-    {
-      'an absent destination is created': { destination: { state: 'absent' }, step: { kind: 'create' } },
-      'equal bytes are adopted with the version that was read': {
-        destination: present({ pass: 'p', user: 'u' }),
-        step: { kind: 'adopt', version },
-      },
-      'a differing byte is a conflict': {
-        destination: present({ user: 'u', pass: 'P' }),
-        step: { kind: 'conflict', reason: 'DestinationDiffers' },
-      },
-      'a missing field is a conflict': {
-        destination: present({ user: 'u' }),
-        step: { kind: 'conflict', reason: 'DestinationDiffers' },
-      },
-      'an additional field is a conflict': {
-        destination: present({ user: 'u', pass: 'p', more: '' }),
-        step: { kind: 'conflict', reason: 'DestinationDiffers' },
-      },
-      'a deleted destination is a conflict, not a free place': {
-        destination: { state: 'deleted', version },
-        step: { kind: 'conflict', reason: 'DestinationDeleted' },
-      },
-      'equal bytes without a recorded type are adopted while the source stays': {
-        wanted: document({ k: 'v' }, TLS),
-        destination: present({ k: 'v' }),
-        step: { kind: 'adopt' },
-      },
-      'equal bytes without a recorded type are a conflict when the source would go': {
-        policy: DELETE,
-        wanted: document({ k: 'v' }, TLS),
-        destination: present({ k: 'v' }),
-        step: { kind: 'conflict', reason: 'AttributesDiffer' },
-      },
-      'equal bytes under another type are a conflict': {
-        wanted: document({ k: 'v' }, TLS),
-        destination: present({ k: 'v' }, { type: 'kubernetes.io/basic-auth' }),
-        step: { kind: 'conflict', reason: 'AttributesDiffer' },
-      },
-      'a source that says nothing of a type loses nothing': {
-        policy: DELETE,
-        wanted: document({ k: 'v' }),
-        destination: present({ k: 'v' }, TLS),
-        step: { kind: 'adopt' },
-      },
-      'two empty documents are equal': {
-        wanted: document({}),
-        destination: present({}),
-        step: { kind: 'adopt' },
-      },
-    };
+  interface Row {
+    readonly policy?: Policy;
+    readonly wanted?: Document;
+    readonly destination: ReadResult;
+    readonly attributesAreStated?: true;
+    readonly step: object;
+  }
+  const table: Record<string, Row> = {
+    'an absent destination is created': { destination: { state: 'absent' }, step: { kind: 'create' } },
+    'equal bytes are adopted with the version that was read': {
+      destination: present({ pass: 'p', user: 'u' }),
+      step: { kind: 'adopt', version },
+    },
+    'a differing byte is a conflict': {
+      destination: present({ user: 'u', pass: 'P' }),
+      step: { kind: 'conflict', reason: 'DestinationDiffers' },
+    },
+    'a missing field is a conflict': {
+      destination: present({ user: 'u' }),
+      step: { kind: 'conflict', reason: 'DestinationDiffers' },
+    },
+    'an additional field is a conflict': {
+      destination: present({ user: 'u', pass: 'p', more: '' }),
+      step: { kind: 'conflict', reason: 'DestinationDiffers' },
+    },
+    'a deleted destination is a conflict, not a free place': {
+      destination: { state: 'deleted', version },
+      step: { kind: 'conflict', reason: 'DestinationDeleted' },
+    },
+    'equal bytes without a recorded type are adopted while the source stays': {
+      wanted: document({ k: 'v' }, TLS),
+      destination: present({ k: 'v' }),
+      step: { kind: 'adopt' },
+    },
+    'equal bytes without a recorded type are a conflict when the source would go': {
+      policy: DELETE,
+      wanted: document({ k: 'v' }, TLS),
+      destination: present({ k: 'v' }),
+      step: { kind: 'conflict', reason: 'AttributesDiffer' },
+    },
+    'equal bytes are a conflict where no recorded type means Opaque': {
+      wanted: document({ k: 'v' }, TLS),
+      destination: present({ k: 'v' }),
+      attributesAreStated: true,
+      step: { kind: 'conflict', reason: 'AttributesDiffer' },
+    },
+    'equal bytes under another type are a conflict': {
+      wanted: document({ k: 'v' }, TLS),
+      destination: present({ k: 'v' }, { type: 'kubernetes.io/basic-auth' }),
+      step: { kind: 'conflict', reason: 'AttributesDiffer' },
+    },
+    'a source that says nothing of a type loses nothing': {
+      policy: DELETE,
+      wanted: document({ k: 'v' }),
+      destination: present({ k: 'v' }, TLS),
+      step: { kind: 'adopt' },
+    },
+    'two empty documents are equal': {
+      wanted: document({}),
+      destination: present({}),
+      step: { kind: 'adopt' },
+    },
+  };
 
   it.each(Object.entries(table))('%s', (_sentence, row) => {
-    const step = planStep(row.policy ?? KEEP, { wanted: row.wanted ?? wanted, destination: row.destination });
+    const step = planStep(row.policy ?? KEEP, {
+      wanted: row.wanted ?? wanted,
+      destination: row.destination,
+      attributesAreStated: row.attributesAreStated ?? false,
+    });
     expect(step).toMatchObject(row.step);
   });
 
   it('never tells a value in a conflict', () => {
-    const step = planStep(KEEP, { wanted, destination: present({ user: 'u', pass: 'canary-1' }) });
+    const step = planStep(KEEP, {
+      wanted,
+      destination: present({ user: 'u', pass: 'canary-1' }),
+      attributesAreStated: false,
+    });
     expect(JSON.stringify(step)).not.toMatch(/canary|"p"/);
   });
 });

@@ -11,6 +11,8 @@ export interface Observation {
   /** The source document as it shall stand at the destination. */
   readonly wanted: Document;
   readonly destination: ReadResult;
+  /** True when a destination that says nothing of type and immutability is known to be Opaque and mutable. */
+  readonly attributesAreStated: boolean;
 }
 
 /** The one next thing to do with a document. */
@@ -55,7 +57,7 @@ function attributesWouldBeLost(policy: Policy, seen: Observation): Step | undefi
   if (seen.destination.state !== 'present') return undefined;
   if (keepsAttributes(seen.wanted, seen.destination.document)) return undefined;
   const unmarked = Object.keys(seen.destination.document.attributes).length === 0;
-  if (unmarked && policy.sourcePolicy === 'Keep') return undefined;
+  if (unmarked && !seen.attributesAreStated && policy.sourcePolicy === 'Keep') return undefined;
   return {
     kind: 'conflict',
     reason: 'AttributesDiffer',

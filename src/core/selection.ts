@@ -30,6 +30,11 @@ export function nameIsSelected(selection: Selection, name: string): boolean {
   return true;
 }
 
+/** Written down by name, but of a type that is never migrated: that must be said. */
+export function isNamedInVain(selection: Selection, type: string | undefined): boolean {
+  return selection.scope.by === 'names' && type !== undefined && NEVER_MIGRATED_TYPES.has(type);
+}
+
 /** By type, which some stores tell only with the value. */
 export function typeIsSelected(selection: Selection, type: string | undefined): boolean {
   const effective = type ?? 'Opaque';

@@ -134,7 +134,8 @@ async function decideAndWrite(
   let undecided: OperatorError | undefined;
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     destination ??= await context.destination.read(target.item.destination, context.signal);
-    const step = planStep(context.intent.policy, { wanted: target.wanted, destination });
+    const attributesAreStated = context.destination.traits.statesAttributes;
+    const step = planStep(context.intent.policy, { wanted: target.wanted, destination, attributesAreStated });
     if (context.intent.dryRun) return dryRunOutcome(target, step);
     if (step.kind === 'conflict') return conflict(target, step);
     if (step.kind === 'adopt') return verified(target, step.version);

@@ -1,7 +1,7 @@
 import type { ReadOutcome } from '#src/backends/driver.ts';
 import type { ReadResult, StoredDocument } from '#src/core/document.ts';
 import type { Outcome, VerifiedPair } from '#src/core/outcome.ts';
-import { typeIsSelected } from '#src/core/selection.ts';
+import { isNamedInVain, typeIsSelected } from '#src/core/selection.ts';
 import { forEachConcurrently } from './concurrency.ts';
 import { copyDocument } from './copy-document.ts';
 import { failedOutcome, isBackendWide } from './failure.ts';
@@ -9,6 +9,9 @@ import { accountForGone, outcomeOfRemoved } from './gone.ts';
 import { gatherInventory, SOURCE_MISSING, type Inventory, type Item } from './inventory.ts';
 import { removeSource } from './remove-source.ts';
 import type { RunContext, RunResult } from './run-context.ts';
+
+/** Times in rows are cut to whole seconds; a source must not go before its time. */
+const ROW_TIME_RESOLUTION_MS = 1_000;
 
 /**
  * One run of a migration, top to bottom:
@@ -100,7 +103,11 @@ class Run {
       return;
     }
     const { document } = read.result;
-    if (!typeIsSelected(this.#context.intent.selection, document.attributes.type)) return;
+    const { selection } = this.#context.intent;
+    if (!typeIsSelected(selection, document.attributes.type)) {
+      if (isNamedInVain(selection, document.attributes.type)) await this.settle(neverMigrated(item));
+      return;
+    }
     const copied = await this.#copyPresent(item, document, inventory);
     if (copied !== undefined) await this.settle(copied);
   }
@@ -145,12 +152,18 @@ class Run {
     if (soakMs === 0) return 0;
     const prior = this.#context.journal.prior.get(outcome.name);
     const same = prior?.state === 'Verified' && prior.destination?.version === outcome.destination?.version;
-    return same ? prior.since + soakMs - this.#context.clock.now() : soakMs;
+    return same ? prior.since + ROW_TIME_RESOLUTION_MS + soakMs - this.#context.clock.now() : soakMs;
   }
 }
 
 function baseOf(item: Item): Omit<Outcome, 'state'> {
   return { name: item.name, keys: [], destination: { path: item.destination } };
+}
+
+function neverMigrated(item: Item): Outcome {
+  const message =
+    'Secrets of this type are never migrated: who moves them takes their rights. Remove it from spec.select.names.';
+  return { ...baseOf(item), state: 'Failed', reason: 'TypeRefused', message, retry: 'later' };
 }
 
 function pending(item: Item): Outcome {

@@ -82,7 +82,7 @@ export const ROW_REASONS = {
   PathRefused: 'The destination cannot have a document at this path.',
   NameRefused: 'The destination cannot have a document of this name.',
   KeyRefused: 'The destination cannot have a field of this name.',
-  TypeRefused: 'The destination cannot have a document of this type.',
+  TypeRefused: 'Documents of this type are never migrated, or the destination cannot have them.',
   PermissionDenied: 'The credentials of a backend do not allow it.',
   BackendUnavailable: 'The server could not be reached or failed.',
   BackendSealed: 'The server is sealed.',

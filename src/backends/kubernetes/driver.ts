@@ -29,7 +29,12 @@ const CONCURRENCY = 16;
  */
 export class KubernetesDriver implements BackendDriver {
   readonly kind = 'kubernetes';
-  readonly traits: DriverTraits = { addressing: 'flat', concurrency: CONCURRENCY, keepsRevisions: false };
+  readonly traits: DriverTraits = {
+    addressing: 'flat',
+    concurrency: CONCURRENCY,
+    keepsRevisions: false,
+    statesAttributes: true,
+  };
   readonly #client: KubeClient;
   readonly #api: SecretApi;
 

@@ -62,7 +62,12 @@ export class OpenBaoDriver implements BackendDriver {
 
   constructor(options: OpenBaoDriverOptions) {
     this.#options = options;
-    this.traits = { addressing: 'tree', concurrency: options.maxInFlight, keepsRevisions: true };
+    this.traits = {
+      addressing: 'tree',
+      concurrency: options.maxInFlight,
+      keepsRevisions: true,
+      statesAttributes: false,
+    };
   }
 
   async probe(signal: AbortSignal): Promise<Probe> {

@@ -127,6 +127,8 @@ describe('select', () => {
     await tenant.apply(aMigration('by-name', { select: { names: [...builtIn] } }));
     await tenant.untilReady('by-name', { status: 'False' });
 
+    const byName = await standing(tenant, 'by-name');
+    expect(byName).toEqual(Object.fromEntries(builtIn.map((name) => [name, 'Failed TypeRefused'])));
     expect(await movedNames(tenant)).toEqual(['app']);
     for (const name of builtIn) expect(await tenant.secret(name), name).toBeDefined();
     const writes = stage()
