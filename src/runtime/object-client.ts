@@ -9,9 +9,6 @@ import {
 } from '#src/kube/resource.ts';
 import { isKubeObject } from './listing.ts';
 
-/** Which state of which incarnation of an object a write is meant for. */
-export type Precondition = Pick<KubeObject['metadata'], 'uid' | 'resourceVersion'>;
-
 /** An object to be created: the server adds uid and resourceVersion. */
 export interface NewObject {
   readonly metadata: ObjectName & {
@@ -53,31 +50,6 @@ export class ObjectClient {
     return await this.#request('PUT', object.metadata, { body: object, signal });
   }
 
-  /** Merge patch, only if the object is still in the state `precondition`. */
-  async patch(
-    object: ObjectName,
-    precondition: Precondition,
-    change: { readonly metadata?: object; readonly spec?: object; readonly signal: AbortSignal },
-  ): Promise<KubeObject> {
-    const { signal, metadata, ...rest } = change;
-    const { uid, resourceVersion } = precondition;
-    const body = { ...rest, metadata: { ...metadata, uid, resourceVersion } };
-    return await this.#request('PATCH', object, { body, signal });
-  }
-
-  /** Deletes, only if the object is still in the state `precondition`. An object that is gone already is fine. */
-  async delete(object: ObjectName, precondition: Precondition, signal: AbortSignal): Promise<void> {
-    const { uid, resourceVersion } = precondition;
-    const target = describeTarget(this.#resource, object);
-    const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid, resourceVersion } };
-    const path = objectPath(this.#resource, object);
-    try {
-      await this.#client.request({ method: 'DELETE', path, body, op: 'kube.delete', target, signal });
-    } catch (thrown) {
-      if (!hasCode(thrown, 'NOT_FOUND')) throw thrown;
-    }
-  }
-
   async #request(
     method: keyof typeof OPERATIONS,
     object: ObjectName,
@@ -92,7 +64,6 @@ export class ObjectClient {
           ? collectionPath(this.#resource, object.namespace)
           : objectPath(this.#resource, object),
       query: method === 'GET' ? {} : { fieldValidation: 'Strict' },
-      contentType: method === 'PATCH' ? 'application/merge-patch+json' : 'application/json',
       op,
       target,
       ...content,
@@ -106,5 +77,4 @@ const OPERATIONS = {
   GET: 'kube.get',
   POST: 'kube.create',
   PUT: 'kube.replace',
-  PATCH: 'kube.patch',
 } as const;

@@ -36,7 +36,6 @@ export const SecretKeyRefSchema = z.object({
   name: ObjectNameSchema.describe('Name of a Secret in the namespace of this SecretBackend.'),
   key: SecretKeySchema.default('token').describe('Key of the Secret that holds the token.'),
 });
-export type SecretKeyRef = z.infer<typeof SecretKeyRefSchema>;
 
 const CaSecretRefSchema = z.object({
   name: ObjectNameSchema.describe('Name of a Secret in the namespace of this SecretBackend.'),
@@ -82,7 +81,6 @@ export const OpenBaoAuthSchema = withRules(
   }),
   exactlyOne(['token', 'kubernetes'], 'set exactly one of token and kubernetes'),
 );
-export type OpenBaoAuth = z.infer<typeof OpenBaoAuthSchema>;
 
 export const OpenBaoSpecSchema = withRules(
   z.object({

@@ -92,7 +92,6 @@ export const SelectSchema = withRules(
     'set exactly one of names, labelSelector, prefix and all',
   ),
 );
-export type Select = z.infer<typeof SelectSchema>;
 
 /** Literals, `{namespace}` and `{label:x}` around exactly one `{name}`. */
 const PATH_TEMPLATE =
@@ -117,7 +116,6 @@ export const MappingSchema = z.object({
     },
   ),
 });
-export type Mapping = z.infer<typeof MappingSchema>;
 
 const NEW_MIGRATION = 'is immutable: create a new SecretMigration';
 
@@ -173,7 +171,6 @@ export const SecretMigrationSpecSchema = withRules(
     holds: (self) => self.source.backendRef.name !== self.destination.backendRef.name,
   },
 ).describe('What to move, from where to where, and how carefully.');
-export type SecretMigrationSpec = z.infer<typeof SecretMigrationSpecSchema>;
 
 export const StatusRowSchema = z
   .object({
@@ -206,7 +203,6 @@ export const StatusRowSchema = z
   })
   .describe('Where one key stands.');
 export type StatusRow = z.infer<typeof StatusRowSchema>;
-export type RowState = StatusRow['state'];
 
 export const SummarySchema = z.object({
   total: CountSchema.describe('All keys of the selection.'),
@@ -218,7 +214,6 @@ export const SummarySchema = z.object({
   failed: CountSchema.describe('Could not be moved.'),
   skipped: CountSchema.describe('Deliberately left out.'),
 });
-export type Summary = z.infer<typeof SummarySchema>;
 
 export const SecretMigrationStatusSchema = z
   .object({

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtempDisposable, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -162,20 +162,17 @@ test('forty watches and a busy pool do not stand in each other’s way', async (
   await Promise.allSettled(watches);
 });
 
-test('an object client creates, patches and deletes only what it has seen', async () => {
+test('an object client creates, and replaces only what it has seen', async () => {
   const objects = new ObjectClient(admin, configMaps);
   expect(await objects.get({ namespace, name: 'own' }, signal)).toBeUndefined();
   const created = await objects.create({ metadata: { namespace, name: 'own' } }, signal);
-  const patched = await objects.patch(created.metadata, created.metadata, {
-    metadata: { labels: { a: 'b' } },
-    signal,
+  await expect(objects.create({ metadata: { namespace, name: 'own' } }, signal)).rejects.toMatchObject({
+    code: 'ALREADY_EXISTS',
   });
-  expect(patched.metadata.labels).toEqual({ a: 'b' });
-  const stale = objects.delete(created.metadata, created.metadata, signal);
-  await expect(stale).rejects.toMatchObject({ code: 'VERSION_CONFLICT' });
-  await objects.delete(patched.metadata, patched.metadata, signal);
-  expect(await objects.get(patched.metadata, signal)).toBeUndefined();
-  await objects.delete(patched.metadata, patched.metadata, signal);
+  const labelled = { ...created, metadata: { ...created.metadata, labels: { a: 'b' } } };
+  const replaced = await objects.replace(labelled, signal);
+  expect(await objects.get(created.metadata, signal)).toEqual(replaced);
+  await expect(objects.replace(labelled, signal)).rejects.toMatchObject({ code: 'VERSION_CONFLICT' });
 });
 
 test('a status is written to the subresource under the version that was read', async () => {
@@ -201,7 +198,8 @@ test.each([
   ['https', { server: 'http://localhost:8080' }],
   ['proxy-url', { server: 'https://127.0.0.1:1', 'proxy-url': 'http://proxy:3128' }],
 ])('a kubeconfig is refused with a word about "%s"', async (word, settings) => {
-  const folder = await mkdtemp(join(tmpdir(), 'keyferry-kubeconfig-'));
+  await using folder = await mkdtempDisposable(join(tmpdir(), 'keyferry-kubeconfig-'));
+  const path = join(folder.path, 'config');
   const config = {
     apiVersion: 'v1',
     kind: 'Config',
@@ -210,12 +208,9 @@ test.each([
     contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
     'current-context': 'x',
   };
-  await writeFile(`${folder}/config`, JSON.stringify(config));
-  await expect(
-    openKubeconfigConnection({ path: `${folder}/config`, clock: systemClock }),
-  ).rejects.toMatchObject({
+  await writeFile(path, JSON.stringify(config));
+  await expect(openKubeconfigConnection({ path, clock: systemClock })).rejects.toMatchObject({
     code: 'CONFIG_INVALID',
     message: expect.stringContaining(word),
   });
-  await rm(folder, { recursive: true });
 });
