@@ -14,12 +14,22 @@ const integration = {
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['src/**/*.test.ts', 'test/architecture/**/*.test.ts'] } },
+      {
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'test/architecture/**/*.test.ts'],
+          isolate: false, // They share no state, and loading the modules once is most of the time.
+        },
+      },
       {
         test: {
           ...integration,
           name: 'integration',
-          include: ['test/conformance/**/*.test.ts', 'test/integration/**/*.test.ts'],
+          include: [
+            'test/conformance/**/*.test.ts',
+            'test/integration/**/*.test.ts',
+            'test/e2e/**/*.test.ts',
+          ],
           maxWorkers: 2,
         },
       },

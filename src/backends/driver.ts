@@ -114,5 +114,5 @@ export interface Refusal {
 
 export interface Need {
   readonly address: Address;
-  readonly verbs: readonly ('read' | 'create' | 'delete')[];
+  readonly verbs: readonly ('read' | 'create' | 'update' | 'delete')[];
 }

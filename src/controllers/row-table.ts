@@ -1,5 +1,5 @@
 import type { StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
-import type { Outcome, PriorRecord, State } from '#src/core/outcome.ts';
+import type { Outcome, Place, PriorRecord, State } from '#src/core/outcome.ts';
 
 /** One document of the table: what is known of it and since when. */
 export interface TableEntry {
@@ -48,12 +48,12 @@ export function toPriorRecords(rows: Iterable<StatusRow>): ReadonlyMap<string, P
   return records;
 }
 
-function toDestination(destination: NonNullable<StatusRow['destination']>): {
-  path: string;
-  version?: string;
-} {
-  const { path, version } = destination;
-  return version === undefined ? { path } : { path, version };
+function toDestination({ path, version, priorVersion }: NonNullable<StatusRow['destination']>): Place {
+  return {
+    path,
+    ...(version === undefined ? {} : { version }),
+    ...(priorVersion === undefined ? {} : { priorVersion }),
+  };
 }
 
 /**

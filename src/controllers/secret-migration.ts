@@ -237,25 +237,34 @@ function hasNothingToDo(migration: SecretMigration): boolean {
 }
 
 /**
- * Asks both servers what they can do; a driver that was never probed does not know its limits. A destination that
- * deletes versions by itself must never be the only place of a value, so before anything is removed it is asked anew.
+ * Asks both servers what they can do; a driver that was never probed does not know its limits. What the promise of this
+ * very migration rests on is asked anew: an administrator may have changed it since.
  */
 async function requireCapabilities(
   migration: SecretMigration,
   ends: { readonly source: DriverLoan; readonly destination: DriverLoan },
   signal: AbortSignal,
 ): Promise<void> {
-  const keepsSource = migration.spec.sourcePolicy === 'Keep';
+  const { sourcePolicy, conflictPolicy, destination } = migration.spec;
+  const isSafe = sourcePolicy === 'Keep' && conflictPolicy !== 'Overwrite';
   await ends.source.probe('known', signal);
-  const { capabilities } = await ends.destination.probe(keepsSource ? 'known' : 'now', signal);
-  if (keepsSource || !capabilities.includes('SelfDestructs')) return;
-  throw new OperatorError('CAPABILITY_MISSING', {
-    op: 'migration.preflight',
-    target: `SecretBackend ${migration.metadata.namespace}/${migration.spec.destination.backendRef.name}`,
-    detail:
-      'Its mount deletes versions by itself (delete_version_after), or its configuration may not be read.',
-  });
+  const { capabilities } = await ends.destination.probe(isSafe ? 'known' : 'now', signal);
+  const refuse = (detail: string): OperatorError =>
+    new OperatorError('CAPABILITY_MISSING', {
+      op: 'migration.preflight',
+      target: `SecretBackend ${migration.metadata.namespace}/${destination.backendRef.name}`,
+      detail,
+    });
+  if (sourcePolicy === 'Delete' && capabilities.includes('SelfDestructs')) throw refuse(SELF_DESTRUCTS);
+  if (conflictPolicy === 'Overwrite' && !capabilities.includes('Revisions')) throw refuse(NO_REVISIONS);
 }
+
+/** Such a mount must never be the only place of a value. */
+const SELF_DESTRUCTS =
+  'Its mount deletes versions by itself (delete_version_after), or its configuration may not be read.';
+/** What is overwritten must stay readable, or the only copy of a value could go. */
+const NO_REVISIONS =
+  'conflictPolicy Overwrite needs a destination that keeps earlier versions to go back to; this one has none, or its configuration may not be read. Use Fail or KeepDestination.';
 
 function isReady(backend: SecretBackend): boolean {
   const ready = backend.status.conditions?.find((condition) => condition.type === 'Ready');

@@ -3,6 +3,15 @@ import type { Address, Version } from './document.ts';
 /** Where a document stands. The words are those of the API. */
 export type State = 'Pending' | 'Copied' | 'Verified' | 'Removed' | 'Conflict' | 'Failed' | 'Skipped';
 
+/** Where a document goes or went. */
+export interface Place {
+  readonly path: Address;
+  /** The version that was written or found. */
+  readonly version?: string;
+  /** The version that was current before we overwrote it, or will be overwritten: what to go back to. */
+  readonly priorVersion?: string;
+}
+
 /** What is known of one document after a step; every field of it shares the state. */
 export interface Outcome {
   readonly name: string;
@@ -12,7 +21,7 @@ export interface Outcome {
   readonly reason?: string;
   /** From the closed catalogue of messages: names and limits, never values. */
   readonly message?: string;
-  readonly destination?: { readonly path: Address; readonly version?: string };
+  readonly destination?: Place;
   /** How a failure is retried: `soon` with back-off, `later` at an interval, `never` until the spec changes. */
   readonly retry?: 'soon' | 'later' | 'never';
 }

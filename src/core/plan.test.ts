@@ -5,6 +5,7 @@ import { SecretValue } from './secret-value.ts';
 
 const KEEP: Policy = { conflictPolicy: 'Fail', sourcePolicy: 'Keep' };
 const DELETE: Policy = { conflictPolicy: 'Fail', sourcePolicy: 'Delete' };
+const OVERWRITE: Policy = { conflictPolicy: 'Overwrite', sourcePolicy: 'Keep' };
 const version = { identity: 'i', revision: '3' };
 
 function document(fields: Record<string, string>, attributes: Attributes = {}): Document {
@@ -76,6 +77,36 @@ describe('planning one document', () => {
       wanted: document({ k: 'v' }),
       destination: present({ k: 'v' }, TLS),
       step: { kind: 'adopt' },
+    },
+    'a differing destination that shall be kept is left alone': {
+      policy: { ...KEEP, conflictPolicy: 'KeepDestination' },
+      destination: present({ user: 'u', pass: 'P' }),
+      step: { kind: 'keep', reason: 'DestinationDiffers' },
+    },
+    'a deleted destination that shall be kept stays deleted': {
+      policy: { ...KEEP, conflictPolicy: 'KeepDestination' },
+      destination: { state: 'deleted', version },
+      step: { kind: 'keep', reason: 'DestinationDeleted' },
+    },
+    'a differing destination is overwritten under the version that was read': {
+      policy: OVERWRITE,
+      destination: present({ user: 'u', pass: 'P' }),
+      step: { kind: 'replace', reason: 'DestinationDiffers', version },
+    },
+    'a deleted destination is overwritten under the version that was read': {
+      policy: OVERWRITE,
+      destination: { state: 'deleted', version },
+      step: { kind: 'replace', reason: 'DestinationDeleted', version },
+    },
+    'an equal destination is never overwritten': {
+      policy: OVERWRITE,
+      destination: present({ user: 'u', pass: 'p' }),
+      step: { kind: 'adopt', version },
+    },
+    'an absent destination is created, whatever the policy': {
+      policy: OVERWRITE,
+      destination: { state: 'absent' },
+      step: { kind: 'create' },
     },
     'two empty documents are equal': {
       wanted: document({}),

@@ -2,7 +2,7 @@ import { keepsAttributes, sameFields, type Document, type ReadResult, type Versi
 
 /** What a migration wants, as far as one document is concerned. */
 export interface Policy {
-  readonly conflictPolicy: 'Fail';
+  readonly conflictPolicy: 'Fail' | 'KeepDestination' | 'Overwrite';
   readonly sourcePolicy: 'Keep' | 'Delete';
 }
 
@@ -19,7 +19,13 @@ export interface Observation {
 export type Step =
   | { readonly kind: 'create' }
   | { readonly kind: 'adopt'; readonly version: Version }
-  | { readonly kind: 'conflict'; readonly reason: ConflictReason; readonly message: string };
+  | { readonly kind: 'conflict'; readonly reason: ConflictReason; readonly message: string }
+  /** The destination differs and stays as it is. */
+  | { readonly kind: 'keep'; readonly reason: ConflictReason; readonly message: string }
+  /** The destination differs and is written over, if it still is the version that was read. */
+  | { readonly kind: 'replace'; readonly reason: ConflictReason; readonly version: Version };
+
+type Conflict = Extract<Step, { kind: 'conflict' }>;
 
 export type ConflictReason = 'DestinationDiffers' | 'DestinationDeleted' | 'AttributesDiffer';
 
@@ -80,10 +86,25 @@ const CHECKS: readonly Check[] = [
   destinationIsEqual,
 ];
 
+/** What the user said about a destination that differs. */
+function settleConflict(policy: Policy, seen: Observation, conflict: Conflict): Step {
+  const { reason } = conflict;
+  if (policy.conflictPolicy === 'KeepDestination') {
+    const message =
+      'The destination holds something else and keeps it, as spec.conflictPolicy says; the source stays.';
+    return { kind: 'keep', reason, message };
+  }
+  if (policy.conflictPolicy === 'Fail' || seen.destination.state === 'absent') return conflict;
+  const { destination } = seen;
+  const version = destination.state === 'deleted' ? destination.version : destination.document.version;
+  return { kind: 'replace', reason, version };
+}
+
 /** Decides for one document. Pure: same observation, same step. */
 export function planStep(policy: Policy, seen: Observation): Step {
   for (const check of CHECKS) {
     const step = check(policy, seen);
+    if (step?.kind === 'conflict') return settleConflict(policy, seen, step);
     if (step !== undefined) return step;
   }
   return {

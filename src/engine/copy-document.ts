@@ -2,11 +2,12 @@ import {
   sameAttributes,
   sameFields,
   type Document,
+  type Expectation,
   type ReadResult,
   type StoredDocument,
   type Version,
 } from '#src/core/document.ts';
-import type { Outcome, VerifiedPair } from '#src/core/outcome.ts';
+import type { Outcome, Place, VerifiedPair } from '#src/core/outcome.ts';
 import { planStep, type Step } from '#src/core/plan.ts';
 import { errorOf, isAbort, OperatorError } from '#src/errors.ts';
 import { failedOutcome } from './failure.ts';
@@ -18,7 +19,8 @@ import type { RunContext } from './run-context.ts';
  *
  *   destination absent   → write, expecting absent → read back that version, compare → Verified
  *   destination equal    → adopt, nothing is written                                 → Verified
- *   differs or deleted   → Conflict, untouched
+ *   differs or deleted   → what conflictPolicy says: Conflict or Skipped, untouched; or, once the record of the version
+ *                          to go back to is durable, write, expecting that version → read back → Verified
  *
  * A write whose reply never came, or that lost against another writer, is followed by a read and a new decision; it is
  * never repeated blindly.
@@ -27,8 +29,17 @@ export interface Copied {
   readonly outcome: Outcome;
   /** Set when source and destination were proven equal. */
   readonly pair?: VerifiedPair;
+  /** Set when the destination is to be overwritten, which needs a durable record of what it holds first. */
+  readonly awaitsOverwrite?: true;
   /** What went wrong, for the run to tell a failed document from a failed backend. */
   readonly failure?: unknown;
+}
+
+export interface CopyOptions {
+  /** What the listing already tells of the destination (absent), or undefined. */
+  readonly known: ReadResult | undefined;
+  /** The record of what will be overwritten is durable. */
+  readonly mayOverwrite: boolean;
 }
 
 /** Rounds of decide-and-write before giving up until the next run: each lost round means another writer was faster. */
@@ -51,14 +62,10 @@ function targetOf(item: Item, source: StoredDocument): Target {
   return { item, source, wanted, base: { name: item.name, keys, destination: { path: item.destination } } };
 }
 
-function verified(target: Target, version: Version): Copied {
+function verified(target: Target, version: Version, priorVersion: string | undefined): Copied {
   const { item, source, base } = target;
   return {
-    outcome: {
-      ...base,
-      state: 'Verified',
-      destination: { path: item.destination, version: version.revision },
-    },
+    outcome: { ...base, state: 'Verified', destination: placeOf(item, version, priorVersion) },
     pair: {
       name: item.name,
       source: item.source,
@@ -67,6 +74,34 @@ function verified(target: Target, version: Version): Copied {
       destinationVersion: version,
     },
   };
+}
+
+function placeOf(item: Item, version: Version, priorVersion: string | undefined): Place {
+  const place = { path: item.destination, version: version.revision };
+  return priorVersion === undefined ? place : { ...place, priorVersion };
+}
+
+/**
+ * The version to go back to that is on record for an adopted document: of this very version, or of the one that was
+ * announced before a run that was killed could say that it wrote.
+ */
+function recordedPriorOf(context: RunContext, target: Target, found: Version): string | undefined {
+  const place = context.journal.prior.get(target.item.name)?.destination;
+  if (place?.priorVersion === undefined || place.path !== target.item.destination) return undefined;
+  const isOfThis = place.version === found.revision;
+  const wasAnnounced = place.version === undefined && place.priorVersion !== found.revision;
+  return isOfThis || wasAnnounced ? place.priorVersion : undefined;
+}
+
+/** Left as it is, and why; a document that is deliberately left alone is no failure and is not tried again. */
+function kept(target: Target, step: Extract<Step, { kind: 'keep' }>): Copied {
+  return { outcome: { ...target.base, state: 'Skipped', reason: step.reason, message: step.message } };
+}
+
+/** Says what will be overwritten, before it is. */
+function announced(target: Target, step: Extract<Step, { kind: 'replace' }>): Outcome {
+  const destination = { path: target.item.destination, priorVersion: step.version.revision };
+  return { ...target.base, destination, state: 'Pending', reason: 'WouldOverwrite' };
 }
 
 function conflict(target: Target, step: Extract<Step, { kind: 'conflict' }>): Copied {
@@ -82,16 +117,23 @@ function conflict(target: Target, step: Extract<Step, { kind: 'conflict' }>): Co
 }
 
 function dryRunOutcome(target: Target, step: Step): Copied {
-  if (step.kind === 'conflict') return conflict(target, { ...step });
+  if (step.kind === 'conflict') return conflict(target, step);
+  if (step.kind === 'keep') return kept(target, step);
+  if (step.kind === 'replace') return { outcome: announced(target, step) };
   const reason = step.kind === 'create' ? 'WouldCreate' : 'WouldAdopt';
   return { outcome: { ...target.base, state: 'Pending', reason } };
 }
 
 /** Reads exactly the version that was written and compares it. The read, not the write's reply, is the proof. */
-async function readBack(context: RunContext, target: Target, version: Version): Promise<Copied> {
+async function readBack(
+  context: RunContext,
+  target: Target,
+  version: Version,
+  priorVersion: string | undefined,
+): Promise<Copied> {
   const written: Target = {
     ...target,
-    base: { ...target.base, destination: { path: target.item.destination, version: version.revision } },
+    base: { ...target.base, destination: placeOf(target.item, version, priorVersion) },
   };
   try {
     const found = await context.destination.read(target.item.destination, context.signal, version.revision);
@@ -101,17 +143,28 @@ async function readBack(context: RunContext, target: Target, version: Version): 
     if (!sameFields(target.wanted, found.document) || !sameAttributes(target.wanted, found.document)) {
       throw new OperatorError('VERIFY_MISMATCH', { op: 'engine.verify', target: target.item.destination });
     }
-    return verified(target, found.document.version);
+    return verified(target, found.document.version, priorVersion);
   } catch (failure) {
     if (isAbort(failure, context.signal)) throw failure;
     return { outcome: failedOutcome(written.base, failure, 'Copied'), failure };
   }
 }
 
+/** A write that was sent and may or may not have happened. */
+interface Undecided {
+  readonly error: OperatorError;
+  /** What it would have overwritten. */
+  readonly priorVersion: string | undefined;
+}
+
 /** The version written, or why the world must be looked at again before anything else is done. */
-async function writeOnce(context: RunContext, target: Target): Promise<Version | OperatorError> {
+async function writeOnce(
+  context: RunContext,
+  target: Target,
+  expect: Expectation,
+): Promise<Version | OperatorError> {
   try {
-    return await context.destination.write(target.wanted, 'absent', context.signal);
+    return await context.destination.write(target.wanted, expect, context.signal);
   } catch (failure) {
     const error = errorOf(failure);
     if (error.indeterminate || error.code === 'ALREADY_EXISTS' || error.code === 'VERSION_CONFLICT') {
@@ -125,44 +178,65 @@ async function writeOnce(context: RunContext, target: Target): Promise<Version |
   }
 }
 
+/** Where this step writes, and over what; undefined when it does not, or must be announced first. */
+function expectationOf(step: Step, mayOverwrite: boolean): Expectation | undefined {
+  if (step.kind === 'create') return 'absent';
+  return step.kind === 'replace' && mayOverwrite ? step.version : undefined;
+}
+
+/** The end of a document for which nothing is to be written now. */
+function settle(context: RunContext, target: Target, step: Step, undecided: Undecided | undefined): Copied {
+  if (step.kind === 'conflict') return conflict(target, step);
+  if (step.kind === 'keep') return kept(target, step);
+  if (step.kind === 'adopt') {
+    const priorVersion = undecided?.priorVersion ?? recordedPriorOf(context, target, step.version);
+    return verified(target, step.version, priorVersion);
+  }
+  if (step.kind === 'create') {
+    throw new OperatorError('INVARIANT', { op: 'engine.copy', target: target.item.destination });
+  }
+  return { outcome: { ...announced(target, step), retry: 'soon' }, awaitsOverwrite: true };
+}
+
 async function decideAndWrite(
   context: RunContext,
   target: Target,
-  known: ReadResult | undefined,
+  { known, mayOverwrite }: CopyOptions,
 ): Promise<Copied> {
   let destination = known;
-  let undecided: OperatorError | undefined;
+  let undecided: Undecided | undefined;
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     destination ??= await context.destination.read(target.item.destination, context.signal);
     const attributesAreStated = context.destination.traits.statesAttributes;
     const step = planStep(context.intent.policy, { wanted: target.wanted, destination, attributesAreStated });
     if (context.intent.dryRun) return dryRunOutcome(target, step);
-    if (step.kind === 'conflict') return conflict(target, step);
-    if (step.kind === 'adopt') return verified(target, step.version);
-    const written = await writeOnce(context, target);
-    if (!(written instanceof OperatorError)) return readBack(context, target, written);
-    undecided = written;
+    const expect = expectationOf(step, mayOverwrite);
+    if (expect === undefined) return settle(context, target, step, undecided);
+    const priorVersion = expect === 'absent' ? undefined : expect.revision;
+    const written = await writeOnce(context, target, expect);
+    if (!(written instanceof OperatorError)) return readBack(context, target, written, priorVersion);
+    undecided = { error: written, priorVersion };
     destination = undefined;
   }
-  throw undecided ?? new OperatorError('INVARIANT', { op: 'engine.copy', target: target.item.destination });
+  const never = new OperatorError('INVARIANT', { op: 'engine.copy', target: target.item.destination });
+  throw undecided?.error ?? never;
 }
 
 /**
- * Copies and proves one document. `known` is what the listing already tells of the destination (absent), or undefined.
- * Failures of this document become its outcome; only an abort is thrown.
+ * Copies and proves one document. Failures of this document become its outcome; only an abort is thrown.
  */
 export async function copyDocument(
   context: RunContext,
   item: Item,
   source: StoredDocument,
-  known: ReadResult | undefined,
+  options: CopyOptions,
 ): Promise<Copied> {
   const target = targetOf(item, source);
   const refusal = context.destination.refusalOf(target.wanted);
   if (refusal !== undefined)
     return { outcome: { ...target.base, state: 'Failed', ...refusal, retry: 'later' } };
   try {
-    return await decideAndWrite(context, target, known);
+    return await decideAndWrite(context, target, options);
   } catch (failure) {
     if (isAbort(failure, context.signal)) throw failure;
     return { outcome: failedOutcome(target.base, failure), failure };

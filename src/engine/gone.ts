@@ -51,7 +51,8 @@ export async function outcomeOfRemoved(context: RunContext, name: string): Promi
   try {
     const found = await context.destination.read(path, context.signal);
     if (found.state === 'present') {
-      return { ...base, state: 'Removed', destination: { path, version: found.document.version.revision } };
+      const version = found.document.version.revision;
+      return { ...base, state: 'Removed', destination: { ...base.destination, version } };
     }
     return {
       ...base,

@@ -1,4 +1,4 @@
-import type { Refusal } from '#src/backends/driver.ts';
+import type { Need, Refusal } from '#src/backends/driver.ts';
 import type { Address } from '#src/core/document.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import { nameIsSelected, typeIsSelected } from '#src/core/selection.ts';
@@ -142,6 +142,11 @@ function refuseCollisions(items: readonly Item[]): { items: Item[]; refused: Out
   return { items: kept, refused };
 }
 
+function verbsAt(context: RunContext, isTaken: boolean): Need['verbs'] {
+  if (!isTaken) return ['create', 'read'];
+  return context.intent.policy.conflictPolicy === 'Overwrite' ? ['update', 'read'] : ['read'];
+}
+
 async function gatherDenied(
   context: RunContext,
   items: readonly Item[],
@@ -152,7 +157,7 @@ async function gatherDenied(
   const writes = await context.destination.denied(
     items.map((item) => ({
       address: item.destination,
-      verbs: taken?.has(item.destination) === true ? (['read'] as const) : (['create', 'read'] as const),
+      verbs: verbsAt(context, taken?.has(item.destination) === true),
     })),
     context.signal,
   );

@@ -3,7 +3,7 @@ import type { ReadResult, StoredDocument } from '#src/core/document.ts';
 import type { Outcome, VerifiedPair } from '#src/core/outcome.ts';
 import { isNamedInVain, typeIsSelected } from '#src/core/selection.ts';
 import { forEachConcurrently } from './concurrency.ts';
-import { copyDocument } from './copy-document.ts';
+import { copyDocument, type CopyOptions } from './copy-document.ts';
 import { failedOutcome, isBackendWide } from './failure.ts';
 import { accountForGone, outcomeOfRemoved } from './gone.ts';
 import { gatherInventory, SOURCE_MISSING, type Inventory, type Item } from './inventory.ts';
@@ -17,6 +17,7 @@ const ROW_TIME_RESOLUTION_MS = 1_000;
  * One run of a migration, top to bottom:
  *
  *   gather names → refuse what cannot go → copy and prove each document
+ *   → only with conflictPolicy Overwrite: make the record of what is there durable → overwrite and prove
  *   → make the record of that durable → remove the sources of documents that were proven and have soaked
  *
  * Any point may be the last one. The next run reads both stores again: an equal document is adopted, so nothing is
@@ -29,12 +30,14 @@ export async function runMigration(context: RunContext): Promise<RunResult> {
   for (const outcome of inventory.refused) await run.settle(outcome);
   await accountForGone(context, inventory.gone, (outcome) => run.settle(outcome));
   await run.copyAll(inventory);
+  await run.overwriteAnnounced();
   if (context.intent.policy.sourcePolicy === 'Delete') await run.removeSoaked();
   return run.result();
 }
 
 class Run {
   readonly #context: RunContext;
+  readonly #awaitOverwrite: Item[] = [];
   readonly #proven: { pair: VerifiedPair; outcome: Outcome }[] = [];
   #problem: unknown;
   #interrupted = false;
@@ -108,21 +111,35 @@ class Run {
       if (isNamedInVain(selection, document.attributes.type)) await this.settle(neverMigrated(item));
       return;
     }
-    const copied = await this.#copyPresent(item, document, inventory);
-    if (copied !== undefined) await this.settle(copied);
-  }
-
-  async #copyPresent(
-    item: Item,
-    document: StoredDocument,
-    inventory: Inventory,
-  ): Promise<Outcome | undefined> {
     const known: ReadResult | undefined =
       inventory.taken?.has(item.destination) === false ? { state: 'absent' } : undefined;
-    const { outcome, pair, failure } = await copyDocument(this.#context, item, document, known);
+    await this.#copyPresent(item, document, { known, mayOverwrite: false });
+  }
+
+  async #copyPresent(item: Item, document: StoredDocument, options: CopyOptions): Promise<void> {
+    const copied = await copyDocument(this.#context, item, document, options);
+    const { outcome, pair, failure } = copied;
     if (failure !== undefined) this.#notice(failure);
     if (pair !== undefined) this.#proven.push({ pair, outcome });
-    return outcome;
+    if (copied.awaitsOverwrite === true) this.#awaitOverwrite.push(item);
+    await this.settle(outcome);
+  }
+
+  /** Overwrites what the copy met and left, now that what it holds is on record: a killed run can still say what was there. */
+  async overwriteAnnounced(): Promise<void> {
+    if (this.#awaitOverwrite.length === 0 || this.#shouldStop()) return;
+    await this.#context.journal.flush();
+    const items = new Map(this.#awaitOverwrite.map((item) => [item.source, item]));
+    const { source, signal } = this.#context;
+    await forEachConcurrently(
+      source.readMany([...items.keys()], signal),
+      async (read) => {
+        const item = items.get(read.address);
+        if (item === undefined || 'error' in read || read.result.state !== 'present') return; // Stays announced.
+        await this.#copyPresent(item, read.result.document, { known: undefined, mayOverwrite: true });
+      },
+      { limit: this.#limit('copy'), stop: () => this.#shouldStop() },
+    );
   }
 
   /** A failure of the whole backend ends the run: the remaining documents would only hammer it. */

@@ -349,6 +349,20 @@ describe('the openbao driver, beyond what all drivers share,', () => {
       expect((await blind.probe(signal)).capabilities).toContain('SelfDestructs');
     });
 
+    it('whether the mount keeps what is written over, and assumes not when it may not know', async () => {
+      expect((await driver.probe(signal)).capabilities).toContain('Revisions');
+      const forgetful = await cluster.createMount('forgetful');
+      await cluster.bao('POST', `${forgetful}/config`, { max_versions: 1 });
+      const auth = await fixture.tokenAuth(documentedPolicy(forgetful));
+      const { capabilities } = await fixture.driver({ mount: forgetful, auth }).probe(signal);
+      expect(capabilities).not.toContain('Revisions');
+      const blind = fixture.driver({
+        mount,
+        auth: await fixture.tokenAuth(`path "${mount}/data/*" { capabilities = ["read"] }`),
+      });
+      expect((await blind.probe(signal)).capabilities).not.toContain('Revisions');
+    });
+
     it('the limit of fields, and refuses what is above it only where there is one', async () => {
       const limited = (await driver.probe(signal)).capabilities.includes('FieldLimit498');
       const names = Array.from({ length: 499 }, (_, index) => [`f${index}`, 'x'] as const);

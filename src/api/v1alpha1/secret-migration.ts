@@ -137,10 +137,10 @@ export const SecretMigrationSpecSchema = withRules(
       'How the name of a Secret and the path of a document belong together.',
     ),
     conflictPolicy: z
-      .enum(['Fail'])
+      .enum(['Fail', 'KeepDestination', 'Overwrite'])
       .default('Fail')
       .describe(
-        'What happens when the destination holds something else. Fail: nothing is overwritten, the row says Conflict.',
+        'What happens when the destination holds something else. Fail: nothing is overwritten, the row says Conflict. KeepDestination: the document is Skipped and its source stays. Overwrite: it is written over, if it still is what was read; the row names the version to go back to. Only for destinations that keep earlier versions.',
       ),
     sourcePolicy: z
       .enum(['Keep', 'Delete'])
@@ -196,6 +196,11 @@ export const StatusRowSchema = z
           .max(64)
           .optional()
           .describe('Version at the destination that was written or found.'),
+        priorVersion: z
+          .string()
+          .max(64)
+          .optional()
+          .describe('Version that was current before it was overwritten, to go back to.'),
       })
       .optional()
       .describe('Where it goes or went.'),

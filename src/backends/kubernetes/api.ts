@@ -19,6 +19,9 @@ const SECRET: Resource = { group: '', version: 'v1', plural: 'secrets', kind: 'S
 const METADATA_ONLY = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
 const JSON_PATCH = 'application/json-patch+json';
 
+/** What the API server calls our verbs; an update is sent as a patch. */
+export const RBAC_VERBS = { read: 'get', create: 'create', update: 'patch', delete: 'delete' } as const;
+
 export interface PageQuery {
   readonly limit: number;
   readonly next: string | undefined;
@@ -127,7 +130,7 @@ export class SecretApi {
     const target = describeTarget(SECRET, { namespace: this.#namespace });
     const resourceAttributes = {
       namespace: this.#namespace,
-      verb: verb === 'read' ? 'get' : verb,
+      verb: RBAC_VERBS[verb],
       resource: 'secrets',
       ...(name === undefined ? {} : { name }),
     };

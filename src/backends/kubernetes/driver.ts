@@ -12,7 +12,7 @@ import type {
   Refusal,
 } from '../driver.ts';
 import { sideBySide } from '../side-by-side.ts';
-import { SecretApi } from './api.ts';
+import { RBAC_VERBS, SecretApi } from './api.ts';
 import { toDocument, versionOf } from './codec.ts';
 import { probeCluster } from './probe.ts';
 import { readManySecrets, WITHOUT_REFUSED_TYPES } from './read-many.ts';
@@ -153,6 +153,6 @@ export class KubernetesDriver implements BackendDriver {
 function permissionDenied(verb: Need['verbs'][number]): Refusal {
   return {
     reason: 'PermissionDenied',
-    message: `The ServiceAccount of the operator may not ${verb === 'read' ? 'get' : verb} this Secret.`,
+    message: `The ServiceAccount of the operator may not ${RBAC_VERBS[verb]} this Secret.`,
   };
 }

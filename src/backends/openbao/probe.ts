@@ -36,6 +36,13 @@ export interface ProbeTarget {
   readonly mount: string;
 }
 
+interface Retention {
+  /** It hides versions after some time. */
+  readonly selfDestructs: boolean;
+  /** A version that was written over can still be read. */
+  readonly keepsEarlier: boolean;
+}
+
 /**
  * Throws `BACKEND_SEALED`, `AUTH_DENIED`, `MOUNT_MISSING`, `CAPABILITY_MISSING` (KV version 1) or what the transport
  * throws.
@@ -45,14 +52,14 @@ export async function probeServer(target: ProbeTarget, signal: AbortSignal): Pro
   const accessor = await readMount(target, signal);
   const detailedList = await target.kv.hasDetailedList(signal);
   const fieldLimit = await countsFields(target.session, signal);
-  const selfDestructs = await selfDestructsLater(target, signal);
+  const retention = await readRetention(target, signal);
   const capabilities: readonly (readonly [Capability, boolean])[] = [
     ['ConditionalWrite', true],
-    ['Revisions', true],
+    ['Revisions', retention.keepsEarlier],
     ['PagedList', detailedList],
     ['DetailedList', detailedList],
     ['FieldLimit498', fieldLimit],
-    ['SelfDestructs', selfDestructs],
+    ['SelfDestructs', retention.selfDestructs],
   ];
   return {
     server: { product: detailedList ? 'OpenBao' : 'Vault', version: health.version },
@@ -120,14 +127,16 @@ async function countsFields(session: Session, signal: AbortSignal): Promise<bool
   return many.reply.status === 400;
 }
 
-/** True when the mount hides versions after some time, and when nobody may know (no `read` on its config). */
-async function selfDestructsLater(target: ProbeTarget, signal: AbortSignal): Promise<boolean> {
+/** What the mount does with versions as time goes on; the worst, when nobody may know (no `read` on its config). */
+async function readRetention(target: ProbeTarget, signal: AbortSignal): Promise<Retention> {
   const path = `${target.mount}/config`;
   const request: BaoRequest = { method: 'GET', path: apiPathOf(path, OP), op: OP, target: path };
   const reply = await target.session.request(request, signal);
-  if (reply.status === 403) return true;
+  if (reply.status === 403) return { selfDestructs: true, keepsEarlier: false };
   if (reply.status !== 200) throw failureOf(reply, request);
-  return !/^0[a-z]*$/.test(parseReply(ConfigReply, reply, request).data.delete_version_after);
+  const { delete_version_after: lifetime, max_versions: kept } = parseReply(ConfigReply, reply, request).data;
+  // 0 is the server's default, 10.
+  return { selfDestructs: !/^0[a-z]*$/.test(lifetime), keepsEarlier: kept !== 1 };
 }
 
 /**

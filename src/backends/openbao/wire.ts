@@ -53,7 +53,9 @@ export const MountReply = z.object({
     options: z.object({ version: z.string().optional() }).nullish(),
   }),
 });
-export const ConfigReply = z.object({ data: z.object({ delete_version_after: z.string() }) });
+export const ConfigReply = z.object({
+  data: z.object({ delete_version_after: z.string(), max_versions: z.int().min(0) }),
+});
 export const CapabilitiesReply = z.object({ data: RawObject });
 export const CapabilityList = z.array(z.string());
 
