@@ -8,7 +8,8 @@ const integration = {
 };
 
 /**
- * unit: beside the sources, no server, seconds. Everything else talks to real servers that test/cluster starts.
+ * unit: beside the sources, no server, seconds. Everything else talks to real servers that test/cluster starts. One
+ * project after the other.
  * exclusive: tests that own a cluster, kill servers or count requests; one file at a time.
  */
 export default defineConfig({
@@ -18,6 +19,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['src/**/*.test.ts', 'test/architecture/**/*.test.ts'],
+          sequence: { groupOrder: 0 },
           isolate: false, // They share no state, and loading the modules once is most of the time.
         },
       },
@@ -25,6 +27,7 @@ export default defineConfig({
         test: {
           ...integration,
           name: 'integration',
+          sequence: { groupOrder: 1 },
           include: [
             'test/conformance/**/*.test.ts',
             'test/integration/**/*.test.ts',
@@ -37,6 +40,7 @@ export default defineConfig({
         test: {
           ...integration,
           name: 'crash',
+          sequence: { groupOrder: 2 },
           include: ['test/crash/**/*.test.ts'],
           testTimeout: 600_000,
           maxWorkers: 1,
