@@ -10,7 +10,7 @@ const integration = {
 /**
  * unit: beside the sources, no server, seconds. Everything else talks to real servers that test/cluster starts. One
  * project after the other.
- * exclusive: tests that own a cluster, kill servers or count requests; one file at a time.
+ * crash: kills operators at random moments; one file at a time, on clusters of their own.
  */
 export default defineConfig({
   test: {

@@ -29,8 +29,8 @@ export interface Copied {
   readonly outcome: Outcome;
   /** Set when source and destination were proven equal. */
   readonly pair?: VerifiedPair;
-  /** Set when the destination is to be overwritten, which needs a durable record of what it holds first. */
-  readonly awaitsOverwrite?: true;
+  /** The version at the destination that is to be overwritten, which needs a durable record of that first. */
+  readonly awaitsOverwrite?: string;
   /** What went wrong, for the run to tell a failed document from a failed backend. */
   readonly failure?: unknown;
 }
@@ -38,8 +38,8 @@ export interface Copied {
 export interface CopyOptions {
   /** What the listing already tells of the destination (absent), or undefined. */
   readonly known: ReadResult | undefined;
-  /** The record of what will be overwritten is durable. */
-  readonly mayOverwrite: boolean;
+  /** The version that may be overwritten, since the record of it is durable; no other one may. */
+  readonly announced?: string;
 }
 
 /** Rounds of decide-and-write before giving up until the next run: each lost round means another writer was faster. */
@@ -52,14 +52,19 @@ interface Target {
   readonly base: Omit<Outcome, 'state'>;
 }
 
-function targetOf(item: Item, source: StoredDocument): Target {
+function targetOf(item: Item, source: StoredDocument, announced: string | undefined): Target {
   const wanted: Document = {
     address: item.destination,
     fields: source.fields,
     attributes: source.attributes,
   };
   const keys = [...source.fields.keys()].toSorted();
-  return { item, source, wanted, base: { name: item.name, keys, destination: { path: item.destination } } };
+  // Whatever becomes of it: what was announced stays on record until it is known not to have happened.
+  const destination = {
+    path: item.destination,
+    ...(announced === undefined ? {} : { priorVersion: announced }),
+  };
+  return { item, source, wanted, base: { name: item.name, keys, destination } };
 }
 
 function verified(target: Target, version: Version, priorVersion: string | undefined): Copied {
@@ -99,7 +104,7 @@ function kept(target: Target, step: Extract<Step, { kind: 'keep' }>): Copied {
 }
 
 /** Says what will be overwritten, before it is. */
-function announced(target: Target, step: Extract<Step, { kind: 'replace' }>): Outcome {
+function announcing(target: Target, step: Extract<Step, { kind: 'replace' }>): Outcome {
   const destination = { path: target.item.destination, priorVersion: step.version.revision };
   return { ...target.base, destination, state: 'Pending', reason: 'WouldOverwrite' };
 }
@@ -119,7 +124,7 @@ function conflict(target: Target, step: Extract<Step, { kind: 'conflict' }>): Co
 function dryRunOutcome(target: Target, step: Step): Copied {
   if (step.kind === 'conflict') return conflict(target, step);
   if (step.kind === 'keep') return kept(target, step);
-  if (step.kind === 'replace') return { outcome: announced(target, step) };
+  if (step.kind === 'replace') return { outcome: announcing(target, step) };
   const reason = step.kind === 'create' ? 'WouldCreate' : 'WouldAdopt';
   return { outcome: { ...target.base, state: 'Pending', reason } };
 }
@@ -179,9 +184,9 @@ async function writeOnce(
 }
 
 /** Where this step writes, and over what; undefined when it does not, or must be announced first. */
-function expectationOf(step: Step, mayOverwrite: boolean): Expectation | undefined {
+function expectationOf(step: Step, announced: string | undefined): Expectation | undefined {
   if (step.kind === 'create') return 'absent';
-  return step.kind === 'replace' && mayOverwrite ? step.version : undefined;
+  return step.kind === 'replace' && step.version.revision === announced ? step.version : undefined;
 }
 
 /** The end of a document for which nothing is to be written now. */
@@ -195,13 +200,13 @@ function settle(context: RunContext, target: Target, step: Step, undecided: Unde
   if (step.kind === 'create') {
     throw new OperatorError('INVARIANT', { op: 'engine.copy', target: target.item.destination });
   }
-  return { outcome: { ...announced(target, step), retry: 'soon' }, awaitsOverwrite: true };
+  return { outcome: { ...announcing(target, step), retry: 'soon' }, awaitsOverwrite: step.version.revision };
 }
 
 async function decideAndWrite(
   context: RunContext,
   target: Target,
-  { known, mayOverwrite }: CopyOptions,
+  { known, announced }: CopyOptions,
 ): Promise<Copied> {
   let destination = known;
   let undecided: Undecided | undefined;
@@ -210,7 +215,7 @@ async function decideAndWrite(
     const attributesAreStated = context.destination.traits.statesAttributes;
     const step = planStep(context.intent.policy, { wanted: target.wanted, destination, attributesAreStated });
     if (context.intent.dryRun) return dryRunOutcome(target, step);
-    const expect = expectationOf(step, mayOverwrite);
+    const expect = expectationOf(step, announced);
     if (expect === undefined) return settle(context, target, step, undecided);
     const priorVersion = expect === 'absent' ? undefined : expect.revision;
     const written = await writeOnce(context, target, expect);
@@ -231,7 +236,7 @@ export async function copyDocument(
   source: StoredDocument,
   options: CopyOptions,
 ): Promise<Copied> {
-  const target = targetOf(item, source);
+  const target = targetOf(item, source, options.announced);
   const refusal = context.destination.refusalOf(target.wanted);
   if (refusal !== undefined)
     return { outcome: { ...target.base, state: 'Failed', ...refusal, retry: 'later' } };

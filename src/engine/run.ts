@@ -37,7 +37,7 @@ export async function runMigration(context: RunContext): Promise<RunResult> {
 
 class Run {
   readonly #context: RunContext;
-  readonly #awaitOverwrite: Item[] = [];
+  readonly #awaitOverwrite: { item: Item; announced: string }[] = [];
   readonly #proven: { pair: VerifiedPair; outcome: Outcome }[] = [];
   #problem: unknown;
   #interrupted = false;
@@ -113,7 +113,7 @@ class Run {
     }
     const known: ReadResult | undefined =
       inventory.taken?.has(item.destination) === false ? { state: 'absent' } : undefined;
-    await this.#copyPresent(item, document, { known, mayOverwrite: false });
+    await this.#copyPresent(item, document, { known });
   }
 
   async #copyPresent(item: Item, document: StoredDocument, options: CopyOptions): Promise<void> {
@@ -121,22 +121,28 @@ class Run {
     const { outcome, pair, failure } = copied;
     if (failure !== undefined) this.#notice(failure);
     if (pair !== undefined) this.#proven.push({ pair, outcome });
-    if (copied.awaitsOverwrite === true) this.#awaitOverwrite.push(item);
+    if (copied.awaitsOverwrite !== undefined) {
+      this.#awaitOverwrite.push({ item, announced: copied.awaitsOverwrite });
+    }
     await this.settle(outcome);
   }
 
-  /** Overwrites what the copy met and left, now that what it holds is on record: a killed run can still say what was there. */
+  /**
+   * Overwrites what the copy met and left, now that what it holds is on record: a killed run can still say what was there.
+   * What has another version by now is announced anew and waits for the next run.
+   */
   async overwriteAnnounced(): Promise<void> {
     if (this.#awaitOverwrite.length === 0 || this.#shouldStop()) return;
     await this.#context.journal.flush();
-    const items = new Map(this.#awaitOverwrite.map((item) => [item.source, item]));
+    const awaiting = new Map(this.#awaitOverwrite.map((entry) => [entry.item.source, entry]));
     const { source, signal } = this.#context;
     await forEachConcurrently(
-      source.readMany([...items.keys()], signal),
+      source.readMany([...awaiting.keys()], signal),
       async (read) => {
-        const item = items.get(read.address);
-        if (item === undefined || 'error' in read || read.result.state !== 'present') return; // Stays announced.
-        await this.#copyPresent(item, read.result.document, { known: undefined, mayOverwrite: true });
+        const entry = awaiting.get(read.address);
+        if (entry === undefined || 'error' in read || read.result.state !== 'present') return; // Stays announced.
+        const { item, announced } = entry;
+        await this.#copyPresent(item, read.result.document, { known: undefined, announced });
       },
       { limit: this.#limit('copy'), stop: () => this.#shouldStop() },
     );
