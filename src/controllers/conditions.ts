@@ -1,5 +1,7 @@
 import type { ConditionReason, ConditionType } from '#src/api/v1alpha1/conditions.ts';
 import type { Condition } from '#src/api/meta.ts';
+import type { SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
+import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { toKubernetesTime } from './row-table.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -33,6 +35,19 @@ export function toConditions(
           : toKubernetesTime(about.nowMs),
     };
   });
+}
+
+/** The condition Ready of an object of ours, whatever generation it is about. */
+export function readyOf(status: {
+  readonly conditions?: readonly Condition[] | undefined;
+}): Condition | undefined {
+  return status.conditions?.find((condition) => condition.type === 'Ready');
+}
+
+/** Ready, and that of the spec as it is now. */
+export function isReady({ metadata, status }: SecretBackend | SecretMigration): boolean {
+  const ready = readyOf(status);
+  return ready?.status === 'True' && ready.observedGeneration === metadata.generation;
 }
 
 /** What a verdict says, condition by condition. */

@@ -154,8 +154,8 @@ export class MigrationRecord implements Journal {
 
   /** Once in shards, always in shards: going back and forth would only write. Announced rows count before they are recorded. */
   #isInline(): boolean {
-    const rowCount = Math.max(this.#table.rowCount, this.#book.rowCount);
-    return this.#stored.size === 0 && rowCount <= MAX_INLINE_ROWS && this.#book.bytes < MAX_INLINE_BYTES;
+    const fits = this.#table.rowCount <= MAX_INLINE_ROWS && this.#book.bytes < MAX_INLINE_BYTES;
+    return this.#stored.size === 0 && fits;
   }
 
   /**

@@ -4,7 +4,7 @@ import { API_VERSION, RECONCILE_REQUESTED_ANNOTATION } from '#src/api/group.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { Clock, EventSink, Metrics } from '#src/ports.ts';
 import type { StatusWriter } from '#src/runtime/status-patch.ts';
-import { statementsOf, toConditions } from './conditions.ts';
+import { readyOf, statementsOf, toConditions } from './conditions.ts';
 import type { MigrationRecord, TableStatus } from './migration-record.ts';
 import { toKubernetesTime } from './row-table.ts';
 import { progressing, type Verdict } from './verdict.ts';
@@ -69,7 +69,7 @@ export class MigrationStatus {
   #hasVerdict(): boolean {
     const { metadata, status } = this.#migration;
     const { conditions = [] } = status;
-    const ready = conditions.find((condition) => condition.type === 'Ready');
+    const ready = readyOf(status);
     if (ready === undefined || ready.observedGeneration !== metadata.generation) return false;
     const isObstacle = conditions.some((condition) => condition.type === 'Reconciling');
     return ready.status !== 'Unknown' && !(this.#hasBegun && isObstacle);
@@ -134,7 +134,7 @@ export class MigrationStatus {
 
   /** One event per change of Ready's reason; progress is not an event. */
   #announce(before: SecretMigration, verdict: Verdict): void {
-    const old = before.status.conditions?.find((condition) => condition.type === 'Ready');
+    const old = readyOf(before.status);
     if (old?.reason === verdict.reason && old.observedGeneration === before.metadata.generation) return;
     const { name, namespace, uid } = before.metadata;
     this.#options.events.record({

@@ -1,5 +1,5 @@
 import type { StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
-import type { Outcome, Place, PriorRecord, State } from '#src/core/outcome.ts';
+import { rowsOf, type Outcome, type Place, type PriorRecord, type State } from '#src/core/outcome.ts';
 
 /** One document of the table: what is known of it and since when. */
 export interface TableEntry {
@@ -91,7 +91,7 @@ export class RowTable {
     for (const [name, entry] of this.#entries) {
       if (this.#visited.has(name)) continue;
       this.#entries.delete(name);
-      this.#rowCount -= rowsOf(entry);
+      this.#rowCount -= rowsOf(entry.outcome);
     }
   }
 
@@ -129,12 +129,8 @@ export class RowTable {
     const { name } = entry.outcome;
     const before = this.#entries.get(name);
     this.#entries.set(name, entry);
-    this.#rowCount += rowsOf(entry) - (before === undefined ? 0 : rowsOf(before));
+    this.#rowCount += rowsOf(entry.outcome) - (before === undefined ? 0 : rowsOf(before.outcome));
   }
-}
-
-function rowsOf({ outcome }: TableEntry): number {
-  return Math.max(1, outcome.keys.length);
 }
 
 function sameState(before: Outcome, after: Outcome): boolean {

@@ -11,7 +11,7 @@ import type { ReconcileContext, ReconcileResult } from '#src/runtime/controller.
 import type { ObjectClient } from '#src/runtime/object-client.ts';
 import type { StatusWriter } from '#src/runtime/status-patch.ts';
 import { parseObjectKey } from '#src/runtime/store.ts';
-import { toConditions, type Statement } from './conditions.ts';
+import { readyOf, toConditions, type Statement } from './conditions.ts';
 import type { DriverPool } from './driver-pool.ts';
 import { failing } from './verdict.ts';
 
@@ -82,7 +82,7 @@ export class BackendReconciler {
   }
 
   #announce(backend: SecretBackend, ready: Statement | undefined, probe: Probe | undefined): void {
-    const old = backend.status.conditions?.find((condition) => condition.type === 'Ready');
+    const old = readyOf(backend.status);
     const { identity } = backend.status;
     if (probe !== undefined && identity !== undefined && identity !== probe.identity) {
       const note =

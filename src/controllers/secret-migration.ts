@@ -7,6 +7,7 @@ import type { Clock, Logger } from '#src/ports.ts';
 import type { ReconcileContext, ReconcileResult } from '#src/runtime/controller.ts';
 import type { ObjectClient } from '#src/runtime/object-client.ts';
 import { parseObjectKey, type ReadonlyStore } from '#src/runtime/store.ts';
+import { isReady } from './conditions.ts';
 import type { DriverLoan, DriverPool } from './driver-pool.ts';
 import { toIntent } from './migration-intent.ts';
 import { MigrationRecord, type ListReports } from './migration-record.ts';
@@ -232,8 +233,7 @@ function hasNothingToDo(migration: SecretMigration): boolean {
   if (metadata.deletionTimestamp !== undefined) return true;
   if (requestedRun(migration) !== undefined && requestedRun(migration) !== status.lastHandledReconcileAt)
     return false;
-  const ready = status.conditions?.find((condition) => condition.type === 'Ready');
-  return ready?.status === 'True' && ready.observedGeneration === metadata.generation;
+  return isReady(migration);
 }
 
 /**
@@ -265,11 +265,6 @@ const SELF_DESTRUCTS =
 /** What is overwritten must stay readable, or the only copy of a value could go. */
 const NO_REVISIONS =
   'conflictPolicy Overwrite needs a destination that keeps earlier versions to go back to; this one has none, or its configuration may not be read. Use Fail or KeepDestination.';
-
-function isReady(backend: SecretBackend): boolean {
-  const ready = backend.status.conditions?.find((condition) => condition.type === 'Ready');
-  return ready?.status === 'True' && ready.observedGeneration === backend.metadata.generation;
-}
 
 /** Somebody else wrote the object or it is gone: the next reconcile sees the new state, this one has nothing to say. */
 function isSuperseded(failure: unknown): boolean {

@@ -79,11 +79,6 @@ export class ShardBook {
     return fit([...rows.keys()].toSorted().flatMap((name) => rows.get(name) ?? []));
   }
 
-  /** Rows in all shards together. */
-  get rowCount(): number {
-    return this.#shards.reduce((sum, shard) => sum + shard.count, 0);
-  }
-
   /** Bytes that all rows together may come to need. */
   get bytes(): number {
     return this.#shards.reduce((sum, shard) => sum + shard.bytes, 0);

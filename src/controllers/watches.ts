@@ -4,6 +4,7 @@ import type { Logger, Metrics } from '#src/ports.ts';
 import type { Change, Informer } from '#src/runtime/informer.ts';
 import type { WorkQueue } from '#src/runtime/queue.ts';
 import { objectKey, type CachedObject } from '#src/runtime/store.ts';
+import { readyOf } from './conditions.ts';
 import type { DriverPool } from './driver-pool.ts';
 import { credentialSecretsOf } from './trust-root.ts';
 
@@ -65,12 +66,12 @@ function onBackend(watches: Watches, { old, current }: Change<SecretBackend>): v
   const specChanged = old?.metadata.generation !== current?.metadata.generation;
   if (current === undefined) retire(watches, backend);
   else if (specChanged) watches.backendQueue.add(objectKey(current.metadata));
-  if (specChanged || readyOf(old) !== readyOf(current)) wakeMigrations(watches, backend);
+  if (specChanged || readinessOf(old) !== readinessOf(current)) wakeMigrations(watches, backend);
 }
 
 /** The status of Ready and the spec that it is about: a migration waits for both. */
-function readyOf(backend: SecretBackend | undefined): string {
-  const ready = backend?.status.conditions?.find((condition) => condition.type === 'Ready');
+function readinessOf(backend: SecretBackend | undefined): string {
+  const ready = backend && readyOf(backend.status);
   return `${ready?.status} of ${ready?.observedGeneration}`;
 }
 

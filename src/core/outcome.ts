@@ -53,12 +53,17 @@ const COUNTER = {
   Skipped: 'skipped',
 } as const satisfies Record<State, keyof Counts>;
 
-/** Counted in keys (rows); a document without fields counts as one. */
+/** One for each field; a document without fields has one as well. */
+export function rowsOf({ keys }: Outcome): number {
+  return Math.max(1, keys.length);
+}
+
+/** Counted in rows. */
 export function countOutcomes(outcomes: Iterable<Outcome>): Counts {
   const counts = { pending: 0, copied: 0, verified: 0, removed: 0, conflict: 0, failed: 0, skipped: 0 };
   let total = 0;
   for (const outcome of outcomes) {
-    const rows = Math.max(1, outcome.keys.length);
+    const rows = rowsOf(outcome);
     counts[COUNTER[outcome.state]] += rows;
     total += rows;
   }

@@ -1,14 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
+import { overtake } from '#test/integration/operator/gate.ts';
 import {
   conditionOf,
   kvData,
   kvMetadata,
   kvPut,
+  pathOf,
   reasonOf,
   requestRun,
   rowsByName,
+  softDelete,
   standing,
+  versionOf,
 } from '#test/integration/operator/questions.ts';
 import { useStage } from '#test/integration/operator/stage.ts';
 import type { Tenant } from '#test/support/tenant.ts';
@@ -24,16 +28,12 @@ async function aTenantInConflict(): Promise<Tenant> {
   for (const name of ['free', 'equal', 'taken', 'deleted']) await tenant.apply(aSecret(name, MINE));
   await kvPut(tenant, pathOf(tenant, 'equal'), MINE);
   for (const name of ['taken', 'deleted']) await kvPut(tenant, pathOf(tenant, name), THEIRS);
-  await tenant.cluster.bao('DELETE', `${tenant.mount}/data/${pathOf(tenant, 'deleted')}`);
+  await softDelete(tenant, 'deleted');
   return tenant;
 }
 
-function pathOf(tenant: Tenant, name: string): string {
-  return `${tenant.namespace}/${name}`;
-}
-
-async function versionOf(tenant: Tenant, name: string): Promise<number | undefined> {
-  return (await kvMetadata(tenant, pathOf(tenant, name)))?.current_version;
+function dataPath(tenant: Tenant, name: string): RegExp {
+  return new RegExp(`^/v1/${tenant.mount}/data/${pathOf(tenant, name)}$`);
 }
 
 describe('conflictPolicy KeepDestination', () => {
@@ -79,7 +79,7 @@ describe('conflictPolicy Overwrite', () => {
   it('has what it overwrites on record before it writes', async () => {
     const tenant = await aTenantInConflict();
     const release = Promise.withResolvers<void>();
-    const path = new RegExp(`^/v1/${tenant.mount}/data/${pathOf(tenant, 'taken')}$`);
+    const path = dataPath(tenant, 'taken');
     const rule = stage().bao.onRequest({ method: 'POST', path }, { kind: 'hold', until: release.promise });
     await tenant.apply(aMigration('recorded', { conflictPolicy: 'Overwrite' }));
     await rule.firstHit;
@@ -96,13 +96,11 @@ describe('conflictPolicy Overwrite', () => {
 
   it('loses a race against another writer and then overwrites what that one wrote', async () => {
     const tenant = await aTenantInConflict();
-    const release = Promise.withResolvers<void>();
-    const path = new RegExp(`^/v1/${tenant.mount}/data/${pathOf(tenant, 'taken')}$`);
-    const rule = stage().bao.onRequest({ method: 'POST', path }, { kind: 'hold', until: release.promise }, 1);
+    const overtaken = overtake(stage().bao, dataPath(tenant, 'taken'), async () =>
+      kvPut(tenant, pathOf(tenant, 'taken'), { rotated: 'meanwhile' }),
+    );
     await tenant.apply(aMigration('race', { conflictPolicy: 'Overwrite' }));
-    await rule.firstHit;
-    await kvPut(tenant, pathOf(tenant, 'taken'), { rotated: 'meanwhile' });
-    release.resolve();
+    await overtaken;
     await tenant.untilReady('race');
 
     const { taken } = await rowsByName(tenant, 'race');
@@ -113,7 +111,7 @@ describe('conflictPolicy Overwrite', () => {
 
   it('knows the version to go back to although the reply to its write was lost', async () => {
     const tenant = await aTenantInConflict();
-    const path = new RegExp(`^/v1/${tenant.mount}/data/${pathOf(tenant, 'taken')}$`);
+    const path = dataPath(tenant, 'taken');
     const rule = stage().bao.onRequest({ method: 'POST', path }, { kind: 'drop-after' }, 1);
     await tenant.apply(aMigration('lost', { conflictPolicy: 'Overwrite' }));
     await tenant.untilReady('lost');
@@ -126,7 +124,7 @@ describe('conflictPolicy Overwrite', () => {
 
   it('knows it as well when it was killed between the write and its row', async () => {
     const tenant = await aTenantInConflict();
-    const path = new RegExp(`^/v1/${tenant.mount}/data/${pathOf(tenant, 'taken')}$`);
+    const path = dataPath(tenant, 'taken');
     const rule = stage().bao.onRequest(
       { method: 'GET', path, query: /version=2/ },
       { kind: 'hold', until: new Promise(() => undefined) },

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { TYPE_MARKER } from '#src/backends/openbao/markers.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
 import { eventually } from '#test/support/eventually.ts';
-import type { RecordingProxy } from '#test/support/recording-proxy.ts';
 import type { Tenant } from '#test/support/tenant.ts';
+import { overtake } from './gate.ts';
 import {
   columnsOf,
   conditionOf,
@@ -11,10 +11,13 @@ import {
   kvData,
   kvMetadata,
   kvPut,
+  pathOf,
   reasonOf,
   requestRun,
   rowsByName,
+  softDelete,
   standing,
+  versionOf,
 } from './questions.ts';
 import { useStage } from './stage.ts';
 
@@ -30,15 +33,6 @@ async function aTenantWith(secrets: Readonly<Record<string, Readonly<Record<stri
   return tenant;
 }
 
-function pathOf(tenant: Tenant, name: string): string {
-  return `${tenant.namespace}/${name}`;
-}
-
-/** Hides the current version, as `bao kv delete` does. */
-async function softDelete(tenant: Tenant, name: string): Promise<void> {
-  await tenant.cluster.bao('DELETE', `${tenant.mount}/data/${pathOf(tenant, name)}`);
-}
-
 /** Removes the bytes of a version for good; its number stays taken. */
 async function destroy(tenant: Tenant, name: string, version: number): Promise<void> {
   const path = `${tenant.mount}/destroy/${pathOf(tenant, name)}`;
@@ -50,25 +44,8 @@ async function removeForGood(tenant: Tenant, name: string): Promise<void> {
   await tenant.cluster.bao('DELETE', `${tenant.mount}/metadata/${pathOf(tenant, name)}`);
 }
 
-/** Number of the current version of a document at the destination. */
-async function versionOf(tenant: Tenant, name: string): Promise<number | undefined> {
-  return (await kvMetadata(tenant, pathOf(tenant, name)))?.current_version;
-}
-
 function dataPath(tenant: Tenant, name: string): RegExp {
   return new RegExp(`^/v1/${tenant.mount}/data/${pathOf(tenant, name)}$`);
-}
-
-/** Lets somebody else `act` after the operator has looked and before its POST to `path` reaches the server. */
-async function overtake(proxy: RecordingProxy, path: RegExp, act: () => Promise<void>): Promise<void> {
-  const { promise: until, resolve: release } = Promise.withResolvers<void>();
-  const held = proxy.onRequest({ method: 'POST', path }, { kind: 'hold', until }, 1);
-  await held.firstHit;
-  try {
-    await act();
-  } finally {
-    release();
-  }
 }
 
 /** Writes to this path of the mount that passed the proxy. */

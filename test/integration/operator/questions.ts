@@ -3,6 +3,7 @@ import type { ConditionType } from '#src/api/v1alpha1/conditions.ts';
 import type { Condition } from '#src/api/meta.ts';
 import type { SecretMigration, StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
 import { uniqueName } from '#test/cluster/cluster.ts';
+import { ReplyError } from '#test/cluster/json-client.ts';
 import { eventually } from '#test/support/eventually.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 
@@ -15,18 +16,29 @@ export interface KvMetadata {
   >;
 }
 
+/** Asks the KV server past any proxy; undefined where it has nothing. */
+async function kvGet<T>(tenant: Tenant, path: string): Promise<T | undefined> {
+  try {
+    return (await tenant.cluster.bao<{ data: T }>('GET', `${tenant.mount}/${path}`)).data;
+  } catch (error) {
+    if (error instanceof ReplyError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+/** Where a Secret of this name goes by default. */
+export function pathOf(tenant: Tenant, name: string): string {
+  return `${tenant.namespace}/${name}`;
+}
+
 /** Undefined when the path was never written. */
 export async function kvMetadata(tenant: Tenant, path: string): Promise<KvMetadata | undefined> {
-  const reply = await tenant.cluster.baoClient.reply(
-    'GET',
-    `/v1/${tenant.mount}/metadata/${path}`,
-    undefined,
-    {
-      'x-vault-token': tenant.cluster.rootToken,
-    },
-  );
-  if (reply.status === 404) return undefined;
-  return (await tenant.cluster.bao<{ data: KvMetadata }>('GET', `${tenant.mount}/metadata/${path}`)).data;
+  return await kvGet<KvMetadata>(tenant, `metadata/${path}`);
+}
+
+/** Number of the current version of a document at the destination. */
+export async function versionOf(tenant: Tenant, name: string): Promise<number | undefined> {
+  return (await kvMetadata(tenant, pathOf(tenant, name)))?.current_version;
 }
 
 export async function kvData(
@@ -53,18 +65,13 @@ export async function kvPut(
 
 /** Names directly below a folder; none when there is no such folder. */
 export async function kvNames(tenant: Tenant, folder: string): Promise<readonly string[]> {
-  const reply = await tenant.cluster.baoClient.reply(
-    'GET',
-    `/v1/${tenant.mount}/metadata/${folder}?list=true`,
-    undefined,
-    { 'x-vault-token': tenant.cluster.rootToken },
-  );
-  if (reply.status === 404) return [];
-  const { data } = await tenant.cluster.bao<{ data: { keys: string[] } }>(
-    'GET',
-    `${tenant.mount}/metadata/${folder}?list=true`,
-  );
-  return data.keys;
+  const found = await kvGet<{ readonly keys: readonly string[] }>(tenant, `metadata/${folder}?list=true`);
+  return found?.keys ?? [];
+}
+
+/** Hides the current version, as `bao kv delete` does. */
+export async function softDelete(tenant: Tenant, name: string): Promise<void> {
+  await tenant.cluster.bao('DELETE', `${tenant.mount}/data/${pathOf(tenant, name)}`);
 }
 
 /** The first row of each document, by its name. */
