@@ -40,6 +40,12 @@ export interface BackendDriver extends AsyncDisposable {
   addressRefusalOf(address: Address): Refusal | undefined;
 
   /**
+   * Where this address physically is: two drivers that name the same place speak of one document, by whatever backend,
+   * prefix or port they reach it. Throws `INVARIANT` before the first probe.
+   */
+  locationOf(address: Address): Location;
+
+  /**
    * Asks the server, without side effects, which of these may not be done with the credentials at hand; at most one
    * refusal an address. An empty result is no promise: the write itself still decides.
    */
@@ -56,6 +62,31 @@ export interface BackendDriver extends AsyncDisposable {
    * removes history or another incarnation.
    */
   delete(address: Address, expect: Version, signal: AbortSignal): Promise<void>;
+
+  /** Undefined where the store cannot keep what it removes under another name. */
+  readonly backups: BackupStore | undefined;
+}
+
+/** Keeps what a migration has moved away, readable by its owner but never again by a migration. */
+export interface BackupStore {
+  /**
+   * Keeps exactly the state that was read as a backup, then removes it from its own address; resolves with the address
+   * of the backup, which no listing shows and `addressRefusalOf` refuses. Errors are those of `delete`;
+   * `ALREADY_EXISTS`, with nothing removed, when there is another backup of that name with other bytes. After a lost
+   * reply or a crash it may be called again: an equal backup is taken for its own.
+   */
+  retire(address: Address, expect: Version, signal: AbortSignal): Promise<Address>;
+
+  /** Removes a backup for good; nothing happens when it is gone. `DOCUMENT_REFUSED` for what is no backup of ours. */
+  discard(backup: Address, signal: AbortSignal): Promise<void>;
+}
+
+/** Two strings that are compared, never parsed. */
+export interface Location {
+  /** The store itself: server, mount, namespace, folder. */
+  readonly store: string;
+  /** The document in it. */
+  readonly path: string;
 }
 
 /** Fixed by the kind of store, not by the server: known before the first request. */
@@ -104,6 +135,8 @@ export type RefusalReason =
   | 'NameRefused'
   | 'KeyRefused'
   | 'TypeRefused'
+  | 'ExpiryRefused'
+  | 'ReservedName'
   | 'PermissionDenied';
 
 export interface Refusal {

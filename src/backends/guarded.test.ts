@@ -51,6 +51,8 @@ function aGuard(calls: Partial<BackendDriver>) {
     read: unasked,
     readMany: unasked,
     refusalOf: unasked,
+    locationOf: (address) => ({ store: 'fake', path: address }),
+    backups: undefined,
     addressRefusalOf: unasked,
     denied: unasked,
     write: unasked,

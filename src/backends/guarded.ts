@@ -4,10 +4,12 @@ import type { Clock, Metrics, Random } from '#src/ports.ts';
 import { CallDeadline } from './deadline.ts';
 import type {
   BackendDriver,
+  BackupStore,
   DriverTraits,
   Entry,
   ListQuery,
   Need,
+  Location,
   Probe,
   ReadOutcome,
   Refusal,
@@ -21,7 +23,11 @@ export interface GuardOptions {
   readonly deadlineMs: number;
 }
 
-type Operation = 'probe' | 'list' | 'read' | 'readMany' | 'denied' | 'write' | 'delete';
+type Operation =
+  'probe' | 'list' | 'read' | 'readMany' | 'denied' | 'write' | 'delete' | 'retire' | 'discard';
+
+/** Those that change something: without a reply nobody knows whether they did. */
+const CHANGES: ReadonlySet<Operation> = new Set(['write', 'delete', 'retire', 'discard']);
 
 const READ_ATTEMPTS = 3;
 const FIRST_DELAY_MS = 200;
@@ -35,6 +41,7 @@ const MAX_DELAY_MS = 5_000;
 export class GuardedDriver implements BackendDriver {
   readonly kind: string;
   readonly traits: DriverTraits;
+  readonly backups: BackupStore | undefined;
   readonly #driver: BackendDriver;
   readonly #options: GuardOptions;
 
@@ -43,6 +50,16 @@ export class GuardedDriver implements BackendDriver {
     this.#options = options;
     this.kind = driver.kind;
     this.traits = driver.traits;
+    this.backups = driver.backups && this.#guardedBackups(driver.backups);
+  }
+
+  #guardedBackups(backups: BackupStore): BackupStore {
+    return {
+      retire: async (address, expect, signal) =>
+        this.#once('retire', signal, async (inner) => backups.retire(address, expect, inner)),
+      discard: async (backup, signal) =>
+        this.#once('discard', signal, async (inner) => backups.discard(backup, inner)),
+    };
   }
 
   probe(signal: AbortSignal): Promise<Probe> {
@@ -87,6 +104,10 @@ export class GuardedDriver implements BackendDriver {
 
   addressRefusalOf(address: Address): Refusal | undefined {
     return this.#driver.addressRefusalOf(address);
+  }
+
+  locationOf(address: Address): Location {
+    return this.#driver.locationOf(address);
   }
 
   denied(needs: readonly Need[], signal: AbortSignal): Promise<ReadonlyMap<Address, Refusal>> {
@@ -175,8 +196,7 @@ export class GuardedDriver implements BackendDriver {
 }
 
 function deadlineError(operation: Operation): OperatorError {
-  const indeterminate = operation === 'write' || operation === 'delete';
-  return new OperatorError('DEADLINE', { op: `backend.${operation}`, indeterminate });
+  return new OperatorError('DEADLINE', { op: `backend.${operation}`, indeterminate: CHANGES.has(operation) });
 }
 
 /** Label of the outcome: an error code, or `aborted` when the caller gave up. */

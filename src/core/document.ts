@@ -12,6 +12,10 @@ export interface Attributes {
   readonly type?: string;
   /** Present when the Secret is immutable. */
   readonly immutable?: true;
+  /** RFC 3339: when the store hides this version by itself. Absent: never. */
+  readonly expiresAt?: string;
+  /** Descriptive pairs that travel along: custom metadata of a KV path, labels of a Secret; never Keyferry's own marks. */
+  readonly notes?: ReadonlyMap<string, string>;
 }
 
 /** One Secret or one KV path: fields are written together, as one version. */

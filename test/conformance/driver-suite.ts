@@ -73,6 +73,13 @@ export function describeDriver(subject: Subject): void {
       expect(await driver.probe(signal)).toEqual(probe);
     });
 
+    it('knows where a document is, whoever asks', async () => {
+      await driver.probe(signal);
+      expect(driver.locationOf('a')).toEqual(driver.locationOf('a'));
+      expect(driver.locationOf('a').store).toBe(driver.locationOf('b').store);
+      expect(driver.locationOf('a').path).not.toBe(driver.locationOf('b').path);
+    });
+
     it('tells absent, denied and unreachable apart, when reading', async () => {
       expect(await read()).toEqual({ state: 'absent' });
       expect(await codeOf(place.denied.read(address, signal))).toBe('AUTH_DENIED');

@@ -84,6 +84,8 @@ export const ROW_REASONS = {
   NameRefused: 'The destination cannot have a document of this name.',
   KeyRefused: 'The destination cannot have a field of this name.',
   TypeRefused: 'Documents of this type are never migrated, or the destination cannot have them.',
+  ExpiryRefused: 'The source expires, and the destination could only keep it for ever.',
+  ReservedName: 'The name is reserved for system use.',
   PermissionDenied: 'The credentials of a backend do not allow it.',
   BackendUnavailable: 'The server could not be reached or failed.',
   BackendSealed: 'The server is sealed.',

@@ -7,6 +7,7 @@ import type {
   Entry,
   ListQuery,
   Need,
+  Location,
   Probe,
   ReadOutcome,
   Refusal,
@@ -35,17 +36,28 @@ export class KubernetesDriver implements BackendDriver {
     keepsRevisions: false,
     statesAttributes: true,
   };
+  readonly backups = undefined;
   readonly #client: KubeClient;
+  readonly #namespace: string;
   readonly #api: SecretApi;
+  #cluster: string | undefined;
 
   /** The client is shared: it outlives the driver. */
   constructor(client: KubeClient, namespace: string) {
     this.#client = client;
+    this.#namespace = namespace;
     this.#api = new SecretApi(client, namespace);
   }
 
-  probe(signal: AbortSignal): Promise<Probe> {
-    return probeCluster(this.#client, signal);
+  async probe(signal: AbortSignal): Promise<Probe> {
+    const probe = await probeCluster(this.#client, signal);
+    this.#cluster = probe.identity;
+    return probe;
+  }
+
+  locationOf(address: Address): Location {
+    if (this.#cluster === undefined) throw new OperatorError('INVARIANT', { op: 'kube.location' });
+    return { store: `kubernetes ${this.#cluster} ${this.#namespace}`, path: address };
   }
 
   /**

@@ -15,6 +15,7 @@ import type {
   Entry,
   ListQuery,
   Need,
+  Location,
   Probe,
   ReadOutcome,
   Refusal,
@@ -57,7 +58,10 @@ const WHOLE_BACKEND: ReadonlySet<ErrorCode> = new Set([
 export class OpenBaoDriver implements BackendDriver {
   readonly kind = 'openbao';
   readonly traits: DriverTraits;
+  /** A removed version can be undeleted: that is backup enough. */
+  readonly backups = undefined;
   readonly #options: OpenBaoDriverOptions;
+  #identity: string | undefined;
   #fieldLimit: number | undefined;
 
   constructor(options: OpenBaoDriverOptions) {
@@ -73,8 +77,14 @@ export class OpenBaoDriver implements BackendDriver {
   async probe(signal: AbortSignal): Promise<Probe> {
     const open = await this.#open(signal);
     const probe = await probeServer({ ...open, mount: this.#options.mount }, signal);
+    this.#identity = probe.identity;
     this.#fieldLimit = probe.capabilities.includes('FieldLimit498') ? MAX_FIELDS_WHERE_COUNTED : undefined;
     return probe;
+  }
+
+  locationOf(address: Address): Location {
+    if (this.#identity === undefined) throw new OperatorError('INVARIANT', { op: 'openbao.location' });
+    return { store: `openbao ${this.#identity}`, path: joinPath(this.#options.prefix, address) };
   }
 
   async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Entry> {
