@@ -122,6 +122,11 @@ export const ERROR_CODES = {
     'The document does not fit the backend.',
     'Shorten or rename it at its source, or exclude it.',
   ),
+  FIELDS_COLLIDE: code(
+    'waiting',
+    'Two fields of the document would get one name.',
+    'Correct spec.mapping.fields.',
+  ),
   VERIFY_MISMATCH: code(
     'integrity',
     'What was read back is not what was written.',

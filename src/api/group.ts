@@ -19,6 +19,12 @@ export const MIGRATION_UID_LABEL = `${GROUP}/migration-uid`;
  */
 export const RECONCILE_REQUESTED_ANNOTATION = `${GROUP}/reconcile-requested-at`;
 
+/** On a Secret: it is the backup of one that a migration moved away. No migration reads it. */
+export const BACKUP_LABEL = `${GROUP}/backup`;
+
+/** On a Secret: the backend and path whose projection it is since a migration with sourcePolicy Project. */
+export const PROJECTED_FROM_ANNOTATION = `${GROUP}/projected-from`;
+
 /** The three kinds with the plural that their REST path uses. All are namespaced. */
 export const KINDS = {
   SecretBackend: { plural: 'secretbackends', shortName: 'sbe' },

@@ -47,7 +47,7 @@ describe('parseSecretMigration', () => {
   });
 
   it('names every field that is wrong, by its path', () => {
-    const spec = { ...SPEC, mode: 'Sync', soakSeconds: -1, select: { names: ['ok', 'a/b'] } };
+    const spec = { ...SPEC, mode: 'Sync', soakSeconds: -1, select: { names: ['ok', '/b'] } };
     expect(problemsOf(migration({ spec })).map((problem) => problem.split(': ')[0])).toEqual([
       'spec.mode',
       'spec.select.names[1]',

@@ -65,10 +65,28 @@ export interface BackendDriver extends AsyncDisposable {
 
   /** Undefined where the store cannot keep what it removes under another name. */
   readonly backups: BackupStore | undefined;
+
+  /** Undefined where a document cannot stay as the projection of another one. */
+  readonly projections: ProjectionStore | undefined;
+}
+
+/** Marks documents that go on to be read here while their values are owned by another store. */
+export interface ProjectionStore {
+  /**
+   * Marks the state that was read as a projection of `origin`, which is shown to people, and touches nothing else of it.
+   * Writes nothing when it is marked so already. Errors are those of `delete`.
+   */
+  mark(address: Address, expect: Version, origin: string, signal: AbortSignal): Promise<void>;
 }
 
 /** Keeps what a migration has moved away, readable by its owner but never again by a migration. */
 export interface BackupStore {
+  /** What the backup of this document is called. Pure. */
+  addressOf(address: Address): Address;
+
+  /** True when there is one of this document. */
+  has(address: Address, signal: AbortSignal): Promise<boolean>;
+
   /**
    * Keeps exactly the state that was read as a backup, then removes it from its own address; resolves with the address
    * of the backup, which no listing shows and `addressRefusalOf` refuses. Errors are those of `delete`;

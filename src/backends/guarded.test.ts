@@ -53,6 +53,7 @@ function aGuard(calls: Partial<BackendDriver>) {
     refusalOf: unasked,
     locationOf: (address) => ({ store: 'fake', path: address }),
     backups: undefined,
+    projections: undefined,
     addressRefusalOf: unasked,
     denied: unasked,
     write: unasked,

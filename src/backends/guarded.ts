@@ -11,6 +11,7 @@ import type {
   Need,
   Location,
   Probe,
+  ProjectionStore,
   ReadOutcome,
   Refusal,
 } from './driver.ts';
@@ -24,10 +25,10 @@ export interface GuardOptions {
 }
 
 type Operation =
-  'probe' | 'list' | 'read' | 'readMany' | 'denied' | 'write' | 'delete' | 'retire' | 'discard';
+  'probe' | 'list' | 'read' | 'readMany' | 'denied' | 'write' | 'delete' | 'retire' | 'discard' | 'mark';
 
 /** Those that change something: without a reply nobody knows whether they did. */
-const CHANGES: ReadonlySet<Operation> = new Set(['write', 'delete', 'retire', 'discard']);
+const CHANGES: ReadonlySet<Operation> = new Set(['write', 'delete', 'retire', 'discard', 'mark']);
 
 const READ_ATTEMPTS = 3;
 const FIRST_DELAY_MS = 200;
@@ -42,6 +43,7 @@ export class GuardedDriver implements BackendDriver {
   readonly kind: string;
   readonly traits: DriverTraits;
   readonly backups: BackupStore | undefined;
+  readonly projections: ProjectionStore | undefined;
   readonly #driver: BackendDriver;
   readonly #options: GuardOptions;
 
@@ -51,10 +53,21 @@ export class GuardedDriver implements BackendDriver {
     this.kind = driver.kind;
     this.traits = driver.traits;
     this.backups = driver.backups && this.#guardedBackups(driver.backups);
+    this.projections = driver.projections && this.#guardedProjections(driver.projections);
+  }
+
+  #guardedProjections(projections: ProjectionStore): ProjectionStore {
+    return {
+      mark: async (address, expect, origin, signal) =>
+        this.#once('mark', signal, async (inner) => projections.mark(address, expect, origin, inner)),
+    };
   }
 
   #guardedBackups(backups: BackupStore): BackupStore {
     return {
+      addressOf: (address) => backups.addressOf(address),
+      has: async (address, signal) =>
+        this.#retried('read', signal, async (inner) => backups.has(address, inner)),
       retire: async (address, expect, signal) =>
         this.#once('retire', signal, async (inner) => backups.retire(address, expect, inner)),
       discard: async (backup, signal) =>

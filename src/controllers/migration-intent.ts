@@ -1,4 +1,6 @@
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import { compileFieldNames } from '#src/core/mapping/field-names.ts';
+import { compileRenaming, type Renaming } from '#src/core/mapping/renaming.ts';
 import { compileRoute, type Addressing } from '#src/core/mapping/route.ts';
 import type { Selection } from '#src/core/selection.ts';
 import type { Intent } from '#src/engine/intent.ts';
@@ -16,22 +18,61 @@ function scopeOf(select: SecretMigration['spec']['select']): Selection['scope'] 
   });
 }
 
+/** The tables that give documents other names. Throws `SPEC_INVALID`. */
+export function renamingOf({ spec }: SecretMigration): Renaming {
+  const { overrides = [], prefixes = [], patterns = [], scopes } = spec.mapping;
+  return compileRenaming({ overrides, prefixes, patterns, scopes });
+}
+
+function selectionOf(select: SecretMigration['spec']['select']): Selection {
+  const { exclude } = select;
+  return {
+    scope: scopeOf(select),
+    excludeNames: new Set(exclude?.names),
+    excludePrefixes: exclude?.prefixes ?? [],
+    excludeTypes: new Set(exclude?.types),
+  };
+}
+
+/** Throws `SPEC_INVALID` if a rule would take away what the fallback is to read. */
+function requireKeptOldNames({ source }: SecretMigration['spec'], { rules }: Renaming): void {
+  if (source.fallback === undefined) return;
+  if (rules.every(({ sourcePolicy = 'Keep' }) => sourcePolicy === 'Keep')) return;
+  throw new OperatorError('SPEC_INVALID', {
+    op: 'intent.compile',
+    target: 'spec.source.fallback',
+    detail:
+      'What may be read at an old address is kept: the rules of spec.mapping must say sourcePolicy Keep.',
+  });
+}
+
 /** The spec as the engine carries it out. Throws `SPEC_INVALID` for what the schema cannot express. */
 export function toIntent(
   migration: SecretMigration,
   stores: { readonly source: Addressing; readonly destination: Addressing },
 ): Intent {
   const { spec, metadata } = migration;
-  const { exclude } = spec.select;
+  const { conflictPolicy, sourcePolicy, mapping, backupTTLSeconds } = spec;
+  const { fallback } = spec.source;
+  const renaming = renamingOf(migration);
+  requireKeptOldNames(spec, renaming);
+  const route = compileRoute({
+    path: mapping.path,
+    namespace: metadata.namespace,
+    stores,
+    renaming,
+    fallbackPrefix: fallback?.prefix,
+  });
   return {
-    selection: {
-      scope: scopeOf(spec.select),
-      excludeNames: new Set(exclude?.names),
-      excludePrefixes: exclude?.prefixes ?? [],
-      excludeTypes: new Set(exclude?.types),
-    },
-    route: compileRoute(spec.mapping.path, metadata.namespace, stores),
-    policy: { conflictPolicy: spec.conflictPolicy, sourcePolicy: spec.sourcePolicy },
+    selection: selectionOf(spec.select),
+    route,
+    policyOf: (name) => ({
+      conflictPolicy,
+      sourcePolicy: route.ruleOf(name)?.sourcePolicy ?? sourcePolicy,
+    }),
+    fieldNames: compileFieldNames(mapping.fields ?? []),
+    fallbackUntil: fallback && Date.parse(fallback.untilTime),
+    backupTtlMs: backupTTLSeconds === undefined ? undefined : backupTTLSeconds * 1000,
     soakMs: spec.soakSeconds * 1000,
     dryRun: spec.dryRun,
   };

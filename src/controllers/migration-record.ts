@@ -14,13 +14,21 @@ import type { Journal } from '#src/engine/journal.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
 import type { Clock } from '#src/ports.ts';
 import type { ObjectClient } from '#src/runtime/object-client.ts';
-import { isFine, RowTable, toPriorRecords, toRows } from './row-table.ts';
+import { isFine, RowTable, toKubernetesTime, toPriorRecords, toRows } from './row-table.ts';
 import { ShardBook } from './shard-book.ts';
 
 /** The part of a status that the record fills; conditions are the controller's. */
 export type TableStatus = Pick<
   SecretMigrationStatus,
-  'progress' | 'summary' | 'documents' | 'keys' | 'exceptions' | 'keysTruncated' | 'reports'
+  | 'progress'
+  | 'summary'
+  | 'fallback'
+  | 'rules'
+  | 'documents'
+  | 'keys'
+  | 'exceptions'
+  | 'keysTruncated'
+  | 'reports'
 >;
 
 export type ListReports = (
@@ -36,6 +44,8 @@ export interface RecordOptions {
   readonly listReports: ListReports;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** The rules of the mapping that keys are counted by; without any, nothing is. */
+  readonly rules: readonly string[];
   /** Writes the migration's status; `urgent` skips the throttle and resolves when it is stored. */
   readonly publish: (record: MigrationRecord, urgent: boolean) => Promise<void>;
 }
@@ -52,6 +62,8 @@ export class MigrationRecord implements Journal {
   readonly #stored: Map<number, SecretMigrationReport>;
   #writing: Promise<void> = Promise.resolve();
   #isWritingAhead = false;
+  #fallbackHits = 0;
+  #lastFallbackAt: number | undefined;
 
   private constructor(
     options: RecordOptions,
@@ -125,6 +137,8 @@ export class MigrationRecord implements Journal {
     const base = {
       progress: `${doneRows(counts)}/${counts.total}`,
       summary: counts,
+      ...this.#fallback(),
+      ...this.#byRule(),
       documents: this.#table.size,
     };
     if (this.#isInline()) return { ...base, keys: this.#rows() };
@@ -137,6 +151,31 @@ export class MigrationRecord implements Journal {
         labelSelector: selectorOf(this.#options.migration),
       },
     };
+  }
+
+  /** One more document was read at its old address. */
+  countFallback(): void {
+    this.#fallbackHits += 1;
+    this.#lastFallbackAt = this.#options.clock.now();
+  }
+
+  #fallback(): Pick<TableStatus, 'fallback'> {
+    const { migration, clock } = this.#options;
+    const until = migration.spec.source.fallback?.untilTime;
+    if (until === undefined) return {};
+    const before = migration.status.fallback;
+    const lastHitTime =
+      this.#lastFallbackAt === undefined ? before?.lastHitTime : toKubernetesTime(this.#lastFallbackAt);
+    const state = clock.now() < Date.parse(until) ? 'Active' : 'Ended';
+    const hits = (before?.hits ?? 0) + this.#fallbackHits;
+    return { fallback: { state, hits, ...(lastHitTime === undefined ? {} : { lastHitTime }) } };
+  }
+
+  #byRule(): Pick<TableStatus, 'rules'> {
+    const { rules } = this.#options;
+    if (rules.length === 0) return {};
+    const outcomes = Map.groupBy(this.#table.outcomes(), ({ rule }) => rule);
+    return { rules: rules.map((rule) => ({ rule, ...ruleCounts(countOutcomes(outcomes.get(rule) ?? [])) })) };
   }
 
   #rows(): StatusRow[] {
@@ -268,6 +307,10 @@ export class MigrationRecord implements Journal {
       report: { migration: name, shard, rows, summary: countOutcomes(toOutcomes(rows)) },
     };
   }
+}
+
+function ruleCounts({ total, verified, removed, skipped, failed, conflict }: Counts) {
+  return { total, migrated: verified + removed, skipped, failed: failed + conflict };
 }
 
 function toOutcomes(rows: readonly StatusRow[]): Outcome[] {

@@ -65,6 +65,7 @@ async function aRun() {
     migration: parsed.value,
     reports: new ObjectClient(client, resource('SecretMigrationReport', 'secretmigrationreports')),
     listReports: async () => [],
+    rules: [],
     clock,
     signal,
     publish: async (table, urgent) => status.progress(table, urgent),

@@ -46,8 +46,9 @@ export class MigrationStatus {
     this.#signal = signal;
     this.#conflictsBefore = migration.status.summary?.conflict ?? 0;
     this.#migration = migration;
-    const { progress, summary, documents, keys, exceptions, keysTruncated, reports } = migration.status;
-    this.#table = { progress, summary, documents, keys, exceptions, keysTruncated, reports };
+    const { progress, summary, fallback, rules, documents, keys, exceptions, keysTruncated, reports } =
+      migration.status;
+    this.#table = { progress, summary, fallback, rules, documents, keys, exceptions, keysTruncated, reports };
     const sameGeneration = migration.status.observedGeneration === migration.metadata.generation;
     this.#startTime = sameGeneration ? migration.status.startTime : undefined;
   }
@@ -156,6 +157,9 @@ export class MigrationStatus {
       const labels = { namespace, name, type: 'Ready', status };
       metrics.gauge('secretmigration_condition', labels, verdict.ready === status ? 1 : 0);
     }
+    const { fallback } = this.#table;
+    if (fallback !== undefined)
+      metrics.gauge('secretmigration_fallback_hits', { namespace, name }, fallback.hits);
     const conflicts = (this.#table.summary?.conflict ?? 0) - this.#conflictsBefore;
     metrics.count('secretmigration_conflicts_total', {}, Math.max(0, conflicts));
     if (verdict.succeeded !== 'True') return;

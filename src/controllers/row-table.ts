@@ -23,6 +23,9 @@ export function toRows({ outcome, since }: TableEntry): StatusRow[] {
     ...(outcome.reason === undefined ? {} : { reason: outcome.reason }),
     ...(outcome.message === undefined ? {} : { message: outcome.message.slice(0, 256) }),
     ...(outcome.destination === undefined ? {} : { destination: outcome.destination }),
+    ...(outcome.source === undefined ? {} : { source: outcome.source }),
+    ...(outcome.rule === undefined ? {} : { rule: outcome.rule }),
+    ...(outcome.backup === undefined ? {} : { backup: outcome.backup }),
     lastTransitionTime: since,
   }));
 }
@@ -41,6 +44,9 @@ export function toPriorRecords(rows: Iterable<StatusRow>): ReadonlyMap<string, P
         ...(row.reason === undefined ? {} : { reason: row.reason }),
         ...(row.message === undefined ? {} : { message: row.message }),
         ...(row.destination === undefined ? {} : { destination: toDestination(row.destination) }),
+        ...(row.source === undefined ? {} : { source: row.source }),
+        ...(row.rule === undefined ? {} : { rule: row.rule }),
+        ...(row.backup === undefined ? {} : { backup: row.backup }),
         since: Date.parse(row.lastTransitionTime),
       });
     }

@@ -1,7 +1,7 @@
 import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { parseSecretBackend, type SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
-import { runMigration } from '#src/engine/run.ts';
-import type { RunResult } from '#src/engine/run-context.ts';
+import { keepUp, runMigration } from '#src/engine/run.ts';
+import type { RunContext, RunResult } from '#src/engine/run-context.ts';
 import { errorOf, hasCode, isAbort, OperatorError } from '#src/errors.ts';
 import type { Clock, Logger } from '#src/ports.ts';
 import type { ReconcileContext, ReconcileResult } from '#src/runtime/controller.ts';
@@ -9,9 +9,10 @@ import type { ObjectClient } from '#src/runtime/object-client.ts';
 import { parseObjectKey, type ReadonlyStore } from '#src/runtime/store.ts';
 import { isReady } from './conditions.ts';
 import type { DriverLoan, DriverPool } from './driver-pool.ts';
-import { toIntent } from './migration-intent.ts';
+import { renamingOf, toIntent } from './migration-intent.ts';
 import { MigrationRecord, type ListReports } from './migration-record.ts';
 import { MigrationStatus, requestedRun, type MigrationStatusOptions } from './migration-status.ts';
+import { requireCapabilities } from './preflight.ts';
 import { trustRootsOf } from './trust-root.ts';
 import { concluding, failing, suspended } from './verdict.ts';
 
@@ -42,22 +43,23 @@ export class MigrationReconciler {
   /** Looks whether there is anything to do now, and does it. */
   async reconcile(key: string, context: ReconcileContext): Promise<ReconcileResult> {
     const migration = await this.#read(key, context.signal);
-    if (migration === undefined || hasNothingToDo(migration)) return { kind: 'done' };
+    const work = migration === undefined ? undefined : workOf(migration);
+    if (migration === undefined || work === undefined) return { kind: 'done' };
     const status = new MigrationStatus(this.#options.status, migration, context.signal);
     if (migration.spec.suspend) {
       await status.conclude(suspended());
       return { kind: 'done' };
     }
     if (this.#awaitsProbe(migration)) return { kind: 'requeue', requeueAfterMs: this.#options.retryMs.later };
-    return await this.#attempt(migration, status, context);
+    return await this.#attempt(migration, { work, status, context });
   }
 
   /** One run with both ends, and the word that it comes to. */
   async #attempt(
     migration: SecretMigration,
-    status: MigrationStatus,
-    context: ReconcileContext,
+    attempt: { readonly work: Work; readonly status: MigrationStatus; readonly context: ReconcileContext },
   ): Promise<ReconcileResult> {
+    const { work, status, context } = attempt;
     let record: MigrationRecord | undefined;
     try {
       await using source = await this.#borrow(migration, 'source', context.signal);
@@ -65,9 +67,12 @@ export class MigrationReconciler {
       await requireCapabilities(migration, { source, destination }, context.signal);
       record = await this.#openRecord(migration, status, context.signal);
       await status.progress(record, true);
-      const result = await this.#run({ migration, record, source, destination, context });
+      const result = await work(this.#runContext({ migration, record, source, destination, context }));
       if (result.problem !== undefined) throw errorOf(result.problem);
-      if (!result.interrupted) return await this.#conclude(migration, status, record, result);
+      if (!result.interrupted) {
+        if (work === runMigration) record.dropUnvisited();
+        return await this.#conclude(migration, status, record, result);
+      }
       await this.#handOver(migration, record, context.signal);
       return { kind: 'requeue', requeueAfterMs: 0 };
     } catch (failure) {
@@ -148,26 +153,28 @@ export class MigrationReconciler {
     const { reports, listReports, clock } = this.#options;
     const publish = async (record: MigrationRecord, urgent: boolean): Promise<void> =>
       status.progress(record, urgent);
-    return MigrationRecord.open({ migration, reports, listReports, clock, signal, publish });
+    const rules = renamingOf(migration).rules.map(({ id }) => id);
+    return MigrationRecord.open({ migration, reports, listReports, clock, signal, publish, rules });
   }
 
-  async #run(run: {
+  #runContext(run: {
     readonly migration: SecretMigration;
     readonly record: MigrationRecord;
     readonly source: DriverLoan;
     readonly destination: DriverLoan;
     readonly context: { readonly signal: AbortSignal; readonly logger: Logger };
-  }): Promise<RunResult> {
+  }): RunContext {
     const { migration, source, destination, record, context } = run;
     const { namespace, generation, uid, name } = migration.metadata;
     const key = `${namespace}/${name}`;
-    return runMigration({
+    return {
       intent: toIntent(migration, {
         source: source.driver.traits.addressing,
         destination: destination.driver.traits.addressing,
       }),
       source: source.driver,
       destination: destination.driver,
+      destinationName: `SecretBackend/${migration.spec.destination.backendRef.name}`,
       journal: record,
       clock: this.#options.clock,
       logger: context.logger,
@@ -179,9 +186,12 @@ export class MigrationReconciler {
         if (seen === undefined || seen.metadata.uid !== uid) return true;
         return seen.metadata.generation > generation || seen.metadata.deletionTimestamp !== undefined;
       },
+      onFallback: () => record.countFallback(),
       trustRootOf: (secret) =>
-        trustRootsOf(this.#options.seenBackends.byIndex('namespace', namespace)).get(secret),
-    });
+        source.driver.kind === 'kubernetes'
+          ? trustRootsOf(this.#options.seenBackends.byIndex('namespace', namespace)).get(secret)
+          : undefined,
+    };
   }
 
   /**
@@ -207,14 +217,13 @@ export class MigrationReconciler {
     record: MigrationRecord,
     result: RunResult,
   ): Promise<ReconcileResult> {
-    record.dropUnvisited();
     await record.storeShards();
     const outcomes = [...record.outcomes()];
     const verdict = concluding({
       counts: record.counts(),
       outcomes,
       dryRun: migration.spec.dryRun,
-      awaitsSoak: result.wakeAfterMs !== undefined,
+      awaitsSoak: result.awaitsSoak,
     });
     await status.conclude(verdict, record);
     const waits = [
@@ -227,44 +236,17 @@ export class MigrationReconciler {
   }
 }
 
-/** On its way out, or this generation and the last requested run came to a good end. */
-function hasNothingToDo(migration: SecretMigration): boolean {
-  const { metadata, status } = migration;
-  if (metadata.deletionTimestamp !== undefined) return true;
-  if (requestedRun(migration) !== undefined && requestedRun(migration) !== status.lastHandledReconcileAt)
-    return false;
-  return isReady(migration);
-}
+type Work = typeof runMigration;
 
-/**
- * Asks both servers what they can do; a driver that was never probed does not know its limits. What the promise of this
- * very migration rests on is asked anew: an administrator may have changed it since.
- */
-async function requireCapabilities(
-  migration: SecretMigration,
-  ends: { readonly source: DriverLoan; readonly destination: DriverLoan },
-  signal: AbortSignal,
-): Promise<void> {
-  const { sourcePolicy, conflictPolicy, destination } = migration.spec;
-  const isSafe = sourcePolicy === 'Keep' && conflictPolicy !== 'Overwrite';
-  await ends.source.probe('known', signal);
-  const { capabilities } = await ends.destination.probe(isSafe ? 'known' : 'now', signal);
-  const refuse = (detail: string): OperatorError =>
-    new OperatorError('CAPABILITY_MISSING', {
-      op: 'migration.preflight',
-      target: `SecretBackend ${migration.metadata.namespace}/${destination.backendRef.name}`,
-      detail,
-    });
-  if (sourcePolicy === 'Delete' && capabilities.includes('SelfDestructs')) throw refuse(SELF_DESTRUCTS);
-  if (conflictPolicy === 'Overwrite' && !capabilities.includes('Revisions')) throw refuse(NO_REVISIONS);
+/** Nothing, when it is on its way out, or when this generation and the last requested run came to a good end. */
+function workOf(migration: SecretMigration): Work | undefined {
+  const { metadata, spec, status } = migration;
+  if (metadata.deletionTimestamp !== undefined) return undefined;
+  const requested = requestedRun(migration);
+  if (!isReady(migration) || (requested !== undefined && requested !== status.lastHandledReconcileAt))
+    return runMigration;
+  return spec.backupTTLSeconds === undefined ? undefined : keepUp;
 }
-
-/** Such a mount must never be the only place of a value. */
-const SELF_DESTRUCTS =
-  'Its mount deletes versions by itself (delete_version_after), or its configuration may not be read.';
-/** What is overwritten must stay readable, or the only copy of a value could go. */
-const NO_REVISIONS =
-  'conflictPolicy Overwrite needs a destination that keeps earlier versions to go back to; this one has none, or its configuration may not be read. Use Fail or KeepDestination.';
 
 /** Somebody else wrote the object or it is gone: the next reconcile sees the new state, this one has nothing to say. */
 function isSuperseded(failure: unknown): boolean {

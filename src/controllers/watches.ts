@@ -57,6 +57,7 @@ function forgetMetrics(metrics: Metrics, migration: SecretMigration): void {
   for (const status of ['True', 'False', 'Unknown']) {
     metrics.forget('secretmigration_condition', { namespace, name, type: 'Ready', status });
   }
+  metrics.forget('secretmigration_fallback_hits', { namespace, name });
   metrics.forget('secretmigration_last_success_timestamp_seconds', { namespace, name });
 }
 

@@ -22,6 +22,12 @@ export interface Outcome {
   /** From the closed catalogue of messages: names and limits, never values. */
   readonly message?: string;
   readonly destination?: Place;
+  /** Where it was read, when that was its old address. */
+  readonly source?: Address;
+  /** The rule of spec.mapping that gives it its name: `prefixes[0]`. */
+  readonly rule?: string;
+  /** Where the source is kept after it was moved away. */
+  readonly backup?: Address;
   /** How a failure is retried: `soon` with back-off, `later` at an interval, `never` until the spec changes. */
   readonly retry?: 'soon' | 'later' | 'never';
 }

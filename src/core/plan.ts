@@ -1,9 +1,12 @@
 import { keepsAttributes, sameFields, type Document, type ReadResult, type Version } from './document.ts';
 
+/** What becomes of a source once its copy is proven; the words of the API. */
+export type SourcePolicy = 'Keep' | 'Delete' | 'Backup' | 'Project';
+
 /** What a migration wants, as far as one document is concerned. */
 export interface Policy {
   readonly conflictPolicy: 'Fail' | 'KeepDestination' | 'Overwrite';
-  readonly sourcePolicy: 'Keep' | 'Delete';
+  readonly sourcePolicy: SourcePolicy;
 }
 
 /** Both sides of one document, read before anything is decided. */

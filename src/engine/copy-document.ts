@@ -11,8 +11,9 @@ import type { Outcome, Place, VerifiedPair } from '#src/core/outcome.ts';
 import { planStep, type Step } from '#src/core/plan.ts';
 import { errorOf, isAbort, OperatorError } from '#src/errors.ts';
 import { failedOutcome } from './failure.ts';
-import type { Item } from './inventory.ts';
+import type { Item } from './item.ts';
 import type { RunContext } from './run-context.ts';
+import { wantedAt } from './wanted.ts';
 
 /**
  * One document, from its source bytes to proof (design.md §3):
@@ -52,19 +53,20 @@ interface Target {
   readonly base: Omit<Outcome, 'state'>;
 }
 
-function targetOf(item: Item, source: StoredDocument, announced: string | undefined): Target {
-  const wanted: Document = {
-    address: item.destination,
-    fields: source.fields,
-    attributes: source.attributes,
-  };
+function baseOf(
+  context: RunContext,
+  item: Item,
+  source: StoredDocument,
+  announced: string | undefined,
+): Omit<Outcome, 'state'> {
   const keys = [...source.fields.keys()].toSorted();
   // Whatever becomes of it: what was announced stays on record until it is known not to have happened.
   const destination = {
     path: item.destination,
     ...(announced === undefined ? {} : { priorVersion: announced }),
   };
-  return { item, source, wanted, base: { name: item.name, keys, destination } };
+  const isElsewhere = item.source !== context.intent.route.sourceOf(item.name);
+  return { name: item.name, keys, destination, ...(isElsewhere ? { source: item.source } : {}) };
 }
 
 function verified(target: Target, version: Version, priorVersion: string | undefined): Copied {
@@ -213,7 +215,11 @@ async function decideAndWrite(
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     destination ??= await context.destination.read(target.item.destination, context.signal);
     const attributesAreStated = context.destination.traits.statesAttributes;
-    const step = planStep(context.intent.policy, { wanted: target.wanted, destination, attributesAreStated });
+    const step = planStep(context.intent.policyOf(target.item.name), {
+      wanted: target.wanted,
+      destination,
+      attributesAreStated,
+    });
     if (context.intent.dryRun) return dryRunOutcome(target, step);
     const expect = expectationOf(step, announced);
     if (expect === undefined) return settle(context, target, step, undecided);
@@ -236,14 +242,14 @@ export async function copyDocument(
   source: StoredDocument,
   options: CopyOptions,
 ): Promise<Copied> {
-  const target = targetOf(item, source, options.announced);
-  const refusal = context.destination.refusalOf(target.wanted);
-  if (refusal !== undefined)
-    return { outcome: { ...target.base, state: 'Failed', ...refusal, retry: 'later' } };
+  const base = baseOf(context, item, source, options.announced);
   try {
-    return await decideAndWrite(context, target, options);
+    const wanted = wantedAt(context.intent, item.destination, source);
+    const refusal = context.destination.refusalOf(wanted);
+    if (refusal !== undefined) return { outcome: { ...base, state: 'Failed', ...refusal, retry: 'later' } };
+    return await decideAndWrite(context, { item, source, wanted, base }, options);
   } catch (failure) {
     if (isAbort(failure, context.signal)) throw failure;
-    return { outcome: failedOutcome(target.base, failure), failure };
+    return { outcome: failedOutcome(base, failure), failure };
   }
 }

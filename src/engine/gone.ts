@@ -1,4 +1,5 @@
 import type { ReadOutcome } from '#src/backends/driver.ts';
+import type { Address } from '#src/core/document.ts';
 import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
 import { isAbort } from '#src/errors.ts';
 import { forEachConcurrently } from './concurrency.ts';
@@ -15,7 +16,10 @@ export async function accountForGone(
   names: readonly string[],
   settle: (outcome: Outcome) => Promise<void>,
 ): Promise<void> {
-  const bySource = new Map(names.map((name) => [context.intent.route.sourceOf(name), name]));
+  const { route } = context.intent;
+  const bySource = new Map(
+    names.map((name) => [context.journal.prior.get(name)?.source ?? route.sourceOf(name), name]),
+  );
   if (bySource.size === 0) return;
   await forEachConcurrently(
     context.source.readMany([...bySource.keys()], context.signal),
@@ -52,7 +56,8 @@ export async function outcomeOfRemoved(context: RunContext, name: string): Promi
     const found = await context.destination.read(path, context.signal);
     if (found.state === 'present') {
       const version = found.document.version.revision;
-      return { ...base, state: 'Removed', destination: { ...base.destination, version } };
+      const place = { ...base.destination, version };
+      return { ...base, state: 'Removed', destination: place, ...(await backupOf(context, name)) };
     }
     return {
       ...base,
@@ -71,8 +76,21 @@ export async function outcomeOfRemoved(context: RunContext, name: string): Promi
 /** True when an earlier run had proven this document and removing its source was its policy, or had removed it. */
 export function wasProven(context: RunContext, prior: PriorRecord): boolean {
   if (prior.state === 'Removed') return true;
-  if (prior.state === 'Verified') return context.intent.policy.sourcePolicy === 'Delete';
+  if (prior.state === 'Verified') return removesSource(context, prior.name);
   return prior.state === 'Failed' && prior.destination?.version !== undefined;
+}
+
+/** The backup of a document whose policy is to keep one, if there is one: a killed run may have made it. */
+export async function backupOf(context: RunContext, name: string): Promise<{ backup?: Address }> {
+  const { backups } = context.source;
+  if (backups === undefined || context.intent.policyOf(name).sourcePolicy !== 'Backup') return {};
+  const address = context.intent.route.sourceOf(name);
+  return (await backups.has(address, context.signal)) ? { backup: backups.addressOf(address) } : {};
+}
+
+function removesSource(context: RunContext, name: string): boolean {
+  const { sourcePolicy } = context.intent.policyOf(name);
+  return sourcePolicy === 'Delete' || sourcePolicy === 'Backup';
 }
 
 /** A row whose source cannot be read now; proof that there was is kept by the version, none is made up. */

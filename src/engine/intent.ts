@@ -1,4 +1,5 @@
 import type { Policy } from '#src/core/plan.ts';
+import type { FieldNames } from '#src/core/mapping/field-names.ts';
 import type { Route } from '#src/core/mapping/route.ts';
 import type { Selection } from '#src/core/selection.ts';
 
@@ -6,9 +7,16 @@ import type { Selection } from '#src/core/selection.ts';
 export interface Intent {
   readonly selection: Selection;
   readonly route: Route;
-  readonly policy: Policy;
+  /** What is wanted of the document of this name: a rule of the mapping may say other than the spec. */
+  policyOf(name: string): Policy;
+  /** What its fields are called at the destination. */
+  readonly fieldNames: FieldNames;
   /** How long a document stays Verified before its source may be removed, milliseconds. */
   readonly soakMs: number;
+  /** Until when what is absent is looked for at its old address, milliseconds since the epoch. */
+  readonly fallbackUntil: number | undefined;
+  /** How long a backup is kept, milliseconds; undefined: for ever. */
+  readonly backupTtlMs: number | undefined;
   /** Read everything, write nothing, report `Would*`. */
   readonly dryRun: boolean;
 }

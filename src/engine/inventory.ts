@@ -1,17 +1,12 @@
-import type { Need, Refusal } from '#src/backends/driver.ts';
+import type { Location, Need, Refusal } from '#src/backends/driver.ts';
 import type { Address } from '#src/core/document.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import { nameIsSelected, typeIsSelected } from '#src/core/selection.ts';
 import { hasCode } from '#src/errors.ts';
+import { activeFallback } from './fallback.ts';
 import { wasProven } from './gone.ts';
+import type { Item } from './item.ts';
 import type { RunContext } from './run-context.ts';
-
-/** One document that will be worked on. */
-export interface Item {
-  readonly name: string;
-  readonly source: Address;
-  readonly destination: Address;
-}
 
 /** What both stores hold as far as names tell, gathered once before anything is written. */
 export interface Inventory {
@@ -20,8 +15,6 @@ export interface Inventory {
   readonly refused: readonly Outcome[];
   /** Names recorded by an earlier run that the source no longer lists. */
   readonly gone: readonly string[];
-  /** Taken destination addresses; undefined where the names may not be listed. */
-  readonly taken: ReadonlySet<Address> | undefined;
 }
 
 /** Refusals that pass without an edit of the migration. */
@@ -37,6 +30,8 @@ export const SOURCE_MISSING = {
   message: 'There is no such document at the source. Create it, or correct spec.select.',
 } as const;
 
+type Mapped = Omit<Item, 'isNew'>;
+
 interface Candidate {
   readonly name: string;
   readonly source: Address;
@@ -47,7 +42,7 @@ async function gatherCandidates(context: RunContext): Promise<readonly Candidate
   const { selection, route } = context.intent;
   const { scope } = selection;
   // Names with labels in the path need the listing; plain names are read one by one, which needs no right to list.
-  if (scope.by === 'names' && route.destinationFolder !== undefined) {
+  if (scope.by === 'names' && !route.needsLabels) {
     return scope.names
       .filter((name) => nameIsSelected(selection, name))
       .map((name) => ({ name, source: route.sourceOf(name), labels: {} }));
@@ -63,7 +58,28 @@ async function gatherCandidates(context: RunContext): Promise<readonly Candidate
     if (entry.type !== undefined && !typeIsSelected(selection, entry.type)) continue;
     candidates.push({ name, source: entry.address, labels: entry.labels ?? {} });
   }
-  return candidates;
+  return [...candidates, ...(await gatherAtOldAddresses(context, candidates))];
+}
+
+/** Names that only the old addresses have; what is under its own address is no old name of something else. */
+async function gatherAtOldAddresses(
+  context: RunContext,
+  candidates: readonly Candidate[],
+): Promise<readonly Candidate[]> {
+  const fallback = activeFallback(context);
+  if (fallback === undefined) return [];
+  const { selection, route } = context.intent;
+  const known = new Set(candidates.map(({ name }) => name));
+  const found: Candidate[] = [];
+  for await (const { address, labels = {} } of context.source.list(
+    { folder: fallback.folder },
+    context.signal,
+  )) {
+    const name = route.nameOf(address) === undefined ? fallback.nameOf(address) : undefined;
+    if (name === undefined || known.has(name) || !nameIsSelected(selection, name)) continue;
+    found.push({ name, source: route.sourceOf(name), labels });
+  }
+  return found;
 }
 
 /** Names that the user wrote down and the listing does not have; those that we removed are not missing. */
@@ -77,18 +93,25 @@ function missingNames(context: RunContext, listed: ReadonlySet<string>): readonl
   });
 }
 
-/** A denied listing leaves the names unknown: each document is then looked up by itself. */
-async function gatherTaken(context: RunContext): Promise<ReadonlySet<Address> | undefined> {
+/**
+ * What the names at the destination tell: which addresses have nothing. A denied listing leaves them unknown, and an
+ * override may lie outside of what was listed: such documents are looked up one by one.
+ */
+async function gatherTaken(context: RunContext): Promise<(address: Address) => 'taken' | 'free' | 'unknown'> {
   const folder = context.intent.route.destinationFolder;
-  if (folder === undefined) return undefined;
+  if (folder === undefined) return () => 'unknown';
+  const below = folder === '' ? '' : `${folder}/`;
   const taken = new Set<Address>();
   try {
     for await (const entry of context.destination.list({ folder }, context.signal)) taken.add(entry.address);
   } catch (failure) {
     if (!hasCode(failure, 'AUTH_DENIED')) throw failure;
-    return undefined;
+    return () => 'unknown';
   }
-  return taken;
+  return (address) => {
+    if (taken.has(address)) return 'taken';
+    return address.startsWith(below) ? 'free' : 'unknown';
+  };
 }
 
 function refusedOutcome(name: string, refusal: { reason: string; message: string }, path?: Address): Outcome {
@@ -103,12 +126,34 @@ function refusedOutcome(name: string, refusal: { reason: string; message: string
   };
 }
 
+function keyOf({ store, path }: Location): string {
+  return `${store}\n${path}`;
+}
+
+/** Where earlier runs of this migration have put something: inside one store it must not be moved on. */
+function placesMade({ journal, destination }: RunContext): ReadonlySet<string> {
+  const made = [...journal.prior.values()].map((prior) => prior.destination);
+  return new Set(
+    made.flatMap((place) =>
+      place?.version === undefined ? [] : [keyOf(destination.locationOf(place.path))],
+    ),
+  );
+}
+
+function leftAlone(name: string, target: { readonly path: Address; readonly isRenamed: boolean }): Outcome {
+  const reason = target.isRenamed
+    ? { reason: 'AlreadyRenamed', message: 'It has its new name already and is left alone.' }
+    : { reason: 'NoRule', message: 'No rule of spec.mapping gives it another name; it is left alone.' };
+  return { name, keys: [], state: 'Skipped', ...reason, destination: { path: target.path } };
+}
+
 function mapCandidates(
   context: RunContext,
   candidates: readonly Candidate[],
-): { items: Item[]; refused: Outcome[] } {
-  const items: Item[] = [];
+): { items: Mapped[]; refused: Outcome[] } {
+  const items: Mapped[] = [];
   const refused: Outcome[] = [];
+  const made = placesMade(context);
   for (const { name, source, labels } of candidates) {
     const target = context.intent.route.destinationOf(name, labels);
     if ('missingLabel' in target) {
@@ -118,21 +163,38 @@ function mapCandidates(
     }
     const refusal =
       context.source.addressRefusalOf(source) ?? context.destination.addressRefusalOf(target.path);
-    if (refusal === undefined) items.push({ name, source, destination: target.path });
-    else refused.push(refusedOutcome(name, refusal, target.path));
+    // Asked of the stores, not of the names of the backends: two of them may lead to one place.
+    const from = keyOf(context.source.locationOf(source));
+    const to = keyOf(context.destination.locationOf(target.path));
+    if (refusal !== undefined) refused.push(refusedOutcome(name, refusal, target.path));
+    else if (made.has(from)) refused.push(leftAlone(name, { path: source, isRenamed: true }));
+    else if (from === to) refused.push(leftAlone(name, target));
+    else items.push({ name, source, destination: target.path });
   }
   return { items, refused };
 }
 
-/** Two sources with one target: neither is written, both are named. */
-function refuseCollisions(items: readonly Item[]): { items: Item[]; refused: Outcome[] } {
+/**
+ * Two sources with one target, or a target where another source of the selection still is: none of them is written, all
+ * are named. Which of them goes first must not decide what becomes of the others.
+ */
+function refuseCollisions(
+  context: RunContext,
+  items: readonly Mapped[],
+): { items: Mapped[]; refused: Outcome[] } {
+  const sources = new Map(items.map((item) => [keyOf(context.source.locationOf(item.source)), item]));
   const byTarget = Map.groupBy(items, (item) => item.destination);
-  const kept: Item[] = [];
+  const kept: Mapped[] = [];
   const refused: Outcome[] = [];
   for (const [path, group] of byTarget) {
     const [first, ...others] = group;
-    if (first !== undefined && others.length === 0) kept.push(first);
-    else {
+    const inTheWay = sources.get(keyOf(context.destination.locationOf(path)));
+    if (first !== undefined && others.length === 0 && inTheWay === undefined) kept.push(first);
+    else if (inTheWay !== undefined) {
+      const message = `Its target is where ${inTheWay.name} is, which is to move itself. Move that one first, in a migration of its own.`;
+      for (const item of group)
+        refused.push(refusedOutcome(item.name, { reason: 'MappingCollision', message }, path));
+    } else {
       const names = group.map((item) => item.name).toSorted();
       const message = `Several sources map to one path: ${names.slice(0, 4).join(', ')}. Change spec.mapping or exclude all but one.`;
       for (const item of group)
@@ -142,32 +204,38 @@ function refuseCollisions(items: readonly Item[]): { items: Item[]; refused: Out
   return { items: kept, refused };
 }
 
-function verbsAt(context: RunContext, isTaken: boolean): Need['verbs'] {
+function verbsAt(context: RunContext, item: Mapped, isTaken: boolean): Need['verbs'] {
   if (!isTaken) return ['create', 'read'];
-  return context.intent.policy.conflictPolicy === 'Overwrite' ? ['update', 'read'] : ['read'];
+  return context.intent.policyOf(item.name).conflictPolicy === 'Overwrite' ? ['update', 'read'] : ['read'];
+}
+
+/** What the source policy of this document does to it. */
+function removalVerbs(context: RunContext, item: Mapped): Need['verbs'] {
+  const { sourcePolicy } = context.intent.policyOf(item.name);
+  if (sourcePolicy === 'Keep') return [];
+  if (sourcePolicy === 'Project') return ['read', 'update'];
+  return sourcePolicy === 'Backup' ? ['read', 'create', 'delete'] : ['read', 'delete'];
 }
 
 async function gatherDenied(
   context: RunContext,
-  items: readonly Item[],
-  taken: ReadonlySet<Address> | undefined,
+  items: readonly Mapped[],
+  standing: (address: Address) => 'taken' | 'free' | 'unknown',
 ): Promise<ReadonlyMap<string, Refusal>> {
   const denied = new Map<string, Refusal>();
   if (context.intent.dryRun && items.length === 0) return denied;
   const writes = await context.destination.denied(
     items.map((item) => ({
       address: item.destination,
-      verbs: verbsAt(context, taken?.has(item.destination) === true),
+      verbs: verbsAt(context, item, standing(item.destination) === 'taken'),
     })),
     context.signal,
   );
-  const removals =
-    context.intent.policy.sourcePolicy === 'Delete'
-      ? await context.source.denied(
-          items.map((item) => ({ address: item.source, verbs: ['read', 'delete'] as const })),
-          context.signal,
-        )
-      : new Map<Address, Refusal>();
+  const needs = items.map((item) => ({ address: item.source, verbs: removalVerbs(context, item) }));
+  const removals = await context.source.denied(
+    needs.filter(({ verbs }) => verbs.length > 0),
+    context.signal,
+  );
   for (const item of items) {
     const refusal = writes.get(item.destination) ?? removals.get(item.source);
     if (refusal !== undefined) denied.set(item.name, refusal);
@@ -179,13 +247,15 @@ async function gatherDenied(
 export async function gatherInventory(context: RunContext): Promise<Inventory> {
   const candidates = await gatherCandidates(context);
   const mapped = mapCandidates(context, candidates);
-  const distinct = refuseCollisions(mapped.items);
-  const taken = await gatherTaken(context);
-  const denied = await gatherDenied(context, distinct.items, taken);
+  const distinct = refuseCollisions(context, mapped.items);
+  const standing = await gatherTaken(context);
+  const denied = await gatherDenied(context, distinct.items, standing);
   const listed = new Set(candidates.map((candidate) => candidate.name));
   const missing = missingNames(context, listed);
   return {
-    items: distinct.items.filter((item) => !denied.has(item.name)),
+    items: distinct.items
+      .filter((item) => !denied.has(item.name))
+      .map((item) => ({ ...item, isNew: standing(item.destination) === 'free' })),
     refused: [
       ...missing.map((name) => refusedOutcome(name, SOURCE_MISSING)),
       ...mapped.refused,
@@ -196,6 +266,5 @@ export async function gatherInventory(context: RunContext): Promise<Inventory> {
       }),
     ],
     gone: [...context.journal.prior.keys()].filter((name) => !listed.has(name) && !missing.includes(name)),
-    taken,
   };
 }

@@ -3,11 +3,16 @@ import type { Clock, Logger } from '#src/ports.ts';
 import type { Intent } from './intent.ts';
 import type { Journal } from './journal.ts';
 
+/** Times in rows are cut to whole seconds; nothing must go before its time. */
+export const ROW_TIME_RESOLUTION_MS = 1_000;
+
 /** Everything one run of one migration works with. */
 export interface RunContext {
   readonly intent: Intent;
   readonly source: BackendDriver;
   readonly destination: BackendDriver;
+  /** What a projection says that it comes from: the kind and name of the destination's backend. */
+  readonly destinationName: string;
   readonly journal: Journal;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -22,6 +27,8 @@ export interface RunContext {
    * credentials of a backend.
    */
   readonly trustRootOf: (name: string) => string | undefined;
+  /** Told of each document that was read at its old address. */
+  readonly onFallback: () => void;
 }
 
 /** What a run came to. Its outcomes went to the journal one by one. */
@@ -30,6 +37,8 @@ export interface RunResult {
   readonly interrupted: boolean;
   /** A failure of a whole backend that ended the run early. */
   readonly problem?: unknown;
-  /** Milliseconds until the next document has soaked long enough. */
+  /** True when sources wait for their copies to soak. */
+  readonly awaitsSoak: boolean;
+  /** Milliseconds until there is something to do: a document has soaked long enough, a backup expires. */
   readonly wakeAfterMs?: number;
 }

@@ -1,24 +1,26 @@
 import type { ReadOutcome } from '#src/backends/driver.ts';
 import type { ReadResult, StoredDocument } from '#src/core/document.ts';
 import type { Outcome, VerifiedPair } from '#src/core/outcome.ts';
+import { isAbort } from '#src/errors.ts';
 import { isNamedInVain, typeIsSelected } from '#src/core/selection.ts';
 import { forEachConcurrently } from './concurrency.ts';
 import { copyDocument, type CopyOptions } from './copy-document.ts';
+import { expireBackups } from './expire-backups.ts';
+import { fallbackHasEnded, readFallback } from './fallback.ts';
 import { failedOutcome, isBackendWide } from './failure.ts';
 import { accountForGone, outcomeOfRemoved } from './gone.ts';
-import { gatherInventory, SOURCE_MISSING, type Inventory, type Item } from './inventory.ts';
-import { removeSource } from './remove-source.ts';
-import type { RunContext, RunResult } from './run-context.ts';
-
-/** Times in rows are cut to whole seconds; a source must not go before its time. */
-const ROW_TIME_RESOLUTION_MS = 1_000;
+import { gatherInventory, SOURCE_MISSING, type Inventory } from './inventory.ts';
+import type { Item } from './item.ts';
+import { retireSource } from './retire-source.ts';
+import { ROW_TIME_RESOLUTION_MS, type RunContext, type RunResult } from './run-context.ts';
 
 /**
  * One run of a migration, top to bottom:
  *
  *   gather names → refuse what cannot go → copy and prove each document
  *   → only with conflictPolicy Overwrite: make the record of what is there durable → overwrite and prove
- *   → make the record of that durable → remove the sources of documents that were proven and have soaked
+ *   → make the record of that durable → remove, keep as a backup or mark as projections the sources of documents that
+ *     were proven and have soaked
  *
  * Any point may be the last one. The next run reads both stores again: an equal document is adopted, so nothing is
  * written twice; a source is removed only by a run that proved it in full, after its proof was recorded.
@@ -26,12 +28,20 @@ const ROW_TIME_RESOLUTION_MS = 1_000;
 export async function runMigration(context: RunContext): Promise<RunResult> {
   const run = new Run(context);
   const inventory = await gatherInventory(context);
-  context.journal.expect(inventory.items.map(pending));
+  context.journal.expect(inventory.items.map((item) => run.ruled(pending(item))));
   for (const outcome of inventory.refused) await run.settle(outcome);
   await accountForGone(context, inventory.gone, (outcome) => run.settle(outcome));
   await run.copyAll(inventory);
   await run.overwriteAnnounced();
-  if (context.intent.policy.sourcePolicy === 'Delete') await run.removeSoaked();
+  await run.retireSoaked();
+  await run.expireBackups();
+  return run.result();
+}
+
+/** What a migration that is done still has to do: its backups expire. Nothing is copied and no source is looked at. */
+export async function keepUp(context: RunContext): Promise<RunResult> {
+  const run = new Run(context);
+  await run.expireBackups();
   return run.result();
 }
 
@@ -41,6 +51,7 @@ class Run {
   readonly #proven: { pair: VerifiedPair; outcome: Outcome }[] = [];
   #problem: unknown;
   #interrupted = false;
+  #awaitsSoak = false;
   #wakeAfterMs: number | undefined;
 
   constructor(context: RunContext) {
@@ -50,13 +61,26 @@ class Run {
   result(): RunResult {
     return {
       interrupted: this.#interrupted,
+      awaitsSoak: this.#awaitsSoak,
       ...(this.#problem === undefined ? {} : { problem: this.#problem }),
       ...(this.#wakeAfterMs === undefined ? {} : { wakeAfterMs: this.#wakeAfterMs }),
     };
   }
 
   async settle(outcome: Outcome): Promise<void> {
-    await this.#context.journal.record(outcome);
+    await this.#context.journal.record(this.ruled(outcome));
+    const { backupTtlMs } = this.#context.intent;
+    if (outcome.backup !== undefined && backupTtlMs !== undefined) this.#wakeIn(backupTtlMs);
+  }
+
+  #wakeIn(ms: number): void {
+    this.#wakeAfterMs = Math.min(this.#wakeAfterMs ?? Number.POSITIVE_INFINITY, ms);
+  }
+
+  /** With the rule of the mapping that it falls under. */
+  ruled(outcome: Outcome): Outcome {
+    const rule = this.#context.intent.route.ruleOf(outcome.name);
+    return rule === undefined ? outcome : { ...outcome, rule: rule.id };
   }
 
   /** Copies side by side, in the order in which the source yields; a document that fails does not stop the others. */
@@ -71,7 +95,7 @@ class Run {
           const item = unread.get(read.address);
           if (item === undefined) return;
           unread.delete(read.address);
-          await this.#copyOne(item, read, inventory);
+          await this.#copyOne(item, read);
         },
         { limit: this.#limit('copy'), stop: () => this.#shouldStop() },
       );
@@ -94,26 +118,38 @@ class Run {
     return this.#interrupted;
   }
 
-  async #copyOne(item: Item, read: ReadOutcome, inventory: Inventory): Promise<void> {
+  async #copyOne(item: Item, read: ReadOutcome): Promise<void> {
     if ('error' in read) {
       this.#notice(read.error);
       await this.settle(failedOutcome(baseOf(item), read.error));
       return;
     }
-    if (read.result.state !== 'present') {
-      const removed = await outcomeOfRemoved(this.#context, item.name);
-      await this.settle(removed ?? unreadable(item, read.result));
-      return;
+    if (read.result.state === 'present') await this.#copySelected(item, read.result.document);
+    else await this.#copyElsewhere(item, read.result);
+  }
+
+  /** Not there: removed by us, at its old address, or missing. */
+  async #copyElsewhere(item: Item, found: ReadResult): Promise<void> {
+    const removed = await outcomeOfRemoved(this.#context, item.name);
+    if (removed !== undefined) return this.settle(removed);
+    try {
+      const old = found.state === 'absent' ? await readFallback(this.#context, item) : undefined;
+      if (old !== undefined) return await this.#copySelected(old.item, old.document);
+    } catch (failure) {
+      if (isAbort(failure, this.#context.signal)) throw failure;
+      this.#notice(failure);
+      return this.settle(failedOutcome(baseOf(item), failure));
     }
-    const { document } = read.result;
+    return this.settle(unreadable(item, found, fallbackHasEnded(this.#context)));
+  }
+
+  async #copySelected(item: Item, document: StoredDocument): Promise<void> {
     const { selection } = this.#context.intent;
     if (!typeIsSelected(selection, document.attributes.type)) {
       if (isNamedInVain(selection, document.attributes.type)) await this.settle(neverMigrated(item));
       return;
     }
-    const known: ReadResult | undefined =
-      inventory.taken?.has(item.destination) === false ? { state: 'absent' } : undefined;
-    await this.#copyPresent(item, document, { known });
+    await this.#copyPresent(item, document, { known: item.isNew ? { state: 'absent' } : undefined });
   }
 
   async #copyPresent(item: Item, document: StoredDocument, options: CopyOptions): Promise<void> {
@@ -153,20 +189,29 @@ class Run {
     if (isBackendWide(failure)) this.#problem ??= failure;
   }
 
-  /** Removes only what was proven in this run, and only after the record of the proof is durable. */
-  async removeSoaked(): Promise<void> {
-    const waits = this.#proven.map(({ outcome }) => this.#soakLeft(outcome)).filter((left) => left > 0);
-    if (waits.length > 0) this.#wakeAfterMs = Math.min(...waits);
-    const due = this.#proven.filter(({ outcome }) => this.#soakLeft(outcome) <= 0);
+  /** Does with sources what their policy says: only with what was proven in this run, and is durably on record as such. */
+  async retireSoaked(): Promise<void> {
+    const { intent } = this.#context;
+    const leaving = this.#proven.filter(({ pair }) => intent.policyOf(pair.name).sourcePolicy !== 'Keep');
+    const waits = leaving.map(({ outcome }) => this.#soakLeft(outcome)).filter((left) => left > 0);
+    this.#awaitsSoak = waits.length > 0;
+    for (const wait of waits) this.#wakeIn(wait);
+    const due = leaving.filter(({ outcome }) => this.#soakLeft(outcome) <= 0);
     if (due.length === 0 || this.#shouldStop()) return;
     await this.#context.journal.flush();
     await forEachConcurrently(
       due,
       async ({ pair, outcome }) => {
-        await this.settle(await removeSource(this.#context, pair, outcome));
+        await this.settle(await retireSource(this.#context, pair, outcome));
       },
       { limit: this.#limit('removal'), stop: () => this.#shouldStop() },
     );
+  }
+
+  async expireBackups(): Promise<void> {
+    if (this.#interrupted || this.#problem !== undefined || this.#context.intent.dryRun) return;
+    const next = await expireBackups(this.#context);
+    if (next !== undefined) this.#wakeIn(next);
   }
 
   /** Counted from when an earlier run recorded this very destination version as Verified, else from now. */
@@ -193,9 +238,11 @@ function pending(item: Item): Outcome {
   return { ...baseOf(item), state: 'Pending', retry: 'soon' };
 }
 
-function unreadable(item: Item, found: ReadResult): Outcome {
-  if (found.state !== 'deleted')
-    return { ...baseOf(item), state: 'Failed', ...SOURCE_MISSING, retry: 'later' };
+function unreadable(item: Item, found: ReadResult, addition: string | undefined): Outcome {
+  if (found.state !== 'deleted') {
+    const message = [SOURCE_MISSING.message, addition].filter((part) => part !== undefined).join(' ');
+    return { ...baseOf(item), state: 'Failed', ...SOURCE_MISSING, message, retry: 'later' };
+  }
   return {
     ...baseOf(item),
     state: 'Skipped',

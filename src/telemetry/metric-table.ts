@@ -107,6 +107,11 @@ export const METRICS: Readonly<Record<string, MetricInfo>> = {
     'type',
     'status',
   ),
+  secretmigration_fallback_hits: gauge(
+    'How often a migration read a document at its old address; without spec.source.fallback there is none.',
+    'namespace',
+    'name',
+  ),
   secretmigration_conflicts_total: counter(
     'Documents that were left alone because the destination holds something else.',
   ),

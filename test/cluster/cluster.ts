@@ -167,12 +167,12 @@ export class Cluster implements AsyncDisposable {
   }
 
   /** SIGSTOP: connections stay open and nothing is answered. */
-  pause(name: ServerName): void {
-    this.#lifecycle.signal(name, 'SIGSTOP');
+  async pause(name: ServerName): Promise<void> {
+    await this.#lifecycle.pause(name);
   }
 
   resume(name: ServerName): void {
-    this.#lifecycle.signal(name, 'SIGCONT');
+    this.#lifecycle.resume(name);
   }
 
   isRunning(name: ServerName): boolean {

@@ -1,7 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { eventually, GiveUp } from '#test/support/eventually.ts';
 import { isFree } from './ports.ts';
-import { isAlive, logFileOf, readPid, signalGroup, startProcess, waitUntilDead } from './processes.ts';
+import {
+  isAlive,
+  logFileOf,
+  readPid,
+  signalGroup,
+  startProcess,
+  stopProcess,
+  waitUntilDead,
+} from './processes.ts';
 import type { ClusterLayout, ServerName } from './state.ts';
 
 const READY_DEADLINE_MS = 60_000;
@@ -59,10 +67,19 @@ export class Lifecycle {
     await waitUntilDead(pid);
   }
 
-  signal(name: ServerName, signal: 'SIGSTOP' | 'SIGCONT'): void {
+  /** Resolves when nothing of it runs any more. */
+  async pause(name: ServerName): Promise<void> {
+    await stopProcess(this.#runningPid(name));
+  }
+
+  resume(name: ServerName): void {
+    signalGroup(this.#runningPid(name), 'SIGCONT');
+  }
+
+  #runningPid(name: ServerName): number {
     const pid = this.pid(name);
     if (pid === undefined || !isAlive(pid)) throw new Error(`${name} does not run`);
-    signalGroup(pid, signal);
+    return pid;
   }
 
   async #explain(name: ServerName, error: unknown): Promise<Error> {

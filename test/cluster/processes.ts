@@ -29,6 +29,7 @@ export interface StartedProcess {
 const WRAPPER = 'echo $$ >"$1.new" && mv "$1.new" "$1" || exit 1; [ -e "$2" ] && exit 1; shift 2; exec "$@"';
 
 const KILL_DEADLINE_MS = 10_000;
+const STOP_DEADLINE_MS = 10_000;
 const POLL_MS = 10;
 
 export function pidFileOf(folder: string, name: string): string {
@@ -89,12 +90,43 @@ export function isAlive(pid: number): boolean {
 
 function isZombie(pid: number): boolean {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The second field is the program's name in parentheses and may hold anything.
-    const isDead = stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z');
-    return isDead && readdirSync(`/proc/${pid}/task`).length <= 1;
+    return stateIn(`/proc/${pid}/stat`) === 'Z' && readdirSync(`/proc/${pid}/task`).length <= 1;
   } catch {
     return false;
+  }
+}
+
+/** The one-letter state in a stat file of proc(5). */
+function stateIn(statFile: string): string {
+  const stat = readFileSync(statFile, 'utf8');
+  // The second field is the program's name in parentheses and may hold anything.
+  return stat.charAt(stat.lastIndexOf(')') + 2);
+}
+
+function isStopped(pid: number): boolean {
+  if (!existsSync('/proc/self/stat'))
+    return execFileSync('ps', ['-o', 'state=', '-p', String(pid)], { encoding: 'utf8' }).startsWith('T');
+  try {
+    return readdirSync(`/proc/${pid}/task`).every(
+      (thread) => stateIn(`/proc/${pid}/task/${thread}/stat`) === 'T',
+    );
+  } catch (error) {
+    // A thread ended between the listing and the look at it.
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/**
+ * SIGSTOP; resolves when every thread has stopped. The signal alone takes effect thread by thread, and a server with
+ * a thread on another core still answers a request that is sent right after it.
+ */
+export async function stopProcess(pid: number): Promise<void> {
+  signalGroup(pid, 'SIGSTOP');
+  const deadline = performance.now() + STOP_DEADLINE_MS;
+  while (!isStopped(pid)) {
+    if (performance.now() > deadline) throw new Error(`process ${pid} does not stop`);
+    await sleep(POLL_MS);
   }
 }
 

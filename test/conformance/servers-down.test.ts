@@ -54,7 +54,7 @@ describe('drivers whose server stops', () => {
     const auth = await fixture.tokenAuth(documentedPolicy(mount));
     const driver = fixture.driver({ mount, auth, timeoutSeconds: 1 });
     await driver.read('warm-up', signal);
-    cluster.pause('bao');
+    await cluster.pause('bao');
     try {
       expect(await failureOf(driver.read('a', signal))).toMatchObject({
         code: 'DEADLINE',

@@ -77,7 +77,7 @@ it('a cluster that is kept outlives its starter until it is reaped', async () =>
 
 it('stopped servers are removed like running ones', async () => {
   const cluster = await startCluster({ report: () => undefined });
-  for (const name of SERVER_NAMES) cluster.pause(name);
+  for (const name of SERVER_NAMES) await cluster.pause(name);
   await cluster.dispose();
   expect(processesMentioning(cluster.folder)).toEqual([]);
 });

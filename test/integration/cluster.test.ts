@@ -189,7 +189,7 @@ describe.each(SERVER_NAMES)('%s', (name) => {
   it('answers nothing while it is paused, and the waiting request when it is resumed', async () => {
     const request = (): Promise<unknown> =>
       name === 'bao' ? cluster.bao('GET', 'sys/mounts') : cluster.kube('GET', '/api/v1/namespaces/default');
-    cluster.pause(name);
+    await cluster.pause(name);
     let answered = false;
     const waiting = request().then(() => (answered = true));
     // Another server's reply is the measure of time: after a round of those the paused one would have answered.

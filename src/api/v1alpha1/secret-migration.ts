@@ -11,6 +11,7 @@ import { parseWith } from '../parse.ts';
 import type { Parsed } from '../parse.ts';
 import { exactlyOne, immutable, withRules } from '../rules.ts';
 import { ROW_STATES } from './conditions.ts';
+import { DocumentNameSchema, MappingSchema, SourcePolicySchema } from './mapping.ts';
 
 /** Most rows in `status.keys`; with more, the rows go to SecretMigrationReports. */
 export const MAX_INLINE_ROWS = 250;
@@ -23,18 +24,33 @@ export const MAX_ROW_MESSAGE = 256;
 /** How much of the retry annotation is echoed in `status.lastHandledReconcileAt`. */
 export const MAX_RECONCILE_TOKEN = 256;
 
-/** What a document is called: the name of a Secret, or what stands for {name} in the path at the other side. */
-const DocumentNameSchema = z
-  .string()
-  .min(1)
-  .max(253)
-  .regex(/^[^/]+$/, { error: 'must be one name without a slash' });
+const NamePrefixSchema = z.string().min(1).max(253).regex(/^[^/]/, { error: 'must be the begin of a name' });
 
 const BackendRefSchema = z.object({
   name: ObjectNameSchema.describe('Name of a SecretBackend in the namespace of this SecretMigration.'),
 });
 
 const EndSchema = z.object({ backendRef: BackendRefSchema.describe('The SecretBackend to use.') });
+
+const SourceSchema = EndSchema.extend({
+  fallback: z
+    .object({
+      prefix: z
+        .string()
+        .max(253)
+        .regex(/^([A-Za-z0-9_.=@:+~,/-]|\{namespace\})*$/, {
+          error: 'must be letters, digits, "/_.=@:+~,-" and {namespace}',
+        })
+        .describe(
+          'What stands before {name} in the old addresses, instead of what mapping.path says: "{namespace}/" or "OLD_". May be empty.',
+        ),
+      untilTime: TimeSchema.describe('When old addresses are no longer read.'),
+    })
+    .optional()
+    .describe(
+      'While names change: a document that is absent at its address is read at its old one. Only what the store itself calls absent; errors and deleted versions are reported. Needs sourcePolicy Keep.',
+    ),
+});
 
 export const ExcludeSchema = z.object({
   names: z
@@ -44,7 +60,7 @@ export const ExcludeSchema = z.object({
     .optional()
     .describe('Names to leave out.'),
   prefixes: z
-    .array(DocumentNameSchema.describe('Begin of a name.'))
+    .array(NamePrefixSchema.describe('Begin of a name.'))
     .max(64)
     .meta({ 'x-kubernetes-list-type': 'set' })
     .optional()
@@ -76,7 +92,7 @@ export const SelectSchema = withRules(
       .describe(
         'Secrets with these labels, for example "team=payments,tier in (web, api)". Kubernetes sources only.',
       ),
-    prefix: DocumentNameSchema.optional().describe(
+    prefix: NamePrefixSchema.optional().describe(
       'Everything whose name begins with this, for example "payments-".',
     ),
     all: z
@@ -93,37 +109,13 @@ export const SelectSchema = withRules(
   ),
 );
 
-/** Literals, `{namespace}` and `{label:x}` around exactly one `{name}`. */
-const PATH_TEMPLATE =
-  /^([A-Za-z0-9_.=@:+~,/-]|\{namespace\}|\{label:[A-Za-z0-9][A-Za-z0-9._/-]*\})*\{name\}([A-Za-z0-9_.=@:+~,/-]|\{namespace\}|\{label:[A-Za-z0-9][A-Za-z0-9._/-]*\})*$/;
-
-export const MappingSchema = z.object({
-  path: withRules(
-    z
-      .string()
-      .max(512)
-      .regex(PATH_TEMPLATE, {
-        error: 'must be letters, digits, "/_.=@:+~,-", {namespace} and {label:x} around exactly one {name}',
-      })
-      .default('{namespace}/{name}')
-      .describe(
-        'Path of a document below the prefix of the path store, in both directions: text with {name} (of the Secret) exactly once and, as often as wanted, {namespace} (of this SecretMigration) and {label:x} (value of label x of the Secret; only from Kubernetes to a path).',
-      ),
-    {
-      rule: "self.split('/').all(segment, segment != '' && segment != '.' && segment != '..')",
-      message: 'path must not begin or end with a slash or hold an empty, "." or ".." segment',
-      holds: (self) => self.split('/').every((segment) => !['', '.', '..'].includes(segment)),
-    },
-  ),
-});
-
 const NEW_MIGRATION = 'is immutable: create a new SecretMigration';
 
 export const SecretMigrationSpecSchema = withRules(
   z.object({
     mode: z.enum(['Once']).default('Once').describe('Once: move what is there now, then be done.'),
     source: withRules(
-      EndSchema.describe('Where the values come from. Immutable.'),
+      SourceSchema.describe('Where the values come from. Immutable.'),
       immutable(`source ${NEW_MIGRATION}`),
     ),
     destination: withRules(
@@ -142,11 +134,16 @@ export const SecretMigrationSpecSchema = withRules(
       .describe(
         'What happens when the destination holds something else. Fail: nothing is overwritten, the row says Conflict. KeepDestination: the document is Skipped and its source stays. Overwrite: it is written over, if it still is what was read; the row names the version to go back to. Only for destinations that keep earlier versions.',
       ),
-    sourcePolicy: z
-      .enum(['Keep', 'Delete'])
-      .default('Keep')
+    sourcePolicy: SourcePolicySchema.default('Keep').describe(
+      'What happens to the source once its copy is verified. Keep: nothing. Delete: it is removed, unless it changed or a backend needs it. Backup: the same, and a copy is kept beside it: ".<name>.migrated.bak" in a directory, the Secret "<name>.migrated-bak" in Kubernetes. Project: a Secret stays as it is, marked as the projection of the destination, which owns the value from then on.',
+    ),
+    backupTTLSeconds: z
+      .int()
+      .min(1)
+      .max(31_536_000)
+      .optional()
       .describe(
-        'What happens to the source once its copy is verified. Keep: nothing. Delete: it is removed, unless it changed or a backend needs it.',
+        'After how many seconds a backup is removed, if the destination still holds the document (at most a year). Default: never.',
       ),
     soakSeconds: z
       .int()
@@ -166,9 +163,17 @@ export const SecretMigrationSpecSchema = withRules(
       .describe('Stop at the next document and stay there until it is false again.'),
   }),
   {
-    rule: 'self.source.backendRef.name != self.destination.backendRef.name',
-    message: 'source and destination must be different backends',
-    holds: (self) => self.source.backendRef.name !== self.destination.backendRef.name,
+    rule: 'self.source.backendRef.name != self.destination.backendRef.name || has(self.mapping.prefixes) || has(self.mapping.patterns) || has(self.mapping.overrides)',
+    message:
+      'source and destination are the same backend: say in mapping.prefixes, patterns or overrides what gets which new name',
+    holds: ({ source, destination, mapping }) =>
+      source.backendRef.name !== destination.backendRef.name ||
+      [mapping.prefixes, mapping.patterns, mapping.overrides].some((table) => table !== undefined),
+  },
+  {
+    rule: "!has(self.source.fallback) || self.sourcePolicy == 'Keep'",
+    message: 'source.fallback needs sourcePolicy Keep: what may be an old copy is only read',
+    holds: ({ source, sourcePolicy }) => source.fallback === undefined || sourcePolicy === 'Keep',
   },
 ).describe('What to move, from where to where, and how carefully.');
 
@@ -204,6 +209,17 @@ export const StatusRowSchema = z
       })
       .optional()
       .describe('Where it goes or went.'),
+    source: z
+      .string()
+      .max(1024)
+      .optional()
+      .describe('Where it was read, when that was its old address (spec.source.fallback).'),
+    rule: z
+      .string()
+      .max(64)
+      .optional()
+      .describe('The rule of spec.mapping that gives it its name: "prefixes[0]".'),
+    backup: z.string().max(1024).optional().describe('Address at the source of the backup that was kept.'),
     lastTransitionTime: TimeSchema.describe('When state changed last.'),
   })
   .describe('Where one key stands.');
@@ -240,6 +256,32 @@ export const SecretMigrationStatusSchema = z
       .optional()
       .describe('Keys that are done, of all keys: "12/12".'),
     summary: SummarySchema.optional().describe('How many keys stand where.'),
+    fallback: z
+      .object({
+        state: z.enum(['Active', 'Ended']).describe('Whether old addresses are read.'),
+        hits: CountSchema.describe('How often a document was read at its old address, in all runs.'),
+        lastHitTime: TimeSchema.optional().describe('When that happened last.'),
+      })
+      .optional()
+      .describe('What spec.source.fallback was needed for: nothing for a long time means that it can go.'),
+    rules: z
+      .array(
+        z
+          .object({
+            rule: z.string().max(64).describe('The rule of spec.mapping: "prefixes[0]".'),
+            total: CountSchema.describe('Keys that fall under it.'),
+            migrated: CountSchema.describe('Verified or removed.'),
+            skipped: CountSchema.describe(
+              'Left alone, for example because they have their new names already.',
+            ),
+            failed: CountSchema.describe('Failed, or in conflict.'),
+          })
+          .describe('The keys of one rule.'),
+      )
+      .max(512)
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['rule'] })
+      .optional()
+      .describe('How many keys each rule of spec.mapping moved; absent without rules.'),
     documents: CountSchema.optional().describe('How many documents were selected.'),
     startTime: TimeSchema.optional().describe('When this run began.'),
     completionTime: TimeSchema.optional().describe('When it was done.'),

@@ -18,6 +18,7 @@ const SECRET: Resource = { group: '', version: 'v1', plural: 'secrets', kind: 'S
 
 const METADATA_ONLY = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
 const JSON_PATCH = 'application/json-patch+json';
+const MERGE_PATCH = 'application/merge-patch+json';
 
 /** What the API server calls our verbs; an update is sent as a patch. */
 export const RBAC_VERBS = { read: 'get', create: 'create', update: 'patch', delete: 'delete' } as const;
@@ -66,12 +67,16 @@ export class SecretApi {
   }
 
   /** The stored Secret, as the reply of the create has it. */
-  async create(document: Document, signal: AbortSignal): Promise<WireSecret> {
+  async create(
+    document: Document,
+    signal: AbortSignal,
+    labels: Readonly<Record<string, string>> = {},
+  ): Promise<WireSecret> {
     const { op, target } = this.#object(document.address, 'kube.secret.create');
     const body = {
       apiVersion: 'v1',
       kind: 'Secret',
-      metadata: { name: document.address, namespace: this.#namespace, labels: MANAGED_BY },
+      metadata: { name: document.address, namespace: this.#namespace, labels: { ...MANAGED_BY, ...labels } },
       type: document.attributes.type ?? DEFAULT_TYPE,
       ...(document.attributes.immutable === true ? { immutable: true } : {}),
       data: encodeData(document),
@@ -109,6 +114,22 @@ export class SecretApi {
       signal,
     });
     return parseSecret(reply, request.op, request.target);
+  }
+
+  /** Adds annotations to exactly this state; the server refuses another one with 409. */
+  async annotate(
+    name: string,
+    expect: Version,
+    annotations: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#client.request({
+      ...this.#object(name, 'kube.secret.annotate'),
+      method: 'PATCH',
+      contentType: MERGE_PATCH,
+      body: { metadata: { resourceVersion: expect.revision, annotations } },
+      signal,
+    });
   }
 
   async remove(name: string, expect: Version, signal: AbortSignal): Promise<void> {

@@ -18,6 +18,7 @@ const Metadata = z.object({
   uid: z.string().min(1),
   resourceVersion: z.string().min(1),
   labels: z.record(z.string(), z.string()).optional(),
+  annotations: z.record(z.string(), z.string()).optional(),
 });
 
 /** Left out of a Secret without fields. */

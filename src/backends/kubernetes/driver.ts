@@ -1,21 +1,26 @@
+import { BACKUP_LABEL } from '#src/api/group.ts';
 import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
 import type { KubeClient } from '#src/kube/client.ts';
 import type {
   BackendDriver,
+  BackupStore,
   DriverTraits,
   Entry,
   ListQuery,
   Need,
   Location,
   Probe,
+  ProjectionStore,
   ReadOutcome,
   Refusal,
 } from '../driver.ts';
 import { sideBySide } from '../side-by-side.ts';
 import { RBAC_VERBS, SecretApi } from './api.ts';
+import { SecretBackups } from './backups.ts';
 import { toDocument, versionOf } from './codec.ts';
 import { probeCluster } from './probe.ts';
+import { SecretProjections } from './projections.ts';
 import { readManySecrets, WITHOUT_REFUSED_TYPES } from './read-many.ts';
 import { documentRefusalOf, nameRefusalOf } from './refusals.ts';
 
@@ -36,7 +41,8 @@ export class KubernetesDriver implements BackendDriver {
     keepsRevisions: false,
     statesAttributes: true,
   };
-  readonly backups = undefined;
+  readonly backups: BackupStore;
+  readonly projections: ProjectionStore;
   readonly #client: KubeClient;
   readonly #namespace: string;
   readonly #api: SecretApi;
@@ -47,6 +53,8 @@ export class KubernetesDriver implements BackendDriver {
     this.#client = client;
     this.#namespace = namespace;
     this.#api = new SecretApi(client, namespace);
+    this.backups = new SecretBackups(this.#api);
+    this.projections = new SecretProjections(this.#api);
   }
 
   async probe(signal: AbortSignal): Promise<Probe> {
@@ -77,7 +85,9 @@ export class KubernetesDriver implements BackendDriver {
         },
         signal,
       );
-      for (const { name, labels } of page.items) yield { address: name, labels: labels ?? {} };
+      for (const { name, labels = {} } of page.items) {
+        if (labels[BACKUP_LABEL] !== 'true') yield { address: name, labels };
+      }
       next = page.next;
     } while (next !== undefined);
   }

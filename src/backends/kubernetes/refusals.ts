@@ -32,7 +32,20 @@ const REQUIRED_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
   ['kubernetes.io/ssh-auth', ['ssh-privatekey']],
 ]);
 
+/** What the name of a backup ends in: 13 characters. */
+export const BACKUP_SUFFIX = '.migrated-bak';
+
+/** Backups are out of reach: a migration that read one would bring back what it was kept from. */
 export function nameRefusalOf(address: Address): Refusal | undefined {
+  if (!address.endsWith(BACKUP_SUFFIX)) return fullNameRefusalOf(address);
+  return {
+    reason: 'NameRefused',
+    message: `Names that end in ${BACKUP_SUFFIX} are those of backups. To restore one, copy it to another name.`,
+  };
+}
+
+/** The same for any name, also that of a backup. */
+export function fullNameRefusalOf(address: Address): Refusal | undefined {
   if (address.length <= MAX_NAME_LENGTH && NAME.test(address)) return undefined;
   return {
     reason: 'NameRefused',

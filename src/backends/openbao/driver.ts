@@ -60,6 +60,7 @@ export class OpenBaoDriver implements BackendDriver {
   readonly traits: DriverTraits;
   /** A removed version can be undeleted: that is backup enough. */
   readonly backups = undefined;
+  readonly projections = undefined;
   readonly #options: OpenBaoDriverOptions;
   #identity: string | undefined;
   #fieldLimit: number | undefined;
@@ -240,18 +241,22 @@ export class OpenBaoDriver implements BackendDriver {
     if (!sameVersion(versionOf(current), expect))
       throw new OperatorError('VERSION_CONFLICT', deleteOf(address));
     await kv.softDelete(address, current.version, signal);
-    await this.#confirmDeleted(kv, current, { address, expect, signal });
+    await this.#confirmDeleted(kv, { address, expect, signal });
   }
 
-  /** 204 is also the answer of a node that lags behind and did nothing; so the version itself is looked at. */
+  /**
+   * 204 is also the answer of a node that lags behind and did nothing; and a version that was written meanwhile is still
+   * there: only the one that was named has gone.
+   */
   async #confirmDeleted(
     kv: KvMount,
-    current: VersionInfo,
     context: { readonly address: Address; readonly expect: Version; readonly signal: AbortSignal },
   ): Promise<void> {
     const { address, expect, signal } = context;
-    const after = await kv.read(address, signal, String(current.version));
-    if (after.state !== 'present' || !sameVersion(versionOf(after), expect)) return;
+    const after = await kv.read(address, signal);
+    if (after.state !== 'present') return;
+    if (!sameVersion(versionOf(after), expect))
+      throw new OperatorError('VERSION_CONFLICT', deleteOf(address));
     throw new OperatorError('SERVER_ERROR', {
       ...deleteOf(address),
       detail: 'The version is still there after the server confirmed its deletion.',

@@ -73,9 +73,13 @@ function joinLiterals(parts: readonly Part[]): string {
 
 /**
  * Compiles `template` for one namespace. Throws `SPEC_INVALID` for anything outside the grammar; whether a rendered
- * path is legal in a store is the driver's question.
+ * path is legal in a store is the driver's question. With `nested`, a name may have several segments.
  */
-export function compilePathTemplate(template: string, namespace: string): PathTemplate {
+export function compilePathTemplate(
+  template: string,
+  namespace: string,
+  options: { readonly nested: boolean } = { nested: false },
+): PathTemplate {
   const parts = parseParts(template, namespace);
   const at = parts.findIndex((part) => part.kind === 'name');
   const reversible = !parts.some((part) => part.kind === 'label');
@@ -101,7 +105,7 @@ export function compilePathTemplate(template: string, namespace: string): PathTe
       if (!reversible || !path.startsWith(before) || !path.endsWith(after)) return undefined;
       if (path.length <= before.length + after.length) return undefined;
       const name = path.slice(before.length, path.length - after.length);
-      return name.includes('/') ? undefined : name;
+      return !options.nested && name.includes('/') ? undefined : name;
     },
   };
 }

@@ -1,72 +1,133 @@
 import { OperatorError } from '#src/errors.ts';
-import { compilePathTemplate, type PathTemplate } from './path-template.ts';
 import type { Address } from '../document.ts';
+import { compilePathTemplate, type PathTemplate, type RenderedPath } from './path-template.ts';
+import type { Renaming, Rule } from './renaming.ts';
 
 /** Whether addresses of a store are single names or paths; the same words as in the driver contract. */
 export type Addressing = 'flat' | 'tree';
 
 /**
- * The way between the two stores of one migration. A document is called by its name (that of the Secret); the tree
- * side keeps it at the path that the template gives to the name.
+ * The way between the two stores of one migration. A document is called by its name at the source: that of a Secret or
+ * file, or what stands for {name} in a path. Flat stores keep it under its name, trees at the path of the template.
  */
 export interface Route {
   /** Tree sources: the folder to list. Flat sources: ''. */
   readonly sourceFolder: Address;
   /** Tree destinations: the folder that holds every target when it is one and the same, else undefined. */
   readonly destinationFolder: Address | undefined;
+  /** True when the labels of a document are needed to tell its target. */
+  readonly needsLabels: boolean;
   /** The name of the document at a source address; undefined when the address is not of the mapped shape. */
   nameOf(source: Address): string | undefined;
   /** Where the source keeps the document of this name. */
   sourceOf(name: string): Address;
   /** Where the destination shall keep it. */
   destinationOf(name: string, labels: Readonly<Record<string, string>>): Destination;
+  /** Where an older program may still keep what is not under its own name. */
+  readonly fallback: FallbackRoute | undefined;
+  /** The rule that gives this name another one, or would have. */
+  ruleOf(name: string): Rule | undefined;
 }
 
-export type Destination = { readonly path: Address } | { readonly missingLabel: string };
+export type Destination =
+  | { readonly path: Address; /** It has its new name already. */ readonly isRenamed: boolean }
+  | { readonly missingLabel: string };
 
-function fromFlatToTree(template: PathTemplate): Route {
+/** The same names at the addresses that they had before. */
+export interface FallbackRoute {
+  readonly folder: Address;
+  nameOf(source: Address): string | undefined;
+  sourceOf(name: string): Address;
+}
+
+/** How one side keeps names. */
+interface Placement {
+  readonly folder: Address;
+  readonly reversible: boolean;
+  toAddress: PathTemplate['toPath'];
+  toName(address: Address): string | undefined;
+}
+
+const FLAT: Placement = {
+  folder: '',
+  reversible: true,
+  toAddress: (name) => ({ path: name }),
+  toName: (address) => address,
+};
+
+function placementOf(addressing: Addressing, template: PathTemplate): Placement {
+  return addressing === 'flat'
+    ? FLAT
+    : { ...template, toAddress: (name, labels) => template.toPath(name, labels) };
+}
+
+export interface RouteOptions {
+  /** `mapping.path`. */
+  readonly path: string;
+  readonly namespace: string;
+  readonly stores: { readonly source: Addressing; readonly destination: Addressing };
+  readonly renaming: Renaming;
+  /** `source.fallback.prefix`: what stands before {name} in the old addresses. */
+  readonly fallbackPrefix?: string | undefined;
+}
+
+/** Throws `SPEC_INVALID` when old and new addresses are the same. */
+function compileFallback(
+  { path, namespace, stores, fallbackPrefix }: RouteOptions,
+  nested: boolean,
+): FallbackRoute | undefined {
+  if (fallbackPrefix === undefined) return undefined;
+  const [before = '', after = ''] = stores.source === 'flat' ? [] : path.split('{name}');
+  if (fallbackPrefix === before) {
+    throw new OperatorError('SPEC_INVALID', {
+      op: 'mapping.compile',
+      target: 'spec.source.fallback.prefix',
+      detail: 'It says the addresses that documents have anyway.',
+    });
+  }
+  const template = compilePathTemplate(`${fallbackPrefix}{name}${after}`, namespace, { nested });
   return {
-    sourceFolder: '',
-    destinationFolder: template.reversible ? template.folder : undefined,
-    nameOf: (source) => source,
-    sourceOf: (name) => name,
-    destinationOf: (name, labels) => template.toPath(name, labels),
+    folder: stores.source === 'flat' ? '' : template.folder,
+    nameOf: (address) => template.toName(address),
+    sourceOf: (name) => addressOf(template.toPath(name, {}), name),
   };
 }
 
-function fromTreeToFlat(template: PathTemplate): Route {
-  if (!template.reversible) {
+function addressOf(rendered: RenderedPath, name: string): Address {
+  return 'path' in rendered ? rendered.path : name;
+}
+
+/** Throws `SPEC_INVALID` when the template does not work for this pair of stores. */
+export function compileRoute(options: RouteOptions): Route {
+  const { path, namespace, stores, renaming } = options;
+  // Only where both sides have paths can a name be one of several segments.
+  const nested = stores.source === 'tree' && stores.destination === 'tree';
+  const template = compilePathTemplate(path, namespace, { nested });
+  const source = placementOf(stores.source, template);
+  const destination = placementOf(stores.destination, template);
+  if (!source.reversible) {
     throw new OperatorError('SPEC_INVALID', {
       op: 'mapping.compile',
       target: 'spec.mapping.path',
-      detail:
-        '{label:…} works only from Kubernetes to a path; on the way back a path does not tell the label.',
+      detail: '{label:…} works only from Kubernetes to a path; a path does not tell the label.',
     });
   }
   return {
-    sourceFolder: template.folder,
-    destinationFolder: '',
-    nameOf: (source) => template.toName(source),
-    sourceOf: (name) => {
-      const rendered = template.toPath(name, {});
-      return 'path' in rendered ? rendered.path : name;
+    sourceFolder: source.folder,
+    destinationFolder: destination.reversible ? destination.folder : undefined,
+    needsLabels: !destination.reversible,
+    nameOf: (address) => source.toName(address),
+    sourceOf: (name) => addressOf(source.toAddress(name, {}), name),
+    fallback: compileFallback(options, nested),
+    destinationOf: (name, labels) => {
+      const renamed = renaming.rename(name);
+      if (renamed.kind === 'placed') return { path: renamed.address, isRenamed: false };
+      const target = destination.toAddress(renamed.kind === 'renamed' ? renamed.name : name, labels);
+      return 'path' in target ? { ...target, isRenamed: renamed.kind === 'already' } : target;
     },
-    destinationOf: (name) => ({ path: name }),
+    ruleOf: (name) => {
+      const renamed = renaming.rename(name);
+      return renamed.kind === 'unchanged' ? undefined : renamed.rule;
+    },
   };
-}
-
-/** Throws `SPEC_INVALID` when the template or the pair of stores makes no route. */
-export function compileRoute(
-  template: string,
-  namespace: string,
-  stores: { readonly source: Addressing; readonly destination: Addressing },
-): Route {
-  const compiled = compilePathTemplate(template, namespace);
-  if (stores.source === 'flat' && stores.destination === 'tree') return fromFlatToTree(compiled);
-  if (stores.source === 'tree' && stores.destination === 'flat') return fromTreeToFlat(compiled);
-  throw new OperatorError('SPEC_INVALID', {
-    op: 'mapping.compile',
-    target: 'spec.source, spec.destination',
-    detail: 'One side must be a backend of type kubernetes and the other one a path store such as openbao.',
-  });
 }

@@ -35,6 +35,16 @@ function migration(change: Json): Json {
 }
 
 const PEM = '-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n';
+const SAME = { backendRef: { name: 'kubernetes' } };
+
+function scoped(scope: string, scopes?: Json): Json {
+  return { prefixes: [{ from: 'BEARER_', scope }], ...(scopes === undefined ? {} : { scopes }) };
+}
+
+const FALLBACK = {
+  backendRef: { name: 'kubernetes' },
+  fallback: { prefix: 'old-', untilTime: '2030-01-01T00:00:00Z' },
+};
 const OTHER = { backendRef: { name: 'other' } };
 const EXACTLY_ONE_SELECTION = 'set exactly one of names, labelSelector, prefix and all';
 const PATH_SEGMENTS = 'path must not begin or end with a slash or hold an empty, "." or ".." segment';
@@ -90,9 +100,56 @@ const MIGRATION_CASES: readonly RuleCase[] = [
   {
     kind: 'SecretMigration',
     at: 'spec',
-    message: 'source and destination must be different backends',
-    accepts: { 'two backends': migration({}) },
-    refuses: { 'one backend twice': migration({ destination: { backendRef: { name: 'kubernetes' } } }) },
+    message:
+      'source and destination are the same backend: say in mapping.prefixes, patterns or overrides what gets which new name',
+    accepts: {
+      'two backends': migration({}),
+      'one backend and prefixes': migration({
+        destination: SAME,
+        mapping: { prefixes: [{ from: 'a', to: 'b' }] },
+      }),
+      'one backend and patterns': migration({
+        destination: SAME,
+        mapping: { patterns: [{ from: 'a', to: 'b' }] },
+      }),
+      'one backend and overrides': migration({
+        destination: SAME,
+        mapping: { overrides: [{ name: 'a', path: 'b' }] },
+      }),
+    },
+    refuses: { 'one backend without new names': migration({ destination: SAME }) },
+  },
+  {
+    kind: 'SecretMigration',
+    at: 'spec',
+    message: 'source.fallback needs sourcePolicy Keep: what may be an old copy is only read',
+    accepts: { 'a fallback that keeps': migration({ source: FALLBACK }) },
+    refuses: { 'a fallback that deletes': migration({ source: FALLBACK, sourcePolicy: 'Delete' }) },
+  },
+  {
+    kind: 'SecretMigration',
+    at: 'spec.mapping',
+    message:
+      'a scope needs mapping.scopes and must not hold its separator: nobody could tell where the scope ends',
+    accepts: {
+      'a scope without the separator': migration({ mapping: scoped('workloads', { separator: '_' }) }),
+    },
+    refuses: {
+      'a scope with the separator in it': migration({ mapping: scoped('work_loads', { separator: '_' }) }),
+      'a scope without scopes': migration({ mapping: scoped('workloads') }),
+    },
+  },
+  {
+    kind: 'SecretMigration',
+    at: 'spec.mapping.prefixes.[]',
+    message: 'set exactly one of to and scope',
+    accepts: { to: migration({ mapping: { prefixes: [{ from: 'a', to: 'b' }] } }) },
+    refuses: {
+      neither: migration({ mapping: { prefixes: [{ from: 'a' }] } }),
+      both: migration({
+        mapping: { scopes: { separator: '_' }, prefixes: [{ from: 'a', to: 'b', scope: 'c' }] },
+      }),
+    },
   },
   {
     kind: 'SecretMigration',
@@ -212,9 +269,9 @@ export const SCHEMA_REFUSALS: Readonly<Record<string, readonly [RuleCase['kind']
     migration({ soakSeconds: 2_592_001 }),
     'spec.soakSeconds',
   ],
-  'a name with a slash': [
+  'a name that begins with a slash': [
     'SecretMigration',
-    migration({ select: { names: ['a/b'] } }),
+    migration({ select: { names: ['/a'] } }),
     'spec.select.names[0]',
   ],
   'a name twice': ['SecretMigration', migration({ select: { names: ['a', 'a'] } }), 'Duplicate value'],

@@ -1,0 +1,89 @@
+import { BACKUP_LABEL } from '#src/api/group.ts';
+import type { Address, Document, Version } from '#src/core/document.ts';
+import { sameAttributes, sameFields, sameVersion } from '#src/core/document.ts';
+import { hasCode, OperatorError } from '#src/errors.ts';
+import type { BackupStore } from '../driver.ts';
+import type { SecretApi } from './api.ts';
+import { toDocument } from './codec.ts';
+import { BACKUP_SUFFIX, fullNameRefusalOf } from './refusals.ts';
+
+const OP = 'kube.secret.backup';
+
+/**
+ * A backup is a Secret `<name>.migrated-bak` with a label of its own: no workload mounts it, no migration reads it. It is
+ * there, and was compared, before the Secret that it was made of is removed.
+ */
+export class SecretBackups implements BackupStore {
+  readonly #api: SecretApi;
+
+  constructor(api: SecretApi) {
+    this.#api = api;
+  }
+
+  addressOf(address: Address): Address {
+    return `${address}${BACKUP_SUFFIX}`;
+  }
+
+  async has(address: Address, signal: AbortSignal): Promise<boolean> {
+    return (await this.#find(this.addressOf(address), signal)) !== undefined;
+  }
+
+  async retire(address: Address, expect: Version, signal: AbortSignal): Promise<Address> {
+    const backup = this.addressOf(address);
+    const refusal = fullNameRefusalOf(backup);
+    if (refusal !== undefined) {
+      throw new OperatorError('DOCUMENT_REFUSED', {
+        op: OP,
+        target: address,
+        detail: 'With the suffix of a backup its name is too long; use sourcePolicy Keep or Delete.',
+      });
+    }
+    const secret = await this.#api.get(address, signal);
+    if (secret === undefined) throw new OperatorError('NOT_FOUND', { op: OP, target: address });
+    const document = toDocument(secret);
+    if (!sameVersion(document.version, expect)) {
+      throw new OperatorError('VERSION_CONFLICT', { op: OP, target: address });
+    }
+    await this.#keep({ ...document, address: backup }, signal);
+    await this.#api.remove(address, expect, signal);
+    return backup;
+  }
+
+  /** Also after a reply that was lost, or a run that was killed: what is there decides. */
+  async #keep(backup: Document, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#api.create(backup, signal, { [BACKUP_LABEL]: 'true' });
+    } catch (failure) {
+      if (!hasCode(failure, 'ALREADY_EXISTS')) throw failure;
+    }
+    const found = await this.#find(backup.address, signal);
+    if (found !== undefined && sameFields(backup, found) && sameAttributes(backup, found)) return;
+    throw new OperatorError('ALREADY_EXISTS', { op: OP, target: backup.address });
+  }
+
+  async discard(backup: Address, signal: AbortSignal): Promise<void> {
+    const found = await this.#api.get(backup, signal);
+    if (found === undefined) return;
+    if (!isBackup(found)) {
+      throw new OperatorError('DOCUMENT_REFUSED', {
+        op: OP,
+        target: backup,
+        detail: 'It is no backup that Keyferry made.',
+      });
+    }
+    await this.#api.remove(backup, toDocument(found).version, signal);
+  }
+
+  async #find(backup: Address, signal: AbortSignal): Promise<Document | undefined> {
+    const found = await this.#api.get(backup, signal);
+    return found !== undefined && isBackup(found) ? toDocument(found) : undefined;
+  }
+}
+
+function isBackup({
+  metadata,
+}: {
+  readonly metadata: { readonly name: string; readonly labels?: Record<string, string> | undefined };
+}): boolean {
+  return metadata.name.endsWith(BACKUP_SUFFIX) && metadata.labels?.[BACKUP_LABEL] === 'true';
+}

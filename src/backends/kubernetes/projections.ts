@@ -1,0 +1,28 @@
+import { PROJECTED_FROM_ANNOTATION } from '#src/api/group.ts';
+import type { Address, Version } from '#src/core/document.ts';
+import { sameVersion } from '#src/core/document.ts';
+import { OperatorError } from '#src/errors.ts';
+import type { ProjectionStore } from '../driver.ts';
+import type { SecretApi } from './api.ts';
+import { versionOf } from './codec.ts';
+
+const OP = 'kube.secret.project';
+
+/** An annotation says what a Secret is the projection of; its values, labels, type and owners stay as they are. */
+export class SecretProjections implements ProjectionStore {
+  readonly #api: SecretApi;
+
+  constructor(api: SecretApi) {
+    this.#api = api;
+  }
+
+  async mark(address: Address, expect: Version, origin: string, signal: AbortSignal): Promise<void> {
+    const secret = await this.#api.get(address, signal);
+    if (secret === undefined) throw new OperatorError('NOT_FOUND', { op: OP, target: address });
+    if (!sameVersion(versionOf(secret), expect)) {
+      throw new OperatorError('VERSION_CONFLICT', { op: OP, target: address });
+    }
+    if (secret.metadata.annotations?.[PROJECTED_FROM_ANNOTATION] === origin) return;
+    await this.#api.annotate(address, expect, { [PROJECTED_FROM_ANNOTATION]: origin }, signal);
+  }
+}

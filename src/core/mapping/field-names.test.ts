@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest';
+import { compileFieldNames } from './field-names.ts';
+
+function renamed(table: { from: string; to: string }[], ...names: string[]): string[] {
+  return [
+    ...compileFieldNames(table)
+      .rename(new Map(names.map((name) => [name, name])))
+      .keys(),
+  ];
+}
+
+describe('mapping.fields', () => {
+  it('renames what is named or has the form, and leaves the others', () => {
+    const table = [
+      { from: 'tls.crt', to: 'certificate' },
+      { from: 'token_{user}', to: '{user}.token' },
+    ];
+    expect(renamed(table, 'tls.crt', 'token_bob', 'other')).toEqual(['certificate', 'bob.token', 'other']);
+  });
+
+  it('refuses to put two fields into one', () => {
+    expect(() => renamed([{ from: 'a', to: 'b' }], 'a', 'b')).toThrow(
+      expect.objectContaining({ code: 'FIELDS_COLLIDE' }),
+    );
+  });
+});

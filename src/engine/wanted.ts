@@ -1,0 +1,11 @@
+import type { Address, Document, StoredDocument } from '#src/core/document.ts';
+import type { Intent } from './intent.ts';
+
+/** The source document as it shall stand at the destination. Throws `FIELDS_COLLIDE`. */
+export function wantedAt(intent: Intent, destination: Address, source: StoredDocument): Document {
+  return {
+    address: destination,
+    fields: intent.fieldNames.rename(source.fields),
+    attributes: source.attributes,
+  };
+}
