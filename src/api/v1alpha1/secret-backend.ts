@@ -49,28 +49,87 @@ export const TokenAuthSchema = z.object({
 });
 export type TokenAuth = z.infer<typeof TokenAuthSchema>;
 
+/** Name of a role of an auth method. */
+const RoleSchema = z
+  .string()
+  .min(1)
+  .max(253)
+  .regex(/^[A-Za-z0-9_.-]+$/, { error: 'must consist of letters, digits, "-", "_" and "."' });
+
+const ServiceAccountRefSchema = z
+  .object({
+    name: ObjectNameSchema.describe('Name of a ServiceAccount in the namespace of this SecretBackend.'),
+  })
+  .describe('The ServiceAccount whose short-lived token is shown to the server.');
+
+const AudiencesSchema = z
+  .array(z.string().min(1).max(253).describe('One audience.'))
+  .min(1)
+  .max(8)
+  .meta({ 'x-kubernetes-list-type': 'atomic' })
+  .optional()
+  .describe('Audiences of that token. Default: those of the cluster itself.');
+
 export const KubernetesAuthSchema = z.object({
   mountPath: PathSchema.default('kubernetes').describe('Path at which the auth method is enabled.'),
-  role: z
+  role: RoleSchema.describe('Role of the auth method to log in with.'),
+  serviceAccountRef: ServiceAccountRefSchema,
+  audiences: AudiencesSchema,
+});
+export type KubernetesAuth = z.infer<typeof KubernetesAuthSchema>;
+
+const SecretIdRefSchema = z.object({
+  name: ObjectNameSchema.describe('Name of a Secret in the namespace of this SecretBackend.'),
+  key: SecretKeySchema.default('secret-id').describe('Key of the Secret that holds the secret id.'),
+});
+
+export const AppRoleAuthSchema = z.object({
+  mountPath: PathSchema.default('approle').describe('Path at which the auth method is enabled.'),
+  roleId: z
     .string()
     .min(1)
     .max(253)
-    .regex(/^[A-Za-z0-9_.-]+$/, { error: 'must consist of letters, digits, "-", "_" and "."' })
-    .describe('Role of the auth method to log in with.'),
-  serviceAccountRef: z
-    .object({
-      name: ObjectNameSchema.describe('Name of a ServiceAccount in the namespace of this SecretBackend.'),
-    })
-    .describe('The ServiceAccount whose short-lived token is shown to the server.'),
-  audiences: z
-    .array(z.string().min(1).max(253).describe('One audience.'))
-    .min(1)
-    .max(8)
-    .meta({ 'x-kubernetes-list-type': 'atomic' })
-    .optional()
-    .describe('Audiences of that token. Default: those of the cluster itself.'),
+    .regex(/^[\x21-\x7e]+$/, { error: 'must be printable ASCII without spaces' })
+    .describe('The role id; it names the role and is no secret.'),
+  secretIdRef: SecretIdRefSchema.describe(
+    'The Secret that holds the secret id, plain and not response-wrapped; it is read again when it changes.',
+  ),
 });
-export type KubernetesAuth = z.infer<typeof KubernetesAuthSchema>;
+export type AppRoleAuth = z.infer<typeof AppRoleAuthSchema>;
+
+export const JwtAuthSchema = withRules(
+  z.object({
+    mountPath: PathSchema.default('jwt').describe('Path at which the auth method is enabled.'),
+    role: RoleSchema.describe('Role of the auth method to log in with.'),
+    serviceAccountRef: ServiceAccountRefSchema.optional(),
+    audiences: AudiencesSchema,
+    secretRef: SecretKeyRefSchema.optional().describe(
+      'A Secret that holds a JWT of another issuer; it is read again when it changes.',
+    ),
+  }),
+  exactlyOne(['serviceAccountRef', 'secretRef'], 'set exactly one of serviceAccountRef and secretRef'),
+  {
+    rule: '!has(self.audiences) || has(self.serviceAccountRef)',
+    message: 'audiences belong to the token of a serviceAccountRef; a stored JWT has its own',
+    holds: (self) => self.audiences === undefined || self.serviceAccountRef !== undefined,
+  },
+);
+export type JwtAuth = z.infer<typeof JwtAuthSchema>;
+
+export const CertAuthSchema = z.object({
+  mountPath: PathSchema.default('cert').describe('Path at which the auth method is enabled.'),
+  name: RoleSchema.optional().describe(
+    'Certificate role to log in with. Default: the server looks for one that fits.',
+  ),
+  secretRef: z
+    .object({
+      name: ObjectNameSchema.describe('Name of a Secret in the namespace of this SecretBackend.'),
+    })
+    .describe(
+      'The Secret of type kubernetes.io/tls with the client certificate (tls.crt) and its key (tls.key); it is read again when it changes.',
+    ),
+});
+export type CertAuth = z.infer<typeof CertAuthSchema>;
 
 export const OpenBaoAuthSchema = withRules(
   z.object({
@@ -78,8 +137,20 @@ export const OpenBaoAuthSchema = withRules(
     kubernetes: KubernetesAuthSchema.optional().describe(
       'Log in with the token of a ServiceAccount (auth method "kubernetes" of the server).',
     ),
+    appRole: AppRoleAuthSchema.optional().describe(
+      'Log in with a role id and a secret id (auth method "approle" of the server).',
+    ),
+    jwt: JwtAuthSchema.optional().describe(
+      'Log in with a signed token that the server checks by itself (auth method "jwt" of the server).',
+    ),
+    cert: CertAuthSchema.optional().describe(
+      'Log in with a TLS client certificate (auth method "cert" of the server); nothing between Keyferry and the server may end TLS.',
+    ),
   }),
-  exactlyOne(['token', 'kubernetes'], 'set exactly one of token and kubernetes'),
+  exactlyOne(
+    ['token', 'kubernetes', 'appRole', 'jwt', 'cert'],
+    'set exactly one of token, kubernetes, appRole, jwt and cert',
+  ),
 );
 
 export const OpenBaoSpecSchema = withRules(
