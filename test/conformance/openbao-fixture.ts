@@ -15,6 +15,8 @@ export interface DriverOptions {
   readonly address?: string;
   readonly auth: Record<string, unknown>;
   readonly pathPrefix?: string;
+  /** kvVersion and allowUnsafeWrites. */
+  readonly kv?: Record<string, unknown>;
   readonly ca?: Record<string, unknown>;
   readonly clock?: Clock;
   readonly timeoutSeconds?: number;
@@ -87,6 +89,7 @@ export class OpenBaoFixture implements AsyncDisposable {
       pathPrefix: options.pathPrefix,
       auth: options.auth,
       requestTimeoutSeconds: options.timeoutSeconds ?? 20,
+      ...options.kv,
       ...(options.ca ?? { caBundle: this.#cluster.baoCaPem }),
     });
     return { namespace: this.namespace, name: 'bao', spec: { type: 'openbao', openbao } };

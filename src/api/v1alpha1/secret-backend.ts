@@ -15,7 +15,10 @@ import { exactlyOne, immutable, withRules } from '../rules.ts';
  * Found by asking the server, never by its version number.
  */
 export const CAPABILITIES = {
-  ConditionalWrite: 'A write can name the version that it replaces. Without it nothing is written.',
+  ConditionalWrite:
+    'A write can name the version that it replaces. Without it nothing is written, unless UnsafeWrites is there.',
+  UnsafeWrites:
+    'Writes and deletes only look right before, because the spec allows it: what somebody else writes in between is lost.',
   Revisions: 'Older revisions stay readable after a newer write.',
   PagedList: 'Listings are paged by the server.',
   DetailedList: 'One listing tells versions and times of a whole folder.',
@@ -164,7 +167,21 @@ export const OpenBaoSpecSchema = withRules(
       .describe(
         'Base URL of the server, for example https://openbao.vault.svc:8200. Plain http is refused unless the operator runs with --allow-insecure-http.',
       ),
-    mount: PathSchema.default('secret').describe('Path of the KV version 2 secrets engine.'),
+    mount: PathSchema.default('secret').describe('Path of the KV secrets engine.'),
+    kvVersion: z
+      .int()
+      .min(1)
+      .max(2)
+      .default(2)
+      .describe(
+        'Version of that engine. Version 1 is read in full, and written only with allowUnsafeWrites; it keeps text fields and nothing else.',
+      ),
+    allowUnsafeWrites: z
+      .boolean()
+      .default(false)
+      .describe(
+        'For kvVersion 1 only: write and delete although the server cannot check what is replaced. Keyferry looks right before; what somebody else writes in between is lost, and a delete is final.',
+      ),
     pathPrefix: PathSchema.optional().describe(
       'Folder below the mount that this backend is confined to; every path of a migration is below it.',
     ),
@@ -199,6 +216,11 @@ export const OpenBaoSpecSchema = withRules(
       .describe('How many requests this backend may have under way at once.'),
   }),
   {
+    rule: '!self.allowUnsafeWrites || self.kvVersion == 1',
+    message: 'allowUnsafeWrites is for kvVersion 1; version 2 checks every write',
+    holds: (self) => !self.allowUnsafeWrites || self.kvVersion === 1,
+  },
+  {
     rule: '!(has(self.caBundle) && has(self.caSecretRef))',
     message: 'set at most one of caBundle and caSecretRef',
     holds: (self) => self.caBundle === undefined || self.caSecretRef === undefined,
@@ -218,7 +240,7 @@ export const SecretBackendSpecSchema = withRules(
       .object({})
       .optional()
       .describe('The Secrets of the namespace of this SecretBackend. There is nothing to configure: {}.'),
-    openbao: OpenBaoSpecSchema.optional().describe('A KV version 2 secrets engine of an OpenBao server.'),
+    openbao: OpenBaoSpecSchema.optional().describe('A KV secrets engine of an OpenBao server.'),
   }),
   {
     rule: "has(self.kubernetes) == (self.type == 'kubernetes') && has(self.openbao) == (self.type == 'openbao')",

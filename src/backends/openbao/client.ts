@@ -31,7 +31,7 @@ export interface ClientOptions {
 }
 
 export interface BaoRequest {
-  readonly method: 'GET' | 'POST' | 'PATCH';
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** Encoded, from `apiPathOf`. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;

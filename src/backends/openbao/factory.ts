@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { OpenBaoSpec } from '#src/api/v1alpha1/secret-backend.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { Clock, Random } from '#src/ports.ts';
@@ -9,6 +10,7 @@ import { BaoConnection } from './connection.ts';
 import { OpenBaoDriver } from './driver.ts';
 import { pathRefusalOf } from './path.ts';
 import { readTls } from './tls.ts';
+import { OpenBaoV1Driver } from './v1-driver.ts';
 
 export interface OpenBaoFactoryOptions {
   readonly credentials: CredentialSource;
@@ -55,12 +57,10 @@ export class OpenBaoFactory implements BackendFactory {
       mount: openbao.mount,
       prefix,
     });
-    return new OpenBaoDriver({
-      connection,
-      mount: openbao.mount,
-      prefix,
-      maxInFlight: openbao.maxInFlight,
-    });
+    const { mount, maxInFlight, kvVersion, allowUnsafeWrites } = openbao;
+    const place = { connection, mount, prefix, maxInFlight };
+    if (kvVersion === 2) return new OpenBaoDriver(place);
+    return new OpenBaoV1Driver({ ...place, allowUnsafeWrites, fingerprintKey: randomBytes(32) });
   }
 
   #check(definition: BackendDefinition, openbao: OpenBaoSpec): void {

@@ -101,6 +101,20 @@ const BACKEND_CASES: readonly RuleCase[] = [
   },
   {
     kind: 'SecretBackend',
+    at: 'spec.openbao',
+    message: 'allowUnsafeWrites is for kvVersion 1; version 2 checks every write',
+    accepts: {
+      'version 1 with it': openbao({ kvVersion: 1, allowUnsafeWrites: true }),
+      'version 1 without it': openbao({ kvVersion: 1 }),
+      'version 2 without it': openbao({ kvVersion: 2, allowUnsafeWrites: false }),
+    },
+    refuses: {
+      'version 2 with it': openbao({ kvVersion: 2, allowUnsafeWrites: true }),
+      'no version with it': openbao({ allowUnsafeWrites: true }),
+    },
+  },
+  {
+    kind: 'SecretBackend',
     at: 'spec.openbao.auth.jwt',
     message: 'set exactly one of serviceAccountRef and secretRef',
     accepts: {
