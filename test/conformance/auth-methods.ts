@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { uniqueName, type Cluster } from '#test/cluster/cluster.ts';
 import { createAuthority, issueCertificate } from '#test/cluster/pki.ts';
 import { pkiFile } from '#test/cluster/state.ts';
-import type { OpenBaoFixture } from './openbao-fixture.ts';
 
 /** What tokens a login shall give. */
 export interface TokenTerms {
@@ -26,9 +25,17 @@ export interface PreparedAuth {
   readonly livingTokens: () => Promise<number>;
 }
 
+/** Where the Secrets with the credentials are kept. */
+export interface CredentialKeeper {
+  readonly namespace: string;
+  /** Stores a Secret and returns its name. */
+  storeSecretData(data: Readonly<Record<string, string>>, type?: string): Promise<string>;
+  replaceSecretData(name: string, data: Readonly<Record<string, string>>): Promise<void>;
+}
+
 export interface PreparedBy {
   readonly cluster: Cluster;
-  readonly fixture: OpenBaoFixture;
+  readonly keeper: CredentialKeeper;
 }
 
 type Prepare = (by: PreparedBy, terms: TokenTerms) => Promise<PreparedAuth>;
@@ -82,7 +89,7 @@ function prepared({ cluster }: PreparedBy, mountPath: string, auth: PreparedAuth
   };
 }
 
-async function prepareToken({ cluster, fixture }: PreparedBy, terms: TokenTerms): Promise<PreparedAuth> {
+async function prepareToken({ cluster, keeper }: PreparedBy, terms: TokenTerms): Promise<PreparedAuth> {
   const policy = uniqueName('auth');
   await cluster.bao('PUT', `sys/policies/acl/${policy}`, { policy: terms.policy });
   const create = async (): Promise<string> => {
@@ -95,7 +102,7 @@ async function prepareToken({ cluster, fixture }: PreparedBy, terms: TokenTerms)
   };
   let token = await create();
   // A file that was made with an editor ends in a newline.
-  const name = await fixture.storeSecretData({ token: `${token}\n` });
+  const name = await keeper.storeSecretData({ token: `${token}\n` });
   const isAlive = async (): Promise<boolean> =>
     (
       await cluster.baoClient.reply(
@@ -113,7 +120,7 @@ async function prepareToken({ cluster, fixture }: PreparedBy, terms: TokenTerms)
     endTokens: async () => {
       const old = token;
       token = await create();
-      await fixture.replaceSecretData(name, { token: `${token}\n` });
+      await keeper.replaceSecretData(name, { token: `${token}\n` });
       await cluster.bao('POST', 'auth/token/revoke', { token: old });
     },
     livingTokens: async () => ((await isAlive()) ? 1 : 0),
@@ -125,7 +132,7 @@ async function prepareKubernetes(by: PreparedBy, terms: TokenTerms): Promise<Pre
   await by.cluster.enableKubernetesAuth(mountPath);
   await by.cluster.bao('POST', `auth/${mountPath}/role/${ROLE}`, {
     bound_service_account_names: ['default'],
-    bound_service_account_namespaces: [by.fixture.namespace],
+    bound_service_account_namespaces: [by.keeper.namespace],
     ...(await tokenFields(by, terms)),
   });
   const kubernetes = { mountPath, role: ROLE, serviceAccountRef: { name: 'default' } };
@@ -133,13 +140,13 @@ async function prepareKubernetes(by: PreparedBy, terms: TokenTerms): Promise<Pre
 }
 
 async function prepareAppRole(by: PreparedBy, terms: TokenTerms): Promise<PreparedAuth> {
-  const { cluster, fixture } = by;
+  const { cluster, keeper } = by;
   const mountPath = await enable(by, 'approle');
   const role = `auth/${mountPath}/role/${ROLE}`;
   await cluster.bao('POST', role, await tokenFields(by, terms));
   const { data } = await cluster.bao<{ data: { role_id: string } }>('GET', `${role}/role-id`);
   const made = await cluster.bao<{ data: { secret_id: string } }>('POST', `${role}/secret-id`, {});
-  const name = await fixture.storeSecretData({ 'secret-id': `${made.data.secret_id}\n` });
+  const name = await keeper.storeSecretData({ 'secret-id': `${made.data.secret_id}\n` });
   return prepared(by, mountPath, { appRole: { mountPath, roleId: data.role_id, secretIdRef: { name } } });
 }
 
@@ -148,7 +155,7 @@ async function prepareJwt(
   terms: TokenTerms,
   reference: 'serviceAccountRef' | 'secretRef',
 ): Promise<PreparedAuth> {
-  const { cluster, fixture } = by;
+  const { cluster, keeper } = by;
   const mountPath = await enable(by, 'jwt');
   await cluster.bao('POST', `auth/${mountPath}/config`, {
     jwt_validation_pubkeys: [readFileSync(pkiFile(cluster.folder, 'service-account', 'pub'), 'utf8')],
@@ -157,7 +164,7 @@ async function prepareJwt(
     role_type: 'jwt',
     user_claim: 'sub',
     bound_audiences: [AUDIENCE],
-    bound_subject: `system:serviceaccount:${fixture.namespace}:default`,
+    bound_subject: `system:serviceaccount:${keeper.namespace}:default`,
     ...(await tokenFields(by, terms)),
   });
   const jwt = { mountPath, role: ROLE };
@@ -165,8 +172,8 @@ async function prepareJwt(
     const account = { serviceAccountRef: { name: 'default' }, audiences: [AUDIENCE] };
     return prepared(by, mountPath, { jwt: { ...jwt, ...account } });
   }
-  const token = await cluster.requestToken(fixture.namespace, 'default', { audiences: [AUDIENCE] });
-  const name = await fixture.storeSecretData({ token });
+  const token = await cluster.requestToken(keeper.namespace, 'default', { audiences: [AUDIENCE] });
+  const name = await keeper.storeSecretData({ token });
   return prepared(by, mountPath, { jwt: { ...jwt, secretRef: { name } } });
 }
 
@@ -179,7 +186,7 @@ async function prepareCert(by: PreparedBy, terms: TokenTerms): Promise<PreparedA
     ...(await tokenFields(by, terms)),
   });
   const pair = await issueCertificate(authority, { commonName: 'payments', usages: ['client'] });
-  const name = await by.fixture.storeSecretData(
+  const name = await by.keeper.storeSecretData(
     { 'tls.crt': pair.certificate, 'tls.key': pair.key },
     'kubernetes.io/tls',
   );

@@ -35,7 +35,7 @@ describe('a login to openbao', () => {
 
   type Prepare = (typeof ALL_METHODS)[string];
   const prepare = (method: Prepare, terms: Partial<TokenTerms> = {}): Promise<PreparedAuth> =>
-    method({ cluster, fixture }, { policy: documentedPolicy(mount), ...terms });
+    method({ cluster, keeper: fixture }, { policy: documentedPolicy(mount), ...terms });
   const driverWith = ({ auth }: PreparedAuth, clock?: Clock): BackendDriver =>
     fixture.driver({ mount, auth, ...(clock && { clock }) });
   const read = (driver: BackendDriver) => driver.read('nothing', signal);
@@ -132,6 +132,15 @@ describe('a login to openbao', () => {
       expect(error.code).toBe('AUTH_DENIED');
       expect(error.message).toContain(`auth/${String(spec['mountPath'])}`);
     });
+  });
+
+  it('with a wrong secret id says where to look, also where the server answers as if it were broken', async () => {
+    const { auth } = await prepare(LOGIN_METHODS['appRole']!);
+    const secretIdRef = await fixture.storeSecret('secret-id', 'stale');
+    const appRole = { ...auth['appRole'], secretIdRef };
+    const error = await failureOf(read(fixture.driver({ mount, auth: { appRole } })));
+    expect(error.code).toBe(cluster.isOpenBao ? 'AUTH_DENIED' : 'SERVER_ERROR');
+    expect(error.message).toContain('login at auth/approle');
   });
 
   it('leaves no token behind when the backend is closed in the middle of it', async () => {

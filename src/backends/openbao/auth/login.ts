@@ -2,7 +2,7 @@ import { SecretValue } from '#src/core/secret-value.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { BaoClient, BaoReply, BaoRequest } from '../client.ts';
 import { apiPathOf, joinPath } from '../path.ts';
-import { failureOf, missingKindOf } from '../status.ts';
+import { failureOf } from '../status.ts';
 import { AuthReply, isEnvelope, parseReply } from '../wire.ts';
 import { refuseLimitedUse } from './method.ts';
 import type { BaoToken } from './method.ts';
@@ -48,18 +48,20 @@ export async function logIn(
   return { secret, ttlSeconds: auth.lease_duration, renewable: auth.renewable, own: true };
 }
 
-/** Methods and versions differ in whether bad credentials or an unknown role are a 400 or a 403. */
+/**
+ * Methods and versions differ in whether bad credentials, an unknown role or a wrong path are a 400, a 403 or, for an
+ * unknown namespace, a 404. Vault answers a wrong secret id with 500, as it does a failing disk: only the text would
+ * tell, so both are said.
+ */
 function refusalOf(reply: BaoReply, request: BaoRequest, mountPath: string): OperatorError {
-  const detail = detailOf(reply, mountPath);
-  if (detail === undefined) return failureOf(reply, request);
+  const { status } = reply;
   const { op, target } = request;
-  return new OperatorError('AUTH_DENIED', { op, target, status: reply.status, detail });
-}
-
-function detailOf(reply: BaoReply, mountPath: string): string | undefined {
-  if (reply.status === 400 || reply.status === 403) {
-    return `The login at auth/${mountPath} was refused: look at the role and at what the credentials are bound to.`;
+  if (status === 500) {
+    const detail = `It was the login at auth/${mountPath}; Vault says so of a wrong secret id as well.`;
+    return new OperatorError('SERVER_ERROR', { op, target, status, detail });
   }
-  const isOurs = isEnvelope(reply.body) && missingKindOf(reply) === 'other';
-  return reply.status === 404 && isOurs ? `There is no auth method at auth/${mountPath}.` : undefined;
+  if (status !== 400 && status !== 403 && !(status === 404 && isEnvelope(reply.body)))
+    return failureOf(reply, request);
+  const detail = `The login at auth/${mountPath} was refused: check namespace, mountPath, role and what the credentials are bound to.`;
+  return new OperatorError('AUTH_DENIED', { op, target, status, detail });
 }
