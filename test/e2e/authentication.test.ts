@@ -25,6 +25,13 @@ function keeperIn(tenant: Tenant): CredentialKeeper {
   };
 }
 
+/** A piece out of the middle of each credential, where a PEM has no header; a certificate is no secret. */
+async function fragmentsOfCredentials(tenant: Tenant): Promise<readonly string[]> {
+  const data = Object.entries((await tenant.secret('credentials'))?.data ?? {});
+  const secret = data.filter(([key]) => key !== 'tls.crt').map(([, base64]) => Buffer.from(base64, 'base64'));
+  return secret.map((bytes) => bytes.toString().slice(bytes.length / 2, bytes.length / 2 + 10));
+}
+
 async function applyBackend(tenant: Tenant, auth: PreparedAuth['auth']): Promise<void> {
   const { cluster, mount } = tenant;
   const { spec, ...backend } = anOpenBaoBackend({
@@ -52,6 +59,10 @@ describe.each(Object.entries(LOGIN_METHODS))('a backend with %s', (_name, prepar
     expect(await kvData(tenant, pathOf(tenant, 'db'))).toEqual(FIELDS);
     expect(credentials).toBe((await tenant.secret('credentials')) && 'Verified TrustRoot');
     expect(await livingTokens()).toBe(1);
+    for (const fragment of await fragmentsOfCredentials(tenant)) {
+      const shown = [await tenant.backend('team'), await tenant.migration('move'), stage().operator.logs()];
+      expect(JSON.stringify(shown)).not.toContain(fragment);
+    }
 
     await tenant.delete('SecretBackend', 'team');
     await eventually('the token of the deleted backend is revoked', async () => (await livingTokens()) === 0);
