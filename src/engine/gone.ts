@@ -1,9 +1,9 @@
 import type { ReadOutcome } from '#src/backends/driver.ts';
-import type { Address } from '#src/core/document.ts';
+import type { Address, ReadResult } from '#src/core/document.ts';
 import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
 import { isAbort } from '#src/errors.ts';
 import { forEachConcurrently } from './concurrency.ts';
-import { failedOutcome } from './failure.ts';
+import { EXPIRED, failedOutcome } from './failure.ts';
 import type { RunContext } from './run-context.ts';
 
 /**
@@ -59,18 +59,31 @@ export async function outcomeOfRemoved(context: RunContext, name: string): Promi
       const place = { ...base.destination, version };
       return { ...base, state: 'Removed', destination: place, ...(await backupOf(context, name)) };
     }
-    return {
-      ...base,
-      state: 'Failed',
-      reason: 'DestinationLost',
-      message:
-        'The source was removed after proof, and the destination no longer holds the document. Restore it from a snapshot or undelete it.',
-      retry: 'later',
-    };
+    return hasEnded(found) ? ended(base, prior) : lost(base);
   } catch (failure) {
     if (isAbort(failure, context.signal)) throw failure;
     return failedOutcome(base, failure);
   }
+}
+
+function hasEnded(found: ReadResult): boolean {
+  return found.state === 'deleted' && found.expired === true;
+}
+
+/** It has come to the end of its life, after it was moved or at both sides at once: nothing was lost. */
+function ended(base: Omit<Outcome, 'state'>, prior: PriorRecord): Outcome {
+  return { ...base, ...EXPIRED, ...(prior.state === 'Removed' ? { state: 'Removed' } : {}) };
+}
+
+function lost(base: Omit<Outcome, 'state'>): Outcome {
+  return {
+    ...base,
+    state: 'Failed',
+    reason: 'DestinationLost',
+    message:
+      'The source was removed after proof, and the destination no longer holds the document. Restore it from a snapshot or undelete it.',
+    retry: 'later',
+  };
 }
 
 /** True when an earlier run had proven this document and removing its source was its policy, or had removed it. */

@@ -4,7 +4,7 @@ import type { Document } from '#src/core/document.ts';
 import { sameAttributes, sameFields } from '#src/core/document.ts';
 import { SecretValue } from '#src/core/secret-value.ts';
 import { decodeFields, encodeFields, planStorage } from './codec.ts';
-import { Base64Marks, BASE64_MARKER, markerPatch } from './markers.ts';
+import { Base64Marks, BASE64_MARKER, metadataPatch } from './markers.ts';
 
 const fieldName = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 30 }).filter((name) => name.isWellFormed()),
@@ -92,7 +92,7 @@ describe('the encoding of documents', () => {
       ['keyferry-type', 'x'],
       ['owner', 'them'],
     ]);
-    expect(markerPatch(present, { 'keyferry-base64': 'a' })).toEqual({ 'keyferry-type': null });
-    expect(markerPatch(present, { 'keyferry-base64': 'a', 'keyferry-type': 'x' })).toBeUndefined();
+    expect(metadataPatch(present, { 'keyferry-base64': 'a' })).toEqual({ 'keyferry-type': null });
+    expect(metadataPatch(present, { 'keyferry-base64': 'a', 'keyferry-type': 'x' })).toBeUndefined();
   });
 });

@@ -57,6 +57,7 @@ export class OpenBaoFactory implements BackendFactory {
       mount: openbao.mount,
       prefix,
       maxInFlight: openbao.maxInFlight,
+      clock,
     });
   }
 
