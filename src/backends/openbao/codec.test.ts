@@ -15,7 +15,13 @@ const fieldValue = fc.oneof(
   fc.string().map((text) => Buffer.from(text)),
 );
 const attributes = fc.record(
-  { type: fc.constant('a/b'), immutable: fc.constant(true as const) },
+  {
+    type: fc.constant('a/b'),
+    immutable: fc.constant(true as const),
+    notes: fc
+      .array(fc.tuple(fc.constantFrom('a', 'b', '__proto__'), fc.constantFrom('1', '2')), { minLength: 1 })
+      .map((entries) => new Map(entries)),
+  },
   { requiredKeys: [] },
 );
 
@@ -41,7 +47,7 @@ describe('the encoding of documents', () => {
     const check = (document: Document): void => {
       const plan = planStorage(document);
       const stored = throughServer(encodeFields(document, plan));
-      const customMetadata = new Map(Object.entries(plan.markers));
+      const customMetadata = new Map(Object.entries(plan.customMetadata));
       const decoded = {
         address: 'a',
         ...decodeFields({ data: stored, customMetadata, version: 1, target: 'a' }),
