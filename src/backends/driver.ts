@@ -163,6 +163,7 @@ export type RefusalReason =
   | 'ExpiryRefused'
   | 'NoteRefused'
   | 'ReservedName'
+  | 'NotRepresentable'
   | 'PermissionDenied';
 
 export interface Refusal {
