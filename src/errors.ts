@@ -127,6 +127,11 @@ export const ERROR_CODES = {
     'Two fields of the document would get one name.',
     'Correct spec.mapping.fields.',
   ),
+  EXPIRED: code(
+    'stalled',
+    'The document came to the end of its life before it was written.',
+    'Nothing to do; an expired value is not brought back.',
+  ),
   VERIFY_MISMATCH: code(
     'integrity',
     'What was read back is not what was written.',

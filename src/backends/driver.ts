@@ -54,6 +54,7 @@ export interface BackendDriver extends AsyncDisposable {
   /**
    * Writes all fields as one version. `absent` fails with `ALREADY_EXISTS` when the name is taken (also by a deleted
    * version); a Version fails with `VERSION_CONFLICT` when the current one is another. A precondition is not optional.
+   * A document that expires is never there without its expiry; `EXPIRED` when its time has come before it was written.
    */
   write(document: Document, expect: Expectation, signal: AbortSignal): Promise<Version>;
 
@@ -62,6 +63,12 @@ export interface BackendDriver extends AsyncDisposable {
    * removes history or another incarnation.
    */
   delete(address: Address, expect: Version, signal: AbortSignal): Promise<void>;
+
+  /**
+   * Does what a write that was cut off left to do for exactly this state (`StoredDocument.unfinished`), without a new
+   * version. Errors are those of `delete`. Absent where a write is one request.
+   */
+  finish?(address: Address, expect: Version, signal: AbortSignal): Promise<void>;
 
   /** Undefined where the store cannot keep what it removes under another name. */
   readonly backups: BackupStore | undefined;
@@ -154,6 +161,7 @@ export type RefusalReason =
   | 'KeyRefused'
   | 'TypeRefused'
   | 'ExpiryRefused'
+  | 'NoteRefused'
   | 'ReservedName'
   | 'NotRepresentable'
   | 'PermissionDenied';

@@ -25,10 +25,20 @@ export interface GuardOptions {
 }
 
 type Operation =
-  'probe' | 'list' | 'read' | 'readMany' | 'denied' | 'write' | 'delete' | 'retire' | 'discard' | 'mark';
+  | 'probe'
+  | 'list'
+  | 'read'
+  | 'readMany'
+  | 'denied'
+  | 'write'
+  | 'delete'
+  | 'retire'
+  | 'discard'
+  | 'mark'
+  | 'finish';
 
 /** Those that change something: without a reply nobody knows whether they did. */
-const CHANGES: ReadonlySet<Operation> = new Set(['write', 'delete', 'retire', 'discard', 'mark']);
+const CHANGES: ReadonlySet<Operation> = new Set(['write', 'delete', 'retire', 'discard', 'mark', 'finish']);
 
 const READ_ATTEMPTS = 3;
 const FIRST_DELAY_MS = 200;
@@ -133,6 +143,10 @@ export class GuardedDriver implements BackendDriver {
 
   delete(address: Address, expect: Version, signal: AbortSignal): Promise<void> {
     return this.#once('delete', signal, (inner) => this.#driver.delete(address, expect, inner));
+  }
+
+  async finish(address: Address, expect: Version, signal: AbortSignal): Promise<void> {
+    await this.#once('finish', signal, async (inner) => this.#driver.finish?.(address, expect, inner));
   }
 
   async #retried<T>(

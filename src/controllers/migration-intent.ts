@@ -1,5 +1,6 @@
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { compileFieldNames } from '#src/core/mapping/field-names.ts';
+import { compileNotes } from '#src/core/mapping/notes.ts';
 import { compileRenaming, type Renaming } from '#src/core/mapping/renaming.ts';
 import { compileRoute, type Addressing } from '#src/core/mapping/route.ts';
 import type { Selection } from '#src/core/selection.ts';
@@ -71,6 +72,7 @@ export function toIntent(
       sourcePolicy: route.ruleOf(name)?.sourcePolicy ?? sourcePolicy,
     }),
     fieldNames: compileFieldNames(mapping.fields ?? []),
+    travellingNotes: compileNotes(stores, mapping.labels ?? []),
     fallbackUntil: fallback && Date.parse(fallback.untilTime),
     backupTtlMs: backupTTLSeconds === undefined ? undefined : backupTTLSeconds * 1000,
     soakMs: spec.soakSeconds * 1000,

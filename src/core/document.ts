@@ -14,6 +14,8 @@ export interface Attributes {
   readonly immutable?: true;
   /** RFC 3339: when the store hides this version by itself. Absent: never. */
   readonly expiresAt?: string;
+  /** Whole seconds after which the store hides versions that are written later; absent: never, or not known. */
+  readonly lifetime?: number;
   /** Descriptive pairs that travel along: custom metadata of a KV path, labels of a Secret; never Keyferry's own marks. */
   readonly notes?: ReadonlyMap<string, string>;
 }
@@ -40,13 +42,20 @@ export interface Version {
 
 export interface StoredDocument extends Document {
   readonly version: Version;
+  /** A write was cut off after its data: `BackendDriver.finish` does the rest. */
+  readonly unfinished?: true;
 }
 
 /** What a read at one exact address found. Errors and refusals are thrown, they are never one of these. */
 export type ReadResult =
   | { readonly state: 'absent' }
   /** A name whose current version was deleted or destroyed: taken, although there is nothing to read. */
-  | { readonly state: 'deleted'; readonly version: Version }
+  | {
+      readonly state: 'deleted';
+      readonly version: Version;
+      /** It came to the end of its life; nobody removed it. */
+      readonly expired?: true;
+    }
   | { readonly state: 'present'; readonly document: StoredDocument };
 
 /** Precondition of a write. */
@@ -66,14 +75,62 @@ export function sameFields(left: Document, right: Document): boolean {
   return true;
 }
 
-/** True when type and immutability agree. */
-export function sameAttributes(left: Document, right: Document): boolean {
+/**
+ * How far the end of a copy may lie from that of its original, milliseconds: a life is whole seconds, a server tells its
+ * time in whole seconds, and a write takes its time.
+ */
+export const EXPIRY_TOLERANCE_MS = 3_000;
+
+/** Milliseconds since the epoch; Infinity for what stays. */
+function endOf({ attributes: { expiresAt } }: Document): number {
+  return expiresAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(expiresAt);
+}
+
+/** True when the copy is still there after the original has expired. */
+export function outlives(copy: Document, original: Document): boolean {
+  return endOf(copy) > endOf(original) + EXPIRY_TOLERANCE_MS;
+}
+
+/** True when the copy is gone while the original is still there. */
+export function expiresBefore(copy: Document, original: Document): boolean {
+  return endOf(copy) < endOf(original) - EXPIRY_TOLERANCE_MS;
+}
+
+function sameKind(left: Document, right: Document): boolean {
   return (
     left.attributes.type === right.attributes.type && left.attributes.immutable === right.attributes.immutable
   );
 }
 
-/** True when a copy loses nothing that `original` knows besides its bytes: it knows nothing, or both say the same. */
+/** True when a document says that it is Opaque and mutable, or says nothing of either. */
+export function isPlain({ attributes: { type, immutable } }: Document): boolean {
+  return type === undefined && immutable === undefined;
+}
+
+/** True when the copy has all notes of the original; it may have more. */
+export function keepsNotes(original: Document, copy: Document): boolean {
+  for (const [key, value] of original.attributes.notes ?? []) {
+    if (copy.attributes.notes?.get(key) !== value) return false;
+  }
+  return true;
+}
+
+/** True when type and immutability agree, or the original knows nothing of either. */
+export function keepsKind(original: Document, copy: Document): boolean {
+  return isPlain(original) || sameKind(original, copy);
+}
+
+/** True when type and immutability agree and the copy has all notes of the original. Expiry is compared by itself. */
+export function sameAttributes(original: Document, copy: Document): boolean {
+  return sameKind(original, copy) && keepsNotes(original, copy);
+}
+
+/** True when a copy loses nothing that `original` knows besides its bytes, and lives as long as it does, no longer. */
 export function keepsAttributes(original: Document, copy: Document): boolean {
-  return Object.keys(original.attributes).length === 0 || sameAttributes(original, copy);
+  return (
+    keepsKind(original, copy) &&
+    keepsNotes(original, copy) &&
+    !outlives(copy, original) &&
+    !expiresBefore(copy, original)
+  );
 }

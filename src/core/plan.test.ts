@@ -18,6 +18,7 @@ function present(fields: Record<string, string>, attributes: Attributes = {}): R
 }
 
 const TLS: Attributes = { type: 'kubernetes.io/tls' };
+const OWNED: Attributes = { notes: new Map([['owner', 'payments']]) };
 const wanted = document({ user: 'u', pass: 'p' });
 
 describe('planning one document', () => {
@@ -107,6 +108,51 @@ describe('planning one document', () => {
       policy: OVERWRITE,
       destination: { state: 'absent' },
       step: { kind: 'create' },
+    },
+    'equal bytes that expire with their source are adopted': {
+      policy: DELETE,
+      wanted: document({ k: 'v' }, { expiresAt: '2030-01-01T00:00:00Z' }),
+      destination: present({ k: 'v' }, { expiresAt: '2030-01-01T00:00:01Z' }),
+      step: { kind: 'adopt' },
+    },
+    'equal bytes that would outlive their source are a conflict, also while it stays': {
+      wanted: document({ k: 'v' }, { expiresAt: '2030-01-01T00:00:00Z' }),
+      destination: present({ k: 'v' }),
+      step: { kind: 'conflict', reason: 'OutlivesSource' },
+    },
+    'equal bytes that would outlive their source may be overwritten': {
+      policy: OVERWRITE,
+      wanted: document({ k: 'v' }, { expiresAt: '2030-01-01T00:00:00Z' }),
+      destination: present({ k: 'v' }, { expiresAt: '2030-01-02T00:00:00Z' }),
+      step: { kind: 'replace', reason: 'OutlivesSource' },
+    },
+    'equal bytes that expire early are adopted while the source stays': {
+      wanted: document({ k: 'v' }),
+      destination: present({ k: 'v' }, { expiresAt: '2030-01-01T00:00:00Z' }),
+      step: { kind: 'adopt' },
+    },
+    'equal bytes that expire early are a conflict when the source would go, and never written again': {
+      policy: { ...DELETE, conflictPolicy: 'Overwrite' },
+      wanted: document({ k: 'v' }, { expiresAt: '2030-01-02T00:00:00Z' }),
+      destination: present({ k: 'v' }, { expiresAt: '2030-01-01T00:00:00Z' }),
+      step: { kind: 'conflict', reason: 'ExpiresEarly' },
+    },
+    'equal bytes without the notes of the source are adopted while it stays': {
+      wanted: document({ k: 'v' }, OWNED),
+      destination: present({ k: 'v' }),
+      attributesAreStated: true,
+      step: { kind: 'adopt' },
+    },
+    'equal bytes without the notes of the source are a conflict when it would go': {
+      policy: DELETE,
+      wanted: document({ k: 'v' }, OWNED),
+      destination: present({ k: 'v' }),
+      step: { kind: 'conflict', reason: 'AttributesDiffer' },
+    },
+    'a destination with notes of its own says nothing of a type': {
+      wanted: document({ k: 'v' }, TLS),
+      destination: present({ k: 'v' }, OWNED),
+      step: { kind: 'adopt' },
     },
     'two empty documents are equal': {
       wanted: document({}),

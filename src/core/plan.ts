@@ -1,4 +1,14 @@
-import { keepsAttributes, sameFields, type Document, type ReadResult, type Version } from './document.ts';
+import {
+  expiresBefore,
+  isPlain,
+  keepsKind,
+  keepsNotes,
+  outlives,
+  sameFields,
+  type Document,
+  type ReadResult,
+  type Version,
+} from './document.ts';
 
 /** What becomes of a source once its copy is proven; the words of the API. */
 export type SourcePolicy = 'Keep' | 'Delete' | 'Backup' | 'Project';
@@ -28,9 +38,10 @@ export type Step =
   /** The destination differs and is written over, if it still is the version that was read. */
   | { readonly kind: 'replace'; readonly reason: ConflictReason; readonly version: Version };
 
-type Conflict = Extract<Step, { kind: 'conflict' }>;
+export type Conflict = Extract<Step, { kind: 'conflict' }>;
 
-export type ConflictReason = 'DestinationDiffers' | 'DestinationDeleted' | 'AttributesDiffer';
+export type ConflictReason =
+  'DestinationDiffers' | 'DestinationDeleted' | 'AttributesDiffer' | 'OutlivesSource' | 'ExpiresEarly';
 
 type Check = (policy: Policy, seen: Observation) => Step | undefined;
 
@@ -58,21 +69,50 @@ function destinationDiffers(_policy: Policy, seen: Observation): Step | undefine
   };
 }
 
-/**
- * Equal bytes, but the source has a type or is immutable and the destination says otherwise. Harmless while the source
- * stays and the destination says nothing at all; removing the source would lose what only the source knows.
- */
-function attributesWouldBeLost(policy: Policy, seen: Observation): Step | undefined {
+/** A value that was meant to end must not go on somewhere else; harmless is only the reverse, while the source stays. */
+function expiryDiffers(policy: Policy, seen: Observation): Conflict | undefined {
   if (seen.destination.state !== 'present') return undefined;
-  if (keepsAttributes(seen.wanted, seen.destination.document)) return undefined;
-  const unmarked = Object.keys(seen.destination.document.attributes).length === 0;
-  if (unmarked && !seen.attributesAreStated && policy.sourcePolicy === 'Keep') return undefined;
+  const copy = seen.destination.document;
+  if (outlives(copy, seen.wanted)) {
+    return {
+      kind: 'conflict',
+      reason: 'OutlivesSource',
+      message:
+        'The bytes are equal, but the source expires and the destination would stay. Let it expire there as well, or exclude this document.',
+    };
+  }
+  if (policy.sourcePolicy === 'Keep' || !expiresBefore(copy, seen.wanted)) return undefined;
+  return {
+    kind: 'conflict',
+    reason: 'ExpiresEarly',
+    message:
+      'The bytes are equal, but the destination expires before the source would. See delete_version_after of its key and mount, or use sourcePolicy Keep.',
+  };
+}
+
+/**
+ * Equal bytes, but the source has a type, is immutable or has notes, and the destination says otherwise. Harmless while
+ * the source stays and the destination says nothing at all; removing the source would lose what only the source knows.
+ */
+function attributesWouldBeLost(policy: Policy, seen: Observation): Conflict | undefined {
+  if (seen.destination.state !== 'present') return undefined;
+  const { wanted, destination } = seen;
+  const isSilent = isPlain(destination.document) && !seen.attributesAreStated;
+  const sourceStays = policy.sourcePolicy === 'Keep';
+  const kindIsSafe = keepsKind(wanted, destination.document) || (sourceStays && isSilent);
+  const notesAreSafe = sourceStays || keepsNotes(wanted, destination.document);
+  if (kindIsSafe && notesAreSafe) return undefined;
   return {
     kind: 'conflict',
     reason: 'AttributesDiffer',
     message:
-      'The bytes are equal, but type or immutability differ. Record them at the destination or exclude this document.',
+      'The bytes are equal, but type, immutability, labels or custom metadata differ. Record them at the destination or exclude this document.',
   };
+}
+
+/** What speaks against a destination that holds the same bytes, or undefined: it is as good as the source. */
+export function shortcomingOf(policy: Policy, seen: Observation): Conflict | undefined {
+  return expiryDiffers(policy, seen) ?? attributesWouldBeLost(policy, seen);
 }
 
 function destinationIsEqual(_policy: Policy, seen: Observation): Step | undefined {
@@ -85,7 +125,7 @@ const CHECKS: readonly Check[] = [
   destinationIsAbsent,
   destinationWasDeleted,
   destinationDiffers,
-  attributesWouldBeLost,
+  shortcomingOf,
   destinationIsEqual,
 ];
 
@@ -97,7 +137,9 @@ function settleConflict(policy: Policy, seen: Observation, conflict: Conflict): 
       'The destination holds something else and keeps it, as spec.conflictPolicy says; the source stays.';
     return { kind: 'keep', reason, message };
   }
-  if (policy.conflictPolicy === 'Fail' || seen.destination.state === 'absent') return conflict;
+  // Written again it would expire just as early, with every run.
+  const isInVain = reason === 'ExpiresEarly';
+  if (policy.conflictPolicy === 'Fail' || isInVain || seen.destination.state === 'absent') return conflict;
   const { destination } = seen;
   const version = destination.state === 'deleted' ? destination.version : destination.document.version;
   return { kind: 'replace', reason, version };

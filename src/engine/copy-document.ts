@@ -8,9 +8,9 @@ import {
   type Version,
 } from '#src/core/document.ts';
 import type { Outcome, Place, VerifiedPair } from '#src/core/outcome.ts';
-import { planStep, type Step } from '#src/core/plan.ts';
-import { errorOf, isAbort, OperatorError } from '#src/errors.ts';
-import { failedOutcome } from './failure.ts';
+import { planStep, shortcomingOf, type Observation, type Step } from '#src/core/plan.ts';
+import { errorOf, hasCode, isAbort, OperatorError } from '#src/errors.ts';
+import { EXPIRED, failedOutcome } from './failure.ts';
 import type { Item } from './item.ts';
 import type { RunContext } from './run-context.ts';
 import { wantedAt } from './wanted.ts';
@@ -150,6 +150,9 @@ async function readBack(
     if (!sameFields(target.wanted, found.document) || !sameAttributes(target.wanted, found.document)) {
       throw new OperatorError('VERIFY_MISMATCH', { op: 'engine.verify', target: target.item.destination });
     }
+    const policy = context.intent.policyOf(target.item.name);
+    const shortcoming = shortcomingOf(policy, observationOf(context, target, found));
+    if (shortcoming !== undefined) return conflict(written, shortcoming);
     return verified(target, found.document.version, priorVersion);
   } catch (failure) {
     if (isAbort(failure, context.signal)) throw failure;
@@ -205,6 +208,21 @@ function settle(context: RunContext, target: Target, step: Step, undecided: Unde
   return { outcome: { ...announcing(target, step), retry: 'soon' }, awaitsOverwrite: step.version.revision };
 }
 
+function observationOf(context: RunContext, { wanted }: Target, destination: ReadResult): Observation {
+  return { wanted, destination, attributesAreStated: context.destination.traits.statesAttributes };
+}
+
+/** Also does what a write of ours left to do that was cut off after its data. */
+async function readDestination(context: RunContext, { item, wanted }: Target): Promise<ReadResult> {
+  const { destination, intent, signal } = context;
+  const found = await destination.read(item.destination, signal);
+  if (found.state !== 'present' || found.document.unfinished === undefined || intent.dryRun) return found;
+  if (sameFields(wanted, found.document)) {
+    await destination.finish?.(item.destination, found.document.version, signal);
+  }
+  return found;
+}
+
 async function decideAndWrite(
   context: RunContext,
   target: Target,
@@ -213,13 +231,9 @@ async function decideAndWrite(
   let destination = known;
   let undecided: Undecided | undefined;
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    destination ??= await context.destination.read(target.item.destination, context.signal);
-    const attributesAreStated = context.destination.traits.statesAttributes;
-    const step = planStep(context.intent.policyOf(target.item.name), {
-      wanted: target.wanted,
-      destination,
-      attributesAreStated,
-    });
+    destination ??= await readDestination(context, target);
+    const policy = context.intent.policyOf(target.item.name);
+    const step = planStep(policy, observationOf(context, target, destination));
     if (context.intent.dryRun) return dryRunOutcome(target, step);
     const expect = expectationOf(step, announced);
     if (expect === undefined) return settle(context, target, step, undecided);
@@ -250,6 +264,7 @@ export async function copyDocument(
     return await decideAndWrite(context, { item, source, wanted, base }, options);
   } catch (failure) {
     if (isAbort(failure, context.signal)) throw failure;
+    if (hasCode(failure, 'EXPIRED')) return { outcome: { ...base, ...EXPIRED } };
     return { outcome: failedOutcome(base, failure), failure };
   }
 }

@@ -37,6 +37,13 @@ export function isBackendWide(failure: unknown): boolean {
   return BACKEND_WIDE.has(errorOf(failure).code);
 }
 
+/** Of a document whose time came before it was written. */
+export const EXPIRED = {
+  state: 'Skipped',
+  reason: 'Expired',
+  message: 'It came to the end of its life; an expired value is not brought back.',
+} as const satisfies Pick<Outcome, 'state' | 'reason' | 'message'>;
+
 const RETRY = {
   conflict: 'soon',
   transient: 'soon',

@@ -1,9 +1,9 @@
 import type { ReadOutcome } from '#src/backends/driver.ts';
-import type { Address } from '#src/core/document.ts';
+import type { Address, ReadResult } from '#src/core/document.ts';
 import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
 import { isAbort } from '#src/errors.ts';
 import { forEachConcurrently } from './concurrency.ts';
-import { failedOutcome } from './failure.ts';
+import { EXPIRED, failedOutcome } from './failure.ts';
 import type { RunContext } from './run-context.ts';
 
 /**
@@ -60,17 +60,30 @@ export async function outcomeOfRemoved(context: RunContext, name: string): Promi
       const place = { ...base.destination, version };
       return { ...base, state: 'Removed', destination: place };
     }
-    return {
-      ...base,
-      state: 'Failed',
-      reason: 'DestinationLost',
-      message: `The source was removed after proof, and the destination no longer holds the document. ${remedyOf(base.backup)}`,
-      retry: 'later',
-    };
+    return hasEnded(found) ? ended(base, prior) : lost(base);
   } catch (failure) {
     if (isAbort(failure, context.signal)) throw failure;
     return failedOutcome(known, failure);
   }
+}
+
+function hasEnded(found: ReadResult): boolean {
+  return found.state === 'deleted' && found.expired === true;
+}
+
+/** It has come to the end of its life, after it was moved or at both sides at once: nothing was lost. */
+function ended(base: Omit<Outcome, 'state'>, prior: PriorRecord): Outcome {
+  return { ...base, ...EXPIRED, ...(prior.state === 'Removed' ? { state: 'Removed' } : {}) };
+}
+
+function lost(base: Omit<Outcome, 'state'>): Outcome {
+  return {
+    ...base,
+    state: 'Failed',
+    reason: 'DestinationLost',
+    message: `The source was removed after proof, and the destination no longer holds the document. ${remedyOf(base.backup)}`,
+    retry: 'later',
+  };
 }
 
 function remedyOf(backup: string | undefined): string {

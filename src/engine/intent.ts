@@ -1,5 +1,6 @@
 import type { Policy } from '#src/core/plan.ts';
 import type { FieldNames } from '#src/core/mapping/field-names.ts';
+import type { NoteFilter } from '#src/core/mapping/notes.ts';
 import type { Route } from '#src/core/mapping/route.ts';
 import type { Selection } from '#src/core/selection.ts';
 
@@ -11,6 +12,8 @@ export interface Intent {
   policyOf(name: string): Policy;
   /** What its fields are called at the destination. */
   readonly fieldNames: FieldNames;
+  /** Which of its labels or custom metadata go along. */
+  readonly travellingNotes: NoteFilter;
   /** How long a document stays Verified before its source may be removed, milliseconds. */
   readonly soakMs: number;
   /** Until when what is absent is looked for at its old address, milliseconds since the epoch. */

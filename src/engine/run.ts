@@ -7,7 +7,7 @@ import { forEachConcurrently } from './concurrency.ts';
 import { copyDocument, type CopyOptions } from './copy-document.ts';
 import { expireBackups } from './expire-backups.ts';
 import { fallbackHasEnded, readFallback } from './fallback.ts';
-import { failedOutcome, isBackendWide } from './failure.ts';
+import { EXPIRED, failedOutcome, isBackendWide } from './failure.ts';
 import { accountForGone, outcomeOfRemoved } from './gone.ts';
 import { gatherInventory, SOURCE_MISSING, type Inventory } from './inventory.ts';
 import type { Item } from './item.ts';
@@ -243,6 +243,7 @@ function unreadable(item: Item, found: ReadResult, addition: string | undefined)
     const message = [SOURCE_MISSING.message, addition].filter((part) => part !== undefined).join(' ');
     return { ...baseOf(item), state: 'Failed', ...SOURCE_MISSING, message, retry: 'later' };
   }
+  if (found.expired === true) return { ...baseOf(item), ...EXPIRED };
   return {
     ...baseOf(item),
     state: 'Skipped',

@@ -101,6 +101,57 @@ describe('the kubernetes driver, beyond what all drivers share,', () => {
     });
   });
 
+  it('keeps notes as labels, and as notes only what is no label of its own', async () => {
+    const notes = new Map([
+      ['team', 'payments'],
+      ['example.org/empty', ''],
+    ]);
+    const document = aDocument('noted', { a: '1' }, { notes });
+    await driver.write(document, 'absent', signal);
+    expect(contentOf(presentIn(await driver.read('noted', signal)))).toEqual(contentOf(document));
+    const { metadata } = await cluster.kube<{ metadata: Record<string, unknown> }>(
+      'GET',
+      secretsPath('noted'),
+    );
+    expect(metadata['labels']).toEqual({
+      'app.kubernetes.io/managed-by': 'keyferry',
+      ...Object.fromEntries(notes),
+    });
+  });
+
+  it.each([
+    ['with labels', { theirs: 'x', team: 'nobody' }],
+    ['without any', undefined],
+  ])('sets labels on a Secret %s and drops none when it replaces', async (what, labels) => {
+    const name = `relabelled-${what.replaceAll(' ', '-')}`;
+    await cluster.kube('POST', secretsPath(), { metadata: { name, ...(labels && { labels }) } });
+    const { version } = presentIn(await driver.read(name, signal));
+    const document = aDocument(name, { a: '2' }, { notes: new Map([['team', 'payments']]) });
+    await driver.write(document, version, signal);
+    const stored = await cluster.kube<{ metadata: Record<string, unknown> }>('GET', secretsPath(name));
+    expect(stored.metadata['labels']).toEqual({ ...labels, team: 'payments' });
+  });
+
+  it('does not copy labels to a backup, by which others could find it', async () => {
+    const document = aDocument('retired', { a: '1' }, { notes: new Map([['team', 'payments']]) });
+    const version = await driver.write(document, 'absent', signal);
+    const backup = await driver.backups.retire('retired', version, signal);
+    const stored = await cluster.kube<{ metadata: Record<string, unknown> }>('GET', secretsPath(backup));
+    expect(stored.metadata['labels']).toEqual({
+      'app.kubernetes.io/managed-by': 'keyferry',
+      'keyferry.io/backup': 'true',
+    });
+  });
+
+  it('refuses what expires before anything is sent', async () => {
+    const document = aDocument('short-lived', { a: '1' }, { expiresAt: '2099-01-01T00:00:00Z' });
+    expect(driver.refusalOf(document)?.reason).toBe('ExpiryRefused');
+    const requests = await requestsTo(cluster.apiserverUrl, async () => {
+      expect(await codeOf(driver.write(document, 'absent', signal))).toBe('DOCUMENT_REFUSED');
+    });
+    expect(requests).toEqual([]);
+  });
+
   it('reports as rejected what only the API server finds wrong', async () => {
     const broken = aDocument(
       'pull',

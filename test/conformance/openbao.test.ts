@@ -160,10 +160,10 @@ describe('the openbao driver, beyond what all drivers share,', () => {
       custom_metadata: { 'keyferry-base64': '*', 'keyferry-type': 'kubernetes.io/tls', owner: 'x' },
     });
     expect(await driver.read(address, signal)).toEqual({ state: 'absent' });
-    const document = aDocument(address, { a: 'text' });
-    await driver.write(document, 'absent', signal);
-    expect(contentOf(presentIn(await driver.read(address, signal)))).toEqual(contentOf(document));
-    expect(await rawData()).toMatchObject({ customMetadata: { owner: 'x' } });
+    await driver.write(aDocument(address, { a: 'text' }), 'absent', signal);
+    const withNote = aDocument(address, { a: 'text' }, { notes: new Map([['owner', 'x']]) });
+    expect(contentOf(presentIn(await driver.read(address, signal)))).toEqual(contentOf(withNote));
+    expect((await rawData()).customMetadata).toEqual({ owner: 'x' });
   });
 
   it('leaves the metadata of a taken name alone when it was to create it', async () => {

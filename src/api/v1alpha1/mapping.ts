@@ -20,6 +20,9 @@ const NAME_TEXT = /^[A-Za-z0-9_.=@:+~,/-]*$/;
 /** The same, around parts such as {id}. */
 const NAME_PATTERN = /^([A-Za-z0-9_.=@:+~,/-]|\{[a-z][a-z0-9_]*\})+$/;
 
+/** As the API server checks it; custom metadata has names of at most 128 bytes. */
+const LABEL_KEY = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
+
 const nameText = () =>
   z.string().max(253).regex(NAME_TEXT, { error: 'must be letters, digits and "/_.=@:+~,-"' });
 const namePattern = () =>
@@ -119,6 +122,21 @@ export const MappingSchema = withRules(
       .meta({ 'x-kubernetes-list-type': 'atomic' })
       .optional()
       .describe('New names of fields. Ordered: the first that matches decides; others keep theirs.'),
+    labels: z
+      .array(
+        z
+          .string()
+          .min(1)
+          .max(128)
+          .regex(LABEL_KEY, { error: 'must be the key of a label: a name, perhaps after a DNS name and "/"' })
+          .describe('Key of a label.'),
+      )
+      .max(32)
+      .meta({ 'x-kubernetes-list-type': 'set' })
+      .optional()
+      .describe(
+        'Labels of a Secret that travel as custom metadata of the same name, both ways. Default: none. Between two stores of one kind all labels or custom metadata travel.',
+      ),
     path: withRules(
       z
         .string()

@@ -23,6 +23,7 @@ export const CAPABILITIES = {
   PagedList: 'Listings are paged by the server.',
   DetailedList: 'One listing tells versions and times of a whole folder.',
   FieldLimit498: 'A request holds at most 1,000 JSON strings, that is 498 fields a document.',
+  Expiry: 'A document can be given the time at which it expires.',
   SelfDestructs:
     'Settings of the store destroy values later by themselves, or could not be read: no source is deleted.',
 } as const;

@@ -1,4 +1,4 @@
-import type { Expectation, Document, Version } from '#src/core/document.ts';
+import type { Document, Version } from '#src/core/document.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
 import type { KubeClient, KubeRequest } from '#src/kube/client.ts';
 import { collectionPath, describeTarget, objectPath } from '#src/kube/resource.ts';
@@ -13,6 +13,7 @@ import {
   parseSecretPage,
 } from './codec.ts';
 import type { Page, WireSecret } from './codec.ts';
+import { labelsOf } from './labels.ts';
 
 const SECRET: Resource = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret', namespaced: true };
 
@@ -76,7 +77,11 @@ export class SecretApi {
     const body = {
       apiVersion: 'v1',
       kind: 'Secret',
-      metadata: { name: document.address, namespace: this.#namespace, labels: { ...MANAGED_BY, ...labels } },
+      metadata: {
+        name: document.address,
+        namespace: this.#namespace,
+        labels: { ...labelsOf(document.attributes.notes), ...MANAGED_BY, ...labels },
+      },
       type: document.attributes.type ?? DEFAULT_TYPE,
       ...(document.attributes.immutable === true ? { immutable: true } : {}),
       data: encodeData(document),
@@ -90,13 +95,14 @@ export class SecretApi {
   }
 
   /**
-   * Replaces data and type and nothing else: a JSON patch leaves foreign metadata alone. Setting resourceVersion in it
+   * Replaces data and type and nothing else: a JSON patch leaves foreign metadata alone. A map of labels cannot be added
+   * to where there may be none, so `labels`, when given, are all that it is to have. Setting resourceVersion in it
    * makes the server refuse with 409 when the Secret is in another state (a `test` operation would be a 422), and no two
    * states of a name, deleted and created again or not, ever share one.
    */
   async replace(
     document: Document,
-    expect: Exclude<Expectation, 'absent'>,
+    { expect, labels }: { readonly expect: Version; readonly labels?: Readonly<Record<string, string>> },
     signal: AbortSignal,
   ): Promise<WireSecret> {
     const request = this.#object(document.address, 'kube.secret.replace');
@@ -105,6 +111,7 @@ export class SecretApi {
       { op: 'add', path: '/data', value: encodeData(document) },
       { op: 'add', path: '/type', value: document.attributes.type ?? DEFAULT_TYPE },
       ...(document.attributes.immutable === true ? [{ op: 'add', path: '/immutable', value: true }] : []),
+      ...(labels === undefined ? [] : [{ op: 'add', path: '/metadata/labels', value: labels }]),
     ];
     const reply = await this.#client.request({
       ...request,

@@ -1,5 +1,5 @@
 import { BACKUP_LABEL } from '#src/api/group.ts';
-import type { Address, Document, Version } from '#src/core/document.ts';
+import type { Address, Attributes, Document, Version } from '#src/core/document.ts';
 import { sameAttributes, sameFields, sameVersion } from '#src/core/document.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
 import type { BackupStore } from '../driver.ts';
@@ -44,7 +44,7 @@ export class SecretBackups implements BackupStore {
     if (!sameVersion(document.version, expect)) {
       throw new OperatorError('VERSION_CONFLICT', { op: OP, target: address });
     }
-    await this.#keep({ ...document, address: backup }, signal);
+    await this.#keep({ ...document, attributes: withoutNotes(document), address: backup }, signal);
     await this.#api.remove(address, expect, signal);
     return backup;
   }
@@ -78,6 +78,12 @@ export class SecretBackups implements BackupStore {
     const found = await this.#api.get(backup, signal);
     return found !== undefined && isBackup(found) ? toDocument(found) : undefined;
   }
+}
+
+/** By labels others find Secrets and use them; nobody is to find a backup. */
+function withoutNotes({ attributes }: Document): Attributes {
+  const { notes: _notes, ...rest } = attributes;
+  return rest;
 }
 
 function isBackup({

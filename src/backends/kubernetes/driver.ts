@@ -19,6 +19,7 @@ import { sideBySide } from '../side-by-side.ts';
 import { RBAC_VERBS, SecretApi } from './api.ts';
 import { SecretBackups } from './backups.ts';
 import { toDocument, versionOf } from './codec.ts';
+import { labelsOf } from './labels.ts';
 import { probeCluster } from './probe.ts';
 import { SecretProjections } from './projections.ts';
 import { readManySecrets, WITHOUT_REFUSED_TYPES } from './read-many.ts';
@@ -145,11 +146,23 @@ export class KubernetesDriver implements BackendDriver {
     }
     if (expect === 'absent') return versionOf(await this.#api.create(document, signal));
     try {
-      return versionOf(await this.#api.replace(document, expect, signal));
+      const labels = await this.#labelsWith(document, signal);
+      return versionOf(await this.#api.replace(document, { expect, ...labels }, signal));
     } catch (thrown) {
       if (!hasCode(thrown, 'NOT_FOUND')) throw thrown;
       throw new OperatorError('VERSION_CONFLICT', { op: 'kube.secret.write', target: document.address });
     }
+  }
+
+  /** The labels that are there and those of the document; the write itself refuses when they changed meanwhile. */
+  async #labelsWith(
+    document: Document,
+    signal: AbortSignal,
+  ): Promise<{ readonly labels?: Readonly<Record<string, string>> }> {
+    const { notes } = document.attributes;
+    if (notes === undefined) return {};
+    const current = await this.#api.get(document.address, signal);
+    return { labels: { ...current?.metadata.labels, ...labelsOf(notes) } };
   }
 
   async delete(address: Address, expect: Version, signal: AbortSignal): Promise<void> {

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import type { Attributes } from '#src/core/document.ts';
 import { SecretValue } from '#src/core/secret-value.ts';
 import { documentRefusalOf } from './refusals.ts';
+
+function refusalWith(attributes: Attributes) {
+  return documentRefusalOf({ address: 'a', fields: new Map(), attributes });
+}
 
 function refusal(fields: Record<string, string>, type?: string) {
   return documentRefusalOf({
@@ -31,6 +36,37 @@ describe('a document that is to become a Secret', () => {
     ['kubernetes.io/ssh-auth', 'other'],
   ])('of type %s needs the keys of that type', (type, key) => {
     expect(refusal({ [key]: 'v' }, type)?.reason).toBe('TypeRefused');
+  });
+
+  it.each([
+    ['team', 'payments'],
+    ['example.org/team', ''],
+    ['a.b-c_D', 'x'.repeat(63)],
+    [`${'a'.repeat(253)}/${'b'.repeat(63)}`, 'v'],
+  ])('may have the label %j: %j', (key, value) => {
+    expect(refusalWith({ notes: new Map([[key, value]]) })).toBeUndefined();
+  });
+
+  it.each([
+    ['', 'v'],
+    ['a b', 'v'],
+    ['/a', 'v'],
+    ['a/', 'v'],
+    ['a/b/c', 'v'],
+    ['UPPER.org/a', 'v'],
+    ['-a', 'v'],
+    ['a', 'two words'],
+    ['a', 'x'.repeat(64)],
+    ['a', '-'],
+    ['x'.repeat(64), 'v'],
+    ['app.kubernetes.io/managed-by', 'Helm'],
+    ['keyferry.io/backup', 'true'],
+  ])('may not have the label %j: %j', (key, value) => {
+    expect(refusalWith({ notes: new Map([[key, value]]) })?.reason).toBe('NoteRefused');
+  });
+
+  it('may not expire, because a Secret cannot', () => {
+    expect(refusalWith({ expiresAt: '2030-01-01T00:00:00Z' })?.reason).toBe('ExpiryRefused');
   });
 
   it('is measured by the sum of its values', () => {

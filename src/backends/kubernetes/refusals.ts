@@ -1,5 +1,6 @@
 import type { Address, Document } from '#src/core/document.ts';
 import type { Refusal } from '../driver.ts';
+import { labelRefusalOf } from './labels.ts';
 
 /*
  * What the API server would refuse, and what Keyferry refuses to create, known without asking. The limits are those of
@@ -59,8 +60,18 @@ export function documentRefusalOf(document: Document): Refusal | undefined {
     nameRefusalOf(document.address) ??
     typeRefusalOf(document) ??
     keyRefusalOf(document) ??
+    labelRefusalOf(document.attributes.notes) ??
+    expiryRefusalOf(document) ??
     sizeRefusalOf(document)
   );
+}
+
+function expiryRefusalOf({ attributes }: Document): Refusal | undefined {
+  if (attributes.expiresAt === undefined) return undefined;
+  return {
+    reason: 'ExpiryRefused',
+    message: 'It expires at its source and a Secret cannot; exclude it.',
+  };
 }
 
 function typeRefusalOf(document: Document): Refusal | undefined {

@@ -54,6 +54,8 @@ export interface BaoReply {
   /** The parsed body; undefined when there was none or it is no JSON. */
   readonly body: unknown;
   readonly retryAfterMs: number | undefined;
+  /** The server's clock, milliseconds since the epoch cut to whole seconds; undefined when the reply does not say. */
+  readonly serverTime: number | undefined;
 }
 
 export class BaoClient implements AsyncDisposable {
@@ -95,7 +97,12 @@ export class BaoClient implements AsyncDisposable {
         signal: deadline.signal,
       });
       const parsed = parseJson(await readBounded(body, request));
-      return { status: statusCode, body: parsed, retryAfterMs: retryAfterMs(headers['retry-after']) };
+      return {
+        status: statusCode,
+        body: parsed,
+        retryAfterMs: retryAfterMs(headers['retry-after']),
+        serverTime: timeOf(headers['date']),
+      };
     } catch (thrown) {
       if (signal.aborted) throw signal.reason;
       if (thrown instanceof OperatorError) throw thrown;
@@ -165,6 +172,11 @@ function parseJson(bytes: Buffer): unknown {
 function retryAfterMs(header: string | string[] | undefined): number | undefined {
   if (typeof header !== 'string' || !/^[0-9]{1,6}$/.test(header)) return undefined;
   return Number(header) * 1000;
+}
+
+function timeOf(header: string | string[] | undefined): number | undefined {
+  const time = typeof header === 'string' ? Date.parse(header) : Number.NaN;
+  return Number.isNaN(time) ? undefined : time;
 }
 
 const NEVER_SENT = new Set([

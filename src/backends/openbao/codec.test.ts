@@ -4,7 +4,7 @@ import type { Document } from '#src/core/document.ts';
 import { sameAttributes, sameFields } from '#src/core/document.ts';
 import { SecretValue } from '#src/core/secret-value.ts';
 import { decodeFields, encodeFields, planStorage } from './codec.ts';
-import { Base64Marks, BASE64_MARKER, markerPatch } from './markers.ts';
+import { Base64Marks, BASE64_MARKER, metadataPatch } from './markers.ts';
 
 const fieldName = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 30 }).filter((name) => name.isWellFormed()),
@@ -15,7 +15,13 @@ const fieldValue = fc.oneof(
   fc.string().map((text) => Buffer.from(text)),
 );
 const attributes = fc.record(
-  { type: fc.constant('a/b'), immutable: fc.constant(true as const) },
+  {
+    type: fc.constant('a/b'),
+    immutable: fc.constant(true as const),
+    notes: fc
+      .array(fc.tuple(fc.constantFrom('a', 'b', '__proto__'), fc.constantFrom('1', '2')), { minLength: 1 })
+      .map((entries) => new Map(entries)),
+  },
   { requiredKeys: [] },
 );
 
@@ -41,7 +47,7 @@ describe('the encoding of documents', () => {
     const check = (document: Document): void => {
       const plan = planStorage(document);
       const stored = throughServer(encodeFields(document, plan));
-      const customMetadata = new Map(Object.entries(plan.markers));
+      const customMetadata = new Map(Object.entries(plan.customMetadata));
       const decoded = {
         address: 'a',
         ...decodeFields({ data: stored, customMetadata, version: 1, target: 'a' }),
@@ -92,7 +98,7 @@ describe('the encoding of documents', () => {
       ['keyferry-type', 'x'],
       ['owner', 'them'],
     ]);
-    expect(markerPatch(present, { 'keyferry-base64': 'a' })).toEqual({ 'keyferry-type': null });
-    expect(markerPatch(present, { 'keyferry-base64': 'a', 'keyferry-type': 'x' })).toBeUndefined();
+    expect(metadataPatch(present, { 'keyferry-base64': 'a' })).toEqual({ 'keyferry-type': null });
+    expect(metadataPatch(present, { 'keyferry-base64': 'a', 'keyferry-type': 'x' })).toBeUndefined();
   });
 });

@@ -2,7 +2,14 @@ import type { Attributes, Document } from '#src/core/document.ts';
 import { SecretValue } from '#src/core/secret-value.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { Refusal } from '../driver.ts';
-import { attributesOf, Base64Marks, BASE64_MARKER, markersOf } from './markers.ts';
+import {
+  attributesOf,
+  Base64Marks,
+  BASE64_MARKER,
+  customMetadataOf,
+  markersOf,
+  notesRefusalOf,
+} from './markers.ts';
 import type { Markers } from './markers.ts';
 import { MAX_STORED_BYTES, storedSize } from './size.ts';
 
@@ -17,6 +24,8 @@ export interface StoragePlan {
   /** The version that the write will make: the one expected plus one. */
   readonly version: number;
   readonly markers: Markers;
+  /** The markers and the notes. */
+  readonly customMetadata: Readonly<Record<string, string>>;
 }
 
 /** The version a write makes when it expects nothing to be there. */
@@ -35,7 +44,8 @@ export function planStorage(
 ): StoragePlan {
   const binary = [...document.fields].filter(([, value]) => !value.isText()).map(([name]) => name);
   const base64 = existing.with(binary, version);
-  return { base64, version, markers: markersOf(document.attributes, base64) };
+  const markers = markersOf(document.attributes, base64);
+  return { base64, version, markers, customMetadata: customMetadataOf(document.attributes, markers) };
 }
 
 /** Why the document cannot be stored as planned, or undefined. */
@@ -47,6 +57,8 @@ export function storageRefusalOf(document: Document, plan: StoragePlan): Refusal
   for (const name of document.fields.keys()) {
     if (!name.isWellFormed()) return { reason: 'KeyRefused', message: 'A field name is not valid Unicode.' };
   }
+  const notesRefusal = notesRefusalOf(document.attributes, plan.markers);
+  if (notesRefusal !== undefined) return notesRefusal;
   const size = storedSize(document.fields, (name) => plan.base64.applies(name, plan.version));
   if (size > MAX_STORED_BYTES) {
     return {

@@ -7,7 +7,8 @@ import type {
   Version,
 } from '#src/core/document.ts';
 import { sameVersion } from '#src/core/document.ts';
-import { OperatorError } from '#src/errors.ts';
+import { hasCode, OperatorError } from '#src/errors.ts';
+import type { Clock } from '#src/ports.ts';
 import type {
   BackendDriver,
   DriverTraits,
@@ -19,18 +20,20 @@ import type {
   ReadOutcome,
   Refusal,
 } from '../driver.ts';
-import { decodeFields, encodeFields, planStorage, storageRefusalOf } from './codec.ts';
+import { decodeFields, planStorage, storageRefusalOf } from './codec.ts';
 import type { StoragePlan } from './codec.ts';
 import type { BaoConnection, OpenConnection } from './connection.ts';
-import type { KvMount, KvRead, VersionInfo } from './kv.ts';
+import type { KvMount, VersionInfo } from './kv.ts';
+import { hasExpired } from './lifetime.ts';
 import { listTree } from './listing.ts';
-import { Base64Marks, BASE64_MARKER, markerPatch } from './markers.ts';
+import { pendingLifetime } from './markers.ts';
 import { joinPath, pathRefusalOf } from './path.ts';
 import { probeServer } from './probe.ts';
 import { readEach } from './read-each.ts';
 import { findDenied } from './rights.ts';
 import type { NeededRight } from './rights.ts';
 import { MAX_FIELDS_WHERE_COUNTED } from './size.ts';
+import { DocumentWriter, versionOf } from './writer.ts';
 
 export interface OpenBaoDriverOptions {
   readonly connection: BaoConnection;
@@ -38,11 +41,13 @@ export interface OpenBaoDriverOptions {
   /** Folder below the mount that all addresses are relative to; '' for the mount itself. */
   readonly prefix: string;
   readonly maxInFlight: number;
+  readonly clock: Clock;
 }
 
 /**
  * KV version 2 of OpenBao, and of Vault up to the last open version. One document is one path, all fields in one
- * version. Requests per document: write 1 (3 when type, immutability or binary fields have to be marked), read 1, delete 3.
+ * version. Requests per document: write 1 (3 when type, immutability, binary fields or notes have to be marked, 4 when it
+ * expires), read 1 (2 when it expires), delete 3.
  *
  * A Version is the version number and, as its identity, the time the server made it: the number alone starts again at 1
  * after somebody removes the whole key.
@@ -56,6 +61,7 @@ export class OpenBaoDriver implements BackendDriver {
   readonly #options: OpenBaoDriverOptions;
   #identity: string | undefined;
   #fieldLimit: number | undefined;
+  #canExpire = true;
 
   constructor(options: OpenBaoDriverOptions) {
     this.#options = options;
@@ -72,6 +78,7 @@ export class OpenBaoDriver implements BackendDriver {
     const probe = await probeServer({ ...open, mount: this.#options.mount }, signal);
     this.#identity = probe.identity;
     this.#fieldLimit = probe.capabilities.includes('FieldLimit498') ? MAX_FIELDS_WHERE_COUNTED : undefined;
+    this.#canExpire = probe.capabilities.includes('Expiry');
     return probe;
   }
 
@@ -94,7 +101,25 @@ export class OpenBaoDriver implements BackendDriver {
   async read(address: Address, signal: AbortSignal, revision?: string): Promise<ReadResult> {
     this.#requireAddress(address, 'openbao.read');
     const { kv } = await this.#open(signal);
-    return this.#toResult(address, await kv.read(address, signal, revision));
+    const found = await kv.read(address, signal, revision);
+    if (found.state === 'absent') return found;
+    const version = versionOf(found);
+    if (found.state === 'deleted') {
+      const expired = hasExpired(found.createdTime, found.deletionTime);
+      return { state: 'deleted', version, ...(expired ? { expired } : {}) };
+    }
+    const { fields, attributes } = decodeFields({ ...found, target: address });
+    const pending = pendingLifetime(found.customMetadata, address);
+    const expires = found.deletionTime !== undefined && revision === undefined;
+    const lifetime = pending ?? (expires ? await lifetimeOf(kv, address, signal) : 0);
+    const document: StoredDocument = {
+      address,
+      fields,
+      attributes: { ...attributes, ...expiryOf(found), ...(lifetime === 0 ? {} : { lifetime }) },
+      version,
+      ...(pending === undefined ? {} : { unfinished: true }),
+    };
+    return { state: 'present', document };
   }
 
   async *readMany(addresses: readonly Address[], signal: AbortSignal): AsyncGenerator<ReadOutcome> {
@@ -115,6 +140,9 @@ export class OpenBaoDriver implements BackendDriver {
     if (limit !== undefined && document.fields.size > limit) {
       return { reason: 'TooManyKeys', message: `The server takes at most ${limit} fields in one document.` };
     }
+    if (!this.#canExpire && document.attributes.expiresAt !== undefined) {
+      return { reason: 'ExpiryRefused', message: CANNOT_EXPIRE };
+    }
     return this.addressRefusalOf(document.address) ?? storageRefusalOf(document, plan);
   }
 
@@ -129,79 +157,19 @@ export class OpenBaoDriver implements BackendDriver {
 
   async write(document: Document, expect: Expectation, signal: AbortSignal): Promise<Version> {
     this.#requireAddress(document.address, 'openbao.write');
+    const writer = await this.#writer(signal);
+    return expect === 'absent' ? writer.create(document, signal) : writer.replace(document, expect, signal);
+  }
+
+  async finish(address: Address, expect: Version, signal: AbortSignal): Promise<void> {
+    this.#requireAddress(address, 'openbao.finish');
+    await (await this.#writer(signal)).finish(address, expect, signal);
+  }
+
+  async #writer(signal: AbortSignal): Promise<DocumentWriter> {
     const { kv } = await this.#open(signal);
-    return expect === 'absent'
-      ? this.#create(kv, document, signal)
-      : this.#replace(kv, document, { expect, signal });
-  }
-
-  /** One request for a document without markers; with markers they are there before the data is. */
-  async #create(kv: KvMount, document: Document, signal: AbortSignal): Promise<Version> {
-    const { address } = document;
-    const plan = planStorage(document);
-    this.#requireStorable(document, plan);
-    if (Object.keys(plan.markers).length > 0) await this.#markNew(kv, address, { plan, signal });
-    const written = await kv.write(address, encodeFields(document, plan), 0, signal);
-    if (written.outcome === 'written') {
-      await this.#clearLeftovers(kv, address, { written, plan, signal });
-      return versionOf(written);
-    }
-    const current = await kv.read(address, signal);
-    if (current.state !== 'absent') throw conflict('ALREADY_EXISTS', address);
-    throw rejected(address);
-  }
-
-  /** Metadata of a name that already has a version belongs to that version: it is left alone. */
-  async #markNew(
-    kv: KvMount,
-    address: Address,
-    context: { readonly plan: StoragePlan; readonly signal: AbortSignal },
-  ): Promise<void> {
-    const { plan, signal } = context;
-    const found = await kv.readMetadata(address, signal);
-    if (found.state === 'absent') {
-      await kv.createMetadata(address, plan.markers, signal);
-      return;
-    }
-    if (found.currentVersion > 0) throw conflict('ALREADY_EXISTS', address);
-    const patch = markerPatch(found.customMetadata, plan.markers);
-    if (patch !== undefined) await kv.patchMetadata(address, patch, signal);
-  }
-
-  /** Markers of an earlier attempt that died between marker and data; the write's reply shows them for free. */
-  async #clearLeftovers(
-    kv: KvMount,
-    address: Address,
-    context: { readonly written: VersionInfo; readonly plan: StoragePlan; readonly signal: AbortSignal },
-  ): Promise<void> {
-    const patch = markerPatch(context.written.customMetadata, context.plan.markers);
-    if (patch !== undefined) await kv.patchMetadata(address, patch, context.signal);
-  }
-
-  /** Replaces one version: its creation time is compared first, because check-and-set compares only the number. */
-  async #replace(
-    kv: KvMount,
-    document: Document,
-    context: { readonly expect: Version; readonly signal: AbortSignal },
-  ): Promise<Version> {
-    const { expect, signal } = context;
-    const { address } = document;
-    const current = await kv.read(address, signal);
-    if (current.state === 'absent' || !sameVersion(versionOf(current), expect)) {
-      throw conflict('VERSION_CONFLICT', address);
-    }
-    const marks = Base64Marks.parse(current.customMetadata.get(BASE64_MARKER), address);
-    const plan = planStorage(document, marks, current.version + 1);
-    this.#requireStorable(document, plan);
-    const patch = markerPatch(current.customMetadata, plan.markers);
-    if (patch !== undefined) await kv.patchMetadata(address, patch, signal);
-    const written = await kv.write(address, encodeFields(document, plan), current.version, signal);
-    if (written.outcome === 'written') return versionOf(written);
-    const now = await kv.read(address, signal);
-    if (now.state === 'absent' || !sameVersion(versionOf(now), expect)) {
-      throw conflict('VERSION_CONFLICT', address);
-    }
-    throw rejected(address);
+    const { clock } = this.#options;
+    return new DocumentWriter({ kv, clock, refusalOf: (document, plan) => this.#refusalOf(document, plan) });
   }
 
   async delete(address: Address, expect: Version, signal: AbortSignal): Promise<void> {
@@ -235,15 +203,6 @@ export class OpenBaoDriver implements BackendDriver {
     });
   }
 
-  #toResult(address: Address, found: KvRead): ReadResult {
-    if (found.state === 'absent') return found;
-    const version = versionOf(found);
-    if (found.state === 'deleted') return { state: 'deleted', version };
-    const decoded = decodeFields({ ...found, target: address });
-    const document: StoredDocument = { address, ...decoded, version };
-    return { state: 'present', document };
-  }
-
   #open(signal: AbortSignal): Promise<OpenConnection> {
     return this.#options.connection.open(signal);
   }
@@ -254,32 +213,28 @@ export class OpenBaoDriver implements BackendDriver {
     if (refusal !== undefined) throw new OperatorError('DOCUMENT_REFUSED', { op, detail: refusal.message });
   }
 
-  #requireStorable(document: Document, plan: StoragePlan): void {
-    const refusal = this.#refusalOf(document, plan);
-    if (refusal === undefined) return;
-    throw new OperatorError('DOCUMENT_REFUSED', {
-      op: 'openbao.write',
-      target: document.address,
-      detail: refusal.message,
-    });
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#options.connection[Symbol.asyncDispose]();
   }
 }
 
-function versionOf(info: VersionInfo): Version {
-  return { identity: info.createdTime, revision: String(info.version) };
+/** The two ways in which a mount does not do what a document that expires needs. */
+const CANNOT_EXPIRE =
+  'It expires at its source, and the mount keeps versions for ever (delete_version_after below zero) or its configuration may not be read.';
+
+function expiryOf({ deletionTime }: VersionInfo): { readonly expiresAt?: string } {
+  return deletionTime === undefined ? {} : { expiresAt: deletionTime };
 }
 
-function conflict(code: 'ALREADY_EXISTS' | 'VERSION_CONFLICT', address: Address): OperatorError {
-  return new OperatorError(code, { op: 'openbao.write', target: address });
-}
-
-/** 400 although the state is as expected: it is the document that the server refuses. */
-function rejected(address: Address): OperatorError {
-  return new OperatorError('REQUEST_REJECTED', { op: 'openbao.write', target: address, status: 400 });
+/** What the key itself gives its versions; 0 is also said of a key whose metadata may not be read. */
+async function lifetimeOf(kv: KvMount, address: Address, signal: AbortSignal): Promise<number> {
+  try {
+    const found = await kv.readMetadata(address, signal);
+    return found.state === 'present' ? found.lifetime : 0;
+  } catch (thrown) {
+    if (hasCode(thrown, 'AUTH_DENIED')) return 0;
+    throw thrown;
+  }
 }
 
 function deleteOf(address: Address): { readonly op: string; readonly target: Address } {

@@ -59,7 +59,7 @@ export class OpenBaoFactory implements BackendFactory {
     });
     const { mount, maxInFlight, kvVersion, allowUnsafeWrites } = openbao;
     const place = { connection, mount, prefix, maxInFlight };
-    if (kvVersion === 2) return new OpenBaoDriver(place);
+    if (kvVersion === 2) return new OpenBaoDriver({ ...place, clock });
     return new OpenBaoV1Driver({ ...place, allowUnsafeWrites, fingerprintKey: randomBytes(32) });
   }
 

@@ -1,6 +1,6 @@
 import type { Address } from '#src/core/document.ts';
 import type { BaoReply, BaoRequest } from './client.ts';
-import type { Markers } from './markers.ts';
+import { parseLifetime } from './lifetime.ts';
 import { apiPathOf, joinPath } from './path.ts';
 import { failureOf, missingKindOf } from './status.ts';
 import type { Session } from './auth/session.ts';
@@ -15,6 +15,8 @@ export interface VersionInfo {
   readonly version: number;
   /** Time the server made this version, nanoseconds: tells incarnations apart whose counters started again. */
   readonly createdTime: string;
+  /** When the server hides it, or did; undefined for one that stays. */
+  readonly deletionTime: string | undefined;
   readonly customMetadata: ReadonlyMap<string, string>;
 }
 
@@ -26,13 +28,27 @@ export type KvRead =
 /** `rejected` is a 400: the precondition failed, or the server refuses the request as such. */
 export type KvWrite = ({ readonly outcome: 'written' } & VersionInfo) | { readonly outcome: 'rejected' };
 
-export type KvMetadata =
+export type KvMetadata = {
+  /** The server's clock, as BaoReply has it. */
+  readonly serverTime: number | undefined;
+} & (
   | { readonly state: 'absent' }
   | {
       readonly state: 'present';
       readonly currentVersion: number;
       readonly customMetadata: ReadonlyMap<string, string>;
-    };
+      /** The key's own delete_version_after, seconds; 0: none. */
+      readonly lifetime: number;
+    }
+);
+
+/** What is to change of a key; what is not named stays. */
+export interface MetadataChange {
+  /** Entries of custom_metadata; null removes. */
+  readonly custom: Readonly<Record<string, string | null>>;
+  /** delete_version_after, at least one second: the server ignores a zero in a patch. */
+  readonly lifetime?: number | undefined;
+}
 
 export interface KvOptions {
   readonly session: Session;
@@ -102,19 +118,26 @@ export class KvMount {
   async readMetadata(address: Address, signal: AbortSignal): Promise<KvMetadata> {
     const request: BaoRequest = { ...this.#at('metadata', address, 'openbao.metadata'), method: 'GET' };
     const reply = await this.#options.session.request(request, signal);
-    if (reply.status === 404 && missingKindOf(reply) === 'absent') return { state: 'absent' };
+    const { serverTime } = reply;
+    if (reply.status === 404 && missingKindOf(reply) === 'absent') return { state: 'absent', serverTime };
     if (reply.status !== 200) throw failureOf(reply, request);
     const { data } = parseReply(KeyMetadataReply, reply, request);
-    return { state: 'present', currentVersion: data.current_version, customMetadata: data.custom_metadata };
+    return {
+      state: 'present',
+      serverTime,
+      currentVersion: data.current_version,
+      customMetadata: data.custom_metadata,
+      lifetime: parseLifetime(data.delete_version_after),
+    };
   }
 
   /** Makes a name that has metadata and no version yet. Servers with metadata_cas refuse it if somebody was faster. */
-  async createMetadata(address: Address, markers: Markers, signal: AbortSignal): Promise<void> {
+  async createMetadata(address: Address, change: MetadataChange, signal: AbortSignal): Promise<void> {
     await this.#changeMetadata(
       {
         ...this.#at('metadata', address, 'openbao.mark'),
         method: 'POST',
-        body: { metadata_cas: 0, custom_metadata: markers },
+        body: { metadata_cas: 0, ...bodyOf(change) },
         mutates: true,
       },
       signal,
@@ -122,17 +145,29 @@ export class KvMount {
   }
 
   /** Merges into custom_metadata; null removes. Everything else there stays as it is. */
-  async patchMetadata(
-    address: Address,
-    patch: Readonly<Record<string, string | null>>,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async patchMetadata(address: Address, change: MetadataChange, signal: AbortSignal): Promise<void> {
     await this.#changeMetadata(
       {
         ...this.#at('metadata', address, 'openbao.mark'),
         method: 'PATCH',
         contentType: 'application/merge-patch+json',
-        body: { custom_metadata: patch },
+        body: bodyOf(change),
+        mutates: true,
+      },
+      signal,
+    );
+  }
+
+  /**
+   * Lets versions that are written from now on stay. Not a patch: OpenBao 2.6 answers a patch to zero with 204 and does
+   * nothing. A POST leaves out what it does not name, custom_metadata as well.
+   */
+  async clearLifetime(address: Address, signal: AbortSignal): Promise<void> {
+    await this.#changeMetadata(
+      {
+        ...this.#at('metadata', address, 'openbao.mark'),
+        method: 'POST',
+        body: { delete_version_after: '0s' },
         mutates: true,
       },
       signal,
@@ -189,14 +224,23 @@ function missing(reply: BaoReply, request: BaoRequest): KvRead {
   return { state: 'deleted', ...infoOf(parseReply(DeletedReply, reply, request).data.metadata) };
 }
 
+function bodyOf({ custom, lifetime }: MetadataChange): Readonly<Record<string, unknown>> {
+  return {
+    custom_metadata: custom,
+    ...(lifetime === undefined ? {} : { delete_version_after: `${lifetime}s` }),
+  };
+}
+
 function infoOf(metadata: {
   readonly version: number;
   readonly created_time: string;
+  readonly deletion_time: string;
   readonly custom_metadata: ReadonlyMap<string, string>;
 }): VersionInfo {
   return {
     version: metadata.version,
     createdTime: metadata.created_time,
+    deletionTime: metadata.deletion_time === '' ? undefined : metadata.deletion_time,
     customMetadata: metadata.custom_metadata,
   };
 }

@@ -1,5 +1,6 @@
 import type { Attributes } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
+import type { Refusal } from '../driver.ts';
 
 /*
  * The custom_metadata keys in which a document keeps what JSON text cannot hold. custom_metadata belongs to the key, not
@@ -9,11 +10,18 @@ import { OperatorError } from '#src/errors.ts';
  *   keyferry-base64     comma list of `name` or `name@version`; `*` is every field; absent: all fields are text
  *   keyferry-type       type of the Kubernetes Secret when it is not Opaque
  *   keyferry-immutable  "true" when the Secret is immutable
+ *   keyferry-lifetime   while a document that expires is being written: the seconds that delete_version_after of its key
+ *                       is to have afterwards (0: none). A reader that meets it knows that the writer was cut off
+ *
+ * All other entries are notes: they travel with the document and mean nothing here.
  */
 export const BASE64_MARKER = 'keyferry-base64';
 export const TYPE_MARKER = 'keyferry-type';
 export const IMMUTABLE_MARKER = 'keyferry-immutable';
-export const MARKER_NAMES = [BASE64_MARKER, TYPE_MARKER, IMMUTABLE_MARKER] as const;
+export const LIFETIME_MARKER = 'keyferry-lifetime';
+export const MARKER_NAMES = [BASE64_MARKER, TYPE_MARKER, IMMUTABLE_MARKER, LIFETIME_MARKER] as const;
+/** What all markers begin with, those of other versions of Keyferry included: never a note. */
+const MARKER_PREFIX = 'keyferry-';
 
 export type Markers = Readonly<Partial<Record<(typeof MARKER_NAMES)[number], string>>>;
 
@@ -88,6 +96,7 @@ export function markersOf(attributes: Attributes, base64: Base64Marks): Markers 
     ...(base64.isEmpty ? {} : { [BASE64_MARKER]: base64.format() }),
     ...(attributes.type === undefined ? {} : { [TYPE_MARKER]: attributes.type }),
     ...(attributes.immutable === undefined ? {} : { [IMMUTABLE_MARKER]: 'true' }),
+    ...(attributes.expiresAt === undefined ? {} : { [LIFETIME_MARKER]: String(attributes.lifetime ?? 0) }),
   };
 }
 
@@ -102,18 +111,75 @@ export function attributesOf(customMetadata: ReadonlyMap<string, string>, target
       detail: `The custom metadata ${IMMUTABLE_MARKER} must be "true" or absent.`,
     });
   }
+  const notes = [...customMetadata].filter(([key]) => !key.startsWith(MARKER_PREFIX));
   return {
     ...(type === undefined ? {} : { type }),
     ...(immutable === undefined ? {} : { immutable: true as const }),
+    ...(notes.length === 0 ? {} : { notes: new Map(notes) }),
   };
 }
 
-/** The merge patch that turns what is there into `wanted` (null removes), or undefined when nothing has to change. */
-export function markerPatch(
+/** What the key is to have as its lifetime once its writer is done; undefined when nobody is writing. */
+export function pendingLifetime(
+  customMetadata: ReadonlyMap<string, string>,
+  target: string,
+): number | undefined {
+  const text = customMetadata.get(LIFETIME_MARKER);
+  if (text === undefined) return undefined;
+  if (/^(0|[1-9][0-9]{0,9})$/.test(text)) return Number(text);
+  throw new OperatorError('ENCODING_CORRUPT', {
+    op: 'openbao.decode',
+    target,
+    detail: `The custom metadata ${LIFETIME_MARKER} must be whole seconds or absent.`,
+  });
+}
+
+/** All entries of custom_metadata that a document needs. */
+export function customMetadataOf(attributes: Attributes, markers: Markers): Readonly<Record<string, string>> {
+  return Object.fromEntries([...(attributes.notes ?? []), ...Object.entries(markers)]);
+}
+
+const MAX_ENTRIES = 64;
+const MAX_KEY_BYTES = 128;
+/** What Go calls printable: no control, no separator but the space. A newer Unicode than the server's is its to refuse. */
+const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u;
+
+/** Why these notes cannot be entries of custom_metadata, or undefined. */
+export function notesRefusalOf(attributes: Attributes, markers: Markers): Refusal | undefined {
+  const { notes } = attributes;
+  if (notes === undefined) return undefined;
+  if (notes.size + Object.keys(markers).length > MAX_ENTRIES) {
+    return refused(`A document has at most ${MAX_ENTRIES} entries of custom metadata, markers included.`);
+  }
+  for (const [key, value] of notes) {
+    if (key.startsWith(MARKER_PREFIX)) return refused(`Names that begin with ${MARKER_PREFIX} are markers.`);
+    if (!isEntry(key, MAX_KEY_BYTES) || !isEntry(value, MAX_MARKER_BYTES)) {
+      return refused(
+        `An entry of custom metadata is printable: a name of 1 to ${MAX_KEY_BYTES} bytes and a value of 1 to ${MAX_MARKER_BYTES}.`,
+      );
+    }
+  }
+  return undefined;
+}
+
+function isEntry(text: string, maxBytes: number): boolean {
+  return PRINTABLE.test(text) && text.isWellFormed() && Buffer.byteLength(text) <= maxBytes;
+}
+
+function refused(message: string): Refusal {
+  return { reason: 'NoteRefused', message };
+}
+
+/**
+ * The entries to change (null removes) so that `wanted` is there, and no marker besides; undefined when nothing has to
+ * change. Notes of others stay.
+ */
+export function metadataPatch(
   present: ReadonlyMap<string, string>,
-  wanted: Markers,
+  wanted: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string | null>> | undefined {
-  const changes = MARKER_NAMES.filter((name) => present.get(name) !== wanted[name]);
-  if (changes.length === 0) return undefined;
-  return Object.fromEntries(changes.map((name) => [name, wanted[name] ?? null]));
+  const target = new Map<string, string | null>(MARKER_NAMES.map((name) => [name, null]));
+  for (const [key, value] of Object.entries(wanted)) target.set(key, value);
+  const changes = [...target].filter(([key, value]) => (present.get(key) ?? null) !== value);
+  return changes.length === 0 ? undefined : Object.fromEntries(changes);
 }

@@ -44,6 +44,8 @@ type Health = z.output<typeof HealthReply>;
 interface Retention {
   /** It hides versions after some time. */
   readonly selfDestructs: boolean;
+  /** A single key can be told to. */
+  readonly canExpire: boolean;
   /** A version that was written over can still be read. */
   readonly keepsEarlier: boolean;
 }
@@ -67,6 +69,7 @@ export async function probeServer(target: ProbeTarget, signal: AbortSignal): Pro
     ['DetailedList', detailedList],
     ['FieldLimit498', fieldLimit],
     ['SelfDestructs', retention.selfDestructs],
+    ['Expiry', retention.canExpire],
   ];
   return {
     server: { product: detailedList ? 'OpenBao' : 'Vault', version: health.version },
@@ -150,11 +153,14 @@ async function readRetention(target: ProbeTarget, signal: AbortSignal): Promise<
   const path = `${target.mount}/config`;
   const request: BaoRequest = { method: 'GET', path: apiPathOf(path, OP), op: OP, target: path };
   const reply = await target.session.request(request, signal);
-  if (reply.status === 403) return { selfDestructs: true, keepsEarlier: false };
+  if (reply.status === 403) return { selfDestructs: true, canExpire: false, keepsEarlier: false };
   if (reply.status !== 200) throw failureOf(reply, request);
   const { delete_version_after: lifetime, max_versions: kept } = parseReply(ConfigReply, reply, request).data;
   // 0 is the server's default, 10.
-  return { selfDestructs: !/^0[a-z]*$/.test(lifetime), keepsEarlier: kept !== 1 };
+  // Below zero no version of the mount ever expires, whatever a key says.
+  const isOff = lifetime.startsWith('-');
+  const isUnset = /^0[a-z]*$/.test(lifetime);
+  return { selfDestructs: !isOff && !isUnset, canExpire: !isOff, keepsEarlier: kept !== 1 };
 }
 
 /**

@@ -28,6 +28,8 @@ function isStringMap(value: unknown): boolean {
 const VersionMetadata = z.object({
   version: z.int().min(0),
   created_time: z.string().min(1),
+  /** Empty for a version that stays. */
+  deletion_time: z.string().default(''),
   custom_metadata: CustomMetadata,
 });
 
@@ -37,7 +39,11 @@ export const V1ReadReply = z.object({ data: RawObject });
 export const DeletedReply = z.object({ data: z.object({ data: z.null(), metadata: VersionMetadata }) });
 export const WriteReply = z.object({ data: VersionMetadata });
 export const KeyMetadataReply = z.object({
-  data: z.object({ current_version: z.int().min(0), custom_metadata: CustomMetadata }),
+  data: z.object({
+    current_version: z.int().min(0),
+    custom_metadata: CustomMetadata,
+    delete_version_after: z.string().default('0s'),
+  }),
 });
 /** A server that warns about a parameter it does not know answers an absent folder with 200 and `data: {}`. */
 export const ListReply = z.object({

@@ -10,6 +10,7 @@ import type { Tenant } from '#test/support/tenant.ts';
 /** What the KV server itself knows of one path. */
 export interface KvMetadata {
   readonly current_version: number;
+  readonly delete_version_after: string;
   readonly custom_metadata: Readonly<Record<string, string>> | null;
   readonly versions: Readonly<
     Record<string, { readonly deletion_time: string; readonly destroyed: boolean }>

@@ -1,0 +1,51 @@
+import { BACKUP_LABEL } from '#src/api/group.ts';
+import type { Attributes } from '#src/core/document.ts';
+import type { Refusal } from '../driver.ts';
+
+/*
+ * Labels of a Secret ↔ notes of a document. Two labels say what a Secret is to its keeper rather than what it holds; a
+ * copy has its own. Limits: apimachinery validation (IsQualifiedName, IsValidLabelValue).
+ */
+
+export const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by';
+
+const OF_THE_KEEPER: ReadonlySet<string> = new Set([MANAGED_BY_LABEL, BACKUP_LABEL]);
+
+const MAX_PREFIX_LENGTH = 253;
+const NAME = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
+const PREFIX = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+
+/** The notes in these labels; undefined when there are none. */
+export function notesOf(labels: Readonly<Record<string, string>> = {}): Attributes['notes'] {
+  const notes = Object.entries(labels).filter(([key]) => !OF_THE_KEEPER.has(key));
+  return notes.length === 0 ? undefined : new Map(notes);
+}
+
+/** The labels that stand for these notes. */
+export function labelsOf(notes: Attributes['notes']): Readonly<Record<string, string>> {
+  return Object.fromEntries(notes ?? []);
+}
+
+/** Why these notes cannot be labels, or undefined. */
+export function labelRefusalOf(notes: Attributes['notes']): Refusal | undefined {
+  for (const [key, value] of notes ?? []) {
+    if (OF_THE_KEEPER.has(key)) return refused(`The label ${key} of a copy is Keyferry's.`);
+    if (!isLabelKey(key) || (value !== '' && !NAME.test(value))) {
+      return refused(
+        'A label is a name of at most 63 letters, digits, "-", "_" and ".", beginning and ending with a letter or digit, perhaps after a DNS name and "/"; its value is such a name or empty.',
+      );
+    }
+  }
+  return undefined;
+}
+
+function isLabelKey(key: string): boolean {
+  const slash = key.indexOf('/');
+  const prefix = key.slice(0, Math.max(0, slash));
+  const prefixIsFine = slash < 0 || (prefix.length <= MAX_PREFIX_LENGTH && PREFIX.test(prefix));
+  return prefixIsFine && NAME.test(key.slice(slash + 1));
+}
+
+function refused(message: string): Refusal {
+  return { reason: 'NoteRefused', message };
+}

@@ -1,0 +1,201 @@
+import type { Address, Document, Version } from '#src/core/document.ts';
+import { sameVersion } from '#src/core/document.ts';
+import { OperatorError } from '#src/errors.ts';
+import type { Clock } from '#src/ports.ts';
+import type { Refusal } from '../driver.ts';
+import { encodeFields, planStorage } from './codec.ts';
+import type { StoragePlan } from './codec.ts';
+import type { KvMount, VersionInfo } from './kv.ts';
+import { lifetimeLeft } from './lifetime.ts';
+import { Base64Marks, BASE64_MARKER, LIFETIME_MARKER, metadataPatch, pendingLifetime } from './markers.ts';
+
+/*
+ * How a document gets into a KV store, one request after the other. Any of them may be the last.
+ *
+ *   plain text            data                                                                       1 request
+ *   markers or notes      look at the key → custom_metadata → data                                   3
+ *   and it expires        look at the key → custom_metadata and the life that is left → data
+ *                         → the life that the key is to have from now on                             4
+ *
+ * So data never exists without its markers or its expiry. A life that an attempt left behind which died is set anew
+ * before the data is written, and the marker keyferry-lifetime says that the last step is still to be done.
+ */
+
+export interface WriterOptions {
+  readonly kv: KvMount;
+  readonly clock: Clock;
+  readonly refusalOf: (document: Document, plan: StoragePlan) => Refusal | undefined;
+}
+
+interface Task {
+  readonly document: Document;
+  readonly plan: StoragePlan;
+  readonly signal: AbortSignal;
+}
+
+export function versionOf(info: VersionInfo): Version {
+  return { identity: info.createdTime, revision: String(info.version) };
+}
+
+export class DocumentWriter {
+  readonly #options: WriterOptions;
+  readonly #kv: KvMount;
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+    this.#kv = options.kv;
+  }
+
+  async create(document: Document, signal: AbortSignal): Promise<Version> {
+    const { address } = document;
+    const plan = planStorage(document);
+    this.#requireStorable(document, plan);
+    const task = { document, plan, signal };
+    if (Object.keys(plan.customMetadata).length > 0) await this.#markNew(task);
+    const written = await this.#kv.write(address, encodeFields(document, plan), 0, signal);
+    if (written.outcome === 'written') return versionOf(await this.#finishNew(task, written));
+    const current = await this.#kv.read(address, signal);
+    if (current.state !== 'absent') throw conflict('ALREADY_EXISTS', address);
+    throw rejected(address);
+  }
+
+  /** Metadata of a name that already has a version belongs to that version: it is left alone. */
+  async #markNew({ document, plan, signal }: Task): Promise<void> {
+    const { address } = document;
+    const found = await this.#kv.readMetadata(address, signal);
+    if (found.state === 'present' && found.currentVersion > 0) throw conflict('ALREADY_EXISTS', address);
+    const lifetime = this.#lifetimeLeft(document, found.serverTime);
+    if (found.state === 'absent') {
+      await this.#kv.createMetadata(address, { custom: plan.customMetadata, lifetime }, signal);
+      return;
+    }
+    const isLeftOver = found.customMetadata.has(LIFETIME_MARKER);
+    if (isLeftOver && lifetime === undefined) await this.#kv.clearLifetime(address, signal);
+    const custom = metadataPatch(found.customMetadata, plan.customMetadata);
+    if (custom === undefined && lifetime === undefined) return;
+    await this.#kv.patchMetadata(address, { custom: custom ?? {}, lifetime }, signal);
+  }
+
+  /** By the clock of the server, which is the one that counts; by our own where the server does not tell. */
+  #lifetimeLeft(document: Document, serverTime: number | undefined): number | undefined {
+    const { expiresAt } = document.attributes;
+    if (expiresAt === undefined) return undefined;
+    return lifetimeLeft(expiresAt, serverTime ?? this.#options.clock.now(), document.address);
+  }
+
+  /** The write's reply shows for free what an earlier attempt left behind that died between metadata and data. */
+  async #finishNew(task: Task, written: VersionInfo): Promise<VersionInfo> {
+    const { document, plan, signal } = task;
+    const { address } = document;
+    if (document.attributes.expiresAt !== undefined) {
+      await this.#endWithSource(task, written);
+      return written;
+    }
+    const custom = metadataPatch(written.customMetadata, plan.customMetadata);
+    if (custom === undefined) return written;
+    const stays = written.customMetadata.has(LIFETIME_MARKER)
+      ? await this.#writeToStay(task, written)
+      : written;
+    await this.#kv.patchMetadata(address, { custom }, signal);
+    return stays;
+  }
+
+  /** The version took the life of an attempt for a document that expired: a second one, which stays, goes over it. */
+  async #writeToStay({ document, plan, signal }: Task, written: VersionInfo): Promise<VersionInfo> {
+    const { address } = document;
+    await this.#kv.clearLifetime(address, signal);
+    const again = await this.#kv.write(address, encodeFields(document, plan), written.version, signal);
+    if (again.outcome === 'rejected') throw conflict('ALREADY_EXISTS', address);
+    return again;
+  }
+
+  /** Without its expiry a version does not stay: the mount may have stopped to keep track of lives. */
+  async #endWithSource({ document, signal }: Task, written: VersionInfo): Promise<void> {
+    const { address } = document;
+    if (written.deletionTime === undefined) {
+      await this.#kv.softDelete(address, written.version, signal);
+      throw new OperatorError('DOCUMENT_REFUSED', {
+        op: 'openbao.write',
+        target: address,
+        detail: 'It expires at its source and the mount does not let versions expire; it was deleted again.',
+      });
+    }
+    await this.#restoreLifetime(address, document.attributes.lifetime ?? 0, signal);
+  }
+
+  /** What users write later lives as long as it would have lived at the source. */
+  async #restoreLifetime(address: Address, lifetime: number, signal: AbortSignal): Promise<void> {
+    const custom = { [LIFETIME_MARKER]: null };
+    if (lifetime === 0) await this.#kv.clearLifetime(address, signal);
+    await this.#kv.patchMetadata(address, lifetime === 0 ? { custom } : { custom, lifetime }, signal);
+  }
+
+  /** Replaces one version: its creation time is compared first, because check-and-set compares only the number. */
+  async replace(document: Document, expect: Version, signal: AbortSignal): Promise<Version> {
+    const { address } = document;
+    const current = await this.#kv.read(address, signal);
+    if (current.state === 'absent' || !sameVersion(versionOf(current), expect)) {
+      throw conflict('VERSION_CONFLICT', address);
+    }
+    const marks = Base64Marks.parse(current.customMetadata.get(BASE64_MARKER), address);
+    const plan = planStorage(document, marks, current.version + 1);
+    this.#requireStorable(document, plan);
+    await this.#markCurrent({ document, plan, signal }, current);
+    const written = await this.#kv.write(address, encodeFields(document, plan), current.version, signal);
+    if (written.outcome === 'written') {
+      if (document.attributes.expiresAt !== undefined) {
+        await this.#endWithSource({ document, plan, signal }, written);
+      }
+      return versionOf(written);
+    }
+    const now = await this.#kv.read(address, signal);
+    if (now.state === 'absent' || !sameVersion(versionOf(now), expect)) {
+      throw conflict('VERSION_CONFLICT', address);
+    }
+    throw rejected(address);
+  }
+
+  async #markCurrent({ document, plan, signal }: Task, current: VersionInfo): Promise<void> {
+    const { address } = document;
+    const expires = document.attributes.expiresAt !== undefined;
+    const clock = expires ? (await this.#kv.readMetadata(address, signal)).serverTime : undefined;
+    const lifetime = this.#lifetimeLeft(document, clock);
+    const isLeftOver = current.customMetadata.has(LIFETIME_MARKER);
+    if (isLeftOver && !expires) await this.#kv.clearLifetime(address, signal);
+    const custom = metadataPatch(current.customMetadata, plan.customMetadata);
+    if (custom === undefined && !expires) return;
+    await this.#kv.patchMetadata(address, { custom: custom ?? {}, lifetime }, signal);
+  }
+
+  /** The last step of a write that was cut off before it. */
+  async finish(address: Address, expect: Version, signal: AbortSignal): Promise<void> {
+    const current = await this.#kv.read(address, signal);
+    if (current.state === 'absent') throw new OperatorError('NOT_FOUND', { op: OP_FINISH, target: address });
+    if (!sameVersion(versionOf(current), expect)) {
+      throw new OperatorError('VERSION_CONFLICT', { op: OP_FINISH, target: address });
+    }
+    const lifetime = pendingLifetime(current.customMetadata, address);
+    if (lifetime !== undefined) await this.#restoreLifetime(address, lifetime, signal);
+  }
+
+  #requireStorable(document: Document, plan: StoragePlan): void {
+    const refusal = this.#options.refusalOf(document, plan);
+    if (refusal === undefined) return;
+    throw new OperatorError('DOCUMENT_REFUSED', {
+      op: 'openbao.write',
+      target: document.address,
+      detail: refusal.message,
+    });
+  }
+}
+
+const OP_FINISH = 'openbao.finish';
+
+function conflict(code: 'ALREADY_EXISTS' | 'VERSION_CONFLICT', address: Address): OperatorError {
+  return new OperatorError(code, { op: 'openbao.write', target: address });
+}
+
+/** 400 although the state is as expected: it is the document that the server refuses. */
+function rejected(address: Address): OperatorError {
+  return new OperatorError('REQUEST_REJECTED', { op: 'openbao.write', target: address, status: 400 });
+}

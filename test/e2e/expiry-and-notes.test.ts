@@ -1,0 +1,234 @@
+import { describe, expect, it } from 'vitest';
+import { EXPIRY_TOLERANCE_MS } from '#src/core/document.ts';
+import { aMigration, aSecret } from '#test/builders/objects.ts';
+import { Gate } from '#test/integration/operator/gate.ts';
+import {
+  kvData,
+  kvMetadata,
+  kvPut,
+  pathOf,
+  requestRun,
+  standing,
+} from '#test/integration/operator/questions.ts';
+import { useStage } from '#test/integration/operator/stage.ts';
+import { eventually } from '#test/support/eventually.ts';
+import type { Tenant } from '#test/support/tenant.ts';
+
+/*
+ * ToolHive #4198 (reference peers.md §1.3): session tokens with a time to live get new names. What the original got wrong
+ * has a test that fails on its behaviour: a token that expired while it was moved came back without any expiry.
+ */
+
+const stage = useStage();
+
+const MAPPING = {
+  path: '{namespace}/{name}',
+  patterns: [{ from: 'session:{id}', to: 'session:{id}:okta' }],
+};
+
+function aReKeying(name: string, change: Parameters<typeof aMigration>[1] = {}) {
+  const spec = { from: 'bao', to: 'bao', select: { all: true as const }, mapping: MAPPING };
+  return aMigration(name, { ...spec, sourcePolicy: 'Delete', ...change });
+}
+
+async function setKey(tenant: Tenant, name: string, metadata: Record<string, unknown>): Promise<void> {
+  await tenant.cluster.bao('POST', `${tenant.mount}/metadata/${pathOf(tenant, name)}`, metadata);
+}
+
+async function aToken(tenant: Tenant, name: string, lifetime: string): Promise<string> {
+  await setKey(tenant, name, { delete_version_after: lifetime, custom_metadata: { user: 'ann' } });
+  await kvPut(tenant, pathOf(tenant, name), { token: `of ${name}` });
+  return await endOf(tenant, name);
+}
+
+/** When the current version ends, as the server says; '' when it stays. */
+async function endOf(tenant: Tenant, name: string): Promise<string> {
+  const metadata = await kvMetadata(tenant, pathOf(tenant, name));
+  return metadata?.versions[String(metadata.current_version)]?.deletion_time ?? 'absent';
+}
+
+function expectSameEnd(copy: string, original: string): void {
+  expect(Math.abs(Date.parse(copy) - Date.parse(original))).toBeLessThanOrEqual(EXPIRY_TOLERANCE_MS);
+}
+
+/** And until the server shows it, which tells its time in whole seconds. */
+async function untilExpired(tenant: Tenant, name: string): Promise<void> {
+  const end = Date.parse(await endOf(tenant, name));
+  await eventually(`${name} has expired`, () => Date.now() > end + 1_000);
+}
+
+describe('moving what expires inside one store', () => {
+  it('carries over the life that is left, the life of later versions and the custom metadata', async () => {
+    const tenant = await stage().tenant();
+    const end = await aToken(tenant, 'session:1', '1h');
+    await kvPut(tenant, pathOf(tenant, 'session:2'), { token: 'stays' });
+    await tenant.apply(aReKeying('rekey'));
+    await tenant.untilReady('rekey');
+    expect(await standing(tenant, 'rekey')).toEqual({ 'session:1': 'Removed', 'session:2': 'Removed' });
+
+    expectSameEnd(await endOf(tenant, 'session:1:okta'), end);
+    expect(await endOf(tenant, 'session:2:okta')).toBe('');
+    expect(await kvMetadata(tenant, pathOf(tenant, 'session:1:okta'))).toMatchObject({
+      current_version: 1,
+      custom_metadata: { user: 'ann' },
+      delete_version_after: '1h0m0s',
+    });
+  });
+
+  it('does so on a mount that gives every version a life', async () => {
+    const mount = await stage().cluster.createMount('kv');
+    await stage().cluster.bao('POST', `${mount}/config`, { delete_version_after: '2h' });
+    const tenant = await stage().tenant({ mount });
+    await kvPut(tenant, pathOf(tenant, 'session:1'), { token: 't' });
+    const end = await endOf(tenant, 'session:1');
+    await tenant.apply(aReKeying('rekey'));
+    await tenant.untilReady('rekey');
+    expect(await standing(tenant, 'rekey')).toEqual({ 'session:1': 'Removed' });
+    expectSameEnd(await endOf(tenant, 'session:1:okta'), end);
+  });
+
+  it('keeps a source that stays where its copy would expire, and says why', async () => {
+    const tenant = await stage().tenant();
+    await kvPut(tenant, pathOf(tenant, 'session:1'), { token: 't' });
+    await tenant.cluster.bao('POST', `${tenant.mount}/config`, { delete_version_after: '2h' });
+    await tenant.apply(aReKeying('rekey', { conflictPolicy: 'Overwrite' }));
+    await tenant.untilReady('rekey', { status: 'False' });
+    expect(await standing(tenant, 'rekey')).toEqual({ 'session:1': 'Conflict ExpiresEarly' });
+    await requestRun(tenant, 'rekey');
+    expect((await kvMetadata(tenant, pathOf(tenant, 'session:1:okta')))?.current_version).toBe(1);
+    expect(await kvData(tenant, pathOf(tenant, 'session:1'))).toEqual({ token: 't' });
+  });
+
+  it('does not bring back what expired before, and moves the others', async () => {
+    const tenant = await stage().tenant();
+    await aToken(tenant, 'session:old', '1s');
+    await aToken(tenant, 'session:new', '1h');
+    await untilExpired(tenant, 'session:old');
+    await tenant.apply(aReKeying('rekey'));
+    await tenant.untilReady('rekey');
+    expect(await standing(tenant, 'rekey')).toEqual({
+      'session:old': 'Skipped Expired',
+      'session:new': 'Removed',
+    });
+    expect(await kvMetadata(tenant, pathOf(tenant, 'session:old:okta'))).toBeUndefined();
+  });
+
+  it('does not bring back what expires between its reading and its writing', async () => {
+    const tenant = await stage().tenant();
+    const name = 'session:1';
+    const target = pathOf(tenant, 'session:1:okta');
+    await aToken(tenant, name, '3s');
+    using gate = new Gate(stage().bao, { method: 'GET', path: /\/metadata\/.*okta$/ });
+    await tenant.apply(aReKeying('rekey'));
+    await gate.arrival;
+    await untilExpired(tenant, name);
+    gate.open();
+    await tenant.untilReady('rekey');
+    expect(await standing(tenant, 'rekey')).toEqual({ [name]: 'Skipped Expired' });
+    expect((await kvMetadata(tenant, target))?.current_version ?? 0).toBe(0);
+  });
+
+  it('calls expired, not lost, what came to its end at both sides after it was moved', async () => {
+    const tenant = await stage().tenant();
+    await aToken(tenant, 'session:1', '5s');
+    await tenant.apply(aReKeying('rekey', { sourcePolicy: 'Delete' }));
+    await tenant.untilReady('rekey');
+    expect(await standing(tenant, 'rekey')).toEqual({ 'session:1': 'Removed' });
+    await untilExpired(tenant, 'session:1:okta');
+    await eventually('the copy has expired', async () => {
+      await requestRun(tenant, 'rekey');
+      return (await standing(tenant, 'rekey'))['session:1'] === 'Removed Expired';
+    });
+  });
+
+  it('does not adopt an equal document that stays, unless it may overwrite it', async () => {
+    const tenant = await stage().tenant();
+    const end = await aToken(tenant, 'session:1', '1h');
+    await kvPut(tenant, pathOf(tenant, 'session:1:okta'), { token: 'of session:1' });
+    await tenant.apply(aReKeying('rekey', { sourcePolicy: 'Keep' }));
+    await tenant.untilReady('rekey', { status: 'False' });
+    expect(await standing(tenant, 'rekey')).toEqual({
+      'session:1': 'Conflict OutlivesSource',
+      'session:1:okta': 'Skipped AlreadyRenamed',
+    });
+    await tenant.mergePatch('SecretMigration', 'rekey', { spec: { conflictPolicy: 'Overwrite' } });
+    await tenant.untilReady('rekey');
+    expectSameEnd(await endOf(tenant, 'session:1:okta'), end);
+  });
+
+  it('finishes what a killed attempt left: the key gets its own life back, without another version', async () => {
+    const tenant = await stage().tenant();
+    const end = await aToken(tenant, 'session:1', '1h');
+    const left = Math.floor((Date.parse(end) - Date.now()) / 1_000);
+    await setKey(tenant, 'session:1:okta', {
+      delete_version_after: `${left}s`,
+      custom_metadata: { user: 'ann', 'keyferry-lifetime': '3600' },
+    });
+    await kvPut(tenant, pathOf(tenant, 'session:1:okta'), { token: 'of session:1' });
+    await tenant.apply(aReKeying('rekey'));
+    await tenant.untilReady('rekey');
+    expect(await kvMetadata(tenant, pathOf(tenant, 'session:1:okta'))).toMatchObject({
+      current_version: 1,
+      custom_metadata: { user: 'ann' },
+      delete_version_after: '1h0m0s',
+    });
+  });
+});
+
+describe('between Kubernetes and OpenBao', () => {
+  const labels = { 'example.org/owner': 'payments', tier: 'gold', internal: 'x' };
+  const mapping = { path: '{namespace}/{name}', labels: ['example.org/owner', 'tier', 'absent'] };
+
+  it('the labels that are named travel as custom metadata, there and back', async () => {
+    const here = await stage().tenant();
+    await here.apply(aSecret('db', { password: 'p' }, { labels }));
+    await here.apply(aMigration('out', { mapping }));
+    await here.untilReady('out');
+    expect(await kvMetadata(here, pathOf(here, 'db'))).toMatchObject({
+      current_version: 1,
+      custom_metadata: { 'example.org/owner': 'payments', tier: 'gold' },
+    });
+
+    const there = await stage().tenant({ mount: here.mount });
+    const back = { path: `${here.namespace}/{name}`, labels: mapping.labels };
+    await there.apply(
+      aMigration('back', { from: 'bao', to: 'kubernetes', select: { all: true }, mapping: back }),
+    );
+    await there.untilReady('back');
+    expect((await there.secret('db'))?.metadata.labels).toEqual({
+      'app.kubernetes.io/managed-by': 'keyferry',
+      'example.org/owner': 'payments',
+      tier: 'gold',
+    });
+  });
+
+  it('labels that are not named stay behind and cost nothing', async () => {
+    const tenant = await stage().tenant();
+    await tenant.apply(aSecret('db', { password: 'p' }, { labels }));
+    await tenant.apply(aMigration('out'));
+    await tenant.untilReady('out');
+    expect(await kvMetadata(tenant, pathOf(tenant, 'db'))).toMatchObject({ custom_metadata: null });
+  });
+
+  it('a source with a label that an equal destination lacks stays', async () => {
+    const tenant = await stage().tenant();
+    await tenant.apply(aSecret('db', { password: 'p' }, { labels }));
+    await kvPut(tenant, pathOf(tenant, 'db'), { password: 'p' });
+    await tenant.apply(aMigration('move', { mapping, sourcePolicy: 'Delete' }));
+    await tenant.untilReady('move', { status: 'False' });
+    expect(await standing(tenant, 'move')).toEqual({ db: 'Conflict AttributesDiffer' });
+    await tenant.mergePatch('SecretMigration', 'move', { spec: { sourcePolicy: 'Keep' } });
+    await tenant.untilReady('move');
+    expect(await standing(tenant, 'move')).toEqual({ db: 'Verified' });
+  });
+
+  it('what expires is refused: a Secret would keep it for ever', async () => {
+    const tenant = await stage().tenant();
+    await aToken(tenant, 'token', '1h');
+    const select = { all: true as const };
+    await tenant.apply(aMigration('back', { from: 'bao', to: 'kubernetes', select }));
+    await tenant.untilReady('back', { status: 'False' });
+    expect(await standing(tenant, 'back')).toEqual({ token: 'Failed ExpiryRefused' });
+    expect(await tenant.secret('token')).toBeUndefined();
+  });
+});
