@@ -86,7 +86,7 @@ function cacheFolder(environment: NodeJS.ProcessEnv): string {
 }
 
 /** Empty when the program cannot be run. */
-async function versionOutput(program: string, args: readonly string[]): Promise<string> {
+export async function versionOutput(program: string, args: readonly string[]): Promise<string> {
   try {
     return (await run(program, args, { timeout: VERSION_TIMEOUT_MS })).stdout;
   } catch {

@@ -5,7 +5,7 @@ import { eventually } from '#test/support/eventually.ts';
 
 const CGROUPS = '/sys/fs/cgroup';
 
-/** The cgroup below which all pods of the cluster's node run, as the kubelet writes it. */
+/** The cgroup below which all pods of the cluster's node run, as the kubelet writes it; machine.sh makes it. */
 export function cgroupOf(folder: string): string {
   return `/${basename(folder)}`;
 }
@@ -30,7 +30,9 @@ export async function removeLeftovers(folder: string): Promise<void> {
 
 /** One with cgroups version 2, one for each controller with version 1. */
 export function cgroupsOf(folder: string): readonly string[] {
-  const hierarchies = [CGROUPS, ...readdirSync(CGROUPS).map((name) => join(CGROUPS, name))];
+  const hierarchies = existsSync(join(CGROUPS, 'cgroup.procs'))
+    ? [CGROUPS]
+    : readdirSync(CGROUPS).map((name) => join(CGROUPS, name));
   return hierarchies.map((hierarchy) => join(hierarchy, cgroupOf(folder))).filter(existsSync);
 }
 

@@ -26,6 +26,12 @@ for tunable in vm/overcommit_memory=1 vm/panic_on_oom=0 kernel/panic=10 kernel/p
 	mount --bind "$file" "/proc/sys/${tunable%=*}"
 done
 
+# The kubelet puts all pods below one cgroup of the cluster's own, which must be there. With version 1 each controller has
+# a hierarchy, and some have a second name, which is a link.
+hierarchies=/sys/fs/cgroup
+if [ ! -e /sys/fs/cgroup/cgroup.procs ]; then hierarchies=$(find /sys/fs/cgroup -mindepth 1 -maxdepth 1 -type d); fi
+for hierarchy in $hierarchies; do mkdir "$hierarchy/${folder##*/}"; done
+
 ip link set lo up
 touch "$folder/node/machine-is-ready"
 # `wait` also collects the orphans that the first process of a namespace inherits.

@@ -134,10 +134,9 @@ function kubeletConfig(cluster: ClusterState): object {
     podLogsDir: nodeFile(cluster, 'pod-logs'),
     volumePluginDir: nodeFile(cluster, 'volume-plugins'),
     resolvConf: nodeFile(cluster, 'resolv.conf'),
-    // The simplest use of cgroups, which works with both versions and in containers: one folder, no limits per class.
+    // The harness has made the root; the kubelet may only use what is below it.
     cgroupDriver: 'cgroupfs',
     cgroupRoot: cgroupOf(cluster.folder),
-    cgroupsPerQOS: false,
     enforceNodeAllocatable: [],
     failCgroupV1: false,
     failSwapOn: false,

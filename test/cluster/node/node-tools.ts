@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findTool } from '../binaries.ts';
+import { findTool, versionOutput } from '../binaries.ts';
 import type { Report } from '../build.ts';
 import { kubernetesTool, pinnedVersion, variableOf, type Tool } from '../tools.ts';
 
@@ -40,7 +40,7 @@ export async function findNodeBinaries(report: Report, environment = process.env
     shim: await find(containerdTool('containerd-shim-runc-v2')),
     ctr: await find(containerdTool('ctr')),
     runc,
-    hasSeccomp: spawnSync(runc, ['--version'], { encoding: 'utf8' }).stdout.includes('libseccomp'),
+    hasSeccomp: (await versionOutput(runc, ['--version'])).includes('libseccomp'),
     runcWithoutSeccomp: await find(ownProgram('runc-without-seccomp')),
     bridge: await find(cniPlugin('bridge', 'main/bridge')),
     hostLocal: await find(cniPlugin('host-local', 'ipam/host-local')),

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Report } from '../build.ts';
 import type { Cluster } from '../cluster.ts';
@@ -41,6 +41,9 @@ export async function startNode(
 ): Promise<Node> {
   const obstacle = nodeObstacle();
   if (obstacle !== undefined) throw new Error(obstacle);
+  if (existsSync(join(cluster.folder, 'node'))) {
+    throw new Error('This cluster has a node already: dispose of it before another is started.');
+  }
   const binaries = await findNodeBinaries(report);
   const started = performance.now();
   mkdirSync(join(cluster.folder, 'node'), { mode: 0o700 });

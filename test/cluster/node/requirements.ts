@@ -72,3 +72,12 @@ function missingKernelPart(): string | undefined {
     ? undefined
     : `A node needs ${missing[0]}, which this kernel or container does not allow: run it as root on a machine of its own.`;
 }
+
+// `make test-node`: that sentence and nothing else, before anything is built.
+if (import.meta.main) {
+  const obstacle = nodeObstacle();
+  if (obstacle !== undefined) {
+    process.stderr.write(`${obstacle}\n`);
+    process.exitCode = 1;
+  }
+}
