@@ -99,7 +99,7 @@ export const ERROR_CODES = {
   ),
   MOUNT_MISSING: code(
     'waiting',
-    'There is no KV version 2 mount at this path.',
+    'There is no KV mount at this path.',
     'Enable it (secrets enable -path=<mount> kv-v2) or correct spec.openbao.mount.',
   ),
   CAPABILITY_MISSING: code(

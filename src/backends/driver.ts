@@ -155,6 +155,7 @@ export type RefusalReason =
   | 'TypeRefused'
   | 'ExpiryRefused'
   | 'ReservedName'
+  | 'NotRepresentable'
   | 'PermissionDenied';
 
 export interface Refusal {

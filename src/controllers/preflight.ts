@@ -22,10 +22,10 @@ export async function requireCapabilities(
   const policies = sourcePoliciesOf(migration);
   const isSafe =
     [...policies].every((policy) => policy === 'Keep') && migration.spec.conflictPolicy !== 'Overwrite';
-  await ends.source.probe('known', signal);
+  const { capabilities: atSource } = await ends.source.probe('known', signal);
   const { capabilities } = await ends.destination.probe(isSafe ? 'known' : 'now', signal);
   const missing =
-    missingAtSource(policies, ends.source.driver) ??
+    missingAtSource(policies, ends.source.driver, atSource) ??
     missingAtDestination(migration, ends, { policies, capabilities });
   if (missing === undefined) return;
   const { namespace } = migration.metadata;
@@ -48,7 +48,17 @@ interface Missing {
   readonly detail: string;
 }
 
-function missingAtSource(policies: ReadonlySet<SourcePolicy>, source: BackendDriver): Missing | undefined {
+/** Somebody allowed it, or the server checks what is replaced. */
+function canChange(capabilities: readonly Capability[]): boolean {
+  return capabilities.includes('ConditionalWrite') || capabilities.includes('UnsafeWrites');
+}
+
+function missingAtSource(
+  policies: ReadonlySet<SourcePolicy>,
+  source: BackendDriver,
+  capabilities: readonly Capability[],
+): Missing | undefined {
+  if (policies.has('Delete') && !canChange(capabilities)) return { end: 'source', detail: NO_CHANGES };
   if (policies.has('Backup') && source.backups === undefined) return { end: 'source', detail: NO_BACKUPS };
   if (policies.has('Project') && source.projections === undefined)
     return { end: 'source', detail: NO_PROJECTIONS };
@@ -61,6 +71,7 @@ function missingAtDestination(
   found: { readonly policies: ReadonlySet<SourcePolicy>; readonly capabilities: readonly Capability[] },
 ): Missing | undefined {
   const { policies, capabilities } = found;
+  if (!canChange(capabilities)) return { end: 'destination', detail: NO_CHANGES };
   const removes = policies.has('Delete') || policies.has('Backup') || policies.has('Project');
   // Inside one store a value lives as long under its new name as it would have under the old one.
   const isOneStore = source.driver.locationOf('').store === destination.driver.locationOf('').store;
@@ -73,8 +84,10 @@ function missingAtDestination(
   return undefined;
 }
 
+const NO_CHANGES =
+  'Its mount is KV version 1, which cannot check what a write or delete replaces. Use a mount of version 2, or set spec.openbao.allowUnsafeWrites of the backend.';
 const NO_BACKUPS =
-  'sourcePolicy Backup needs a source that can keep a copy beside the original: kubernetes or directory. In OpenBao a removed version can be undeleted; use Delete.';
+  'sourcePolicy Backup needs a source that can keep a copy beside the original: kubernetes or directory. In a KV version 2 mount a removed version can be undeleted; use Delete.';
 const NO_PROJECTIONS = 'sourcePolicy Project needs a source of type kubernetes: pods read Secrets.';
 /** Such a mount must never be the only place of a value. */
 const SELF_DESTRUCTS =

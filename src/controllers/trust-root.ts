@@ -13,10 +13,11 @@ export function trustRootsOf(backends: Iterable<SecretBackend>): ReadonlyMap<str
   return roots;
 }
 
-/** Secrets that this backend reads: its token and its CA. */
+/** Secrets that this backend reads: its credentials and its CA. */
 export function credentialSecretsOf(backend: SecretBackend): readonly string[] {
   const { openbao } = backend.spec;
-  return [openbao?.auth.token?.secretRef.name, openbao?.caSecretRef?.name].filter(
-    (name) => name !== undefined,
-  );
+  if (openbao === undefined) return [];
+  const { token, appRole, jwt, cert } = openbao.auth;
+  const references = [token?.secretRef, appRole?.secretIdRef, jwt?.secretRef, cert?.secretRef];
+  return [...references, openbao.caSecretRef].flatMap((reference) => reference?.name ?? []);
 }

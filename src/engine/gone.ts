@@ -51,26 +51,32 @@ export async function outcomeOfRemoved(context: RunContext, name: string): Promi
   const path = prior?.destination?.path;
   if (prior === undefined || path === undefined || !wasProven(context, prior)) return undefined;
   // The version stays in a failed row: it tells the next run that there was proof (see wasProven).
-  const base = { name, keys: prior.keys, destination: { ...prior.destination, path } };
+  const known = { name, keys: prior.keys, destination: { ...prior.destination, path } };
   try {
     const found = await context.destination.read(path, context.signal);
+    const base = { ...known, ...(await backupOf(context, name)) };
     if (found.state === 'present') {
       const version = found.document.version.revision;
       const place = { ...base.destination, version };
-      return { ...base, state: 'Removed', destination: place, ...(await backupOf(context, name)) };
+      return { ...base, state: 'Removed', destination: place };
     }
     return {
       ...base,
       state: 'Failed',
       reason: 'DestinationLost',
-      message:
-        'The source was removed after proof, and the destination no longer holds the document. Restore it from a snapshot or undelete it.',
+      message: `The source was removed after proof, and the destination no longer holds the document. ${remedyOf(base.backup)}`,
       retry: 'later',
     };
   } catch (failure) {
     if (isAbort(failure, context.signal)) throw failure;
-    return failedOutcome(base, failure);
+    return failedOutcome(known, failure);
   }
+}
+
+function remedyOf(backup: string | undefined): string {
+  return backup === undefined
+    ? 'Restore it from a snapshot or undelete it.'
+    : `Restore it from its backup ${backup}.`;
 }
 
 /** True when an earlier run had proven this document and removing its source was its policy, or had removed it. */

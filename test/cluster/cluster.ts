@@ -261,6 +261,13 @@ export class Cluster implements AsyncDisposable {
     return path;
   }
 
+  /** A KV version 1 mount with a unique path. */
+  async createV1Mount(prefix: string): Promise<string> {
+    const path = uniqueName(prefix);
+    await this.bao('POST', `sys/mounts/${path}`, { type: 'kv', options: { version: '1' } });
+    return path;
+  }
+
   /** A service token of one hour with this policy (HCL) and `default`. */
   async createToken(policyHcl: string): Promise<string> {
     const policy = uniqueName('token');

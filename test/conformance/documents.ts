@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import * as fc from 'fast-check';
 import type { Attributes, Document, ReadResult, StoredDocument, Version } from '#src/core/document.ts';
 import { SecretValue } from '#src/core/secret-value.ts';
@@ -76,8 +77,13 @@ const value: fc.Arbitrary<Buffer> = fc.oneof(
 );
 
 /** Documents with field names from `fieldName`. */
-export function documents(fieldName: fc.Arbitrary<string>): fc.Arbitrary<Record<string, Buffer>> {
-  return fc.dictionary(fieldName, value, { maxKeys: 8, noNullPrototype: true });
+export function documents(
+  fieldName: fc.Arbitrary<string>,
+  holds: 'anything' | 'text' = 'anything',
+): fc.Arbitrary<Record<string, Buffer>> {
+  const bounds = { maxKeys: 8, noNullPrototype: true };
+  if (holds === 'anything') return fc.dictionary(fieldName, value, bounds);
+  return fc.dictionary(fieldName, value.filter(isUtf8), { ...bounds, minKeys: 1 });
 }
 
 /** Names that a Secret may give its keys. */

@@ -20,6 +20,8 @@ export interface Subject {
   readonly fieldName: fc.Arbitrary<string>;
   /** Addresses that must be refused before anything is sent. */
   readonly hostileAddresses: readonly string[];
+  /** What a document may be made of; `text`: text fields, at least one, and no attributes. Default: anything. */
+  readonly holds?: 'anything' | 'text';
 }
 
 export interface Place extends AsyncDisposable {
@@ -53,6 +55,7 @@ export function describeDriver(subject: Subject): void {
     });
     afterAll(() => place[Symbol.asyncDispose]());
 
+    const holds = subject.holds ?? 'anything';
     const read = (name = address) => driver.read(name, signal);
     const create = (fields: Record<string, string | Buffer>) =>
       driver.write(aDocument(address, fields), 'absent', signal);
@@ -65,11 +68,13 @@ export function describeDriver(subject: Subject): void {
       ]);
     });
 
-    it('names its server and can write conditionally', async () => {
+    const mayWrite = holds === 'text' ? 'UnsafeWrites' : 'ConditionalWrite';
+
+    it(`names its server and has the capability ${mayWrite}`, async () => {
       const probe = await driver.probe(signal);
       expect(probe.server.version).not.toBe('');
       expect(probe.identity).not.toBe('');
-      expect(probe.capabilities).toContain('ConditionalWrite');
+      expect(probe.capabilities).toContain(mayWrite);
       expect(await driver.probe(signal)).toEqual(probe);
     });
 
@@ -184,11 +189,14 @@ export function describeDriver(subject: Subject): void {
       expect(await codeOf(driver.delete(`${address}-never`, version, signal))).toBe('NOT_FOUND');
     });
 
-    it('keeps binary, empty, Unicode and JSON-like values byte for byte', async () => {
-      const fields = {
-        empty: '',
+    it('keeps empty, Unicode and JSON-like values byte for byte, and binary ones', async () => {
+      const binary = {
         binary: Buffer.from([0, 255, 254, 10, 13, 128]),
         surrogate: Buffer.from([0xed, 0xa0, 0x80]),
+      };
+      const fields = {
+        ...(holds === 'text' ? {} : binary),
+        empty: '',
         unicode: 'Grüße, 世界 🔐 e\u0301',
         bom: '\uFEFFx',
         controls: 'nul\0 tab\t\r\n<&>\u2028',
@@ -198,11 +206,6 @@ export function describeDriver(subject: Subject): void {
       };
       await create(fields);
       expect(contentOf(presentIn(await read()))).toEqual(contentOf(aDocument(address, fields)));
-    });
-
-    it('keeps a document without fields', async () => {
-      await create({});
-      expect(presentIn(await read()).fields.size).toBe(0);
     });
 
     it('keeps a value of the largest size', async () => {
@@ -225,20 +228,7 @@ export function describeDriver(subject: Subject): void {
       expect(requests).toEqual([]);
     });
 
-    it.each([
-      ['a type', { type: 'kubernetes.io/basic-auth' }],
-      ['a type of somebody else', { type: 'example.org/what.ever' }],
-      ['immutability', { immutable: true as const }],
-      ['both', { type: 'kubernetes.io/ssh-auth', immutable: true as const }],
-    ])('keeps %s', async (_what, attributes) => {
-      const document = aDocument(
-        address,
-        { username: 'u', password: 'p', 'ssh-privatekey': Buffer.from([1, 200]) },
-        attributes,
-      );
-      await driver.write(document, 'absent', signal);
-      expect(contentOf(presentIn(await read()))).toEqual(contentOf(document));
-    });
+    if (holds === 'anything') describeMore();
 
     it('gives back any document exactly', async () => {
       let run = 0;
@@ -251,7 +241,7 @@ export function describeDriver(subject: Subject): void {
         expect(contentOf(stored)).toEqual(contentOf(document));
         expect(stored.version).toEqual(version);
       };
-      await fc.assert(fc.asyncProperty(documents(subject.fieldName), check), { numRuns: 150 });
+      await fc.assert(fc.asyncProperty(documents(subject.fieldName, holds), check), { numRuns: 150 });
     });
 
     it('gives back any sequence of replacements exactly', async () => {
@@ -266,7 +256,7 @@ export function describeDriver(subject: Subject): void {
           expect(contentOf(presentIn(await read(name)))).toEqual(contentOf(document));
         }
       };
-      const states = fc.array(documents(subject.fieldName), { minLength: 2, maxLength: 4 });
+      const states = fc.array(documents(subject.fieldName, holds), { minLength: 2, maxLength: 4 });
       await fc.assert(fc.asyncProperty(states, check), { numRuns: 25 });
     });
 
@@ -304,6 +294,28 @@ export function describeDriver(subject: Subject): void {
       const refusals = await place.denied.denied([need], signal);
       expect(refusals.get(address)).toMatchObject({ reason: 'PermissionDenied' });
     });
+
+    function describeMore(): void {
+      it('keeps a document without fields', async () => {
+        await create({});
+        expect(presentIn(await read()).fields.size).toBe(0);
+      });
+
+      it.each([
+        ['a type', { type: 'kubernetes.io/basic-auth' }],
+        ['a type of somebody else', { type: 'example.org/what.ever' }],
+        ['immutability', { immutable: true as const }],
+        ['both', { type: 'kubernetes.io/ssh-auth', immutable: true as const }],
+      ])('keeps %s', async (_what, attributes) => {
+        const document = aDocument(
+          address,
+          { username: 'u', password: 'p', 'ssh-privatekey': Buffer.from([1, 200]) },
+          attributes,
+        );
+        await driver.write(document, 'absent', signal);
+        expect(contentOf(presentIn(await read()))).toEqual(contentOf(document));
+      });
+    }
 
     describe('with many documents', () => {
       const names = Array.from({ length: subject.manyNames }, (_, index) => `many-${index}`);

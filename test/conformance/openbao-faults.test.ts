@@ -1,10 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { BackendDriver } from '#src/backends/driver.ts';
 import { GuardedDriver } from '#src/backends/guarded.ts';
-import type { Clock } from '#src/ports.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
-import { eventually } from '#test/support/eventually.ts';
 import { aDocument, codeOf, contentOf, failureOf, presentIn } from './documents.ts';
 import { collect } from './driver-suite.ts';
 import { FaultProxy } from './fault-proxy.ts';
@@ -14,13 +12,6 @@ import { OpenBaoFixture } from './openbao-fixture.ts';
 
 const cluster = sharedCluster();
 afterAll(() => cluster.dispose());
-
-/** Time that runs a hundred times faster for timers, so that a renewal is due in tenths of a second. */
-const FAST = 100;
-const fastClock: Clock = {
-  ...systemClock,
-  schedule: (ms, run) => systemClock.schedule(ms / FAST, run),
-};
 
 describe('the openbao driver in front of a failing server', () => {
   let proxy: FaultProxy;
@@ -50,8 +41,8 @@ describe('the openbao driver in front of a failing server', () => {
   });
 
   /** A driver that talks through the proxy and has logged in already. */
-  async function aDriver(auth: Record<string, unknown>, clock?: Clock): Promise<BackendDriver> {
-    const made = fixture.driver({ mount, auth, address: proxy.origin, ...(clock && { clock }) });
+  async function aDriver(auth: Record<string, unknown>): Promise<BackendDriver> {
+    const made = fixture.driver({ mount, auth, address: proxy.origin });
     await made.read('warm-up', signal);
     return made;
   }
@@ -186,16 +177,6 @@ describe('the openbao driver in front of a failing server', () => {
   });
 
   describe('keeps a token', () => {
-    it('and logs in once more, and only once, when it was revoked', async () => {
-      const auth = await kubernetesAuth('revoked');
-      const held = await aDriver(auth);
-      const before = calls('auth/kubernetes/login');
-      await revokeTokensOf('revoked');
-      const reads = await Promise.all(Array.from({ length: 10 }, () => held.read(address, signal)));
-      expect(reads).toEqual(reads.map(() => ({ state: 'absent' })));
-      expect(calls('auth/kubernetes/login') - before).toBe(1);
-    });
-
     it('and does not log in again because a policy denies a path', async () => {
       const held = await aDriver(await kubernetesAuth('denied'));
       const before = calls('auth/kubernetes/login');
@@ -208,65 +189,6 @@ describe('the openbao driver in front of a failing server', () => {
       expect(await codeOf(other.read(address, signal))).toBe('AUTH_DENIED');
       expect(await held.read(address, signal)).toEqual({ state: 'absent' });
       expect(calls('auth/kubernetes/login') - before).toBe(1);
-    });
-
-    it('with one login for many first requests', async () => {
-      const fresh = fixture.driver({ mount, auth: await kubernetesAuth('burst'), address: proxy.origin });
-      const before = calls('auth/kubernetes/login');
-      await Promise.all(Array.from({ length: 20 }, () => fresh.read(address, signal)));
-      expect(calls('auth/kubernetes/login') - before).toBe(1);
-    });
-
-    it('that is its own only until it is closed', async () => {
-      const own = await aDriver(await kubernetesAuth('closing'));
-      const before = calls('auth/token/revoke-self');
-      await own[Symbol.asyncDispose]();
-      expect(calls('auth/token/revoke-self') - before).toBe(1);
-      expect(await codeOf(own.read(address, signal))).not.toBe('none');
-    });
-
-    it('of somebody else without revoking it', async () => {
-      const token = await cluster.createToken(documentedPolicy(mount));
-      const borrowed = await aDriver(await fixture.tokenAuthWith(token));
-      await borrowed[Symbol.asyncDispose]();
-      await expect(cluster.bao('GET', 'auth/token/lookup-self', undefined, token)).resolves.toBeDefined();
-    });
-
-    it('alive by renewing it at two thirds of its life', async () => {
-      const before = calls('auth/token/renew-self');
-      const { auth } = await cluster.bao<{ auth: { client_token: string } }>('POST', 'auth/token/create', {
-        policies: ['default'],
-        ttl: '60s',
-      });
-      const renewed = fixture.driver({
-        mount,
-        auth: await fixture.tokenAuthWith(auth.client_token),
-        address: proxy.origin,
-        clock: fastClock,
-      });
-      expect(await codeOf(renewed.read(address, signal))).toBe('AUTH_DENIED');
-      await eventually('the token is renewed', () => calls('auth/token/renew-self') > before, {
-        deadlineMs: 10_000,
-      });
-    });
-
-    it('only if its number of uses is not limited', async () => {
-      const { auth } = await cluster.bao<{ auth: { client_token: string } }>('POST', 'auth/token/create', {
-        policies: ['default'],
-        num_uses: 5,
-      });
-      const limited = fixture.driver({ mount, auth: await fixture.tokenAuthWith(auth.client_token) });
-      const error = await failureOf(limited.read(address, signal));
-      expect(error.code).toBe('AUTH_DENIED');
-      expect(error.message).toContain('num_uses');
-    });
-
-    it('only if the Secret that holds it exists', async () => {
-      const nowhere = fixture.driver({
-        mount,
-        auth: { token: { secretRef: { name: 'nowhere', key: 'token' } } },
-      });
-      expect(await codeOf(nowhere.read(address, signal))).toBe('CREDENTIALS_MISSING');
     });
 
     it('only if the role exists', async () => {
@@ -326,20 +248,5 @@ describe('the openbao driver in front of a failing server', () => {
       policy: documentedPolicy(mount),
     });
     return { kubernetes: { role: `${mount}-${role}`, serviceAccountRef: { name: 'default' } } };
-  }
-
-  /** Revokes every token that was issued for the role, found by its accessor. */
-  async function revokeTokensOf(role: string): Promise<void> {
-    const { data } = await cluster.bao<{ data: { keys: string[] } }>('GET', 'auth/token/accessors?list=true');
-    for (const accessor of data.keys) {
-      const found = await cluster.bao<{ data: { meta: Record<string, string> | null } }>(
-        'POST',
-        'auth/token/lookup-accessor',
-        { accessor },
-      );
-      if (found.data.meta?.['role'] === `${mount}-${role}`) {
-        await cluster.bao('POST', 'auth/token/revoke-accessor', { accessor });
-      }
-    }
   }
 });

@@ -15,6 +15,8 @@ export interface DriverOptions {
   readonly address?: string;
   readonly auth: Record<string, unknown>;
   readonly pathPrefix?: string;
+  /** kvVersion and allowUnsafeWrites. */
+  readonly kv?: Record<string, unknown>;
   readonly ca?: Record<string, unknown>;
   readonly clock?: Clock;
   readonly timeoutSeconds?: number;
@@ -26,7 +28,7 @@ export class OpenBaoFixture implements AsyncDisposable {
   readonly #cluster: Cluster;
   readonly #kube: HttpKubeClient;
   readonly #open: BackendDriver[] = [];
-  #tokens = 0;
+  #secrets = 0;
 
   private constructor(cluster: Cluster, namespace: string, kube: HttpKubeClient) {
     this.#cluster = cluster;
@@ -41,13 +43,21 @@ export class OpenBaoFixture implements AsyncDisposable {
 
   /** Stores a Secret and returns the reference to its only key. */
   async storeSecret(key: string, text: string): Promise<{ readonly name: string; readonly key: string }> {
-    this.#tokens += 1;
-    const name = `credentials-${this.#tokens}`;
-    await this.#cluster.kube('POST', `/api/v1/namespaces/${this.namespace}/secrets`, {
-      metadata: { name },
-      stringData: { [key]: text },
-    });
-    return { name, key };
+    return { name: await this.storeSecretData({ [key]: text }), key };
+  }
+
+  /** Stores a Secret and returns its name. */
+  async storeSecretData(stringData: Readonly<Record<string, string>>, type = 'Opaque'): Promise<string> {
+    this.#secrets += 1;
+    const name = `credentials-${this.#secrets}`;
+    const secret = { metadata: { name }, type, stringData };
+    await this.#cluster.kube('POST', `/api/v1/namespaces/${this.namespace}/secrets`, secret);
+    return name;
+  }
+
+  async replaceSecretData(name: string, stringData: Readonly<Record<string, string>>): Promise<void> {
+    const path = `/api/v1/namespaces/${this.namespace}/secrets/${name}`;
+    await this.#cluster.kube('PUT', path, { metadata: { name }, stringData });
   }
 
   /** `auth.token` with a token of this policy, as an administrator would hand it over. */
@@ -79,6 +89,7 @@ export class OpenBaoFixture implements AsyncDisposable {
       pathPrefix: options.pathPrefix,
       auth: options.auth,
       requestTimeoutSeconds: options.timeoutSeconds ?? 20,
+      ...options.kv,
       ...(options.ca ?? { caBundle: this.#cluster.baoCaPem }),
     });
     return { namespace: this.namespace, name: 'bao', spec: { type: 'openbao', openbao } };

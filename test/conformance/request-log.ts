@@ -16,9 +16,12 @@ const CHANNEL = 'undici:request:create';
 
 /**
  * The requests that undici creates for one origin while `during` runs: seen from below, so that no driver can forget to
- * count one.
+ * count one. `during` can wait for one to appear in `seen`.
  */
-export async function requestsTo(origin: string, during: () => Promise<unknown>): Promise<LoggedRequest[]> {
+export async function requestsTo(
+  origin: string,
+  during: (seen: readonly LoggedRequest[]) => Promise<unknown>,
+): Promise<LoggedRequest[]> {
   const seen: LoggedRequest[] = [];
   const listener = (message: unknown): void => {
     const { request } = Announcement.parse(message);
@@ -26,7 +29,7 @@ export async function requestsTo(origin: string, during: () => Promise<unknown>)
   };
   subscribe(CHANNEL, listener);
   try {
-    await during();
+    await during(seen);
   } finally {
     unsubscribe(CHANNEL, listener);
   }

@@ -18,7 +18,7 @@ export interface Moment {
   readonly at:
     /** Its n-th request of any kind, from its start on. */
     | { readonly request: number }
-    /** A write of a document or delete of a source, once so many different ones were sent by all operators so far. */
+    /** A change of a document, once so many different ones were sent by all operators so far. */
     | { readonly step: number };
 }
 
@@ -52,7 +52,7 @@ export class KillSwitch extends RequestHistory {
     return this.#fired;
   }
 
-  /** Different documents written plus sources deleted so far. */
+  /** Different changes of documents so far; all creations of Secrets count as one. */
   get steps(): number {
     return this.#steps.size;
   }
@@ -85,8 +85,8 @@ export class KillSwitch extends RequestHistory {
   }
 }
 
+/** A write or delete of a document at the KV server, or any change of a Secret. */
 function isStep({ method, path }: RecordedRequest): boolean {
-  return (
-    (method === 'POST' && path.includes('/data/')) || (method === 'DELETE' && path.includes('/secrets/'))
-  );
+  if (method === 'GET' || method === 'LIST') return false;
+  return /^\/v1\/[^/]+\/(data|delete)\//.test(path) || /\/secrets(\/|$)/.test(path);
 }

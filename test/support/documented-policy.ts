@@ -4,8 +4,9 @@ import { join } from 'node:path';
 const DOCUMENT = join(import.meta.dirname, '..', '..', 'docs', 'openbao-policy.md');
 
 /** The policy that docs/openbao-policy.md tells users to write, for this mount: what is documented is what is tested. */
-export function documentedPolicy(mount: string): string {
-  const block = /```hcl\n(.*?)```/s.exec(readFileSync(DOCUMENT, 'utf8'))?.[1];
-  if (block === undefined) throw new Error(`${DOCUMENT} has no hcl block`);
+export function documentedPolicy(mount: string, kvVersion: 1 | 2 = 2): string {
+  const blocks = [...readFileSync(DOCUMENT, 'utf8').matchAll(/```hcl\n(.*?)```/gs)];
+  const block = blocks[kvVersion === 2 ? 0 : 1]?.[1];
+  if (block === undefined) throw new Error(`${DOCUMENT} has no hcl block for version ${kvVersion}`);
   return block.replaceAll('<mount>', mount);
 }

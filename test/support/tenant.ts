@@ -1,4 +1,5 @@
 import { API_VERSION, GROUP, KINDS, VERSION } from '#src/api/group.ts';
+import { parseSecretBackend, type SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
 import {
   parseSecretMigration,
   type SecretMigration,
@@ -112,6 +113,13 @@ export class Tenant {
       },
       { deadlineMs },
     );
+  }
+
+  async backend(name: string): Promise<SecretBackend> {
+    const collection = this.#collection({ apiVersion: API_VERSION, kind: 'SecretBackend' });
+    const parsed = parseSecretBackend(await this.cluster.kube('GET', `${collection}/${name}`));
+    if (!parsed.ok) throw new Error(parsed.problems.join('; '));
+    return parsed.value;
   }
 
   /** The per-key table, wherever it is: inline or in report shards. */

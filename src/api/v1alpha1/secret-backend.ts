@@ -15,7 +15,10 @@ import { exactlyOne, immutable, withRules } from '../rules.ts';
  * Found by asking the server, never by its version number.
  */
 export const CAPABILITIES = {
-  ConditionalWrite: 'A write can name the version that it replaces. Without it nothing is written.',
+  ConditionalWrite:
+    'A write can name the version that it replaces. Without it nothing is written, unless UnsafeWrites is there.',
+  UnsafeWrites:
+    'Writes and deletes only look right before, because the spec allows it: what somebody else writes in between is lost.',
   Revisions: 'Older revisions stay readable after a newer write.',
   PagedList: 'Listings are paged by the server.',
   DetailedList: 'One listing tells versions and times of a whole folder.',
@@ -49,28 +52,87 @@ export const TokenAuthSchema = z.object({
 });
 export type TokenAuth = z.infer<typeof TokenAuthSchema>;
 
+/** Name of a role of an auth method. */
+const RoleSchema = z
+  .string()
+  .min(1)
+  .max(253)
+  .regex(/^[A-Za-z0-9_.-]+$/, { error: 'must consist of letters, digits, "-", "_" and "."' });
+
+const ServiceAccountRefSchema = z
+  .object({
+    name: ObjectNameSchema.describe('Name of a ServiceAccount in the namespace of this SecretBackend.'),
+  })
+  .describe('The ServiceAccount whose short-lived token is shown to the server.');
+
+const AudiencesSchema = z
+  .array(z.string().min(1).max(253).describe('One audience.'))
+  .min(1)
+  .max(8)
+  .meta({ 'x-kubernetes-list-type': 'atomic' })
+  .optional()
+  .describe('Audiences of that token. Default: those of the cluster itself.');
+
 export const KubernetesAuthSchema = z.object({
   mountPath: PathSchema.default('kubernetes').describe('Path at which the auth method is enabled.'),
-  role: z
+  role: RoleSchema.describe('Role of the auth method to log in with.'),
+  serviceAccountRef: ServiceAccountRefSchema,
+  audiences: AudiencesSchema,
+});
+export type KubernetesAuth = z.infer<typeof KubernetesAuthSchema>;
+
+const SecretIdRefSchema = z.object({
+  name: ObjectNameSchema.describe('Name of a Secret in the namespace of this SecretBackend.'),
+  key: SecretKeySchema.default('secret-id').describe('Key of the Secret that holds the secret id.'),
+});
+
+export const AppRoleAuthSchema = z.object({
+  mountPath: PathSchema.default('approle').describe('Path at which the auth method is enabled.'),
+  roleId: z
     .string()
     .min(1)
     .max(253)
-    .regex(/^[A-Za-z0-9_.-]+$/, { error: 'must consist of letters, digits, "-", "_" and "."' })
-    .describe('Role of the auth method to log in with.'),
-  serviceAccountRef: z
-    .object({
-      name: ObjectNameSchema.describe('Name of a ServiceAccount in the namespace of this SecretBackend.'),
-    })
-    .describe('The ServiceAccount whose short-lived token is shown to the server.'),
-  audiences: z
-    .array(z.string().min(1).max(253).describe('One audience.'))
-    .min(1)
-    .max(8)
-    .meta({ 'x-kubernetes-list-type': 'atomic' })
-    .optional()
-    .describe('Audiences of that token. Default: those of the cluster itself.'),
+    .regex(/^[\x21-\x7e]+$/, { error: 'must be printable ASCII without spaces' })
+    .describe('The role id; it names the role and is no secret.'),
+  secretIdRef: SecretIdRefSchema.describe(
+    'The Secret that holds the secret id, plain and not response-wrapped; it is read again when it changes.',
+  ),
 });
-export type KubernetesAuth = z.infer<typeof KubernetesAuthSchema>;
+export type AppRoleAuth = z.infer<typeof AppRoleAuthSchema>;
+
+export const JwtAuthSchema = withRules(
+  z.object({
+    mountPath: PathSchema.default('jwt').describe('Path at which the auth method is enabled.'),
+    role: RoleSchema.describe('Role of the auth method to log in with.'),
+    serviceAccountRef: ServiceAccountRefSchema.optional(),
+    audiences: AudiencesSchema,
+    secretRef: SecretKeyRefSchema.optional().describe(
+      'A Secret that holds a JWT of another issuer; it is read again when it changes.',
+    ),
+  }),
+  exactlyOne(['serviceAccountRef', 'secretRef'], 'set exactly one of serviceAccountRef and secretRef'),
+  {
+    rule: '!has(self.audiences) || has(self.serviceAccountRef)',
+    message: 'audiences belong to the token of a serviceAccountRef; a stored JWT has its own',
+    holds: (self) => self.audiences === undefined || self.serviceAccountRef !== undefined,
+  },
+);
+export type JwtAuth = z.infer<typeof JwtAuthSchema>;
+
+export const CertAuthSchema = z.object({
+  mountPath: PathSchema.default('cert').describe('Path at which the auth method is enabled.'),
+  name: RoleSchema.optional().describe(
+    'Certificate role to log in with. Default: the server looks for one that fits.',
+  ),
+  secretRef: z
+    .object({
+      name: ObjectNameSchema.describe('Name of a Secret in the namespace of this SecretBackend.'),
+    })
+    .describe(
+      'The Secret of type kubernetes.io/tls with the client certificate (tls.crt) and its key (tls.key); it is read again when it changes.',
+    ),
+});
+export type CertAuth = z.infer<typeof CertAuthSchema>;
 
 export const OpenBaoAuthSchema = withRules(
   z.object({
@@ -78,8 +140,20 @@ export const OpenBaoAuthSchema = withRules(
     kubernetes: KubernetesAuthSchema.optional().describe(
       'Log in with the token of a ServiceAccount (auth method "kubernetes" of the server).',
     ),
+    appRole: AppRoleAuthSchema.optional().describe(
+      'Log in with a role id and a secret id (auth method "approle" of the server).',
+    ),
+    jwt: JwtAuthSchema.optional().describe(
+      'Log in with a signed token that the server checks by itself (auth method "jwt" of the server).',
+    ),
+    cert: CertAuthSchema.optional().describe(
+      'Log in with a TLS client certificate (auth method "cert" of the server); nothing between Keyferry and the server may end TLS.',
+    ),
   }),
-  exactlyOne(['token', 'kubernetes'], 'set exactly one of token and kubernetes'),
+  exactlyOne(
+    ['token', 'kubernetes', 'appRole', 'jwt', 'cert'],
+    'set exactly one of token, kubernetes, appRole, jwt and cert',
+  ),
 );
 
 export const OpenBaoSpecSchema = withRules(
@@ -93,7 +167,21 @@ export const OpenBaoSpecSchema = withRules(
       .describe(
         'Base URL of the server, for example https://openbao.vault.svc:8200. Plain http is refused unless the operator runs with --allow-insecure-http.',
       ),
-    mount: PathSchema.default('secret').describe('Path of the KV version 2 secrets engine.'),
+    mount: PathSchema.default('secret').describe('Path of the KV secrets engine.'),
+    kvVersion: z
+      .int()
+      .min(1)
+      .max(2)
+      .default(2)
+      .describe(
+        'Version of that engine. Version 1 is read in full, and written only with allowUnsafeWrites; it keeps text fields and nothing else.',
+      ),
+    allowUnsafeWrites: z
+      .boolean()
+      .default(false)
+      .describe(
+        'For kvVersion 1 only: write and delete although the server cannot check what is replaced. Keyferry looks right before; what somebody else writes in between is lost, and a delete is final.',
+      ),
     pathPrefix: PathSchema.optional().describe(
       'Folder below the mount that this backend is confined to; every path of a migration is below it.',
     ),
@@ -128,6 +216,11 @@ export const OpenBaoSpecSchema = withRules(
       .describe('How many requests this backend may have under way at once.'),
   }),
   {
+    rule: '!self.allowUnsafeWrites || self.kvVersion == 1',
+    message: 'allowUnsafeWrites is for kvVersion 1; version 2 checks every write',
+    holds: (self) => !self.allowUnsafeWrites || self.kvVersion === 1,
+  },
+  {
     rule: '!(has(self.caBundle) && has(self.caSecretRef))',
     message: 'set at most one of caBundle and caSecretRef',
     holds: (self) => self.caBundle === undefined || self.caSecretRef === undefined,
@@ -147,7 +240,7 @@ export const SecretBackendSpecSchema = withRules(
       .object({})
       .optional()
       .describe('The Secrets of the namespace of this SecretBackend. There is nothing to configure: {}.'),
-    openbao: OpenBaoSpecSchema.optional().describe('A KV version 2 secrets engine of an OpenBao server.'),
+    openbao: OpenBaoSpecSchema.optional().describe('A KV secrets engine of an OpenBao server.'),
   }),
   {
     rule: "has(self.kubernetes) == (self.type == 'kubernetes') && has(self.openbao) == (self.type == 'openbao')",

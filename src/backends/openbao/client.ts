@@ -3,6 +3,7 @@ import type { SecretValue } from '#src/core/secret-value.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { Clock } from '#src/ports.ts';
 import { CallDeadline } from '../deadline.ts';
+import type { TlsMaterial } from './tls.ts';
 
 /*
  * HTTP to one OpenBao server, and nothing of KV: one pool with keep-alive, pinned to the origin of the address. Redirects
@@ -20,8 +21,7 @@ export interface ClientOptions {
   readonly origin: string;
   /** Value of X-Vault-Namespace, where the server has namespaces. */
   readonly namespace: string | undefined;
-  /** PEM bundle to trust instead of the system's. */
-  readonly ca: string | undefined;
+  readonly tls: TlsMaterial;
   readonly serverName: string | undefined;
   readonly timeoutMs: number;
   /** Requests in flight at once: the size of the pool. */
@@ -31,7 +31,7 @@ export interface ClientOptions {
 }
 
 export interface BaoRequest {
-  readonly method: 'GET' | 'POST' | 'PATCH';
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** Encoded, from `apiPathOf`. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
@@ -73,7 +73,7 @@ export class BaoClient implements AsyncDisposable {
       connect: {
         timeout: Math.min(CONNECT_TIMEOUT_MS, options.timeoutMs),
         minVersion: 'TLSv1.2',
-        ...(options.ca === undefined ? {} : { ca: options.ca }),
+        ...connectTls(options.tls),
         ...(options.serverName === undefined ? {} : { servername: options.serverName }),
       },
     });
@@ -119,6 +119,13 @@ export class BaoClient implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#pool.destroy();
   }
+}
+
+function connectTls({ ca, identity }: TlsMaterial): { ca?: string; cert?: string; key?: string } {
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(identity === undefined ? {} : { cert: identity.certificate, key: identity.key }),
+  };
 }
 
 function withQuery(request: BaoRequest): string {

@@ -4,6 +4,7 @@ import type { SessionOptions } from './auth/session.ts';
 import { BaoClient } from './client.ts';
 import type { ClientOptions } from './client.ts';
 import { KvMount } from './kv.ts';
+import type { TlsMaterial } from './tls.ts';
 
 /** Everything a driver needs to talk to its server. */
 export interface OpenConnection {
@@ -13,15 +14,15 @@ export interface OpenConnection {
 }
 
 export interface ConnectionOptions {
-  readonly client: Omit<ClientOptions, 'ca'>;
-  /** The PEM bundle to trust; read before the first request, undefined means the system's. */
-  readonly readCa: (signal: AbortSignal) => Promise<string | undefined>;
+  readonly client: Omit<ClientOptions, 'tls'>;
+  /** What to trust and, with `auth.cert`, what to show; read before the first request. */
+  readonly readTls: (signal: AbortSignal) => Promise<TlsMaterial>;
   readonly openSession: (client: BaoClient) => Omit<SessionOptions, 'client'>;
   readonly mount: string;
   readonly prefix: string;
 }
 
-/** Opens once, at the first use, because the trust anchor may have to be read from the API server first. */
+/** Opens once, at the first use, because certificates may have to be read from the API server first. */
 export class BaoConnection implements AsyncDisposable {
   readonly #options: ConnectionOptions;
   #open: OpenConnection | undefined;
@@ -33,16 +34,16 @@ export class BaoConnection implements AsyncDisposable {
 
   async open(signal: AbortSignal): Promise<OpenConnection> {
     if (this.#open !== undefined) return this.#open;
-    const ca = await this.#options.readCa(signal);
+    const tls = await this.#options.readTls(signal);
     if (this.#closed) throw new OperatorError('BACKEND_NOT_READY', { op: 'openbao.open' });
-    // Two first requests may both have read the anchor; only one of them opens.
-    this.#open ??= this.#connect(ca);
+    // Two first requests may both have read the certificates; only one of them opens.
+    this.#open ??= this.#connect(tls);
     return this.#open;
   }
 
-  #connect(ca: string | undefined): OpenConnection {
+  #connect(tls: TlsMaterial): OpenConnection {
     const { mount, prefix } = this.#options;
-    const client = new BaoClient({ ...this.#options.client, ca });
+    const client = new BaoClient({ ...this.#options.client, tls });
     const session = new Session({ client, ...this.#options.openSession(client) });
     return { client, session, kv: new KvMount({ session, mount, prefix }) };
   }

@@ -7,8 +7,7 @@ import type {
   Version,
 } from '#src/core/document.ts';
 import { sameVersion } from '#src/core/document.ts';
-import { errorOf, OperatorError } from '#src/errors.ts';
-import type { ErrorCode } from '#src/errors.ts';
+import { OperatorError } from '#src/errors.ts';
 import type {
   BackendDriver,
   DriverTraits,
@@ -20,7 +19,6 @@ import type {
   ReadOutcome,
   Refusal,
 } from '../driver.ts';
-import { sideBySide } from '../side-by-side.ts';
 import { decodeFields, encodeFields, planStorage, storageRefusalOf } from './codec.ts';
 import type { StoragePlan } from './codec.ts';
 import type { BaoConnection, OpenConnection } from './connection.ts';
@@ -28,7 +26,10 @@ import type { KvMount, KvRead, VersionInfo } from './kv.ts';
 import { listTree } from './listing.ts';
 import { Base64Marks, BASE64_MARKER, markerPatch } from './markers.ts';
 import { joinPath, pathRefusalOf } from './path.ts';
-import { probeServer, readCapabilities } from './probe.ts';
+import { probeServer } from './probe.ts';
+import { readEach } from './read-each.ts';
+import { findDenied } from './rights.ts';
+import type { NeededRight } from './rights.ts';
 import { MAX_FIELDS_WHERE_COUNTED } from './size.ts';
 
 export interface OpenBaoDriverOptions {
@@ -38,15 +39,6 @@ export interface OpenBaoDriverOptions {
   readonly prefix: string;
   readonly maxInFlight: number;
 }
-
-/** Failures that say nothing about one address: every other read would fail the same way. */
-const WHOLE_BACKEND: ReadonlySet<ErrorCode> = new Set([
-  'BACKEND_UNREACHABLE',
-  'BACKEND_SEALED',
-  'TLS_FAILED',
-  'CREDENTIALS_MISSING',
-  'MOUNT_MISSING',
-]);
 
 /**
  * KV version 2 of OpenBao, and of Vault up to the last open version. One document is one path, all fields in one
@@ -106,18 +98,8 @@ export class OpenBaoDriver implements BackendDriver {
   }
 
   async *readMany(addresses: readonly Address[], signal: AbortSignal): AsyncGenerator<ReadOutcome> {
-    yield* sideBySide(
-      new Set(addresses),
-      this.#options.maxInFlight,
-      async (address): Promise<ReadOutcome> => {
-        try {
-          return { address, result: await this.read(address, signal) };
-        } catch (error) {
-          if (signal.aborted || WHOLE_BACKEND.has(errorOf(error).code)) throw error;
-          return { address, error };
-        }
-      },
-    );
+    const read = (address: Address): Promise<ReadResult> => this.read(address, signal);
+    yield* readEach(addresses, { width: this.#options.maxInFlight, read, signal });
   }
 
   addressRefusalOf(address: Address): Refusal | undefined {
@@ -138,22 +120,11 @@ export class OpenBaoDriver implements BackendDriver {
 
   async denied(needs: readonly Need[], signal: AbortSignal): Promise<ReadonlyMap<Address, Refusal>> {
     const { kv, session } = await this.#open(signal);
-    const wanted = needs.flatMap((need) =>
-      need.verbs.map((verb) => ({ address: need.address, verb, ...rightFor(kv, need.address, verb) })),
-    );
-    const paths = [...new Set(wanted.map(({ path }) => path))];
-    const rights = await readCapabilities(session, paths, signal);
-    const refusals = new Map<Address, Refusal>();
-    if (rights === undefined) return refusals;
-    for (const { address, path, right, verb } of wanted) {
-      const held = rights.get(path) ?? [];
-      if (refusals.has(address) || held.includes(right) || held.includes('root')) continue;
-      refusals.set(address, {
-        reason: 'PermissionDenied',
-        message: `To ${verb} it the policy must allow "${right}" on ${path}.`,
-      });
-    }
-    return refusals;
+    const question = {
+      session,
+      rightFor: (address: Address, verb: Need['verbs'][number]) => rightFor(kv, address, verb),
+    };
+    return findDenied(question, needs, signal);
   }
 
   async write(document: Document, expect: Expectation, signal: AbortSignal): Promise<Version> {
@@ -316,11 +287,7 @@ function deleteOf(address: Address): { readonly op: string; readonly target: Add
 }
 
 /** Which right on which path a verb needs; a versioned delete is an update of its own tree. */
-function rightFor(
-  kv: KvMount,
-  address: Address,
-  verb: Need['verbs'][number],
-): { readonly path: string; readonly right: string } {
+function rightFor(kv: KvMount, address: Address, verb: Need['verbs'][number]): NeededRight {
   return verb === 'delete'
     ? { path: kv.pathOf('delete', address), right: 'update' }
     : { path: kv.pathOf('data', address), right: verb };

@@ -1,16 +1,16 @@
+import { randomBytes } from 'node:crypto';
 import type { OpenBaoSpec } from '#src/api/v1alpha1/secret-backend.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { Clock, Random } from '#src/ports.ts';
 import type { CredentialSource } from '../credentials.ts';
 import type { BackendDriver } from '../driver.ts';
 import type { BackendDefinition, BackendFactory } from '../registry.ts';
-import { KubernetesAuth } from './auth/kubernetes.ts';
-import type { AuthMethod } from './auth/method.ts';
-import { TokenAuth } from './auth/token.ts';
-import type { BaoClient } from './client.ts';
+import { chooseAuthMethod } from './auth/choose-auth-method.ts';
 import { BaoConnection } from './connection.ts';
 import { OpenBaoDriver } from './driver.ts';
 import { pathRefusalOf } from './path.ts';
+import { readTls } from './tls.ts';
+import { OpenBaoV1Driver } from './v1-driver.ts';
 
 export interface OpenBaoFactoryOptions {
   readonly credentials: CredentialSource;
@@ -36,7 +36,8 @@ export class OpenBaoFactory implements BackendFactory {
     if (openbao === undefined) throw invalid(definition, 'spec.openbao is missing.');
     const prefix = openbao.pathPrefix ?? '';
     this.#check(definition, openbao);
-    const { clock, random, userAgent } = this.#options;
+    const { credentials, clock, random, userAgent } = this.#options;
+    const { namespace } = definition;
     const connection = new BaoConnection({
       client: {
         origin: new URL(openbao.address).origin,
@@ -47,17 +48,19 @@ export class OpenBaoFactory implements BackendFactory {
         userAgent,
         clock,
       },
-      readCa: (signal) => this.#readCa(definition, openbao, signal),
-      openSession: (client) => ({ method: this.#authMethod(definition, openbao, client), clock, random }),
+      readTls: (signal) => readTls(openbao, { credentials, namespace, signal }),
+      openSession: (client) => ({
+        method: chooseAuthMethod(openbao.auth, { client, credentials, namespace }),
+        clock,
+        random,
+      }),
       mount: openbao.mount,
       prefix,
     });
-    return new OpenBaoDriver({
-      connection,
-      mount: openbao.mount,
-      prefix,
-      maxInFlight: openbao.maxInFlight,
-    });
+    const { mount, maxInFlight, kvVersion, allowUnsafeWrites } = openbao;
+    const place = { connection, mount, prefix, maxInFlight };
+    if (kvVersion === 2) return new OpenBaoDriver(place);
+    return new OpenBaoV1Driver({ ...place, allowUnsafeWrites, fingerprintKey: randomBytes(32) });
   }
 
   #check(definition: BackendDefinition, openbao: OpenBaoSpec): void {
@@ -71,41 +74,6 @@ export class OpenBaoFactory implements BackendFactory {
     }
     checkPath(definition, 'mount', openbao.mount);
     if (openbao.pathPrefix !== undefined) checkPath(definition, 'pathPrefix', openbao.pathPrefix);
-  }
-
-  async #readCa(
-    definition: BackendDefinition,
-    openbao: OpenBaoSpec,
-    signal: AbortSignal,
-  ): Promise<string | undefined> {
-    const ref = openbao.caSecretRef;
-    if (ref === undefined) return openbao.caBundle;
-    const pem = await this.#options.credentials.readSecretKey(
-      definition.namespace,
-      ref.name,
-      ref.key,
-      signal,
-    );
-    return pem.reveal().toString('utf8');
-  }
-
-  #authMethod(definition: BackendDefinition, openbao: OpenBaoSpec, client: BaoClient): AuthMethod {
-    const { credentials } = this.#options;
-    const { namespace } = definition;
-    const { token, kubernetes } = openbao.auth;
-    if (token !== undefined) {
-      return new TokenAuth({ client, credentials, namespace, secretRef: token.secretRef });
-    }
-    if (kubernetes === undefined) throw invalid(definition, 'spec.openbao.auth names no method.');
-    return new KubernetesAuth({
-      client,
-      credentials,
-      namespace,
-      serviceAccount: kubernetes.serviceAccountRef.name,
-      audiences: kubernetes.audiences ?? [],
-      mountPath: kubernetes.mountPath,
-      role: kubernetes.role,
-    });
   }
 }
 

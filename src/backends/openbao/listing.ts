@@ -9,11 +9,14 @@ const PAGE_SIZE = 1_000;
 /** Folders below one another; deeper trees cannot be addressed anyway (path.ts). */
 const MAX_DEPTH = 16;
 
+/** A mount of either version. */
+type Listable = Pick<KvMount, 'listPage'>;
+
 /**
  * All names below `folder`, depth first. A folder whose name could not be addressed is yielded as `name/`, which
  * `addressRefusalOf` refuses: it is shown, not silently left out.
  */
-export async function* listTree(kv: KvMount, folder: Address, signal: AbortSignal): AsyncGenerator<Entry> {
+export async function* listTree(kv: Listable, folder: Address, signal: AbortSignal): AsyncGenerator<Entry> {
   const folders: Address[] = [folder];
   const paging = { ignored: false };
   for (let current = folders.pop(); current !== undefined; current = folders.pop()) {
@@ -32,7 +35,7 @@ export async function* listTree(kv: KvMount, folder: Address, signal: AbortSigna
  * starts over; its first reply was everything.
  */
 async function* listFolder(
-  kv: KvMount,
+  kv: Listable,
   folder: Address,
   context: { readonly paging: { ignored: boolean }; readonly signal: AbortSignal },
 ): AsyncGenerator<string> {

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import { OperatorError } from '#src/errors.ts';
 import type { Capability } from '#src/api/v1alpha1/secret-backend.ts';
 import type { Probe } from '../driver.ts';
@@ -22,6 +23,8 @@ import {
  */
 
 const OP = 'openbao.probe';
+/** An address that nothing is ever written to. */
+export const PROBE_ADDRESS = 'keyferry-probe';
 /** One more than a listener takes by default (max_request_json_strings), the member name included. */
 const TOO_MANY_STRINGS = 1_000;
 /** Paths per question: stays below that limit with room. */
@@ -36,6 +39,8 @@ export interface ProbeTarget {
   readonly mount: string;
 }
 
+type Health = z.output<typeof HealthReply>;
+
 interface Retention {
   /** It hides versions after some time. */
   readonly selfDestructs: boolean;
@@ -49,7 +54,9 @@ interface Retention {
  */
 export async function probeServer(target: ProbeTarget, signal: AbortSignal): Promise<Probe> {
   const health = await readHealth(target.client, signal);
-  const accessor = await readMount(target, signal);
+  const { session, kv, mount } = target;
+  const somePath = kv.pathOf('data', PROBE_ADDRESS);
+  const accessor = await readMount({ session, mount, kvVersion: 2, somePath }, signal);
   const detailedList = await target.kv.hasDetailedList(signal);
   const fieldLimit = await countsFields(target.session, signal);
   const retention = await readRetention(target, signal);
@@ -63,16 +70,18 @@ export async function probeServer(target: ProbeTarget, signal: AbortSignal): Pro
   ];
   return {
     server: { product: detailedList ? 'OpenBao' : 'Vault', version: health.version },
-    identity: [health.cluster_id, accessor].filter((part) => part !== undefined).join('/'),
+    identity: identityOf(health, accessor),
     capabilities: capabilities.filter(([, present]) => present).map(([name]) => name),
   };
 }
 
+/** Stable id of this very mount of this very cluster. */
+export function identityOf({ cluster_id: clusterId }: Health, accessor: string): string {
+  return [clusterId, accessor].filter((part) => part !== undefined).join('/');
+}
+
 /** sys/health refuses the namespace header and needs no token. 200 is active, 429 a standby; both serve requests. */
-async function readHealth(
-  client: BaoClient,
-  signal: AbortSignal,
-): Promise<{ readonly version: string; readonly cluster_id?: string | undefined }> {
+export async function readHealth(client: BaoClient, signal: AbortSignal): Promise<Health> {
   const request: BaoRequest = {
     method: 'GET',
     path: apiPathOf('sys/health', OP),
@@ -88,8 +97,17 @@ async function readHealth(
   return parseReply(HealthReply, reply, request);
 }
 
-/** The mount's accessor, once it is known to be KV version 2. */
-async function readMount(target: ProbeTarget, signal: AbortSignal): Promise<string> {
+export interface MountQuestion {
+  readonly session: Session;
+  readonly mount: string;
+  /** What the spec says it is. */
+  readonly kvVersion: 1 | 2;
+  /** A path in it that a policy for it would allow something on. */
+  readonly somePath: string;
+}
+
+/** The mount's accessor, once it is known to be KV of the version that the spec says. */
+export async function readMount(target: MountQuestion, signal: AbortSignal): Promise<string> {
   const path = `sys/internal/ui/mounts/${target.mount}`;
   const request: BaoRequest = { method: 'GET', path: apiPathOf(path, OP), op: OP, target: path };
   const reply = await target.session.request(request, signal);
@@ -97,21 +115,21 @@ async function readMount(target: ProbeTarget, signal: AbortSignal): Promise<stri
   if (reply.status !== 200) throw failureOf(reply, request);
   const { data } = parseReply(MountReply, reply, request);
   if (data.type !== 'kv') throw new OperatorError('MOUNT_MISSING', { op: OP, target: target.mount });
-  if (data.options?.version !== '2') {
+  const kvVersion = data.options?.version === '2' ? 2 : 1;
+  if (kvVersion !== target.kvVersion) {
     throw new OperatorError('CAPABILITY_MISSING', {
       op: OP,
       target: target.mount,
-      detail: 'The mount is KV version 1, which has no check-and-set; version 2 is needed.',
+      detail: `The mount is KV version ${kvVersion}: set spec.openbao.kvVersion to ${kvVersion}.`,
     });
   }
   return data.accessor;
 }
 
 /** The server answers 403 for a mount that is not there as for one without any right. Rights decide which it is. */
-async function absentOrDenied(target: ProbeTarget, signal: AbortSignal): Promise<OperatorError> {
-  const path = target.kv.pathOf('data', 'keyferry-probe');
-  const rights = await readCapabilities(target.session, [path], signal);
-  const allowed = rights?.get(path)?.some((right) => right !== 'deny') ?? false;
+async function absentOrDenied(target: MountQuestion, signal: AbortSignal): Promise<OperatorError> {
+  const rights = await readCapabilities(target.session, [target.somePath], signal);
+  const allowed = rights?.get(target.somePath)?.some((right) => right !== 'deny') ?? false;
   return new OperatorError(allowed ? 'MOUNT_MISSING' : 'AUTH_DENIED', {
     op: OP,
     target: target.mount,
@@ -120,7 +138,7 @@ async function absentOrDenied(target: ProbeTarget, signal: AbortSignal): Promise
 }
 
 /** True when a request with too many JSON strings is refused although the same one with few is not. */
-async function countsFields(session: Session, signal: AbortSignal): Promise<boolean> {
+export async function countsFields(session: Session, signal: AbortSignal): Promise<boolean> {
   const few = await askCapabilities(session, ['sys/health'], signal);
   if (few.reply.status !== 200) return false;
   const many = await askCapabilities(session, Array<string>(TOO_MANY_STRINGS).fill('sys/health'), signal);

@@ -32,6 +32,8 @@ const VersionMetadata = z.object({
 });
 
 export const ReadReply = z.object({ data: z.object({ data: RawObject, metadata: VersionMetadata }) });
+/** KV version 1: the plain fields. */
+export const V1ReadReply = z.object({ data: RawObject });
 export const DeletedReply = z.object({ data: z.object({ data: z.null(), metadata: VersionMetadata }) });
 export const WriteReply = z.object({ data: VersionMetadata });
 export const KeyMetadataReply = z.object({
@@ -45,7 +47,12 @@ export const ListReply = z.object({
   ]),
 });
 
-export const HealthReply = z.object({ version: z.string(), cluster_id: z.string().optional() });
+export const HealthReply = z.object({
+  version: z.string(),
+  cluster_id: z.string().optional(),
+  /** Vault has it, OpenBao has not. */
+  performance_standby: z.boolean().optional(),
+});
 export const MountReply = z.object({
   data: z.object({
     type: z.string(),

@@ -17,6 +17,7 @@ export interface RuleCase {
 
 const SECRET_REF = { secretRef: { name: 'bao-token' } };
 const KUBERNETES_AUTH = { role: 'payments', serviceAccountRef: { name: 'payments' } };
+const APP_ROLE_AUTH = { roleId: 'd2b5', secretIdRef: { name: 'secret-id' } };
 
 function openbao(change: Json): Json {
   const base = { address: 'https://bao.example:8200', auth: { token: SECRET_REF } };
@@ -84,14 +85,54 @@ const BACKEND_CASES: readonly RuleCase[] = [
   {
     kind: 'SecretBackend',
     at: 'spec.openbao.auth',
-    message: 'set exactly one of token and kubernetes',
+    message: 'set exactly one of token, kubernetes, appRole, jwt and cert',
     accepts: {
       token: openbao({ auth: { token: SECRET_REF } }),
       kubernetes: openbao({ auth: { kubernetes: KUBERNETES_AUTH } }),
+      appRole: openbao({ auth: { appRole: APP_ROLE_AUTH } }),
+      jwt: openbao({ auth: { jwt: KUBERNETES_AUTH } }),
+      cert: openbao({ auth: { cert: SECRET_REF } }),
     },
     refuses: {
       neither: openbao({ auth: {} }),
       both: openbao({ auth: { token: SECRET_REF, kubernetes: KUBERNETES_AUTH } }),
+      'two others': openbao({ auth: { appRole: APP_ROLE_AUTH, cert: SECRET_REF } }),
+    },
+  },
+  {
+    kind: 'SecretBackend',
+    at: 'spec.openbao',
+    message: 'allowUnsafeWrites is for kvVersion 1; version 2 checks every write',
+    accepts: {
+      'version 1 with it': openbao({ kvVersion: 1, allowUnsafeWrites: true }),
+      'version 1 without it': openbao({ kvVersion: 1 }),
+      'version 2 without it': openbao({ kvVersion: 2, allowUnsafeWrites: false }),
+    },
+    refuses: {
+      'version 2 with it': openbao({ kvVersion: 2, allowUnsafeWrites: true }),
+      'no version with it': openbao({ allowUnsafeWrites: true }),
+    },
+  },
+  {
+    kind: 'SecretBackend',
+    at: 'spec.openbao.auth.jwt',
+    message: 'set exactly one of serviceAccountRef and secretRef',
+    accepts: {
+      serviceAccountRef: openbao({ auth: { jwt: KUBERNETES_AUTH } }),
+      secretRef: openbao({ auth: { jwt: { role: 'payments', ...SECRET_REF } } }),
+    },
+    refuses: {
+      neither: openbao({ auth: { jwt: { role: 'payments' } } }),
+      both: openbao({ auth: { jwt: { ...KUBERNETES_AUTH, ...SECRET_REF } } }),
+    },
+  },
+  {
+    kind: 'SecretBackend',
+    at: 'spec.openbao.auth.jwt',
+    message: 'audiences belong to the token of a serviceAccountRef; a stored JWT has its own',
+    accepts: { serviceAccountRef: openbao({ auth: { jwt: { ...KUBERNETES_AUTH, audiences: ['bao'] } } }) },
+    refuses: {
+      secretRef: openbao({ auth: { jwt: { role: 'payments', audiences: ['bao'], ...SECRET_REF } } }),
     },
   },
 ];

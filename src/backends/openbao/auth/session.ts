@@ -1,10 +1,9 @@
-import type { SecretValue } from '#src/core/secret-value.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { Clock, Random } from '#src/ports.ts';
 import type { BaoClient, BaoReply, BaoRequest } from '../client.ts';
-import { apiPathOf } from '../path.ts';
 import { AuthReply, parseReply } from '../wire.ts';
 import type { AuthMethod, BaoToken } from './method.ts';
+import { revoke, selfRequest } from './self-request.ts';
 
 /*
  * The life of one token:
@@ -25,7 +24,8 @@ const EXPIRY_MARGIN_MS = 2_000;
 const RELOGIN_INTERVAL_MS = 10_000;
 /** Near its maximum life a token is granted less and less; this bounds how often that is tried. */
 const MIN_RENEWAL_MS = 1_000;
-const REVOKE_TIMEOUT_MS = 2_000;
+/** For a login under way and the revocation together. */
+const CLOSE_TIMEOUT_MS = 2_000;
 
 export interface SessionOptions {
   readonly client: BaoClient;
@@ -42,6 +42,7 @@ interface HeldToken extends BaoToken {
 export class Session implements AsyncDisposable {
   readonly #options: SessionOptions;
   readonly #closing = new AbortController();
+  #isClosed = false;
   #held: HeldToken | undefined;
   #login: Promise<HeldToken> | undefined;
   #lastForcedLogin = Number.NEGATIVE_INFINITY;
@@ -63,11 +64,7 @@ export class Session implements AsyncDisposable {
   /** True when the refused token is no good (any more) and another one may be had. */
   async #lostToken(refused: HeldToken, signal: AbortSignal): Promise<boolean> {
     if (this.#held !== undefined && this.#held !== refused) return true;
-    const lookup = await this.#options.client.request(
-      selfRequest('GET', 'lookup-self'),
-      refused.secret,
-      signal,
-    );
+    const lookup = await this.#options.client.request(selfRequest('lookup-self'), refused.secret, signal);
     if (lookup.status !== 403) return false;
     const now = this.#options.clock.monotonic();
     if (this.#held === refused) {
@@ -80,16 +77,18 @@ export class Session implements AsyncDisposable {
 
   /** The current token, or the one that the login under way brings; concurrent callers share one login. */
   async #token(signal: AbortSignal): Promise<HeldToken> {
+    // A login that nobody waits for must not be started: its failure would be nobody's.
+    signal.throwIfAborted();
     const held = this.#held;
     if (held !== undefined && this.#options.clock.monotonic() < held.expiresAt - EXPIRY_MARGIN_MS)
       return held;
+    if (this.#isClosed) throw closed();
     this.#login ??= this.#startLogin();
     return orAborted(this.#login, signal);
   }
 
   async #startLogin(): Promise<HeldToken> {
     try {
-      this.#closing.signal.throwIfAborted();
       return this.#hold(await this.#options.method.login(this.#closing.signal));
     } finally {
       this.#login = undefined;
@@ -107,7 +106,7 @@ export class Session implements AsyncDisposable {
   /** At 2/3 of the life, up to a tenth of it earlier, so that replicas and backends do not renew together. */
   #scheduleRenewal(held: HeldToken, lifeMs: number): void {
     this.#cancelRenewal();
-    if (!Number.isFinite(lifeMs) || this.#closing.signal.aborted) return;
+    if (!Number.isFinite(lifeMs) || this.#isClosed) return;
     const delayMs = Math.max(MIN_RENEWAL_MS, lifeMs * (2 / 3 - this.#options.random() / 10));
     this.#cancelRenewal = this.#options.clock.schedule(delayMs, () => {
       void this.#renew(held);
@@ -121,7 +120,7 @@ export class Session implements AsyncDisposable {
       const longEnough = renewed !== undefined && renewed.ttlSeconds > this.#remainingSeconds(held);
       if (this.#held !== held) return;
       if (longEnough) this.#hold(renewed);
-      else await (this.#login ??= this.#startLogin());
+      else if (!this.#isClosed) await (this.#login ??= this.#startLogin());
     } catch {
       const remainingMs = this.#remainingSeconds(held) * 1000;
       if (this.#held === held && remainingMs > EXPIRY_MARGIN_MS) this.#scheduleRenewal(held, remainingMs);
@@ -134,7 +133,7 @@ export class Session implements AsyncDisposable {
 
   /** Undefined when the server does not renew it; the granted life stops growing near the token's maximum. */
   async #renewSelf(held: HeldToken): Promise<BaoToken | undefined> {
-    const request = selfRequest('POST', 'renew-self');
+    const request = selfRequest('renew-self');
     const reply = await this.#options.client.request(request, held.secret, this.#closing.signal);
     if (reply.status !== 200) return undefined;
     const { auth } = parseReply(AuthReply, reply, request);
@@ -146,44 +145,35 @@ export class Session implements AsyncDisposable {
     this.#held = undefined;
   }
 
-  /** Revokes the token if Keyferry made it; a server that cannot be reached just lets it expire. */
+  /**
+   * Revokes the token if Keyferry made it, also one that a login under way is about to bring; a server that does not
+   * answer in time just lets it expire.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    this.#cancelRenewal();
+    const end = (): void => {
+      this.#closing.abort(closed());
+    };
+    const cancel = this.#options.clock.schedule(CLOSE_TIMEOUT_MS, end);
+    await this.#login?.catch(() => undefined);
     const held = this.#held;
-    this.#closing.abort(
-      new OperatorError('BACKEND_NOT_READY', { op: OP, detail: 'The connection to the backend was closed.' }),
-    );
     this.#drop();
-    if (held?.own === true) await this.#revoke(held.secret);
-  }
-
-  async #revoke(secret: SecretValue): Promise<void> {
-    const timeout = new AbortController();
-    const cancel = this.#options.clock.schedule(REVOKE_TIMEOUT_MS, () => {
-      timeout.abort();
-    });
-    try {
-      await this.#options.client.request(selfRequest('POST', 'revoke-self'), secret, timeout.signal);
-    } catch {
-      // Best effort: the token ends with its life.
-    } finally {
-      cancel();
-    }
+    if (held?.own === true) await revoke(this.#options.client, held.secret, this.#closing.signal);
+    cancel();
+    end();
   }
 }
 
-function selfRequest(method: 'GET' | 'POST', action: string): BaoRequest {
-  return {
-    method,
-    path: apiPathOf(`auth/token/${action}`, OP),
-    ...(method === 'POST' ? { body: {}, mutates: true } : {}),
+function closed(): OperatorError {
+  return new OperatorError('BACKEND_NOT_READY', {
     op: OP,
-    target: `auth/token/${action}`,
-  };
+    detail: 'The connection to the backend was closed.',
+  });
 }
 
 /** The promise, or the signal's reason when that comes first; the promise goes on for the others who wait for it. */
 async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
   const aborted = Promise.withResolvers<never>();
   const abort = (): void => {
     aborted.reject(signal.reason);

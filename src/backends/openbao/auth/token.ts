@@ -1,12 +1,11 @@
-import { SecretValue } from '#src/core/secret-value.ts';
-import { OperatorError } from '#src/errors.ts';
 import type { CredentialSource } from '../../credentials.ts';
 import type { BaoClient, BaoRequest } from '../client.ts';
-import { apiPathOf } from '../path.ts';
 import { failureOf } from '../status.ts';
 import { LookupReply, parseReply } from '../wire.ts';
+import { toCredential } from './credential.ts';
 import { refuseLimitedUse } from './method.ts';
 import type { AuthMethod, BaoToken } from './method.ts';
+import { selfRequest } from './self-request.ts';
 
 const OP = 'openbao.auth.token';
 
@@ -29,13 +28,8 @@ export class TokenAuth implements AuthMethod {
     const { client, credentials, namespace, secretRef } = this.#options;
     const stored = await credentials.readSecretKey(namespace, secretRef.name, secretRef.key, signal);
     const target = `Secret ${namespace}/${secretRef.name}`;
-    const secret = toToken(stored, target);
-    const request: BaoRequest = {
-      method: 'GET',
-      path: apiPathOf('auth/token/lookup-self', OP),
-      op: OP,
-      target,
-    };
+    const secret = toCredential(stored, { op: OP, target });
+    const request: BaoRequest = { ...selfRequest('lookup-self'), op: OP, target };
     const reply = await client.request(request, secret, signal);
     if (reply.status !== 200) throw failureOf(reply, request);
     const { data } = parseReply(LookupReply, reply, request);
@@ -48,18 +42,4 @@ export class TokenAuth implements AuthMethod {
       own: false,
     };
   }
-}
-
-/** What a header can carry and every token is made of. */
-const TOKEN = /^[\x21-\x7e]+$/;
-
-/** A token never contains whitespace; a file that was made with an editor ends in a newline. */
-function toToken(stored: SecretValue, target: string): SecretValue {
-  const text = stored.reveal().toString('utf8').trim();
-  if (TOKEN.test(text)) return SecretValue.fromUtf8(text);
-  throw new OperatorError('CREDENTIALS_MISSING', {
-    op: OP,
-    target,
-    detail: 'What the key holds cannot be a token.',
-  });
 }

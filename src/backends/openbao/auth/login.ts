@@ -1,0 +1,67 @@
+import { SecretValue } from '#src/core/secret-value.ts';
+import { OperatorError } from '#src/errors.ts';
+import type { BaoClient, BaoReply, BaoRequest } from '../client.ts';
+import { apiPathOf, joinPath } from '../path.ts';
+import { failureOf } from '../status.ts';
+import { AuthReply, isEnvelope, parseReply } from '../wire.ts';
+import { refuseLimitedUse } from './method.ts';
+import type { BaoToken } from './method.ts';
+import { revoke } from './self-request.ts';
+
+export interface LoginAttempt {
+  /** Where the auth method is enabled, without `auth/`. */
+  readonly mountPath: string;
+  readonly body: Readonly<Record<string, string>>;
+  readonly op: string;
+  /** Whose credentials these are, for errors. */
+  readonly target: string;
+}
+
+/**
+ * `POST auth/<mountPath>/login`, the same in all methods. Throws `AUTH_DENIED` when the server does not accept the
+ * credentials, has no such role or no such auth method; a token with a limited number of uses is given back at once.
+ */
+export async function logIn(
+  client: BaoClient,
+  attempt: LoginAttempt,
+  signal: AbortSignal,
+): Promise<BaoToken> {
+  const { mountPath, body, op, target } = attempt;
+  const request: BaoRequest = {
+    method: 'POST',
+    path: apiPathOf(joinPath('auth', mountPath, 'login'), op),
+    body,
+    op,
+    target,
+    mutates: true,
+  };
+  const reply = await client.request(request, undefined, signal);
+  if (reply.status !== 200) throw refusalOf(reply, request, mountPath);
+  const { auth } = parseReply(AuthReply, reply, request);
+  const secret = SecretValue.fromUtf8(auth.client_token);
+  try {
+    refuseLimitedUse(auth.num_uses, op, target);
+  } catch (refusal) {
+    await revoke(client, secret, signal);
+    throw refusal;
+  }
+  return { secret, ttlSeconds: auth.lease_duration, renewable: auth.renewable, own: true };
+}
+
+/**
+ * Methods and versions differ in whether bad credentials, an unknown role or a wrong path are a 400, a 403 or, for an
+ * unknown namespace, a 404. Vault answers a wrong secret id with 500, as it does a failing disk: only the text would
+ * tell, so both are said.
+ */
+function refusalOf(reply: BaoReply, request: BaoRequest, mountPath: string): OperatorError {
+  const { status } = reply;
+  const { op, target } = request;
+  if (status === 500) {
+    const detail = `It was the login at auth/${mountPath}; Vault says so of a wrong secret id as well.`;
+    return new OperatorError('SERVER_ERROR', { op, target, status, detail });
+  }
+  if (status !== 400 && status !== 403 && !(status === 404 && isEnvelope(reply.body)))
+    return failureOf(reply, request);
+  const detail = `The login at auth/${mountPath} was refused: check namespace, mountPath, role and what the credentials are bound to.`;
+  return new OperatorError('AUTH_DENIED', { op, target, status, detail });
+}

@@ -1,0 +1,17 @@
+/** Runs the tasks of one key one after the other, in the order of their calls; those of different keys side by side. */
+export class KeyedLock {
+  readonly #last = new Map<string, Promise<void>>();
+
+  async run<T>(key: string, task: () => Promise<T>): Promise<T> {
+    const before = this.#last.get(key);
+    const { promise: done, resolve: finish } = Promise.withResolvers<void>();
+    this.#last.set(key, done);
+    try {
+      await before;
+      return await task();
+    } finally {
+      finish();
+      if (this.#last.get(key) === done) this.#last.delete(key);
+    }
+  }
+}

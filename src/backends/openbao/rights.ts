@@ -1,0 +1,39 @@
+import type { Address } from '#src/core/document.ts';
+import type { Need, Refusal } from '../driver.ts';
+import type { Session } from './auth/session.ts';
+import { readCapabilities } from './probe.ts';
+
+/** The right of a policy that a verb needs. */
+export interface NeededRight {
+  /** Not encoded, with the mount: as policies name it. */
+  readonly path: string;
+  readonly right: string;
+}
+
+export interface RightsQuestion {
+  readonly session: Session;
+  readonly rightFor: (address: Address, verb: Need['verbs'][number]) => NeededRight;
+}
+
+/** What the token may not do of all this, one refusal an address; nothing when it may not even ask. */
+export async function findDenied(
+  { session, rightFor }: RightsQuestion,
+  needs: readonly Need[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<Address, Refusal>> {
+  const wanted = needs.flatMap(({ address, verbs }) =>
+    verbs.map((verb) => ({ address, verb, ...rightFor(address, verb) })),
+  );
+  const rights = await readCapabilities(session, [...new Set(wanted.map(({ path }) => path))], signal);
+  const refusals = new Map<Address, Refusal>();
+  if (rights === undefined) return refusals;
+  for (const { address, path, right, verb } of wanted) {
+    const held = rights.get(path) ?? [];
+    if (refusals.has(address) || held.includes(right) || held.includes('root')) continue;
+    refusals.set(address, {
+      reason: 'PermissionDenied',
+      message: `To ${verb} it the policy must allow "${right}" on ${path}.`,
+    });
+  }
+  return refusals;
+}

@@ -1,0 +1,58 @@
+import { createSecureContext } from 'node:tls';
+import type { OpenBaoSpec } from '#src/api/v1alpha1/secret-backend.ts';
+import { OperatorError } from '#src/errors.ts';
+import type { CredentialSource } from '../credentials.ts';
+
+/** What the TLS connections of a backend are made with, as PEM. */
+export interface TlsMaterial {
+  /** The authorities to trust; undefined means the system's. */
+  readonly ca: string | undefined;
+  /** The client's own certificate, shown when the server asks for one; only with `auth.cert`. */
+  readonly identity: { readonly certificate: string; readonly key: string } | undefined;
+}
+
+export interface TlsContext {
+  readonly credentials: CredentialSource;
+  /** That of the backend: every reference stays in it. */
+  readonly namespace: string;
+  readonly signal: AbortSignal;
+}
+
+/** Reads what the spec refers to. Throws `CREDENTIALS_MISSING` when it is not there, or is no certificate and its key. */
+export async function readTls(openbao: OpenBaoSpec, context: TlsContext): Promise<TlsMaterial> {
+  return { ca: await readAuthorities(openbao, context), identity: await readIdentity(openbao, context) };
+}
+
+async function readAuthorities(
+  { caBundle, caSecretRef }: OpenBaoSpec,
+  context: TlsContext,
+): Promise<string | undefined> {
+  return caSecretRef === undefined ? caBundle : readPem(caSecretRef.name, caSecretRef.key, context);
+}
+
+async function readIdentity({ auth }: OpenBaoSpec, context: TlsContext): Promise<TlsMaterial['identity']> {
+  if (auth.cert === undefined) return undefined;
+  const { name } = auth.cert.secretRef;
+  const certificate = await readPem(name, 'tls.crt', context);
+  const key = await readPem(name, 'tls.key', context);
+  requirePair({ certificate, key }, `Secret ${context.namespace}/${name}`);
+  return { certificate, key };
+}
+
+async function readPem(name: string, key: string, context: TlsContext): Promise<string> {
+  const { credentials, namespace, signal } = context;
+  return (await credentials.readSecretKey(namespace, name, key, signal)).reveal().toString('utf8');
+}
+
+/** Asked of the TLS library before the first connection, whose error would blame the server. It may quote the key. */
+function requirePair(pair: { readonly certificate: string; readonly key: string }, target: string): void {
+  try {
+    createSecureContext({ cert: pair.certificate, key: pair.key });
+  } catch {
+    throw new OperatorError('CREDENTIALS_MISSING', {
+      op: 'openbao.tls',
+      target,
+      detail: 'tls.crt and tls.key are not a certificate and its unencrypted private key.',
+    });
+  }
+}

@@ -1,0 +1,222 @@
+import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
+import { sameVersion } from '#src/core/document.ts';
+import { OperatorError } from '#src/errors.ts';
+import type {
+  BackendDriver,
+  DriverTraits,
+  Entry,
+  ListQuery,
+  Location,
+  Need,
+  Probe,
+  ReadOutcome,
+  Refusal,
+} from '../driver.ts';
+import type { Session } from './auth/session.ts';
+import { decodeFields } from './codec.ts';
+import type { BaoConnection } from './connection.ts';
+import { KeyedLock } from './keyed-lock.ts';
+import { listTree } from './listing.ts';
+import { joinPath, pathRefusalOf } from './path.ts';
+import { readEach } from './read-each.ts';
+import { findDenied } from './rights.ts';
+import { MAX_FIELDS_WHERE_COUNTED } from './size.ts';
+import { fingerprintOf } from './v1-fingerprint.ts';
+import { V1KvMount } from './v1-kv.ts';
+import { probeV1Server } from './v1-probe.ts';
+import { v1RefusalOf } from './v1-refusal.ts';
+
+export interface OpenBaoV1DriverOptions {
+  readonly connection: BaoConnection;
+  readonly mount: string;
+  /** Folder below the mount that all addresses are relative to; '' for the mount itself. */
+  readonly prefix: string;
+  readonly maxInFlight: number;
+  /** spec.openbao.allowUnsafeWrites. */
+  readonly allowUnsafeWrites: boolean;
+  /** 32 random bytes of this process, see v1-fingerprint.ts. */
+  readonly fingerprintKey: Uint8Array;
+}
+
+interface Opened {
+  readonly session: Session;
+  readonly kv: V1KvMount;
+}
+
+/**
+ * KV version 1. It can be read as safely as any other store. It has no check-and-set, so a write or delete can only look
+ * right before: whatever another client writes between that look and the change is lost without a trace. Both are
+ * therefore refused unless the spec allows it; a delete is final, since there is no earlier version.
+ */
+export class OpenBaoV1Driver implements BackendDriver {
+  readonly kind = 'openbao';
+  readonly traits: DriverTraits;
+  readonly backups = undefined;
+  readonly projections = undefined;
+  readonly #options: OpenBaoV1DriverOptions;
+  /** Keeps at least the writers of this process from overtaking one another. */
+  readonly #lock = new KeyedLock();
+  #identity: string | undefined;
+  #fieldLimit: number | undefined;
+
+  constructor(options: OpenBaoV1DriverOptions) {
+    this.#options = options;
+    this.traits = {
+      addressing: 'tree',
+      concurrency: options.maxInFlight,
+      keepsRevisions: false,
+      statesAttributes: false,
+    };
+  }
+
+  async probe(signal: AbortSignal): Promise<Probe> {
+    const { connection, mount, allowUnsafeWrites } = this.#options;
+    const { client, session } = await connection.open(signal);
+    const { kv } = await this.#open(signal);
+    const probe = await probeV1Server({ client, session, kv, mount, allowUnsafeWrites }, signal);
+    this.#identity = probe.identity;
+    this.#fieldLimit = probe.capabilities.includes('FieldLimit498') ? MAX_FIELDS_WHERE_COUNTED : undefined;
+    return probe;
+  }
+
+  locationOf(address: Address): Location {
+    if (this.#identity === undefined) throw new OperatorError('INVARIANT', { op: 'openbao.location' });
+    return { store: `openbao ${this.#identity}`, path: joinPath(this.#options.prefix, address) };
+  }
+
+  async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Entry> {
+    if (query.labelSelector !== undefined) {
+      throw new OperatorError('CAPABILITY_MISSING', {
+        op: 'openbao.list',
+        detail: 'Documents of a KV store have no labels to select by.',
+      });
+    }
+    const { kv } = await this.#open(signal);
+    yield* listTree(kv, query.folder, signal);
+  }
+
+  /** There are no earlier revisions: what is read is what is there now. */
+  async read(address: Address, signal: AbortSignal): Promise<ReadResult> {
+    this.#requireAddress(address, 'openbao.read');
+    const { kv } = await this.#open(signal);
+    const data = await kv.read(address, signal);
+    if (data === undefined) return { state: 'absent' };
+    const { fields } = decodeFields({ data, customMetadata: new Map(), version: 0, target: address });
+    const version = this.#versionOf(fields);
+    return { state: 'present', document: { address, fields, attributes: {}, version } };
+  }
+
+  async *readMany(addresses: readonly Address[], signal: AbortSignal): AsyncGenerator<ReadOutcome> {
+    const read = (address: Address): Promise<ReadResult> => this.read(address, signal);
+    yield* readEach(addresses, { width: this.#options.maxInFlight, read, signal });
+  }
+
+  addressRefusalOf(address: Address): Refusal | undefined {
+    return pathRefusalOf(address) ?? pathRefusalOf(joinPath(this.#options.prefix, address));
+  }
+
+  refusalOf(document: Document): Refusal | undefined {
+    return this.addressRefusalOf(document.address) ?? v1RefusalOf(document, this.#fieldLimit);
+  }
+
+  async denied(needs: readonly Need[], signal: AbortSignal): Promise<ReadonlyMap<Address, Refusal>> {
+    const { session, kv } = await this.#open(signal);
+    const rightFor = (address: Address, verb: Need['verbs'][number]) => ({
+      path: kv.pathOf(address),
+      right: verb,
+    });
+    return findDenied({ session, rightFor }, needs, signal);
+  }
+
+  async write(document: Document, expect: Expectation, signal: AbortSignal): Promise<Version> {
+    const { address, fields } = document;
+    this.#requireAddress(address, 'openbao.write');
+    this.#requireAllowed('openbao.write', address);
+    const refusal = this.refusalOf(document);
+    if (refusal !== undefined) {
+      throw new OperatorError('DOCUMENT_REFUSED', {
+        op: 'openbao.write',
+        target: address,
+        detail: refusal.message,
+      });
+    }
+    const { kv } = await this.#open(signal);
+    return this.#lock.run(address, async () => {
+      const current = await this.read(address, signal);
+      requireExpected(current, expect, { op: 'openbao.write', target: address });
+      await kv.write(address, toJson(document), signal);
+      return this.#versionOf(fields);
+    });
+  }
+
+  async delete(address: Address, expect: Version, signal: AbortSignal): Promise<void> {
+    this.#requireAddress(address, 'openbao.delete');
+    this.#requireAllowed('openbao.delete', address);
+    const { kv } = await this.#open(signal);
+    await this.#lock.run(address, async () => {
+      const current = await this.read(address, signal);
+      const about = { op: 'openbao.delete', target: address };
+      if (current.state === 'absent') throw new OperatorError('NOT_FOUND', about);
+      requireExpected(current, expect, about);
+      await kv.remove(address, signal);
+      await confirmRemoved(kv, address, signal);
+    });
+  }
+
+  #versionOf(fields: Document['fields']): Version {
+    return fingerprintOf(fields, this.#options.fingerprintKey);
+  }
+
+  async #open(signal: AbortSignal): Promise<Opened> {
+    const { connection, mount, prefix } = this.#options;
+    const { session } = await connection.open(signal);
+    return { session, kv: new V1KvMount({ session, mount, prefix }) };
+  }
+
+  /** The last gate before a request: refused addresses never leave the process. */
+  #requireAddress(address: Address, op: string): void {
+    const refusal = this.addressRefusalOf(address);
+    if (refusal !== undefined) throw new OperatorError('DOCUMENT_REFUSED', { op, detail: refusal.message });
+  }
+
+  #requireAllowed(op: string, target: Address): void {
+    if (this.#options.allowUnsafeWrites) return;
+    throw new OperatorError('CAPABILITY_MISSING', {
+      op,
+      target,
+      detail: 'KV version 1 cannot check what a write replaces; see spec.openbao.allowUnsafeWrites.',
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#options.connection[Symbol.asyncDispose]();
+  }
+}
+
+/** The look before a change, which is all that this store offers. */
+function requireExpected(
+  current: ReadResult,
+  expect: Expectation,
+  about: { readonly op: string; readonly target: Address },
+): void {
+  if (expect === 'absent') {
+    if (current.state !== 'absent') throw new OperatorError('ALREADY_EXISTS', about);
+  } else if (current.state !== 'present' || !sameVersion(current.document.version, expect)) {
+    throw new OperatorError('VERSION_CONFLICT', about);
+  }
+}
+
+/** 204 is also the answer of a node that lags behind and did nothing. */
+async function confirmRemoved(kv: V1KvMount, address: Address, signal: AbortSignal): Promise<void> {
+  if ((await kv.read(address, signal)) === undefined) return;
+  throw new OperatorError('SERVER_ERROR', {
+    op: 'openbao.delete',
+    target: address,
+    detail: 'The document is still there, or there again, after the server confirmed its deletion.',
+    indeterminate: true,
+  });
+}
+
+function toJson({ fields }: Document): Readonly<Record<string, string>> {
+  return Object.fromEntries([...fields].map(([name, value]) => [name, value.reveal().toString('utf8')]));
+}

@@ -1,0 +1,83 @@
+import type { Address } from '#src/core/document.ts';
+import type { Session } from './auth/session.ts';
+import type { BaoRequest } from './client.ts';
+import { apiPathOf, joinPath } from './path.ts';
+import { failureOf, missingKindOf } from './status.ts';
+import { ListReply, parseReply, V1ReadReply } from './wire.ts';
+
+/*
+ * The requests of KV version 1 that Keyferry makes, one method each. The plain fields are body and reply; there is no
+ * version, no metadata and no precondition. On a mount of version 2 these paths answer with a 404 that is not `absent`.
+ */
+
+export interface V1KvOptions {
+  readonly session: Session;
+  readonly mount: string;
+  readonly prefix: string;
+}
+
+export class V1KvMount {
+  readonly #options: V1KvOptions;
+
+  constructor(options: V1KvOptions) {
+    this.#options = options;
+  }
+
+  /** `<mount>/<prefix>/<address>`, not encoded: as policies and capabilities name it. */
+  pathOf(address: Address): string {
+    return joinPath(this.#options.mount, this.#options.prefix, address);
+  }
+
+  /** The fields, as parsed; undefined when there is nothing at the address. */
+  async read(address: Address, signal: AbortSignal): Promise<object | undefined> {
+    const request: BaoRequest = { ...this.#at(address, 'openbao.read'), method: 'GET' };
+    const reply = await this.#options.session.request(request, signal);
+    if (reply.status === 404 && missingKindOf(reply) === 'absent') return undefined;
+    if (reply.status !== 200) throw failureOf(reply, request);
+    return parseReply(V1ReadReply, reply, request).data;
+  }
+
+  /** Writes all fields over whatever is there. */
+  async write(
+    address: Address,
+    fields: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const about = this.#at(address, 'openbao.write');
+    await this.#change({ ...about, method: 'POST', body: fields, mutates: true }, signal);
+  }
+
+  /** Removes whatever is there, for good. */
+  async remove(address: Address, signal: AbortSignal): Promise<void> {
+    const about = this.#at(address, 'openbao.delete');
+    await this.#change({ ...about, method: 'DELETE', mutates: true }, signal);
+  }
+
+  async #change(request: BaoRequest, signal: AbortSignal): Promise<void> {
+    const reply = await this.#options.session.request(request, signal);
+    if (reply.status !== 204 && reply.status !== 200) throw failureOf(reply, request);
+  }
+
+  /** The names in a folder, folders ending in a slash. There is no paging: the first page is everything. */
+  async listPage(
+    folder: Address,
+    page: { readonly after: string },
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    if (page.after !== '') return [];
+    const request: BaoRequest = {
+      ...this.#at(folder, 'openbao.list'),
+      method: 'GET',
+      query: { list: 'true' },
+    };
+    const reply = await this.#options.session.request(request, signal);
+    if (reply.status === 404 && missingKindOf(reply) === 'absent') return [];
+    if (reply.status !== 200) throw failureOf(reply, request);
+    return parseReply(ListReply, reply, request).data.keys ?? [];
+  }
+
+  #at(address: Address, op: string): Pick<BaoRequest, 'path' | 'op' | 'target'> {
+    const path = this.pathOf(address);
+    return { path: apiPathOf(path, op), op, target: path };
+  }
+}

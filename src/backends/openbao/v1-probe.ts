@@ -1,0 +1,36 @@
+import type { Capability } from '#src/api/v1alpha1/secret-backend.ts';
+import type { Probe } from '../driver.ts';
+import type { Session } from './auth/session.ts';
+import type { BaoClient } from './client.ts';
+import { countsFields, identityOf, PROBE_ADDRESS, readHealth, readMount } from './probe.ts';
+import type { V1KvMount } from './v1-kv.ts';
+
+export interface V1ProbeTarget {
+  readonly client: BaoClient;
+  readonly session: Session;
+  readonly kv: V1KvMount;
+  readonly mount: string;
+  readonly allowUnsafeWrites: boolean;
+}
+
+/** As `probeServer`, for a mount of version 1: `CAPABILITY_MISSING` when it is one of version 2. */
+export async function probeV1Server(target: V1ProbeTarget, signal: AbortSignal): Promise<Probe> {
+  const { client, session, kv, mount, allowUnsafeWrites } = target;
+  const health = await readHealth(client, signal);
+  const question = { session, mount, kvVersion: 1, somePath: kv.pathOf(PROBE_ADDRESS) } as const;
+  const accessor = await readMount(question, signal);
+  const fieldLimit = await countsFields(session, signal);
+  const capabilities: readonly (readonly [Capability, boolean])[] = [
+    ['UnsafeWrites', allowUnsafeWrites],
+    ['FieldLimit498', fieldLimit],
+  ];
+  return {
+    // For display only: here no listing tells the two apart, and OpenBao has no performance standbys to speak of.
+    server: {
+      product: health.performance_standby === undefined ? 'OpenBao' : 'Vault',
+      version: health.version,
+    },
+    identity: identityOf(health, accessor),
+    capabilities: capabilities.filter(([, present]) => present).map(([name]) => name),
+  };
+}

@@ -1,0 +1,218 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { BackendDriver } from '#src/backends/driver.ts';
+import type { Clock } from '#src/ports.ts';
+import { systemClock } from '#src/runtime/system-clock.ts';
+import { sharedCluster } from '#test/cluster/shared.ts';
+import { documentedPolicy } from '#test/support/documented-policy.ts';
+import { createAuthority } from '#test/cluster/pki.ts';
+import { eventually } from '#test/support/eventually.ts';
+import { ALL_METHODS, LOGIN_METHODS } from './auth-methods.ts';
+import type { PreparedAuth, TokenTerms } from './auth-methods.ts';
+import { codeOf, failureOf } from './documents.ts';
+import { FaultProxy } from './fault-proxy.ts';
+import { OpenBaoFixture } from './openbao-fixture.ts';
+import { requestsTo } from './request-log.ts';
+
+const cluster = sharedCluster();
+afterAll(() => cluster.dispose());
+
+/** Timers a hundred times faster: the renewal of a token that lives for a minute is due in tenths of a second. */
+const FAST = 100;
+const fastClock: Clock = { ...systemClock, schedule: (ms, run) => systemClock.schedule(ms / FAST, run) };
+const MANY = Array.from({ length: 20 });
+const ABSENT = { state: 'absent' };
+
+describe('a login to openbao', () => {
+  let fixture: OpenBaoFixture;
+  let mount: string;
+  const { signal } = new AbortController();
+
+  beforeAll(async () => {
+    fixture = await OpenBaoFixture.open(cluster);
+    mount = await cluster.createMount('auth');
+  });
+  afterAll(() => fixture[Symbol.asyncDispose]());
+
+  type Prepare = (typeof ALL_METHODS)[string];
+  const prepare = (method: Prepare, terms: Partial<TokenTerms> = {}): Promise<PreparedAuth> =>
+    method({ cluster, keeper: fixture }, { policy: documentedPolicy(mount), ...terms });
+  const driverWith = ({ auth }: PreparedAuth, clock?: Clock): BackendDriver =>
+    fixture.driver({ mount, auth, ...(clock && { clock }) });
+  const read = (driver: BackendDriver) => driver.read('nothing', signal);
+  const readMany = async (driver: BackendDriver): Promise<void> => {
+    const found = await Promise.all(MANY.map(() => read(driver)));
+    expect(found).toEqual(MANY.map(() => ABSENT));
+  };
+  const countOf = async (path: string, during: () => Promise<unknown>): Promise<number> =>
+    countIn(await requestsTo(cluster.baoUrl, during), path);
+
+  describe.each(Object.entries(ALL_METHODS))('with %s', (_name, method) => {
+    it('happens once for many first requests', async () => {
+      const prepared = await prepare(method);
+      await using driver = driverWith(prepared);
+      expect(await countOf(prepared.loginPath, () => readMany(driver))).toBe(1);
+    });
+
+    it('happens again, once, when the token was revoked', async () => {
+      const prepared = await prepare(method);
+      await using driver = driverWith(prepared);
+      await read(driver);
+      await prepared.endTokens();
+      const requests = await requestsTo(cluster.baoUrl, () => readMany(driver));
+      const logins = requests.filter(({ path, method: verb }) => `${verb} ${path}` === loginOf(prepared));
+      // Those that were refused ask about their token with the request that is a static token's login.
+      if (isStatic(prepared)) expect(logins.length).toBeLessThanOrEqual(MANY.length + 1);
+      else expect(logins).toHaveLength(1);
+    });
+
+    it('happens again, once, when the life of the token is over', async () => {
+      const prepared = await prepare(method, { ttlSeconds: 300 });
+      let elapsed = 0;
+      await using driver = driverWith(prepared, {
+        ...systemClock,
+        monotonic: () => systemClock.monotonic() + elapsed,
+      });
+      await read(driver);
+      elapsed = 299_000;
+      expect(await countOf(prepared.loginPath, () => readMany(driver))).toBe(1);
+    });
+
+    it('is kept alive by renewing the token at two thirds of its life', async () => {
+      const prepared = await prepare(method, { ttlSeconds: 60 });
+      await using driver = driverWith(prepared, fastClock);
+      const requests = await requestsTo(cluster.baoUrl, async (seen) => {
+        await read(driver);
+        await eventually('it is renewed', () => countIn(seen, '/v1/auth/token/renew-self') > 0);
+        await read(driver);
+      });
+      expect(countIn(requests, prepared.loginPath)).toBe(1);
+    });
+
+    it('is refused when the token may be used only so often', async () => {
+      const prepared = await prepare(method, { numUses: 3 });
+      await using driver = driverWith(prepared);
+      const error = await failureOf(read(driver));
+      expect(error.code).toBe('AUTH_DENIED');
+      expect(error.message).toContain('num_uses');
+      if (!isStatic(prepared)) expect(await prepared.livingTokens()).toBe(0);
+    });
+  });
+
+  describe.each(Object.entries(LOGIN_METHODS))('with %s', (_name, method) => {
+    it('ends with a token that is revoked', async () => {
+      const prepared = await prepare(method);
+      const driver = driverWith(prepared);
+      await read(driver);
+      expect(await prepared.livingTokens()).toBe(1);
+      await driver[Symbol.asyncDispose]();
+      expect(await prepared.livingTokens()).toBe(0);
+      expect(await codeOf(read(driver))).toBe('BACKEND_NOT_READY');
+    });
+
+    it('happens again when the token cannot be renewed', async () => {
+      const prepared = await prepare(method, { ttlSeconds: 60, type: 'batch' });
+      await using driver = driverWith(prepared, fastClock);
+      await requestsTo(cluster.baoUrl, async (seen) => {
+        await read(driver);
+        await eventually('it happens again', () => countIn(seen, prepared.loginPath) > 1);
+        expect(await read(driver)).toEqual(ABSENT);
+      });
+    });
+
+    it('is refused at a path where there is no auth method, and with a role that does not exist', async () => {
+      const { auth } = await prepare(method);
+      const [name = '', spec = {}] = Object.entries(auth)[0] ?? [];
+      const nowhere = fixture.driver({ mount, auth: { [name]: { ...spec, mountPath: 'nowhere' } } });
+      expect(await codeOf(read(nowhere))).toBe('AUTH_DENIED');
+      const nobody = { role: 'nobody', roleId: 'nobody', name: 'nobody' };
+      const strange = Object.fromEntries(
+        Object.entries({ ...spec, ...nobody }).filter(([key]) => key in spec),
+      );
+      const error = await failureOf(read(fixture.driver({ mount, auth: { [name]: strange } })));
+      expect(error.code).toBe('AUTH_DENIED');
+      expect(error.message).toContain(`auth/${String(spec['mountPath'])}`);
+    });
+  });
+
+  it('with a wrong secret id says where to look, also where the server answers as if it were broken', async () => {
+    const { auth } = await prepare(LOGIN_METHODS['appRole']!);
+    const secretIdRef = await fixture.storeSecret('secret-id', 'stale');
+    const appRole = { ...auth['appRole'], secretIdRef };
+    const error = await failureOf(read(fixture.driver({ mount, auth: { appRole } })));
+    expect(error.code).toBe(cluster.isOpenBao ? 'AUTH_DENIED' : 'SERVER_ERROR');
+    expect(error.message).toContain('login at auth/approle');
+  });
+
+  it('leaves no token behind when the backend is closed in the middle of it', async () => {
+    const prepared = await prepare(LOGIN_METHODS['appRole']!);
+    const proxy = await FaultProxy.start({ target: cluster.baoUrl, ca: cluster.baoCaPem });
+    await using _ = proxy;
+    const driver = fixture.driver({ mount, auth: prepared.auth, address: proxy.origin });
+    const outcome = codeOf(read(driver));
+    await eventually('the login is on its way', () => countIn(proxy.seen, prepared.loginPath) > 0);
+    await driver[Symbol.asyncDispose]();
+    await outcome;
+    expect(await prepared.livingTokens()).toBe(0);
+  });
+
+  it('is not started for a caller who has given up, and its failure harms nobody', async () => {
+    const reason = new Error('shutting down');
+    const driver = fixture.driver({ mount, auth: { token: { secretRef: { name: 'nowhere' } } } });
+    await expect(driver.read('a', AbortSignal.abort(reason))).rejects.toBe(reason);
+    expect(await codeOf(read(driver))).toBe('CREDENTIALS_MISSING');
+  });
+
+  describe('says which credentials are missing', () => {
+    it.each([
+      ['token', { token: { secretRef: { name: 'nowhere' } } }],
+      ['appRole', { appRole: { roleId: 'x', secretIdRef: { name: 'nowhere' } } }],
+      ['jwt', { jwt: { role: 'x', secretRef: { name: 'nowhere' } } }],
+      ['cert', { cert: { secretRef: { name: 'nowhere' } } }],
+    ])('when the Secret of %s is not there', async (_name, auth) => {
+      const error = await failureOf(read(fixture.driver({ mount, auth })));
+      expect(error).toMatchObject({ code: 'CREDENTIALS_MISSING' });
+      expect(error.target).toBe(`Secret ${fixture.namespace}/nowhere`);
+    });
+
+    it('when the ServiceAccount is not there', async () => {
+      const auth = { jwt: { role: 'x', serviceAccountRef: { name: 'nobody' } } };
+      expect(await codeOf(read(fixture.driver({ mount, auth })))).toBe('CREDENTIALS_MISSING');
+    });
+
+    it('when the key is not that of the certificate, without quoting either', async () => {
+      const one = await createAuthority('one');
+      const other = await createAuthority('other');
+      const mixed = { 'tls.crt': one.certificate, 'tls.key': other.key };
+      for (const data of [mixed, { 'tls.crt': mixed['tls.crt'], 'tls.key': 'hunter2' }]) {
+        const name = await fixture.storeSecretData(data);
+        const error = await failureOf(
+          read(fixture.driver({ mount, auth: { cert: { secretRef: { name } } } })),
+        );
+        expect(error.code).toBe('CREDENTIALS_MISSING');
+        expect(error.cause).toBeUndefined();
+        expect(error.message).toContain('tls.key');
+      }
+    });
+
+    it('when a secret id cannot be one', async () => {
+      const secretIdRef = await fixture.storeSecret('secret-id', 'two words');
+      const error = await failureOf(
+        read(fixture.driver({ mount, auth: { appRole: { roleId: 'x', secretIdRef } } })),
+      );
+      expect(error.code).toBe('CREDENTIALS_MISSING');
+      expect(error.message).not.toContain('words');
+    });
+  });
+});
+
+function isStatic({ auth }: PreparedAuth): boolean {
+  return 'token' in auth;
+}
+
+function loginOf(prepared: PreparedAuth): string {
+  return `${isStatic(prepared) ? 'GET' : 'POST'} ${prepared.loginPath}`;
+}
+
+function countIn(requests: readonly { readonly path: string }[], path: string): number {
+  return requests.filter((request) => request.path === path).length;
+}

@@ -1,0 +1,282 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { BackendDriver } from '#src/backends/driver.ts';
+import type { Attributes } from '#src/core/document.ts';
+import { sharedCluster } from '#test/cluster/shared.ts';
+import { documentedPolicy } from '#test/support/documented-policy.ts';
+import { aDocument, codeOf, contentOf, failureOf, presentIn, versionIn } from './documents.ts';
+import { collect, describeDriver } from './driver-suite.ts';
+import type { Place } from './driver-suite.ts';
+import { FaultProxy } from './fault-proxy.ts';
+import { CLOSED_PORT } from './kube-client.ts';
+import { HOSTILE_KV_PATHS, kvFieldName } from './kv-names.ts';
+import { OpenBaoFixture } from './openbao-fixture.ts';
+import { requestsTo } from './request-log.ts';
+
+const cluster = sharedCluster();
+afterAll(() => cluster.dispose());
+
+const READ_ONLY = { kvVersion: 1 };
+const WRITABLE = { kvVersion: 1, allowUnsafeWrites: true };
+
+async function openPlace(): Promise<Place> {
+  const fixture = await OpenBaoFixture.open(cluster);
+  const mount = await cluster.createV1Mount('conformance');
+  const auth = await fixture.tokenAuth(documentedPolicy(mount, 1));
+  const stranger = await fixture.tokenAuth(`path "${mount}/unrelated" { capabilities = ["read"] }`);
+  const place = { mount, auth, pathPrefix: 'team/a', kv: WRITABLE };
+  const driver = fixture.driver(place);
+  // Opens the pools and logs in, so that the suite counts what a call itself costs.
+  await driver.probe(AbortSignal.timeout(20_000));
+  return {
+    driver,
+    denied: fixture.driver({ ...place, auth: stranger }),
+    unreachable: fixture.driver({ ...place, address: `https://127.0.0.1:${CLOSED_PORT}` }),
+    origin: cluster.baoUrl,
+    recreate: async (address, field, text) => {
+      await cluster.bao('DELETE', `${mount}/team/a/${address}`);
+      await cluster.bao('POST', `${mount}/team/a/${address}`, { [field]: text });
+    },
+    [Symbol.asyncDispose]: () => fixture[Symbol.asyncDispose](),
+  };
+}
+
+describeDriver({
+  kind: 'openbao KV version 1',
+  open: openPlace,
+  manyNames: 1_050,
+  largeTextBytes: 1_000_000,
+  tooLargeBytes: 1_048_576,
+  fieldName: kvFieldName,
+  hostileAddresses: HOSTILE_KV_PATHS,
+  holds: 'text',
+});
+
+describe('KV version 1, beyond what all drivers share,', () => {
+  let fixture: OpenBaoFixture;
+  let mount: string;
+  let auth: Record<string, unknown>;
+  let driver: BackendDriver;
+  let counter = 0;
+  let address = '';
+  const { signal } = new AbortController();
+
+  beforeAll(async () => {
+    fixture = await OpenBaoFixture.open(cluster);
+    mount = await cluster.createV1Mount('old');
+    auth = await fixture.tokenAuth(documentedPolicy(mount, 1));
+    driver = fixture.driver({ mount, auth, kv: WRITABLE });
+    await driver.probe(signal);
+  });
+  beforeEach(() => {
+    counter += 1;
+    address = `doc-${counter}`;
+  });
+  afterAll(() => fixture[Symbol.asyncDispose]());
+
+  const raw = async (): Promise<unknown> =>
+    (await cluster.bao<{ data: unknown }>('GET', `${mount}/${address}`)).data;
+
+  it('stores the plain fields, so that any other client can use them', async () => {
+    await driver.write(aDocument(address, { user: 'admin', note: 'ä\n"<&>' }), 'absent', signal);
+    expect(await raw()).toEqual({ user: 'admin', note: 'ä\n"<&>' });
+  });
+
+  describe('without allowUnsafeWrites', () => {
+    let readOnly: BackendDriver;
+    beforeAll(() => {
+      readOnly = fixture.driver({ mount, auth, kv: READ_ONLY });
+    });
+
+    it('reads and lists everything', async () => {
+      await cluster.bao('POST', `${mount}/${address}`, { a: 'b' });
+      expect(contentOf(presentIn(await readOnly.read(address, signal)))).toEqual(
+        contentOf(aDocument(address, { a: 'b' })),
+      );
+      expect(await collect(readOnly.list({ folder: '' }, signal))).toContainEqual({ address });
+      expect((await readOnly.probe(signal)).capabilities).not.toContain('UnsafeWrites');
+    });
+
+    it('neither writes nor deletes, and sends nothing', async () => {
+      await cluster.bao('POST', `${mount}/${address}`, { a: 'b' });
+      const version = versionIn(await readOnly.read(address, signal));
+      const changes = await requestsTo(cluster.baoUrl, async () => {
+        const document = aDocument(address, { a: 'c' });
+        expect(await codeOf(readOnly.write(document, 'absent', signal))).toBe('CAPABILITY_MISSING');
+        expect(await codeOf(readOnly.write(document, version, signal))).toBe('CAPABILITY_MISSING');
+        const error = await failureOf(readOnly.delete(address, version, signal));
+        expect(error.code).toBe('CAPABILITY_MISSING');
+        expect(error.message).toContain('allowUnsafeWrites');
+      });
+      expect(changes).toEqual([]);
+      expect(await raw()).toEqual({ a: 'b' });
+    });
+  });
+
+  it('does not claim what it cannot do', async () => {
+    const { capabilities } = await driver.probe(signal);
+    expect(capabilities).toContain('UnsafeWrites');
+    for (const missing of ['ConditionalWrite', 'Revisions', 'PagedList', 'DetailedList']) {
+      expect(capabilities).not.toContain(missing);
+    }
+    expect(driver.traits.keepsRevisions).toBe(false);
+  });
+
+  it('names the server that it is', async () => {
+    const { server } = await driver.probe(signal);
+    expect(server.product).toBe(cluster.isOpenBao ? 'OpenBao' : 'Vault');
+  });
+
+  describe('shows as a version nothing that is made from the value', () => {
+    it('in the part that a status has', async () => {
+      const first = await driver.write(aDocument(address, { a: 'one' }), 'absent', signal);
+      const second = await driver.write(aDocument(address, { a: 'two' }), first, signal);
+      expect([first.revision, second.revision]).toEqual(['unversioned', 'unversioned']);
+    });
+
+    it('in the part that is compared: it differs from process to process', async () => {
+      const version = await driver.write(aDocument(address, { a: 'one' }), 'absent', signal);
+      const another = fixture.driver({ mount, auth, kv: READ_ONLY });
+      expect(versionIn(await driver.read(address, signal))).toEqual(version);
+      expect(versionIn(await another.read(address, signal)).identity).not.toBe(version.identity);
+    });
+
+    it('but tells any two contents apart', async () => {
+      const contents = [{ a: 'bc' }, { ab: 'c' }, { a: 'b', c: '' }, { a: '', c: 'b' }, { a: 'bd' }];
+      const seen = new Set<string>();
+      for (const fields of contents) {
+        await cluster.bao('POST', `${mount}/${address}`, fields);
+        seen.add(versionIn(await driver.read(address, signal)).identity);
+      }
+      expect(seen.size).toBe(contents.length);
+    });
+  });
+
+  it.each<[string, Record<string, string | Buffer>, Attributes, string]>([
+    ['binary fields', { a: Buffer.from([255]) }, {}, 'NotRepresentable'],
+    ['no field at all', {}, {}, 'NotRepresentable'],
+    ['a type', { a: 'b' }, { type: 'kubernetes.io/basic-auth' }, 'TypeRefused'],
+    ['immutability', { a: 'b' }, { immutable: true }, 'NotRepresentable'],
+    ['an end', { a: 'b' }, { expiresAt: '2030-01-01T00:00:00Z' }, 'ExpiryRefused'],
+    ['labels', { a: 'b' }, { notes: new Map([['team', 'payments']]) }, 'NotRepresentable'],
+  ])('refuses %s, which it could not give back', async (_what, fields, attributes, reason) => {
+    const document = aDocument(address, fields, attributes);
+    expect(driver.refusalOf(document)?.reason).toBe(reason);
+    const requests = await requestsTo(cluster.baoUrl, async () => {
+      expect(await codeOf(driver.write(document, 'absent', signal))).toBe('DOCUMENT_REFUSED');
+    });
+    expect(requests).toEqual([]);
+  });
+
+  it.each([
+    ['a number', { n: 1 }],
+    ['an object', { n: { a: 'b' } }],
+    ['null', { n: null }],
+  ])(
+    'refuses to guess what %s of another client is as bytes, and does not write over it',
+    async (_what, data) => {
+      await cluster.bao('POST', `${mount}/${address}`, data);
+      expect(await codeOf(driver.read(address, signal))).toBe('DOCUMENT_REFUSED');
+      expect(await codeOf(driver.write(aDocument(address, { n: 'x' }), 'absent', signal))).toBe(
+        'DOCUMENT_REFUSED',
+      );
+      expect(await raw()).toEqual(data);
+    },
+  );
+
+  describe('refuses a mount of the other version and says what to set', () => {
+    it('when it is version 2', async () => {
+      const newer = await cluster.createMount('newer');
+      const root = await fixture.tokenAuthWith(cluster.rootToken);
+      const mistaken = fixture.driver({ mount: newer, auth: root, kv: WRITABLE });
+      const error = await failureOf(mistaken.probe(signal));
+      expect(error.code).toBe('CAPABILITY_MISSING');
+      expect(error.message).toContain('The mount is KV version 2: set spec.openbao.kvVersion to 2.');
+      // And without a probe: its paths are no documents there, present or absent.
+      expect(await codeOf(mistaken.read('a', signal))).toBe('MOUNT_MISSING');
+      expect(await codeOf(mistaken.write(aDocument('a', { a: 'b' }), 'absent', signal))).toBe(
+        'MOUNT_MISSING',
+      );
+      expect(await codeOf(collect(mistaken.list({ folder: '' }, signal)))).toBe('MOUNT_MISSING');
+    });
+
+    it('when it is version 1', async () => {
+      const error = await failureOf(fixture.driver({ mount, auth }).probe(signal));
+      expect(error.code).toBe('CAPABILITY_MISSING');
+      expect(error.message).toContain('The mount is KV version 1: set spec.openbao.kvVersion to 1.');
+    });
+
+    it('and tells a missing mount from a denied one', async () => {
+      const root = await fixture.tokenAuthWith(cluster.rootToken);
+      const lost = fixture.driver({ mount: 'no-such-mount', auth: root, kv: READ_ONLY });
+      expect(await codeOf(lost.probe(signal))).toBe('MOUNT_MISSING');
+      const stranger = await fixture.tokenAuth(`path "elsewhere/*" { capabilities = ["read"] }`);
+      const denied = fixture.driver({ mount, auth: stranger, kv: READ_ONLY });
+      expect(await codeOf(denied.probe(signal))).toBe('AUTH_DENIED');
+    });
+  });
+
+  it('tells by policy which verb is missing', async () => {
+    const readOnly = fixture.driver({
+      mount,
+      auth: await fixture.tokenAuth(`path "${mount}/*" { capabilities = ["read", "list"] }`),
+      kv: WRITABLE,
+    });
+    const verbs = ['read', 'create', 'delete'] as const;
+    const refusals = await readOnly.denied([{ address: 'a', verbs }], signal);
+    expect(refusals.get('a')?.message).toBe(`To create it the policy must allow "create" on ${mount}/a.`);
+  });
+
+  describe('in front of a failing server', () => {
+    let proxy: FaultProxy;
+    let failing: BackendDriver;
+
+    beforeAll(async () => {
+      proxy = await FaultProxy.start({ target: cluster.baoUrl, ca: cluster.baoCaPem });
+      failing = fixture.driver({ mount, auth, address: proxy.origin, kv: WRITABLE });
+      await failing.read('warm-up', signal);
+    });
+    beforeEach(() => {
+      proxy.plan = () => 'pass';
+    });
+    afterAll(() => proxy[Symbol.asyncDispose]());
+
+    it.each([['POST'], ['DELETE']])('calls a %s indeterminate whose reply is lost', async (verb) => {
+      await cluster.bao('POST', `${mount}/${address}`, { a: 'b' });
+      const version = versionIn(await failing.read(address, signal));
+      proxy.plan = ({ method }) => (method === verb ? 'lose-reply' : 'pass');
+      const change =
+        verb === 'POST'
+          ? failing.write(aDocument(address, { a: 'c' }), version, signal)
+          : failing.delete(address, version, signal);
+      expect(await failureOf(change)).toMatchObject({ code: 'BACKEND_UNREACHABLE', indeterminate: true });
+      const found = await failing.read(address, signal);
+      if (verb === 'POST') expect(contentOf(presentIn(found)).fields).toEqual({ a: '63' });
+      else expect(found).toEqual({ state: 'absent' });
+    });
+
+    it('does not believe a delete that did nothing', async () => {
+      const version = await failing.write(aDocument(address, { a: 'b' }), 'absent', signal);
+      proxy.plan = ({ method }) => (method === 'DELETE' ? { status: 204 } : 'pass');
+      const error = await failureOf(failing.delete(address, version, signal));
+      expect(error).toMatchObject({ code: 'SERVER_ERROR', indeterminate: true });
+    });
+
+    it.each([
+      [404, 'MOUNT_MISSING', '{"errors":["no handler for route"]}'],
+      [404, 'REPLY_INVALID', '<html>not found</html>'],
+      [200, 'REPLY_INVALID', '<html>please log in</html>'],
+      [403, 'AUTH_DENIED', '{"errors":["permission denied"]}'],
+      [500, 'SERVER_ERROR', '{"errors":[]}'],
+      [503, 'BACKEND_SEALED', '{"errors":[]}'],
+    ])('reads a %i as %s, never as absent, and then writes nothing', async (status, code, body) => {
+      proxy.plan = ({ method }) => (method === 'GET' ? { status, body } : 'pass');
+      expect(await codeOf(failing.read(address, signal))).toBe(code);
+      const before = proxy.seen.length;
+      expect(await codeOf(failing.write(aDocument(address, { a: 'b' }), 'absent', signal))).toBe(code);
+      const changes = proxy.seen
+        .slice(before)
+        .filter(({ path, method }) => method === 'POST' && !path.includes('auth'));
+      expect(changes).toEqual([]);
+    });
+  });
+});

@@ -1,0 +1,171 @@
+import { expect } from 'vitest';
+import { BACKUP_LABEL, PROJECTED_FROM_ANNOTATION } from '#src/api/group.ts';
+import { aMigration, aSecret } from '#test/builders/objects.ts';
+import { kvData, kvMetadata, kvNames, kvPut, pathOf } from '#test/integration/operator/questions.ts';
+import type { Tenant } from '#test/support/tenant.ts';
+import { FIELD } from './documents.ts';
+
+export const DOCUMENTS = 200;
+const NAMES: readonly string[] = Array.from(
+  { length: DOCUMENTS },
+  (_, index) => `doc-${String(index).padStart(3, '0')}`,
+);
+
+/** One way to move secrets, and what must hold of it once it is through. */
+export interface Scenario {
+  readonly name: string;
+  /** How many changes of documents it takes; undefined: they cannot be told apart by their paths. */
+  readonly steps: number | undefined;
+  /** In how many places one value may be at the same time. */
+  readonly places: number;
+  /** Creates the sources, and resolves with every value that must stay readable. */
+  plant(tenant: Tenant): Promise<readonly string[]>;
+  /** The migration `moving`. */
+  migration(tenant: Tenant): Parameters<Tenant['apply']>[0];
+  /** Throws where the end is not as it should be. */
+  verify(tenant: Tenant): Promise<void>;
+}
+
+/** Value → in how many places it can be read: Secrets, and all versions in the tenant's folder. */
+export async function whereabouts(tenant: Tenant): Promise<ReadonlyMap<string, number>> {
+  const places = new Map<string, number>();
+  const see = (value: string | undefined): void => {
+    if (value !== undefined) places.set(value, (places.get(value) ?? 0) + 1);
+  };
+  for (const { data } of await tenant.secrets()) {
+    const encoded = data?.[FIELD];
+    see(encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString());
+  }
+  const names = await kvNames(tenant, tenant.namespace);
+  const stored = await Promise.all(names.map(async (name) => valuesAt(tenant, pathOf(tenant, name))));
+  for (const value of stored.flat()) see(value);
+  return places;
+}
+
+/** Of every version that is not deleted. */
+async function valuesAt(tenant: Tenant, path: string): Promise<readonly (string | undefined)[]> {
+  const versions = Object.entries((await kvMetadata(tenant, path))?.versions ?? {});
+  const readable = versions.filter(([, { deletion_time: deleted }]) => deleted === '');
+  return await Promise.all(
+    readable.map(async ([version]) => (await kvData(tenant, path, Number(version)))[FIELD]),
+  );
+}
+
+function valueOf(name: string): string {
+  return `value of ${name}`;
+}
+
+async function plantSecrets(tenant: Tenant): Promise<readonly string[]> {
+  await Promise.all(NAMES.map(async (name) => tenant.apply(aSecret(name, { [FIELD]: valueOf(name) }))));
+  return NAMES.map(valueOf);
+}
+
+async function plantPaths(tenant: Tenant, prefix = ''): Promise<readonly string[]> {
+  for (const name of NAMES)
+    await kvPut(tenant, pathOf(tenant, `${prefix}${name}`), { [FIELD]: valueOf(name) });
+  return NAMES.map(valueOf);
+}
+
+/** The destination holds each value, as the version of this number. */
+async function expectStored(tenant: Tenant, version: number, prefix = ''): Promise<void> {
+  for (const name of NAMES) {
+    const path = pathOf(tenant, `${prefix}${name}`);
+    expect((await kvMetadata(tenant, path))?.current_version, path).toBe(version);
+    expect(await kvData(tenant, path), path).toEqual({ [FIELD]: valueOf(name) });
+  }
+}
+
+async function annotationsOf(tenant: Tenant, name: string): Promise<Readonly<Record<string, string>>> {
+  const path = `/api/v1/namespaces/${tenant.namespace}/secrets/${name}`;
+  const secret = await tenant.cluster.kube<{
+    readonly metadata: { readonly annotations?: Readonly<Record<string, string>> };
+  }>('GET', path);
+  return secret.metadata.annotations ?? {};
+}
+
+/** Each is written once and removed once, or marked. */
+const TWICE = 2 * DOCUMENTS;
+
+export const SCENARIOS: readonly Scenario[] = [
+  {
+    name: 're-key',
+    steps: TWICE,
+    places: 2,
+    plant: async (tenant) => plantPaths(tenant),
+    migration: () => {
+      const prefixes = [{ from: 'doc-', to: 'new-', stripPrefix: false }];
+      const mapping = { path: '{namespace}/{name}', prefixes };
+      const select = { prefix: 'doc-' };
+      return aMigration('moving', { from: 'bao', to: 'bao', select, mapping, sourcePolicy: 'Delete' });
+    },
+    verify: async (tenant) => {
+      await expectStored(tenant, 1, 'new-');
+      const places = await whereabouts(tenant);
+      expect([...places.values()].filter((count) => count !== 1)).toEqual([]);
+    },
+  },
+  {
+    name: 'overwrite',
+    steps: DOCUMENTS,
+    places: 2,
+    plant: async (tenant) => {
+      const prior = NAMES.map((name) => `prior ${name}`);
+      for (const name of NAMES) await kvPut(tenant, pathOf(tenant, name), { [FIELD]: `prior ${name}` });
+      return [...(await plantSecrets(tenant)), ...prior];
+    },
+    migration: () => aMigration('moving', { conflictPolicy: 'Overwrite' }),
+    verify: async (tenant) => {
+      await expectStored(tenant, 2);
+      const rows = await tenant.rows('moving');
+      expect(rows.map(({ destination }) => destination?.priorVersion)).toEqual(NAMES.map(() => '1'));
+    },
+  },
+  {
+    name: 'backup',
+    steps: TWICE,
+    places: 3,
+    plant: plantSecrets,
+    migration: () => aMigration('moving', { sourcePolicy: 'Backup' }),
+    verify: async (tenant) => {
+      await expectStored(tenant, 1);
+      const backups = (await tenant.secrets()).filter(({ metadata }) => metadata.labels?.[BACKUP_LABEL]);
+      expect(backups.map(({ metadata }) => metadata.name).toSorted()).toEqual(
+        NAMES.map((name) => `${name}.migrated-bak`),
+      );
+      for (const name of NAMES) expect(await tenant.secret(name), name).toBeUndefined();
+    },
+  },
+  {
+    name: 'project',
+    steps: TWICE,
+    places: 2,
+    plant: plantSecrets,
+    migration: () => aMigration('moving', { sourcePolicy: 'Project' }),
+    verify: async (tenant) => {
+      await expectStored(tenant, 1);
+      for (const name of NAMES) {
+        expect(await annotationsOf(tenant, name)).toHaveProperty([PROJECTED_FROM_ANNOTATION]);
+      }
+    },
+  },
+  {
+    name: 'fallback',
+    steps: undefined,
+    places: 2,
+    plant: async (tenant) => plantPaths(tenant, 'old_'),
+    migration: (tenant) => {
+      const migration = aMigration('moving', {
+        from: 'bao',
+        to: 'kubernetes',
+        select: { names: [...NAMES] },
+      });
+      const fallback = { prefix: `${tenant.namespace}/old_`, untilTime: '2100-01-01T00:00:00Z' };
+      return { ...migration, spec: { ...migration.spec, source: { ...migration.spec.source, fallback } } };
+    },
+    verify: async (tenant) => {
+      await expectStored(tenant, 1, 'old_');
+      const places = await whereabouts(tenant);
+      expect([...places.values()].filter((count) => count === 2)).toHaveLength(DOCUMENTS);
+    },
+  },
+];

@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest';
+import { aMigration, anOpenBaoBackend, aSecret } from '#test/builders/objects.ts';
+import { LOGIN_METHODS } from '#test/conformance/auth-methods.ts';
+import type { CredentialKeeper, PreparedAuth } from '#test/conformance/auth-methods.ts';
+import { kvData, pathOf, standing } from '#test/integration/operator/questions.ts';
+import { useStage } from '#test/integration/operator/stage.ts';
+import { documentedPolicy } from '#test/support/documented-policy.ts';
+import { eventually } from '#test/support/eventually.ts';
+import type { Tenant } from '#test/support/tenant.ts';
+
+const stage = useStage();
+const FIELDS = { user: 'app', password: 'correct horse' };
+
+/** Keeps the credentials in the namespace of the tenant, as its owner would. */
+function keeperIn(tenant: Tenant): CredentialKeeper {
+  const replaceSecretData = (name: string, data: Readonly<Record<string, string>>, type?: string) =>
+    tenant.apply(aSecret(name, data, type === undefined ? {} : { type }));
+  return {
+    namespace: tenant.namespace,
+    replaceSecretData,
+    storeSecretData: async (data, type) => {
+      await replaceSecretData('credentials', data, type);
+      return 'credentials';
+    },
+  };
+}
+
+/** A piece out of the middle of each credential, where a PEM has no header; a certificate is no secret. */
+async function fragmentsOfCredentials(tenant: Tenant): Promise<readonly string[]> {
+  const data = Object.entries((await tenant.secret('credentials'))?.data ?? {});
+  const secret = data.filter(([key]) => key !== 'tls.crt').map(([, base64]) => Buffer.from(base64, 'base64'));
+  return secret.map((bytes) => bytes.toString().slice(bytes.length / 2, bytes.length / 2 + 10));
+}
+
+async function applyBackend(tenant: Tenant, auth: PreparedAuth['auth']): Promise<void> {
+  const { cluster, mount } = tenant;
+  const { spec, ...backend } = anOpenBaoBackend({
+    name: 'team',
+    address: cluster.baoUrl,
+    mount,
+    caBundle: cluster.baoCaPem,
+  });
+  await tenant.apply({ ...backend, spec: { ...spec, openbao: { ...spec.openbao, auth } } });
+}
+
+describe.each(Object.entries(LOGIN_METHODS))('a backend with %s', (_name, prepare) => {
+  it('is used with one login, keeps its credentials, and leaves no token behind', async () => {
+    const tenant = await stage().tenant();
+    const { cluster } = stage();
+    const by = { cluster, keeper: keeperIn(tenant) };
+    const { auth, livingTokens } = await prepare(by, { policy: documentedPolicy(tenant.mount) });
+    await applyBackend(tenant, auth);
+    await tenant.apply(aSecret('db', FIELDS));
+    await tenant.apply(aMigration('move', { to: 'team', sourcePolicy: 'Delete' }));
+    await tenant.untilReady('move', { status: 'True', reason: 'Completed' });
+
+    const { db, credentials } = await standing(tenant, 'move');
+    expect(db).toBe('Removed');
+    expect(await kvData(tenant, pathOf(tenant, 'db'))).toEqual(FIELDS);
+    expect(credentials).toBe((await tenant.secret('credentials')) && 'Verified TrustRoot');
+    expect(await livingTokens()).toBe(1);
+    for (const fragment of await fragmentsOfCredentials(tenant)) {
+      const shown = [await tenant.backend('team'), await tenant.migration('move'), stage().operator.logs()];
+      expect(JSON.stringify(shown)).not.toContain(fragment);
+    }
+
+    await tenant.delete('SecretBackend', 'team');
+    await eventually('the token of the deleted backend is revoked', async () => (await livingTokens()) === 0);
+  });
+});
+
+describe('a backend whose credentials are wrong', () => {
+  it('says so, and is tried again when its Secret is corrected', async () => {
+    const tenant = await stage().tenant();
+    const { cluster } = stage();
+    const keeper = keeperIn(tenant);
+    const { auth } = await LOGIN_METHODS['jwt from a Secret']!(
+      { cluster, keeper },
+      { policy: documentedPolicy(tenant.mount) },
+    );
+    const right = (await tenant.secret('credentials'))?.data?.['token'] ?? '';
+    await keeper.replaceSecretData('credentials', { token: 'stale' });
+    await applyBackend(tenant, auth);
+    await tenant.apply(aSecret('db', FIELDS));
+    await tenant.apply(aMigration('move', { to: 'team', select: { names: ['db'] } }));
+    await tenant.untilReady('move', { status: 'False', reason: 'BackendNotReady' });
+    const ready = (await tenant.backend('team')).status.conditions?.[0];
+    expect(ready).toMatchObject({ status: 'False', reason: 'PermissionDenied' });
+    expect(ready?.message).toMatch(/The login at auth\/jwt-[0-9a-f]+ was refused/);
+
+    await keeper.replaceSecretData('credentials', { token: Buffer.from(right, 'base64').toString() });
+    await tenant.untilReady('move', { status: 'True', reason: 'Completed' });
+  });
+});
+
+describe('an operator that stops', () => {
+  it('revokes the tokens that it made', async () => {
+    const tenant = await stage().tenant();
+    const by = { cluster: stage().cluster, keeper: keeperIn(tenant) };
+    const { auth, livingTokens } = await LOGIN_METHODS['cert']!(by, {
+      policy: documentedPolicy(tenant.mount),
+    });
+    await applyBackend(tenant, auth);
+    await tenant.apply(aSecret('db', FIELDS));
+    await tenant.apply(aMigration('copy', { to: 'team', select: { names: ['db'] } }));
+    await tenant.untilReady('copy');
+    expect(await livingTokens()).toBe(1);
+    await stage().operator.stop();
+    expect(await livingTokens()).toBe(0);
+    await stage().restartOperator();
+  });
+});

@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import { BACKUP_LABEL } from '#src/api/group.ts';
+import { aMigration, aSecret } from '#test/builders/objects.ts';
+import {
+  kvData,
+  kvMetadata,
+  pathOf,
+  requestRun,
+  rowsByName,
+  standing,
+} from '#test/integration/operator/questions.ts';
+import { useStage } from '#test/integration/operator/stage.ts';
+import { eventually } from '#test/support/eventually.ts';
+import type { Tenant } from '#test/support/tenant.ts';
+
+const stage = useStage();
+const BACKUP = 'login.migrated-bak';
+
+async function aTenantWithLogin(): Promise<Tenant> {
+  const tenant = await stage().tenant();
+  const options = { type: 'kubernetes.io/basic-auth', labels: { app: 'web' } };
+  await tenant.apply(aSecret('login', { username: 'app', password: 'p' }, options));
+  return tenant;
+}
+
+async function passwordIn(tenant: Tenant, name: string): Promise<string | undefined> {
+  const encoded = (await tenant.secret(name))?.data?.['password'];
+  return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString();
+}
+
+describe('sourcePolicy Backup of Kubernetes Secrets', () => {
+  it('keeps a labelled copy under another name once the value is proven', async () => {
+    const tenant = await aTenantWithLogin();
+    await tenant.apply(aMigration('backup', { sourcePolicy: 'Backup' }));
+    await tenant.untilReady('backup');
+
+    expect(await tenant.secret('login')).toBeUndefined();
+    const kept = await tenant.secret(BACKUP);
+    expect(kept).toMatchObject({ type: 'kubernetes.io/basic-auth' });
+    expect(kept?.metadata.labels).toMatchObject({ [BACKUP_LABEL]: 'true' });
+    expect(await passwordIn(tenant, BACKUP)).toBe('p');
+    expect(await kvData(tenant, pathOf(tenant, 'login'))).toEqual({ username: 'app', password: 'p' });
+    expect((await rowsByName(tenant, 'backup'))['login']).toMatchObject({
+      state: 'Removed',
+      backup: BACKUP,
+    });
+  });
+
+  it('never imports a backup, not even into a migration of everything', async () => {
+    const tenant = await aTenantWithLogin();
+    await tenant.apply(aMigration('backup', { sourcePolicy: 'Backup' }));
+    await tenant.untilReady('backup');
+    await tenant.apply(aMigration('everything'));
+    await tenant.untilReady('everything', { reason: 'NothingSelected' });
+
+    expect(await standing(tenant, 'everything')).toEqual({});
+    expect(await kvMetadata(tenant, pathOf(tenant, BACKUP))).toBeUndefined();
+  });
+
+  it('never overwrites another backup: the source stays and the row says why', async () => {
+    const tenant = await aTenantWithLogin();
+    const labels = { [BACKUP_LABEL]: 'true' };
+    await tenant.apply(aSecret(BACKUP, { username: 'app', password: 'older' }, { labels }));
+    await tenant.apply(aMigration('backup', { sourcePolicy: 'Backup' }));
+    await eventually('the row says why the source stays', async () => {
+      const rows = await standing(tenant, 'backup');
+      return rows['login'] === 'Verified BackupExists';
+    });
+
+    expect(await passwordIn(tenant, BACKUP)).toBe('older');
+    expect(await passwordIn(tenant, 'login')).toBe('p');
+  });
+
+  it('removes a backup after its time to live, and nothing else', async () => {
+    const tenant = await aTenantWithLogin();
+    await tenant.apply(aMigration('short', { sourcePolicy: 'Backup', backupTTLSeconds: 2 }));
+    await tenant.untilReady('short');
+    await eventually('the backup is gone', async () => (await tenant.secret(BACKUP)) === undefined);
+    await eventually('the row says so', async () => {
+      return (await standing(tenant, 'short'))['login'] === 'Removed BackupExpired';
+    });
+    expect(await kvData(tenant, pathOf(tenant, 'login'))).toEqual({ username: 'app', password: 'p' });
+  });
+
+  it('keeps the backup of a document that its destination has lost', async () => {
+    const tenant = await aTenantWithLogin();
+    await tenant.apply(aMigration('lost', { sourcePolicy: 'Backup', backupTTLSeconds: 3600 }));
+    await tenant.untilReady('lost');
+    await tenant.cluster.bao('DELETE', `${tenant.mount}/metadata/${pathOf(tenant, 'login')}`);
+    await requestRun(tenant, 'lost');
+
+    expect(await standing(tenant, 'lost')).toEqual({ login: 'Failed DestinationLost' });
+    expect(await passwordIn(tenant, BACKUP)).toBe('p');
+    const row = (await rowsByName(tenant, 'lost'))['login'];
+    expect(row?.backup).toBe(BACKUP);
+    expect(row?.message).toContain(`Restore it from its backup ${BACKUP}.`);
+  });
+});

@@ -1,0 +1,116 @@
+import { describe, expect, it } from 'vitest';
+import { aMigration } from '#test/builders/objects.ts';
+import {
+  kvPut,
+  pathOf,
+  requestRun,
+  rowsByName,
+  softDelete,
+  standing,
+} from '#test/integration/operator/questions.ts';
+import { useStage } from '#test/integration/operator/stage.ts';
+import type { Tenant } from '#test/support/tenant.ts';
+
+/*
+ * ToolHive #4343: while names change, some values are still under their old one. What the original got wrong: hits were
+ * not counted, the window had no end, and any failed read counted as "not there".
+ */
+
+const stage = useStage();
+const HOUR_MS = 3_600_000;
+
+function aWindow(tenant: Tenant, untilTime: string) {
+  const migration = aMigration('window', { from: 'bao', to: 'kubernetes', select: { names: ['a', 'b'] } });
+  const fallback = { prefix: `${tenant.namespace}/old_`, untilTime };
+  return { ...migration, spec: { ...migration.spec, source: { ...migration.spec.source, fallback } } };
+}
+
+function inAnHour(): string {
+  return new Date(Date.now() + HOUR_MS).toISOString();
+}
+
+async function aTenantBetweenNames(): Promise<Tenant> {
+  const tenant = await stage().tenant();
+  await kvPut(tenant, pathOf(tenant, 'a'), { value: 'new a' });
+  await kvPut(tenant, pathOf(tenant, 'old_a'), { value: 'old a' });
+  await kvPut(tenant, pathOf(tenant, 'old_b'), { value: 'old b' });
+  return tenant;
+}
+
+async function valueIn(tenant: Tenant, name: string): Promise<string | undefined> {
+  const encoded = (await tenant.secret(name))?.data?.['value'];
+  return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString();
+}
+
+describe('source.fallback', () => {
+  it('reads the old name only where the new one is absent, and counts it with its time', async () => {
+    const tenant = await aTenantBetweenNames();
+    await tenant.apply(aWindow(tenant, inAnHour()));
+    const { status } = await tenant.untilReady('window');
+
+    expect([await valueIn(tenant, 'a'), await valueIn(tenant, 'b')]).toEqual(['new a', 'old b']);
+    expect(status.fallback).toMatchObject({ state: 'Active', hits: 1 });
+    expect(Date.parse(status.fallback?.lastHitTime ?? '')).toBeGreaterThan(Date.now() - HOUR_MS);
+    const rows = await rowsByName(tenant, 'window');
+    expect(rows['b']?.source).toBe(`${tenant.namespace}/old_b`);
+    expect(rows['a']?.source).toBeUndefined();
+  });
+
+  it('is off after its time and says so', async () => {
+    const tenant = await aTenantBetweenNames();
+    await tenant.apply(aWindow(tenant, new Date(Date.now() - HOUR_MS).toISOString()));
+    const { status } = await tenant.untilReady('window', { status: 'False' });
+
+    expect(status.fallback).toEqual({ state: 'Ended', hits: 0 });
+    expect(await standing(tenant, 'window')).toEqual({ a: 'Verified', b: 'Failed SourceMissing' });
+    expect((await rowsByName(tenant, 'window'))['b']?.message).toMatch(/spec.source.fallback ended at/);
+    expect(await valueIn(tenant, 'b')).toBeUndefined();
+  });
+
+  it('does not take a deleted value for an absent one', async () => {
+    const tenant = await aTenantBetweenNames();
+    await kvPut(tenant, pathOf(tenant, 'b'), { value: 'new b' });
+    await softDelete(tenant, 'b');
+    await tenant.apply(aWindow(tenant, inAnHour()));
+    await tenant.untilReady('window');
+
+    expect(await standing(tenant, 'window')).toEqual({ a: 'Verified', b: 'Skipped SourceDeleted' });
+    expect(await valueIn(tenant, 'b')).toBeUndefined();
+  });
+
+  it('does not bring back the old value of what was removed while the window is open', async () => {
+    const tenant = await aTenantBetweenNames();
+    await tenant.apply(aWindow(tenant, inAnHour()));
+    await tenant.untilReady('window');
+    await tenant.cluster.bao('DELETE', `${tenant.mount}/metadata/${pathOf(tenant, 'a')}`);
+    await tenant.delete('Secret', 'a');
+    const { status } = await requestRun(tenant, 'window');
+
+    expect(await valueIn(tenant, 'a')).toBeUndefined();
+    expect((await standing(tenant, 'window'))['a']).toMatch(/^Failed/);
+    expect(status.fallback?.hits).toBe(2); // One more for b, none for a.
+  });
+
+  it('surfaces any other error and reads nothing elsewhere', async () => {
+    const tenant = await aTenantBetweenNames();
+    const before = stage().bao.history.requests.length;
+    const denied = `path "${tenant.mount}/data/${pathOf(tenant, 'b')}" { capabilities = ["deny"] }`;
+    const token = await tenant.cluster.createToken(
+      `path "${tenant.mount}/*" { capabilities = ["read", "list"] }\n${denied}`,
+    );
+    await tenant.apply({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'bao-token' },
+      stringData: { token },
+    });
+    await tenant.apply(aWindow(tenant, inAnHour()));
+    await tenant.untilReady('window', { status: 'False' });
+
+    const asked = stage()
+      .bao.history.requests.slice(before)
+      .filter(({ path }) => path.endsWith(pathOf(tenant, 'old_b')));
+    expect(asked).toEqual([]);
+    expect(await valueIn(tenant, 'b')).toBeUndefined();
+  });
+});
