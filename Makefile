@@ -60,7 +60,7 @@ format: $(INSTALLED) ## Format everything in place
 
 .PHONY: test
 test: $(INSTALLED) ## Every test, on real servers
-	vitest run
+	vitest run --project '!node'
 
 .PHONY: test-unit
 test-unit: $(INSTALLED) ## Tests that need no server, in seconds
@@ -73,6 +73,11 @@ test-integration: $(INSTALLED) ## Drivers, runtime, API and operator on one shar
 .PHONY: test-crash
 test-crash: $(INSTALLED) ## Kill the operator at random moments and look for lost values
 	vitest run --project crash
+
+.PHONY: test-node
+test-node: $(INSTALLED) ## Real pods on a real node: kubelet, containerd, runc; Linux and root, no Docker
+	@node test/cluster/node/requirements.ts
+	vitest run --project node
 
 .PHONY: bench
 bench: $(BUNDLE) ## 1,000 Secrets beside the server's own rate, in ratios

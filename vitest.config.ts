@@ -11,6 +11,7 @@ const integration = {
  * unit: beside the sources, no server, seconds. Everything else talks to real servers that test/cluster starts. One
  * project after the other.
  * crash: kills operators at random moments; one file at a time, on clusters of their own.
+ * node: real pods on a real node; needs Linux and root, so only `make test-node` runs it.
  */
 export default defineConfig({
   test: {
@@ -43,6 +44,16 @@ export default defineConfig({
           sequence: { groupOrder: 2 },
           include: ['test/crash/**/*.test.ts'],
           testTimeout: 600_000,
+          maxWorkers: 1,
+        },
+      },
+      {
+        test: {
+          ...integration,
+          globalSetup: [...integration.globalSetup, 'test/node/global-setup.ts'],
+          name: 'node',
+          sequence: { groupOrder: 3 },
+          include: ['test/node/**/*.test.ts'],
           maxWorkers: 1,
         },
       },

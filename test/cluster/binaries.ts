@@ -40,11 +40,13 @@ export async function findBinaries(report: Report, environment = process.env): P
   return { etcd, apiserver, controllerManager, kubectl, kvServer, kvProduct };
 }
 
-async function findTool(tool: Tool, report: Report, environment: NodeJS.ProcessEnv): Promise<string> {
+/** Finds one program, as `findBinaries` says. */
+export async function findTool(tool: Tool, report: Report, environment: NodeJS.ProcessEnv): Promise<string> {
   const named = await fromVariable(tool.variable, environment);
   if (named !== undefined) return named;
   const pinned = parseVersion(tool.version);
-  for (const candidate of await findInPath(tool.name, environment)) {
+  const inPath = tool.notInPath === true ? [] : await findInPath(tool.name, environment);
+  for (const candidate of inPath) {
     const found = parseVersion(await versionOutput(candidate, tool.versionArguments));
     if (found !== undefined && pinned !== undefined && tool.accepts(found, pinned)) return candidate;
     report(`${candidate} is ${describe(found)}, needed is ${tool.acceptable}: not used`);
@@ -84,7 +86,7 @@ function cacheFolder(environment: NodeJS.ProcessEnv): string {
 }
 
 /** Empty when the program cannot be run. */
-async function versionOutput(program: string, args: readonly string[]): Promise<string> {
+export async function versionOutput(program: string, args: readonly string[]): Promise<string> {
   try {
     return (await run(program, args, { timeout: VERSION_TIMEOUT_MS })).stdout;
   } catch {

@@ -71,10 +71,11 @@ async function withProgress(
 
 async function runGoBuild(tool: Tool, output: string, environment: NodeJS.ProcessEnv): Promise<void> {
   const linkerFlags = ['-s', '-w', ...tool.linkerFlags].join(' ');
-  const args = ['build', '-trimpath', '-buildvcs=false', '-ldflags', linkerFlags];
+  const tags = (tool.cgo?.buildTags ?? []).join(',');
+  const args = ['build', '-trimpath', '-buildvcs=false', '-ldflags', linkerFlags, '-tags', tags];
   const go = spawn('go', [...args, '-o', output, tool.packagePath], {
     cwd: tool.moduleFolder,
-    env: { ...environment, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly' },
+    env: { ...environment, CGO_ENABLED: tool.cgo === undefined ? '0' : '1', GOFLAGS: '-mod=readonly' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let tail: readonly string[] = [];
@@ -102,8 +103,10 @@ async function runGoBuild(tool: Tool, output: string, environment: NodeJS.Proces
 }
 
 function remedy(tool: Tool): string {
-  return (
-    `Install Go 1.26 or newer (https://go.dev/dl) with access to a Go module proxy, ` +
-    `put ${tool.name} ${tool.acceptable} into PATH, or set ${tool.variable} to the path of the program.`
-  );
+  const ways = [
+    'Install Go 1.26 or newer (https://go.dev/dl) with access to a Go module proxy',
+    ...(tool.notInPath === true ? [] : [`put ${tool.name} ${tool.acceptable} into PATH`]),
+    `or set ${tool.variable} to the path of the program.`,
+  ];
+  return [ways.join(', '), ...(tool.cgo === undefined ? [] : [tool.cgo.remedy])].join(' ');
 }

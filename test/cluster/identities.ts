@@ -6,9 +6,11 @@ import {
   type CertificateRequest,
   type PemPair,
 } from './pki.ts';
-import { kubeconfigFile, pkiFile, type AuthorityName } from './state.ts';
+import { kubeconfigFile, pkiFile, type AuthorityName, type KubeconfigName } from './state.ts';
 
 const LOOPBACK = { dnsNames: ['localhost'], ipAddresses: ['127.0.0.1', '::1'] } as const;
+/** Address of the Service `kubernetes`: the first of the range that servers.ts sets. */
+export const KUBERNETES_SERVICE_ADDRESS = '10.96.0.1';
 const APISERVER_NAMES = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc'] as const;
 
 type Identity = readonly [name: string, request: CertificateRequest];
@@ -25,9 +27,14 @@ const IDENTITIES: Readonly<Record<AuthorityName, readonly Identity[]>> = {
       {
         commonName: 'kube-apiserver',
         dnsNames: [...LOOPBACK.dnsNames, ...APISERVER_NAMES],
-        ipAddresses: LOOPBACK.ipAddresses,
+        ipAddresses: [...LOOPBACK.ipAddresses, KUBERNETES_SERVICE_ADDRESS],
         usages: ['server'],
       },
+    ],
+    // With what it calls the kubelet of a node, where a cluster has one.
+    [
+      'apiserver-kubelet-client',
+      { commonName: 'kube-apiserver', organization: 'system:masters', usages: ['client'] },
     ],
     ['admin', { commonName: 'keyferry-test-admin', organization: 'system:masters', usages: ['client'] }],
     ['controller-manager', { commonName: 'system:kube-controller-manager', usages: ['client'] }],
@@ -54,6 +61,16 @@ async function writeSigningKey(folder: string): Promise<void> {
   writePrivate(pkiFile(folder, 'service-account', 'pub'), publicKey);
 }
 
+/** Issues one more certificate of a running cluster and writes it below `pki/`. */
+export async function addIdentity(
+  folder: string,
+  authority: AuthorityName,
+  name: string,
+  request: CertificateRequest,
+): Promise<void> {
+  writePair(folder, name, await issueCertificate(readPair(folder, `${authority}-ca`), request));
+}
+
 /** Reads a pair that `writeIdentities` wrote; an authority's name is `<name>-ca`. */
 export function readPair(folder: string, name: string): PemPair {
   return {
@@ -63,7 +80,7 @@ export function readPair(folder: string, name: string): PemPair {
 }
 
 /** Writes a kubeconfig that carries its certificates inline, so that it can be copied. JSON is YAML. */
-export function writeKubeconfig(folder: string, name: 'admin' | 'controller-manager', port: number): void {
+export function writeKubeconfig(folder: string, name: KubeconfigName, server: string): void {
   const { certificate, key } = readPair(folder, name);
   const authority = readPair(folder, 'kubernetes-ca').certificate;
   const base64 = (text: string): string => Buffer.from(text).toString('base64');
@@ -74,7 +91,7 @@ export function writeKubeconfig(folder: string, name: 'admin' | 'controller-mana
     clusters: [
       {
         name: 'keyferry-test',
-        cluster: { server: `https://127.0.0.1:${port}`, 'certificate-authority-data': base64(authority) },
+        cluster: { server, 'certificate-authority-data': base64(authority) },
       },
     ],
     users: [

@@ -23,6 +23,30 @@ export class PortTaken extends Error {
 /** Whether a server is ready; false or a throw mean not yet. */
 export type Probe = () => Promise<boolean>;
 
+/**
+ * Waits until the probe says that the process is ready. Throws with the tail of its log when it takes too long, and at
+ * once when it is gone.
+ */
+export async function waitUntilReady(
+  folder: string,
+  name: string,
+  probe: Probe,
+  pid: number | undefined,
+): Promise<void> {
+  const check = async (): Promise<boolean> => {
+    if (pid === undefined || !isAlive(pid)) throw new GiveUp(`${name} exited`);
+    return await probe();
+  };
+  try {
+    await eventually(`${name} is ready`, check, { deadlineMs: READY_DEADLINE_MS });
+  } catch (error) {
+    const what = error instanceof Error ? error.message : String(error);
+    const log = logFileOf(folder, name);
+    const tail = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-LOG_TAIL_LINES);
+    throw new Error([`${name}: ${what}`, `last lines of ${log}:`, ...tail].join('\n'), { cause: error });
+  }
+}
+
 /** Starts, stops and signals the servers of one cluster, from whichever process holds its layout. */
 export class Lifecycle {
   readonly #layout: ClusterLayout;
@@ -39,14 +63,11 @@ export class Lifecycle {
 
   /** Waits until the probe says so; gives up at once when the server's process is gone. */
   async waitUntil(name: ServerName, probe: Probe, pid = this.pid(name)): Promise<void> {
-    const check = async (): Promise<boolean> => {
-      if (pid === undefined || !isAlive(pid)) throw new GiveUp(`${name} exited`);
-      return await probe();
-    };
     try {
-      await eventually(`${name} is ready`, check, { deadlineMs: READY_DEADLINE_MS });
+      await waitUntilReady(this.#layout.folder, name, probe, pid);
     } catch (error) {
-      throw await this.#explain(name, error);
+      const collided = !this.isRunning(name) && !(await this.#portsAreFree(name));
+      throw collided && error instanceof Error ? new PortTaken(error.message, { cause: error }) : error;
     }
   }
 
@@ -80,15 +101,6 @@ export class Lifecycle {
     const pid = this.pid(name);
     if (pid === undefined || !isAlive(pid)) throw new Error(`${name} does not run`);
     return pid;
-  }
-
-  async #explain(name: ServerName, error: unknown): Promise<Error> {
-    const what = error instanceof Error ? error.message : String(error);
-    const log = logFileOf(this.#layout.folder, name);
-    const tail = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-LOG_TAIL_LINES);
-    const text = [`${name}: ${what}`, `last lines of ${log}:`, ...tail].join('\n');
-    const collided = !this.isRunning(name) && !(await this.#portsAreFree(name));
-    return collided ? new PortTaken(text, { cause: error }) : new Error(text, { cause: error });
   }
 
   /** Looks at the ports themselves and not at the server's words. */

@@ -39,7 +39,7 @@ export function serverSpecs(layout: Layout): Readonly<Record<ServerName, Process
 }
 
 /** `{a: 1}` → `--a=1`. */
-function flags(values: Readonly<Record<string, string | number | boolean>>): readonly string[] {
+export function flags(values: Readonly<Record<string, string | number | boolean>>): readonly string[] {
   return Object.entries(values).map(([name, value]) => `--${name}=${value}`);
 }
 
@@ -87,6 +87,11 @@ function apiserverSpec({ folder, ports, binaries }: Layout): ProcessSpec {
     'service-account-key-file': pkiFile(folder, 'service-account', 'pub'),
     'service-account-signing-key-file': pkiFile(folder, 'service-account', 'key'),
     'authorization-mode': 'RBAC',
+    // Used only once a node is started (node/node.ts): logs and exec of its pods.
+    'kubelet-preferred-address-types': 'InternalIP',
+    'kubelet-certificate-authority': pkiFile(folder, 'kubernetes-ca', 'crt'),
+    'kubelet-client-certificate': pkiFile(folder, 'apiserver-kubelet-client', 'crt'),
+    'kubelet-client-key': pkiFile(folder, 'apiserver-kubelet-client', 'key'),
     profiling: false,
   });
   return { name: 'apiserver', command: binaries.apiserver, args };
@@ -95,14 +100,25 @@ function apiserverSpec({ folder, ports, binaries }: Layout): ProcessSpec {
 function controllerManagerSpec({ folder, ports, binaries }: Layout): ProcessSpec {
   const kubeconfig = kubeconfigFile(folder, 'controller-manager');
   const args = flags({
-    kubeconfig,
     'authentication-kubeconfig': kubeconfig,
     'authorization-kubeconfig': kubeconfig,
     'bind-address': '127.0.0.1',
     'secure-port': ports.controllerManager,
     'tls-cert-file': pkiFile(folder, 'controller-manager-server', 'crt'),
     'tls-private-key-file': pkiFile(folder, 'controller-manager-server', 'key'),
-    controllers: CONTROLLERS.join(','),
+    ...controllerFlags(folder, CONTROLLERS),
+  });
+  return { name: 'controller-manager', command: binaries.controllerManager, args };
+}
+
+/** What each kube-controller-manager of the cluster is told, whichever controllers it runs. */
+export function controllerFlags(
+  folder: string,
+  controllers: readonly string[],
+): Readonly<Record<string, string | number | boolean>> {
+  return {
+    kubeconfig: kubeconfigFile(folder, 'controller-manager'),
+    controllers: controllers.join(','),
     'use-service-account-credentials': true,
     'service-account-private-key-file': pkiFile(folder, 'service-account', 'key'),
     'root-ca-file': pkiFile(folder, 'kubernetes-ca', 'crt'),
@@ -112,8 +128,7 @@ function controllerManagerSpec({ folder, ports, binaries }: Layout): ProcessSpec
     'kube-api-qps': 500,
     'kube-api-burst': 1000,
     profiling: false,
-  });
-  return { name: 'controller-manager', command: binaries.controllerManager, args };
+  };
 }
 
 function baoSpec({ folder, binaries }: Layout): ProcessSpec {

@@ -35,8 +35,9 @@ async function bringUpIn(folder: string, binaries: Binaries, report: Report): Pr
   const started = performance.now();
   const ports = await choosePorts();
   await writeIdentities(folder);
-  writeKubeconfig(folder, 'admin', ports.apiserver);
-  writeKubeconfig(folder, 'controller-manager', ports.apiserver);
+  for (const name of ['admin', 'controller-manager'] as const) {
+    writeKubeconfig(folder, name, `https://127.0.0.1:${ports.apiserver}`);
+  }
   const inputs = { folder, ports, binaries };
   writeBaoConfig(inputs);
   const layout: ClusterLayout = {

@@ -62,6 +62,9 @@ export function pkiFile(folder: string, name: string, part: 'crt' | 'key' | 'pub
   return join(folder, 'pki', `${name}.${part}`);
 }
 
-export function kubeconfigFile(folder: string, name: 'admin' | 'controller-manager'): string {
+/** Also the name of the pair in it. */
+export type KubeconfigName = 'admin' | 'controller-manager' | 'scheduler' | 'kubelet';
+
+export function kubeconfigFile(folder: string, name: KubeconfigName): string {
   return join(folder, `${name}.kubeconfig`);
 }

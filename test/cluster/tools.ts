@@ -1,20 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The pinned programs that the harness can build from source; their versions stand in the go.mod files beside this one. */
+/** The pinned programs of every cluster, built from source; their versions stand in the go.mod files beside this one. */
 export type ToolName = 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kubectl' | 'vault';
 
 export type Version = readonly [major: number, minor: number, patch: number];
 
 export interface Tool {
-  readonly name: ToolName;
+  readonly name: string;
   /** Environment variable that names the program to use instead; trusted as it is. */
   readonly variable: string;
   /** Folder with the go.mod that pins the program. */
   readonly moduleFolder: string;
   /** Go package of the program's main function. */
   readonly packagePath: string;
-  /** As the go.mod says, without the `v`. */
+  /** As the go.mod says, without the `v`; it names the file in the cache folder. */
   readonly version: string;
   /** Minutes of a cold build on two cores (reference/measured.md), for the progress line. */
   readonly buildMinutes: number;
@@ -25,6 +25,10 @@ export interface Tool {
   /** In words, for the error message: what `accepts` accepts. */
   readonly acceptable: string;
   readonly linkerFlags: readonly string[];
+  /** Where PATH cannot give the right one: another well-known program has the name, or it is our own. */
+  readonly notInPath?: true;
+  /** For a program that is partly C. */
+  readonly cgo?: { readonly buildTags: readonly string[]; readonly remedy: string };
 }
 
 /** The first `1.2.3` in the output of a version command, or undefined. */
@@ -33,7 +37,7 @@ export function parseVersion(text: string): Version | undefined {
   return match === null ? undefined : [Number(match[1]), Number(match[2]), Number(match[3])];
 }
 
-function pinnedVersion(moduleFolder: string, modulePath: string): string {
+export function pinnedVersion(moduleFolder: string, modulePath: string): string {
   const goMod = readFileSync(join(moduleFolder, 'go.mod'), 'utf8');
   const line = goMod.split('\n').find((text) => text.trim().startsWith(`${modulePath} v`));
   const version = line?.trim().split(/\s+/)[1];
@@ -51,8 +55,9 @@ function kubernetesLinkerFlags(version: string): readonly string[] {
   ]);
 }
 
-function kubernetesTool(
-  name: 'kube-apiserver' | 'kube-controller-manager' | 'kubectl',
+/** A program of the Kubernetes module. `buildMinutes` as in `Tool`. */
+export function kubernetesTool(
+  name: 'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler' | 'kubectl' | 'kubelet',
   buildMinutes: number,
 ): Tool {
   const moduleFolder = join(import.meta.dirname, 'kubernetes');
@@ -60,7 +65,7 @@ function kubernetesTool(
   const oldestMinor = Number(version.split('.')[1]) - (name === 'kubectl' ? 1 : 0);
   return {
     name,
-    variable: `KEYFERRY_${name.toUpperCase().replaceAll('-', '_')}_BIN`,
+    variable: variableOf(name),
     moduleFolder,
     packagePath: `k8s.io/kubernetes/cmd/${name}`,
     version,
@@ -70,6 +75,11 @@ function kubernetesTool(
     acceptable: `1.${oldestMinor} or newer`,
     linkerFlags: kubernetesLinkerFlags(version),
   };
+}
+
+/** `kube-apiserver` → `KEYFERRY_KUBE_APISERVER_BIN`. */
+export function variableOf(name: string): string {
+  return `KEYFERRY_${name.toUpperCase().replaceAll('-', '_')}_BIN`;
 }
 
 function etcdTool(): Tool {

@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { findBinaries } from '#test/cluster/binaries.ts';
+import { findNodeBinaries } from '#test/cluster/node/node-tools.ts';
 import { readTools } from '#test/cluster/tools.ts';
 
 let folder: string;
@@ -117,6 +118,15 @@ describe('a program that is nowhere', () => {
       /Building etcd v3[^]*KEYFERRY_ETCD_BIN[^]*module lookup disabled/,
     );
     expect(existsSync(cachedEtcd())).toBe(false);
+  });
+
+  it('and is partly C says what else it needs, and the package that has it', async () => {
+    environment['KEYFERRY_RUNC_BIN'] = '';
+    environment['PATH'] = join(folder, 'path');
+    inPath('go', '[ "$CGO_ENABLED" = 1 ] && echo "gcc not found" >&2; exit 1');
+    await expect(findNodeBinaries(ignore, environment)).rejects.toThrow(
+      /Building runc v1[^]*KEYFERRY_RUNC_BIN[^]*C compiler; `apt-get install runc`[^]*gcc not found/,
+    );
   });
 
   it('without Go on the machine is an error that says what to install', async () => {

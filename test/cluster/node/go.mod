@@ -1,0 +1,3 @@
+module keyferry.io/test/cluster/node
+
+go 1.26.0

@@ -1,0 +1,170 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Report } from '../build.ts';
+import type { Cluster } from '../cluster.ts';
+import { waitUntilReady, type Probe } from '../lifecycle.ts';
+import { startProcess, type ProcessSpec } from '../processes.ts';
+import { reapNode } from '../reap.ts';
+import { readState } from '../state.ts';
+import { IMAGE_ARCHITECTURE, PAUSE_IMAGE, WORKLOAD_IMAGE, writeImage } from './images.ts';
+import { openNamespaces, type Namespaces } from './namespaces.ts';
+import {
+  CONTAINERD_SOCKET,
+  containerdSpec,
+  forwarderSpecs,
+  kubeletSpec,
+  NODE_NAME,
+  nodeControllersSpec,
+  schedulerSpec,
+  SNAPSHOTTER,
+  writeNodeFiles,
+  type NodeLayout,
+} from './node-servers.ts';
+import { findNodeBinaries } from './node-tools.ts';
+import { deletePod, runPod, type PodRequest, type RunningPod } from './pod.ts';
+import { nodeObstacle } from './requirements.ts';
+
+/** What another process needs to use the node; below the cluster's folder. */
+interface NodeState {
+  readonly hasSeccomp: boolean;
+}
+
+/**
+ * Gives the cluster a real node: kube-scheduler, kubelet, containerd, runc and a network for pods, in namespaces of
+ * their own, so that the machine's mounts, processes, network and kernel settings stay as they are. Resolves when the
+ * node is ready for pods. It ends with the cluster, or earlier when it is disposed of; one node for a cluster.
+ * Throws one sentence when this machine cannot run a node.
+ */
+export async function startNode(
+  cluster: Cluster,
+  report: Report = (line) => void process.stderr.write(`${line}\n`),
+): Promise<Node> {
+  const obstacle = nodeObstacle();
+  if (obstacle !== undefined) throw new Error(obstacle);
+  if (existsSync(join(cluster.folder, 'node'))) {
+    throw new Error('This cluster has a node already: dispose of it before another is started.');
+  }
+  const binaries = await findNodeBinaries(report);
+  const started = performance.now();
+  mkdirSync(join(cluster.folder, 'node'), { mode: 0o700 });
+  try {
+    const namespaces = await openNamespaces(cluster.folder);
+    const layout = { cluster: readState(cluster.stateFile), address: namespaces.address, binaries };
+    await writeNodeFiles(layout);
+    await startServers(cluster, layout, namespaces);
+    const state: NodeState = { hasSeccomp: binaries.hasSeccomp };
+    writeFileSync(stateFileOf(cluster), JSON.stringify(state));
+  } catch (error) {
+    await reapNode(cluster.folder);
+    throw error;
+  }
+  report(
+    `kubelet, containerd, runc ready for pods in ${((performance.now() - started) / 1000).toFixed(1)} s`,
+  );
+  return attachNode(cluster);
+}
+
+/** The node that another process started for this cluster. */
+export function attachNode(cluster: Cluster): Node {
+  const state: NodeState = JSON.parse(readFileSync(stateFileOf(cluster), 'utf8'));
+  return new Node(cluster, state.hasSeccomp);
+}
+
+/** A cluster's real node; its methods act as administrator. */
+export class Node implements AsyncDisposable {
+  readonly name = NODE_NAME;
+  /** Whether runc can apply seccomp profiles; a pod that asks for one does not start otherwise. */
+  readonly hasSeccomp: boolean;
+  readonly #cluster: Cluster;
+
+  constructor(cluster: Cluster, hasSeccomp: boolean) {
+    this.#cluster = cluster;
+    this.hasSeccomp = hasSeccomp;
+  }
+
+  /** Starts a pod that shows what it resolves from Secrets, and waits until it has. */
+  async runPod(request: PodRequest): Promise<RunningPod> {
+    return await runPod(this.#cluster, request, this.hasSeccomp);
+  }
+
+  /** Deletes all pods, ends the node and removes what belonged to it. The cluster goes on without it. */
+  async dispose(): Promise<void> {
+    const pods = await this.#cluster.kube<{
+      items: readonly { metadata: { namespace: string; name: string } }[];
+    }>('GET', `/api/v1/pods?fieldSelector=spec.nodeName%3D${this.name}`);
+    const deletions = await Promise.allSettled(
+      pods.items.map(({ metadata }) => deletePod(this.#cluster, metadata)),
+    );
+    await reapNode(this.#cluster.folder);
+    await this.#cluster.kubeClient.reply('DELETE', `/api/v1/nodes/${this.name}`);
+    for (const deletion of deletions) if (deletion.status === 'rejected') throw deletion.reason;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose();
+  }
+}
+
+function stateFileOf(cluster: Cluster): string {
+  return join(cluster.folder, 'node', 'node.json');
+}
+
+async function startServers(cluster: Cluster, layout: NodeLayout, namespaces: Namespaces): Promise<void> {
+  const { folder } = cluster;
+  const start = async (spec: ProcessSpec, probe: Probe): Promise<void> => {
+    const { pid } = startProcess(folder, spec);
+    await waitUntilReady(folder, spec.name, probe, pid);
+  };
+  const atOnce = async (): Promise<boolean> => true;
+  const forwarders = forwarderSpecs(layout);
+  await bindNodeRole(cluster);
+  await start(forwarders.outside, atOnce);
+  await start(namespaces.enter(forwarders.inside), atOnce);
+  await start(schedulerSpec(layout), atOnce);
+  await start(nodeControllersSpec(layout), atOnce);
+  const ctr = ['--address', CONTAINERD_SOCKET, '--namespace', 'k8s.io'];
+  await start(namespaces.enter(containerdSpec(layout)), async () => {
+    await namespaces.run(layout.binaries.ctr, [...ctr, 'version']);
+    return true;
+  });
+  await importImages(layout, async (image) => {
+    const how = ['--local', '--platform', `linux/${IMAGE_ARCHITECTURE}`, '--snapshotter', SNAPSHOTTER];
+    await namespaces.run(layout.binaries.ctr, [...ctr, 'images', 'import', ...how, image]);
+  });
+  await start(namespaces.enter(kubeletSpec(layout)), () => isReadyForPods(cluster));
+}
+
+/**
+ * The test clusters' apiserver has no Node authorizer; this is the right that kubelets had before there was one. The
+ * ClusterRole is built in.
+ */
+async function bindNodeRole(cluster: Cluster): Promise<void> {
+  await cluster.kubeClient.reply('POST', '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', {
+    metadata: { name: NODE_NAME },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'system:node' },
+    subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'system:nodes' }],
+  });
+}
+
+async function importImages(
+  { cluster, binaries }: NodeLayout,
+  importImage: (archive: string) => Promise<void>,
+): Promise<void> {
+  const images = [
+    { name: 'pause', reference: PAUSE_IMAGE, program: binaries.pause },
+    { name: 'workload', reference: WORKLOAD_IMAGE, program: binaries.workload },
+  ];
+  for (const image of images) {
+    await importImage(await writeImage(join(cluster.folder, 'node'), image));
+  }
+}
+
+/** Ready, and rid of the taint that keeps pods away from a node that is not. */
+async function isReadyForPods(cluster: Cluster): Promise<boolean> {
+  const node = await cluster.kube<{
+    spec: { taints?: readonly unknown[] };
+    status: { conditions?: readonly { type: string; status: string }[] };
+  }>('GET', `/api/v1/nodes/${NODE_NAME}`);
+  const ready = node.status.conditions?.find((condition) => condition.type === 'Ready');
+  return ready?.status === 'True' && (node.spec.taints ?? []).length === 0;
+}
