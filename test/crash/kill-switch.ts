@@ -85,8 +85,8 @@ export class KillSwitch extends RequestHistory {
   }
 }
 
-/** A write or delete of a document at the KV server, or any change of a Secret. */
+/** A write or delete of a document or of its metadata at the KV server, or any change of a Secret. */
 function isStep({ method, path }: RecordedRequest): boolean {
   if (method === 'GET' || method === 'LIST') return false;
-  return /^\/v1\/[^/]+\/(data|delete)\//.test(path) || /\/secrets(\/|$)/.test(path);
+  return /^\/v1\/[^/]+\/(data|delete|metadata)\//.test(path) || /\/secrets(\/|$)/.test(path);
 }

@@ -42,10 +42,12 @@ export async function whereabouts(tenant: Tenant): Promise<ReadonlyMap<string, n
   return places;
 }
 
-/** Of every version that is not deleted. */
+/** Of every version that is neither deleted nor expired. */
 async function valuesAt(tenant: Tenant, path: string): Promise<readonly (string | undefined)[]> {
   const versions = Object.entries((await kvMetadata(tenant, path))?.versions ?? {});
-  const readable = versions.filter(([, { deletion_time: deleted }]) => deleted === '');
+  const readable = versions.filter(
+    ([, { deletion_time: end }]) => end === '' || Date.parse(end) > Date.now(),
+  );
   return await Promise.all(
     readable.map(async ([version]) => (await kvData(tenant, path, Number(version)))[FIELD]),
   );
@@ -66,6 +68,14 @@ async function plantPaths(tenant: Tenant, prefix = ''): Promise<readonly string[
   return NAMES.map(valueOf);
 }
 
+/** Each with an hour to live and a note. */
+async function plantTokens(tenant: Tenant): Promise<readonly string[]> {
+  const metadata = { delete_version_after: LIFETIME, custom_metadata: NOTES };
+  for (const name of NAMES)
+    await tenant.cluster.bao('POST', `${tenant.mount}/metadata/${pathOf(tenant, name)}`, metadata);
+  return await plantPaths(tenant);
+}
+
 /** The destination holds each value, as the version of this number. */
 async function expectStored(tenant: Tenant, version: number, prefix = ''): Promise<void> {
   for (const name of NAMES) {
@@ -82,6 +92,9 @@ async function annotationsOf(tenant: Tenant, name: string): Promise<Readonly<Rec
   }>('GET', path);
   return secret.metadata.annotations ?? {};
 }
+
+const LIFETIME = '1h0m0s';
+const NOTES = { owner: 'ann' };
 
 /** Each is written once and removed once, or marked. */
 const TWICE = 2 * DOCUMENTS;
@@ -100,6 +113,30 @@ export const SCENARIOS: readonly Scenario[] = [
     },
     verify: async (tenant) => {
       await expectStored(tenant, 1, 'new-');
+      const places = await whereabouts(tenant);
+      expect([...places.values()].filter((count) => count !== 1)).toEqual([]);
+    },
+  },
+  {
+    name: 'composite-keys',
+    // Its metadata, the document, its metadata again, the removal; after a kill some of these are the same request.
+    steps: 3 * DOCUMENTS,
+    places: 2,
+    plant: plantTokens,
+    migration: () => {
+      const patterns = [{ from: 'doc-{id}', to: 'okta:doc-{id}' }];
+      const mapping = { path: '{namespace}/{name}', patterns };
+      const select = { prefix: 'doc-' };
+      return aMigration('moving', { from: 'bao', to: 'bao', select, mapping, sourcePolicy: 'Delete' });
+    },
+    verify: async (tenant) => {
+      await expectStored(tenant, 1, 'okta:');
+      for (const name of NAMES) {
+        const metadata = await kvMetadata(tenant, pathOf(tenant, `okta:${name}`));
+        expect(metadata, name).toMatchObject({ delete_version_after: LIFETIME });
+        expect(metadata?.custom_metadata, name).toEqual(NOTES);
+        expect(metadata?.versions['1']?.deletion_time, name).not.toBe('');
+      }
       const places = await whereabouts(tenant);
       expect([...places.values()].filter((count) => count !== 1)).toEqual([]);
     },
