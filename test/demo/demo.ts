@@ -17,6 +17,7 @@ import {
   SOURCE_NAMESPACE,
 } from './manifests.ts';
 import { paymentsSecrets } from './payments.ts';
+import { runScenarios, SCENARIOS } from './scenarios.ts';
 import { say, showBao, showKubectl } from './stage.ts';
 
 /** One row a key: `kubectl get -o yaml` has the same under status.keys. */
@@ -31,7 +32,7 @@ async function prepareOpenBao(cluster: Cluster): Promise<void> {
   await cluster.createKubernetesRole({
     role: ROLE,
     serviceAccounts: [SERVICE_ACCOUNT],
-    namespaces: [SOURCE_NAMESPACE, COPY_NAMESPACE],
+    namespaces: [SOURCE_NAMESPACE, COPY_NAMESPACE, ...SCENARIOS.map(({ namespace }) => namespace)],
     audience: AUDIENCE,
     policy: POLICY,
   });
@@ -54,9 +55,7 @@ async function fillNamespace(cluster: Cluster): Promise<void> {
   await showKubectl(cluster, ['get', 'secrets', '-n', SOURCE_NAMESPACE]);
 }
 
-async function migrate(cluster: Cluster, namespace: string, migration: object): Promise<void> {
-  const server = { address: cluster.baoUrl, caBundle: cluster.baoCaPem };
-  const items = [...backends(namespace, server), migration];
+async function migrate(cluster: Cluster, namespace: string, items: readonly object[]): Promise<void> {
   await showKubectl(cluster, ['apply', '-f', '-'], { apiVersion: 'v1', kind: 'List', items });
   const all = ['secretmigrations', '-n', namespace];
   try {
@@ -67,11 +66,12 @@ async function migrate(cluster: Cluster, namespace: string, migration: object): 
 }
 
 async function thereAndBack(cluster: Cluster): Promise<void> {
-  await migrate(cluster, SOURCE_NAMESPACE, migrationThere());
+  const server = { address: cluster.baoUrl, caBundle: cluster.baoCaPem };
+  await migrate(cluster, SOURCE_NAMESPACE, [...backends(SOURCE_NAMESPACE, server), migrationThere()]);
   const rows = ['-o', `go-template=${ROW_TEMPLATE}`];
   await showKubectl(cluster, ['get', 'secretmigration', 'payments', '-n', SOURCE_NAMESPACE, ...rows]);
   await showBao(cluster, ['kv', 'list', `${MOUNT}/${FOLDER}/${SOURCE_NAMESPACE}`]);
-  await migrate(cluster, COPY_NAMESPACE, migrationBack());
+  await migrate(cluster, COPY_NAMESPACE, [...backends(COPY_NAMESPACE, server), migrationBack()]);
 }
 
 /** Says what the two namespaces hold and fails the demo unless it is the same. */
@@ -109,6 +109,7 @@ async function main(): Promise<void> {
     await fillNamespace(cluster);
     await thereAndBack(cluster);
     await compare(cluster);
+    await runScenarios(cluster, async (namespace, items) => migrate(cluster, namespace, items));
     if (process.env['KEEP'] === '1') await keepRunning(cluster);
   } finally {
     await cluster.dispose();

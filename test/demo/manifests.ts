@@ -8,12 +8,16 @@ export const AUDIENCE = 'openbao';
 export const SOURCE_NAMESPACE = 'payments';
 export const COPY_NAMESPACE = 'payments-copy';
 
-/** The least that a copy in both directions needs; deleting at OpenBao is not part of it. */
+/** Whose documents get new names, so that old ones are removed. */
+const RE_KEYED_NAMESPACES = ['tools', 'sessions'];
+
+/** The least that a copy in both directions needs; deleting at OpenBao is for those alone that re-key. */
 export const POLICY = `
 path "${MOUNT}/data/${FOLDER}/*"     { capabilities = ["create", "update", "read"] }
 path "${MOUNT}/metadata/${FOLDER}/*" { capabilities = ["create", "update", "read", "list"] }
 path "${MOUNT}/metadata/${FOLDER}"   { capabilities = ["list"] }
 path "${MOUNT}/config"               { capabilities = ["read"] }
+${RE_KEYED_NAMESPACES.map((name) => `path "${MOUNT}/delete/${FOLDER}/${name}/*" { capabilities = ["update"] }`).join('\n')}
 `;
 
 const API_VERSION = 'keyferry.io/v1alpha1';
@@ -38,6 +42,10 @@ export function backends(
       openbao: { ...server, mount: MOUNT, pathPrefix: FOLDER, auth },
     }),
   ];
+}
+
+export function migrationOf(namespace: string, name: string, spec: object): object {
+  return object('SecretMigration', namespace, name, spec);
 }
 
 /** Every Secret of the namespace to OpenBao. */

@@ -1,0 +1,205 @@
+import type { Cluster } from '#test/cluster/cluster.ts';
+import { backends, FOLDER, migrationOf, MOUNT } from './manifests.ts';
+import { say } from './stage.ts';
+
+/*
+ * Migrations that teams wrote by hand, each as a few lines of spec (design.md §1). A scenario plants what such a team had,
+ * runs the migration, and then asks both stores themselves, not the status, whether every value is where it belongs.
+ */
+
+/** Name → value, one field each. */
+type Values = Readonly<Record<string, string>>;
+
+export interface DemoScenario {
+  /** Column SCENARIO. */
+  readonly title: string;
+  /** Whose migration it was: column WRITTEN BY HAND IN. */
+  readonly origin: string;
+  readonly namespace: string;
+  /** Documents that are in OpenBao before. */
+  readonly documents: Values;
+  /** Secrets that are in Kubernetes before. */
+  readonly secrets: Values;
+  readonly spec: object;
+  /** What both hold afterwards, and nothing else. */
+  readonly expected: { readonly documents: Values; readonly secrets: Values };
+}
+
+const FIELD = 'value';
+const INSIDE = { source: { backendRef: { name: 'bao' } }, destination: { backendRef: { name: 'bao' } } };
+const OUTWARD = {
+  source: { backendRef: { name: 'kubernetes' } },
+  destination: { backendRef: { name: 'bao' } },
+};
+const path = '{namespace}/{name}';
+
+export const SCENARIOS: readonly DemoScenario[] = [
+  {
+    title: 'Give bare names a scope',
+    origin: 'ToolHive #4346',
+    namespace: 'tools',
+    documents: { GITHUB_TOKEN: 'gh', REGISTRY_PASSWORD: 'reg', EDITOR: 'vi' },
+    secrets: {},
+    spec: {
+      ...INSIDE,
+      select: { all: true },
+      mapping: {
+        path,
+        scopes: { prefix: 'tools_', separator: '_' },
+        prefixes: [
+          { from: 'GITHUB_', scope: 'ci' },
+          { from: 'REGISTRY_', scope: 'registry' },
+        ],
+      },
+      sourcePolicy: 'Delete',
+    },
+    expected: {
+      documents: { tools_ci_GITHUB_TOKEN: 'gh', tools_registry_REGISTRY_PASSWORD: 'reg', EDITOR: 'vi' },
+      secrets: {},
+    },
+  },
+  {
+    title: 'Read old names while they change',
+    origin: 'ToolHive #4343',
+    namespace: 'tools-reader',
+    documents: { github: 'new', old_github: 'stale', old_registry: 'only here' },
+    secrets: {},
+    spec: {
+      source: {
+        backendRef: { name: 'bao' },
+        fallback: { prefix: '{namespace}/old_', untilTime: '2100-01-01T00:00:00Z' },
+      },
+      destination: { backendRef: { name: 'kubernetes' } },
+      select: { names: ['github', 'registry'] },
+      mapping: { path },
+    },
+    expected: {
+      documents: { github: 'new', old_github: 'stale', old_registry: 'only here' },
+      secrets: { github: 'new', registry: 'only here' },
+    },
+  },
+  {
+    title: 'Composite keys in bulk',
+    origin: 'ToolHive #4198',
+    namespace: 'sessions',
+    documents: { 'session:1': 'one', 'session:2': 'two', 'session:3:okta': 'done', 'user:7': 'ann' },
+    secrets: {},
+    spec: {
+      ...INSIDE,
+      select: { all: true },
+      mapping: {
+        path,
+        patterns: [
+          { from: 'user:{id}', to: 'user:{id}:okta', sourcePolicy: 'Keep' },
+          { from: 'session:{id}', to: 'session:{id}:okta' },
+        ],
+      },
+      sourcePolicy: 'Delete',
+    },
+    expected: {
+      documents: {
+        'session:1:okta': 'one',
+        'session:2:okta': 'two',
+        'session:3:okta': 'done',
+        'user:7': 'ann',
+        'user:7:okta': 'ann',
+      },
+      secrets: {},
+    },
+  },
+  {
+    title: 'Keep Secrets as a projection',
+    origin: 'mcpctl #51',
+    namespace: 'web',
+    documents: {},
+    secrets: { login: 'app', 'api-key': 'k' },
+    spec: { ...OUTWARD, select: { all: true }, mapping: { path }, sourcePolicy: 'Project' },
+    expected: { documents: { login: 'app', 'api-key': 'k' }, secrets: { login: 'app', 'api-key': 'k' } },
+  },
+];
+
+/** Runs them one after the other and prints the table of verdicts. Throws at the first that is not as promised. */
+export async function runScenarios(
+  cluster: Cluster,
+  migrate: (namespace: string, objects: readonly object[]) => Promise<void>,
+): Promise<void> {
+  const verdicts: (readonly string[])[] = [];
+  for (const scenario of SCENARIOS) {
+    say(`\n# ${scenario.title} (${scenario.origin})`);
+    await plant(cluster, scenario);
+    const server = { address: cluster.baoUrl, caBundle: cluster.baoCaPem };
+    const migration = migrationOf(scenario.namespace, 'moving', scenario.spec);
+    await migrate(scenario.namespace, [...backends(scenario.namespace, server), migration]);
+    verdicts.push([scenario.title, scenario.origin, await verdictOf(cluster, scenario)]);
+  }
+  say('');
+  for (const row of [['SCENARIO', 'WRITTEN BY HAND IN', 'VERDICT'], ...verdicts]) {
+    const [title = '', origin = '', verdict = ''] = row;
+    say(`${title.padEnd(34)}${origin.padEnd(20)}${verdict}`);
+  }
+}
+
+async function plant(cluster: Cluster, scenario: DemoScenario): Promise<void> {
+  const { namespace } = scenario;
+  await cluster.kube('POST', '/api/v1/namespaces', { metadata: { name: namespace } });
+  for (const [name, value] of Object.entries(scenario.secrets)) {
+    const data = { [FIELD]: Buffer.from(value).toString('base64') };
+    await cluster.kube('POST', `/api/v1/namespaces/${namespace}/secrets`, { metadata: { name }, data });
+  }
+  for (const [name, value] of Object.entries(scenario.documents)) {
+    const data = { [FIELD]: value };
+    await cluster.bao('POST', `${MOUNT}/data/${FOLDER}/${namespace}/${name}`, { data });
+  }
+}
+
+async function verdictOf(cluster: Cluster, { title, namespace, expected }: DemoScenario): Promise<string> {
+  const documents = await documentsOf(cluster, namespace);
+  const secrets = await secretsOf(cluster, namespace);
+  const found = [...wrongIn('OpenBao', documents, expected.documents)];
+  found.push(...wrongIn('Kubernetes', secrets, expected.secrets));
+  if (found.length > 0) throw new Error(`${title}: ${found.join('; ')}`);
+  const count = Object.keys(documents).length + Object.keys(secrets).length;
+  return `as promised: ${count} of ${count} values where they belong`;
+}
+
+function* wrongIn(store: string, found: Values, expected: Values): Generator<string> {
+  for (const name of new Set([...Object.keys(found), ...Object.keys(expected)])) {
+    if (found[name] !== expected[name]) yield `${name} in ${store} is not what it should be`;
+  }
+}
+
+/** Only what can be read now: the name of a removed document stays in the list. */
+async function documentsOf(cluster: Cluster, namespace: string): Promise<Values> {
+  const folder = `${FOLDER}/${namespace}`;
+  const { data } = await cluster.bao<{ data: { keys: readonly string[] } }>(
+    'GET',
+    `${MOUNT}/metadata/${folder}?list=true`,
+  );
+  const values: Record<string, string> = {};
+  for (const name of data.keys) {
+    const metadata = await cluster.bao<KeyMetadata>('GET', `${MOUNT}/metadata/${folder}/${name}`);
+    const { current_version: current, versions } = metadata.data;
+    if (versions[String(current)]?.deletion_time !== '') continue;
+    const read = await cluster.bao<{ data: { data: Values } }>('GET', `${MOUNT}/data/${folder}/${name}`);
+    values[name] = read.data.data[FIELD] ?? '';
+  }
+  return values;
+}
+
+interface KeyMetadata {
+  readonly data: {
+    readonly current_version: number;
+    readonly versions: Readonly<Record<string, { readonly deletion_time: string }>>;
+  };
+}
+
+async function secretsOf(cluster: Cluster, namespace: string): Promise<Values> {
+  const { items } = await cluster.kube<{
+    items: readonly { metadata: { name: string }; data?: Values }[] | null;
+  }>('GET', `/api/v1/namespaces/${namespace}/secrets`);
+  const decoded = (items ?? []).map(({ metadata, data }) => [
+    metadata.name,
+    Buffer.from(data?.[FIELD] ?? '', 'base64').toString(),
+  ]);
+  return Object.fromEntries(decoded);
+}
