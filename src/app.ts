@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { GROUP, KINDS, VERSION, type Kind } from './api/group.ts';
 import { parseSecretBackend, type SecretBackend } from './api/v1alpha1/secret-backend.ts';
 import { parseSecretMigration, type SecretMigration } from './api/v1alpha1/secret-migration.ts';
+import { AuditedDriver } from './backends/audited.ts';
 import { GuardedDriver } from './backends/guarded.ts';
 import { KubernetesCredentials } from './backends/kubernetes/credentials.ts';
 import { KubernetesFactory } from './backends/kubernetes/factory.ts';
@@ -29,6 +30,8 @@ import { runComponents, type Component } from './runtime/manager.ts';
 import { ObjectClient } from './runtime/object-client.ts';
 import { WorkQueue } from './runtime/queue.ts';
 import { StatusWriter } from './runtime/status-patch.ts';
+import { AuditLog } from './telemetry/audit-log.ts';
+import { openAuditSink } from './telemetry/audit-sink.ts';
 import { createLog } from './telemetry/log.ts';
 import { PrometheusMetrics } from './telemetry/metrics.ts';
 import { openHealthServer, openMetricsServer, type TelemetryServer } from './telemetry/server.ts';
@@ -145,7 +148,17 @@ function createWatches(base: Base, pool: DriverPool): Watches {
   return watches;
 }
 
+/** Undefined when nobody asked for one. */
+async function openAuditLog(
+  { auditLog }: Config,
+  parts: Pick<Base, 'logger' | 'metrics'>,
+): Promise<AuditLog | undefined> {
+  if (auditLog === 'off') return undefined;
+  return new AuditLog({ ...parts, sink: await openAuditSink(auditLog), clock });
+}
+
 interface Parts extends Base {
+  readonly audit: AuditLog | undefined;
   readonly pool: DriverPool;
   readonly watches: Watches;
   readonly events: EventRecorder;
@@ -178,7 +191,7 @@ function createBackendController(parts: Parts): Controller {
 }
 
 function createMigrationController(parts: Parts): Controller {
-  const { client, config, events, logger, metrics, pool, watches } = parts;
+  const { audit, client, config, events, logger, metrics, pool, watches } = parts;
   const resource = resourceOf('SecretMigration');
   const reports = resourceOf('SecretMigrationReport');
   const writer = new StatusWriter({ client, resource });
@@ -193,6 +206,8 @@ function createMigrationController(parts: Parts): Controller {
     seen: watches.migrations.store,
     seenBackends: watches.backends.store,
     pool,
+    audited: (driver, accessor) =>
+      audit === undefined ? driver : new AuditedDriver(driver, audit, accessor),
     status: {
       writer,
       events,
@@ -277,6 +292,7 @@ export async function runOperator(
   const logger = createLog({ level: config.logLevel });
   const metrics = new PrometheusMetrics();
   metrics.collectProcessMetrics();
+  await using audit = await openAuditLog(config, { logger, metrics });
   const connection = await openConnection(config);
   await using client = new HttpKubeClient({ connection, clock, random, metrics, version: process.version });
   const base: Base = { config, version: process.version, client, metrics, logger };
@@ -296,7 +312,10 @@ export async function runOperator(
       openHealthServer({
         bindAddress: config.healthBindAddress,
         live: { lease: () => elector.isHealthy },
-        ready: { caches: () => informers.every((informer) => informer.hasSynced) },
+        ready: {
+          caches: () => informers.every((informer) => informer.hasSynced),
+          audit: () => audit?.isBlocked !== true,
+        },
       }),
     ),
     served('metrics', logger, async () =>
@@ -307,7 +326,7 @@ export async function runOperator(
     ),
     ...informers.map((informer) => loop('informer', async (signal) => informer.run(signal), informer.synced)),
     loop('events', async (signal) => events.run(signal)),
-    leaderLoop({ ...base, pool, watches, events }, elector),
+    leaderLoop({ ...base, audit, pool, watches, events }, elector),
   ];
   logger.info('starting', { version: process.version, namespace: connection.namespace });
   try {

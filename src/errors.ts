@@ -147,6 +147,11 @@ export const ERROR_CODES = {
     'This replica is no longer the leader.',
     'Nothing to do; another replica goes on.',
   ),
+  AUDIT_LOG_BLOCKED: code(
+    'waiting',
+    'The audit log cannot be written.',
+    'Make room or correct the file; work goes on by itself and no record is lost.',
+  ),
   CONFIG_INVALID: code(
     'stalled',
     'The flags or the environment of the process are wrong.',

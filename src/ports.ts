@@ -67,3 +67,27 @@ export interface EventSink {
   /** Never throws and never blocks a reconcile; repeats are folded into a series. */
   record(event: EventRecord): void;
 }
+
+/** One use of a document's values: who, where, what came of it. Names only. */
+export interface AccessRecord {
+  readonly operation: 'read' | 'write' | 'delete' | 'backup';
+  readonly migration: { readonly namespace: string; readonly name: string; readonly uid: string };
+  readonly backend: { readonly kind: string; readonly namespace: string; readonly name: string };
+  readonly path: string;
+  readonly revision?: string | undefined;
+  /** Sorted; absent where nothing was found. */
+  readonly fields?: readonly string[] | undefined;
+  /** `present`, `absent`, `deleted` or `done`; else the code of the error. */
+  readonly outcome: string;
+}
+
+/** On whose behalf a driver works, and for which backend. */
+export type Accessor = Pick<AccessRecord, 'migration' | 'backend'>;
+
+export interface AccessLog {
+  /**
+   * Resolves when the record has been written out, and waits for as long as it cannot be: nobody may use a value before.
+   * Rejects with the signal's reason only, and the record is written all the same.
+   */
+  record(record: AccessRecord, signal: AbortSignal): Promise<void>;
+}

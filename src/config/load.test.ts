@@ -26,6 +26,7 @@ describe('loadConfig', () => {
       healthBindAddress: ':8081',
       metricsBindAddress: ':8080',
       logLevel: 'info',
+      auditLog: 'off',
       concurrentMigrations: 4,
       concurrentDocuments: 32,
       allowInsecureHttp: false,

@@ -38,6 +38,12 @@ export const ConfigSchema = z.object({
     .enum(['debug', 'info', 'warn', 'error'], { error: 'must be debug, info, warn or error' })
     .default('info')
     .describe('The least severe lines that are logged: debug, info, warn or error.'),
+  auditLog: text()
+    .regex(/^(off|stdout|\/.*)$/s, { error: 'must be off, stdout or the absolute path of a file' })
+    .default('off')
+    .describe(
+      'Where every access to a value is recorded: off, stdout or the absolute path of a file. Work waits while it cannot be written.',
+    ),
   concurrentMigrations: whole(1, 64).default(4).describe('How many migrations are worked on at once.'),
   concurrentDocuments: whole(1, 256)
     .default(32)

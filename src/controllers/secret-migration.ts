@@ -1,9 +1,10 @@
 import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { parseSecretBackend, type SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
+import type { BackendDriver } from '#src/backends/driver.ts';
 import { keepUp, runMigration } from '#src/engine/run.ts';
 import type { RunContext, RunResult } from '#src/engine/run-context.ts';
 import { errorOf, hasCode, isAbort, OperatorError } from '#src/errors.ts';
-import type { Clock, Logger } from '#src/ports.ts';
+import type { Accessor, Clock, Logger } from '#src/ports.ts';
 import type { ReconcileContext, ReconcileResult } from '#src/runtime/controller.ts';
 import type { ObjectClient } from '#src/runtime/object-client.ts';
 import { parseObjectKey, type ReadonlyStore } from '#src/runtime/store.ts';
@@ -25,6 +26,8 @@ export interface MigrationReconcilerOptions {
   readonly seen: ReadonlyStore<SecretMigration>;
   readonly seenBackends: ReadonlyStore<SecretBackend>;
   readonly pool: DriverPool;
+  /** The driver as a migration gets it, which may be watched. */
+  readonly audited: (driver: BackendDriver, accessor: Accessor) => BackendDriver;
   readonly status: MigrationStatusOptions;
   readonly clock: Clock;
   readonly concurrentDocuments: number;
@@ -167,13 +170,18 @@ export class MigrationReconciler {
     const { migration, source, destination, record, context } = run;
     const { namespace, generation, uid, name } = migration.metadata;
     const key = `${namespace}/${name}`;
+    const audited = ({ driver }: DriverLoan, end: 'source' | 'destination'): BackendDriver =>
+      this.#options.audited(driver, {
+        migration: { namespace, name, uid },
+        backend: { kind: 'SecretBackend', namespace, name: migration.spec[end].backendRef.name },
+      });
     return {
       intent: toIntent(migration, {
         source: source.driver.traits.addressing,
         destination: destination.driver.traits.addressing,
       }),
-      source: source.driver,
-      destination: destination.driver,
+      source: audited(source, 'source'),
+      destination: audited(destination, 'destination'),
       destinationName: `SecretBackend/${migration.spec.destination.backendRef.name}`,
       journal: record,
       clock: this.#options.clock,

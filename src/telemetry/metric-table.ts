@@ -112,6 +112,10 @@ export const METRICS: Readonly<Record<string, MetricInfo>> = {
     'namespace',
     'name',
   ),
+  secretmigration_audit_records_total: counter('Accesses to values that were written to the audit log.'),
+  secretmigration_audit_blocked: gauge(
+    '1 while the audit log cannot be written and work waits for it; without --audit-log always 0.',
+  ),
   secretmigration_conflicts_total: counter(
     'Documents that were left alone because the destination holds something else.',
   ),

@@ -100,7 +100,12 @@ function errorLinesOf(operator: OperatorProcess): readonly string[] {
 }
 
 async function launch(cluster: Cluster, api: RecordingProxy): Promise<OperatorProcess> {
-  const args = ['--status-interval-seconds=1', `--waiting-retry-seconds=${RETRY_NEVER}`];
+  const args = [
+    '--status-interval-seconds=1',
+    `--waiting-retry-seconds=${RETRY_NEVER}`,
+    // Among the lines of the log, so that whatever is looked for there is looked for in it as well.
+    '--audit-log=stdout',
+  ];
   return await startOperator(cluster, { apiserverUrl: api.url, args });
 }
 

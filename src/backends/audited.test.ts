@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest';
+import { SecretValue } from '#src/core/secret-value.ts';
+import type { ReadResult, StoredDocument } from '#src/core/document.ts';
+import { OperatorError } from '#src/errors.ts';
+import type { AccessRecord } from '#src/ports.ts';
+import { AuditedDriver } from './audited.ts';
+import type { BackendDriver, ReadOutcome } from './driver.ts';
+
+const { signal } = new AbortController();
+const accessor = {
+  migration: { namespace: 'ns', name: 'm', uid: 'u' },
+  backend: { kind: 'SecretBackend', namespace: 'ns', name: 'bao' },
+};
+const stored: StoredDocument = {
+  address: 'db',
+  fields: new Map([
+    ['user', SecretValue.fromBytes(Buffer.from('canary'))],
+    ['password', SecretValue.fromBytes(Buffer.from('canary'))],
+  ]),
+  attributes: {},
+  version: { identity: 'i', revision: '7' },
+};
+const present: ReadResult = { state: 'present', document: stored };
+
+/** A driver of which only these calls are expected, and a log that is written when told. */
+function anAudited(calls: Partial<BackendDriver>) {
+  const records: AccessRecord[] = [];
+  const written = Promise.withResolvers<void>();
+  const log = {
+    record: async (record: AccessRecord) => {
+      records.push(record);
+      await written.promise;
+    },
+  };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a call that the test does not expect fails loudly
+  const inner = { backups: undefined, projections: undefined, ...calls } as BackendDriver;
+  return { driver: new AuditedDriver(inner, log, accessor), records, written };
+}
+
+async function* outcomes(...all: readonly ReadOutcome[]): AsyncGenerator<ReadOutcome> {
+  yield* all;
+  await Promise.resolve();
+}
+
+describe('an audited driver', () => {
+  it('hands on what it read only after the record of it is written', async () => {
+    const { driver, records, written } = anAudited({ read: async () => Promise.resolve(present) });
+    let handedOn = false;
+    const reading = driver.read('db', signal).finally(() => {
+      handedOn = true;
+    });
+    await new Promise(setImmediate);
+    expect(handedOn).toBe(false);
+    expect(records).toEqual([
+      {
+        operation: 'read',
+        ...accessor,
+        path: 'db',
+        revision: '7',
+        fields: ['password', 'user'],
+        outcome: 'present',
+      },
+    ]);
+    written.resolve();
+    expect(await reading).toBe(present);
+    expect(JSON.stringify(records)).not.toContain('canary');
+  });
+
+  it('records each of many reads, and those that failed by their code', async () => {
+    const error = new OperatorError('AUTH_DENIED', { op: 'x.read' });
+    const { driver, records, written } = anAudited({
+      readMany: () =>
+        outcomes(
+          { address: 'a', result: present },
+          { address: 'b', result: { state: 'absent' } },
+          { address: 'c', result: { state: 'deleted', version: stored.version } },
+          { address: 'd', error },
+        ),
+    });
+    written.resolve();
+    const seen = await Array.fromAsync(driver.readMany(['a', 'b', 'c', 'd'], signal));
+    expect(seen.map(({ address }) => address)).toEqual(['a', 'b', 'c', 'd']);
+    expect(records.map(({ path, outcome }) => `${path} ${outcome}`)).toEqual([
+      'a present',
+      'b absent',
+      'c deleted',
+      'd AUTH_DENIED',
+    ]);
+  });
+
+  it('records a refused read and a failed change, and throws what they threw', async () => {
+    const denied = new OperatorError('AUTH_DENIED', { op: 'x.read' });
+    const changed = new OperatorError('VERSION_CONFLICT', { op: 'x.write' });
+    const { driver, records, written } = anAudited({
+      read: async () => Promise.reject(denied),
+      write: async () => Promise.reject(changed),
+      delete: async () => Promise.resolve(),
+    });
+    written.resolve();
+    await expect(driver.read('a', signal)).rejects.toBe(denied);
+    await expect(driver.write(stored, 'absent', signal)).rejects.toBe(changed);
+    await driver.delete('a', stored.version, signal);
+    expect(records.map(({ operation, outcome }) => `${operation} ${outcome}`)).toEqual([
+      'read AUTH_DENIED',
+      'write VERSION_CONFLICT',
+      'delete done',
+    ]);
+  });
+});

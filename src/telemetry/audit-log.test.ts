@@ -1,0 +1,179 @@
+import { appendFile, mkdir, mkdtemp, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import type { AccessRecord, Logger, Metrics } from '#src/ports.ts';
+import { ManualClock } from '#test/support/manual-clock.ts';
+import { AuditLog } from './audit-log.ts';
+import { openAuditSink, type AuditSink } from './audit-sink.ts';
+
+const { signal } = new AbortController();
+const LineSchema = z.looseObject({ path: z.string() });
+const ignore = (): void => undefined;
+const metrics: Metrics = { count: ignore, observe: ignore, gauge: ignore, forget: ignore };
+
+function aLogger() {
+  const lines: string[] = [];
+  const say = (message: string): void => void lines.push(message);
+  const logger: Logger = { debug: say, info: say, warn: say, error: say, child: () => logger };
+  return { logger, lines };
+}
+
+function access(path: string): AccessRecord {
+  return {
+    operation: 'read',
+    migration: { namespace: 'ns', name: 'm', uid: 'u' },
+    backend: { kind: 'SecretBackend', namespace: 'ns', name: 'bao' },
+    path,
+    fields: ['a', 'b'],
+    outcome: 'present',
+  };
+}
+
+/** Takes as many bytes as its turns say, in order; 0 is a failure. Then everything. */
+function aSink(turns: number[]) {
+  const taken: Buffer[] = [];
+  const sink: AuditSink = {
+    write: async (bytes, offset) => {
+      const turn = turns.shift() ?? bytes.length;
+      if (turn === 0) throw Object.assign(new Error('no space'), { code: 'ENOSPC' });
+      const end = Math.min(bytes.length, offset + turn);
+      taken.push(Buffer.from(bytes.subarray(offset, end)));
+      return await Promise.resolve(end);
+    },
+    close: async () => Promise.resolve(),
+  };
+  return { sink, text: () => Buffer.concat(taken).toString() };
+}
+
+function pathsIn(text: string): readonly string[] {
+  const lines = text.trimEnd().split('\n');
+  return lines.map((line) => LineSchema.parse(JSON.parse(line)).path);
+}
+
+/** Passes the time until the promise is settled. */
+async function inTime<T>(clock: ManualClock, promise: Promise<T>): Promise<T> {
+  const state = { settled: false };
+  const done = promise.finally(() => {
+    state.settled = true;
+  });
+  while (!state.settled) await clock.advance(1_000);
+  return await done;
+}
+
+describe('the audit log', () => {
+  it('holds every record once, whole and in order, whatever part of a write succeeds', async () => {
+    const check = async (names: string[], turns: number[]): Promise<void> => {
+      const clock = new ManualClock();
+      const { sink, text } = aSink([...turns]);
+      const log = new AuditLog({ sink, clock, metrics, logger: aLogger().logger });
+      await inTime(clock, Promise.all(names.map(async (name) => log.record(access(name), signal))));
+      expect(pathsIn(text())).toEqual(names);
+    };
+    const names = fc.array(fc.string(), { minLength: 1, maxLength: 20 });
+    await fc.assert(fc.asyncProperty(names, fc.array(fc.nat(80), { maxLength: 20 }), check));
+  });
+
+  it('lets nobody go on before the record is written, says so once, and goes on by itself', async () => {
+    const clock = new ManualClock();
+    const { logger, lines } = aLogger();
+    const log = new AuditLog({ sink: aSink([0, 0, 0]).sink, clock, metrics, logger });
+    let wentOn = false;
+    const recorded = log.record(access('a'), signal).finally(() => {
+      wentOn = true;
+    });
+    await clock.advance(1_500);
+    expect([log.isBlocked, wentOn]).toEqual([true, false]);
+    await inTime(clock, recorded);
+    expect(log.isBlocked).toBe(false);
+    expect(lines).toEqual(['the audit log cannot be written; work waits', 'the audit log is written again']);
+  });
+
+  it('keeps the record of whoever stopped waiting', async () => {
+    const clock = new ManualClock();
+    const { sink, text } = aSink([0]);
+    const log = new AuditLog({ sink, clock, metrics, logger: aLogger().logger });
+    const stop = new AbortController();
+    const waiting = log.record(access('a'), stop.signal);
+    stop.abort(new Error('enough'));
+    await expect(waiting).rejects.toThrow('enough');
+    await inTime(clock, log.record(access('b'), signal));
+    expect(pathsIn(text())).toEqual(['a', 'b']);
+  });
+
+  it('has the documented members in the documented order, and no others', async () => {
+    const clock = new ManualClock();
+    const { sink, text } = aSink([]);
+    const log = new AuditLog({ sink, clock, metrics, logger: aLogger().logger });
+    const fromOutside = { ...access('a'), revision: '3', value: 'not for the log' };
+    await log.record(fromOutside, signal);
+    expect([...text().matchAll(/"(\w+)":/g)].map(([, member]) => member)).toEqual([
+      'time',
+      'stream',
+      'version',
+      'sequence',
+      'operation',
+      'migration',
+      'namespace',
+      'name',
+      'uid',
+      'backend',
+      'kind',
+      'namespace',
+      'name',
+      'path',
+      'revision',
+      'fields',
+      'outcome',
+    ]);
+  });
+});
+
+describe('a file as the audit log', () => {
+  let folder: string;
+  let file: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'keyferry-audit-'));
+    file = join(folder, 'audit.log');
+  });
+  afterEach(async () => {
+    await rm(folder, { recursive: true });
+  });
+
+  const first = Buffer.from('one\ntwo\n');
+
+  it('is created for its owner alone, and is appended to', async () => {
+    const sink = await openAuditSink(file);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    await appendFile(file, 'earlier\n');
+    expect(await sink.write(first, 0)).toBe(first.length);
+    expect(await readFile(file, 'utf8')).toBe('earlier\none\ntwo\n');
+    await sink.close();
+  });
+
+  it('that was rotated away is followed by a new one, which begins with a whole line', async () => {
+    const sink = await openAuditSink(file);
+    await rename(file, `${file}.1`);
+    // Half of "two" is in the old file.
+    expect(await sink.write(first, 6)).toBe(first.length);
+    expect(await readFile(file, 'utf8')).toBe('two\n');
+    await sink.close();
+  });
+
+  it.each<[string, (path: string) => Promise<unknown>, string]>([
+    ['a link', async (path) => symlink('/dev/null', path), 'no link'],
+    ['readable by everybody', async (path) => writeFile(path, '', { mode: 0o644 }), 'chmod o-rwx'],
+    ['a folder', async (path) => mkdir(path), 'cannot be opened'],
+  ])('is refused when it is %s', async (_what, prepare, words) => {
+    await prepare(file);
+    const opening = openAuditSink(file);
+    await expect(opening).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    await expect(opening).rejects.toThrow(words);
+  });
+
+  it('is refused when its folder does not exist', async () => {
+    await expect(openAuditSink(join(folder, 'none', 'audit.log'))).rejects.toThrow('folder must exist');
+  });
+});

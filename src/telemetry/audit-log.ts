@@ -1,0 +1,151 @@
+import { OperatorError } from '#src/errors.ts';
+import type { AccessLog, AccessRecord, Clock, Logger, Metrics } from '#src/ports.ts';
+import type { AuditSink } from './audit-sink.ts';
+
+export interface AuditLogOptions {
+  readonly sink: AuditSink;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** What is written at once; who waits for more of it than this waits for one write longer. */
+const BATCH_RECORDS = 256;
+const RETRY_MS = 1_000;
+/** A write that takes longer has nobody at the other end. */
+const BLOCKED_AFTER_MS = 5_000;
+/** Of the line, not of the operator: a field is only ever added. */
+const SCHEMA_VERSION = 1;
+
+interface Waiting {
+  readonly line: string;
+  readonly written: () => void;
+}
+
+/**
+ * One JSON line for each access to a value, in the order in which they happened. A record counts once the operating
+ * system has taken the whole line; until then whoever made the access waits, so that what is kept here is bounded by the
+ * work under way. Nothing is ever dropped: a write that fails is repeated from where it ended.
+ */
+export class AuditLog implements AccessLog, AsyncDisposable {
+  readonly #options: AuditLogOptions;
+  readonly #waiting: Waiting[] = [];
+  readonly #stop = new AbortController();
+  #sequence = 0;
+  #draining: Promise<void> | undefined;
+  #blocked = false;
+
+  constructor(options: AuditLogOptions) {
+    this.#options = options;
+    options.metrics.gauge('secretmigration_audit_blocked', {}, 0);
+  }
+
+  /** True while it cannot be written. */
+  get isBlocked(): boolean {
+    return this.#blocked;
+  }
+
+  async record(record: AccessRecord, signal: AbortSignal): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiting.push({ line: this.#lineOf(record), written: resolve });
+    this.#draining ??= this.#drain();
+    const abort = (): void => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      if (signal.aborted) abort();
+      await promise;
+    } finally {
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  /** The members are the schema, docs/audit-log.md: in this order, and no others. */
+  #lineOf({ operation, migration, backend, path, revision, fields, outcome }: AccessRecord): string {
+    this.#sequence += 1;
+    const line = {
+      time: new Date(this.#options.clock.now()).toISOString(),
+      stream: 'audit',
+      version: SCHEMA_VERSION,
+      sequence: this.#sequence,
+      operation,
+      migration: { namespace: migration.namespace, name: migration.name, uid: migration.uid },
+      backend: { kind: backend.kind, namespace: backend.namespace, name: backend.name },
+      path,
+      revision,
+      fields,
+      outcome,
+    };
+    return `${JSON.stringify(line)}\n`;
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#waiting.length > 0 && !this.#stop.signal.aborted) {
+      const batch = this.#waiting.slice(0, BATCH_RECORDS);
+      if (!(await this.#write(Buffer.from(batch.map(({ line }) => line).join(''))))) break;
+      this.#waiting.splice(0, batch.length);
+      this.#options.metrics.count('secretmigration_audit_records_total', {}, batch.length);
+      for (const { written } of batch) written();
+    }
+    this.#draining = undefined;
+  }
+
+  /** False when the operator ends first. */
+  async #write(bytes: Buffer): Promise<boolean> {
+    const { sink, clock } = this.#options;
+    let offset = 0;
+    while (offset < bytes.length) {
+      const cancel = clock.schedule(BLOCKED_AFTER_MS, () => this.#block(undefined));
+      try {
+        offset = await sink.write(bytes, offset);
+        this.#unblock();
+      } catch (failure) {
+        this.#block(failure);
+        if (!(await this.#pause())) return false;
+      } finally {
+        cancel();
+      }
+    }
+    return true;
+  }
+
+  async #pause(): Promise<boolean> {
+    try {
+      await this.#options.clock.sleep(RETRY_MS, this.#stop.signal);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #block(cause: unknown): void {
+    if (this.#blocked) return;
+    this.#blocked = true;
+    const { logger, metrics } = this.#options;
+    metrics.gauge('secretmigration_audit_blocked', {}, 1);
+    const blocked = {
+      op: 'audit.write',
+      ...(cause === undefined ? { detail: 'Nobody reads it.' } : { cause }),
+    };
+    const error = cause instanceof OperatorError ? cause : new OperatorError('AUDIT_LOG_BLOCKED', blocked);
+    logger.error('the audit log cannot be written; work waits', error);
+  }
+
+  #unblock(): void {
+    if (!this.#blocked) return;
+    this.#blocked = false;
+    const { logger, metrics } = this.#options;
+    metrics.gauge('secretmigration_audit_blocked', {}, 0);
+    logger.info('the audit log is written again');
+  }
+
+  /** Writes what waits, if that can be done at once; by now nobody uses a value any more. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { clock, sink } = this.#options;
+    const cancel = clock.schedule(this.#blocked ? 0 : BLOCKED_AFTER_MS, () => this.#stop.abort());
+    const stopped = Promise.withResolvers<void>();
+    this.#stop.signal.addEventListener('abort', () => stopped.resolve(), { once: true });
+    await Promise.race([this.#draining, stopped.promise]);
+    cancel();
+    if (this.#draining === undefined) await sink.close();
+  }
+}

@@ -1,0 +1,111 @@
+import { write as writeToDescriptor, type Stats } from 'node:fs';
+import { constants, lstat, open, type FileHandle } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { OperatorError } from '#src/errors.ts';
+
+/** Where the lines of an audit log go. */
+export interface AuditSink {
+  /** Writes what follows `offset`, or a part of it, and resolves with where to go on. Throws when nothing could be written. */
+  write(bytes: Buffer, offset: number): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** `stdout` or the path of a file. Throws `CONFIG_INVALID` for a file that is not fit for it. */
+export async function openAuditSink(destination: string): Promise<AuditSink> {
+  return destination === 'stdout' ? new StdoutSink() : FileSink.open(destination);
+}
+
+const STDOUT = 1;
+/** A pipe takes so many bytes as a whole, so that lines of the ordinary log never stand inside of one of these. */
+const PIPE_BUF = 4_096;
+const LINE_FEED = 0x0a;
+
+const write = promisify(writeToDescriptor);
+
+class StdoutSink implements AuditSink {
+  async write(bytes: Buffer, offset: number): Promise<number> {
+    const { bytesWritten } = await write(STDOUT, bytes, offset, wholeLines(bytes, offset) - offset);
+    return offset + bytesWritten;
+  }
+
+  async close(): Promise<void> {
+    await Promise.resolve();
+  }
+}
+
+/** The end of the last line that fits, or of a line that is too long by itself. */
+function wholeLines(bytes: Buffer, offset: number): number {
+  const last = bytes.lastIndexOf(LINE_FEED, offset + PIPE_BUF - 1);
+  return (last >= offset ? last : bytes.indexOf(LINE_FEED, offset)) + 1;
+}
+
+const FLAGS =
+  constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const OWNER_ONLY = 0o600;
+const OTHERS = 0o007;
+
+/** Appends to a file, and opens it anew once another one, or none, is at its path: it was rotated. */
+class FileSink implements AuditSink {
+  readonly #path: string;
+  #file: FileHandle;
+
+  private constructor(path: string, file: FileHandle) {
+    this.#path = path;
+    this.#file = file;
+  }
+
+  static async open(path: string): Promise<FileSink> {
+    return new FileSink(path, await openFile(path));
+  }
+
+  async write(bytes: Buffer, offset: number): Promise<number> {
+    const start = (await this.#followRotation()) ? startOfLine(bytes, offset) : offset;
+    const { bytesWritten } = await this.#file.write(bytes, start);
+    return start + bytesWritten;
+  }
+
+  async #followRotation(): Promise<boolean> {
+    const [there, mine] = await Promise.all([lstat(this.#path).catch(() => undefined), this.#file.stat()]);
+    if (there?.ino === mine.ino && there.dev === mine.dev) return false;
+    const next = await openFile(this.#path);
+    await this.#file.close();
+    this.#file = next;
+    return true;
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+}
+
+/** A line that was cut off belongs to the old file; the new one gets all of it. */
+function startOfLine(bytes: Buffer, offset: number): number {
+  return offset === 0 ? 0 : bytes.lastIndexOf(LINE_FEED, offset - 1) + 1;
+}
+
+async function openFile(path: string): Promise<FileHandle> {
+  let file: FileHandle;
+  try {
+    file = await open(path, FLAGS, OWNER_ONLY);
+  } catch (cause) {
+    throw unfit(path, 'it cannot be opened; its folder must exist, and it must be a file, no link.', cause);
+  }
+  const problem = problemOf(await file.stat(), path);
+  if (problem === undefined) return file;
+  await file.close();
+  throw unfit(path, problem);
+}
+
+function problemOf(stats: Stats, path: string): string | undefined {
+  if (!stats.isFile()) return 'it is no regular file.';
+  return (stats.mode & OTHERS) === 0 ? undefined : `everybody on the machine can use it: chmod o-rwx ${path}`;
+}
+
+function unfit(path: string, detail: string, cause?: unknown): OperatorError {
+  return new OperatorError('CONFIG_INVALID', {
+    op: 'audit.open',
+    target: path,
+    detail: `--audit-log=${path}: ${detail}`,
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
