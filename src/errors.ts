@@ -97,6 +97,11 @@ export const ERROR_CODES = {
     'The SecretBackend that is referred to is not Ready.',
     'Read its conditions: kubectl describe secretbackend.',
   ),
+  NAME_RESERVED: code(
+    'stalled',
+    'A name cannot be used.',
+    'Choose another one in spec.select or spec.mapping, or ask who set spec.reservedPrefixes of the backend.',
+  ),
   MOUNT_MISSING: code(
     'waiting',
     'There is no KV mount at this path.',

@@ -1,10 +1,11 @@
-import type { SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
+import type { ReservedPrefix, SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
 import type { BackendDriver, Probe } from '#src/backends/driver.ts';
 import type { BackendRegistry } from '#src/backends/registry.ts';
 
 interface Slot {
   readonly generation: number;
   readonly driver: BackendDriver;
+  readonly reservedPrefixes: readonly ReservedPrefix[];
   users: number;
   retired: boolean;
   /** What the server answered last; a driver learns its limits by it. */
@@ -14,6 +15,8 @@ interface Slot {
 /** A driver on loan; give it back with `using` or by disposing of it. */
 export interface DriverLoan extends AsyncDisposable {
   readonly driver: BackendDriver;
+  /** Names that not every namespace may use; whoever hands the driver on sees to it. */
+  readonly reservedPrefixes: readonly ReservedPrefix[];
   /** False once the backend is gone or another one than the driver was made for: its spec or credentials changed. */
   readonly isCurrent: boolean;
   /** What the server can do: asked now, or as it was found before when `known` will do. */
@@ -42,7 +45,8 @@ export class DriverPool {
     }
     if (slot === undefined) {
       const driver = this.#registry.create({ namespace, name, spec: backend.spec });
-      slot = { generation, driver, users: 0, retired: false, probe: undefined };
+      const { reservedPrefixes = [] } = backend.spec;
+      slot = { generation, driver, reservedPrefixes, users: 0, retired: false, probe: undefined };
       this.#slots.set(uid, slot);
     }
     return this.#lend(slot);
@@ -53,6 +57,7 @@ export class DriverPool {
     let returned = false;
     return {
       driver: slot.driver,
+      reservedPrefixes: slot.reservedPrefixes,
       get isCurrent() {
         return !slot.retired;
       },

@@ -1,6 +1,7 @@
 import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { parseSecretBackend, type SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
 import type { BackendDriver } from '#src/backends/driver.ts';
+import { withoutReserved } from '#src/backends/reserved.ts';
 import { keepUp, runMigration } from '#src/engine/run.ts';
 import type { RunContext, RunResult } from '#src/engine/run-context.ts';
 import { errorOf, hasCode, isAbort, OperatorError } from '#src/errors.ts';
@@ -170,8 +171,8 @@ export class MigrationReconciler {
     const { migration, source, destination, record, context } = run;
     const { namespace, generation, uid, name } = migration.metadata;
     const key = `${namespace}/${name}`;
-    const audited = ({ driver }: DriverLoan, end: 'source' | 'destination'): BackendDriver =>
-      this.#options.audited(driver, {
+    const lent = (loan: DriverLoan, end: 'source' | 'destination'): BackendDriver =>
+      this.#options.audited(withoutReserved(loan.driver, loan.reservedPrefixes, namespace), {
         migration: { namespace, name, uid },
         backend: { kind: 'SecretBackend', namespace, name: migration.spec[end].backendRef.name },
       });
@@ -180,8 +181,8 @@ export class MigrationReconciler {
         source: source.driver.traits.addressing,
         destination: destination.driver.traits.addressing,
       }),
-      source: audited(source, 'source'),
-      destination: audited(destination, 'destination'),
+      source: lent(source, 'source'),
+      destination: lent(destination, 'destination'),
       destinationName: `SecretBackend/${migration.spec.destination.backendRef.name}`,
       journal: record,
       clock: this.#options.clock,

@@ -63,6 +63,7 @@ const REASON_OF_CODE: Partial<Record<ErrorCode, ConditionReason>> = {
   CREDENTIALS_MISSING: 'CredentialsMissing',
   BACKEND_NOT_FOUND: 'BackendNotFound',
   BACKEND_NOT_READY: 'BackendNotReady',
+  NAME_RESERVED: 'ReservedName',
   MOUNT_MISSING: 'MountMissing',
   CAPABILITY_MISSING: 'CapabilityMissing',
   SPEC_INVALID: 'InvalidSpec',

@@ -14,6 +14,7 @@ const REASONS: Partial<Record<ErrorCode, RowReason>> = {
   MOUNT_MISSING: 'MountMissing',
   REQUEST_REJECTED: 'Rejected',
   DOCUMENT_REFUSED: 'NotRepresentable',
+  NAME_RESERVED: 'ReservedName',
   FIELDS_COLLIDE: 'MappingCollision',
   VERIFY_MISMATCH: 'VerifyMismatch',
   ENCODING_CORRUPT: 'EncodingCorrupt',

@@ -2,7 +2,7 @@ import type { Location, Need, Refusal } from '#src/backends/driver.ts';
 import type { Address } from '#src/core/document.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import { nameIsSelected, typeIsSelected } from '#src/core/selection.ts';
-import { hasCode } from '#src/errors.ts';
+import { hasCode, OperatorError } from '#src/errors.ts';
 import { activeFallback } from './fallback.ts';
 import { wasProven } from './gone.ts';
 import type { Item } from './item.ts';
@@ -90,6 +90,17 @@ function missingNames(context: RunContext, listed: ReadonlySet<string>): readonl
     const prior = context.journal.prior.get(name);
     const proven = prior !== undefined && wasProven(context, prior);
     return nameIsSelected(selection, name) && !listed.has(name) && !proven;
+  });
+}
+
+/** A request that asks for one name of the system's is refused as a whole, before a value is read or written. */
+function requireUnreserved(refused: readonly Outcome[]): void {
+  const first = refused.find(({ reason }) => reason === 'ReservedName');
+  if (first === undefined) return;
+  throw new OperatorError('NAME_RESERVED', {
+    op: 'engine.inventory',
+    target: first.name,
+    detail: first.message ?? '',
   });
 }
 
@@ -247,6 +258,7 @@ async function gatherDenied(
 export async function gatherInventory(context: RunContext): Promise<Inventory> {
   const candidates = await gatherCandidates(context);
   const mapped = mapCandidates(context, candidates);
+  requireUnreserved(mapped.refused);
   const distinct = refuseCollisions(context, mapped.items);
   const standing = await gatherTaken(context);
   const denied = await gatherDenied(context, distinct.items, standing);

@@ -26,6 +26,8 @@ export const CONDITION_REASONS = {
   Suspended: 'The spec says suspend.',
   BackendNotFound: 'A SecretBackend that is referred to does not exist.',
   BackendNotReady: 'A SecretBackend that is referred to is not Ready.',
+  ReservedName:
+    'A name of the selection or its target is reserved for system use; nothing was read or written.',
   BackendUnavailable: 'The server of a backend cannot be reached or fails.',
   BackendSealed: 'The server of a backend is sealed.',
   CredentialsMissing: 'The Secret with the credentials of a backend is missing or incomplete.',

@@ -229,6 +229,24 @@ export const OpenBaoSpecSchema = withRules(
 );
 export type OpenBaoSpec = z.infer<typeof OpenBaoSpecSchema>;
 
+const ReservedPrefixSchema = z.object({
+  prefix: z
+    .string()
+    .min(1)
+    .max(253)
+    .regex(/^[A-Za-z0-9_.=@:+~,-][A-Za-z0-9_.=@:+~,/-]*$/, {
+      error: 'must be letters, digits and "/_.=@:+~,-", and not begin with a slash',
+    })
+    .describe('What a reserved name, or any segment of a reserved path, begins with.'),
+  allowNamespaces: z
+    .array(z.string().min(1).max(63).describe('Name of a namespace.'))
+    .max(64)
+    .meta({ 'x-kubernetes-list-type': 'set' })
+    .default([])
+    .describe('Namespaces whose migrations may use such names. Default: none.'),
+});
+export type ReservedPrefix = z.infer<typeof ReservedPrefixSchema>;
+
 export const SecretBackendSpecSchema = withRules(
   z.object({
     type: withRules(
@@ -242,6 +260,14 @@ export const SecretBackendSpecSchema = withRules(
       .optional()
       .describe('The Secrets of the namespace of this SecretBackend. There is nothing to configure: {}.'),
     openbao: OpenBaoSpecSchema.optional().describe('A KV secrets engine of an OpenBao server.'),
+    reservedPrefixes: z
+      .array(ReservedPrefixSchema.describe('One begin of reserved names, and who may use them.'))
+      .max(32)
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['prefix'] })
+      .optional()
+      .describe(
+        'Names that are reserved for system use: for every namespace that is not allowed they are invisible, and reading, writing or deleting one is refused.',
+      ),
   }),
   {
     rule: "has(self.kubernetes) == (self.type == 'kubernetes') && has(self.openbao) == (self.type == 'openbao')",

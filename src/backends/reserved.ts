@@ -1,0 +1,35 @@
+import type { ReservedPrefix } from '#src/api/v1alpha1/secret-backend.ts';
+import type { Address } from '#src/core/document.ts';
+import type { BackendDriver } from './driver.ts';
+import { GatedDriver } from './gated.ts';
+
+/**
+ * The driver as this namespace may use it: names under a prefix that is reserved for others are invisible and refused.
+ * The same driver when there are none.
+ */
+export function withoutReserved(
+  driver: BackendDriver,
+  reserved: readonly ReservedPrefix[],
+  namespace: string,
+): BackendDriver {
+  const prefixes = reserved
+    .filter(({ allowNamespaces }) => !allowNamespaces.includes(namespace))
+    .map(({ prefix }) => prefix);
+  if (prefixes.length === 0) return driver;
+  return new GatedDriver(driver, {
+    code: 'NAME_RESERVED',
+    refusalOf: (address) => {
+      const prefix = prefixes.find((candidate) => isUnder(candidate, address));
+      if (prefix === undefined) return undefined;
+      return {
+        reason: 'ReservedName',
+        message: `Names that begin with ${prefix} are reserved for system use.`,
+      };
+    },
+  });
+}
+
+/** The whole address, or what follows any of its slashes, begins with the prefix. */
+function isUnder(prefix: string, address: Address): boolean {
+  return `/${address}`.includes(`/${prefix}`);
+}
