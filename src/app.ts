@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { GROUP, KINDS, VERSION, type Kind } from './api/group.ts';
-import { parseSecretBackend, type SecretBackend } from './api/v1alpha1/secret-backend.ts';
+import type { Parsed } from './api/parse.ts';
+import { parseClusterSecretBackend, type Backend } from './api/v1alpha1/cluster-secret-backend.ts';
+import { parseSecretBackend } from './api/v1alpha1/secret-backend.ts';
 import { parseSecretMigration, type SecretMigration } from './api/v1alpha1/secret-migration.ts';
 import { AuditedDriver } from './backends/audited.ts';
 import { GuardedDriver } from './backends/guarded.ts';
@@ -10,10 +12,12 @@ import { KubernetesFactory } from './backends/kubernetes/factory.ts';
 import { OpenBaoFactory } from './backends/openbao/factory.ts';
 import { BackendRegistry, type BackendFactory } from './backends/registry.ts';
 import type { Config } from './config/schema.ts';
+import { BackendLookup } from './controllers/backend-lookup.ts';
 import { DriverPool } from './controllers/driver-pool.ts';
 import { BackendReconciler } from './controllers/secret-backend.ts';
 import { MigrationReconciler } from './controllers/secret-migration.ts';
-import { connectWatches, type Watches } from './controllers/watches.ts';
+import { trustRootsOf } from './controllers/trust-root.ts';
+import { backendsReadingFrom, connectWatches, type Watches } from './controllers/watches.ts';
 import { OperatorError } from './errors.ts';
 import type { KubeClient, KubeObject } from './kube/client.ts';
 import { openInClusterConnection, type KubeConnection } from './kube/config.ts';
@@ -48,7 +52,8 @@ const random = Math.random;
 const SECRETS: Resource = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret', namespaced: true };
 
 function resourceOf(kind: Kind): Resource {
-  return { group: GROUP, version: VERSION, plural: KINDS[kind].plural, kind, namespaced: true };
+  const { plural, namespaced } = KINDS[kind];
+  return { group: GROUP, version: VERSION, plural, kind, namespaced };
 }
 
 async function openConnection(config: Config): Promise<KubeConnection> {
@@ -63,6 +68,8 @@ async function openConnection(config: Config): Promise<KubeConnection> {
 
 interface Base {
   readonly config: Config;
+  /** Where the references of ClusterSecretBackends are. */
+  readonly clusterResourceNamespace: string;
   readonly version: string;
   readonly client: KubeClient;
   readonly metrics: Metrics;
@@ -89,20 +96,20 @@ function createRegistry({ config, version, client, metrics }: Base): BackendRegi
   );
 }
 
-/** From a cached object to its parsed form; the rows of a status are read live and would only cost memory here. */
-function projectMigration(object: KubeObject): SecretMigration {
-  const parsed = parseSecretMigration(object);
-  if (!parsed.ok)
+/** From a cached object to its parsed form. Throws `SPEC_INVALID`. */
+function parsedBy<T>(parse: (object: unknown) => Parsed<T>): (object: KubeObject) => T {
+  return (object) => {
+    const parsed = parse(object);
+    if (parsed.ok) return parsed.value;
     throw new OperatorError('SPEC_INVALID', { op: 'watch.parse', detail: parsed.problems.join('; ') });
-  const { keys: _keys, exceptions: _exceptions, ...status } = parsed.value.status;
-  return { ...parsed.value, status };
+  };
 }
 
-function projectBackend(object: KubeObject): SecretBackend {
-  const parsed = parseSecretBackend(object);
-  if (!parsed.ok)
-    throw new OperatorError('SPEC_INVALID', { op: 'watch.parse', detail: parsed.problems.join('; ') });
-  return parsed.value;
+/** The rows of a status are read live and would only cost memory here. */
+function projectMigration(object: KubeObject): SecretMigration {
+  const migration = parsedBy(parseSecretMigration)(object);
+  const { keys: _keys, exceptions: _exceptions, ...status } = migration.status;
+  return { ...migration, status };
 }
 
 /** Of Secrets only that one changed is of interest; there are many, and some carry large annotations. */
@@ -116,7 +123,7 @@ function byNamespace(object: KubeObject): readonly string[] {
 }
 
 function createWatches(base: Base, pool: DriverPool): Watches {
-  const { client, logger, metrics } = base;
+  const { client, clusterResourceNamespace, logger, metrics } = base;
   const common = { client, clock, random, logger, metrics };
   const indexes = { namespace: byNamespace };
   const queue = (name: string): WorkQueue => new WorkQueue({ name, clock, metrics, limits: RETRY_LIMITS });
@@ -130,8 +137,13 @@ function createWatches(base: Base, pool: DriverPool): Watches {
     backends: new Informer({
       ...common,
       selection: { resource: resourceOf('SecretBackend') },
-      project: projectBackend,
+      project: parsedBy(parseSecretBackend),
       indexes,
+    }),
+    clusterBackends: new Informer({
+      ...common,
+      selection: { resource: resourceOf('ClusterSecretBackend') },
+      project: parsedBy(parseClusterSecretBackend),
     }),
     secrets: new Informer({
       ...common,
@@ -140,6 +152,8 @@ function createWatches(base: Base, pool: DriverPool): Watches {
     }),
     migrationQueue: queue('secretmigration'),
     backendQueue: queue('secretbackend'),
+    clusterBackendQueue: queue('clustersecretbackend'),
+    clusterResourceNamespace,
     pool,
     metrics,
     logger,
@@ -164,12 +178,20 @@ interface Parts extends Base {
   readonly events: EventRecorder;
 }
 
-function createBackendController(parts: Parts): Controller {
+interface BackendKind {
+  readonly kind: Backend['kind'];
+  readonly parse: (object: unknown) => Parsed<Backend>;
+  readonly queue: WorkQueue;
+}
+
+function createBackendController(parts: Parts, { kind, parse, queue }: BackendKind): Controller {
   const { client, config, events, logger, metrics, pool, watches } = parts;
-  const resource = resourceOf('SecretBackend');
+  const resource = resourceOf(kind);
   const writer = new StatusWriter({ client, resource });
   const reconciler = new BackendReconciler({
     backends: new ObjectClient(client, resource),
+    parse,
+    seenCluster: watches.clusterBackends.store,
     pool,
     writer,
     events,
@@ -178,8 +200,8 @@ function createBackendController(parts: Parts): Controller {
     probeIntervalMs: config.probeIntervalSeconds * 1000,
   });
   return new Controller({
-    name: 'secretbackend',
-    queue: watches.backendQueue,
+    name: kind.toLowerCase(),
+    queue,
     reconcile: async (key, context) => reconciler.reconcile(key, context),
     workers: 4,
     deadlineMs: BACKEND_DEADLINE_MS,
@@ -197,14 +219,19 @@ function createMigrationController(parts: Parts): Controller {
   const writer = new StatusWriter({ client, resource });
   const reconciler = new MigrationReconciler({
     migrations: new ObjectClient(client, resource),
-    backends: new ObjectClient(client, resourceOf('SecretBackend')),
+    backends: new BackendLookup({
+      backends: new ObjectClient(client, resourceOf('SecretBackend')),
+      clusterBackends: new ObjectClient(client, resourceOf('ClusterSecretBackend')),
+      seen: watches.backends.store,
+      seenCluster: watches.clusterBackends.store,
+    }),
     reports: new ObjectClient(client, reports),
     listReports: async (namespace, labelSelector, signal) => {
       const selection = { resource: reports, namespace, labelSelector };
       return (await listAll({ client, selection, pageSize: 50, signal })).objects;
     },
     seen: watches.migrations.store,
-    seenBackends: watches.backends.store,
+    trustRootsIn: (namespace) => trustRootsOf(backendsReadingFrom(watches, namespace)),
     pool,
     audited: (driver, accessor) =>
       audit === undefined ? driver : new AuditedDriver(driver, audit, accessor),
@@ -260,7 +287,16 @@ function served(name: string, logger: Logger, open: () => Promise<TelemetryServe
 
 /** Workers run only while this replica leads; caches are warm on every replica. */
 function leaderLoop(parts: Parts, elector: LeaderElector): Component {
-  const controllers = [createBackendController(parts), createMigrationController(parts)];
+  const { backendQueue, clusterBackendQueue } = parts.watches;
+  const controllers = [
+    createBackendController(parts, { kind: 'SecretBackend', parse: parseSecretBackend, queue: backendQueue }),
+    createBackendController(parts, {
+      kind: 'ClusterSecretBackend',
+      parse: parseClusterSecretBackend,
+      queue: clusterBackendQueue,
+    }),
+    createMigrationController(parts),
+  ];
   const lead = async (leading: AbortSignal): Promise<void> => {
     await Promise.all(controllers.map(async (controller) => controller.run(leading)));
   };
@@ -295,8 +331,9 @@ export async function runOperator(
   await using audit = await openAuditLog(config, { logger, metrics });
   const connection = await openConnection(config);
   await using client = new HttpKubeClient({ connection, clock, random, metrics, version: process.version });
-  const base: Base = { config, version: process.version, client, metrics, logger };
-  await using pool = new DriverPool(createRegistry(base));
+  const clusterResourceNamespace = config.clusterResourceNamespace ?? connection.namespace;
+  const base: Base = { config, clusterResourceNamespace, version: process.version, client, metrics, logger };
+  await using pool = new DriverPool({ registry: createRegistry(base), clusterResourceNamespace });
   const watches = createWatches(base, pool);
   const events = new EventRecorder({
     client,
@@ -306,7 +343,7 @@ export async function runOperator(
     metrics,
   });
   const elector = createElector(base, connection.namespace);
-  const informers = [watches.migrations, watches.backends, watches.secrets];
+  const informers = [watches.migrations, watches.backends, watches.clusterBackends, watches.secrets];
   const components: readonly Component[] = [
     served('health', logger, async () =>
       openHealthServer({

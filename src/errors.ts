@@ -89,13 +89,33 @@ export const ERROR_CODES = {
   ),
   BACKEND_NOT_FOUND: code(
     'waiting',
-    'The SecretBackend that is referred to does not exist.',
-    'Create it in the namespace of the migration, or delete the migration.',
+    'The backend that is referred to does not exist.',
+    'Create it (a SecretBackend in the namespace of the migration), or delete the migration.',
   ),
   BACKEND_NOT_READY: code(
     'waiting',
-    'The SecretBackend that is referred to is not Ready.',
-    'Read its conditions: kubectl describe secretbackend.',
+    'The backend that is referred to is not Ready.',
+    'Read its conditions with kubectl describe.',
+  ),
+  BACKEND_FORBIDDEN: code(
+    'waiting',
+    'This namespace may not use the backend.',
+    'Ask an administrator to name it in spec.allowedNamespaces of the ClusterSecretBackend, or use another backend.',
+  ),
+  DEFAULT_MISSING: code(
+    'waiting',
+    'No backend is named, and there is no default backend.',
+    'Name one in backendRef (in a new SecretMigration), or annotate a ClusterSecretBackend with keyferry.io/is-default-backend: "true".',
+  ),
+  DEFAULT_CONFLICT: code(
+    'waiting',
+    'There is another default backend.',
+    'Remove the annotation keyferry.io/is-default-backend from one of them.',
+  ),
+  DEFAULT_CHANGED: code(
+    'waiting',
+    'The default backend is another one than when the migration began.',
+    'Make that one the default again, or create a new SecretMigration that names its backends.',
   ),
   NAME_RESERVED: code(
     'stalled',

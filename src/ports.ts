@@ -45,6 +45,7 @@ export interface Metrics {
 export interface ObjectReference {
   readonly apiVersion: string;
   readonly kind: string;
+  /** Empty for cluster-scoped objects. */
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
@@ -72,7 +73,12 @@ export interface EventSink {
 export interface AccessRecord {
   readonly operation: 'read' | 'write' | 'delete' | 'backup';
   readonly migration: { readonly namespace: string; readonly name: string; readonly uid: string };
-  readonly backend: { readonly kind: string; readonly namespace: string; readonly name: string };
+  /** `namespace` is absent for a ClusterSecretBackend. */
+  readonly backend: {
+    readonly kind: string;
+    readonly namespace?: string | undefined;
+    readonly name: string;
+  };
   readonly path: string;
   readonly revision?: string | undefined;
   /** Sorted; absent where nothing was found. */

@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { API_VERSION, CATEGORY, GROUP, KINDS, VERSION } from './group.ts';
+import { API_VERSION, CATEGORY, DEFAULT_BACKEND_ANNOTATION, GROUP, KINDS, VERSION } from './group.ts';
 import type { Kind } from './group.ts';
 import { toStructural } from './structural.ts';
 import type { StructuralSchema } from './structural.ts';
+import { ClusterSecretBackendSchema } from './v1alpha1/cluster-secret-backend.ts';
 import { SecretBackendSchema } from './v1alpha1/secret-backend.ts';
 import { SecretMigrationSchema } from './v1alpha1/secret-migration.ts';
 import { SecretMigrationReportSchema } from './v1alpha1/secret-migration-report.ts';
@@ -55,29 +56,54 @@ const MESSAGE: PrinterColumn = {
   wide: true,
 };
 
+const TYPE: PrinterColumn = {
+  name: 'Type',
+  type: 'string',
+  jsonPath: '.spec.type',
+  description: 'Kind of store.',
+};
+
+/** What is only of interest when something is wrong. */
+const BACKEND_DETAILS: readonly PrinterColumn[] = [
+  {
+    name: 'Address',
+    type: 'string',
+    jsonPath: '.spec.openbao.address',
+    description: 'Base URL of the server.',
+    wide: true,
+  },
+  {
+    name: 'Server',
+    type: 'string',
+    jsonPath: '.status.server.version',
+    description: 'Version of the server.',
+    wide: true,
+  },
+  MESSAGE,
+];
+
 const SECRET_BACKEND: KindDefinition = {
   kind: 'SecretBackend',
   schema: SecretBackendSchema,
   hasStatus: true,
+  columns: [READY, STATUS, TYPE, ...BACKEND_DETAILS, AGE],
+};
+
+const CLUSTER_SECRET_BACKEND: KindDefinition = {
+  kind: 'ClusterSecretBackend',
+  schema: ClusterSecretBackendSchema,
+  hasStatus: true,
   columns: [
     READY,
     STATUS,
-    { name: 'Type', type: 'string', jsonPath: '.spec.type', description: 'Kind of store.' },
+    TYPE,
     {
-      name: 'Address',
+      name: 'Default',
       type: 'string',
-      jsonPath: '.spec.openbao.address',
-      description: 'Base URL of the server.',
-      wide: true,
+      jsonPath: `.metadata.annotations.${DEFAULT_BACKEND_ANNOTATION.replaceAll('.', String.raw`\.`)}`,
+      description: 'Whether it asks to be the default backend.',
     },
-    {
-      name: 'Server',
-      type: 'string',
-      jsonPath: '.status.server.version',
-      description: 'Version of the server.',
-      wide: true,
-    },
-    MESSAGE,
+    ...BACKEND_DETAILS,
     AGE,
   ],
 };
@@ -113,15 +139,15 @@ const SECRET_MIGRATION: KindDefinition = {
     {
       name: 'Source',
       type: 'string',
-      jsonPath: '.spec.source.backendRef.name',
-      description: 'SecretBackend that the values come from.',
+      jsonPath: '.status.backends.source',
+      description: 'Backend that the values come from.',
       wide: true,
     },
     {
       name: 'Destination',
       type: 'string',
-      jsonPath: '.spec.destination.backendRef.name',
-      description: 'SecretBackend that the values go to.',
+      jsonPath: '.status.backends.destination',
+      description: 'Backend that the values go to.',
       wide: true,
     },
     MESSAGE,
@@ -166,6 +192,7 @@ const SECRET_MIGRATION_REPORT: KindDefinition = {
 /** Every kind of this version, in the order of the documentation. */
 export const KIND_DEFINITIONS: readonly KindDefinition[] = [
   SECRET_BACKEND,
+  CLUSTER_SECRET_BACKEND,
   SECRET_MIGRATION,
   SECRET_MIGRATION_REPORT,
 ];
@@ -198,14 +225,14 @@ export function structuralSchemaOf(definition: KindDefinition): StructuralSchema
 /** The CustomResourceDefinition of this kind as `kubectl apply` takes it. */
 export function crdOf(definition: KindDefinition) {
   const { kind, columns, hasStatus } = definition;
-  const { plural, shortName } = KINDS[kind];
+  const { plural, shortName, namespaced } = KINDS[kind];
   return {
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',
     metadata: { name: `${plural}.${GROUP}` },
     spec: {
       group: GROUP,
-      scope: 'Namespaced',
+      scope: namespaced ? 'Namespaced' : 'Cluster',
       names: {
         kind,
         listKind: `${kind}List`,

@@ -25,11 +25,15 @@ export const BACKUP_LABEL = `${GROUP}/backup`;
 /** On a Secret: the backend and path whose projection it is since a migration with sourcePolicy Project. */
 export const PROJECTED_FROM_ANNOTATION = `${GROUP}/projected-from`;
 
-/** The three kinds with the plural that their REST path uses. All are namespaced. */
+/** On a ClusterSecretBackend, with the value "true": a migration that names no backend uses this one. */
+export const DEFAULT_BACKEND_ANNOTATION = `${GROUP}/is-default-backend`;
+
+/** Every kind with the plural that its REST path uses. */
 export const KINDS = {
-  SecretBackend: { plural: 'secretbackends', shortName: 'sbe' },
-  SecretMigration: { plural: 'secretmigrations', shortName: 'smig' },
-  SecretMigrationReport: { plural: 'secretmigrationreports', shortName: 'smigr' },
+  SecretBackend: { plural: 'secretbackends', shortName: 'sbe', namespaced: true },
+  ClusterSecretBackend: { plural: 'clustersecretbackends', shortName: 'csbe', namespaced: false },
+  SecretMigration: { plural: 'secretmigrations', shortName: 'smig', namespaced: true },
+  SecretMigrationReport: { plural: 'secretmigrationreports', shortName: 'smigr', namespaced: true },
 } as const;
 
 export type Kind = keyof typeof KINDS;

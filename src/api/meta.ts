@@ -70,10 +70,9 @@ export const ConditionsSchema = z
   .max(16)
   .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] });
 
-/** metadata as far as Keyferry reads it. In a CRD it is `type: object`; the apiserver knows the rest. */
-export const ObjectMetaSchema = z.object({
+/** metadata of a cluster-scoped object as far as Keyferry reads it. */
+export const ClusterObjectMetaSchema = z.object({
   name: z.string(),
-  namespace: z.string(),
   uid: z.string(),
   resourceVersion: z.string(),
   generation: z.int(),
@@ -83,9 +82,12 @@ export const ObjectMetaSchema = z.object({
   annotations: z.record(z.string(), z.string()).optional(),
   finalizers: z.array(z.string()).optional(),
 });
+
+/** The same of a namespaced object. In a CRD both are `type: object`; the apiserver knows the rest. */
+export const ObjectMetaSchema = ClusterObjectMetaSchema.extend({ namespace: z.string() });
 export type Metadata = z.infer<typeof ObjectMetaSchema>;
 
-/** What every one of our kinds begins with. */
+/** What every one of our namespaced kinds begins with. */
 export function typeMetaOf<K extends Kind>(kind: K) {
   return { apiVersion: z.literal(API_VERSION), kind: z.literal(kind), metadata: ObjectMetaSchema };
 }

@@ -7,8 +7,8 @@ import { parseSecretMigrationReport } from './v1alpha1/secret-migration-report.t
 
 const METADATA = { name: 'a', namespace: 'b', uid: 'c', resourceVersion: '1', generation: 1 };
 const SPEC = {
-  source: { backendRef: { name: 'kubernetes' } },
-  destination: { backendRef: { name: 'bao' } },
+  source: { backendRef: { kind: 'SecretBackend', name: 'kubernetes' } },
+  destination: { backendRef: { kind: 'SecretBackend', name: 'bao' } },
   select: { all: true },
 };
 

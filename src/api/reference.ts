@@ -15,13 +15,13 @@ const NOTICE = '<!-- Generated from src/api by `node src/api/generate.ts`; do no
 /** The API reference of one kind as Markdown: columns, every field with its limits, every rule. */
 export function referenceOf(definition: KindDefinition): string {
   const { kind } = definition;
-  const { plural, shortName } = KINDS[kind];
+  const { plural, shortName, namespaced } = KINDS[kind];
   const schema = structuralSchemaOf(definition);
   const sections = [
     NOTICE,
     `# ${kind}`,
     schema.description ?? '',
-    `\`${API_VERSION}\`, namespaced. \`kubectl get ${plural}\`, short \`${shortName}\`, category \`${CATEGORY}\`.` +
+    `\`${API_VERSION}\`, ${namespaced ? 'namespaced' : 'cluster-scoped'}. \`kubectl get ${plural}\`, short \`${shortName}\`, category \`${CATEGORY}\`.` +
       (definition.maxNameLength === undefined
         ? ''
         : ` The name may have ${definition.maxNameLength} characters.`),

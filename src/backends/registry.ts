@@ -1,17 +1,24 @@
-import type { SecretBackendSpec } from '#src/api/v1alpha1/secret-backend.ts';
+import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { BackendDriver } from './driver.ts';
 import { OperatorError } from '#src/errors.ts';
 
-/** A SecretBackend as a driver sees it. */
+/** A SecretBackend or ClusterSecretBackend as a driver sees it. */
 export interface BackendDefinition {
-  readonly namespace: string;
-  readonly name: string;
-  readonly spec: SecretBackendSpec;
+  /** `SecretBackend namespace/name` or `ClusterSecretBackend name`, for messages. */
+  readonly title: string;
+  readonly spec: Backend['spec'];
+  /** Where the Secrets and ServiceAccounts are that the spec refers to. */
+  readonly credentialsNamespace: string;
+  /**
+   * The namespace whose documents the driver is for: a flat store has a place for each. Undefined for a
+   * ClusterSecretBackend as a whole, which is probed and, if it is a tree, shared.
+   */
+  readonly tenant: string | undefined;
 }
 
 /** One kind of backend. `create` allocates and checks the spec; it does no I/O. */
 export interface BackendFactory {
-  readonly kind: SecretBackendSpec['type'];
+  readonly kind: Backend['spec']['type'];
   create(definition: BackendDefinition): BackendDriver;
 }
 
@@ -28,7 +35,7 @@ export class BackendRegistry {
     if (factory === undefined) {
       throw new OperatorError('SPEC_INVALID', {
         op: 'backend.create',
-        target: `SecretBackend ${definition.namespace}/${definition.name}`,
+        target: definition.title,
         detail: `spec.type ${definition.spec.type} is not known to this version.`,
       });
     }

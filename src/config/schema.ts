@@ -44,6 +44,11 @@ export const ConfigSchema = z.object({
     .describe(
       'Where every access to a value is recorded: off, stdout or the absolute path of a file. Work waits while it cannot be written.',
     ),
+  clusterResourceNamespace: objectName()
+    .optional()
+    .describe(
+      'Namespace of the Secrets and ServiceAccounts that ClusterSecretBackends refer to. Default: the namespace of the pod.',
+    ),
   concurrentMigrations: whole(1, 64).default(4).describe('How many migrations are worked on at once.'),
   concurrentDocuments: whole(1, 256)
     .default(32)

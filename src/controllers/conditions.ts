@@ -1,6 +1,6 @@
 import type { ConditionReason, ConditionType } from '#src/api/v1alpha1/conditions.ts';
 import type { Condition } from '#src/api/meta.ts';
-import type { SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
+import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { toKubernetesTime } from './row-table.ts';
 import type { Verdict } from './verdict.ts';
@@ -45,7 +45,7 @@ export function readyOf(status: {
 }
 
 /** Ready, and that of the spec as it is now. */
-export function isReady({ metadata, status }: SecretBackend | SecretMigration): boolean {
+export function isReady({ metadata, status }: Backend | SecretMigration): boolean {
   const ready = readyOf(status);
   return ready?.status === 'True' && ready.observedGeneration === metadata.generation;
 }

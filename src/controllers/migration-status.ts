@@ -33,6 +33,7 @@ export class MigrationStatus {
   #migration: SecretMigration;
   readonly #conflictsBefore: number;
   #table: TableStatus;
+  #backends: SecretMigrationStatus['backends'];
   #startTime: string | undefined;
   #lastWriteAt = Number.NEGATIVE_INFINITY;
   #writing: Promise<void> = Promise.resolve();
@@ -48,9 +49,15 @@ export class MigrationStatus {
     this.#migration = migration;
     const { progress, summary, fallback, rules, documents, keys, exceptions, keysTruncated, reports } =
       migration.status;
+    this.#backends = migration.status.backends;
     this.#table = { progress, summary, fallback, rules, documents, keys, exceptions, keysTruncated, reports };
     const sameGeneration = migration.status.observedGeneration === migration.metadata.generation;
     this.#startTime = sameGeneration ? migration.status.startTime : undefined;
+  }
+
+  /** From now on they are shown, with whatever is written next. */
+  show(backends: NonNullable<SecretMigrationStatus['backends']>): void {
+    this.#backends = backends;
   }
 
   /**
@@ -120,6 +127,7 @@ export class MigrationStatus {
       lastHandledReconcileAt:
         (this.#isLastWord ? requestedRun(this.#migration) : undefined) ?? status.lastHandledReconcileAt,
       conditions: verdict === undefined ? conditions : toConditions(statementsOf(verdict), conditions, about),
+      backends: this.#backends,
       ...this.#table,
       startTime: this.#startTime,
       completionTime: this.#completionTime(verdict, nowMs),

@@ -28,10 +28,9 @@ export async function requireCapabilities(
     missingAtSource(policies, ends.source.driver, atSource) ??
     missingAtDestination(migration, ends, { policies, capabilities });
   if (missing === undefined) return;
-  const { namespace } = migration.metadata;
   throw new OperatorError('CAPABILITY_MISSING', {
     op: 'migration.preflight',
-    target: `SecretBackend ${namespace}/${migration.spec[missing.end].backendRef.name}`,
+    target: ends[missing.end].title,
     detail: missing.detail,
   });
 }

@@ -1,22 +1,28 @@
 import { API_VERSION } from '#src/api/group.ts';
+import type { Parsed } from '#src/api/parse.ts';
 import {
-  parseSecretBackend,
-  type SecretBackend,
-  type SecretBackendStatus,
-} from '#src/api/v1alpha1/secret-backend.ts';
+  asksToBeDefault,
+  type Backend,
+  type ClusterSecretBackend,
+} from '#src/api/v1alpha1/cluster-secret-backend.ts';
+import type { BackendStatus } from '#src/api/v1alpha1/secret-backend.ts';
 import type { Probe } from '#src/backends/driver.ts';
 import { isAbort, OperatorError } from '#src/errors.ts';
 import type { Clock, EventSink, Random } from '#src/ports.ts';
 import type { ReconcileContext, ReconcileResult } from '#src/runtime/controller.ts';
 import type { ObjectClient } from '#src/runtime/object-client.ts';
 import type { StatusWriter } from '#src/runtime/status-patch.ts';
-import { parseObjectKey } from '#src/runtime/store.ts';
+import { parseObjectKey, type ReadonlyStore } from '#src/runtime/store.ts';
+import { defaultOf, namespaceOf } from './backend-names.ts';
 import { readyOf, toConditions, type Statement } from './conditions.ts';
 import type { DriverPool } from './driver-pool.ts';
 import { failing } from './verdict.ts';
 
 export interface BackendReconcilerOptions {
   readonly backends: ObjectClient;
+  readonly parse: (object: unknown) => Parsed<Backend>;
+  /** Among these is the default. */
+  readonly seenCluster: ReadonlyStore<ClusterSecretBackend>;
   readonly pool: DriverPool;
   readonly writer: StatusWriter;
   readonly events: EventSink;
@@ -26,7 +32,9 @@ export interface BackendReconcilerOptions {
   readonly probeIntervalMs: number;
 }
 
-/** Keeps the status of one SecretBackend true: builds its driver, probes the server, publishes what it can do. */
+/**
+ * Keeps the status of the backends of one kind true: builds their drivers, probes the servers, publishes what they can do.
+ */
 export class BackendReconciler {
   readonly #options: BackendReconcilerOptions;
 
@@ -37,7 +45,7 @@ export class BackendReconciler {
   async reconcile(key: string, context: ReconcileContext): Promise<ReconcileResult> {
     const object = await this.#options.backends.get(parseObjectKey(key), context.signal);
     if (object === undefined) return { kind: 'done' };
-    const parsed = parseSecretBackend(object);
+    const parsed = this.#options.parse(object);
     if (!parsed.ok) {
       const detail = parsed.problems.join('; ');
       throw new OperatorError('SPEC_INVALID', { op: 'backend.parse', target: key, detail });
@@ -45,6 +53,7 @@ export class BackendReconciler {
     const backend = parsed.value;
     if (backend.metadata.deletionTimestamp !== undefined) return { kind: 'done' };
     try {
+      this.#requireOneDefault(backend);
       await using loan = await this.#options.pool.borrow(backend);
       const probe = await loan.probe('now', context.signal);
       await this.#publish(backend, available(probe), probe, context.signal);
@@ -60,8 +69,21 @@ export class BackendReconciler {
     return { kind: 'requeue', requeueAfterMs: probeIntervalMs * (0.9 + 0.2 * random()) };
   }
 
+  /** The older one stays the default: whoever relies on it is not moved elsewhere by somebody's annotation. */
+  #requireOneDefault(backend: Backend): void {
+    if (!asksToBeDefault(backend)) return;
+    const { name } = backend.metadata;
+    const standing = defaultOf(this.#options.seenCluster.values())?.metadata.name;
+    const detail =
+      backend.kind === 'SecretBackend'
+        ? 'Only a ClusterSecretBackend can be the default.'
+        : `ClusterSecretBackend ${standing} is the default.`;
+    if (backend.kind === 'ClusterSecretBackend' && (standing === undefined || standing === name)) return;
+    throw new OperatorError('DEFAULT_CONFLICT', { op: 'backend.default', target: name, detail });
+  }
+
   async #publish(
-    backend: SecretBackend,
+    backend: Backend,
     statements: readonly Statement[],
     probe: Probe | undefined,
     signal: AbortSignal,
@@ -70,7 +92,7 @@ export class BackendReconciler {
     const { generation } = backend.metadata;
     const { capabilities, server, identity, conditions = [] } = backend.status;
     const about = { generation, nowMs: clock.now() };
-    const status: SecretBackendStatus = {
+    const status: BackendStatus = {
       observedGeneration: generation,
       conditions: toConditions(statements, conditions, about),
       capabilities: probe === undefined ? capabilities : probe.capabilities.toSorted(),
@@ -81,7 +103,7 @@ export class BackendReconciler {
     this.#announce(backend, statements[0], probe);
   }
 
-  #announce(backend: SecretBackend, ready: Statement | undefined, probe: Probe | undefined): void {
+  #announce(backend: Backend, ready: Statement | undefined, probe: Probe | undefined): void {
     const old = readyOf(backend.status);
     const { identity } = backend.status;
     if (probe !== undefined && identity !== undefined && identity !== probe.identity) {
@@ -95,11 +117,12 @@ export class BackendReconciler {
   }
 
   #record(
-    backend: SecretBackend,
+    backend: Backend,
     event: { readonly type: 'Normal' | 'Warning'; readonly reason: string; readonly note: string },
   ): void {
-    const { name, namespace, uid } = backend.metadata;
-    const regarding = { apiVersion: API_VERSION, kind: 'SecretBackend', name, namespace, uid };
+    const { kind, metadata } = backend;
+    const { name, uid } = metadata;
+    const regarding = { apiVersion: API_VERSION, kind, name, namespace: namespaceOf(backend) ?? '', uid };
     this.#options.events.record({ ...event, regarding, action: 'Probe', note: event.note.slice(0, 1024) });
   }
 }

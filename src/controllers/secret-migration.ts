@@ -1,5 +1,4 @@
 import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
-import { parseSecretBackend, type SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
 import type { BackendDriver } from '#src/backends/driver.ts';
 import { withoutReserved } from '#src/backends/reserved.ts';
 import { keepUp, runMigration } from '#src/engine/run.ts';
@@ -9,23 +8,25 @@ import type { Accessor, Clock, Logger } from '#src/ports.ts';
 import type { ReconcileContext, ReconcileResult } from '#src/runtime/controller.ts';
 import type { ObjectClient } from '#src/runtime/object-client.ts';
 import { parseObjectKey, type ReadonlyStore } from '#src/runtime/store.ts';
+import type { BackendLookup, BackendPair } from './backend-lookup.ts';
+import { namespaceOf, shortNameOf } from './backend-names.ts';
 import { isReady } from './conditions.ts';
 import type { DriverLoan, DriverPool } from './driver-pool.ts';
 import { renamingOf, toIntent } from './migration-intent.ts';
 import { MigrationRecord, type ListReports } from './migration-record.ts';
 import { MigrationStatus, requestedRun, type MigrationStatusOptions } from './migration-status.ts';
 import { requireCapabilities } from './preflight.ts';
-import { trustRootsOf } from './trust-root.ts';
 import { concluding, failing, suspended } from './verdict.ts';
 
 export interface MigrationReconcilerOptions {
   readonly migrations: ObjectClient;
-  readonly backends: ObjectClient;
+  readonly backends: BackendLookup;
   readonly reports: ObjectClient;
   readonly listReports: ListReports;
   /** What the watch saw last: tells a running reconcile that the spec changed under it. */
   readonly seen: ReadonlyStore<SecretMigration>;
-  readonly seenBackends: ReadonlyStore<SecretBackend>;
+  /** Secrets of a namespace that must not be removed, with what needs them. */
+  readonly trustRootsIn: (namespace: string) => ReadonlyMap<string, string>;
   readonly pool: DriverPool;
   /** The driver as a migration gets it, which may be watched. */
   readonly audited: (driver: BackendDriver, accessor: Accessor) => BackendDriver;
@@ -54,7 +55,8 @@ export class MigrationReconciler {
       await status.conclude(suspended());
       return { kind: 'done' };
     }
-    if (this.#awaitsProbe(migration)) return { kind: 'requeue', requeueAfterMs: this.#options.retryMs.later };
+    if (this.#options.backends.awaitsProbe(migration))
+      return { kind: 'requeue', requeueAfterMs: this.#options.retryMs.later };
     return await this.#attempt(migration, { work, status, context });
   }
 
@@ -66,12 +68,20 @@ export class MigrationReconciler {
     const { work, status, context } = attempt;
     let record: MigrationRecord | undefined;
     try {
-      await using source = await this.#borrow(migration, 'source', context.signal);
-      await using destination = await this.#borrow(migration, 'destination', context.signal);
+      const backends = await this.#options.backends.find(migration, context.signal);
+      const { namespace } = migration.metadata;
+      await using source = await this.#options.pool.borrow(backends.source, namespace);
+      await using destination = await this.#options.pool.borrow(backends.destination, namespace);
       await requireCapabilities(migration, { source, destination }, context.signal);
+      status.show({
+        source: shortNameOf(backends.source),
+        destination: shortNameOf(backends.destination),
+      });
       record = await this.#openRecord(migration, status, context.signal);
       await status.progress(record, true);
-      const result = await work(this.#runContext({ migration, record, source, destination, context }));
+      const result = await work(
+        this.#runContext({ migration, backends, record, source, destination, context }),
+      );
       if (result.problem !== undefined) throw errorOf(result.problem);
       if (!result.interrupted) {
         if (work === runMigration) record.dropUnvisited();
@@ -117,38 +127,6 @@ export class MigrationReconciler {
     });
   }
 
-  /** A backend that was just written has no verdict yet; its first one wakes the migration, and nothing is wrong so far. */
-  #awaitsProbe(migration: SecretMigration): boolean {
-    const { metadata, spec } = migration;
-    const names = [spec.source.backendRef.name, spec.destination.backendRef.name];
-    return this.#options.seenBackends
-      .byIndex('namespace', metadata.namespace)
-      .some(
-        (backend) =>
-          names.includes(backend.metadata.name) &&
-          backend.status.observedGeneration !== backend.metadata.generation,
-      );
-  }
-
-  /** The driver of a backend that exists and is Ready. */
-  async #borrow(
-    migration: SecretMigration,
-    end: 'source' | 'destination',
-    signal: AbortSignal,
-  ): Promise<DriverLoan> {
-    const { namespace } = migration.metadata;
-    const { name } = migration.spec[end].backendRef;
-    const target = `SecretBackend ${namespace}/${name}`;
-    const object = await this.#options.backends.get({ namespace, name }, signal);
-    if (object === undefined)
-      throw new OperatorError('BACKEND_NOT_FOUND', { op: 'migration.borrow', target });
-    const parsed = parseSecretBackend(object);
-    if (!parsed.ok) throw new OperatorError('BACKEND_NOT_READY', { op: 'migration.borrow', target });
-    if (!isReady(parsed.value))
-      throw new OperatorError('BACKEND_NOT_READY', { op: 'migration.borrow', target });
-    return this.#options.pool.borrow(parsed.value);
-  }
-
   async #openRecord(
     migration: SecretMigration,
     status: MigrationStatus,
@@ -163,18 +141,23 @@ export class MigrationReconciler {
 
   #runContext(run: {
     readonly migration: SecretMigration;
+    readonly backends: BackendPair;
     readonly record: MigrationRecord;
     readonly source: DriverLoan;
     readonly destination: DriverLoan;
     readonly context: { readonly signal: AbortSignal; readonly logger: Logger };
   }): RunContext {
-    const { migration, source, destination, record, context } = run;
+    const { migration, backends, source, destination, record, context } = run;
     const { namespace, generation, uid, name } = migration.metadata;
     const key = `${namespace}/${name}`;
     const lent = (loan: DriverLoan, end: 'source' | 'destination'): BackendDriver =>
       this.#options.audited(withoutReserved(loan.driver, loan.reservedPrefixes, namespace), {
         migration: { namespace, name, uid },
-        backend: { kind: 'SecretBackend', namespace, name: migration.spec[end].backendRef.name },
+        backend: {
+          kind: backends[end].kind,
+          namespace: namespaceOf(backends[end]),
+          name: backends[end].metadata.name,
+        },
       });
     return {
       intent: toIntent(migration, {
@@ -183,7 +166,7 @@ export class MigrationReconciler {
       }),
       source: lent(source, 'source'),
       destination: lent(destination, 'destination'),
-      destinationName: `SecretBackend/${migration.spec.destination.backendRef.name}`,
+      destinationName: shortNameOf(backends.destination),
       journal: record,
       clock: this.#options.clock,
       logger: context.logger,
@@ -197,9 +180,7 @@ export class MigrationReconciler {
       },
       onFallback: () => record.countFallback(),
       trustRootOf: (secret) =>
-        source.driver.kind === 'kubernetes'
-          ? trustRootsOf(this.#options.seenBackends.byIndex('namespace', namespace)).get(secret)
-          : undefined,
+        source.driver.kind === 'kubernetes' ? this.#options.trustRootsIn(namespace).get(secret) : undefined,
     };
   }
 

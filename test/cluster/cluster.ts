@@ -332,13 +332,13 @@ export class Cluster implements AsyncDisposable {
 
   // --- Keyferry ---
 
-  /** Applies crds/ and config/ (the operator's namespace, ServiceAccount and RBAC) as a user would. */
+  /** Applies crds/ and config/ (the operator's namespace, ServiceAccount, RBAC, default backend) as a user would. */
   async installKeyferry(): Promise<void> {
     const crds = join(PROJECT_ROOT, 'crds');
     await this.#mustRun(['apply', '-f', crds]);
-    await this.#mustRun(['apply', '-k', join(PROJECT_ROOT, 'config')]);
     await this.#mustRun(['wait', '--for=condition=Established', '--timeout=30s', '-f', crds]);
     await Promise.all(Object.values(KINDS).map(({ plural }) => this.#untilServed(plural)));
+    await this.#mustRun(['apply', '-k', join(PROJECT_ROOT, 'config')]);
     await waitForServiceAccount(this, OPERATOR_ACCOUNT.namespace, OPERATOR_ACCOUNT.name);
   }
 

@@ -92,7 +92,12 @@ export class OpenBaoFixture implements AsyncDisposable {
       ...options.kv,
       ...(options.ca ?? { caBundle: this.#cluster.baoCaPem }),
     });
-    return { namespace: this.namespace, name: 'bao', spec: { type: 'openbao', openbao } };
+    return {
+      title: `SecretBackend ${this.namespace}/bao`,
+      spec: { type: 'openbao', openbao },
+      credentialsNamespace: this.namespace,
+      tenant: this.namespace,
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

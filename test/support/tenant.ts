@@ -46,6 +46,11 @@ export class Tenant {
     this.mount = mount;
   }
 
+  /** A namespace that is there already, without any backend of its own. */
+  static at(cluster: Cluster, namespace: string, mount: string): Tenant {
+    return new Tenant(cluster, namespace, mount);
+  }
+
   static async create(cluster: Cluster, options: TenantOptions = {}): Promise<Tenant> {
     const namespace = await cluster.createNamespace('tenant');
     const mount = options.mount ?? (await cluster.createMount('kv'));
@@ -68,7 +73,7 @@ export class Tenant {
   async apply(object: {
     readonly apiVersion: string;
     readonly kind: string;
-    readonly metadata: { readonly name: string };
+    readonly metadata: { readonly name: string; readonly annotations?: object };
     readonly [member: string]: unknown;
   }): Promise<void> {
     const path = `${this.#collection(object)}/${object.metadata.name}?fieldManager=test&force=true`;

@@ -24,8 +24,12 @@ export const CONDITION_REASONS = {
   InvalidSpec: 'The spec cannot be carried out; the message names the field.',
   CapabilityMissing: 'A backend cannot do what the migration asks of it.',
   Suspended: 'The spec says suspend.',
-  BackendNotFound: 'A SecretBackend that is referred to does not exist.',
-  BackendNotReady: 'A SecretBackend that is referred to is not Ready.',
+  BackendNotFound: 'A backend that is referred to does not exist.',
+  BackendNotReady: 'A backend that is referred to is not Ready.',
+  BackendForbidden: 'The namespace is not in spec.allowedNamespaces of the ClusterSecretBackend.',
+  DefaultMissing: 'No backend is named, and no ClusterSecretBackend is the default.',
+  DefaultConflict: 'Another backend is the default already, and stays it; this one is refused.',
+  DefaultChanged: 'Another backend is the default now than when the migration began; nothing is done.',
   ReservedName:
     'A name of the selection or its target is reserved for system use; nothing was read or written.',
   BackendUnavailable: 'The server of a backend cannot be reached or fails.',
@@ -36,7 +40,7 @@ export const CONDITION_REASONS = {
   TLSFailed: 'The certificate of a server was not accepted.',
   IntegrityViolated: 'Bytes that were read back are not those that were written; look at the rows.',
   InternalError: 'Keyferry contradicts itself; see its log.',
-  Available: 'SecretBackend only: the server answers and does what is needed.',
+  Available: 'Backends only: the server answers and does what is needed.',
 } as const;
 export type ConditionReason = keyof typeof CONDITION_REASONS;
 

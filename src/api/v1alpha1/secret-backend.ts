@@ -8,7 +8,7 @@ import {
 } from '../meta.ts';
 import { parseWith } from '../parse.ts';
 import type { Parsed } from '../parse.ts';
-import { exactlyOne, immutable, withRules } from '../rules.ts';
+import { exactlyOne, immutable, withRules, type Rule } from '../rules.ts';
 
 /**
  * What a server turned out to be able to do; the closed list behind `status.capabilities` and `Probe.capabilities`.
@@ -35,14 +35,17 @@ const PATH_PROBLEM = 'must be segments of letters, digits, "_", "-" and ".", joi
 
 const PathSchema = z.string().min(1).max(253).regex(PATH, { error: PATH_PROBLEM });
 
-/** Reference to one key of a Secret in the namespace of the backend. */
+/**
+ * Reference to one key of a Secret in the namespace of the backend; that of a ClusterSecretBackend is
+ * --cluster-resource-namespace.
+ */
 export const SecretKeyRefSchema = z.object({
-  name: ObjectNameSchema.describe('Name of a Secret in the namespace of this SecretBackend.'),
+  name: ObjectNameSchema.describe('Name of a Secret in the namespace of this backend.'),
   key: SecretKeySchema.default('token').describe('Key of the Secret that holds the token.'),
 });
 
 const CaSecretRefSchema = z.object({
-  name: ObjectNameSchema.describe('Name of a Secret in the namespace of this SecretBackend.'),
+  name: ObjectNameSchema.describe('Name of a Secret in the namespace of this backend.'),
   key: SecretKeySchema.default('ca.crt').describe('Key of the Secret that holds the certificates, as PEM.'),
 });
 
@@ -62,7 +65,7 @@ const RoleSchema = z
 
 const ServiceAccountRefSchema = z
   .object({
-    name: ObjectNameSchema.describe('Name of a ServiceAccount in the namespace of this SecretBackend.'),
+    name: ObjectNameSchema.describe('Name of a ServiceAccount in the namespace of this backend.'),
   })
   .describe('The ServiceAccount whose short-lived token is shown to the server.');
 
@@ -83,7 +86,7 @@ export const KubernetesAuthSchema = z.object({
 export type KubernetesAuth = z.infer<typeof KubernetesAuthSchema>;
 
 const SecretIdRefSchema = z.object({
-  name: ObjectNameSchema.describe('Name of a Secret in the namespace of this SecretBackend.'),
+  name: ObjectNameSchema.describe('Name of a Secret in the namespace of this backend.'),
   key: SecretKeySchema.default('secret-id').describe('Key of the Secret that holds the secret id.'),
 });
 
@@ -127,7 +130,7 @@ export const CertAuthSchema = z.object({
   ),
   secretRef: z
     .object({
-      name: ObjectNameSchema.describe('Name of a Secret in the namespace of this SecretBackend.'),
+      name: ObjectNameSchema.describe('Name of a Secret in the namespace of this backend.'),
     })
     .describe(
       'The Secret of type kubernetes.io/tls with the client certificate (tls.crt) and its key (tls.key); it is read again when it changes.',
@@ -247,28 +250,33 @@ const ReservedPrefixSchema = z.object({
 });
 export type ReservedPrefix = z.infer<typeof ReservedPrefixSchema>;
 
-export const SecretBackendSpecSchema = withRules(
-  z.object({
-    type: withRules(
-      z
-        .enum(['kubernetes', 'openbao'])
-        .describe('Kind of store; the member of the same name configures it. Immutable.'),
-      immutable('type is immutable: create a new SecretBackend'),
+/** What the specs of both kinds of backend have. */
+export const BACKEND_MEMBERS = {
+  type: withRules(
+    z
+      .enum(['kubernetes', 'openbao'])
+      .describe('Kind of store; the member of the same name configures it. Immutable.'),
+    immutable('type is immutable: create a new backend'),
+  ),
+  kubernetes: z
+    .object({})
+    .optional()
+    .describe('The Secrets of the namespace of the migration. There is nothing to configure: {}.'),
+  openbao: OpenBaoSpecSchema.optional().describe('A KV secrets engine of an OpenBao server.'),
+  reservedPrefixes: z
+    .array(ReservedPrefixSchema.describe('One begin of reserved names, and who may use them.'))
+    .max(32)
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['prefix'] })
+    .optional()
+    .describe(
+      'Names that are reserved for system use: for every namespace that is not allowed they are invisible, and reading, writing or deleting one is refused.',
     ),
-    kubernetes: z
-      .object({})
-      .optional()
-      .describe('The Secrets of the namespace of this SecretBackend. There is nothing to configure: {}.'),
-    openbao: OpenBaoSpecSchema.optional().describe('A KV secrets engine of an OpenBao server.'),
-    reservedPrefixes: z
-      .array(ReservedPrefixSchema.describe('One begin of reserved names, and who may use them.'))
-      .max(32)
-      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['prefix'] })
-      .optional()
-      .describe(
-        'Names that are reserved for system use: for every namespace that is not allowed they are invisible, and reading, writing or deleting one is refused.',
-      ),
-  }),
+};
+
+const BackendMembersSchema = z.object(BACKEND_MEMBERS);
+
+/** What must hold between them. */
+export const BACKEND_RULES: readonly Rule<z.output<typeof BackendMembersSchema>>[] = [
   {
     rule: "has(self.kubernetes) == (self.type == 'kubernetes') && has(self.openbao) == (self.type == 'openbao')",
     message: 'set exactly the member that type names: kubernetes or openbao',
@@ -276,10 +284,14 @@ export const SecretBackendSpecSchema = withRules(
       (self.kubernetes !== undefined) === (self.type === 'kubernetes') &&
       (self.openbao !== undefined) === (self.type === 'openbao'),
   },
-).describe('Where values live and how to get there.');
+];
+
+export const SecretBackendSpecSchema = withRules(BackendMembersSchema, ...BACKEND_RULES).describe(
+  'Where values live and how to get there.',
+);
 export type SecretBackendSpec = z.infer<typeof SecretBackendSpecSchema>;
 
-export const SecretBackendStatusSchema = z
+export const BackendStatusSchema = z
   .object({
     observedGeneration: GenerationSchema.default(-1).describe(
       'The metadata.generation that this status is about; -1 before the first visit.',
@@ -311,13 +323,13 @@ export const SecretBackendStatusSchema = z
       .describe('Stable id of the very store: another one means that it was swapped or restored.'),
   })
   .describe('What the operator saw last; written by the operator only.');
-export type SecretBackendStatus = z.infer<typeof SecretBackendStatusSchema>;
+export type BackendStatus = z.infer<typeof BackendStatusSchema>;
 
 export const SecretBackendSchema = z
   .object({
     ...typeMetaOf('SecretBackend'),
     spec: SecretBackendSpecSchema,
-    status: SecretBackendStatusSchema.prefault({ observedGeneration: -1 }),
+    status: BackendStatusSchema.prefault({ observedGeneration: -1 }),
   })
   .describe(
     'A place that keeps secrets: address, path and credentials. Every reference stays in its namespace.',

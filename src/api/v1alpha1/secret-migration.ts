@@ -27,10 +27,21 @@ export const MAX_RECONCILE_TOKEN = 256;
 const NamePrefixSchema = z.string().min(1).max(253).regex(/^[^/]/, { error: 'must be the begin of a name' });
 
 const BackendRefSchema = z.object({
-  name: ObjectNameSchema.describe('Name of a SecretBackend in the namespace of this SecretMigration.'),
+  kind: z
+    .enum(['SecretBackend', 'ClusterSecretBackend'])
+    .default('SecretBackend')
+    .describe(
+      'SecretBackend: one in the namespace of this SecretMigration. ClusterSecretBackend: one that this namespace is allowed to use.',
+    ),
+  name: ObjectNameSchema.describe('Name of the backend.'),
 });
+export type BackendRef = z.infer<typeof BackendRefSchema>;
 
-const EndSchema = z.object({ backendRef: BackendRefSchema.describe('The SecretBackend to use.') });
+const EndSchema = z.object({
+  backendRef: BackendRefSchema.optional().describe(
+    'The backend to use. Default: the ClusterSecretBackend that is the default.',
+  ),
+});
 
 const SourceSchema = EndSchema.extend({
   fallback: z
@@ -115,11 +126,11 @@ export const SecretMigrationSpecSchema = withRules(
   z.object({
     mode: z.enum(['Once']).default('Once').describe('Once: move what is there now, then be done.'),
     source: withRules(
-      SourceSchema.describe('Where the values come from. Immutable.'),
+      SourceSchema.prefault({}).describe('Where the values come from. Immutable.'),
       immutable(`source ${NEW_MIGRATION}`),
     ),
     destination: withRules(
-      EndSchema.describe('Where the values go. Immutable.'),
+      EndSchema.prefault({}).describe('Where the values go. Immutable.'),
       immutable(`destination ${NEW_MIGRATION}`),
     ),
     select: SelectSchema.describe(
@@ -163,11 +174,12 @@ export const SecretMigrationSpecSchema = withRules(
       .describe('Stop at the next document and stay there until it is false again.'),
   }),
   {
-    rule: 'self.source.backendRef.name != self.destination.backendRef.name || has(self.mapping.prefixes) || has(self.mapping.patterns) || has(self.mapping.overrides)',
+    rule: 'has(self.source.backendRef) != has(self.destination.backendRef) || (has(self.source.backendRef) && (self.source.backendRef.kind != self.destination.backendRef.kind || self.source.backendRef.name != self.destination.backendRef.name)) || has(self.mapping.prefixes) || has(self.mapping.patterns) || has(self.mapping.overrides)',
     message:
       'source and destination are the same backend: say in mapping.prefixes, patterns or overrides what gets which new name',
     holds: ({ source, destination, mapping }) =>
-      source.backendRef.name !== destination.backendRef.name ||
+      source.backendRef?.kind !== destination.backendRef?.kind ||
+      source.backendRef?.name !== destination.backendRef?.name ||
       [mapping.prefixes, mapping.patterns, mapping.overrides].some((table) => table !== undefined),
   },
   {
@@ -282,6 +294,15 @@ export const SecretMigrationStatusSchema = z
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['rule'] })
       .optional()
       .describe('How many keys each rule of spec.mapping moved; absent without rules.'),
+    backends: z
+      .object({
+        source: z.string().max(320).describe('Kind and name of the backend that the values come from.'),
+        destination: z.string().max(320).describe('Kind and name of the backend that the values go to.'),
+      })
+      .optional()
+      .describe(
+        'The backends that are used, "SecretBackend/bao". Another default later is not taken for the one that the migration began with.',
+      ),
     documents: CountSchema.optional().describe('How many documents were selected.'),
     startTime: TimeSchema.optional().describe('When this run began.'),
     completionTime: TimeSchema.optional().describe('When it was done.'),

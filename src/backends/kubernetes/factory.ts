@@ -3,7 +3,7 @@ import type { BackendDriver } from '../driver.ts';
 import type { BackendDefinition, BackendFactory } from '../registry.ts';
 import { KubernetesDriver } from './driver.ts';
 
-/** The Secrets of the namespace that the SecretBackend is in. */
+/** The Secrets of one namespace: that of the SecretBackend, or of the migration that uses a ClusterSecretBackend. */
 export class KubernetesFactory implements BackendFactory {
   readonly kind = 'kubernetes';
   readonly #client: KubeClient;
@@ -13,6 +13,6 @@ export class KubernetesFactory implements BackendFactory {
   }
 
   create(definition: BackendDefinition): BackendDriver {
-    return new KubernetesDriver(this.#client, definition.namespace);
+    return new KubernetesDriver(this.#client, definition.tenant ?? definition.credentialsNamespace);
   }
 }

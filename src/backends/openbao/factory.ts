@@ -37,7 +37,7 @@ export class OpenBaoFactory implements BackendFactory {
     const prefix = openbao.pathPrefix ?? '';
     this.#check(definition, openbao);
     const { credentials, clock, random, userAgent } = this.#options;
-    const { namespace } = definition;
+    const { credentialsNamespace: namespace } = definition;
     const connection = new BaoConnection({
       client: {
         origin: new URL(openbao.address).origin,
@@ -85,7 +85,7 @@ function checkPath(definition: BackendDefinition, field: 'mount' | 'pathPrefix',
 function invalid(definition: BackendDefinition, detail: string): OperatorError {
   return new OperatorError('SPEC_INVALID', {
     op: 'openbao.create',
-    target: `SecretBackend ${definition.namespace}/${definition.name}`,
+    target: definition.title,
     detail,
   });
 }

@@ -70,6 +70,8 @@ describe('the operator', () => {
     ['watch', 'secretmigrations.keyferry.io'],
     ['patch', 'secretmigrations.keyferry.io/status'],
     ['patch', 'secretbackends.keyferry.io/status'],
+    ['watch', 'clustersecretbackends.keyferry.io'],
+    ['patch', 'clustersecretbackends.keyferry.io/status'],
     ['create', 'secretmigrationreports.keyferry.io'],
     ['create', 'events.events.k8s.io'],
   ])('may %s %s in every namespace', async (verb, resource) => {
@@ -80,6 +82,7 @@ describe('the operator', () => {
     ['delete', 'secretmigrations.keyferry.io'],
     ['update', 'secretmigrations.keyferry.io'],
     ['update', 'secretbackends.keyferry.io'],
+    ['update', 'clustersecretbackends.keyferry.io'],
     ['get', 'pods'],
     ['get', 'configmaps'],
     ['create', 'leases.coordination.k8s.io'],
@@ -119,6 +122,7 @@ describe('the built-in roles', () => {
   it('let who may edit write migrations, but neither status nor reports', async () => {
     expect(await may(['--as=editer'], 'create', 'secretmigrations.keyferry.io', namespace)).toBe(true);
     expect(await may(['--as=editer'], 'delete', 'secretbackends.keyferry.io', namespace)).toBe(true);
+    expect(await may(['--as=editer'], 'create', 'clustersecretbackends.keyferry.io', namespace)).toBe(false);
     expect(await may(['--as=editer'], 'patch', 'secretmigrations.keyferry.io/status', namespace)).toBe(false);
     expect(await may(['--as=editer'], 'create', 'secretmigrationreports.keyferry.io', namespace)).toBe(false);
   });

@@ -81,11 +81,13 @@ describe('a new object', () => {
   beforeAll(async () => {
     namespace = await cluster.createNamespace('crds');
   });
-  const path = (plural: string) => `/apis/${API_VERSION}/namespaces/${namespace}/${plural}`;
+  const path = (plural: string) =>
+    `/apis/${API_VERSION}/${plural.startsWith('cluster') ? '' : `namespaces/${namespace}/`}${plural}`;
 
   it.each([
     ['secretmigrations', 'SecretMigration', READY_MIGRATION],
     ['secretbackends', 'SecretBackend', { type: 'kubernetes', kubernetes: {} }],
+    ['clustersecretbackends', 'ClusterSecretBackend', { type: 'kubernetes', kubernetes: {} }],
   ])(
     'in %s has observedGeneration -1, so that kstatus does not take it for done',
     async (plural, kind, spec) => {
@@ -108,6 +110,8 @@ describe('a new object', () => {
     });
     expect(created.spec).toEqual({
       ...READY_MIGRATION,
+      source: { backendRef: { kind: 'SecretBackend', name: 'kubernetes' } },
+      destination: { backendRef: { kind: 'SecretBackend', name: 'bao' } },
       mode: 'Once',
       mapping: { path: '{namespace}/{name}' },
       conflictPolicy: 'Fail',
@@ -119,9 +123,11 @@ describe('a new object', () => {
   });
 
   it('is found by its short name and by the category', async () => {
-    for (const [kind, { plural, shortName }] of Object.entries(KINDS)) {
+    for (const [kind, { plural, shortName, namespaced }] of Object.entries(KINDS)) {
       const { stdout } = await cluster.kubectl(['api-resources', `--api-group=${GROUP}`, '--no-headers']);
-      expect(stdout).toMatch(new RegExp(`^${plural} +${shortName} +${API_VERSION} +true +${kind}$`, 'm'));
+      expect(stdout).toMatch(
+        new RegExp(`^${plural} +${shortName} +${API_VERSION} +${namespaced} +${kind}$`, 'm'),
+      );
     }
     expect(await kubectl(['get', 'keyferry', '-n', namespace, '-o', 'name'])).toContain(
       'secretmigration.keyferry.io/',
@@ -139,9 +145,23 @@ describe('a new object', () => {
       'CONFLICTS',
       'AGE',
     ]);
+    const shown = {
+      apiVersion: API_VERSION,
+      kind: 'SecretMigration',
+      metadata: { name: 'shown' },
+      spec: READY_MIGRATION,
+    };
+    await cluster.kube('POST', path('secretmigrations'), shown);
+    const backends = { source: 'ClusterSecretBackend/kubernetes', destination: 'SecretBackend/bao' };
+    await cluster.kube(
+      'PATCH',
+      `${path('secretmigrations')}/shown/status`,
+      { status: { backends } },
+      { 'content-type': 'application/merge-patch+json' },
+    );
     const wide = await cluster.kubectl(['get', 'smig', '-n', namespace, '-o', 'wide']);
     expect(wide.stdout).toMatch(/MODE\s+SOURCE\s+DESTINATION\s+MESSAGE/);
-    expect(wide.stdout).toMatch(/Once\s+kubernetes\s+bao/);
+    expect(wide.stdout).toMatch(/Once\s+ClusterSecretBackend\/kubernetes\s+SecretBackend\/bao/);
   });
 });
 

@@ -3,7 +3,7 @@
 export type Json = Readonly<Record<string, unknown>>;
 
 export interface RuleCase {
-  readonly kind: 'SecretBackend' | 'SecretMigration';
+  readonly kind: 'SecretBackend' | 'ClusterSecretBackend' | 'SecretMigration';
   /** Where the rule stands in the schema. */
   readonly at: string;
   readonly message: string;
@@ -50,6 +50,7 @@ const OTHER = { backendRef: { name: 'other' } };
 const EXACTLY_ONE_SELECTION = 'set exactly one of names, labelSelector, prefix and all';
 const PATH_SEGMENTS = 'path must not begin or end with a slash or hold an empty, "." or ".." segment';
 
+/** The rules of both kinds of backend. */
 const BACKEND_CASES: readonly RuleCase[] = [
   {
     kind: 'SecretBackend',
@@ -66,7 +67,7 @@ const BACKEND_CASES: readonly RuleCase[] = [
   {
     kind: 'SecretBackend',
     at: 'spec.type',
-    message: 'type is immutable: create a new SecretBackend',
+    message: 'type is immutable: create a new backend',
     from: KUBERNETES,
     accepts: { 'the same type': KUBERNETES },
     refuses: { 'another type': openbao({}) },
@@ -255,7 +256,11 @@ const MIGRATION_CASES: readonly RuleCase[] = [
   },
 ];
 
-export const RULE_CASES: readonly RuleCase[] = [...BACKEND_CASES, ...MIGRATION_CASES];
+export const RULE_CASES: readonly RuleCase[] = [
+  ...BACKEND_CASES,
+  ...BACKEND_CASES.map((rule) => ({ ...rule, kind: 'ClusterSecretBackend' as const })),
+  ...MIGRATION_CASES,
+];
 
 /** Specs that the schema refuses without any CEL, and a part of what the apiserver says. */
 export const SCHEMA_REFUSALS: Readonly<Record<string, readonly [RuleCase['kind'], Json, string]>> = {
@@ -269,6 +274,16 @@ export const SCHEMA_REFUSALS: Readonly<Record<string, readonly [RuleCase['kind']
   'a mount that climbs': ['SecretBackend', openbao({ mount: 'a/../b' }), 'spec.openbao.mount'],
   'a mount with a leading slash': ['SecretBackend', openbao({ mount: '/kv' }), 'spec.openbao.mount'],
   'a caBundle that is no PEM': ['SecretBackend', openbao({ caBundle: 'MII=' }), 'spec.openbao.caBundle'],
+  'a namespace that cannot exist': [
+    'ClusterSecretBackend',
+    { ...KUBERNETES, allowedNamespaces: ['payments', 'a/b'] },
+    'spec.allowedNamespaces[1]',
+  ],
+  'a kind of backend that does not exist': [
+    'SecretMigration',
+    migration({ source: { backendRef: { kind: 'Secret', name: 'a' } } }),
+    'spec.source.backendRef.kind: Unsupported value',
+  ],
   'a timeout of nothing': [
     'SecretBackend',
     openbao({ requestTimeoutSeconds: 0 }),

@@ -4,6 +4,7 @@ import { load } from 'js-yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { API_VERSION, KINDS } from '#src/api/group.ts';
+import { parseClusterSecretBackend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import { parseSecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
 import { parseSecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
@@ -44,16 +45,21 @@ interface Verdict {
   readonly message: string;
 }
 
+function collectionOf(kind: RuleCase['kind']): string {
+  const { namespaced, plural } = KINDS[kind];
+  return `/apis/${API_VERSION}/${namespaced ? `namespaces/${namespace}/` : ''}${plural}`;
+}
+
 /** What the apiserver says to this spec; nothing is stored. */
 async function create(kind: RuleCase['kind'], spec: Json): Promise<Verdict> {
-  const path = `/apis/${API_VERSION}/namespaces/${namespace}/${KINDS[kind].plural}?dryRun=All`;
+  const path = `${collectionOf(kind)}?dryRun=All`;
   const object = { apiVersion: API_VERSION, kind, metadata: { generateName: 'rule-' }, spec };
   return verdictOf(await cluster.kubeClient.reply('POST', path, object));
 }
 
 /** What the apiserver says when a stored object with the spec `from` is given this one. */
 async function update(kind: RuleCase['kind'], from: Json, spec: Json): Promise<Verdict> {
-  const path = `/apis/${API_VERSION}/namespaces/${namespace}/${KINDS[kind].plural}`;
+  const path = collectionOf(kind);
   const stored = await cluster.kube<{ metadata: { name: string } }>('POST', path, {
     apiVersion: API_VERSION,
     kind,
@@ -69,10 +75,15 @@ function verdictOf(reply: { readonly status: number; readonly body: unknown }): 
   return { status: reply.status, message: MessageSchema.parse(reply.body).message };
 }
 
+const PARSERS = {
+  SecretBackend: parseSecretBackend,
+  ClusterSecretBackend: parseClusterSecretBackend,
+  SecretMigration: parseSecretMigration,
+};
+
 function parses(kind: RuleCase['kind'], spec: Json): boolean {
   const metadata = { name: 'a', namespace: 'b', uid: 'c', resourceVersion: '1', generation: 1 };
-  const parse = kind === 'SecretBackend' ? parseSecretBackend : parseSecretMigration;
-  return parse({ apiVersion: API_VERSION, kind, metadata, spec }).ok;
+  return PARSERS[kind]({ apiVersion: API_VERSION, kind, metadata, spec }).ok;
 }
 
 describe.each(RULE_CASES.map((rule) => [`${rule.kind} ${rule.at}: ${rule.message}`, rule] as const))(

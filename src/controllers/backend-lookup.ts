@@ -1,0 +1,115 @@
+import {
+  ALL_NAMESPACES,
+  asksToBeDefault,
+  parseClusterSecretBackend,
+  type Backend,
+  type ClusterSecretBackend,
+} from '#src/api/v1alpha1/cluster-secret-backend.ts';
+import { parseSecretBackend, type SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
+import type { BackendRef, SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import { OperatorError, type ErrorCode } from '#src/errors.ts';
+import type { ObjectClient } from '#src/runtime/object-client.ts';
+import type { ReadonlyStore } from '#src/runtime/store.ts';
+import { defaultOf, shortNameOf, titleOf } from './backend-names.ts';
+import { isReady } from './conditions.ts';
+
+export interface BackendLookupOptions {
+  readonly backends: ObjectClient;
+  readonly clusterBackends: ObjectClient;
+  readonly seen: ReadonlyStore<SecretBackend>;
+  readonly seenCluster: ReadonlyStore<ClusterSecretBackend>;
+}
+
+/** The two backends of a migration. */
+export interface BackendPair {
+  readonly source: Backend;
+  readonly destination: Backend;
+}
+
+const OP = 'migration.backend';
+
+/** Finds the backends of a migration, as they are now, and only those that it may use. */
+export class BackendLookup {
+  readonly #options: BackendLookupOptions;
+
+  constructor(options: BackendLookupOptions) {
+    this.#options = options;
+  }
+
+  /** A backend that was just written has no verdict yet; its first one wakes the migration, and nothing is wrong so far. */
+  awaitsProbe({ metadata, spec }: SecretMigration): boolean {
+    return [spec.source.backendRef, spec.destination.backendRef].some((named) => {
+      const ref = named ?? this.#defaultRef();
+      const backend = ref && this.#seen(ref, metadata.namespace);
+      return backend !== undefined && backend.status.observedGeneration !== backend.metadata.generation;
+    });
+  }
+
+  /**
+   * Both, which exist, may be used from the namespace of the migration and are Ready. Throws `BACKEND_NOT_FOUND`,
+   * `BACKEND_FORBIDDEN`, `BACKEND_NOT_READY`, `DEFAULT_MISSING`, and `DEFAULT_CHANGED` when the default is another one than
+   * when the migration began.
+   */
+  async find({ metadata, spec, status }: SecretMigration, signal: AbortSignal): Promise<BackendPair> {
+    const find = async (end: 'source' | 'destination'): Promise<Backend> => {
+      const { backendRef } = spec[end];
+      const backend = await this.#find(backendRef, metadata.namespace, signal);
+      const began = backendRef === undefined ? status.backends?.[end] : undefined;
+      if (began !== undefined && began !== shortNameOf(backend)) {
+        const detail = `It was ${began}.`;
+        throw new OperatorError('DEFAULT_CHANGED', { op: OP, target: backend.metadata.name, detail });
+      }
+      return backend;
+    };
+    return { source: await find('source'), destination: await find('destination') };
+  }
+
+  async #find(named: BackendRef | undefined, namespace: string, signal: AbortSignal): Promise<Backend> {
+    const ref = named ?? this.#defaultRef();
+    if (ref === undefined) throw new OperatorError('DEFAULT_MISSING', { op: OP });
+    const failure = (code: ErrorCode): OperatorError =>
+      new OperatorError(code, { op: OP, target: titleOf({ ...ref, namespace }) });
+    const backend = await this.#read(ref, { namespace, failure, signal });
+    if (!mayUse(backend, namespace)) throw failure('BACKEND_FORBIDDEN');
+    if (named === undefined && !asksToBeDefault(backend)) throw failure('DEFAULT_MISSING');
+    if (!isReady(backend)) throw failure('BACKEND_NOT_READY');
+    return backend;
+  }
+
+  async #read(
+    { kind, name }: BackendRef,
+    context: {
+      readonly namespace: string;
+      readonly failure: (code: ErrorCode) => OperatorError;
+      readonly signal: AbortSignal;
+    },
+  ): Promise<Backend> {
+    const { failure, namespace, signal } = context;
+    const isCluster = kind === 'ClusterSecretBackend';
+    const { backends, clusterBackends } = this.#options;
+    const object = await (isCluster
+      ? clusterBackends.get({ name }, signal)
+      : backends.get({ namespace, name }, signal));
+    if (object === undefined) throw failure('BACKEND_NOT_FOUND');
+    const parsed = isCluster ? parseClusterSecretBackend(object) : parseSecretBackend(object);
+    if (!parsed.ok) throw failure('BACKEND_NOT_READY');
+    return parsed.value;
+  }
+
+  #defaultRef(): BackendRef | undefined {
+    const backend = defaultOf(this.#options.seenCluster.values());
+    return backend && { kind: backend.kind, name: backend.metadata.name };
+  }
+
+  #seen({ kind, name }: BackendRef, namespace: string): Backend | undefined {
+    const { seen, seenCluster } = this.#options;
+    return kind === 'SecretBackend' ? seen.get(`${namespace}/${name}`) : seenCluster.get(name);
+  }
+}
+
+/** A SecretBackend was looked for in the namespace itself; the other kind says who may. */
+function mayUse(backend: Backend, namespace: string): boolean {
+  if (backend.kind === 'SecretBackend') return true;
+  const { allowedNamespaces } = backend.spec;
+  return allowedNamespaces.includes(namespace) || allowedNamespaces.includes(ALL_NAMESPACES);
+}

@@ -1,0 +1,32 @@
+import {
+  asksToBeDefault,
+  type Backend,
+  type ClusterSecretBackend,
+} from '#src/api/v1alpha1/cluster-secret-backend.ts';
+import type { BackendRef } from '#src/api/v1alpha1/secret-migration.ts';
+
+/** Undefined for a ClusterSecretBackend. */
+export function namespaceOf(backend: Backend): string | undefined {
+  return backend.kind === 'SecretBackend' ? backend.metadata.namespace : undefined;
+}
+
+/** What a backend is called in messages: `SecretBackend namespace/name` or `ClusterSecretBackend name`. */
+export function titleOf({ kind, namespace, name }: BackendRef & { readonly namespace: string }): string {
+  return kind === 'SecretBackend' ? `${kind} ${namespace}/${name}` : `${kind} ${name}`;
+}
+
+/** What a migration calls it: `SecretBackend/bao`. */
+export function shortNameOf({ kind, metadata }: Backend): string {
+  return `${kind}/${metadata.name}`;
+}
+
+/** Of those that ask to be the default, the one that is it: the oldest. Undefined when none asks. */
+export function defaultOf(backends: Iterable<ClusterSecretBackend>): ClusterSecretBackend | undefined {
+  return [...backends].filter(asksToBeDefault).toSorted(byAge)[0];
+}
+
+function byAge({ metadata: left }: ClusterSecretBackend, { metadata: right }: ClusterSecretBackend): number {
+  const [older, younger] = [left, right].map(({ creationTimestamp = '' }) => creationTimestamp);
+  if (older !== younger) return (older ?? '') < (younger ?? '') ? -1 : 1;
+  return left.name < right.name ? -1 : 1;
+}

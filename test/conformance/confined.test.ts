@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ConfinedDriver } from '#src/backends/confined.ts';
+import type { BackendDriver } from '#src/backends/driver.ts';
+import { sharedCluster } from '#test/cluster/shared.ts';
+import { documentedPolicy } from '#test/support/documented-policy.ts';
+import { aDocument, presentIn } from './documents.ts';
+import { collect, describeDriver } from './driver-suite.ts';
+import type { Place } from './driver-suite.ts';
+import { CLOSED_PORT } from './kube-client.ts';
+import { HOSTILE_KV_PATHS, kvFieldName } from './kv-names.ts';
+import { OpenBaoFixture } from './openbao-fixture.ts';
+
+const cluster = sharedCluster();
+afterAll(() => cluster.dispose());
+
+async function openPlace(): Promise<Place> {
+  const fixture = await OpenBaoFixture.open(cluster);
+  const mount = await cluster.createMount('confined');
+  const auth = await fixture.tokenAuth(documentedPolicy(mount));
+  const stranger = await fixture.tokenAuth(`path "${mount}/unrelated" { capabilities = ["read"] }`);
+  const address = `https://127.0.0.1:${CLOSED_PORT}`;
+  const confined = (options: Parameters<typeof fixture.driver>[0]): BackendDriver =>
+    new ConfinedDriver(fixture.driver({ ...options, pathPrefix: 'teams' }), 'red');
+  const driver = confined({ mount, auth });
+  // Opens the pools and logs in, so that the suite counts what a call itself costs.
+  await driver.probe(AbortSignal.timeout(20_000));
+  return {
+    driver,
+    denied: confined({ mount, auth: stranger }),
+    unreachable: confined({ mount, auth, address }),
+    origin: cluster.baoUrl,
+    recreate: async (name, field, text) => {
+      await cluster.bao('DELETE', `${mount}/metadata/teams/red/${name}`);
+      await cluster.bao('POST', `${mount}/data/teams/red/${name}`, { data: { [field]: text } });
+    },
+    [Symbol.asyncDispose]: () => fixture[Symbol.asyncDispose](),
+  };
+}
+
+describeDriver({
+  kind: 'openbao driver confined to a folder, that is the openbao',
+  open: openPlace,
+  manyNames: 1_050,
+  largeTextBytes: 1_000_000,
+  tooLargeBytes: 1_048_576,
+  fieldName: kvFieldName,
+  hostileAddresses: HOSTILE_KV_PATHS,
+});
+
+describe('two folders behind one driver', () => {
+  let fixture: OpenBaoFixture;
+  let red: BackendDriver;
+  let blue: BackendDriver;
+  const { signal } = new AbortController();
+
+  beforeAll(async () => {
+    fixture = await OpenBaoFixture.open(cluster);
+    const mount = await cluster.createMount('folders');
+    const whole = fixture.driver({ mount, auth: await fixture.tokenAuth(documentedPolicy(mount)) });
+    await whole.probe(signal);
+    [red, blue] = [new ConfinedDriver(whole, 'red'), new ConfinedDriver(whole, 'red-too')];
+  });
+  afterAll(() => fixture[Symbol.asyncDispose]());
+
+  it('have nothing in common, not even where one is the begin of the other', async () => {
+    await red.write(aDocument('a/b', { of: 'red' }), 'absent', signal);
+    await blue.write(aDocument('a/b', { of: 'blue' }), 'absent', signal);
+    for (const [driver, owner] of [
+      [red, 'red'],
+      [blue, 'blue'],
+    ] as const) {
+      expect(await collect(driver.list({ folder: '' }, signal))).toEqual([{ address: 'a/b' }]);
+      expect(await collect(driver.list({ folder: 'a' }, signal))).toEqual([{ address: 'a/b' }]);
+      const document = presentIn(await driver.read('a/b', signal));
+      expect(document.address).toBe('a/b');
+      expect(document.fields.get('of')?.reveal().toString()).toBe(owner);
+    }
+    expect(red.locationOf('a/b').store).toBe(blue.locationOf('a/b').store);
+    expect(red.locationOf('a/b').path).not.toBe(blue.locationOf('a/b').path);
+  });
+
+  it('outlive each other: closing one leaves the driver behind both open', async () => {
+    const other = new ConfinedDriver(blue, 'below');
+    await other[Symbol.asyncDispose]();
+    expect((await blue.read('nothing', signal)).state).toBe('absent');
+  });
+});
