@@ -81,7 +81,11 @@ function onBackend(watches: Watches, { old, current }: Change<Backend>): void {
   if (intentOf(old) !== intentOf(current) && current !== undefined)
     queueOf(watches, current).add(objectKey(current.metadata));
   if (intentOf(old) === intentOf(current) && readinessOf(old) === readinessOf(current)) return;
-  wakeMigrations(watches, backend, [old, current].some((state) => aspirationOf(state)));
+  wakeMigrations(
+    watches,
+    backend,
+    [old, current].some((state) => aspirationOf(state)),
+  );
 }
 
 /** Whether it asks to be the default. */

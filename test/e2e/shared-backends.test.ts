@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { aMigration, anOpenBaoBackend, aSecret } from '#test/builders/objects.ts';
 import { OPERATOR_ACCOUNT } from '#test/cluster/cluster.ts';
@@ -168,11 +169,12 @@ describe('a ClusterSecretBackend', () => {
     await tenant.apply(toShared('audited'));
     await tenant.untilReady('audited', { reason: 'Completed' });
     const lines = stage().operator.logs().split('\n');
+    const Line = z.object({ backend: z.unknown() });
     const written = lines.filter(
       (line) =>
         line.includes('"stream":"audit"') && line.includes(tenant.namespace) && line.includes('"write"'),
     );
-    expect(written.map((line) => (JSON.parse(line) as { backend: unknown }).backend)).toEqual([
+    expect(written.map((line) => Line.parse(JSON.parse(line)).backend)).toEqual([
       { kind: 'ClusterSecretBackend', name: SHARED },
     ]);
   });
