@@ -71,6 +71,7 @@ function isExpectedChange({ method, path }: RecordedRequest): boolean {
     new RegExp(`^POST /v1/sys/capabilities-self$`),
     new RegExp(`^DELETE /api/v1/namespaces/${namespace}/secrets/doc-\\d{3}$`),
     new RegExp(`^(PUT|PATCH) ${own}secret(migrations|backends)/[a-z]+/status$`),
+    /^(PUT|PATCH) \/apis\/keyferry\.io\/v1alpha1\/clustersecretbackends\/kubernetes\/status$/,
     new RegExp(`^(POST|PUT) ${own}secretmigrationreports(/[a-z0-9-]+)?$`),
     /^(POST|PATCH) \/apis\/events\.k8s\.io\/v1\/namespaces\/[^/]+\/events(\/[^/]+)?$/,
     /^(POST|PUT) \/apis\/coordination\.k8s\.io\/v1\/namespaces\/keyferry-system\/leases(\/life-\d+)?$/,
