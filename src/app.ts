@@ -7,6 +7,7 @@ import { parseSecretBackend } from './api/v1alpha1/secret-backend.ts';
 import { parseSecretMigration, type SecretMigration } from './api/v1alpha1/secret-migration.ts';
 import { AuditedDriver } from './backends/audited.ts';
 import { GuardedDriver } from './backends/guarded.ts';
+import { DirectoryFactory } from './backends/directory/factory.ts';
 import { KubernetesCredentials } from './backends/kubernetes/credentials.ts';
 import { KubernetesFactory } from './backends/kubernetes/factory.ts';
 import { OpenBaoFactory } from './backends/openbao/factory.ts';
@@ -79,6 +80,7 @@ interface Base {
 function createRegistry({ config, version, client, metrics }: Base): BackendRegistry {
   const factories: readonly BackendFactory[] = [
     new KubernetesFactory(client),
+    new DirectoryFactory({ root: config.directoryRoot, clock }),
     new OpenBaoFactory({
       credentials: new KubernetesCredentials(client),
       clock,

@@ -122,6 +122,11 @@ export const ERROR_CODES = {
     'A name cannot be used.',
     'Choose another one in spec.select or spec.mapping, or ask who set spec.reservedPrefixes of the backend.',
   ),
+  FOLDER_EXPOSED: code(
+    'waiting',
+    'Everybody on the machine has rights on a folder of the backend.',
+    'Take them away with chmod o-rwx, or set spec.directory.allowWorldReadable.',
+  ),
   MOUNT_MISSING: code(
     'waiting',
     'There is no KV mount at this path.',

@@ -49,6 +49,10 @@ export const ConfigSchema = z.object({
     .describe(
       'Namespace of the Secrets and ServiceAccounts that ClusterSecretBackends refer to. Default: the namespace of the pod.',
     ),
+  directoryRoot: text()
+    .regex(/^\/./s, { error: 'must be an absolute path below /' })
+    .optional()
+    .describe('Folder with the files of backends of type directory. Default: there are no such backends.'),
   concurrentMigrations: whole(1, 64).default(4).describe('How many migrations are worked on at once.'),
   concurrentDocuments: whole(1, 256)
     .default(32)

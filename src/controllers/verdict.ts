@@ -68,6 +68,7 @@ const REASON_OF_CODE: Partial<Record<ErrorCode, ConditionReason>> = {
   DEFAULT_CONFLICT: 'DefaultConflict',
   DEFAULT_CHANGED: 'DefaultChanged',
   NAME_RESERVED: 'ReservedName',
+  FOLDER_EXPOSED: 'FolderExposed',
   MOUNT_MISSING: 'MountMissing',
   CAPABILITY_MISSING: 'CapabilityMissing',
   SPEC_INVALID: 'InvalidSpec',

@@ -11,6 +11,7 @@ const REASONS: Partial<Record<ErrorCode, RowReason>> = {
   TLS_FAILED: 'BackendUnavailable',
   DEADLINE: 'Timeout',
   RATE_LIMITED: 'RateLimited',
+  FOLDER_EXPOSED: 'FolderExposed',
   MOUNT_MISSING: 'MountMissing',
   REQUEST_REJECTED: 'Rejected',
   DOCUMENT_REFUSED: 'NotRepresentable',
@@ -31,6 +32,7 @@ const BACKEND_WIDE: ReadonlySet<ErrorCode> = new Set([
   'BACKEND_UNREACHABLE',
   'TLS_FAILED',
   'MOUNT_MISSING',
+  'FOLDER_EXPOSED',
   'CREDENTIALS_MISSING',
 ]);
 

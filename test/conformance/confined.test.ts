@@ -9,6 +9,7 @@ import type { Place } from './driver-suite.ts';
 import { CLOSED_PORT } from './kube-client.ts';
 import { HOSTILE_KV_PATHS, kvFieldName } from './kv-names.ts';
 import { OpenBaoFixture } from './openbao-fixture.ts';
+import { requestsTo } from './request-log.ts';
 
 const cluster = sharedCluster();
 afterAll(() => cluster.dispose());
@@ -28,7 +29,7 @@ async function openPlace(): Promise<Place> {
     driver,
     denied: confined({ mount, auth: stranger }),
     unreachable: confined({ mount, auth, address }),
-    origin: cluster.baoUrl,
+    traffic: async (during) => requestsTo(cluster.baoUrl, during),
     recreate: async (name, field, text) => {
       await cluster.bao('DELETE', `${mount}/metadata/teams/red/${name}`);
       await cluster.bao('POST', `${mount}/data/teams/red/${name}`, { data: { [field]: text } });

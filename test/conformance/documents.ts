@@ -79,10 +79,10 @@ const value: fc.Arbitrary<Buffer> = fc.oneof(
 /** Documents with field names from `fieldName`. */
 export function documents(
   fieldName: fc.Arbitrary<string>,
-  holds: 'anything' | 'text' = 'anything',
+  holds: 'anything' | 'bytes' | 'text' = 'anything',
 ): fc.Arbitrary<Record<string, Buffer>> {
   const bounds = { maxKeys: 8, noNullPrototype: true };
-  if (holds === 'anything') return fc.dictionary(fieldName, value, bounds);
+  if (holds !== 'text') return fc.dictionary(fieldName, value, bounds);
   return fc.dictionary(fieldName, value.filter(isUtf8), { ...bounds, minKeys: 1 });
 }
 

@@ -232,6 +232,24 @@ export const OpenBaoSpecSchema = withRules(
 );
 export type OpenBaoSpec = z.infer<typeof OpenBaoSpecSchema>;
 
+export const DirectorySpecSchema = z.object({
+  path: PathSchema.optional().describe(
+    'Folder below <directory-root>/<namespace>, which the operator was started with. Default: that folder itself.',
+  ),
+  trailingNewline: z
+    .enum(['Keep', 'Strip'])
+    .describe(
+      'What a newline at the end of a file is. Keep: a part of the value. Strip: not a part of it; one is taken away when a file is read, and added when it is written.',
+    ),
+  allowWorldReadable: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Use the folder although everybody on the machine has rights on it, or on one above it up to the root.',
+    ),
+});
+export type DirectorySpec = z.infer<typeof DirectorySpecSchema>;
+
 const ReservedPrefixSchema = z.object({
   prefix: z
     .string()
@@ -254,7 +272,7 @@ export type ReservedPrefix = z.infer<typeof ReservedPrefixSchema>;
 export const BACKEND_MEMBERS = {
   type: withRules(
     z
-      .enum(['kubernetes', 'openbao'])
+      .enum(['kubernetes', 'openbao', 'directory'])
       .describe('Kind of store; the member of the same name configures it. Immutable.'),
     immutable('type is immutable: create a new backend'),
   ),
@@ -263,6 +281,9 @@ export const BACKEND_MEMBERS = {
     .optional()
     .describe('The Secrets of the namespace of the migration. There is nothing to configure: {}.'),
   openbao: OpenBaoSpecSchema.optional().describe('A KV secrets engine of an OpenBao server.'),
+  directory: DirectorySpecSchema.optional().describe(
+    'Files that the operator can reach: a file is a document with the field value, a folder one with a field for each file in it.',
+  ),
   reservedPrefixes: z
     .array(ReservedPrefixSchema.describe('One begin of reserved names, and who may use them.'))
     .max(32)
@@ -278,11 +299,12 @@ const BackendMembersSchema = z.object(BACKEND_MEMBERS);
 /** What must hold between them. */
 export const BACKEND_RULES: readonly Rule<z.output<typeof BackendMembersSchema>>[] = [
   {
-    rule: "has(self.kubernetes) == (self.type == 'kubernetes') && has(self.openbao) == (self.type == 'openbao')",
-    message: 'set exactly the member that type names: kubernetes or openbao',
+    rule: "has(self.kubernetes) == (self.type == 'kubernetes') && has(self.openbao) == (self.type == 'openbao') && has(self.directory) == (self.type == 'directory')",
+    message: 'set exactly the member that type names: kubernetes, openbao or directory',
     holds: (self) =>
       (self.kubernetes !== undefined) === (self.type === 'kubernetes') &&
-      (self.openbao !== undefined) === (self.type === 'openbao'),
+      (self.openbao !== undefined) === (self.type === 'openbao') &&
+      (self.directory !== undefined) === (self.type === 'directory'),
   },
 ];
 

@@ -55,13 +55,18 @@ const BACKEND_CASES: readonly RuleCase[] = [
   {
     kind: 'SecretBackend',
     at: 'spec',
-    message: 'set exactly the member that type names: kubernetes or openbao',
-    accepts: { 'kubernetes with its member': KUBERNETES, 'openbao with its member': openbao({}) },
+    message: 'set exactly the member that type names: kubernetes, openbao or directory',
+    accepts: {
+      'kubernetes with its member': KUBERNETES,
+      'openbao with its member': openbao({}),
+      'directory with its member': { type: 'directory', directory: { trailingNewline: 'Keep' } },
+    },
     refuses: {
       'kubernetes without a member': { type: 'kubernetes' },
       'openbao without a member': { type: 'openbao' },
       'the member of the other type': { type: 'openbao', kubernetes: {} },
       'both members': { ...openbao({}), kubernetes: {} },
+      'directory without a member': { type: 'directory' },
     },
   },
   {
@@ -264,7 +269,17 @@ export const RULE_CASES: readonly RuleCase[] = [
 
 /** Specs that the schema refuses without any CEL, and a part of what the apiserver says. */
 export const SCHEMA_REFUSALS: Readonly<Record<string, readonly [RuleCase['kind'], Json, string]>> = {
-  'another type of backend': ['SecretBackend', { type: 'directory' }, 'Unsupported value'],
+  'another type of backend': ['SecretBackend', { type: 'vault' }, 'Unsupported value'],
+  'a directory that does not say what its newlines are': [
+    'SecretBackend',
+    { type: 'directory', directory: { path: 'tokens' } },
+    'spec.directory.trailingNewline: Required value',
+  ],
+  'a directory that climbs': [
+    'SecretBackend',
+    { type: 'directory', directory: { path: '../tokens', trailingNewline: 'Keep' } },
+    'spec.directory.path',
+  ],
   'an address with credentials': [
     'SecretBackend',
     openbao({ address: 'https://user:pass@bao:8200' }),
