@@ -13,6 +13,7 @@ import {
   type StartedProcess,
 } from '#test/cluster/processes.ts';
 import { eventually, GiveUp } from './eventually.ts';
+import { directoryRootOf } from './token-files.ts';
 
 const PROJECT_ROOT = join(import.meta.dirname, '..', '..');
 /** What ships; `make build` makes it. */
@@ -57,6 +58,7 @@ export async function startOperator(
     // The reaper knows its processes by the cluster's folder, which this path holds.
     `--service-account-dir=${await cluster.serviceAccountDirectory(namespace, name)}`,
     `--identity=${identity}`,
+    `--directory-root=${directoryRootOf(cluster)}`,
     `--health-bind-address=127.0.0.1:${healthPort}`,
     `--metrics-bind-address=127.0.0.1:${metricsPort}`,
   ];

@@ -1,0 +1,194 @@
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { aMigration, aSecret } from '#test/builders/objects.ts';
+import {
+  kvData,
+  kvMetadata,
+  kvPut,
+  pathOf,
+  requestRun,
+  rowsByName,
+  standing,
+} from '#test/integration/operator/questions.ts';
+import { useStage } from '#test/integration/operator/stage.ts';
+import { untilBackend } from '#test/support/cluster-backends.ts';
+import { eventually } from '#test/support/eventually.ts';
+import type { Tenant } from '#test/support/tenant.ts';
+import { aDirectoryBackend, filesIn, plantFiles, tokenFolderOf } from '#test/support/token-files.ts';
+
+/* claude-hooks TOK-1 (reference peers.md §1.5): each token file becomes a secret, and a hidden backup of itself. */
+
+const stage = useStage();
+const TOKENS = { github: 'gh-token\n', gitlab: 'gl-token\n' };
+
+interface Files {
+  readonly tenant: Tenant;
+  readonly folder: string;
+}
+
+async function aTenantWithFiles(files: Readonly<Record<string, string>> = TOKENS): Promise<Files> {
+  const tenant = await stage().tenant();
+  const folder = tokenFolderOf(tenant.cluster, tenant.namespace);
+  plantFiles(folder, files);
+  await tenant.apply(aDirectoryBackend());
+  return { tenant, folder };
+}
+
+function fromFiles(name: string, spec: Parameters<typeof aMigration>[1] = {}) {
+  return aMigration(name, { from: 'files', select: { all: true }, sourcePolicy: 'Backup', ...spec });
+}
+
+describe('a directory of token files', () => {
+  it('goes to OpenBao, each file kept as a hidden backup once its value is proven', async () => {
+    const { tenant, folder } = await aTenantWithFiles();
+    await tenant.apply(fromFiles('boot'));
+    await tenant.untilReady('boot', { reason: 'Completed' });
+
+    expect(await kvData(tenant, pathOf(tenant, 'github'))).toEqual({ value: 'gh-token' });
+    expect(await kvData(tenant, pathOf(tenant, 'gitlab'))).toEqual({ value: 'gl-token' });
+    expect(filesIn(folder)).toEqual({
+      '.github.migrated.bak': 'gh-token\n',
+      '.gitlab.migrated.bak': 'gl-token\n',
+    });
+    expect((await rowsByName(tenant, 'boot'))['github']).toMatchObject({
+      key: 'value',
+      state: 'Removed',
+      backup: '.github.migrated.bak',
+      destination: { path: pathOf(tenant, 'github'), version: '1' },
+    });
+  });
+
+  it('is not read a second time: a rotated value stays, and no backup is imported again', async () => {
+    const { tenant, folder } = await aTenantWithFiles();
+    await tenant.apply(fromFiles('boot'));
+    await tenant.untilReady('boot', { reason: 'Completed' });
+    await kvPut(tenant, pathOf(tenant, 'github'), { value: 'rotated' });
+    const before = stage().changesOf(tenant);
+
+    await requestRun(tenant, 'boot');
+    await tenant.apply(fromFiles('again'));
+    await tenant.untilReady('again', { reason: 'NothingSelected' });
+    await tenant.apply(fromFiles('by-name', { select: { names: ['.github.migrated.bak'] } }));
+    await tenant.untilReady('by-name', { status: 'False' });
+
+    expect(await standing(tenant, 'by-name')).toEqual({ '.github.migrated.bak': 'Failed NameRefused' });
+    expect(await kvData(tenant, pathOf(tenant, 'github'))).toEqual({ value: 'rotated' });
+    expect(stage().changesOf(tenant)).toEqual(before);
+    expect(Object.keys(filesIn(folder))).toHaveLength(2);
+  });
+
+  it('never overwrites a backup of something else: the file stays and its row says why', async () => {
+    const { tenant, folder } = await aTenantWithFiles({ github: 'new\n', '.github.migrated.bak': 'newer\n' });
+    await tenant.apply(fromFiles('boot'));
+    await eventually('the row says why the file stays', async () => {
+      return (await standing(tenant, 'boot'))['github'] === 'Verified BackupExists';
+    });
+    expect(filesIn(folder)).toEqual({ github: 'new\n', '.github.migrated.bak': 'newer\n' });
+  });
+
+  it('removes a backup after its time to live', async () => {
+    const { tenant, folder } = await aTenantWithFiles();
+    await tenant.apply(fromFiles('boot', { backupTTLSeconds: 2 }));
+    await tenant.untilReady('boot', { reason: 'Completed' });
+    await eventually('the backups are gone', () => Object.keys(filesIn(folder)).length === 0);
+    expect(await kvData(tenant, pathOf(tenant, 'github'))).toEqual({ value: 'gh-token' });
+  });
+
+  it('puts one instance where an override says, and the others where all go', async () => {
+    const { tenant } = await aTenantWithFiles();
+    const path = '{namespace}/{name}';
+    const overrides = [{ name: 'gitlab', path: `${tenant.namespace}/instances/gitlab-2` }];
+    await tenant.apply(fromFiles('boot', { mapping: { path, overrides } }));
+    await tenant.untilReady('boot', { reason: 'Completed' });
+    expect(await kvData(tenant, `${tenant.namespace}/instances/gitlab-2`)).toEqual({ value: 'gl-token' });
+    expect(await kvMetadata(tenant, pathOf(tenant, 'gitlab'))).toBeUndefined();
+    expect(await kvData(tenant, pathOf(tenant, 'github'))).toEqual({ value: 'gh-token' });
+  });
+
+  it('leaves a file whose destination holds something else, and moves the others', async () => {
+    const { tenant, folder } = await aTenantWithFiles();
+    await kvPut(tenant, pathOf(tenant, 'github'), { value: 'theirs' });
+    await tenant.apply(fromFiles('boot'));
+    await tenant.untilReady('boot', { status: 'False', reason: 'ConflictsFound' });
+    expect(await standing(tenant, 'boot')).toEqual({
+      github: 'Conflict DestinationDiffers',
+      gitlab: 'Removed',
+    });
+    expect(filesIn(folder)).toEqual({ github: 'gh-token\n', '.gitlab.migrated.bak': 'gl-token\n' });
+  });
+
+  it('has every reading and change of a value in the audit log, and never a value', async () => {
+    const { tenant } = await aTenantWithFiles();
+    await tenant.apply(fromFiles('boot'));
+    await tenant.untilReady('boot', { reason: 'Completed' });
+    const lines = stage()
+      .operator.logs()
+      .split('\n')
+      .filter((line) => line.includes('"stream":"audit"') && line.includes(tenant.namespace));
+    const about = (operation: string, backend: string) =>
+      lines.filter(
+        (line) => line.includes(`"operation":"${operation}"`) && line.includes(`"name":"${backend}"`),
+      );
+    expect(about('read', 'files').length).toBeGreaterThanOrEqual(4); // Each file before and after its copy.
+    expect(about('backup', 'files')).toHaveLength(2);
+    expect(about('write', 'bao')).toHaveLength(2);
+    expect(lines.join('\n')).not.toMatch(/gh-token|gl-token/);
+  });
+
+  it('comes back from OpenBao and from Kubernetes byte for byte', async () => {
+    const { tenant, folder } = await aTenantWithFiles({});
+    await kvPut(tenant, pathOf(tenant, 'github'), { value: 'gh' });
+    await tenant.apply(aSecret('login', { user: 'app', password: new Uint8Array([0, 255, 10]) }));
+    await tenant.apply(aMigration('from-bao', { from: 'bao', to: 'files', select: { all: true } }));
+    await tenant.apply(aMigration('from-kubernetes', { to: 'files', select: { names: ['login'] } }));
+    await tenant.untilReady('from-bao', { reason: 'Completed' });
+    await tenant.untilReady('from-kubernetes', { reason: 'Completed' });
+    expect(filesIn(folder)).toEqual({ github: 'gh\n' });
+    expect(filesIn(join(folder, 'login'))).toEqual({ user: 'app\n', password: '\0\uFFFD\n\n' });
+    await tenant.apply(aMigration('round', { from: 'files', to: 'bao', select: { names: ['login'] } }));
+    await tenant.untilReady('round', { reason: 'Completed' });
+    await tenant.apply(aMigration('compare', { to: 'bao', select: { names: ['login'] } }));
+    await tenant.untilReady('compare', { reason: 'Completed' });
+    expect((await kvMetadata(tenant, pathOf(tenant, 'login')))?.current_version).toBe(1);
+  });
+});
+
+describe('a backend of type directory', () => {
+  it('is not Ready while everybody on the machine has rights on its folder, and says what to do', async () => {
+    stage().allowErrors(/FOLDER_EXPOSED/);
+    const { tenant, folder } = await aTenantWithFiles();
+    await untilBackend(async () => tenant.backend('files'), 'Available');
+    chmodSync(folder, 0o755);
+    await tenant.mergePatch('SecretBackend', 'files', { spec: { directory: { trailingNewline: 'Keep' } } });
+    const refused = await untilBackend(async () => tenant.backend('files'), 'FolderExposed');
+    expect(refused.message).toContain(tenant.namespace);
+    expect(refused.message).toContain('chmod o-rwx');
+    await tenant.mergePatch('SecretBackend', 'files', { spec: { directory: { allowWorldReadable: true } } });
+    await untilBackend(async () => tenant.backend('files'), 'Available');
+  });
+
+  it('is not Ready without its folder', async () => {
+    stage().allowErrors(/BACKEND_UNREACHABLE/);
+    const { tenant, folder } = await aTenantWithFiles();
+    await tenant.apply(aDirectoryBackend({ path: 'later' }, 'later'));
+    const waiting = await untilBackend(async () => tenant.backend('later'), 'BackendUnavailable');
+    expect(waiting.message).toContain(`There is no folder ${tenant.namespace}/later; create it`);
+    mkdirSync(join(folder, 'later'), { mode: 0o700 });
+    await untilBackend(async () => tenant.backend('later'), 'Available');
+  });
+
+  it('reports a file that is no document and moves the others', async () => {
+    const { tenant, folder } = await aTenantWithFiles();
+    mkdirSync(join(folder, 'nested', 'deep'), { recursive: true });
+    writeFileSync(join(folder, 'large'), Buffer.alloc(1_048_578));
+    await tenant.apply(fromFiles('boot'));
+    await tenant.untilReady('boot', { status: 'False', reason: 'PartiallyFailed' });
+    expect(await standing(tenant, 'boot')).toEqual({
+      github: 'Removed',
+      gitlab: 'Removed',
+      large: 'Failed NotRepresentable',
+      nested: 'Failed NotRepresentable',
+    });
+  });
+});

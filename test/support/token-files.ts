@@ -1,0 +1,39 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { API_VERSION } from '#src/api/group.ts';
+import type { DirectorySpec } from '#src/api/v1alpha1/secret-backend.ts';
+import type { Cluster } from '#test/cluster/cluster.ts';
+
+/** The --directory-root of every operator of this cluster. It goes with the cluster. */
+export function directoryRootOf(cluster: Cluster): string {
+  const root = join(cluster.folder, 'directory-root');
+  mkdirSync(root, { recursive: true, mode: 0o700 });
+  return root;
+}
+
+/** The folder of a namespace below it, for a backend without a path. */
+export function tokenFolderOf(cluster: Cluster, namespace: string): string {
+  const folder = join(directoryRootOf(cluster), namespace);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return folder;
+}
+
+export function plantFiles(folder: string, files: Readonly<Record<string, string>>): void {
+  for (const [name, content] of Object.entries(files))
+    writeFileSync(join(folder, name), content, { mode: 0o600 });
+}
+
+/** What is in each file of the folder, hidden ones included; folders in it are left out. */
+export function filesIn(folder: string): Readonly<Record<string, string>> {
+  const files = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isFile());
+  return Object.fromEntries(files.map(({ name }) => [name, readFileSync(join(folder, name), 'utf8')]));
+}
+
+export function aDirectoryBackend(directory: Partial<DirectorySpec> = {}, name = 'files') {
+  return {
+    apiVersion: API_VERSION,
+    kind: 'SecretBackend',
+    metadata: { name },
+    spec: { type: 'directory', directory: { trailingNewline: 'Strip', ...directory } },
+  };
+}
