@@ -19,7 +19,9 @@ export interface Moment {
     /** Its n-th request of any kind, from its start on. */
     | { readonly request: number }
     /** A change of a document, once so many different ones were sent by all operators so far. */
-    | { readonly step: number };
+    | { readonly step: number }
+    /** Its next request once this holds: for changes that are no requests. `once` says so in reports. */
+    | { readonly once: string; readonly holds: () => boolean };
 }
 
 /** A history of both proxies that kills at a moment of it. */
@@ -76,7 +78,8 @@ export class KillSwitch extends RequestHistory {
   }
 
   #isDue({ at }: Moment, record: RecordedRequest): boolean {
-    return 'step' in at ? isStep(record) && this.#steps.size >= at.step : this.#requests >= at.request;
+    if ('step' in at) return isStep(record) && this.#steps.size >= at.step;
+    return 'request' in at ? this.#requests >= at.request : at.holds();
   }
 
   #fire({ request, kill }: { readonly request: RecordedRequest; readonly kill: () => void }): void {

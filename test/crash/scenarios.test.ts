@@ -29,15 +29,20 @@ afterAll(async () => {
   await rig[Symbol.asyncDispose]();
 });
 
-function chooseMoments({ steps }: Scenario, random: (below: number) => number): readonly Moment[] {
+function chooseMoments(
+  tenant: Tenant,
+  { steps, moments }: Scenario,
+  random: (below: number) => number,
+): readonly Moment[] {
   const fate = () => FATES[random(FATES.length)] ?? 'unsent';
+  if (moments !== undefined) return moments(tenant, random).map((at) => ({ fate: fate(), at }));
   const before = killSwitch.steps;
   const at = (): Moment['at'] =>
     steps === undefined
       ? { request: 1 + random(DOCUMENTS) }
       : { step: before + 1 + random(steps - LEFT_OVER) };
-  const moments = Array.from({ length: KILLS }, () => ({ fate: fate(), at: at() }));
-  return moments.toSorted((a, b) => orderOf(a) - orderOf(b));
+  const chosen = Array.from({ length: KILLS }, () => ({ fate: fate(), at: at() }));
+  return chosen.toSorted((a, b) => orderOf(a) - orderOf(b));
 }
 
 function orderOf({ at }: Moment): number {
@@ -72,7 +77,9 @@ async function killThroughout(tenant: Tenant, scenario: Scenario): Promise<Secre
   const values = await scenario.plant(tenant);
   await expectNothingLost(tenant, scenario, values);
   await tenant.apply(scenario.migration(tenant));
-  for (const [life, moment] of chooseMoments(scenario, seeded(seed)).entries()) {
+  const chosen = chooseMoments(tenant, scenario, seeded(seed));
+  expect(chosen).toHaveLength(KILLS);
+  for (const [life, moment] of chosen.entries()) {
     await liveUntil(moment, `${scenario.name}-${life + 1}`);
     await expectNothingLost(tenant, scenario, values);
   }

@@ -3,7 +3,9 @@ import { BACKUP_LABEL, PROJECTED_FROM_ANNOTATION } from '#src/api/group.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
 import { kvData, kvMetadata, kvNames, kvPut, pathOf } from '#test/integration/operator/questions.ts';
 import type { Tenant } from '#test/support/tenant.ts';
+import { aDirectoryBackend, filesIn, plantFiles, tokenFolderOf } from '#test/support/token-files.ts';
 import { FIELD } from './documents.ts';
+import type { Moment } from './kill-switch.ts';
 
 export const DOCUMENTS = 200;
 const NAMES: readonly string[] = Array.from(
@@ -14,8 +16,10 @@ const NAMES: readonly string[] = Array.from(
 /** One way to move secrets, and what must hold of it once it is through. */
 export interface Scenario {
   readonly name: string;
-  /** How many changes of documents it takes; undefined: they cannot be told apart by their paths. */
+  /** How many changes of documents it takes; undefined: they cannot be told apart by their paths, or are no requests. */
   readonly steps: number | undefined;
+  /** Without steps: the moments, in the order of lives. Default: any of the first 200 requests of each. */
+  readonly moments?: (tenant: Tenant, random: (below: number) => number) => readonly Moment['at'][];
   /** In how many places one value may be at the same time. */
   readonly places: number;
   /** Creates the sources, and resolves with every value that must stay readable. */
@@ -26,7 +30,7 @@ export interface Scenario {
   verify(tenant: Tenant): Promise<void>;
 }
 
-/** Value → in how many places it can be read: Secrets, and all versions in the tenant's folder. */
+/** Value → in how many places it can be read: Secrets, files, and all versions in the tenant's folder. */
 export async function whereabouts(tenant: Tenant): Promise<ReadonlyMap<string, number>> {
   const places = new Map<string, number>();
   const see = (value: string | undefined): void => {
@@ -36,6 +40,7 @@ export async function whereabouts(tenant: Tenant): Promise<ReadonlyMap<string, n
     const encoded = data?.[FIELD];
     see(encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString());
   }
+  for (const content of Object.values(filesIn(tokenFolderOf(tenant.cluster, tenant.namespace)))) see(content);
   const names = await kvNames(tenant, tenant.namespace);
   const stored = await Promise.all(names.map(async (name) => valuesAt(tenant, pathOf(tenant, name))));
   for (const value of stored.flat()) see(value);
@@ -183,6 +188,38 @@ export const SCENARIOS: readonly Scenario[] = [
       for (const name of NAMES) {
         expect(await annotationsOf(tenant, name)).toHaveProperty([PROJECTED_FROM_ANNOTATION]);
       }
+    },
+  },
+  {
+    name: 'token-files',
+    steps: undefined,
+    moments: (tenant, random) => {
+      const folder = tokenFolderOf(tenant.cluster, tenant.namespace);
+      const whileWriting = Array.from({ length: 3 }, () => ({ request: 1 + random(DOCUMENTS) }));
+      const counts = Array.from({ length: 7 }, () => 1 + random(DOCUMENTS - 120)).toSorted((a, b) => a - b);
+      const whileRetiring = counts.map((count) => ({
+        once: `${count} files are backups`,
+        holds: () => Object.keys(filesIn(folder)).filter((name) => name.startsWith('.')).length >= count,
+      }));
+      return [...whileWriting, ...whileRetiring];
+    },
+    // Its file, the backup while it is made, and OpenBao.
+    places: 3,
+    plant: async (tenant) => {
+      const folder = tokenFolderOf(tenant.cluster, tenant.namespace);
+      plantFiles(folder, Object.fromEntries(NAMES.map((name) => [name, valueOf(name)])));
+      await tenant.apply(aDirectoryBackend({ trailingNewline: 'Keep' }));
+      return NAMES.map(valueOf);
+    },
+    migration: () => aMigration('moving', { from: 'files', select: { all: true }, sourcePolicy: 'Backup' }),
+    verify: async (tenant) => {
+      for (const name of NAMES) {
+        expect((await kvMetadata(tenant, pathOf(tenant, name)))?.current_version, name).toBe(1);
+        expect(await kvData(tenant, pathOf(tenant, name)), name).toEqual({ value: valueOf(name) });
+      }
+      expect(filesIn(tokenFolderOf(tenant.cluster, tenant.namespace))).toEqual(
+        Object.fromEntries(NAMES.map((name) => [`.${name}.migrated.bak`, valueOf(name)])),
+      );
     },
   },
   {
