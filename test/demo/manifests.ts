@@ -44,6 +44,14 @@ export function backends(
   ];
 }
 
+/** The backend `files`: what is in the folder of the namespace. */
+export function filesBackend(namespace: string): object {
+  return object('SecretBackend', namespace, 'files', {
+    type: 'directory',
+    directory: { trailingNewline: 'Strip' },
+  });
+}
+
 export function migrationOf(namespace: string, name: string, spec: object): object {
   return object('SecretMigration', namespace, name, spec);
 }

@@ -1,5 +1,6 @@
 import type { Cluster } from '#test/cluster/cluster.ts';
-import { backends, FOLDER, migrationOf, MOUNT } from './manifests.ts';
+import { filesIn, plantFiles, tokenFolderOf } from '#test/support/token-files.ts';
+import { backends, filesBackend, FOLDER, migrationOf, MOUNT } from './manifests.ts';
 import { say } from './stage.ts';
 
 /*
@@ -20,17 +21,15 @@ export interface DemoScenario {
   readonly documents: Values;
   /** Secrets that are in Kubernetes before. */
   readonly secrets: Values;
+  /** Files in the folder of the namespace before. */
+  readonly files?: Values;
   readonly spec: object;
   /** What both hold afterwards, and nothing else. */
-  readonly expected: { readonly documents: Values; readonly secrets: Values };
+  readonly expected: { readonly documents: Values; readonly secrets: Values; readonly files?: Values };
 }
 
 const FIELD = 'value';
 const INSIDE = { source: { backendRef: { name: 'bao' } }, destination: { backendRef: { name: 'bao' } } };
-const OUTWARD = {
-  source: { backendRef: { name: 'kubernetes' } },
-  destination: { backendRef: { name: 'bao' } },
-};
 const path = '{namespace}/{name}';
 
 export const SCENARIOS: readonly DemoScenario[] = [
@@ -108,12 +107,38 @@ export const SCENARIOS: readonly DemoScenario[] = [
     },
   },
   {
+    title: 'Directory of token files',
+    origin: 'claude-hooks TOK-1',
+    namespace: 'hooks',
+    documents: {},
+    secrets: {},
+    files: { github: 'gh-token\n', gitlab: 'gl-token\n' },
+    spec: {
+      source: { backendRef: { name: 'files' } },
+      destination: { backendRef: { name: 'bao' } },
+      select: { all: true },
+      mapping: { path, overrides: [{ name: 'gitlab', path: 'hooks/gitlab-2' }] },
+      sourcePolicy: 'Backup',
+    },
+    expected: {
+      documents: { github: 'gh-token', 'gitlab-2': 'gl-token' },
+      secrets: {},
+      files: { '.github.migrated.bak': 'gh-token\n', '.gitlab.migrated.bak': 'gl-token\n' },
+    },
+  },
+  {
+    // Without a source: the default backend, which config/ seeds.
     title: 'Keep Secrets as a projection',
     origin: 'mcpctl #51',
     namespace: 'web',
     documents: {},
     secrets: { login: 'app', 'api-key': 'k' },
-    spec: { ...OUTWARD, select: { all: true }, mapping: { path }, sourcePolicy: 'Project' },
+    spec: {
+      destination: { backendRef: { name: 'bao' } },
+      select: { all: true },
+      mapping: { path },
+      sourcePolicy: 'Project',
+    },
     expected: { documents: { login: 'app', 'api-key': 'k' }, secrets: { login: 'app', 'api-key': 'k' } },
   },
 ];
@@ -129,7 +154,8 @@ export async function runScenarios(
     await plant(cluster, scenario);
     const server = { address: cluster.baoUrl, caBundle: cluster.baoCaPem };
     const migration = migrationOf(scenario.namespace, 'moving', scenario.spec);
-    await migrate(scenario.namespace, [...backends(scenario.namespace, server), migration]);
+    const files = scenario.files === undefined ? [] : [filesBackend(scenario.namespace)];
+    await migrate(scenario.namespace, [...backends(scenario.namespace, server), ...files, migration]);
     verdicts.push([scenario.title, scenario.origin, await verdictOf(cluster, scenario)]);
   }
   say('');
@@ -141,6 +167,7 @@ export async function runScenarios(
 
 async function plant(cluster: Cluster, scenario: DemoScenario): Promise<void> {
   const { namespace } = scenario;
+  plantFiles(tokenFolderOf(cluster, namespace), scenario.files ?? {});
   await cluster.kube('POST', '/api/v1/namespaces', { metadata: { name: namespace } });
   for (const [name, value] of Object.entries(scenario.secrets)) {
     const data = { [FIELD]: Buffer.from(value).toString('base64') };
@@ -157,8 +184,10 @@ async function verdictOf(cluster: Cluster, { title, namespace, expected }: DemoS
   const secrets = await secretsOf(cluster, namespace);
   const found = [...wrongIn('OpenBao', documents, expected.documents)];
   found.push(...wrongIn('Kubernetes', secrets, expected.secrets));
+  const files = filesIn(tokenFolderOf(cluster, namespace));
+  found.push(...wrongIn('the folder', files, expected.files ?? {}));
   if (found.length > 0) throw new Error(`${title}: ${found.join('; ')}`);
-  const count = Object.keys(documents).length + Object.keys(secrets).length;
+  const count = [documents, secrets, files].flatMap((values) => Object.keys(values)).length;
   return `as promised: ${count} of ${count} values where they belong`;
 }
 

@@ -66,7 +66,7 @@ export class Folder {
     const { op, shown } = about;
     if (!found.isDirectory()) throw unreachable(op, `${shown} is no folder.`);
     if (!this.#options.allowWorldReadable && (found.mode & OTHERS) !== 0n) {
-      throw new OperatorError('FOLDER_EXPOSED', { op, target: this.title, detail: `It is ${shown}.` });
+      throw new OperatorError('FOLDER_EXPOSED', { op, detail: `It is ${shown}.` });
     }
     return found;
   }
