@@ -98,7 +98,7 @@ export const ERROR_CODES = {
     'Read its conditions: kubectl describe secretbackend.',
   ),
   NAME_RESERVED: code(
-    'stalled',
+    'waiting',
     'A name cannot be used.',
     'Choose another one in spec.select or spec.mapping, or ask who set spec.reservedPrefixes of the backend.',
   ),

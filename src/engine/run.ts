@@ -11,6 +11,7 @@ import { EXPIRED, failedOutcome, isBackendWide } from './failure.ts';
 import { accountForGone, outcomeOfRemoved } from './gone.ts';
 import { gatherInventory, SOURCE_MISSING, type Inventory } from './inventory.ts';
 import type { Item } from './item.ts';
+import { requireUnreservedBackups } from './reserved-names.ts';
 import { retireSource } from './retire-source.ts';
 import { ROW_TIME_RESOLUTION_MS, type RunContext, type RunResult } from './run-context.ts';
 
@@ -41,6 +42,7 @@ export async function runMigration(context: RunContext): Promise<RunResult> {
 /** What a migration that is done still has to do: its backups expire. Nothing is copied and no source is looked at. */
 export async function keepUp(context: RunContext): Promise<RunResult> {
   const run = new Run(context);
+  requireUnreservedBackups(context);
   await run.expireBackups();
   return run.result();
 }
