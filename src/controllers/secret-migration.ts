@@ -254,7 +254,8 @@ function workOf(migration: SecretMigration): Work | undefined {
   const requested = requestedRun(migration);
   if (!isReady(migration) || (requested !== undefined && requested !== status.lastHandledReconcileAt))
     return runMigration;
-  return spec.backupTTLSeconds === undefined ? undefined : keepUp;
+  const hasNoMoreToDo = spec.backupTTLSeconds === undefined && status.fallback?.state !== 'Active';
+  return hasNoMoreToDo ? undefined : keepUp;
 }
 
 /** Somebody else wrote the object or it is gone: the next reconcile sees the new state, this one has nothing to say. */
