@@ -79,13 +79,22 @@ describe('a login to openbao', () => {
 
     it('is kept alive by renewing the token at two thirds of its life', async () => {
       const prepared = await prepare(method, { ttlSeconds: 60 });
-      await using driver = driverWith(prepared, fastClock);
+      const delays: number[] = [];
+      const schedule: Clock['schedule'] = (ms, run) => {
+        delays.push(ms);
+        return fastClock.schedule(ms, run);
+      };
+      await using driver = driverWith(prepared, { ...fastClock, schedule });
       const requests = await requestsTo(cluster.baoUrl, async (seen) => {
         await read(driver);
         await eventually('it is renewed', () => countIn(seen, '/v1/auth/token/renew-self') > 0);
         await read(driver);
       });
       expect(countIn(requests, prepared.loginPath)).toBe(1);
+      // Up to a tenth of the life earlier, and the server tells it in whole seconds; a request has 30 seconds.
+      const renewals = delays.filter((ms) => ms > 30_000);
+      expect(renewals.length).toBeGreaterThan(0);
+      expect(renewals.filter((ms) => ms < 59_000 * (2 / 3 - 1 / 10) || ms > 40_000)).toEqual([]);
     });
 
     it('is refused when the token may be used only so often', async () => {
@@ -132,6 +141,20 @@ describe('a login to openbao', () => {
       expect(error.code).toBe('AUTH_DENIED');
       expect(error.message).toContain(`auth/${String(spec['mountPath'])}`);
     });
+  });
+
+  it('happens again once and not more while a path is denied to a token that may not even ask about itself', async () => {
+    const denied = `path "${mount}/data/denied" { capabilities = ["deny"] }`;
+    const policy = `path "${mount}/data/*" { capabilities = ["read"] }\n${denied}`;
+    const prepared = await prepare(LOGIN_METHODS['appRole']!, { policy });
+    const role = `auth/${String(prepared.auth['appRole']?.['mountPath'])}/role/mover`;
+    await cluster.bao('POST', role, { token_no_default_policy: true });
+    await using driver = driverWith(prepared);
+    const requests = await requestsTo(cluster.baoUrl, async () => {
+      for (const _ of MANY) expect(await codeOf(driver.read('denied', signal))).toBe('AUTH_DENIED');
+      expect(await read(driver)).toEqual(ABSENT);
+    });
+    expect(countIn(requests, prepared.loginPath)).toBe(2);
   });
 
   it('with a wrong secret id says where to look, also where the server answers as if it were broken', async () => {

@@ -46,6 +46,24 @@ describe('sourcePolicy Backup of Kubernetes Secrets', () => {
     });
   });
 
+  it('makes the copy only after the value was read back, and removes the source only after that', async () => {
+    const tenant = await aTenantWithLogin();
+    await tenant.apply(aMigration('order', { sourcePolicy: 'Backup' }));
+    await tenant.untilReady('order');
+    const secrets = `/api/v1/namespaces/${tenant.namespace}/secrets`;
+    const data = `/v1/${tenant.mount}/data/${pathOf(tenant, 'login')}`;
+    const steps = [
+      stage().bao.requests.find(({ method, path }) => method === 'POST' && path === data),
+      stage().bao.requests.find(({ path, query }) => path === data && query === 'version=1'),
+      stage().api.requests.find(({ method, path }) => method === 'POST' && path === secrets),
+      stage().api.requests.find(({ method, path }) => method === 'DELETE' && path === `${secrets}/login`),
+    ];
+    for (const [index, step] of steps.entries()) {
+      const before = index === 0 ? 0 : steps[index - 1]?.endedAt;
+      expect(step?.arrivedAt, `step ${index}`).toBeGreaterThan(before ?? Number.POSITIVE_INFINITY);
+    }
+  });
+
   it('never imports a backup, not even into a migration of everything', async () => {
     const tenant = await aTenantWithLogin();
     await tenant.apply(aMigration('backup', { sourcePolicy: 'Backup' }));

@@ -141,6 +141,7 @@ describe('re-keying inside one store', () => {
     await tenant.apply(aReKeying('equal'));
     await tenant.untilReady('equal');
     expect(await standing(tenant, 'equal')).toMatchObject({ BEARER_TOKEN_a: 'Removed' });
+    expect(await readable(tenant)).toEqual({ __thv_workloads_BEARER_TOKEN_a: 'of BEARER_TOKEN_a' });
     expect(await versionOf(tenant, '__thv_workloads_BEARER_TOKEN_a')).toBe(1);
   });
 
