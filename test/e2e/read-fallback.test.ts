@@ -10,7 +10,7 @@ import {
 } from '#test/integration/operator/questions.ts';
 import { useStage } from '#test/integration/operator/stage.ts';
 import { eventually } from '#test/support/eventually.ts';
-import type { Tenant } from '#test/support/tenant.ts';
+import type { Tenant, TenantOptions } from '#test/support/tenant.ts';
 
 /*
  * ToolHive #4343: while names change, some values are still under their old one. What the original got wrong: hits were
@@ -30,8 +30,8 @@ function inAnHour(): string {
   return new Date(Date.now() + HOUR_MS).toISOString();
 }
 
-async function aTenantBetweenNames(): Promise<Tenant> {
-  const tenant = await stage().tenant();
+async function aTenantBetweenNames(options: TenantOptions = {}): Promise<Tenant> {
+  const tenant = await stage().tenant(options);
   await kvPut(tenant, pathOf(tenant, 'a'), { value: 'new a' });
   await kvPut(tenant, pathOf(tenant, 'old_a'), { value: 'old a' });
   await kvPut(tenant, pathOf(tenant, 'old_b'), { value: 'old b' });
@@ -41,6 +41,14 @@ async function aTenantBetweenNames(): Promise<Tenant> {
 async function valueIn(tenant: Tenant, name: string): Promise<string | undefined> {
   const encoded = (await tenant.secret(name))?.data?.['value'];
   return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString();
+}
+
+/** As above, and its backend may read everything but the documents of this name. */
+async function aTenantWhoMayNotRead(name: string): Promise<Tenant> {
+  const mount = await stage().cluster.createMount('kv');
+  const allowed = `path "${mount}/*" { capabilities = ["read", "list"] }`;
+  const denied = `path "${mount}/data/+/${name}" { capabilities = ["deny"] }`;
+  return await aTenantBetweenNames({ mount, policy: `${allowed}\n${denied}` });
 }
 
 describe('source.fallback', () => {
@@ -130,18 +138,8 @@ describe('source.fallback', () => {
   });
 
   it('surfaces any other error and reads nothing elsewhere', async () => {
-    const tenant = await aTenantBetweenNames();
+    const tenant = await aTenantWhoMayNotRead('b');
     const before = stage().bao.history.requests.length;
-    const denied = `path "${tenant.mount}/data/${pathOf(tenant, 'b')}" { capabilities = ["deny"] }`;
-    const token = await tenant.cluster.createToken(
-      `path "${tenant.mount}/*" { capabilities = ["read", "list"] }\n${denied}`,
-    );
-    await tenant.apply({
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: { name: 'bao-token' },
-      stringData: { token },
-    });
     await tenant.apply(aWindow(tenant, inAnHour()));
     await tenant.untilReady('window', { status: 'False' });
 
@@ -149,6 +147,16 @@ describe('source.fallback', () => {
       .bao.history.requests.slice(before)
       .filter(({ path }) => path.endsWith(pathOf(tenant, 'old_b')));
     expect(asked).toEqual([]);
+    expect((await standing(tenant, 'window'))['b']).toBe('Failed PermissionDenied');
     expect(await valueIn(tenant, 'b')).toBeUndefined();
+  });
+
+  it('surfaces an error of the old name as well: it is not missing, nobody knows', async () => {
+    const tenant = await aTenantWhoMayNotRead('old_b');
+    await tenant.apply(aWindow(tenant, inAnHour()));
+    const { status } = await tenant.untilReady('window', { status: 'False' });
+
+    expect(await standing(tenant, 'window')).toEqual({ a: 'Verified', b: 'Failed PermissionDenied' });
+    expect(status.fallback).toEqual({ state: 'Active', hits: 0 });
   });
 });

@@ -13,7 +13,7 @@ import {
 } from '#test/integration/operator/questions.ts';
 import { useStage } from '#test/integration/operator/stage.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
-import type { Tenant } from '#test/support/tenant.ts';
+import type { Tenant, TenantOptions } from '#test/support/tenant.ts';
 
 /*
  * ToolHive #4343: names of the system that users neither see nor touch. As there, a request for several names is looked at
@@ -38,11 +38,11 @@ async function reserve(
 }
 
 /** A tenant whose KV folder has `a`, `b` and, reserved for others, `sys_a` and a folder of them. */
-async function aTenantBesideTheSystem(allowNamespaces: readonly string[] = []): Promise<Tenant> {
-  const tenant = await stage().tenant();
+async function aTenantBesideTheSystem(options: TenantOptions = {}): Promise<Tenant> {
+  const tenant = await stage().tenant(options);
   for (const name of ['a', 'b', 'sys_a', 'sys_folder/c'])
     await kvPut(tenant, pathOf(tenant, name), { value: `of ${name}` });
-  await reserve(tenant, 'bao', 'sys_', allowNamespaces);
+  await reserve(tenant, 'bao', 'sys_');
   return tenant;
 }
 
@@ -97,11 +97,9 @@ describe('names that a backend reserves for others', () => {
   });
 
   it('do not stop a selection of everything where the server refuses what is below them', async () => {
-    const tenant = await aTenantBesideTheSystem();
-    const folder = `${tenant.mount}/metadata/${pathOf(tenant, 'sys_folder')}`;
-    const denied = `path "${folder}/*" { capabilities = ["deny"] }\npath "${folder}" { capabilities = ["deny"] }`;
-    const token = await tenant.cluster.createToken(`${documentedPolicy(tenant.mount)}\n${denied}`);
-    await tenant.apply(aSecret('bao-token', { token }));
+    const mount = await stage().cluster.createMount('kv');
+    const denied = `path "${mount}/metadata/+/sys_folder/" { capabilities = ["deny"] }`;
+    const tenant = await aTenantBesideTheSystem({ mount, policy: `${documentedPolicy(mount)}\n${denied}` });
     await tenant.apply(fromBao('everything', { select: { all: true } }));
     await tenant.untilReady('everything');
     expect(await standing(tenant, 'everything')).toEqual({ a: 'Verified', b: 'Verified' });
