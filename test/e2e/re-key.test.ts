@@ -260,6 +260,16 @@ describe('re-keying inside one store', () => {
     expect(await tenant.secret('new-login')).toMatchObject({ type: 'kubernetes.io/basic-auth' });
   });
 
+  it('asks of the backends what a single rule needs, before anything is written', async () => {
+    const tenant = await aTenantWith('BEARER_TOKEN_a', 'registry-user-b');
+    const [first, second] = MAPPING.prefixes.filter(({ from }) => /^(BEARER|registry)/.test(from));
+    if (first === undefined || second === undefined) throw new Error('the table has both');
+    const mapping = { ...MAPPING, prefixes: [first, { ...second, sourcePolicy: 'Backup' as const }] };
+    await tenant.apply(aReKeying('one-rule', { mapping, sourcePolicy: 'Keep' }));
+    await tenant.untilReady('one-rule', { status: 'False', reason: 'CapabilityMissing' });
+    expect(stage().changesOf(tenant)).toEqual([]);
+  });
+
   it('says in one sentence that one backend needs new names', async () => {
     const tenant = await stage().tenant();
     const apply = tenant.apply(aMigration('nonsense', { from: 'bao', to: 'bao', select: { all: true } }));
