@@ -178,6 +178,19 @@ describe('a login to openbao', () => {
     expect(await prepared.livingTokens()).toBe(0);
   });
 
+  it('leaves no token behind that was replaced because it could not be renewed for longer', async () => {
+    const prepared = await prepare(LOGIN_METHODS['appRole']!, { ttlSeconds: 60 });
+    const role = `auth/${String(prepared.auth['appRole']?.['mountPath'])}/role/mover`;
+    await cluster.bao('POST', role, { token_max_ttl: '60s' });
+    const driver = driverWith(prepared, fastClock);
+    await requestsTo(cluster.baoUrl, async (seen) => {
+      await read(driver);
+      await eventually('it was replaced', () => countIn(seen, prepared.loginPath) > 2);
+    });
+    await driver[Symbol.asyncDispose]();
+    expect(await prepared.livingTokens()).toBe(0);
+  });
+
   it('is not started for a caller who has given up, and its failure harms nobody', async () => {
     const reason = new Error('shutting down');
     const driver = fixture.driver({ mount, auth: { token: { secretRef: { name: 'nowhere' } } } });
