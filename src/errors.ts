@@ -118,7 +118,7 @@ export const ERROR_CODES = {
     'Make that one the default again, or create a new SecretMigration that names its backends.',
   ),
   NAME_RESERVED: code(
-    'stalled',
+    'waiting',
     'A name cannot be used.',
     'Choose another one in spec.select or spec.mapping, or ask who set spec.reservedPrefixes of the backend.',
   ),

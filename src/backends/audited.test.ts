@@ -4,7 +4,7 @@ import type { ReadResult, StoredDocument } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { AccessRecord } from '#src/ports.ts';
 import { AuditedDriver } from './audited.ts';
-import type { BackendDriver, ReadOutcome } from './driver.ts';
+import type { BackendDriver, BackupStore, ReadOutcome } from './driver.ts';
 
 const { signal } = new AbortController();
 const accessor = {
@@ -104,6 +104,24 @@ describe('an audited driver', () => {
       'read AUTH_DENIED',
       'write VERSION_CONFLICT',
       'delete done',
+    ]);
+  });
+
+  it('records that a backup was looked at, by the name of the backup', async () => {
+    const backups = {
+      addressOf: (address: string) => `${address}.bak`,
+      has: async (address: string) => Promise.resolve(address === 'a'),
+    };
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only what the test asks for
+    const { driver, records, written } = anAudited({ backups: backups as unknown as BackupStore });
+    written.resolve();
+    expect([await driver.backups?.has('a', signal), await driver.backups?.has('b', signal)]).toEqual([
+      true,
+      false,
+    ]);
+    expect(records.map(({ operation, path, outcome }) => `${operation} ${path} ${outcome}`)).toEqual([
+      'read a.bak present',
+      'read b.bak absent',
     ]);
   });
 });

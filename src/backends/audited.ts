@@ -45,7 +45,12 @@ export class AuditedDriver implements BackendDriver {
   #auditedBackups(backups: BackupStore): BackupStore {
     return {
       addressOf: (address) => backups.addressOf(address),
-      has: async (address, signal) => backups.has(address, signal),
+      has: async (address, signal) => {
+        const found = await backups.has(address, signal);
+        const outcome = found ? 'present' : 'absent';
+        await this.#record('read', { path: backups.addressOf(address), outcome }, signal);
+        return found;
+      },
       retire: async (address, expect, signal) =>
         this.#changed('backup', { path: address, revision: expect.revision }, signal, async () =>
           backups.retire(address, expect, signal),

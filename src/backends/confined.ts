@@ -59,7 +59,10 @@ export class ConfinedDriver implements BackendDriver {
 
   async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Entry> {
     const folder = query.folder === '' ? this.#prefix.slice(0, -1) : this.#inner(query.folder);
-    for await (const entry of this.#driver.list({ ...query, folder }, signal)) {
+    const { skips } = query;
+    const inner =
+      skips === undefined ? {} : { skips: (below: Address): boolean => skips(this.#outer(below)) };
+    for await (const entry of this.#driver.list({ ...query, folder, ...inner }, signal)) {
       yield { ...entry, address: this.#outer(entry.address) };
     }
   }

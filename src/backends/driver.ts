@@ -138,6 +138,8 @@ export interface Probe {
 export interface ListQuery {
   /** Tree stores: only names below this folder (no trailing slash; '' is the root). Flat stores have no folders. */
   readonly folder: Address;
+  /** Tree stores: folders with nothing in them that is wanted, without a trailing slash. They are not asked for. */
+  readonly skips?: (folder: Address) => boolean;
   /** Label selector in Kubernetes syntax; drivers without labels throw `CAPABILITY_MISSING`. */
   readonly labelSelector?: string;
 }

@@ -18,7 +18,7 @@ import type {
 export interface Gate {
   /** Code of the error with which everything else is refused. */
   readonly code: ErrorCode;
-  /** Why this address is out of reach, or undefined. Pure. */
+  /** Why this address is out of reach, or undefined. What is refused is so with all that is below it. Pure. */
   refusalOf(address: Address): Refusal | undefined;
 }
 
@@ -48,11 +48,11 @@ export class GatedDriver implements BackendDriver {
     return {
       addressOf: (address) => backups.addressOf(address),
       has: async (address, signal) => {
-        this.#require(address, 'backend.backup');
+        this.#requireBoth(backups, address);
         return await backups.has(address, signal);
       },
       retire: async (address, expect, signal) => {
-        this.#require(address, 'backend.backup');
+        this.#requireBoth(backups, address);
         return await backups.retire(address, expect, signal);
       },
       discard: async (backup, signal) => {
@@ -60,6 +60,12 @@ export class GatedDriver implements BackendDriver {
         await backups.discard(backup, signal);
       },
     };
+  }
+
+  /** A document, and where its backup is or would be: that name may be longer than the prefix where its own is not. */
+  #requireBoth(backups: BackupStore, address: Address): void {
+    this.#require(address, 'backend.backup');
+    this.#require(backups.addressOf(address), 'backend.backup');
   }
 
   #gatedProjections(projections: ProjectionStore): ProjectionStore {
@@ -75,8 +81,12 @@ export class GatedDriver implements BackendDriver {
     return this.#driver.probe(signal);
   }
 
+  /** A hidden folder is not even asked for: the rights on it, its size or its depth would show in what fails. */
   async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Entry> {
-    for await (const entry of this.#driver.list(query, signal)) {
+    const skips = (folder: Address): boolean =>
+      query.skips?.(folder) === true || this.#gate.refusalOf(`${folder}/`) !== undefined;
+    if (query.folder !== '' && skips(query.folder)) return;
+    for await (const entry of this.#driver.list({ ...query, skips }, signal)) {
       if (this.#gate.refusalOf(entry.address) === undefined) yield entry;
     }
   }

@@ -48,9 +48,11 @@ export class MigrationReconciler {
   /** Looks whether there is anything to do now, and does it. */
   async reconcile(key: string, context: ReconcileContext): Promise<ReconcileResult> {
     const migration = await this.#read(key, context.signal);
-    const work = migration === undefined ? undefined : workOf(migration);
-    if (migration === undefined || work === undefined) return { kind: 'done' };
+    if (migration === undefined || migration.metadata.deletionTimestamp !== undefined)
+      return { kind: 'done' };
     const status = new MigrationStatus(this.#options.status, migration, context.signal);
+    const work = workOf(migration);
+    if (work === undefined) return await this.#showEndOfFallback(migration, status, context.signal);
     if (migration.spec.suspend) {
       await status.conclude(suspended());
       return { kind: 'done' };
@@ -58,6 +60,20 @@ export class MigrationReconciler {
     if (this.#options.backends.awaitsProbe(migration))
       return { kind: 'requeue', requeueAfterMs: this.#options.retryMs.later };
     return await this.#attempt(migration, { work, status, context });
+  }
+
+  /** A migration that is done says when old names count no more; that needs neither of its backends. */
+  async #showEndOfFallback(
+    migration: SecretMigration,
+    status: MigrationStatus,
+    signal: AbortSignal,
+  ): Promise<ReconcileResult> {
+    const { spec, status: shown } = migration;
+    if (spec.source.fallback === undefined || shown.fallback?.state !== 'Active') return { kind: 'done' };
+    const leftMs = Date.parse(spec.source.fallback.untilTime) - this.#options.clock.now();
+    if (leftMs > 0) return { kind: 'requeue', requeueAfterMs: leftMs };
+    await status.progress(await this.#openRecord(migration, status, signal), true);
+    return { kind: 'done' };
   }
 
   /** One run with both ends, and the word that it comes to. */
@@ -95,7 +111,8 @@ export class MigrationReconciler {
         await this.#handOver(migration, record, context.signal);
         throw failure;
       }
-      await this.#concludeFailing(failure, status, record);
+      // What is left to do after a good end is tried again, and no reason to do everything again.
+      if (work !== keepUp) await this.#concludeFailing(failure, status, record);
       throw failure;
     }
   }
@@ -228,10 +245,9 @@ export class MigrationReconciler {
 
 type Work = typeof runMigration;
 
-/** Nothing, when it is on its way out, or when this generation and the last requested run came to a good end. */
+/** Nothing, when this generation and the last requested run came to a good end. */
 function workOf(migration: SecretMigration): Work | undefined {
-  const { metadata, spec, status } = migration;
-  if (metadata.deletionTimestamp !== undefined) return undefined;
+  const { spec, status } = migration;
   const requested = requestedRun(migration);
   if (!isReady(migration) || (requested !== undefined && requested !== status.lastHandledReconcileAt))
     return runMigration;

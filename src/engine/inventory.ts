@@ -2,10 +2,16 @@ import type { Location, Need, Refusal } from '#src/backends/driver.ts';
 import type { Address } from '#src/core/document.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import { nameIsSelected, typeIsSelected } from '#src/core/selection.ts';
-import { hasCode, OperatorError } from '#src/errors.ts';
+import { hasCode } from '#src/errors.ts';
 import { activeFallback } from './fallback.ts';
 import { wasProven } from './gone.ts';
 import type { Item } from './item.ts';
+import {
+  isReservedNow,
+  requireUnreserved,
+  requireUnreservedBackups,
+  type NamedDocument,
+} from './reserved-names.ts';
 import type { RunContext } from './run-context.ts';
 
 /** What both stores hold as far as names tell, gathered once before anything is written. */
@@ -32,22 +38,21 @@ export const SOURCE_MISSING = {
 
 type Mapped = Omit<Item, 'isNew'>;
 
-interface Candidate {
-  readonly name: string;
-  readonly source: Address;
-  readonly labels: Readonly<Record<string, string>>;
+/** What the user wrote down; labels are not known without asking. */
+function writtenDown({ intent: { selection, route } }: RunContext): readonly NamedDocument[] {
+  const { scope } = selection;
+  if (scope.by !== 'names') return [];
+  return scope.names
+    .filter((name) => nameIsSelected(selection, name))
+    .map((name) => ({ name, source: route.sourceOf(name), labels: {} }));
 }
 
-async function gatherCandidates(context: RunContext): Promise<readonly Candidate[]> {
+async function gatherCandidates(context: RunContext): Promise<readonly NamedDocument[]> {
   const { selection, route } = context.intent;
   const { scope } = selection;
   // Names with labels in the path need the listing; plain names are read one by one, which needs no right to list.
-  if (scope.by === 'names' && !route.needsLabels) {
-    return scope.names
-      .filter((name) => nameIsSelected(selection, name))
-      .map((name) => ({ name, source: route.sourceOf(name), labels: {} }));
-  }
-  const candidates: Candidate[] = [];
+  if (scope.by === 'names' && !route.needsLabels) return writtenDown(context);
+  const candidates: NamedDocument[] = [];
   const query = {
     folder: route.sourceFolder,
     ...(scope.by === 'labelSelector' ? { labelSelector: scope.labelSelector } : {}),
@@ -64,13 +69,13 @@ async function gatherCandidates(context: RunContext): Promise<readonly Candidate
 /** Names that only the old addresses have; what is under its own address is no old name of something else. */
 async function gatherAtOldAddresses(
   context: RunContext,
-  candidates: readonly Candidate[],
-): Promise<readonly Candidate[]> {
+  candidates: readonly NamedDocument[],
+): Promise<readonly NamedDocument[]> {
   const fallback = activeFallback(context);
   if (fallback === undefined) return [];
   const { selection, route } = context.intent;
   const known = new Set(candidates.map(({ name }) => name));
-  const found: Candidate[] = [];
+  const found: NamedDocument[] = [];
   for await (const { address, labels = {} } of context.source.list(
     { folder: fallback.folder },
     context.signal,
@@ -90,17 +95,6 @@ function missingNames(context: RunContext, listed: ReadonlySet<string>): readonl
     const prior = context.journal.prior.get(name);
     const proven = prior !== undefined && wasProven(context, prior);
     return nameIsSelected(selection, name) && !listed.has(name) && !proven;
-  });
-}
-
-/** A request that asks for one name of the system's is refused as a whole, before a value is read or written. */
-function requireUnreserved(refused: readonly Outcome[]): void {
-  const first = refused.find(({ reason }) => reason === 'ReservedName');
-  if (first === undefined) return;
-  throw new OperatorError('NAME_RESERVED', {
-    op: 'engine.inventory',
-    target: first.name,
-    detail: first.message ?? '',
   });
 }
 
@@ -160,7 +154,7 @@ function leftAlone(name: string, target: { readonly path: Address; readonly isRe
 
 function mapCandidates(
   context: RunContext,
-  candidates: readonly Candidate[],
+  candidates: readonly NamedDocument[],
 ): { items: Mapped[]; refused: Outcome[] } {
   const items: Mapped[] = [];
   const refused: Outcome[] = [];
@@ -254,11 +248,16 @@ async function gatherDenied(
   return denied;
 }
 
-/** Gathers names, maps them and asks for the rights; reads no value and writes nothing. */
+/**
+ * Gathers names, maps them and asks for the rights; reads no value and writes nothing. Throws `NAME_RESERVED` when the
+ * migration asks for what is reserved for others.
+ */
 export async function gatherInventory(context: RunContext): Promise<Inventory> {
+  requireUnreservedBackups(context);
+  requireUnreserved(context, writtenDown(context));
   const candidates = await gatherCandidates(context);
+  requireUnreserved(context, candidates);
   const mapped = mapCandidates(context, candidates);
-  requireUnreserved(mapped.refused);
   const distinct = refuseCollisions(context, mapped.items);
   const standing = await gatherTaken(context);
   const denied = await gatherDenied(context, distinct.items, standing);
@@ -277,6 +276,9 @@ export async function gatherInventory(context: RunContext): Promise<Inventory> {
         return refusal === undefined ? [] : [refusedOutcome(item.name, refusal, item.destination)];
       }),
     ],
-    gone: [...context.journal.prior.keys()].filter((name) => !listed.has(name) && !missing.includes(name)),
+    gone: [...context.journal.prior.values()]
+      .filter((prior) => !listed.has(prior.name) && !missing.includes(prior.name))
+      .filter((prior) => !isReservedNow(context, prior))
+      .map(({ name }) => name),
   };
 }

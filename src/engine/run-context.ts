@@ -39,6 +39,6 @@ export interface RunResult {
   readonly problem?: unknown;
   /** True when sources wait for their copies to soak. */
   readonly awaitsSoak: boolean;
-  /** Milliseconds until there is something to do: a document has soaked long enough, a backup expires. */
+  /** Milliseconds until there is something to do: a document has soaked long enough, a backup expires, a fallback ends. */
   readonly wakeAfterMs?: number;
 }

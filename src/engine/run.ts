@@ -11,6 +11,7 @@ import { EXPIRED, failedOutcome, isBackendWide } from './failure.ts';
 import { accountForGone, outcomeOfRemoved } from './gone.ts';
 import { gatherInventory, SOURCE_MISSING, type Inventory } from './inventory.ts';
 import type { Item } from './item.ts';
+import { requireUnreservedBackups } from './reserved-names.ts';
 import { retireSource } from './retire-source.ts';
 import { ROW_TIME_RESOLUTION_MS, type RunContext, type RunResult } from './run-context.ts';
 
@@ -28,19 +29,21 @@ import { ROW_TIME_RESOLUTION_MS, type RunContext, type RunResult } from './run-c
 export async function runMigration(context: RunContext): Promise<RunResult> {
   const run = new Run(context);
   const inventory = await gatherInventory(context);
-  context.journal.expect(inventory.items.map((item) => run.ruled(pending(item))));
+  context.journal.expect(inventory.items.map((item) => run.ruled(pending(context, item))));
   for (const outcome of inventory.refused) await run.settle(outcome);
   await accountForGone(context, inventory.gone, (outcome) => run.settle(outcome));
   await run.copyAll(inventory);
   await run.overwriteAnnounced();
   await run.retireSoaked();
   await run.expireBackups();
+  run.awaitEndOfFallback();
   return run.result();
 }
 
 /** What a migration that is done still has to do: its backups expire. Nothing is copied and no source is looked at. */
 export async function keepUp(context: RunContext): Promise<RunResult> {
   const run = new Run(context);
+  requireUnreservedBackups(context);
   await run.expireBackups();
   return run.result();
 }
@@ -101,7 +104,7 @@ class Run {
       );
     }
     if (this.#interrupted) return;
-    for (const item of unread.values()) await this.settle(pending(item));
+    for (const item of unread.values()) await this.settle(pending(this.#context, item));
   }
 
   /** A copy works at the destination while the source yields in its own time; a removal reads both again. */
@@ -121,7 +124,7 @@ class Run {
   async #copyOne(item: Item, read: ReadOutcome): Promise<void> {
     if ('error' in read) {
       this.#notice(read.error);
-      await this.settle(failedOutcome(baseOf(item), read.error));
+      await this.settle(failedOutcome(baseOf(this.#context, item), read.error));
       return;
     }
     if (read.result.state === 'present') await this.#copySelected(item, read.result.document);
@@ -138,15 +141,16 @@ class Run {
     } catch (failure) {
       if (isAbort(failure, this.#context.signal)) throw failure;
       this.#notice(failure);
-      return this.settle(failedOutcome(baseOf(item), failure));
+      return this.settle(failedOutcome(baseOf(this.#context, item), failure));
     }
-    return this.settle(unreadable(item, found, fallbackHasEnded(this.#context)));
+    return this.settle(unreadable(this.#context, item, found));
   }
 
   async #copySelected(item: Item, document: StoredDocument): Promise<void> {
     const { selection } = this.#context.intent;
     if (!typeIsSelected(selection, document.attributes.type)) {
-      if (isNamedInVain(selection, document.attributes.type)) await this.settle(neverMigrated(item));
+      if (isNamedInVain(selection, document.attributes.type))
+        await this.settle(neverMigrated(this.#context, item));
       return;
     }
     await this.#copyPresent(item, document, { known: item.isNew ? { state: 'absent' } : undefined });
@@ -214,6 +218,13 @@ class Run {
     if (next !== undefined) this.#wakeIn(next);
   }
 
+  /** Whoever looks at the status later must not read that old names still count. */
+  awaitEndOfFallback(): void {
+    const { intent, clock } = this.#context;
+    const leftMs = intent.fallbackUntil === undefined ? 0 : intent.fallbackUntil - clock.now();
+    if (leftMs > 0) this.#wakeIn(leftMs);
+  }
+
   /** Counted from when an earlier run recorded this very destination version as Verified, else from now. */
   #soakLeft(outcome: Outcome): number {
     const { soakMs } = this.#context.intent;
@@ -224,28 +235,37 @@ class Run {
   }
 }
 
-function baseOf(item: Item): Omit<Outcome, 'state'> {
-  return { name: item.name, keys: [], destination: { path: item.destination } };
+/** What an earlier run read of it, and where, stays known while it cannot be read: see wasReadUnderItsName. */
+function baseOf({ journal }: RunContext, item: Item): Omit<Outcome, 'state'> {
+  const { keys = [], source } = journal.prior.get(item.name) ?? {};
+  return {
+    name: item.name,
+    keys,
+    destination: { path: item.destination },
+    ...(source === undefined ? {} : { source }),
+  };
 }
 
-function neverMigrated(item: Item): Outcome {
+function neverMigrated(context: RunContext, item: Item): Outcome {
   const message =
     'Secrets of this type are never migrated: who moves them takes their rights. Remove it from spec.select.names.';
-  return { ...baseOf(item), state: 'Failed', reason: 'TypeRefused', message, retry: 'later' };
+  return { ...baseOf(context, item), state: 'Failed', reason: 'TypeRefused', message, retry: 'later' };
 }
 
-function pending(item: Item): Outcome {
-  return { ...baseOf(item), state: 'Pending', retry: 'soon' };
+function pending(context: RunContext, item: Item): Outcome {
+  return { ...baseOf(context, item), state: 'Pending', retry: 'soon' };
 }
 
-function unreadable(item: Item, found: ReadResult, addition: string | undefined): Outcome {
+function unreadable(context: RunContext, item: Item, found: ReadResult): Outcome {
+  const base = baseOf(context, item);
   if (found.state !== 'deleted') {
+    const addition = fallbackHasEnded(context);
     const message = [SOURCE_MISSING.message, addition].filter((part) => part !== undefined).join(' ');
-    return { ...baseOf(item), state: 'Failed', ...SOURCE_MISSING, message, retry: 'later' };
+    return { ...base, state: 'Failed', ...SOURCE_MISSING, message, retry: 'later' };
   }
-  if (found.expired === true) return { ...baseOf(item), ...EXPIRED };
+  if (found.expired === true) return { ...base, ...EXPIRED };
   return {
-    ...baseOf(item),
+    ...base,
     state: 'Skipped',
     reason: 'SourceDeleted',
     message: 'The source holds only a deleted version.',

@@ -80,6 +80,20 @@ describe('two folders behind one driver', () => {
     expect(red.locationOf('a/b').path).not.toBe(blue.locationOf('a/b').path);
   });
 
+  it('skip the folders that are not wanted by the names that they have inside', async () => {
+    await red.write(aDocument('wanted/a', { a: 'b' }), 'absent', signal);
+    await red.write(aDocument('other/a', { a: 'b' }), 'absent', signal);
+    const asked: string[] = [];
+    const skips = (folder: string): boolean => {
+      asked.push(folder);
+      return folder === 'other';
+    };
+    const entries = await collect(red.list({ folder: '', skips }, signal));
+    expect(entries.map(({ address }) => address)).not.toContain('other/a');
+    expect(entries.map(({ address }) => address)).toContain('wanted/a');
+    expect(asked).toContain('wanted');
+  });
+
   it('outlive each other: closing one leaves the driver behind both open', async () => {
     const other = new ConfinedDriver(blue, 'below');
     await other[Symbol.asyncDispose]();

@@ -79,13 +79,22 @@ describe('a login to openbao', () => {
 
     it('is kept alive by renewing the token at two thirds of its life', async () => {
       const prepared = await prepare(method, { ttlSeconds: 60 });
-      await using driver = driverWith(prepared, fastClock);
+      const delays: number[] = [];
+      const schedule: Clock['schedule'] = (ms, run) => {
+        delays.push(ms);
+        return fastClock.schedule(ms, run);
+      };
+      await using driver = driverWith(prepared, { ...fastClock, schedule });
       const requests = await requestsTo(cluster.baoUrl, async (seen) => {
         await read(driver);
         await eventually('it is renewed', () => countIn(seen, '/v1/auth/token/renew-self') > 0);
         await read(driver);
       });
       expect(countIn(requests, prepared.loginPath)).toBe(1);
+      // Up to a tenth of the life earlier, and the server tells it in whole seconds; a request has 30 seconds.
+      const renewals = delays.filter((ms) => ms > 30_000);
+      expect(renewals.length).toBeGreaterThan(0);
+      expect(renewals.filter((ms) => ms < 59_000 * (2 / 3 - 1 / 10) || ms > 40_000)).toEqual([]);
     });
 
     it('is refused when the token may be used only so often', async () => {
@@ -134,6 +143,20 @@ describe('a login to openbao', () => {
     });
   });
 
+  it('happens again once and not more while a path is denied to a token that may not even ask about itself', async () => {
+    const denied = `path "${mount}/data/denied" { capabilities = ["deny"] }`;
+    const policy = `path "${mount}/data/*" { capabilities = ["read"] }\n${denied}`;
+    const prepared = await prepare(LOGIN_METHODS['appRole']!, { policy });
+    const role = `auth/${String(prepared.auth['appRole']?.['mountPath'])}/role/mover`;
+    await cluster.bao('POST', role, { token_no_default_policy: true });
+    await using driver = driverWith(prepared);
+    const requests = await requestsTo(cluster.baoUrl, async () => {
+      for (const _ of MANY) expect(await codeOf(driver.read('denied', signal))).toBe('AUTH_DENIED');
+      expect(await read(driver)).toEqual(ABSENT);
+    });
+    expect(countIn(requests, prepared.loginPath)).toBe(2);
+  });
+
   it('with a wrong secret id says where to look, also where the server answers as if it were broken', async () => {
     const { auth } = await prepare(LOGIN_METHODS['appRole']!);
     const secretIdRef = await fixture.storeSecret('secret-id', 'stale');
@@ -152,6 +175,19 @@ describe('a login to openbao', () => {
     await eventually('the login is on its way', () => countIn(proxy.seen, prepared.loginPath) > 0);
     await driver[Symbol.asyncDispose]();
     await outcome;
+    expect(await prepared.livingTokens()).toBe(0);
+  });
+
+  it('leaves no token behind that was replaced because it could not be renewed for longer', async () => {
+    const prepared = await prepare(LOGIN_METHODS['appRole']!, { ttlSeconds: 60 });
+    const role = `auth/${String(prepared.auth['appRole']?.['mountPath'])}/role/mover`;
+    await cluster.bao('POST', role, { token_max_ttl: '60s' });
+    const driver = driverWith(prepared, fastClock);
+    await requestsTo(cluster.baoUrl, async (seen) => {
+      await read(driver);
+      await eventually('it was replaced', () => countIn(seen, prepared.loginPath) > 2);
+    });
+    await driver[Symbol.asyncDispose]();
     expect(await prepared.livingTokens()).toBe(0);
   });
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { aMigration, anOpenBaoBackend, aSecret } from '#test/builders/objects.ts';
 import { LOGIN_METHODS } from '#test/conformance/auth-methods.ts';
 import type { CredentialKeeper, PreparedAuth } from '#test/conformance/auth-methods.ts';
-import { kvData, pathOf, standing } from '#test/integration/operator/questions.ts';
+import { kvData, pathOf, reasonOf, requestRun, standing } from '#test/integration/operator/questions.ts';
 import { useStage } from '#test/integration/operator/stage.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
 import { eventually } from '#test/support/eventually.ts';
@@ -90,6 +90,27 @@ describe('a backend whose credentials are wrong', () => {
 
     await keeper.replaceSecretData('credentials', { token: Buffer.from(right, 'base64').toString() });
     await tenant.untilReady('move', { status: 'True', reason: 'Completed' });
+  });
+});
+
+describe('a backend with a token from a Secret', () => {
+  it('uses the new one once the Secret has changed, although the old one is still good', async () => {
+    const tenant = await stage().tenant();
+    const { cluster } = stage();
+    const keeper = keeperIn(tenant);
+    const policy = documentedPolicy(tenant.mount);
+    const denied = `path "${tenant.mount}/data/${pathOf(tenant, 'db')}" { capabilities = ["deny"] }`;
+    const name = await keeper.storeSecretData({ token: await cluster.createToken(`${policy}\n${denied}`) });
+    await applyBackend(tenant, { token: { secretRef: { name } } });
+    await tenant.apply(aSecret('db', FIELDS));
+    await tenant.apply(aMigration('move', { to: 'team', select: { names: ['db'] } }));
+    await tenant.untilReady('move', { status: 'False', reason: 'PartiallyFailed' });
+
+    await keeper.replaceSecretData(name, { token: await cluster.createToken(policy) });
+    await eventually('the new token is used', async () => {
+      return reasonOf(await requestRun(tenant, 'move')) === 'Completed';
+    });
+    expect(await kvData(tenant, pathOf(tenant, 'db'))).toEqual(FIELDS);
   });
 });
 

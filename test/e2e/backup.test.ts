@@ -5,6 +5,7 @@ import {
   kvData,
   kvMetadata,
   pathOf,
+  reasonOf,
   requestRun,
   rowsByName,
   standing,
@@ -46,6 +47,24 @@ describe('sourcePolicy Backup of Kubernetes Secrets', () => {
     });
   });
 
+  it('makes the copy only after the value was read back, and removes the source only after that', async () => {
+    const tenant = await aTenantWithLogin();
+    await tenant.apply(aMigration('order', { sourcePolicy: 'Backup' }));
+    await tenant.untilReady('order');
+    const secrets = `/api/v1/namespaces/${tenant.namespace}/secrets`;
+    const data = `/v1/${tenant.mount}/data/${pathOf(tenant, 'login')}`;
+    const steps = [
+      stage().bao.requests.find(({ method, path }) => method === 'POST' && path === data),
+      stage().bao.requests.find(({ path, query }) => path === data && query === 'version=1'),
+      stage().api.requests.find(({ method, path }) => method === 'POST' && path === secrets),
+      stage().api.requests.find(({ method, path }) => method === 'DELETE' && path === `${secrets}/login`),
+    ];
+    for (const [index, step] of steps.entries()) {
+      const before = index === 0 ? 0 : steps[index - 1]?.endedAt;
+      expect(step?.arrivedAt, `step ${index}`).toBeGreaterThan(before ?? Number.POSITIVE_INFINITY);
+    }
+  });
+
   it('never imports a backup, not even into a migration of everything', async () => {
     const tenant = await aTenantWithLogin();
     await tenant.apply(aMigration('backup', { sourcePolicy: 'Backup' }));
@@ -80,6 +99,31 @@ describe('sourcePolicy Backup of Kubernetes Secrets', () => {
       return (await standing(tenant, 'short'))['login'] === 'Removed BackupExpired';
     });
     expect(await kvData(tenant, pathOf(tenant, 'login'))).toEqual({ username: 'app', password: 'p' });
+  });
+
+  it('is done once it is done: a backend that goes and comes back does not make it begin again', async () => {
+    const tenant = await aTenantWithLogin();
+    await tenant.apply(aMigration('kept', { sourcePolicy: 'Backup', backupTTLSeconds: 3600 }));
+    await tenant.untilReady('kept');
+    await tenant.apply(aSecret('later', { password: 'not asked for' }));
+    await tenant.delete('SecretBackend', 'kubernetes');
+    await eventually('it was looked at without its backend', () => {
+      const lines = stage().operator.logs().split('\n');
+      return lines.some(
+        (line) => line.includes(`${tenant.namespace}/kept`) && line.includes('BACKEND_NOT_FOUND'),
+      );
+    });
+    expect(reasonOf(await tenant.migration('kept'))).toBe('Completed');
+    expect(await kvMetadata(tenant, pathOf(tenant, 'later'))).toBeUndefined();
+  });
+
+  it('never moves the token of a backend away: who reads it would be locked out', async () => {
+    const tenant = await aTenantWithLogin();
+    await tenant.apply(aMigration('all', { sourcePolicy: 'Backup', select: { all: true } }));
+    await tenant.untilReady('all');
+    expect(await standing(tenant, 'all')).toEqual({ login: 'Removed', 'bao-token': 'Verified TrustRoot' });
+    expect(await tenant.secret('bao-token')).toBeDefined();
+    expect(await tenant.secret('bao-token.migrated-bak')).toBeUndefined();
   });
 
   it('keeps the backup of a document that its destination has lost', async () => {

@@ -141,6 +141,7 @@ describe('re-keying inside one store', () => {
     await tenant.apply(aReKeying('equal'));
     await tenant.untilReady('equal');
     expect(await standing(tenant, 'equal')).toMatchObject({ BEARER_TOKEN_a: 'Removed' });
+    expect(await readable(tenant)).toEqual({ __thv_workloads_BEARER_TOKEN_a: 'of BEARER_TOKEN_a' });
     expect(await versionOf(tenant, '__thv_workloads_BEARER_TOKEN_a')).toBe(1);
   });
 
@@ -257,6 +258,16 @@ describe('re-keying inside one store', () => {
     await tenant.untilReady('secrets');
     expect(await tenant.secret('old-login')).toBeUndefined();
     expect(await tenant.secret('new-login')).toMatchObject({ type: 'kubernetes.io/basic-auth' });
+  });
+
+  it('asks of the backends what a single rule needs, before anything is written', async () => {
+    const tenant = await aTenantWith('BEARER_TOKEN_a', 'registry-user-b');
+    const [first, second] = MAPPING.prefixes.filter(({ from }) => /^(BEARER|registry)/.test(from));
+    if (first === undefined || second === undefined) throw new Error('the table has both');
+    const mapping = { ...MAPPING, prefixes: [first, { ...second, sourcePolicy: 'Backup' as const }] };
+    await tenant.apply(aReKeying('one-rule', { mapping, sourcePolicy: 'Keep' }));
+    await tenant.untilReady('one-rule', { status: 'False', reason: 'CapabilityMissing' });
+    expect(stage().changesOf(tenant)).toEqual([]);
   });
 
   it('says in one sentence that one backend needs new names', async () => {

@@ -163,6 +163,21 @@ describe('a ClusterSecretBackend', () => {
     await untilBackend(async () => clusterBackend(stage().cluster, SHARED), 'Available');
   });
 
+  it('reserves names for the namespaces that its administrator names', async () => {
+    const [system, team] = [await aTenantWith('p'), await aTenantWith('p')];
+    const reservedPrefixes = [{ prefix: 'sys_', allowNamespaces: [system.namespace] }];
+    const spec = { ...sharedSpec(['*']), reservedPrefixes };
+    await applyClusterBackend(stage().cluster, SHARED, { spec });
+    await untilBackend(async () => clusterBackend(stage().cluster, SHARED), 'Available');
+    stage().allowErrors(/NAME_RESERVED/);
+    for (const tenant of [system, team])
+      await tenant.apply(toShared('named', { mapping: { path: 'sys_{name}' } }));
+    await system.untilReady('named', { reason: 'Completed' });
+    await team.untilReady('named', { status: 'False', reason: 'ReservedName' });
+    expect(await kvData(system, `teams/${system.namespace}/sys_db`)).toEqual({ password: 'p' });
+    expect(await kvMetadata(team, `teams/${team.namespace}/sys_db`)).toBeUndefined();
+  });
+
   it('is named in the audit log by its kind, without a namespace', async () => {
     const tenant = await aTenantWith('p');
     await share(['*']);

@@ -258,7 +258,9 @@ const ReservedPrefixSchema = z.object({
     .regex(/^[A-Za-z0-9_.=@:+~,-][A-Za-z0-9_.=@:+~,/-]*$/, {
       error: 'must be letters, digits and "/_.=@:+~,-", and not begin with a slash',
     })
-    .describe('What a reserved name, or any segment of a reserved path, begins with.'),
+    .describe(
+      'What a reserved name begins with, or what follows any slash of a reserved path; paths are those below openbao.pathPrefix.',
+    ),
   allowNamespaces: z
     .array(z.string().min(1).max(63).describe('Name of a namespace.'))
     .max(64)

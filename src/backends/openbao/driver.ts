@@ -95,7 +95,7 @@ export class OpenBaoDriver implements BackendDriver {
       });
     }
     const { kv } = await this.#open(signal);
-    yield* listTree(kv, query.folder, signal);
+    yield* listTree(kv, query, signal);
   }
 
   async read(address: Address, signal: AbortSignal, revision?: string): Promise<ReadResult> {

@@ -1,6 +1,6 @@
 import type { Address } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
-import type { Entry } from '../driver.ts';
+import type { Entry, ListQuery } from '../driver.ts';
 import type { KvMount } from './kv.ts';
 import { joinPath, pathRefusalOf } from './path.ts';
 
@@ -13,10 +13,11 @@ const MAX_DEPTH = 16;
 type Listable = Pick<KvMount, 'listPage'>;
 
 /**
- * All names below `folder`, depth first. A folder whose name could not be addressed is yielded as `name/`, which
- * `addressRefusalOf` refuses: it is shown, not silently left out.
+ * All names below the folder of the query, depth first. A folder whose name could not be addressed is yielded as `name/`,
+ * which `addressRefusalOf` refuses: it is shown, not silently left out.
  */
-export async function* listTree(kv: Listable, folder: Address, signal: AbortSignal): AsyncGenerator<Entry> {
+export async function* listTree(kv: Listable, query: ListQuery, signal: AbortSignal): AsyncGenerator<Entry> {
+  const { folder, skips = () => false } = query;
   const folders: Address[] = [folder];
   const paging = { ignored: false };
   for (let current = folders.pop(); current !== undefined; current = folders.pop()) {
@@ -24,7 +25,7 @@ export async function* listTree(kv: Listable, folder: Address, signal: AbortSign
       const path = joinPath(current, name);
       const child = name.endsWith('/') ? path.slice(0, -1) : undefined;
       if (child === undefined || pathRefusalOf(child) !== undefined) yield { address: path };
-      else folders.push(withinDepth(child));
+      else if (!skips(child)) folders.push(withinDepth(child));
     }
   }
 }

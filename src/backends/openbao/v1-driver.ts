@@ -92,7 +92,7 @@ export class OpenBaoV1Driver implements BackendDriver {
       });
     }
     const { kv } = await this.#open(signal);
-    yield* listTree(kv, query.folder, signal);
+    yield* listTree(kv, query, signal);
   }
 
   /** There are no earlier revisions: what is read is what is there now. */

@@ -121,3 +121,27 @@ describe('mapping.overrides', () => {
     expect(told(tables, 'BEARER_TOKEN_x')).toBe('other/place (overrides[0])');
   });
 });
+
+describe('the sourcePolicy of a rule', () => {
+  it('goes along with it, from each of the three tables', () => {
+    const tables: Partial<RenamingTables> = {
+      overrides: [{ name: 'one', path: 'p', sourcePolicy: 'Backup' }],
+      prefixes: [
+        { from: 'a-', to: 'b-', stripPrefix: true, sourcePolicy: 'Keep' },
+        { from: 'c-', to: 'd-', stripPrefix: true },
+      ],
+      patterns: [{ from: 's:{id}', to: 's:{id}:x', sourcePolicy: 'Delete' }],
+    };
+    const policyOf = (name: string) => {
+      const renamed = renaming(tables).rename(name);
+      return 'rule' in renamed ? renamed.rule?.sourcePolicy : 'none';
+    };
+    expect(['one', 'a-1', 'c-1', 's:1', 'other'].map(policyOf)).toEqual([
+      'Backup',
+      'Keep',
+      undefined,
+      'Delete',
+      'none',
+    ]);
+  });
+});

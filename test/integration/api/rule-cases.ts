@@ -50,6 +50,10 @@ const OTHER = { backendRef: { name: 'other' } };
 const EXACTLY_ONE_SELECTION = 'set exactly one of names, labelSelector, prefix and all';
 const PATH_SEGMENTS = 'path must not begin or end with a slash or hold an empty, "." or ".." segment';
 
+function reserving(...reservedPrefixes: readonly Json[]): Json {
+  return { ...KUBERNETES, reservedPrefixes };
+}
+
 /** The rules of both kinds of backend. */
 const BACKEND_CASES: readonly RuleCase[] = [
   {
@@ -303,6 +307,21 @@ export const SCHEMA_REFUSALS: Readonly<Record<string, readonly [RuleCase['kind']
     'SecretBackend',
     openbao({ requestTimeoutSeconds: 0 }),
     'spec.openbao.requestTimeoutSeconds',
+  ],
+  'a reserved prefix of nothing, which would be every name': [
+    'SecretBackend',
+    reserving({ prefix: '' }),
+    'spec.reservedPrefixes[0].prefix',
+  ],
+  'a reserved prefix that begins with a slash, which no path does': [
+    'SecretBackend',
+    reserving({ prefix: '/sys' }),
+    'spec.reservedPrefixes[0].prefix',
+  ],
+  'a reserved prefix that is said twice, perhaps with other namespaces': [
+    'SecretBackend',
+    reserving({ prefix: 'sys_' }, { prefix: 'sys_', allowNamespaces: ['platform'] }),
+    'Duplicate value',
   ],
   'more requests at once than any server likes': [
     'SecretBackend',

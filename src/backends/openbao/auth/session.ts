@@ -44,6 +44,8 @@ export class Session implements AsyncDisposable {
   readonly #closing = new AbortController();
   #isClosed = false;
   #held: HeldToken | undefined;
+  /** Ours, replaced before their end; a request may still carry one. */
+  #replaced: readonly HeldToken[] = [];
   #login: Promise<HeldToken> | undefined;
   #lastForcedLogin = Number.NEGATIVE_INFINITY;
   #cancelRenewal: () => void = () => undefined;
@@ -98,6 +100,8 @@ export class Session implements AsyncDisposable {
   #hold(token: BaoToken): HeldToken {
     const lifeMs = token.ttlSeconds === 0 ? Number.POSITIVE_INFINITY : token.ttlSeconds * 1000;
     const held = { ...token, expiresAt: this.#options.clock.monotonic() + lifeMs };
+    if (this.#held !== undefined && this.#held.secret !== held.secret)
+      this.#replaced = this.#ownLiving(this.#held);
     this.#held = held;
     this.#scheduleRenewal(held, lifeMs);
     return held;
@@ -140,14 +144,20 @@ export class Session implements AsyncDisposable {
     return { ...held, ttlSeconds: auth.lease_duration, renewable: auth.renewable };
   }
 
+  /** Those that were replaced and, if it is one of them, this one: what is to be revoked in the end. */
+  #ownLiving(held: HeldToken | undefined): readonly HeldToken[] {
+    const all = held === undefined ? this.#replaced : [...this.#replaced, held];
+    return all.filter((token) => token.own && token.expiresAt > this.#options.clock.monotonic());
+  }
+
   #drop(): void {
     this.#cancelRenewal();
     this.#held = undefined;
   }
 
   /**
-   * Revokes the token if Keyferry made it, also one that a login under way is about to bring; a server that does not
-   * answer in time just lets it expire.
+   * Revokes the tokens that Keyferry made, also one that a login under way is about to bring; a server that does not
+   * answer in time just lets them expire.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
@@ -157,9 +167,9 @@ export class Session implements AsyncDisposable {
     };
     const cancel = this.#options.clock.schedule(CLOSE_TIMEOUT_MS, end);
     await this.#login?.catch(() => undefined);
-    const held = this.#held;
+    const own = this.#ownLiving(this.#held);
     this.#drop();
-    if (held?.own === true) await revoke(this.#options.client, held.secret, this.#closing.signal);
+    await Promise.all(own.map(({ secret }) => revoke(this.#options.client, secret, this.#closing.signal)));
     cancel();
     end();
   }

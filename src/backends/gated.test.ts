@@ -1,0 +1,188 @@
+import { describe, expect, it } from 'vitest';
+import type { Address, Document, Version } from '#src/core/document.ts';
+import type { BackendDriver, BackupStore, Entry, ProjectionStore, ReadOutcome } from './driver.ts';
+import { GatedDriver, type Gate } from './gated.ts';
+
+const { signal } = new AbortController();
+const version: Version = { identity: 'i', revision: '7' };
+const REFUSAL = { reason: 'ReservedName', message: 'Not for you.' } as const;
+const GATE: Gate = {
+  code: 'NAME_RESERVED',
+  refusalOf: (address) => (address.startsWith('sys_') ? REFUSAL : undefined),
+};
+
+function aDocument(address: Address): Document {
+  return { address, fields: new Map(), attributes: {} };
+}
+
+async function* all<T>(...items: readonly T[]): AsyncGenerator<T> {
+  yield* items;
+  await Promise.resolve();
+}
+
+/** A driver that can do everything, and what it was asked for. */
+class AnyDriver implements BackendDriver {
+  readonly asked: string[] = [];
+  readonly kind = 'any';
+  readonly traits = {
+    addressing: 'tree',
+    concurrency: 1,
+    keepsRevisions: true,
+    statesAttributes: false,
+  } as const;
+  readonly backups: BackupStore = {
+    addressOf: (address) => `${address}.bak`,
+    has: async (address) => Promise.resolve(this.#ask(`has ${address}`, true)),
+    retire: async (address) => Promise.resolve(this.#ask(`retire ${address}`, `${address}.bak`)),
+    discard: async (backup) => Promise.resolve(this.#ask(`discard ${backup}`, undefined)),
+  };
+  readonly projections: ProjectionStore = {
+    mark: async (address) => Promise.resolve(this.#ask(`mark ${address}`, undefined)),
+  };
+
+  #ask<T>(question: string, answer: T): T {
+    this.asked.push(question);
+    return answer;
+  }
+
+  probe = async () =>
+    Promise.resolve(
+      this.#ask('probe', { server: { product: 'p', version: '1' }, identity: 'i', capabilities: [] }),
+    );
+  list = (query: { readonly folder: Address }): AsyncGenerator<Entry> =>
+    this.#ask(`list ${query.folder}`, all({ address: 'a' }, { address: 'sys_a' }, { address: 'b' }));
+  read = async (address: Address) =>
+    Promise.resolve(this.#ask(`read ${address}`, { state: 'absent' } as const));
+  readMany = (addresses: readonly Address[]): AsyncGenerator<ReadOutcome> =>
+    this.#ask(
+      `readMany ${addresses.join(' ')}`,
+      all(...addresses.map((address) => ({ address, result: { state: 'absent' } as const }))),
+    );
+  refusalOf = () => undefined;
+  addressRefusalOf = () => undefined;
+  locationOf = (path: Address) => ({ store: 's', path });
+  denied = async (needs: readonly { readonly address: Address }[]) =>
+    Promise.resolve(this.#ask(`denied ${needs.map(({ address }) => address).join(' ')}`, new Map()));
+  write = async ({ address }: Document) => Promise.resolve(this.#ask(`write ${address}`, version));
+  delete = async (address: Address) => Promise.resolve(this.#ask(`delete ${address}`, undefined));
+  finish = async (address: Address) => Promise.resolve(this.#ask(`finish ${address}`, undefined));
+  [Symbol.asyncDispose] = async () => Promise.resolve(this.#ask('dispose', undefined));
+}
+
+function aGatedDriver() {
+  const inner = new AnyDriver();
+  return { inner, driver: new GatedDriver(inner, GATE), ...storesOf(new GatedDriver(inner, GATE)) };
+}
+
+function storesOf({ backups, projections }: BackendDriver) {
+  if (backups === undefined || projections === undefined) throw new Error('the driver behind has both');
+  return { backups, projections };
+}
+
+type Methods<T> = {
+  readonly [K in keyof T as T[K] extends ((...args: never[]) => unknown) | undefined ? K : never]: unknown;
+};
+type Call = (address: Address) => unknown;
+
+/** By the contract itself: a method that is added to it has to be added here. */
+function callsThatReachAnAddress() {
+  const { inner, driver, backups, projections } = aGatedDriver();
+  const ofDriver: Record<
+    keyof Omit<
+      Methods<BackendDriver>,
+      | 'probe'
+      | 'list'
+      | 'readMany'
+      | 'denied'
+      | 'refusalOf'
+      | 'addressRefusalOf'
+      | 'locationOf'
+      | typeof Symbol.asyncDispose
+    >,
+    Call
+  > = {
+    read: (address) => driver.read(address, signal),
+    write: (address) => driver.write(aDocument(address), 'absent', signal),
+    delete: (address) => driver.delete(address, version, signal),
+    finish: (address) => driver.finish(address, version, signal),
+  };
+  const ofBackups: Record<keyof Omit<BackupStore, 'addressOf'>, Call> = {
+    has: (address) => backups.has(address, signal),
+    retire: (address) => backups.retire(address, version, signal),
+    discard: (address) => backups.discard(address, signal),
+  };
+  const ofProjections: Record<keyof ProjectionStore, Call> = {
+    mark: (address) => projections.mark(address, version, 'origin', signal),
+  };
+  return { inner, calls: Object.entries({ ...ofDriver, ...ofBackups, ...ofProjections }) };
+}
+
+describe('a gated driver', () => {
+  it('refuses each call for a hidden address before anything leaves, and passes on every other one', async () => {
+    const { inner, calls } = callsThatReachAnAddress();
+    for (const [, call] of calls) {
+      await expect(call('sys_a')).rejects.toMatchObject({
+        code: 'NAME_RESERVED',
+        message: expect.stringContaining('Not for you.'),
+      });
+    }
+    expect(inner.asked).toEqual([]);
+    for (const [, call] of calls) await call('a');
+    expect(inner.asked).toEqual(calls.map(([name]) => `${name} a`));
+  });
+
+  it('refuses a backup whose own name would be hidden, although that of the document is not', async () => {
+    const inner = new AnyDriver();
+    const gate: Gate = { ...GATE, refusalOf: (address) => (address.startsWith('a.b') ? REFUSAL : undefined) };
+    const { backups } = storesOf(new GatedDriver(inner, gate));
+    await expect(backups.has('a', signal)).rejects.toMatchObject({ code: 'NAME_RESERVED' });
+    await expect(backups.retire('a', version, signal)).rejects.toMatchObject({ code: 'NAME_RESERVED' });
+    expect(inner.asked).toEqual([]);
+  });
+
+  it('reads many: a hidden one fails alone and is not asked for', async () => {
+    const { inner, driver } = aGatedDriver();
+    const outcomes = await Array.fromAsync(driver.readMany(['a', 'sys_a', 'b'], signal));
+    expect(inner.asked).toEqual(['readMany a b']);
+    const failed = outcomes.filter((outcome) => 'error' in outcome);
+    expect(failed).toMatchObject([{ address: 'sys_a', error: { code: 'NAME_RESERVED' } }]);
+    expect(outcomes).toHaveLength(3);
+  });
+
+  it('has hidden names in no listing and asks for no hidden folder', async () => {
+    const { inner, driver } = aGatedDriver();
+    const listed = await Array.fromAsync(driver.list({ folder: '' }, signal));
+    expect(listed.map(({ address }) => address)).toEqual(['a', 'b']);
+    expect(await Array.fromAsync(driver.list({ folder: 'sys_folder' }, signal))).toEqual([]);
+    expect(inner.asked).toEqual(['list ']);
+  });
+
+  it('tells the driver behind which folders to skip, besides those that were named already', async () => {
+    let skips: ((folder: Address) => boolean) | undefined;
+    const inner = Object.assign(new AnyDriver(), {
+      list: (query: { readonly skips?: (folder: Address) => boolean }) => {
+        skips = query.skips;
+        return all<Entry>();
+      },
+    });
+    const query = { folder: '', skips: (folder: Address) => folder === 'other' };
+    await Array.fromAsync(new GatedDriver(inner, GATE).list(query, signal));
+    expect(['sys_a', 'other', 'a'].map((folder) => skips?.(folder))).toEqual([true, true, false]);
+  });
+
+  it('answers for a hidden address itself when it is asked about rights, and what could be stored there', async () => {
+    const { inner, driver } = aGatedDriver();
+    const needs = ['sys_a', 'b'].map((address) => ({ address, verbs: ['read'] as const }));
+    expect([...(await driver.denied(needs, signal))]).toEqual([['sys_a', REFUSAL]]);
+    expect(inner.asked).toEqual(['denied b']);
+    expect(driver.addressRefusalOf('sys_a')).toEqual(REFUSAL);
+    expect(driver.refusalOf(aDocument('sys_a'))).toEqual(REFUSAL);
+    expect(driver.addressRefusalOf('b')).toBeUndefined();
+  });
+
+  it('does not close the driver behind it', async () => {
+    const { inner, driver } = aGatedDriver();
+    await driver[Symbol.asyncDispose]();
+    expect(inner.asked).toEqual([]);
+  });
+});

@@ -1,0 +1,213 @@
+import { describe, expect, it } from 'vitest';
+import { API_VERSION } from '#src/api/group.ts';
+import { parseSecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import { withoutReserved } from '#src/backends/reserved.ts';
+import type { BackendDriver } from '#src/backends/driver.ts';
+import { toIntent } from '#src/controllers/migration-intent.ts';
+import type { PriorRecord } from '#src/core/outcome.ts';
+import { gatherInventory } from './inventory.ts';
+import type { RunContext } from './run-context.ts';
+import { keepUp } from './run.ts';
+
+const RESERVED = [
+  { prefix: 'sys_', allowNamespaces: [] },
+  { prefix: 'app.migrated', allowNamespaces: [] },
+];
+const { signal } = new AbortController();
+
+interface Listing {
+  readonly [name: string]: Readonly<Record<string, string>>;
+}
+
+interface World {
+  readonly spec: Readonly<Record<string, unknown>>;
+  readonly source?: Listing;
+  readonly destination?: Listing;
+  readonly from?: 'flat' | 'tree';
+  readonly prior?: readonly PriorRecord[];
+}
+
+/** A store of names, seen through the gate; any other question than for names and rights fails loudly. */
+function aStore(end: 'source' | 'destination', world: World, asked: string[]): BackendDriver {
+  const addressing = end === 'source' ? (world.from ?? 'flat') : 'tree';
+  const bare: Partial<BackendDriver> = {
+    traits: { addressing, concurrency: 1, keepsRevisions: true, statesAttributes: false },
+    backups: undefined,
+    projections: undefined,
+    addressRefusalOf: () => undefined,
+    locationOf: (path) => ({ store: end, path }),
+    denied: async () => Promise.resolve(new Map()),
+    async *list({ folder }) {
+      asked.push(`list ${folder}`);
+      for (const [address, labels] of Object.entries(world[end] ?? {})) yield { address, labels };
+      await Promise.resolve();
+    },
+    ...(addressing === 'flat' && {
+      backups: {
+        addressOf: (address) => `${address}.migrated-bak`,
+        has: async () => Promise.reject(new Error('asked for a backup')),
+        retire: async () => Promise.reject(new Error('asked for a backup')),
+        discard: async () => Promise.reject(new Error('asked for a backup')),
+      },
+    }),
+  };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a question that is not expected fails loudly
+  return withoutReserved(bare as BackendDriver, RESERVED, 'ns');
+}
+
+function aRun(world: World) {
+  const { spec, from = 'flat', prior = [] } = world;
+  const asked: string[] = [];
+  const parsed = parseSecretMigration({
+    apiVersion: API_VERSION,
+    kind: 'SecretMigration',
+    metadata: { name: 'm', namespace: 'ns', uid: 'u', generation: 1, resourceVersion: '1' },
+    spec: {
+      source: { backendRef: { name: 'a' } },
+      destination: { backendRef: { name: 'b' } },
+      ...spec,
+    },
+  });
+  if (!parsed.ok) throw new Error(parsed.problems.join('; '));
+  const context: Partial<RunContext> = {
+    intent: toIntent(parsed.value, { source: from, destination: 'tree' }),
+    source: aStore('source', world, asked),
+    destination: aStore('destination', world, asked),
+    journal: {
+      prior: new Map(prior.map((record) => [record.name, record])),
+      expect: () => undefined,
+      record: async () => Promise.resolve(),
+      flush: async () => Promise.resolve(),
+    },
+    clock: {
+      now: () => Date.parse('2026-01-01T00:00:00Z'),
+      monotonic: () => 0,
+      sleep: async () => Promise.resolve(),
+      schedule: () => () => undefined,
+    },
+    shouldStop: () => false,
+    signal,
+  };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what it is not given is not used before a read
+  return { asked, context: context as RunContext };
+}
+
+async function refusalOf(world: World): Promise<{ message: string; asked: readonly string[] }> {
+  const { asked, context } = aRun(world);
+  try {
+    await gatherInventory(context);
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'NAME_RESERVED' });
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- looked at in the line above
+    return { message: (error as { target: string }).target, asked };
+  }
+  throw new Error('it was not refused');
+}
+
+const names = (...all: readonly string[]) => ({ select: { names: all } });
+const all = { select: { all: true } };
+const IN_AN_HOUR = '2026-01-01T01:00:00Z';
+const AN_HOUR_AGO = '2025-12-31T23:00:00Z';
+
+function withFallback(prefix: string, untilTime: string) {
+  return { source: { backendRef: { name: 'a' }, fallback: { prefix, untilTime } } };
+}
+
+describe('a request that asks for a reserved name', () => {
+  it.each<[string, World, string]>([
+    ['by name', { spec: names('fine', 'sys_a') }, 'sys_a'],
+    [
+      'by name, where the target needs labels',
+      { spec: { ...names('fine', 'sys_a'), mapping: { path: '{label:team}/{name}' } } },
+      'sys_a',
+    ],
+    [
+      'as the target of a prefix rule',
+      { spec: { ...names('fine', 'x-a'), mapping: { prefixes: [{ from: 'x-', to: 'sys_' }] } } },
+      'x-a at ns/sys_x-a',
+    ],
+    [
+      'as the target of an override',
+      { spec: { ...names('fine', 'a'), mapping: { overrides: [{ name: 'a', path: 'team/sys_a' }] } } },
+      'a at team/sys_a',
+    ],
+    [
+      'as a folder of the path',
+      { spec: { ...names('fine'), mapping: { path: 'sys_all/{name}' } } },
+      'fine at sys_all/fine',
+    ],
+    [
+      'as the old address of a fallback',
+      { from: 'tree', spec: { ...names('fine'), ...withFallback('{namespace}/sys_', IN_AN_HOUR) } },
+      'fine at ns/sys_fine',
+    ],
+    [
+      'as the name of a backup',
+      { spec: { ...names('fine', 'app'), sourcePolicy: 'Backup' } },
+      'app at app.migrated-bak',
+    ],
+  ])('%s is refused before anybody is asked', async (_, world, target) => {
+    expect(await refusalOf(world)).toEqual({ message: target, asked: [] });
+  });
+
+  it('as a target that a label makes is refused once the names are known', async () => {
+    const source = { fine: { team: 'web' }, other: { team: 'sys_web' } };
+    const world: World = { spec: { ...all, mapping: { path: '{label:team}/{name}' } }, source };
+    expect((await refusalOf(world)).message).toBe('other at sys_web/other');
+  });
+
+  it('is the same whether the target exists or not: nobody looks', async () => {
+    const spec = { ...names('a'), mapping: { overrides: [{ name: 'a', path: 'sys_a' }] } };
+    const there = await refusalOf({ spec, destination: { sys_a: {} } });
+    expect(there).toEqual(await refusalOf({ spec }));
+  });
+
+  it('is not one when the name is excluded, or its old address does not count any more', async () => {
+    const excluded = { select: { names: ['a', 'sys_a'], exclude: { names: ['sys_a'] } } };
+    const { context } = aRun({ spec: excluded });
+    expect((await gatherInventory(context)).items.map(({ name }) => name)).toEqual(['a']);
+    const ended = { ...names('a'), ...withFallback('{namespace}/sys_', AN_HOUR_AGO) };
+    const late = aRun({ spec: ended, from: 'tree' });
+    expect((await gatherInventory(late.context)).items.map(({ name }) => name)).toEqual(['a']);
+  });
+});
+
+function aRow(name: string, more: Partial<PriorRecord> = {}): PriorRecord {
+  return {
+    name,
+    keys: ['k'],
+    state: 'Removed',
+    destination: { path: `ns/${name}`, version: '1' },
+    since: 0,
+    ...more,
+  };
+}
+
+describe('names that are reserved', () => {
+  it('are not met by a selection of everything', async () => {
+    const { context } = aRun({ spec: all, source: { a: {}, sys_a: {}, sys_b: {} } });
+    const { items, refused, gone } = await gatherInventory(context);
+    expect(items.map(({ name }) => name)).toEqual(['a']);
+    expect([refused, gone]).toEqual([[], []]);
+  });
+
+  it('take the rows of earlier runs with them, at whichever side they are reserved now', async () => {
+    const prior = [
+      aRow('gone'),
+      aRow('sys_gone'),
+      aRow('moved', { destination: { path: 'sys_moved', version: '1' } }),
+      aRow('found', { source: 'ns/sys_found' }),
+    ];
+    const { context } = aRun({ spec: all, source: { a: {} }, prior });
+    expect((await gatherInventory(context)).gone).toEqual(['gone']);
+  });
+
+  it('are said while a backup under one is still to expire', async () => {
+    const spec = { ...all, sourcePolicy: 'Backup', backupTTLSeconds: 60 };
+    const prior = [aRow('sys_a', { backup: 'sys_a.migrated-bak' })];
+    expect((await refusalOf({ spec, prior })).asked).toEqual([]);
+    await expect(keepUp(aRun({ spec, prior }).context)).rejects.toMatchObject({ code: 'NAME_RESERVED' });
+    const kept = { ...all, sourcePolicy: 'Backup' };
+    expect((await gatherInventory(aRun({ spec: kept, prior }).context)).gone).toEqual([]);
+  });
+});

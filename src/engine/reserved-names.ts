@@ -1,0 +1,69 @@
+import type { BackendDriver, Refusal } from '#src/backends/driver.ts';
+import type { Address } from '#src/core/document.ts';
+import type { PriorRecord } from '#src/core/outcome.ts';
+import { OperatorError } from '#src/errors.ts';
+import { activeFallback } from './fallback.ts';
+import type { RunContext } from './run-context.ts';
+
+/*
+ * Names that are reserved for others are in no listing, so that a selection never meets them. What is left are names that
+ * somebody wrote down, and targets that a mapping makes. A request with one of those is refused as a whole, before a value
+ * is read or written: half of it done would be neither what was asked for nor nothing.
+ */
+
+export interface NamedDocument {
+  readonly name: string;
+  readonly source: Address;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Throws `NAME_RESERVED` when a run could touch a reserved address for one of these, at either side. Asks nobody. */
+export function requireUnreserved(context: RunContext, documents: Iterable<NamedDocument>): void {
+  const { source, destination, intent } = context;
+  const fallback = activeFallback(context);
+  for (const document of documents) {
+    const { name, labels } = document;
+    requirePassable(source, document.source, name);
+    if (fallback !== undefined) requirePassable(source, fallback.sourceOf(name), name);
+    if (intent.policyOf(name).sourcePolicy === 'Backup' && source.backups !== undefined) {
+      requirePassable(source, source.backups.addressOf(document.source), name);
+    }
+    const target = intent.route.destinationOf(name, labels);
+    if ('path' in target) requirePassable(destination, target.path, name);
+  }
+}
+
+/** The same for the backups of earlier runs that are still to expire: one of them must not be forgotten silently. */
+export function requireUnreservedBackups(context: RunContext): void {
+  if (context.intent.backupTtlMs === undefined) return;
+  for (const { name, backup, state, destination } of context.journal.prior.values()) {
+    if (backup === undefined || state !== 'Removed') continue;
+    requirePassable(context.source, backup, name);
+    if (destination !== undefined) requirePassable(context.destination, destination.path, name);
+  }
+}
+
+/** True when what an earlier run recorded lies at an address that is reserved by now: no longer ours to look at. */
+export function isReservedNow(context: RunContext, prior: PriorRecord): boolean {
+  const source = prior.source ?? context.intent.route.sourceOf(prior.name);
+  const path = prior.destination?.path;
+  return (
+    reservationOf(context.source, source) !== undefined ||
+    (path !== undefined && reservationOf(context.destination, path) !== undefined)
+  );
+}
+
+function reservationOf(driver: BackendDriver, address: Address): Refusal | undefined {
+  const refusal = driver.addressRefusalOf(address);
+  return refusal?.reason === 'ReservedName' ? refusal : undefined;
+}
+
+function requirePassable(driver: BackendDriver, address: Address, name: string): void {
+  const reservation = reservationOf(driver, address);
+  if (reservation === undefined) return;
+  throw new OperatorError('NAME_RESERVED', {
+    op: 'engine.inventory',
+    target: address === name ? name : `${name} at ${address}`,
+    detail: reservation.message,
+  });
+}
