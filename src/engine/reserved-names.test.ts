@@ -207,6 +207,10 @@ describe('names that are reserved', () => {
     const prior = [aRow('sys_a', { backup: 'sys_a.migrated-bak' })];
     expect((await refusalOf({ spec, prior })).asked).toEqual([]);
     await expect(keepUp(aRun({ spec, prior }).context)).rejects.toMatchObject({ code: 'NAME_RESERVED' });
+    const hidden = [
+      aRow('sys_a', { backup: '.sys_a.migrated.bak', destination: { path: 'ns/a', version: '1' } }),
+    ];
+    expect((await refusalOf({ spec, prior: hidden })).message).toBe('sys_a');
     const kept = { ...all, sourcePolicy: 'Backup' };
     expect((await gatherInventory(aRun({ spec: kept, prior }).context)).gone).toEqual([]);
   });

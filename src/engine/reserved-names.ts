@@ -38,7 +38,9 @@ export function requireUnreservedBackups(context: RunContext): void {
   if (context.intent.backupTtlMs === undefined) return;
   for (const { name, backup, state, destination } of context.journal.prior.values()) {
     if (backup === undefined || state !== 'Removed') continue;
-    requirePassable(context.source, backup, name);
+    // A backup may be called otherwise than its document: in a directory it begins with a period.
+    for (const address of [context.intent.route.sourceOf(name), backup])
+      requirePassable(context.source, address, name);
     if (destination !== undefined) requirePassable(context.destination, destination.path, name);
   }
 }
