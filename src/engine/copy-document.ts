@@ -93,7 +93,9 @@ function placeOf(item: Item, version: Version, priorVersion: string | undefined)
  * announced before a run that was killed could say that it wrote.
  */
 function recordedPriorOf(context: RunContext, target: Target, found: Version): string | undefined {
-  const place = context.journal.prior.get(target.item.name)?.destination;
+  const prior = context.journal.prior.get(target.item.name);
+  if (prior?.reason === 'WouldOverwrite') return undefined;
+  const place = prior?.destination;
   if (place?.priorVersion === undefined || place.path !== target.item.destination) return undefined;
   const isOfThis = place.version === found.revision;
   const wasAnnounced = place.version === undefined && place.priorVersion !== found.revision;
@@ -105,10 +107,14 @@ function kept(target: Target, step: Extract<Step, { kind: 'keep' }>): Copied {
   return { outcome: { ...target.base, state: 'Skipped', reason: step.reason, message: step.message } };
 }
 
-/** Says what will be overwritten, before it is. */
-function announcing(target: Target, step: Extract<Step, { kind: 'replace' }>): Outcome {
+/** Says what will be overwritten, before it is; only of a dry run is it known that nobody did. */
+function announcing(
+  target: Target,
+  step: Extract<Step, { kind: 'replace' }>,
+  reason: 'WouldOverwrite' | 'WillOverwrite',
+): Outcome {
   const destination = { path: target.item.destination, priorVersion: step.version.revision };
-  return { ...target.base, destination, state: 'Pending', reason: 'WouldOverwrite' };
+  return { ...target.base, destination, state: 'Pending', reason };
 }
 
 function conflict(target: Target, step: Extract<Step, { kind: 'conflict' }>): Copied {
@@ -126,7 +132,7 @@ function conflict(target: Target, step: Extract<Step, { kind: 'conflict' }>): Co
 function dryRunOutcome(target: Target, step: Step): Copied {
   if (step.kind === 'conflict') return conflict(target, step);
   if (step.kind === 'keep') return kept(target, step);
-  if (step.kind === 'replace') return { outcome: announcing(target, step) };
+  if (step.kind === 'replace') return { outcome: announcing(target, step, 'WouldOverwrite') };
   const reason = step.kind === 'create' ? 'WouldCreate' : 'WouldAdopt';
   return { outcome: { ...target.base, state: 'Pending', reason } };
 }
@@ -205,7 +211,8 @@ function settle(context: RunContext, target: Target, step: Step, undecided: Unde
   if (step.kind === 'create') {
     throw new OperatorError('INVARIANT', { op: 'engine.copy', target: target.item.destination });
   }
-  return { outcome: { ...announcing(target, step), retry: 'soon' }, awaitsOverwrite: step.version.revision };
+  const outcome: Outcome = { ...announcing(target, step, 'WillOverwrite'), retry: 'soon' };
+  return { outcome, awaitsOverwrite: step.version.revision };
 }
 
 function observationOf(context: RunContext, { wanted }: Target, destination: ReadResult): Observation {

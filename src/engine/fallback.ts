@@ -31,10 +31,11 @@ export async function readFallback(context: RunContext, item: Item): Promise<Fou
   return { item: { ...item, source }, document: found.document };
 }
 
-/** Field names are only known of what was read. */
+/** Field names, and a version at the destination, are only known of what was read; a document may have no fields. */
 function wasReadUnderItsName({ journal }: RunContext, name: string): boolean {
   const prior = journal.prior.get(name);
-  return prior !== undefined && prior.keys.length > 0 && prior.source === undefined;
+  if (prior === undefined || prior.source !== undefined) return false;
+  return prior.keys.length > 0 || prior.destination?.version !== undefined;
 }
 
 /** Says of a missing document that it would have been looked for elsewhere, had the time not passed. */

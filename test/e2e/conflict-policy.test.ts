@@ -86,12 +86,25 @@ describe('conflictPolicy Overwrite', () => {
     const { taken } = await rowsByName(tenant, 'recorded');
     expect(taken).toMatchObject({
       state: 'Pending',
-      reason: 'WouldOverwrite',
+      reason: 'WillOverwrite',
       destination: { priorVersion: '1' },
     });
     release.resolve();
     rule.remove();
     await tenant.untilReady('recorded');
+  });
+
+  it('does not claim after a dry run to have overwritten what somebody else made equal since', async () => {
+    const tenant = await aTenantInConflict();
+    const select = { names: ['taken'] };
+    await tenant.apply(aMigration('rehearsed', { conflictPolicy: 'Overwrite', dryRun: true, select }));
+    await tenant.untilReady('rehearsed', { reason: 'DryRunCompleted' });
+    await kvPut(tenant, pathOf(tenant, 'taken'), MINE);
+    await tenant.mergePatch('SecretMigration', 'rehearsed', { spec: { dryRun: false } });
+    await tenant.untilReady('rehearsed', { reason: 'Completed' });
+
+    const { taken } = await rowsByName(tenant, 'rehearsed');
+    expect(taken?.destination).toEqual({ path: pathOf(tenant, 'taken'), version: '2' });
   });
 
   it('loses a race against another writer and then overwrites what that one wrote', async () => {

@@ -71,7 +71,8 @@ export const ROW_STATE_MEANINGS: Readonly<Record<(typeof ROW_STATES)[number], st
 export const ROW_REASONS = {
   AwaitingSoak: 'Verified; the source waits for soakSeconds to pass before it is removed.',
   WouldCreate: 'Dry run: it would be written.',
-  WouldOverwrite: 'It holds something else and will be overwritten; under dryRun it would be.',
+  WouldOverwrite: 'Dry run: it holds something else and would be overwritten.',
+  WillOverwrite: 'It holds something else and is about to be overwritten.',
   WouldAdopt: 'Dry run: the destination already holds the same bytes.',
   DestinationDiffers: 'The destination holds other bytes, other fields or other attributes.',
   DestinationDeleted: 'The current version at the destination was deleted; the name is taken.',
