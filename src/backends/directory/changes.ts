@@ -58,10 +58,12 @@ export class FolderChanges {
       try {
         const isFolder = await this.#stage(fresh, document, options);
         await this.#publish({ from: fresh, to: address, isFolder }, options.op);
-      } finally {
+      } catch (failure) {
         await this.#discard(fresh);
+        throw failure;
       }
       return await this.#finished(options.op, address, async () => {
+        await this.#discard(fresh);
         await this.#folder.sync();
         return await this.#versionOf(address, options);
       });
