@@ -4,6 +4,7 @@ import { GROUP, KINDS, VERSION, type Kind } from './api/group.ts';
 import { parseSecretBackend, type SecretBackend } from './api/v1alpha1/secret-backend.ts';
 import { parseSecretMigration, type SecretMigration } from './api/v1alpha1/secret-migration.ts';
 import { AuditedDriver } from './backends/audited.ts';
+import { DirectoryFactory } from './backends/directory/factory.ts';
 import { GuardedDriver } from './backends/guarded.ts';
 import { KubernetesCredentials } from './backends/kubernetes/credentials.ts';
 import { KubernetesFactory } from './backends/kubernetes/factory.ts';
@@ -79,6 +80,7 @@ function createRegistry({ config, version, client, metrics }: Base): BackendRegi
       userAgent: `keyferry/${version}`,
       allowInsecureHttp: config.allowInsecureHttp,
     }),
+    new DirectoryFactory({ root: config.directoryRoot, clock, random }),
   ];
   const guard = { clock, random, metrics, deadlineMs: DRIVER_CALL_MS };
   return new BackendRegistry(

@@ -11,6 +11,8 @@ const WHOLE_BACKEND: ReadonlySet<ErrorCode> = new Set([
   'TLS_FAILED',
   'CREDENTIALS_MISSING',
   'MOUNT_MISSING',
+  'FOLDER_MISSING',
+  'FOLDER_EXPOSED',
 ]);
 
 export interface ReadEachOptions {

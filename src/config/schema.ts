@@ -51,6 +51,12 @@ export const ConfigSchema = z.object({
   allowInsecureHttp: flag()
     .default(false)
     .describe('Accept backends with a plain http address. Secret values and tokens then travel unencrypted.'),
+  directoryRoot: text()
+    .regex(/^\//, { error: 'must be an absolute path' })
+    .optional()
+    .describe(
+      'Folder that holds one folder a namespace for backends of type directory. Without it there are none.',
+    ),
   gracefulShutdownSeconds: whole(1, 3600)
     .default(30)
     .describe('How many seconds running work gets after SIGTERM before it is abandoned.'),

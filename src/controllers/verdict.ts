@@ -65,6 +65,8 @@ const REASON_OF_CODE: Partial<Record<ErrorCode, ConditionReason>> = {
   BACKEND_NOT_READY: 'BackendNotReady',
   NAME_RESERVED: 'ReservedName',
   MOUNT_MISSING: 'MountMissing',
+  FOLDER_MISSING: 'FolderMissing',
+  FOLDER_EXPOSED: 'FolderExposed',
   CAPABILITY_MISSING: 'CapabilityMissing',
   SPEC_INVALID: 'InvalidSpec',
   REQUEST_REJECTED: 'InvalidSpec',

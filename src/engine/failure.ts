@@ -12,6 +12,8 @@ const REASONS: Partial<Record<ErrorCode, RowReason>> = {
   DEADLINE: 'Timeout',
   RATE_LIMITED: 'RateLimited',
   MOUNT_MISSING: 'MountMissing',
+  FOLDER_MISSING: 'FolderMissing',
+  FOLDER_EXPOSED: 'FolderExposed',
   REQUEST_REJECTED: 'Rejected',
   DOCUMENT_REFUSED: 'NotRepresentable',
   NAME_RESERVED: 'ReservedName',
@@ -31,6 +33,8 @@ const BACKEND_WIDE: ReadonlySet<ErrorCode> = new Set([
   'BACKEND_UNREACHABLE',
   'TLS_FAILED',
   'MOUNT_MISSING',
+  'FOLDER_MISSING',
+  'FOLDER_EXPOSED',
   'CREDENTIALS_MISSING',
 ]);
 

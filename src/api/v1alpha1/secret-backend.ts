@@ -229,6 +229,24 @@ export const OpenBaoSpecSchema = withRules(
 );
 export type OpenBaoSpec = z.infer<typeof OpenBaoSpecSchema>;
 
+export const DirectorySpecSchema = z.object({
+  path: PathSchema.optional().describe(
+    'Folder below the one of the namespace, <--directory-root>/<namespace>. Default: that folder itself.',
+  ),
+  trailingNewline: z
+    .enum(['Keep', 'Strip'])
+    .describe(
+      'What a newline at the end of a file is. Keep: part of the value, bytes are taken as they are. Strip: one newline is not part of it; it is taken away on reading and added on writing.',
+    ),
+  allowWorldReadable: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Use the folder although everybody on the machine has rights to it, or to a folder that it is in, from the root down.',
+    ),
+});
+export type DirectorySpec = z.infer<typeof DirectorySpecSchema>;
+
 const ReservedPrefixSchema = z.object({
   prefix: z
     .string()
@@ -251,7 +269,7 @@ export const SecretBackendSpecSchema = withRules(
   z.object({
     type: withRules(
       z
-        .enum(['kubernetes', 'openbao'])
+        .enum(['kubernetes', 'openbao', 'directory'])
         .describe('Kind of store; the member of the same name configures it. Immutable.'),
       immutable('type is immutable: create a new SecretBackend'),
     ),
@@ -260,6 +278,9 @@ export const SecretBackendSpecSchema = withRules(
       .optional()
       .describe('The Secrets of the namespace of this SecretBackend. There is nothing to configure: {}.'),
     openbao: OpenBaoSpecSchema.optional().describe('A KV secrets engine of an OpenBao server.'),
+    directory: DirectorySpecSchema.optional().describe(
+      'A folder of files below --directory-root of the operator: a file is a document with the field "value", a folder one with a field for each file in it.',
+    ),
     reservedPrefixes: z
       .array(ReservedPrefixSchema.describe('One begin of reserved names, and who may use them.'))
       .max(32)
@@ -270,11 +291,12 @@ export const SecretBackendSpecSchema = withRules(
       ),
   }),
   {
-    rule: "has(self.kubernetes) == (self.type == 'kubernetes') && has(self.openbao) == (self.type == 'openbao')",
-    message: 'set exactly the member that type names: kubernetes or openbao',
+    rule: "has(self.kubernetes) == (self.type == 'kubernetes') && has(self.openbao) == (self.type == 'openbao') && has(self.directory) == (self.type == 'directory')",
+    message: 'set exactly the member that type names: kubernetes, openbao or directory',
     holds: (self) =>
       (self.kubernetes !== undefined) === (self.type === 'kubernetes') &&
-      (self.openbao !== undefined) === (self.type === 'openbao'),
+      (self.openbao !== undefined) === (self.type === 'openbao') &&
+      (self.directory !== undefined) === (self.type === 'directory'),
   },
 ).describe('Where values live and how to get there.');
 export type SecretBackendSpec = z.infer<typeof SecretBackendSpecSchema>;

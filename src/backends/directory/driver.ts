@@ -1,0 +1,153 @@
+import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
+import { hasCode, OperatorError } from '#src/errors.ts';
+import type {
+  BackendDriver,
+  BackupStore,
+  DriverTraits,
+  Entry,
+  ListQuery,
+  Location,
+  Need,
+  Probe,
+  ReadOutcome,
+  Refusal,
+} from '../driver.ts';
+import { readEach } from '../read-each.ts';
+import { DirectoryBackups } from './backups.ts';
+import { create, remove, replace } from './changes.ts';
+import { nameRefusalOf } from './names.ts';
+import { toContent, toFields, type TrailingNewline } from './newline.ts';
+import { probeFolder } from './probe.ts';
+import { documentRefusalOf } from './refusals.ts';
+import { allDenied, findDenied } from './rights.ts';
+import { DirectoryStore, type DirectoryStoreOptions } from './store.ts';
+
+export interface DirectoryDriverOptions extends DirectoryStoreOptions {
+  readonly trailingNewline: TrailingNewline;
+}
+
+/** Calls of the file system that node has under way at once are four; a few more keep it busy. */
+const CONCURRENCY = 8;
+
+/**
+ * The files of one folder: `<folder>/<name>` is a document with the field `value`, or, where it is a folder, one with a
+ * field for each file in it. A Version is which file it is and when it changed last (content.ts); changes.ts draws how one
+ * state and no other is replaced or removed.
+ */
+export class DirectoryDriver implements BackendDriver {
+  readonly kind = 'directory';
+  readonly traits: DriverTraits = {
+    addressing: 'flat',
+    concurrency: CONCURRENCY,
+    keepsRevisions: false,
+    statesAttributes: false,
+  };
+  readonly backups: BackupStore;
+  readonly projections = undefined;
+  readonly #store: DirectoryStore;
+  readonly #trailingNewline: TrailingNewline;
+
+  constructor({ trailingNewline, ...options }: DirectoryDriverOptions) {
+    this.#trailingNewline = trailingNewline;
+    this.#store = new DirectoryStore(options);
+    this.backups = new DirectoryBackups(this.#store);
+  }
+
+  async probe(signal: AbortSignal): Promise<Probe> {
+    const probe = await this.#store.visit({ op: 'directory.probe', signal }, probeFolder);
+    this.#store.recognise(probe.identity);
+    return probe;
+  }
+
+  locationOf(address: Address): Location {
+    const { identity } = this.#store;
+    if (identity === undefined) throw new OperatorError('INVARIANT', { op: 'directory.location' });
+    return { store: `directory ${identity}`, path: address };
+  }
+
+  async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Entry> {
+    if (query.labelSelector !== undefined) {
+      throw new OperatorError('CAPABILITY_MISSING', {
+        op: 'directory.list',
+        detail: 'Files have no labels to select by.',
+      });
+    }
+    if (query.folder !== '') return;
+    for (const address of await this.#store.names({ op: 'directory.list', signal })) {
+      signal.throwIfAborted();
+      yield { address };
+    }
+  }
+
+  /** There is one revision only: the current one, which may be newer than the one asked for. */
+  async read(address: Address, signal: AbortSignal): Promise<ReadResult> {
+    requireName(address, 'directory.read');
+    const found = await this.#store.find(address, { op: 'directory.read', target: address, signal });
+    if (found === undefined) return { state: 'absent' };
+    const fields = toFields(found, this.#trailingNewline);
+    return { state: 'present', document: { address, fields, attributes: {}, version: found.version } };
+  }
+
+  async *readMany(addresses: readonly Address[], signal: AbortSignal): AsyncGenerator<ReadOutcome> {
+    const read = async (address: Address): Promise<ReadResult> => this.read(address, signal);
+    yield* readEach(addresses, { width: CONCURRENCY, read, signal });
+  }
+
+  addressRefusalOf(address: Address): Refusal | undefined {
+    return nameRefusalOf(address);
+  }
+
+  refusalOf(document: Document): Refusal | undefined {
+    return documentRefusalOf(document);
+  }
+
+  async denied(needs: readonly Need[], signal: AbortSignal): Promise<ReadonlyMap<Address, Refusal>> {
+    const possible = needs.filter(({ address }) => nameRefusalOf(address) === undefined);
+    try {
+      return await this.#store.visit({ op: 'directory.denied', signal }, async (folder) =>
+        findDenied(folder, possible),
+      );
+    } catch (failure) {
+      if (hasCode(failure, 'AUTH_DENIED')) return allDenied(possible);
+      throw failure;
+    }
+  }
+
+  async write(document: Document, expect: Expectation, signal: AbortSignal): Promise<Version> {
+    const { address } = document;
+    const op = 'directory.write';
+    requireName(address, op);
+    const refusal = documentRefusalOf(document);
+    if (refusal !== undefined) {
+      throw new OperatorError('DOCUMENT_REFUSED', { op, target: address, detail: refusal.message });
+    }
+    const content = toContent(document, this.#trailingNewline);
+    const work = { op, signal };
+    if (expect === 'absent') {
+      return this.#store.change(address, work, async (change) => create(change, content));
+    }
+    try {
+      return await this.#store.changeFound({ address, expect }, work, async (change, found) =>
+        replace(change, found, content),
+      );
+    } catch (failure) {
+      if (!hasCode(failure, 'NOT_FOUND')) throw failure;
+      throw new OperatorError('VERSION_CONFLICT', { op, target: address });
+    }
+  }
+
+  async delete(address: Address, expect: Version, signal: AbortSignal): Promise<void> {
+    requireName(address, 'directory.delete');
+    await this.#store.changeFound({ address, expect }, { op: 'directory.delete', signal }, remove);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Holds nothing of its own.
+  }
+}
+
+/** The last gate before the file system: a refused name never reaches it. */
+function requireName(address: Address, op: string): void {
+  const refusal = nameRefusalOf(address);
+  if (refusal !== undefined) throw new OperatorError('DOCUMENT_REFUSED', { op, detail: refusal.message });
+}

@@ -1,0 +1,57 @@
+import { OperatorError } from '#src/errors.ts';
+import type { Clock, Random } from '#src/ports.ts';
+import type { BackendDriver } from '../driver.ts';
+import { KeyedLock } from '../keyed-lock.ts';
+import type { BackendDefinition, BackendFactory } from '../registry.ts';
+import { DirectoryDriver } from './driver.ts';
+
+export interface DirectoryFactoryOptions {
+  /** Operator flag --directory-root. */
+  readonly root: string | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/**
+ * Folders below the root that the operator was started with. The namespace of the definition is always part of the path,
+ * so that no tenant can name the files of another one.
+ */
+export class DirectoryFactory implements BackendFactory {
+  readonly kind = 'directory';
+  readonly #options: DirectoryFactoryOptions;
+  readonly #lock = new KeyedLock();
+
+  constructor(options: DirectoryFactoryOptions) {
+    this.#options = options;
+  }
+
+  /** Throws `SPEC_INVALID` where the operator has no root for such backends. No I/O. */
+  create(definition: BackendDefinition): BackendDriver {
+    const { directory } = definition.spec;
+    if (directory === undefined) throw invalid(definition, 'spec.directory is missing.');
+    const { root, clock, random } = this.#options;
+    if (root === undefined) {
+      throw invalid(
+        definition,
+        'This operator reads no directories: start it with --directory-root, the folder that holds one folder a namespace.',
+      );
+    }
+    const { path, trailingNewline, allowWorldReadable } = directory;
+    const segments = [definition.namespace, ...(path?.split('/') ?? [])];
+    return new DirectoryDriver({
+      place: { root, segments, allowWorldReadable },
+      trailingNewline,
+      clock,
+      random,
+      lock: this.#lock,
+    });
+  }
+}
+
+function invalid(definition: BackendDefinition, detail: string): OperatorError {
+  return new OperatorError('SPEC_INVALID', {
+    op: 'directory.create',
+    target: `SecretBackend ${definition.namespace}/${definition.name}`,
+    detail,
+  });
+}

@@ -1,0 +1,113 @@
+import { constants } from 'node:fs';
+import { open, readlink, type FileHandle } from 'node:fs/promises';
+import type { BigIntStats } from 'node:fs';
+import { join } from 'node:path';
+import { OperatorError } from '#src/errors.ts';
+import { failedWith, failureOf } from './failures.ts';
+
+export interface FolderPlace {
+  /** Operator flag --directory-root; the administrator may make it a link. */
+  readonly root: string;
+  /** The namespace and the segments of spec.directory.path: none of them may be a link. */
+  readonly segments: readonly string[];
+  /** spec.directory.allowWorldReadable. */
+  readonly allowWorldReadable: boolean;
+}
+
+/** Rights of everybody who is neither owner nor in the group. */
+const OTHERS = 0o007n;
+const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY;
+
+/** The absolute path, for people and as the name of the place within this process. */
+export function pathOfPlace({ root, segments }: FolderPlace): string {
+  return join(root, ...segments);
+}
+
+/** How Linux names something below an open folder, wherever that has been moved to: what `openat` is for other programs. */
+export function below(handle: FileHandle, name: string): string {
+  return `/proc/self/fd/${handle.fd}/${name}`;
+}
+
+/** Where an open file or folder really is, whatever links led to it. */
+export async function realPathOf(handle: FileHandle): Promise<string> {
+  return readlink(`/proc/self/fd/${handle.fd}`);
+}
+
+/**
+ * The folder of one backend, held open: everything in it is reached through the handle, so nobody can put a link in the
+ * way between a check and its use.
+ */
+export class Folder implements AsyncDisposable {
+  readonly #handle: FileHandle;
+
+  private constructor(handle: FileHandle) {
+    this.#handle = handle;
+  }
+
+  /**
+   * Goes down from the root, one opened folder after the other. `FOLDER_MISSING` when one is not there or is a link,
+   * `FOLDER_EXPOSED` when everybody has rights to one, unless that is allowed.
+   */
+  static async open(place: FolderPlace): Promise<Folder> {
+    let path = place.root;
+    let handle = await openChecked(path, path, { flags: FOLDER_FLAGS, place });
+    for (const segment of place.segments) {
+      path = join(path, segment);
+      const parent = handle;
+      try {
+        const flags = FOLDER_FLAGS | constants.O_NOFOLLOW;
+        handle = await openChecked(below(parent, segment), path, { flags, place });
+      } finally {
+        await parent.close();
+      }
+    }
+    return new Folder(handle);
+  }
+
+  pathOf(name: string): string {
+    return below(this.#handle, name);
+  }
+
+  async stat(): Promise<BigIntStats> {
+    return this.#handle.stat({ bigint: true });
+  }
+
+  /** True when what was opened lies in this folder or below it. */
+  async holds(opened: FileHandle): Promise<boolean> {
+    const [inner, outer] = await Promise.all([realPathOf(opened), realPathOf(this.#handle)]);
+    return inner.startsWith(`${outer}/`);
+  }
+
+  /** Makes names that were given or taken away outlive the power supply. */
+  async sync(): Promise<void> {
+    await this.#handle.sync();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#handle.close();
+  }
+}
+
+async function openChecked(
+  path: string,
+  shown: string,
+  { flags, place }: { readonly flags: number; readonly place: FolderPlace },
+): Promise<FileHandle> {
+  const about = { op: 'directory.open', target: shown };
+  let handle: FileHandle;
+  try {
+    handle = await open(path, flags);
+  } catch (failure) {
+    if (failedWith(failure, 'ENOENT')) throw new OperatorError('FOLDER_MISSING', about);
+    if (!failedWith(failure, 'ENOTDIR', 'ELOOP')) throw failureOf(failure, about);
+    throw new OperatorError('FOLDER_MISSING', { ...about, detail: 'It is no folder, or a link to one.' });
+  }
+  try {
+    const { mode } = await handle.stat({ bigint: true });
+    if (place.allowWorldReadable || (mode & OTHERS) === 0n) return handle;
+    throw new OperatorError('FOLDER_EXPOSED', { ...about, detail: `chmod o-rwx ${shown}` });
+  } catch (failure) {
+    await handle.close();
+    throw failureOf(failure, about);
+  }
+}
