@@ -1,0 +1,156 @@
+import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DirectorySpecSchema, type DirectorySpec } from '#src/api/v1alpha1/secret-backend.ts';
+import { DirectoryFactory } from '#src/backends/directory/factory.ts';
+import type { BackendDriver } from '#src/backends/driver.ts';
+import type { BackendDefinition } from '#src/backends/registry.ts';
+import type { Clock } from '#src/ports.ts';
+import { systemClock } from '#src/runtime/system-clock.ts';
+
+export interface DirectoryOptions {
+  /** Default: tokens. */
+  readonly path?: string;
+  /** Default: Keep. */
+  readonly trailingNewline?: 'Keep' | 'Strip';
+  readonly allowWorldReadable?: boolean;
+  readonly clock?: Clock;
+}
+
+/** A user that owns nothing here. */
+const NOBODY = 65_534;
+const NAMESPACE = 'team';
+
+/** A root of its own with the folder team/tokens in it, and drivers as the operator makes them. */
+export class DirectoryFixture implements AsyncDisposable {
+  readonly root: string;
+  readonly folder: string;
+  /** As in one operator: its drivers wait for one another. */
+  readonly #factories = new Map<Clock, DirectoryFactory>();
+
+  private constructor(root: string) {
+    this.root = root;
+    this.folder = join(root, NAMESPACE, 'tokens');
+  }
+
+  static async open(): Promise<DirectoryFixture> {
+    const fixture = new DirectoryFixture(await mkdtemp(join(tmpdir(), 'keyferry-directory-')));
+    await mkdir(fixture.folder, { recursive: true, mode: 0o700 });
+    return fixture;
+  }
+
+  driver({
+    path = 'tokens',
+    trailingNewline = 'Keep',
+    allowWorldReadable,
+    clock = systemClock,
+  }: DirectoryOptions = {}): BackendDriver {
+    const factory = this.#factories.get(clock) ?? this.#factory(clock);
+    this.#factories.set(clock, factory);
+    return factory.create(
+      definitionOf(DirectorySpecSchema.parse({ path, trailingNewline, allowWorldReadable })),
+    );
+  }
+
+  /** As another operator has it: it knows nothing of the locks of this one. */
+  driverOfAnotherProcess(): BackendDriver {
+    const directory = DirectorySpecSchema.parse({ path: 'tokens', trailingNewline: 'Keep' });
+    return this.#factory(systemClock).create(definitionOf(directory));
+  }
+
+  #factory(clock: Clock): DirectoryFactory {
+    return new DirectoryFactory({ root: this.root, clock, random: Math.random });
+  }
+
+  path(...names: readonly string[]): string {
+    return join(this.folder, ...names);
+  }
+
+  /** Makes a file, or a folder of files. */
+  async put(name: string, content: string | Buffer | Readonly<Record<string, string>>): Promise<void> {
+    if (typeof content === 'string' || Buffer.isBuffer(content)) {
+      await writeFile(this.path(name), content, { mode: 0o600 });
+      return;
+    }
+    await mkdir(this.path(name), { mode: 0o700 });
+    for (const [field, text] of Object.entries(content)) await writeFile(this.path(name, field), text);
+  }
+
+  async text(...names: readonly string[]): Promise<string> {
+    return readFile(this.path(...names), 'utf8');
+  }
+
+  /** Everything that is there, hidden names as well. */
+  async names(): Promise<readonly string[]> {
+    return (await readdir(this.folder)).toSorted();
+  }
+
+  /** What `during` changed below the root: everything that a change of a name, a byte or a right leaves. */
+  async changesDuring(during: () => Promise<void>): Promise<readonly string[]> {
+    const before = await this.#states();
+    await during();
+    const after = await this.#states();
+    return [...new Set([...before, ...after])].filter((state) => !before.has(state) || !after.has(state));
+  }
+
+  async #states(): Promise<ReadonlySet<string>> {
+    const names = await readdir(this.root, { recursive: true });
+    const states = names.map(async (name) => {
+      const { ino, mode, ctimeNs } = await lstat(join(this.root, name), { bigint: true });
+      return `${name} ${ino} ${mode} ${ctimeNs}`;
+    });
+    return new Set(await Promise.all(states));
+  }
+
+  /**
+   * The driver without any right to the folder. Root is bound by no permission bits: then the calls are made as another
+   * user; everybody else loses the rights to the folder for as long as a call takes.
+   */
+  withoutRights(driver: BackendDriver): BackendDriver {
+    const give = async (has: boolean): Promise<void> => {
+      if (process.getuid?.() === 0) process.seteuid?.(has ? 0 : NOBODY);
+      else await chmod(this.folder, has ? 0o700 : 0);
+    };
+    return new Proxy(driver, {
+      get: (target, name) => {
+        const member: unknown = Reflect.get(target, name, target);
+        if (typeof member !== 'function') return member;
+        const call = (args: unknown[]): unknown => Reflect.apply(member, target, args);
+        if (name === 'list' || name === 'readMany') {
+          return (...args: unknown[]) => iteratedBetween(give, () => call(args) as AsyncIterable<unknown>);
+        }
+        if (!['probe', 'read', 'write', 'delete', 'denied'].includes(String(name))) {
+          return (...args: unknown[]) => call(args);
+        }
+        return async (...args: unknown[]) => {
+          await give(false);
+          try {
+            return await call(args);
+          } finally {
+            await give(true);
+          }
+        };
+      },
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.root, { recursive: true, force: true });
+  }
+}
+
+function definitionOf(directory: DirectorySpec): BackendDefinition {
+  return { namespace: NAMESPACE, name: 'tokens', spec: { type: 'directory', directory } };
+}
+
+async function* iteratedBetween(
+  give: (has: boolean) => Promise<void>,
+  items: () => AsyncIterable<unknown>,
+): AsyncGenerator<unknown> {
+  await give(false);
+  try {
+    yield* items();
+  } finally {
+    await give(true);
+  }
+}
