@@ -1,11 +1,10 @@
 import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DirectorySpecSchema, type DirectorySpec } from '#src/api/v1alpha1/secret-backend.ts';
+import { DirectorySpecSchema } from '#src/api/v1alpha1/secret-backend.ts';
 import { DirectoryFactory } from '#src/backends/directory/factory.ts';
 import type { BackendDriver } from '#src/backends/driver.ts';
-import type { BackendDefinition } from '#src/backends/registry.ts';
-import type { Clock } from '#src/ports.ts';
+import type { Clock, Random } from '#src/ports.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 
 export interface DirectoryOptions {
@@ -15,6 +14,8 @@ export interface DirectoryOptions {
   readonly trailingNewline?: 'Keep' | 'Strip';
   readonly allowWorldReadable?: boolean;
   readonly clock?: Clock;
+  /** Called right before a name is given to something under way, so that a test can act at that moment. */
+  readonly random?: Random;
 }
 
 /** A user that owns nothing here. */
@@ -26,11 +27,12 @@ export class DirectoryFixture implements AsyncDisposable {
   readonly root: string;
   readonly folder: string;
   /** As in one operator: its drivers wait for one another. */
-  readonly #factories = new Map<Clock, DirectoryFactory>();
+  readonly #factory: DirectoryFactory;
 
   private constructor(root: string) {
     this.root = root;
     this.folder = join(root, NAMESPACE, 'tokens');
+    this.#factory = this.#createFactory({});
   }
 
   static async open(): Promise<DirectoryFixture> {
@@ -39,27 +41,21 @@ export class DirectoryFixture implements AsyncDisposable {
     return fixture;
   }
 
-  driver({
-    path = 'tokens',
-    trailingNewline = 'Keep',
-    allowWorldReadable,
-    clock = systemClock,
-  }: DirectoryOptions = {}): BackendDriver {
-    const factory = this.#factories.get(clock) ?? this.#factory(clock);
-    this.#factories.set(clock, factory);
-    return factory.create(
-      definitionOf(DirectorySpecSchema.parse({ path, trailingNewline, allowWorldReadable })),
-    );
+  driver(options: DirectoryOptions = {}): BackendDriver {
+    const { path = 'tokens', trailingNewline = 'Keep', allowWorldReadable } = options;
+    const isOwn = options.clock !== undefined || options.random !== undefined;
+    const factory = isOwn ? this.#createFactory(options) : this.#factory;
+    const directory = DirectorySpecSchema.parse({ path, trailingNewline, allowWorldReadable });
+    return factory.create({ namespace: NAMESPACE, name: 'tokens', spec: { type: 'directory', directory } });
   }
 
   /** As another operator has it: it knows nothing of the locks of this one. */
   driverOfAnotherProcess(): BackendDriver {
-    const directory = DirectorySpecSchema.parse({ path: 'tokens', trailingNewline: 'Keep' });
-    return this.#factory(systemClock).create(definitionOf(directory));
+    return this.driver({ random: Math.random });
   }
 
-  #factory(clock: Clock): DirectoryFactory {
-    return new DirectoryFactory({ root: this.root, clock, random: Math.random });
+  #createFactory({ clock = systemClock, random = Math.random }: DirectoryOptions): DirectoryFactory {
+    return new DirectoryFactory({ root: this.root, clock, random });
   }
 
   path(...names: readonly string[]): string {
@@ -137,10 +133,6 @@ export class DirectoryFixture implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await rm(this.root, { recursive: true, force: true });
   }
-}
-
-function definitionOf(directory: DirectorySpec): BackendDefinition {
-  return { namespace: NAMESPACE, name: 'tokens', spec: { type: 'directory', directory } };
 }
 
 async function* iteratedBetween(

@@ -113,8 +113,17 @@ async function linkBack(folder: Folder, address: Address, file: string): Promise
     // The kernel lets nobody link a file of somebody else that he may not write to (protected_hardlinks).
     return moveBack(folder, address, file);
   }
-  await unlink(folder.pathOf(file));
+  await unlinkIfThere(folder.pathOf(file));
   return true;
+}
+
+/** Another replica may have put it back at the same moment. */
+async function unlinkIfThere(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (failure) {
+    if (!failedWith(failure, 'ENOENT')) throw failure;
+  }
 }
 
 /** False when the name is taken; what could be overtaken between the look and the move is an empty folder. */
