@@ -6,8 +6,8 @@ import { parseClusterSecretBackend, type Backend } from './api/v1alpha1/cluster-
 import { parseSecretBackend } from './api/v1alpha1/secret-backend.ts';
 import { parseSecretMigration, type SecretMigration } from './api/v1alpha1/secret-migration.ts';
 import { AuditedDriver } from './backends/audited.ts';
-import { GuardedDriver } from './backends/guarded.ts';
 import { DirectoryFactory } from './backends/directory/factory.ts';
+import { GuardedDriver } from './backends/guarded.ts';
 import { KubernetesCredentials } from './backends/kubernetes/credentials.ts';
 import { KubernetesFactory } from './backends/kubernetes/factory.ts';
 import { OpenBaoFactory } from './backends/openbao/factory.ts';
@@ -80,7 +80,6 @@ interface Base {
 function createRegistry({ config, version, client, metrics }: Base): BackendRegistry {
   const factories: readonly BackendFactory[] = [
     new KubernetesFactory(client),
-    new DirectoryFactory({ root: config.directoryRoot, clock }),
     new OpenBaoFactory({
       credentials: new KubernetesCredentials(client),
       clock,
@@ -88,6 +87,7 @@ function createRegistry({ config, version, client, metrics }: Base): BackendRegi
       userAgent: `keyferry/${version}`,
       allowInsecureHttp: config.allowInsecureHttp,
     }),
+    new DirectoryFactory({ root: config.directoryRoot, clock, random }),
   ];
   const guard = { clock, random, metrics, deadlineMs: DRIVER_CALL_MS };
   return new BackendRegistry(

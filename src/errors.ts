@@ -80,7 +80,7 @@ export const ERROR_CODES = {
   AUTH_DENIED: code(
     'waiting',
     'The server refused the credentials or the permission.',
-    'Grant the permission listed in docs/openbao-policy.md or config/rbac, or renew the credentials.',
+    'Grant the permission listed in docs/openbao-policy.md, docs/directory.md or config/rbac, or renew the credentials.',
   ),
   CREDENTIALS_MISSING: code(
     'waiting',
@@ -122,15 +122,20 @@ export const ERROR_CODES = {
     'A name cannot be used.',
     'Choose another one in spec.select or spec.mapping, or ask who set spec.reservedPrefixes of the backend.',
   ),
-  FOLDER_EXPOSED: code(
-    'waiting',
-    'Everybody on the machine has rights on a folder of the backend.',
-    'Take them away with chmod o-rwx, or set spec.directory.allowWorldReadable.',
-  ),
   MOUNT_MISSING: code(
     'waiting',
     'There is no KV mount at this path.',
     'Enable it (secrets enable -path=<mount> kv-v2) or correct spec.openbao.mount.',
+  ),
+  FOLDER_MISSING: code(
+    'waiting',
+    'There is no folder at this path.',
+    'Create it, mount the volume that holds it, or correct spec.directory.path or --directory-root.',
+  ),
+  FOLDER_EXPOSED: code(
+    'waiting',
+    'Everybody on the machine can use the folder.',
+    'Take that right away with the chmod that the message names, or set spec.directory.allowWorldReadable.',
   ),
   CAPABILITY_MISSING: code(
     'waiting',

@@ -11,8 +11,9 @@ const REASONS: Partial<Record<ErrorCode, RowReason>> = {
   TLS_FAILED: 'BackendUnavailable',
   DEADLINE: 'Timeout',
   RATE_LIMITED: 'RateLimited',
-  FOLDER_EXPOSED: 'FolderExposed',
   MOUNT_MISSING: 'MountMissing',
+  FOLDER_MISSING: 'FolderMissing',
+  FOLDER_EXPOSED: 'FolderExposed',
   REQUEST_REJECTED: 'Rejected',
   DOCUMENT_REFUSED: 'NotRepresentable',
   NAME_RESERVED: 'ReservedName',
@@ -32,6 +33,7 @@ const BACKEND_WIDE: ReadonlySet<ErrorCode> = new Set([
   'BACKEND_UNREACHABLE',
   'TLS_FAILED',
   'MOUNT_MISSING',
+  'FOLDER_MISSING',
   'FOLDER_EXPOSED',
   'CREDENTIALS_MISSING',
 ]);

@@ -76,10 +76,13 @@ const value: fc.Arbitrary<Buffer> = fc.oneof(
   ),
 );
 
+/** What documents of a store are made of; `bytes`: any fields and no attributes; `text`: text fields, at least one, and no attributes. */
+export type Holdings = 'anything' | 'bytes' | 'text';
+
 /** Documents with field names from `fieldName`. */
 export function documents(
   fieldName: fc.Arbitrary<string>,
-  holds: 'anything' | 'bytes' | 'text' = 'anything',
+  holds: Holdings = 'anything',
 ): fc.Arbitrary<Record<string, Buffer>> {
   const bounds = { maxKeys: 8, noNullPrototype: true };
   if (holds !== 'text') return fc.dictionary(fieldName, value, bounds);

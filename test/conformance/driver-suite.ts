@@ -4,7 +4,7 @@ import type { BackendDriver, Entry, ReadOutcome } from '#src/backends/driver.ts'
 import { sideBySide } from '#src/backends/side-by-side.ts';
 import { sameVersion } from '#src/core/document.ts';
 import type { ErrorCode } from '#src/errors.ts';
-import { aDocument, codeOf, contentOf, documents, presentIn, versionIn } from './documents.ts';
+import { aDocument, codeOf, contentOf, documents, presentIn, versionIn, type Holdings } from './documents.ts';
 
 /** One kind of store, as the suite needs it. Everything that differs between drivers is declared here. */
 export interface Subject {
@@ -20,22 +20,19 @@ export interface Subject {
   readonly fieldName: fc.Arbitrary<string>;
   /** Addresses that must be refused before anything is sent. */
   readonly hostileAddresses: readonly string[];
-  /**
-   * What a document may be made of; `bytes`: anything without attributes, `text`: text fields, at least one, and no
-   * attributes. Default: anything.
-   */
-  readonly holds?: 'anything' | 'bytes' | 'text';
-  /** How a store says no. Default: `AUTH_DENIED`. */
-  readonly deniedCode?: ErrorCode;
+  /** What a document may be made of. Default: anything. */
+  readonly holds?: Holdings;
+  /** How a store fails that is not there. Default: as a server does; a folder that is missing is no server that is down. */
+  readonly unreachableAs?: ErrorCode;
 }
 
 export interface Place extends AsyncDisposable {
   readonly driver: BackendDriver;
   /** Same place, credentials without any right. */
   readonly denied: BackendDriver;
-  /** Same place, a port where nobody listens. */
+  /** Same place, a port where nobody listens or a folder that is not there. */
   readonly unreachable: BackendDriver;
-  /** What reaches the store while this runs: requests, or changes of files. */
+  /** What reached the store meanwhile: requests, or changes on the disk where a store has none. */
   readonly traffic: (during: () => Promise<void>) => Promise<readonly unknown[]>;
   /** Removes a document and makes it again behind the driver's back: another incarnation of the same name. */
   readonly recreate: (address: string, field: string, text: string) => Promise<void>;
@@ -60,7 +57,8 @@ export function describeDriver(subject: Subject): void {
     });
     afterAll(() => place[Symbol.asyncDispose]());
 
-    const { deniedCode = 'AUTH_DENIED', holds = 'anything' } = subject;
+    const holds = subject.holds ?? 'anything';
+    const unreachableAs = subject.unreachableAs ?? 'BACKEND_UNREACHABLE';
     const read = (name = address) => driver.read(name, signal);
     const create = (fields: Record<string, string | Buffer>) =>
       driver.write(aDocument(address, fields), 'absent', signal);
@@ -92,15 +90,15 @@ export function describeDriver(subject: Subject): void {
 
     it('tells absent, denied and unreachable apart, when reading', async () => {
       expect(await read()).toEqual({ state: 'absent' });
-      expect(await codeOf(place.denied.read(address, signal))).toBe(deniedCode);
-      expect(await codeOf(place.unreachable.read(address, signal))).toBe('BACKEND_UNREACHABLE');
+      expect(await codeOf(place.denied.read(address, signal))).toBe('AUTH_DENIED');
+      expect(await codeOf(place.unreachable.read(address, signal))).toBe(unreachableAs);
     });
 
     it('tells denied and unreachable apart, when writing, and says that neither was applied', async () => {
       const document = aDocument(address, { a: 'b' });
       for (const [broken, code] of [
-        [place.denied, deniedCode],
-        [place.unreachable, 'BACKEND_UNREACHABLE'],
+        [place.denied, 'AUTH_DENIED'],
+        [place.unreachable, unreachableAs],
       ] as const) {
         const write = broken.write(document, 'absent', signal);
         await expect(write).rejects.toMatchObject({ code, indeterminate: false });
@@ -109,10 +107,8 @@ export function describeDriver(subject: Subject): void {
     });
 
     it('does not take a denied listing for an empty one', async () => {
-      expect(await codeOf(collect(place.denied.list({ folder: '' }, signal)))).toBe(deniedCode);
-      expect(await codeOf(collect(place.unreachable.list({ folder: '' }, signal)))).toBe(
-        'BACKEND_UNREACHABLE',
-      );
+      expect(await codeOf(collect(place.denied.list({ folder: '' }, signal)))).toBe('AUTH_DENIED');
+      expect(await codeOf(collect(place.unreachable.list({ folder: '' }, signal)))).toBe(unreachableAs);
     });
 
     it('returns from a write the version that a read then shows', async () => {
@@ -233,7 +229,13 @@ export function describeDriver(subject: Subject): void {
       expect(requests).toEqual([]);
     });
 
-    if (holds !== 'text') describeFieldless();
+    if (holds !== 'text') {
+      it('keeps a document without fields', async () => {
+        await create({});
+        expect(presentIn(await read()).fields.size).toBe(0);
+      });
+    }
+
     if (holds === 'anything') describeAttributes();
 
     it('gives back any document exactly', async () => {
@@ -301,13 +303,6 @@ export function describeDriver(subject: Subject): void {
       expect(refusals.get(address)).toMatchObject({ reason: 'PermissionDenied' });
     });
 
-    function describeFieldless(): void {
-      it('keeps a document without fields', async () => {
-        await create({});
-        expect(presentIn(await read()).fields.size).toBe(0);
-      });
-    }
-
     function describeAttributes(): void {
       it.each([
         ['a type', { type: 'kubernetes.io/basic-auth' }],
@@ -358,7 +353,7 @@ export function describeDriver(subject: Subject): void {
       });
 
       it('fails the reading of many as a whole when the server is gone', async () => {
-        expect(await codeOf(collect(place.unreachable.readMany(names, signal)))).toBe('BACKEND_UNREACHABLE');
+        expect(await codeOf(collect(place.unreachable.readMany(names, signal)))).toBe(unreachableAs);
       });
     });
 

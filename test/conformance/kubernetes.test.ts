@@ -25,7 +25,7 @@ async function openPlace(): Promise<Place> {
     driver: new KubernetesDriver(client, namespace),
     denied: new KubernetesDriver(strangerClient, namespace),
     unreachable: new KubernetesDriver(nowhere, namespace),
-    traffic: async (during) => requestsTo(cluster.apiserverUrl, during),
+    traffic: (during) => requestsTo(cluster.apiserverUrl, during),
     recreate: async (address, field, text) => {
       await cluster.kube('DELETE', `${secrets}/${address}`);
       await cluster.kube('POST', secrets, { metadata: { name: address }, stringData: { [field]: text } });

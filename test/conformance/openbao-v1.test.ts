@@ -31,7 +31,7 @@ async function openPlace(): Promise<Place> {
     driver,
     denied: fixture.driver({ ...place, auth: stranger }),
     unreachable: fixture.driver({ ...place, address: `https://127.0.0.1:${CLOSED_PORT}` }),
-    traffic: async (during) => requestsTo(cluster.baoUrl, during),
+    traffic: (during) => requestsTo(cluster.baoUrl, during),
     recreate: async (address, field, text) => {
       await cluster.bao('DELETE', `${mount}/team/a/${address}`);
       await cluster.bao('POST', `${mount}/team/a/${address}`, { [field]: text });

@@ -25,7 +25,7 @@ async function openPlace(): Promise<Place> {
     driver,
     denied: fixture.driver({ mount, auth: stranger, pathPrefix: 'team/a' }),
     unreachable: fixture.driver({ mount, auth, address: `https://127.0.0.1:${CLOSED_PORT}` }),
-    traffic: async (during) => requestsTo(cluster.baoUrl, during),
+    traffic: (during) => requestsTo(cluster.baoUrl, during),
     recreate: async (address, field, text) => {
       await cluster.bao('DELETE', `${mount}/metadata/team/a/${address}`);
       await cluster.bao('POST', `${mount}/data/team/a/${address}`, { data: { [field]: text } });

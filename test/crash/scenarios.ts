@@ -203,8 +203,8 @@ export const SCENARIOS: readonly Scenario[] = [
       }));
       return [...whileWriting, ...whileRetiring];
     },
-    // Its file, the backup while it is made, and OpenBao.
-    places: 3,
+    // Its file, the backup under two names while it is made, and OpenBao.
+    places: 4,
     plant: async (tenant) => {
       const folder = tokenFolderOf(tenant.cluster, tenant.namespace);
       plantFiles(folder, Object.fromEntries(NAMES.map((name) => [name, valueOf(name)])));

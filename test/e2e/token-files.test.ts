@@ -169,12 +169,13 @@ describe('a backend of type directory', () => {
   });
 
   it('is not Ready without its folder', async () => {
-    stage().allowErrors(/BACKEND_UNREACHABLE/);
+    stage().allowErrors(/FOLDER_MISSING/);
     const { tenant, folder } = await aTenantWithFiles();
     await tenant.apply(aDirectoryBackend({ path: 'later' }, 'later'));
-    const waiting = await untilBackend(async () => tenant.backend('later'), 'BackendUnavailable');
-    expect(waiting.message).toContain(`There is no folder ${tenant.namespace}/later; create it`);
+    const waiting = await untilBackend(async () => tenant.backend('later'), 'FolderMissing');
+    expect(waiting.message).toContain(`${tenant.namespace}/later`);
     mkdirSync(join(folder, 'later'), { mode: 0o700 });
+    await tenant.mergePatch('SecretBackend', 'later', { spec: { directory: { trailingNewline: 'Keep' } } });
     await untilBackend(async () => tenant.backend('later'), 'Available');
   });
 

@@ -1,42 +1,59 @@
 import { OperatorError } from '#src/errors.ts';
-import type { Clock } from '#src/ports.ts';
+import type { Clock, Random } from '#src/ports.ts';
 import type { BackendDriver } from '../driver.ts';
+import { KeyedLock } from '../keyed-lock.ts';
 import type { BackendDefinition, BackendFactory } from '../registry.ts';
 import { DirectoryDriver } from './driver.ts';
-import { Folder } from './folder.ts';
 
 export interface DirectoryFactoryOptions {
   /** Operator flag --directory-root. */
   readonly root: string | undefined;
   readonly clock: Clock;
+  readonly random: Random;
 }
 
-/** Files below the folder `<root>/<namespace>/<path>`: a namespace cannot name what belongs to another one. */
+/**
+ * Folders below the root that the operator was started with. The namespace whose documents they hold is always part of the
+ * path, so that no tenant can name the files of another one.
+ */
 export class DirectoryFactory implements BackendFactory {
   readonly kind = 'directory';
   readonly #options: DirectoryFactoryOptions;
-  readonly #living = new Set<string>();
+  readonly #lock = new KeyedLock();
 
   constructor(options: DirectoryFactoryOptions) {
     this.#options = options;
   }
 
-  /** Throws `SPEC_INVALID` without --directory-root. No I/O. */
-  create({ spec, tenant, title }: BackendDefinition): BackendDriver {
-    const { clock, root } = this.#options;
-    const invalid = (detail: string) =>
-      new OperatorError('SPEC_INVALID', { op: 'directory.create', target: title, detail });
-    const { directory } = spec;
-    if (directory === undefined) throw invalid('spec.directory is missing.');
+  /** Throws `SPEC_INVALID` where the operator has no root for such backends. No I/O. */
+  create(definition: BackendDefinition): BackendDriver {
+    const { directory } = definition.spec;
+    if (directory === undefined) throw invalid(definition, 'spec.directory is missing.');
+    const { root, clock, random } = this.#options;
     if (root === undefined) {
       throw invalid(
-        'The operator was started without --directory-root; name the folder that it may use there.',
+        definition,
+        'This operator reads no directories: start it with --directory-root, the folder that holds one folder a namespace.',
       );
     }
-    const { allowWorldReadable, path, trailingNewline } = directory;
-    // A backend of all namespaces is only probed as a whole: that the root is there and may be used.
+    const { path, trailingNewline, allowWorldReadable } = directory;
+    const { tenant } = definition;
+    // A backend of many namespaces is only probed as a whole: that the root is there and may be used.
     const segments = tenant === undefined ? [] : [tenant, ...(path?.split('/') ?? [])];
-    const folder = new Folder({ root, segments, allowWorldReadable });
-    return new DirectoryDriver({ folder, living: this.#living, trailingNewline, clock });
+    return new DirectoryDriver({
+      place: { root, segments, allowWorldReadable },
+      trailingNewline,
+      clock,
+      random,
+      lock: this.#lock,
+    });
   }
+}
+
+function invalid(definition: BackendDefinition, detail: string): OperatorError {
+  return new OperatorError('SPEC_INVALID', {
+    op: 'directory.create',
+    target: definition.title,
+    detail,
+  });
 }

@@ -1,117 +1,113 @@
-import { constants, type BigIntStats } from 'node:fs';
-import { access, lstat, open, readdir, realpath } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, readlink, type FileHandle } from 'node:fs/promises';
+import type { BigIntStats } from 'node:fs';
 import { join } from 'node:path';
 import { OperatorError } from '#src/errors.ts';
-import { fsError, isErrno } from './fs-error.ts';
+import { failedWith, failureOf } from './failures.ts';
 
-export interface FolderOptions {
-  /** Absolute, as the operator was started with it. */
+export interface FolderPlace {
+  /** Operator flag --directory-root; the administrator may make it a link. */
   readonly root: string;
-  /** Below the root: the namespace, then the segments of `spec.directory.path`. */
+  /** The namespace and the segments of spec.directory.path: none of them may be a link. */
   readonly segments: readonly string[];
-  /** Do not mind rights of everybody on the machine. */
+  /** spec.directory.allowWorldReadable. */
   readonly allowWorldReadable: boolean;
 }
 
-/** Rights of everybody: read, write, enter. */
+/** Rights of everybody who is neither owner nor in the group. */
 const OTHERS = 0o007n;
+const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY;
 
-/** The one folder that a directory backend is confined to. */
-export class Folder {
-  readonly path: string;
-  /** What people see of it; the place of the root on the machine is none of a tenant's business. */
-  readonly title: string;
-  readonly #options: FolderOptions;
+/** The absolute path, for people and as the name of the place within this process. */
+export function pathOfPlace({ root, segments }: FolderPlace): string {
+  return join(root, ...segments);
+}
 
-  constructor(options: FolderOptions) {
-    this.#options = options;
-    this.path = join(options.root, ...options.segments);
-    this.title = options.segments.length === 0 ? '--directory-root' : options.segments.join('/');
-  }
+/** How Linux names something below an open folder, wherever that has been moved to: what `openat` is for other programs. */
+export function below(handle: FileHandle, name: string): string {
+  return `/proc/self/fd/${handle.fd}/${name}`;
+}
 
-  entry(name: string): string {
-    return join(this.path, name);
+/** Where an open file or folder really is, whatever links led to it. */
+export async function realPathOf(handle: FileHandle): Promise<string> {
+  return readlink(`/proc/self/fd/${handle.fd}`);
+}
+
+/**
+ * The folder of one backend, held open: everything in it is reached through the handle, so nobody can put a link in the
+ * way between a check and its use.
+ */
+export class Folder implements AsyncDisposable {
+  readonly #handle: FileHandle;
+
+  private constructor(handle: FileHandle) {
+    this.#handle = handle;
   }
 
   /**
-   * Looks at the folder and at all above it up to the root: they exist, none but the root is a link, and not everybody on
-   * the machine can use them. Throws `BACKEND_UNREACHABLE` and `FOLDER_EXPOSED`.
+   * Goes down from the root, one opened folder after the other. `FOLDER_MISSING` when one is not there or is a link,
+   * `FOLDER_EXPOSED` when everybody has rights to one, unless that is allowed.
    */
-  async require(op: string, signal: AbortSignal): Promise<BigIntStats> {
-    signal.throwIfAborted();
-    const { root, segments } = this.#options;
-    let found = await this.#look(await this.#realRoot(op), { op, shown: '--directory-root' });
-    for (let depth = 1; depth <= segments.length; depth += 1) {
-      const shown = segments.slice(0, depth).join('/');
-      found = await this.#look(join(root, ...segments.slice(0, depth)), { op, shown });
+  static async open(place: FolderPlace): Promise<Folder> {
+    let path = place.root;
+    let handle = await openChecked(path, path, { flags: FOLDER_FLAGS, place });
+    for (const segment of place.segments) {
+      path = join(path, segment);
+      const parent = handle;
+      try {
+        const flags = FOLDER_FLAGS | constants.O_NOFOLLOW;
+        handle = await openChecked(below(parent, segment), path, { flags, place });
+      } finally {
+        await parent.close();
+      }
     }
-    return found;
+    return new Folder(handle);
   }
 
-  async #realRoot(op: string): Promise<string> {
-    try {
-      return await realpath(this.#options.root);
-    } catch (thrown) {
-      throw this.#missing(thrown, { op, shown: '--directory-root' });
-    }
+  pathOf(name: string): string {
+    return below(this.#handle, name);
   }
 
-  async #look(path: string, about: { op: string; shown: string }): Promise<BigIntStats> {
-    let found: BigIntStats;
-    try {
-      found = await lstat(path, { bigint: true });
-    } catch (thrown) {
-      throw this.#missing(thrown, about);
-    }
-    const { op, shown } = about;
-    if (!found.isDirectory()) throw unreachable(op, `${shown} is no folder.`);
-    if (!this.#options.allowWorldReadable && (found.mode & OTHERS) !== 0n) {
-      throw new OperatorError('FOLDER_EXPOSED', { op, detail: `It is ${shown}.` });
-    }
-    return found;
+  async stat(): Promise<BigIntStats> {
+    return this.#handle.stat({ bigint: true });
   }
 
-  #missing(thrown: unknown, { op, shown }: { op: string; shown: string }): unknown {
-    if (isErrno(thrown, 'ENOENT', 'ENOTDIR')) {
-      return unreachable(
-        op,
-        `There is no folder ${shown}; create it for the user of the operator, mode 0700.`,
-      );
-    }
-    return fsError(thrown, { op, target: this.title });
+  /** True when what was opened lies in this folder or below it. */
+  async holds(opened: FileHandle): Promise<boolean> {
+    const [inner, outer] = await Promise.all([realPathOf(opened), realPathOf(this.#handle)]);
+    return inner.startsWith(`${outer}/`);
   }
 
-  /** Names of all that is in it, ours included. */
-  async entries(op: string): Promise<readonly string[]> {
-    try {
-      return await readdir(this.path);
-    } catch (thrown) {
-      throw fsError(thrown, { op, target: this.title });
-    }
-  }
-
-  /** True when the user of the operator may read, or change, what is in it. */
-  async mayUse(mode: 'read' | 'change'): Promise<boolean> {
-    const { R_OK, W_OK, X_OK } = constants;
-    try {
-      await access(this.path, mode === 'read' ? R_OK | X_OK : W_OK | X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  }
-
-  /** Makes sure that a change of names outlives the power supply. */
+  /** Makes names that were given or taken away outlive the power supply. */
   async sync(): Promise<void> {
-    const handle = await open(this.path, constants.O_RDONLY | constants.O_DIRECTORY);
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    await this.#handle.sync();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#handle.close();
   }
 }
 
-function unreachable(op: string, detail: string): OperatorError {
-  return new OperatorError('BACKEND_UNREACHABLE', { op, detail });
+async function openChecked(
+  path: string,
+  shown: string,
+  { flags, place }: { readonly flags: number; readonly place: FolderPlace },
+): Promise<FileHandle> {
+  const about = { op: 'directory.open', target: shown };
+  let handle: FileHandle;
+  try {
+    handle = await open(path, flags);
+  } catch (failure) {
+    if (failedWith(failure, 'ENOENT')) throw new OperatorError('FOLDER_MISSING', about);
+    if (!failedWith(failure, 'ENOTDIR', 'ELOOP')) throw failureOf(failure, about);
+    throw new OperatorError('FOLDER_MISSING', { ...about, detail: 'It is no folder, or a link to one.' });
+  }
+  try {
+    const { mode } = await handle.stat({ bigint: true });
+    if (place.allowWorldReadable || (mode & OTHERS) === 0n) return handle;
+    throw new OperatorError('FOLDER_EXPOSED', { op: about.op, detail: `chmod o-rwx ${shown}` });
+  } catch (failure) {
+    await handle.close();
+    throw failureOf(failure, about);
+  }
 }

@@ -1,119 +1,108 @@
-import type { Address, Attributes, Document } from '#src/core/document.ts';
+import type { Address } from '#src/core/document.ts';
 import type { Refusal } from '../driver.ts';
 
 /*
- * How things are called in the folder of a directory backend:
+ * A name of a file is the address itself: nothing is escaped, so what cannot stand there as it is is refused. Names that
+ * begin with a dot are no documents:
  *
- *   name                              a document: a file with the one field `value`, or a folder with a file for each field
- *   .name.migrated.bak                its backup
- *   .name.keyferry-<step>-<token>     a change that is under way, or was when its process died
- *
- * What begins with a dot is never a document.
+ *   .<name>.keyferry-<id>         being written; complete only once it has its own name
+ *   .<name>.keyferry-aside-<id>   taken, to be compared with what was read; goes back after a crash
+ *   .<name>.keyferry-trash-<id>   a folder that was compared and is to go; its removal goes on after a crash
+ *   .<name>.keyferry-kept-<id>    could not go back, because its name was taken; nobody touches it again
+ *   .<name>.migrated.bak          a backup
  */
 
-/** The field of a document that is a plain file. */
-export const FILE_FIELD = 'value';
-/** Most bytes of all values of a document, as in a Kubernetes Secret. */
-export const MAX_DOCUMENT_BYTES = 1_048_576;
-/** Most files of a folder that is a document. */
-export const MAX_FIELDS = 1_000;
+/** Bytes; NAME_MAX is 255, and the longest name around one of this length must fit as well. */
+const MAX_NAME_BYTES = 220;
+const MAX_FIELD_BYTES = 255;
 
-/** Of 255 that a file name may have: what is put around one of ours has to fit. */
-const MAX_NAME_BYTES = 200;
-const BACKUP_SUFFIX = '.migrated.bak';
-const STEPS = ['new', 'aside', 'gone'] as const;
-
-/**
- * - `new`    is being written, and is not complete until it is published under its name
- * - `aside`  was taken away under its name, to be compared at leisure; goes back if nobody finishes
- * - `gone`   was compared and is to be removed, piece by piece
- */
-export type Step = (typeof STEPS)[number];
-
-/** As for paths in OpenBao: letters, marks, numbers, punctuation, symbols and the ASCII space. */
+/** Letters, marks, numbers, punctuation, symbols and the space. Lone surrogates are none. */
 const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u;
-const UNDER_WAY = /^\.(?<name>.+)\.keyferry-(?<step>new|aside|gone)-(?<token>[0-9a-f]{16})$/s;
+/** What a name that is not valid UTF-8 is read as: several files could share it. */
+const UNDECODABLE = '\uFFFD';
 
-export function backupNameOf(name: Address): string {
-  return `.${name}${BACKUP_SUFFIX}`;
+/** The one field of a document that is a file. */
+export const FILE_FIELD = 'value';
+
+export const BACKUP_SUFFIX = '.migrated.bak';
+const ID = '[0-9a-f]{12}';
+const LEFTOVER = new RegExp(`^\\.(.+)\\.keyferry-(aside-|trash-|)(${ID})$`, 's');
+
+export type LeftoverKind = 'temporary' | 'aside' | 'trash';
+
+/** A name that a change gives for as long as it is under way. */
+export interface Leftover {
+  readonly kind: LeftoverKind;
+  /** Of the document that it belongs to. */
+  readonly address: Address;
+  /** Its own. */
+  readonly file: string;
 }
 
-export function isBackupName(entry: string): boolean {
-  return entry.startsWith('.') && entry.endsWith(BACKUP_SUFFIX) && entry.length > BACKUP_SUFFIX.length + 1;
+const INFIX = { temporary: '', aside: 'aside-', trash: 'trash-', kept: 'kept-' } as const;
+
+/** The name of something of this document while it is changed. `id`: 12 hexadecimal digits. */
+export function transientName(address: Address, kind: keyof typeof INFIX, id: string): string {
+  return `.${address}.keyferry-${INFIX[kind]}${id}`;
 }
 
-export interface UnderWay {
-  readonly name: Address;
-  readonly step: Step;
-  /** Tells the changes of one process from those of another one. */
-  readonly token: string;
+/** What a file of this name is, when it is something that a change leaves behind that was cut off. */
+export function leftoverOf(file: string): Leftover | undefined {
+  const [, address, infix] = LEFTOVER.exec(file) ?? [];
+  if (address === undefined || nameRefusalOf(address) !== undefined) return undefined;
+  if (infix === INFIX.aside) return { kind: 'aside', address, file };
+  return { kind: infix === INFIX.trash ? 'trash' : 'temporary', address, file };
 }
 
-export function entryOf({ name, step, token }: UnderWay): string {
-  return `.${name}.keyferry-${step}-${token}`;
+export function backupNameOf(address: Address): string {
+  return `.${address}${BACKUP_SUFFIX}`;
 }
 
-/** The reverse of `entryOf`; undefined for everything else. */
-export function underWayIn(entry: string): UnderWay | undefined {
-  const { name, step, token } = UNDER_WAY.exec(entry)?.groups ?? {};
-  const known = STEPS.find((candidate) => candidate === step);
-  return name === undefined || known === undefined || token === undefined
+/** The address that a backup of this name was made of; undefined for any other name. */
+export function originalOf(backup: string): Address | undefined {
+  if (!backup.startsWith('.') || !backup.endsWith(BACKUP_SUFFIX)) return undefined;
+  const address = backup.slice(1, -BACKUP_SUFFIX.length);
+  return nameRefusalOf(address) === undefined ? address : undefined;
+}
+
+/** Neither listed nor read: temporary files, backups, and what editors and mounts leave. */
+export function isHidden(file: string): boolean {
+  return file.startsWith('.');
+}
+
+/** Inside a folder: what Kubernetes keeps the files of a volume in (`..data`); no field can be called so. */
+export function isBookkeeping(file: string): boolean {
+  return file.startsWith('..');
+}
+
+/** Why no document can have this name, or undefined. Backups are among what is refused: none is ever read as a document. */
+export function nameRefusalOf(address: Address): Refusal | undefined {
+  if (isHidden(address)) {
+    const message =
+      'Names that begin with a dot are those of backups and temporary files. To restore a backup, copy it to another name.';
+    return { reason: 'NameRefused', message };
+  }
+  const fault = faultOf(address, MAX_NAME_BYTES);
+  return fault === undefined
     ? undefined
-    : { name, step: known, token };
+    : { reason: 'NameRefused', message: `The name of a file or folder ${fault}.` };
 }
 
-/** Why no document can have this name here, or undefined. */
-export function nameRefusalOf(name: Address): Refusal | undefined {
-  const fault = name.startsWith('.') ? 'begins with a dot' : faultOf(name);
-  return fault === undefined ? undefined : { reason: 'NameRefused', message: `The name of a file ${fault}.` };
-}
-
-function fieldRefusalOf(field: string): Refusal | undefined {
-  const fault = field === '.' || field.startsWith('..') ? 'begins with two dots' : faultOf(field);
+/** Why no field can have this name, or undefined. One dot at the begin is usual: `.dockerconfigjson`. */
+export function fieldRefusalOf(field: string): Refusal | undefined {
+  const fault =
+    field === '.' || isBookkeeping(field)
+      ? 'must not be "." or begin with two dots'
+      : faultOf(field, MAX_FIELD_BYTES);
   return fault === undefined ? undefined : { reason: 'KeyRefused', message: `The name of a field ${fault}.` };
 }
 
-/** What two programs could read differently is refused, not repaired. */
-function faultOf(name: string): string | undefined {
-  if (name === '') return 'is empty';
-  if (name.includes('/')) return 'has a slash in it';
-  if (!PRINTABLE.test(name) || name.includes('\uFFFD')) return 'has a character that is not printable';
-  if (name.startsWith(' ') || name.endsWith(' ')) return 'has a space at its start or end';
-  if (/[\\%?#]/.test(name)) return 'has one of the characters \\ % ? #';
-  if (Buffer.byteLength(name) > MAX_NAME_BYTES) return `is longer than ${MAX_NAME_BYTES} bytes`;
+function faultOf(name: string, maxBytes: number): string | undefined {
+  if (name === '') return 'must not be empty';
+  if (Buffer.byteLength(name) > maxBytes) return `may have ${maxBytes} bytes`;
+  if (/[/\\]/.test(name)) return 'must not hold a slash or a backslash';
+  if (!PRINTABLE.test(name) || name.includes(UNDECODABLE))
+    return 'must be printable Unicode, without control characters';
+  if (name.startsWith(' ') || name.endsWith(' ')) return 'must not begin or end with a space';
   return undefined;
-}
-
-/** Why files cannot keep this document unchanged, or undefined. */
-export function documentRefusalOf({ address, attributes, fields }: Document): Refusal | undefined {
-  const refusal = nameRefusalOf(address) ?? attributeRefusalOf(attributes);
-  if (refusal !== undefined) return refusal;
-  if (fields.size > MAX_FIELDS) {
-    return { reason: 'TooManyKeys', message: `A folder takes at most ${MAX_FIELDS} fields.` };
-  }
-  let bytes = 0;
-  for (const [field, value] of fields) {
-    const fieldRefusal = fieldRefusalOf(field);
-    if (fieldRefusal !== undefined) return fieldRefusal;
-    bytes += value.byteLength;
-  }
-  if (bytes <= MAX_DOCUMENT_BYTES) return undefined;
-  const message = `The document is larger than the ${MAX_DOCUMENT_BYTES} bytes that Keyferry keeps in files.`;
-  return { reason: 'TooLarge', message };
-}
-
-function attributeRefusalOf({ type, immutable, expiresAt, notes }: Attributes): Refusal | undefined {
-  if (type !== undefined) {
-    return { reason: 'TypeRefused', message: 'Files cannot keep the type of a Secret, only Opaque.' };
-  }
-  if (expiresAt !== undefined) {
-    return { reason: 'ExpiryRefused', message: 'Files cannot let a document expire.' };
-  }
-  if (immutable !== undefined) return unkept('cannot keep that a Secret is immutable');
-  if (notes !== undefined && notes.size > 0) return unkept('have no place for labels or custom metadata');
-  return undefined;
-}
-
-function unkept(what: string): Refusal {
-  return { reason: 'NotRepresentable', message: `Files ${what}; use another destination or exclude it.` };
 }

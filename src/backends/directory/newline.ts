@@ -1,14 +1,36 @@
-/** What a newline at the end of a file is; `spec.directory.trailingNewline`. */
+import type { Document } from '#src/core/document.ts';
+import { SecretValue } from '#src/core/secret-value.ts';
+import type { Content } from './content.ts';
+import { FILE_FIELD } from './names.ts';
+
+/**
+ * What a newline at the end of a file is, as spec.directory.trailingNewline says.
+ * - `Keep`   part of the value: the bytes of the file are the value
+ * - `Strip`  one newline is not part of the value: taken away on reading if it is there, added on writing
+ *
+ * Under either, what was written is read as the same value.
+ */
 export type TrailingNewline = 'Keep' | 'Strip';
 
 const NEWLINE = 0x0a;
 
-/** The value that a file holds. */
-export function valueIn(content: Buffer, policy: TrailingNewline): Buffer {
-  return policy === 'Strip' && content.at(-1) === NEWLINE ? content.subarray(0, -1) : content;
+function valueOf(bytes: Buffer, policy: TrailingNewline): SecretValue {
+  const ends = policy === 'Strip' && bytes.at(-1) === NEWLINE;
+  return SecretValue.fromBytes(ends ? bytes.subarray(0, -1) : bytes);
 }
 
-/** What a file has to hold, for `valueIn` to find this value in it. */
-export function contentFor(value: Buffer, policy: TrailingNewline): Buffer {
-  return policy === 'Strip' ? Buffer.concat([value, Buffer.of(NEWLINE)]) : value;
+function bytesOf(value: SecretValue, policy: TrailingNewline): Buffer {
+  const bytes = value.reveal();
+  return policy === 'Strip' ? Buffer.concat([bytes, Buffer.of(NEWLINE)]) : bytes;
+}
+
+/** From files to fields. */
+export function toFields(content: Content, policy: TrailingNewline): ReadonlyMap<string, SecretValue> {
+  return new Map([...content.files].map(([name, bytes]) => [name, valueOf(bytes, policy)]));
+}
+
+/** From fields to files: a document with the one field `value` is a file, any other a folder. */
+export function toContent({ fields }: Pick<Document, 'fields'>, policy: TrailingNewline): Content {
+  const files = new Map([...fields].map(([name, value]) => [name, bytesOf(value, policy)]));
+  return { shape: files.size === 1 && files.has(FILE_FIELD) ? 'file' : 'folder', files };
 }

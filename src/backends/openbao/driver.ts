@@ -29,7 +29,7 @@ import { listTree } from './listing.ts';
 import { pendingLifetime } from './markers.ts';
 import { joinPath, pathRefusalOf } from './path.ts';
 import { probeServer } from './probe.ts';
-import { readEach } from './read-each.ts';
+import { readEach } from '../read-each.ts';
 import { findDenied } from './rights.ts';
 import type { NeededRight } from './rights.ts';
 import { MAX_FIELDS_WHERE_COUNTED } from './size.ts';

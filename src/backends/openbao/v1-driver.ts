@@ -18,7 +18,7 @@ import type { BaoConnection } from './connection.ts';
 import { KeyedLock } from '../keyed-lock.ts';
 import { listTree } from './listing.ts';
 import { joinPath, pathRefusalOf } from './path.ts';
-import { readEach } from './read-each.ts';
+import { readEach } from '../read-each.ts';
 import { findDenied } from './rights.ts';
 import { MAX_FIELDS_WHERE_COUNTED } from './size.ts';
 import { fingerprintOf } from './v1-fingerprint.ts';

@@ -1,8 +1,8 @@
 import type { Address, ReadResult } from '#src/core/document.ts';
 import { errorOf } from '#src/errors.ts';
 import type { ErrorCode } from '#src/errors.ts';
-import type { ReadOutcome } from '../driver.ts';
-import { sideBySide } from '../side-by-side.ts';
+import type { ReadOutcome } from './driver.ts';
+import { sideBySide } from './side-by-side.ts';
 
 /** Failures that say nothing about one address: every other read would fail the same way. */
 const WHOLE_BACKEND: ReadonlySet<ErrorCode> = new Set([
@@ -11,6 +11,8 @@ const WHOLE_BACKEND: ReadonlySet<ErrorCode> = new Set([
   'TLS_FAILED',
   'CREDENTIALS_MISSING',
   'MOUNT_MISSING',
+  'FOLDER_MISSING',
+  'FOLDER_EXPOSED',
 ]);
 
 export interface ReadEachOptions {
@@ -19,7 +21,7 @@ export interface ReadEachOptions {
   readonly signal: AbortSignal;
 }
 
-/** Reads each address once, several at a time: a KV store has no request for many. */
+/** Reads each address once, several at a time: for stores that have no request for many. */
 export async function* readEach(
   addresses: readonly Address[],
   { width, read, signal }: ReadEachOptions,

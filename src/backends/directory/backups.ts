@@ -1,0 +1,91 @@
+import type { Address, Version } from '#src/core/document.ts';
+import { hasCode, OperatorError } from '#src/errors.ts';
+import type { BackupStore } from '../driver.ts';
+import { discard, type Taken } from './aside.ts';
+import { conflict, type Change } from './change.ts';
+import { keep, remove } from './changes.ts';
+import { lookAt, sameContent, type Content } from './content.ts';
+import { lstatOf } from './opened.ts';
+import { backupNameOf, nameRefusalOf, originalOf } from './names.ts';
+import type { DirectoryStore } from './store.ts';
+
+const OP = 'directory.backup';
+
+/**
+ * A backup is `.<name>.migrated.bak` beside the document, for its owner alone. It is a copy of the bytes, compared before
+ * the document is removed, and not the file under another name: one that is still open somewhere must not write into its
+ * own backup, and the kernel lets nobody link or give other rights to a file of somebody else.
+ */
+export class DirectoryBackups implements BackupStore {
+  readonly #store: DirectoryStore;
+
+  constructor(store: DirectoryStore) {
+    this.#store = store;
+  }
+
+  addressOf(address: Address): Address {
+    return backupNameOf(address);
+  }
+
+  async has(address: Address, signal: AbortSignal): Promise<boolean> {
+    requireName(address);
+    return this.#store.visit({ op: OP, target: address, signal }, async (folder) => {
+      const stats = await lstatOf(folder.pathOf(backupNameOf(address)));
+      return stats?.isFile() === true || stats?.isDirectory() === true;
+    });
+  }
+
+  async retire(address: Address, expect: Version, signal: AbortSignal): Promise<Address> {
+    requireName(address);
+    const backup = backupNameOf(address);
+    await this.#store.changeFound({ address, expect }, { op: OP, signal }, async (change, found) => {
+      await keepAs(change, backup, found);
+      await remove(change, found);
+    });
+    return backup;
+  }
+
+  async discard(backup: Address, signal: AbortSignal): Promise<void> {
+    const address = originalOf(backup);
+    if (address === undefined) throw noBackup(backup);
+    await this.#store.change(address, { op: OP, signal }, async (change) => {
+      const look = await lookAt(change.folder, backup);
+      if (look === 'absent') return;
+      if (look === 'torn') throw conflict(change);
+      if (!look.isPlain) throw noBackup(backup);
+      const unwanted: Taken = { file: backup, shape: look.shape };
+      await discard(change, unwanted);
+    });
+  }
+}
+
+/** Also after a run that was killed: what is there decides. */
+async function keepAs(change: Change, backup: string, content: Content): Promise<void> {
+  try {
+    await keep(change, backup, content);
+  } catch (failure) {
+    if (!hasCode(failure, 'ALREADY_EXISTS')) throw failure;
+  }
+  if (await isBackupOf(change, backup, content)) return;
+  throw new OperatorError('ALREADY_EXISTS', { op: OP, target: backup });
+}
+
+async function isBackupOf({ folder }: Change, backup: string, content: Content): Promise<boolean> {
+  try {
+    const look = await lookAt(folder, backup);
+    return typeof look !== 'string' && look.isPlain && sameContent(look, content);
+  } catch (failure) {
+    if (hasCode(failure, 'DOCUMENT_REFUSED')) return false;
+    throw failure;
+  }
+}
+
+function requireName(address: Address): void {
+  const refusal = nameRefusalOf(address);
+  if (refusal !== undefined) throw new OperatorError('DOCUMENT_REFUSED', { op: OP, detail: refusal.message });
+}
+
+function noBackup(target: Address): OperatorError {
+  const detail = 'It is no backup that Keyferry made.';
+  return new OperatorError('DOCUMENT_REFUSED', { op: OP, target, detail });
+}

@@ -1,0 +1,58 @@
+import type { Attributes, Document } from '#src/core/document.ts';
+import type { Refusal } from '../driver.ts';
+import { fieldRefusalOf, nameRefusalOf } from './names.ts';
+
+/** As a Secret: the sum of the values. Also what a read holds in memory at most. */
+export const MAX_DOCUMENT_BYTES = 1_048_576;
+/** So that the listing of a folder has an end. */
+export const MAX_FIELDS = 4096;
+
+export const TOO_LARGE: Refusal = {
+  reason: 'TooLarge',
+  message: `The values of a document in a directory may have ${MAX_DOCUMENT_BYTES} bytes together.`,
+};
+export const TOO_MANY_FIELDS: Refusal = {
+  reason: 'TooManyKeys',
+  message: `A document in a directory may have ${MAX_FIELDS} fields.`,
+};
+
+/** Why a directory cannot keep this document unchanged, or undefined. It stores names and bytes and nothing else. */
+export function documentRefusalOf(document: Document): Refusal | undefined {
+  return (
+    nameRefusalOf(document.address) ??
+    attributeRefusalOf(document.attributes) ??
+    keyRefusalOf(document) ??
+    sizeRefusalOf(document)
+  );
+}
+
+function attributeRefusalOf({ type, immutable, expiresAt, notes }: Attributes): Refusal | undefined {
+  if (type !== undefined) {
+    return { reason: 'TypeRefused', message: 'A directory cannot keep the type of a Secret, only Opaque.' };
+  }
+  if (expiresAt !== undefined) {
+    return { reason: 'ExpiryRefused', message: 'A directory cannot let a document expire.' };
+  }
+  if (immutable !== undefined) return unkept('cannot keep that a Secret is immutable');
+  if (notes !== undefined && notes.size > 0) return unkept('has no place for labels or custom metadata');
+  return undefined;
+}
+
+function keyRefusalOf({ fields }: Document): Refusal | undefined {
+  if (fields.size > MAX_FIELDS) return TOO_MANY_FIELDS;
+  for (const name of fields.keys()) {
+    const refusal = fieldRefusalOf(name);
+    if (refusal !== undefined) return refusal;
+  }
+  return undefined;
+}
+
+function sizeRefusalOf({ fields }: Document): Refusal | undefined {
+  let total = 0;
+  for (const value of fields.values()) total += value.byteLength;
+  return total > MAX_DOCUMENT_BYTES ? TOO_LARGE : undefined;
+}
+
+function unkept(what: string): Refusal {
+  return { reason: 'NotRepresentable', message: `A directory ${what}.` };
+}

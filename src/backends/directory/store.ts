@@ -1,0 +1,156 @@
+import { opendir } from 'node:fs/promises';
+import type { Address, Version } from '#src/core/document.ts';
+import { sameVersion } from '#src/core/document.ts';
+import { OperatorError } from '#src/errors.ts';
+import type { Clock, Random } from '#src/ports.ts';
+import type { KeyedLock } from '../keyed-lock.ts';
+import { conflict, type Change } from './change.ts';
+import { type Found } from './content.ts';
+import { identityOf, lstatOf, refused } from './opened.ts';
+import { failureOf } from './failures.ts';
+import { Folder, pathOfPlace, type FolderPlace } from './folder.ts';
+import { isHidden } from './names.ts';
+import { Recovery } from './recovery.ts';
+import { readSettled } from './settled.ts';
+
+export interface DirectoryStoreOptions {
+  readonly place: FolderPlace;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** One for all backends of the process: two of them may lead to one folder. */
+  readonly lock: KeyedLock;
+}
+
+interface Work {
+  readonly op: string;
+  readonly target?: Address;
+  readonly signal: AbortSignal;
+}
+
+/** The folder of one backend, opened anew for each call: rights are checked each time, and a volume may be mounted anew. */
+export class DirectoryStore {
+  readonly #options: DirectoryStoreOptions;
+  readonly #path: string;
+  readonly #recovery: Recovery;
+  #identity: string | undefined;
+
+  constructor(options: DirectoryStoreOptions) {
+    this.#options = options;
+    this.#path = pathOfPlace(options.place);
+    this.#recovery = new Recovery({
+      clock: options.clock,
+      exclusively: async (address, task) => this.#exclusively(address, task),
+    });
+  }
+
+  /** Which folder it is; undefined before `recognise`. */
+  get identity(): string | undefined {
+    return this.#identity;
+  }
+
+  /** From now on another folder at this path is a failure, and not an empty one. */
+  recognise(identity: string): void {
+    this.#identity = identity;
+  }
+
+  /** Opens the folder whichever it is. */
+  async visit<T>(work: Work, task: (folder: Folder) => Promise<T>): Promise<T> {
+    work.signal.throwIfAborted();
+    return orAborted(this.#run(work, task), work.signal);
+  }
+
+  /** What is at this address, once nothing of it is aside. */
+  async find(address: Address, work: Work): Promise<Found | undefined> {
+    return this.#enter(work, async (folder) => {
+      const about = { clock: this.#options.clock, signal: work.signal };
+      const found = await readSettled(folder, address, about);
+      if (found !== undefined) return found;
+      await this.#recovery.run(folder);
+      return this.#exclusively(address, async () => readSettled(folder, address, about));
+    });
+  }
+
+  /** Names of documents, and of what looks like one. */
+  async names(work: Work): Promise<readonly string[]> {
+    return this.#enter(work, async (folder) => {
+      await this.#recovery.run(folder);
+      const names: string[] = [];
+      for await (const { name } of await opendir(folder.pathOf(''))) {
+        if (!isHidden(name)) names.push(name);
+      }
+      return names;
+    });
+  }
+
+  /** Changes a document while nobody else in this process does. */
+  async change<T>(address: Address, work: Work, task: (change: Change) => Promise<T>): Promise<T> {
+    const { clock, random } = this.#options;
+    const { op, signal } = work;
+    return this.#enter({ ...work, target: address }, async (folder) =>
+      this.#exclusively(address, async () => {
+        signal.throwIfAborted();
+        return task({ folder, address, clock, random, signal, op });
+      }),
+    );
+  }
+
+  /** The same for a document that must be there, in exactly this state and such that it can be taken as a whole. */
+  async changeFound<T>(
+    { address, expect }: { readonly address: Address; readonly expect: Version },
+    work: Work,
+    task: (change: Change, found: Found) => Promise<T>,
+  ): Promise<T> {
+    await this.#enter(work, async (folder) => {
+      if ((await lstatOf(folder.pathOf(address))) === undefined) await this.#recovery.run(folder);
+    });
+    return this.change(address, work, async (change) => {
+      const found = await readSettled(change.folder, address, change);
+      if (found === undefined) throw new OperatorError('NOT_FOUND', { op: work.op, target: address });
+      if (!sameVersion(found.version, expect)) throw conflict(change);
+      if (found.isPlain) return task(change, found);
+      throw refused(address, 'It is a link or holds links; whoever made it must change or remove it.');
+    });
+  }
+
+  async #enter<T>(work: Work, task: (folder: Folder) => Promise<T>): Promise<T> {
+    return this.visit(work, async (folder) => {
+      if (this.#identity !== undefined && identityOf(await folder.stat()) !== this.#identity) {
+        throw new OperatorError('BACKEND_UNREACHABLE', {
+          op: work.op,
+          target: this.#path,
+          detail: 'Another folder is there than before; it is used once the backend was checked again.',
+        });
+      }
+      await this.#recovery.atFirst(folder);
+      return task(folder);
+    });
+  }
+
+  async #run<T>({ op, target }: Work, task: (folder: Folder) => Promise<T>): Promise<T> {
+    try {
+      await using folder = await Folder.open(this.#options.place);
+      return await task(folder);
+    } catch (failure) {
+      throw failureOf(failure, { op, ...(target === undefined ? {} : { target }) });
+    }
+  }
+
+  async #exclusively<T>(address: Address, task: () => Promise<T>): Promise<T> {
+    return this.#options.lock.run(`${this.#path}\n${address}`, task);
+  }
+}
+
+/**
+ * The work, or the reason of the signal as soon as it aborts: a file system that hangs hangs nobody. The work itself goes
+ * on to the next point at which it may stop.
+ */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

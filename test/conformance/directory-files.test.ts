@@ -1,0 +1,300 @@
+import { execFileSync } from 'node:child_process';
+import { chmod, mkdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DirectoryFactory } from '#src/backends/directory/factory.ts';
+import type { BackendDriver } from '#src/backends/driver.ts';
+import type { Attributes, Version } from '#src/core/document.ts';
+import { errorOf } from '#src/errors.ts';
+import { systemClock } from '#src/runtime/system-clock.ts';
+import { DirectoryFixture } from './directory-fixture.ts';
+import { aDocument, codeOf, contentOf, failureOf, presentIn, versionIn } from './documents.ts';
+import { collect } from './driver-suite.ts';
+
+const { signal } = new AbortController();
+let fixture: DirectoryFixture;
+let driver: BackendDriver;
+
+beforeEach(async () => {
+  fixture = await DirectoryFixture.open();
+  driver = fixture.driver();
+});
+afterEach(() => fixture[Symbol.asyncDispose]());
+
+const listed = async (): Promise<readonly string[]> =>
+  (await collect(driver.list({ folder: '' }, signal))).map(({ address }) => address).toSorted();
+
+async function textAt(address: string, from = driver): Promise<Record<string, string>> {
+  const { fields } = presentIn(await from.read(address, signal));
+  return Object.fromEntries([...fields].map(([name, value]) => [name, value.reveal().toString()]));
+}
+
+const versionAt = async (address: string): Promise<Version> => versionIn(await driver.read(address, signal));
+
+describe('files and folders', () => {
+  it('are documents as they lie there, and are written as they are read', async () => {
+    await fixture.put('github.token', 'gh\n');
+    await fixture.put('smtp', { user: 'app', password: 'p' });
+    await fixture.put('empty', {});
+    expect(await listed()).toEqual(['empty', 'github.token', 'smtp']);
+    expect(await textAt('github.token')).toEqual({ value: 'gh\n' });
+    expect(await textAt('smtp')).toEqual({ user: 'app', password: 'p' });
+    expect(await textAt('empty')).toEqual({});
+
+    await driver.write(aDocument('one', { value: 'v' }), 'absent', signal);
+    await driver.write(aDocument('other', { token: 'v' }), 'absent', signal);
+    expect(await fixture.text('one')).toBe('v');
+    expect(await fixture.text('other', 'token')).toBe('v');
+  });
+
+  it('are for their owner alone when they are new, whatever the umask is', async () => {
+    const before = process.umask(0);
+    try {
+      await driver.write(aDocument('file', { value: 'v' }), 'absent', signal);
+      await driver.write(aDocument('folder', { a: 'v' }), 'absent', signal);
+    } finally {
+      process.umask(before);
+    }
+    const modes = ['file', 'folder', 'folder/a'].map(
+      async (name) => (await stat(fixture.path(name))).mode & 0o777,
+    );
+    expect(await Promise.all(modes)).toEqual([0o600, 0o700, 0o600]);
+  });
+
+  it('leave nothing else behind when they were written, replaced and removed', async () => {
+    for (const fields of [{ value: 'v' }, { a: 'v', b: 'w' }]) {
+      const first = await driver.write(aDocument('x', fields), 'absent', signal);
+      const second = await driver.write(aDocument('x', { value: 'new' }), first, signal);
+      const third = await driver.write(aDocument('x', { c: 'newer' }), second, signal);
+      expect(await fixture.names()).toEqual(['x']);
+      await driver.delete('x', third, signal);
+      expect(await fixture.names()).toEqual([]);
+    }
+  });
+
+  it('are refused when there is too much in them, and nothing is held in memory', async () => {
+    await fixture.put('large', Buffer.alloc(1_048_578));
+    expect((await failureOf(driver.read('large', signal))).message).toContain('1048576 bytes');
+    await fixture.put('many', {});
+    for (let index = 0; index <= 4096; index += 1) await writeFile(fixture.path('many', `f${index}`), '');
+    expect((await failureOf(driver.read('many', signal))).message).toContain('4096 fields');
+  });
+
+  it.each<[string, Attributes, string]>([
+    ['a type', { type: 'kubernetes.io/basic-auth' }, 'TypeRefused'],
+    ['immutability', { immutable: true }, 'NotRepresentable'],
+    ['an end', { expiresAt: '2030-01-01T00:00:00Z' }, 'ExpiryRefused'],
+    ['labels', { notes: new Map([['team', 'payments']]) }, 'NotRepresentable'],
+  ])('do not take %s, which they could not give back', async (_what, attributes, reason) => {
+    const document = aDocument('x', { a: 'b' }, attributes);
+    expect(driver.refusalOf(document)?.reason).toBe(reason);
+    expect(await codeOf(driver.write(document, 'absent', signal))).toBe('DOCUMENT_REFUSED');
+    expect(await fixture.names()).toEqual([]);
+  });
+
+  it.each([['.'], ['..data'], ['a/b'], [''], ['x'.repeat(256)]])('do not take the field %j', (field) => {
+    expect(driver.refusalOf(aDocument('x', { [field]: 'v', b: 'w' }))?.reason).toBe('KeyRefused');
+  });
+});
+
+describe('links', () => {
+  /** As the kubelet mounts a Secret. */
+  async function mountLikeKubernetes(text: string): Promise<void> {
+    const generation = `..${text}`;
+    await fixture.put(generation, { token: text });
+    await symlink(generation, fixture.path('..data_tmp'));
+    await rename(fixture.path('..data_tmp'), fixture.path('..data'));
+  }
+
+  it('that stay in the folder are read, and followed to where they lead later', async () => {
+    await mountLikeKubernetes('old');
+    await symlink('..data/token', fixture.path('token'));
+    expect(await listed()).toEqual(['token']);
+    const before = presentIn(await driver.read('token', signal));
+    expect(await textAt('token')).toEqual({ value: 'old' });
+    await mountLikeKubernetes('new');
+    const after = presentIn(await driver.read('token', signal));
+    expect(await textAt('token')).toEqual({ value: 'new' });
+    expect(after.version).not.toEqual(before.version);
+  });
+
+  it('are never written over, removed or backed up', async () => {
+    await fixture.put('real', 'v');
+    await symlink('real', fixture.path('link'));
+    await fixture.put('folder', { a: 'v' });
+    await symlink('../real', fixture.path('folder', 'b'));
+    for (const address of ['link', 'folder']) {
+      const version = await versionAt(address);
+      const changes = await fixture.changesDuring(async () => {
+        expect(await codeOf(driver.write(aDocument(address, { value: 'w' }), version, signal))).toBe(
+          'DOCUMENT_REFUSED',
+        );
+        expect(await codeOf(driver.delete(address, version, signal))).toBe('DOCUMENT_REFUSED');
+        expect(await codeOf(driver.backups!.retire(address, version, signal))).toBe('DOCUMENT_REFUSED');
+        expect(await codeOf(driver.write(aDocument(address, { value: 'w' }), 'absent', signal))).toBe(
+          'ALREADY_EXISTS',
+        );
+      });
+      // A temporary file comes and goes; the folder has a new time and nothing else.
+      expect(changes.filter((change) => !change.startsWith('team/tokens '))).toEqual([]);
+    }
+  });
+
+  it('that lead out are refused, also inside of a folder, and the others go on', async () => {
+    const outside = join(fixture.root, 'other-team');
+    await mkdir(outside, { mode: 0o700 });
+    await writeFile(join(outside, 'token'), 'of the others');
+    await fixture.put('own', 'v');
+    await symlink(join(outside, 'token'), fixture.path('file'));
+    await symlink('../../other-team', fixture.path('dir'));
+    await symlink('nowhere', fixture.path('dangling'));
+    await fixture.put('folder', {});
+    await symlink(join(outside, 'token'), fixture.path('folder', 'token'));
+    const outcomes = await collect(driver.readMany(await listed(), signal));
+    const said = outcomes.map((outcome) => [
+      outcome.address,
+      'error' in outcome ? errorOf(outcome.error).message : outcome.result.state,
+    ]);
+    expect(Object.fromEntries(said)).toEqual({
+      own: 'present',
+      file: expect.stringContaining('leads out of the folder'),
+      dir: expect.stringContaining('leads out of the folder'),
+      folder: expect.stringContaining('leads out of the folder'),
+      dangling: expect.stringContaining('leads nowhere'),
+    });
+  });
+
+  it.each(['team', 'team/tokens'])('are no way to another folder: %s', async (place) => {
+    const elsewhere = join(fixture.root, 'elsewhere');
+    await mkdir(join(elsewhere, 'tokens'), { recursive: true, mode: 0o700 });
+    await rm(join(fixture.root, place), { recursive: true });
+    await symlink(place === 'team' ? elsewhere : join(elsewhere, 'tokens'), join(fixture.root, place));
+    const failure = await failureOf(driver.probe(signal));
+    expect(failure).toMatchObject({ code: 'FOLDER_MISSING', target: join(fixture.root, place) });
+    expect(await codeOf(driver.read('a', signal))).toBe('FOLDER_MISSING');
+  });
+});
+
+describe('what is neither file nor folder', () => {
+  it('is refused at once, and the others go on', async () => {
+    await fixture.put('own', 'v');
+    execFileSync('mkfifo', [fixture.path('fifo')]);
+    await symlink('fifo', fixture.path('link-to-fifo'));
+    await mkdir(fixture.path('deep', 'er'), { recursive: true });
+    await fixture.put('with-fifo', {});
+    execFileSync('mkfifo', [fixture.path('with-fifo', 'a')]);
+    const outcomes = await collect(driver.readMany(await listed(), AbortSignal.timeout(10_000)));
+    const codes = outcomes.map((outcome) => [
+      outcome.address,
+      'error' in outcome ? errorOf(outcome.error).code : outcome.result.state,
+    ]);
+    expect(Object.fromEntries(codes)).toEqual({
+      own: 'present',
+      fifo: 'DOCUMENT_REFUSED',
+      'link-to-fifo': 'DOCUMENT_REFUSED',
+      deep: 'DOCUMENT_REFUSED',
+      'with-fifo': 'DOCUMENT_REFUSED',
+    });
+  });
+});
+
+describe('a folder that everybody can use', () => {
+  it.each(['.', 'team', 'team/tokens'])('is refused with the chmod that helps: %s', async (place) => {
+    await fixture.put('a', 'v');
+    const path = join(fixture.root, place);
+    await chmod(path, 0o701);
+    const failure = await failureOf(driver.probe(signal));
+    expect(failure.code).toBe('FOLDER_EXPOSED');
+    expect(failure.message).toContain(`chmod o-rwx ${path}`);
+    // Not only when it is checked: nothing is read from it, and nothing written to it.
+    expect(await codeOf(driver.read('a', signal))).toBe('FOLDER_EXPOSED');
+    expect(await codeOf(driver.write(aDocument('b', { value: 'v' }), 'absent', signal))).toBe(
+      'FOLDER_EXPOSED',
+    );
+    expect(await fixture.names()).toEqual(['a']);
+
+    const allowed = fixture.driver({ allowWorldReadable: true });
+    expect((await allowed.probe(signal)).capabilities).toEqual(['ConditionalWrite']);
+    expect(await textAt('a', allowed)).toEqual({ value: 'v' });
+    execFileSync('chmod', ['o-rwx', path]);
+    expect(await textAt('a')).toEqual({ value: 'v' });
+  });
+});
+
+describe('the factory', () => {
+  const directory = { trailingNewline: 'Keep', allowWorldReadable: false } as const;
+
+  function definitionIn(tenant: string | undefined) {
+    const title = `SecretBackend ${tenant}/b`;
+    return { title, spec: { type: 'directory', directory }, credentialsNamespace: 'n', tenant } as const;
+  }
+
+  it('says what the operator must be started with', () => {
+    const factory = new DirectoryFactory({ root: undefined, clock: systemClock, random: Math.random });
+    const create = () => factory.create(definitionIn('n'));
+    expect(create).toThrow(/start it with --directory-root/);
+  });
+
+  it('puts every backend below the folder of its own namespace', async () => {
+    const factory = new DirectoryFactory({ root: fixture.root, clock: systemClock, random: Math.random });
+    await writeFile(join(fixture.root, 'team', 'mine'), 'v', { mode: 0o600 });
+    const own = factory.create(definitionIn('team'));
+    expect((await collect(own.list({ folder: '' }, signal))).map(({ address }) => address)).toEqual([
+      'mine',
+      'tokens',
+    ]);
+    const stranger = factory.create(definitionIn('strangers'));
+    expect(await codeOf(stranger.read('mine', signal))).toBe('FOLDER_MISSING');
+  });
+});
+
+describe('the factory, for a backend that many namespaces share,', () => {
+  it('makes a driver that is probed as a whole, and one for the folder of each namespace', async () => {
+    const factory = new DirectoryFactory({ root: fixture.root, clock: systemClock, random: Math.random });
+    const directory = { path: 'tokens', trailingNewline: 'Keep', allowWorldReadable: false } as const;
+    const common = { title: 'ClusterSecretBackend b', credentialsNamespace: 'n' };
+    const spec = { type: 'directory', directory } as const;
+    await fixture.put('a', 'v');
+    const whole = factory.create({ ...common, spec, tenant: undefined });
+    const team = factory.create({ ...common, spec, tenant: 'team' });
+    expect((await whole.probe(signal)).identity).not.toBe((await team.probe(signal)).identity);
+    expect((await collect(team.list({ folder: '' }, signal))).map(({ address }) => address)).toEqual(['a']);
+  });
+});
+
+describe('another folder at the same place', () => {
+  it('is not taken for the old one without its documents', async () => {
+    await driver.probe(signal);
+    await fixture.put('a', 'v');
+    await rename(fixture.folder, `${fixture.folder}-unmounted`);
+    await mkdir(fixture.folder, { mode: 0o700 });
+    expect(await codeOf(driver.read('a', signal))).toBe('BACKEND_UNREACHABLE');
+    expect(await codeOf(collect(driver.list({ folder: '' }, signal)))).toBe('BACKEND_UNREACHABLE');
+    await driver.probe(signal);
+    expect(await driver.read('a', signal)).toEqual({ state: 'absent' });
+  });
+});
+
+describe('the newline at the end', () => {
+  it('is part of the value, or is not, as the spec says', async () => {
+    await fixture.put('a', 'v\n');
+    await fixture.put('b', 'v');
+    await fixture.put('c', 'v\n\n');
+    await fixture.put('d', { x: 'v\n' });
+    const strip = fixture.driver({ trailingNewline: 'Strip' });
+    expect(await textAt('a')).toEqual({ value: 'v\n' });
+    expect(await textAt('a', strip)).toEqual({ value: 'v' });
+    expect(await textAt('b', strip)).toEqual({ value: 'v' });
+    expect(await textAt('c', strip)).toEqual({ value: 'v\n' });
+    expect(await textAt('d', strip)).toEqual({ x: 'v' });
+    await strip.write(aDocument('e', { value: 'v' }), 'absent', signal);
+    expect(await fixture.text('e')).toBe('v\n');
+  });
+
+  it.each(['Keep', 'Strip'] as const)('costs no byte of the largest value: %s', async (trailingNewline) => {
+    const policy = fixture.driver({ trailingNewline });
+    const document = aDocument('large', { value: Buffer.alloc(1_048_576, '\n') });
+    await policy.write(document, 'absent', signal);
+    expect(contentOf(presentIn(await policy.read('large', signal)))).toEqual(contentOf(document));
+  });
+});

@@ -1,0 +1,158 @@
+import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DirectorySpecSchema } from '#src/api/v1alpha1/secret-backend.ts';
+import { DirectoryFactory } from '#src/backends/directory/factory.ts';
+import type { BackendDriver } from '#src/backends/driver.ts';
+import type { Clock, Random } from '#src/ports.ts';
+import { systemClock } from '#src/runtime/system-clock.ts';
+
+export interface DirectoryOptions {
+  /** Default: tokens. */
+  readonly path?: string;
+  /** Default: Keep. */
+  readonly trailingNewline?: 'Keep' | 'Strip';
+  readonly allowWorldReadable?: boolean;
+  readonly clock?: Clock;
+  /** Called right before a name is given to something under way, so that a test can act at that moment. */
+  readonly random?: Random;
+}
+
+/** A user that owns nothing here. */
+const NOBODY = 65_534;
+const NAMESPACE = 'team';
+
+/** A root of its own with the folder team/tokens in it, and drivers as the operator makes them. */
+export class DirectoryFixture implements AsyncDisposable {
+  readonly root: string;
+  readonly folder: string;
+  /** As in one operator: its drivers wait for one another. */
+  readonly #factory: DirectoryFactory;
+
+  private constructor(root: string) {
+    this.root = root;
+    this.folder = join(root, NAMESPACE, 'tokens');
+    this.#factory = this.#createFactory({});
+  }
+
+  static async open(): Promise<DirectoryFixture> {
+    const fixture = new DirectoryFixture(await mkdtemp(join(tmpdir(), 'keyferry-directory-')));
+    await mkdir(fixture.folder, { recursive: true, mode: 0o700 });
+    return fixture;
+  }
+
+  driver(options: DirectoryOptions = {}): BackendDriver {
+    const { path = 'tokens', trailingNewline = 'Keep', allowWorldReadable } = options;
+    const isOwn = options.clock !== undefined || options.random !== undefined;
+    const factory = isOwn ? this.#createFactory(options) : this.#factory;
+    const directory = DirectorySpecSchema.parse({ path, trailingNewline, allowWorldReadable });
+    return factory.create({
+      title: `SecretBackend ${NAMESPACE}/tokens`,
+      spec: { type: 'directory', directory },
+      credentialsNamespace: NAMESPACE,
+      tenant: NAMESPACE,
+    });
+  }
+
+  /** As another operator has it: it knows nothing of the locks of this one. */
+  driverOfAnotherProcess(): BackendDriver {
+    return this.driver({ random: Math.random });
+  }
+
+  #createFactory({ clock = systemClock, random = Math.random }: DirectoryOptions): DirectoryFactory {
+    return new DirectoryFactory({ root: this.root, clock, random });
+  }
+
+  path(...names: readonly string[]): string {
+    return join(this.folder, ...names);
+  }
+
+  /** Makes a file, or a folder of files. */
+  async put(name: string, content: string | Buffer | Readonly<Record<string, string>>): Promise<void> {
+    if (typeof content === 'string' || Buffer.isBuffer(content)) {
+      await writeFile(this.path(name), content, { mode: 0o600 });
+      return;
+    }
+    await mkdir(this.path(name), { mode: 0o700 });
+    for (const [field, text] of Object.entries(content)) await writeFile(this.path(name, field), text);
+  }
+
+  async text(...names: readonly string[]): Promise<string> {
+    return readFile(this.path(...names), 'utf8');
+  }
+
+  /** Everything that is there, hidden names as well. */
+  async names(): Promise<readonly string[]> {
+    return (await readdir(this.folder)).toSorted();
+  }
+
+  /** What `during` changed below the root: everything that a change of a name, a byte or a right leaves. */
+  async changesDuring(during: () => Promise<void>): Promise<readonly string[]> {
+    const before = await this.#states();
+    await during();
+    const after = await this.#states();
+    return [...new Set([...before, ...after])].filter((state) => !before.has(state) || !after.has(state));
+  }
+
+  async #states(): Promise<ReadonlySet<string>> {
+    const names = await readdir(this.root, { recursive: true });
+    const states = names.map(async (name) => {
+      const { ino, mode, ctimeNs } = await lstat(join(this.root, name), { bigint: true });
+      return `${name} ${ino} ${mode} ${ctimeNs}`;
+    });
+    return new Set(await Promise.all(states));
+  }
+
+  /**
+   * The driver without any right to the folder. Root is bound by no permission bits: then the calls are made as another
+   * user; everybody else loses the rights to the folder for as long as a call takes.
+   */
+  withoutRights(driver: BackendDriver): BackendDriver {
+    const give = async (has: boolean): Promise<void> => {
+      if (process.getuid?.() === 0) process.seteuid?.(has ? 0 : NOBODY);
+      else await chmod(this.folder, has ? 0o700 : 0);
+    };
+    return new Proxy(driver, {
+      get: (target, name) => {
+        const member: unknown = Reflect.get(target, name, target);
+        if (typeof member !== 'function') return member;
+        const call = (args: unknown[]): unknown => Reflect.apply(member, target, args);
+        if (name === 'list') {
+          return (...args: Parameters<BackendDriver['list']>) =>
+            iteratedBetween(give, () => target.list(...args));
+        }
+        if (name === 'readMany') {
+          return (...args: Parameters<BackendDriver['readMany']>) =>
+            iteratedBetween(give, () => target.readMany(...args));
+        }
+        if (!['probe', 'read', 'write', 'delete', 'denied'].includes(String(name))) {
+          return (...args: unknown[]) => call(args);
+        }
+        return async (...args: unknown[]) => {
+          await give(false);
+          try {
+            return await call(args);
+          } finally {
+            await give(true);
+          }
+        };
+      },
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.root, { recursive: true, force: true });
+  }
+}
+
+async function* iteratedBetween<T>(
+  give: (has: boolean) => Promise<void>,
+  items: () => AsyncIterable<T>,
+): AsyncGenerator<T> {
+  await give(false);
+  try {
+    yield* items();
+  } finally {
+    await give(true);
+  }
+}
