@@ -1,15 +1,10 @@
 import { opendir } from 'node:fs/promises';
 import type { Clock } from '#src/ports.ts';
 import { putBack } from './aside.ts';
-import { lstatOf } from './opened.ts';
 import type { Folder } from './folder.ts';
 import { leftoverOf, type Leftover } from './names.ts';
 import { removeQuietly } from './prepare.ts';
 import { unsettledMs } from './settled.ts';
-
-/** A write that takes longer than this was cut off: a document is written in seconds. */
-const ABANDONED_MS = 10 * 60_000;
-const NS_PER_MS = 1_000_000n;
 
 export interface RecoveryOptions {
   readonly clock: Clock;
@@ -22,9 +17,10 @@ export interface RecoveryOptions {
  *
  *   aside      its name is free → back; taken → kept for good under another name
  *   trash      it was compared and decided: the removal goes on
- *   temporary  never had its name, or has it already: removed once it is too old to be under way somewhere
+ *   temporary  never had its name, or has it already: removed, it is not the only copy of anything
  *
- * One operator works at a time (the Lease), so what is found is not under way elsewhere.
+ * One operator works at a time (the Lease), so what is found is not under way elsewhere. Where one outlives its Lease by a
+ * moment, its change fails and is decided anew by a read.
  */
 export class Recovery {
   readonly #options: RecoveryOptions;
@@ -54,16 +50,10 @@ export class Recovery {
     this.#cleanSince = isCertain ? mtimeNs : undefined;
   }
 
-  /** A temporary file that stays is no harm; a document that stays aside would be taken for one that is gone. */
+  /** One that stays would hold a value that nobody knows of; a document that stays aside would be taken for gone. */
   async #recover(folder: Folder, { kind, address, file }: Leftover): Promise<void> {
     if (kind === 'aside') await putBack(folder, address, file);
-    else if (kind === 'trash' || (await this.#isAbandoned(folder, file))) await removeQuietly(folder, file);
-  }
-
-  async #isAbandoned(folder: Folder, file: string): Promise<boolean> {
-    const stats = await lstatOf(folder.pathOf(file));
-    if (stats === undefined) return false;
-    return this.#options.clock.now() - Number(stats.ctimeNs / NS_PER_MS) > ABANDONED_MS;
+    else await removeQuietly(folder, file);
   }
 }
 
