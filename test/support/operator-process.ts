@@ -13,6 +13,7 @@ import {
   type StartedProcess,
 } from '#test/cluster/processes.ts';
 import { eventually, GiveUp } from './eventually.ts';
+import { directoryRootOf } from './token-files.ts';
 
 const PROJECT_ROOT = join(import.meta.dirname, '..', '..');
 /** What ships; `make build` makes it. */
@@ -59,6 +60,7 @@ export async function startOperator(
     `--identity=${identity}`,
     `--health-bind-address=127.0.0.1:${healthPort}`,
     `--metrics-bind-address=127.0.0.1:${metricsPort}`,
+    `--directory-root=${directoryRootOf(cluster)}`,
   ];
   const operator = new OperatorProcess(
     startProcess(cluster.folder, specOf(cluster, options, identity, args)),

@@ -38,6 +38,10 @@ function migration(change: Json): Json {
 const PEM = '-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n';
 const SAME = { backendRef: { name: 'kubernetes' } };
 
+function directory(change: Json): Json {
+  return { type: 'directory', directory: { trailingNewline: 'Keep', ...change } };
+}
+
 function scoped(scope: string, scopes?: Json): Json {
   return { prefixes: [{ from: 'BEARER_', scope }], ...(scopes === undefined ? {} : { scopes }) };
 }
@@ -54,11 +58,17 @@ const BACKEND_CASES: readonly RuleCase[] = [
   {
     kind: 'SecretBackend',
     at: 'spec',
-    message: 'set exactly the member that type names: kubernetes or openbao',
-    accepts: { 'kubernetes with its member': KUBERNETES, 'openbao with its member': openbao({}) },
+    message: 'set exactly the member that type names: kubernetes, openbao or directory',
+    accepts: {
+      'kubernetes with its member': KUBERNETES,
+      'openbao with its member': openbao({}),
+      'directory with its member': directory({}),
+    },
     refuses: {
       'kubernetes without a member': { type: 'kubernetes' },
       'openbao without a member': { type: 'openbao' },
+      'directory without a member': { type: 'directory' },
+      'directory with two members': { ...directory({}), kubernetes: {} },
       'the member of the other type': { type: 'openbao', kubernetes: {} },
       'both members': { ...openbao({}), kubernetes: {} },
     },
@@ -259,7 +269,15 @@ export const RULE_CASES: readonly RuleCase[] = [...BACKEND_CASES, ...MIGRATION_C
 
 /** Specs that the schema refuses without any CEL, and a part of what the apiserver says. */
 export const SCHEMA_REFUSALS: Readonly<Record<string, readonly [RuleCase['kind'], Json, string]>> = {
-  'another type of backend': ['SecretBackend', { type: 'directory' }, 'Unsupported value'],
+  'another type of backend': ['SecretBackend', { type: 'floppy' }, 'Unsupported value'],
+  'a directory that says nothing of newlines': [
+    'SecretBackend',
+    { type: 'directory', directory: {} },
+    'spec.directory.trailingNewline: Required value',
+  ],
+  'a directory that climbs': ['SecretBackend', directory({ path: '../other/tokens' }), 'spec.directory.path'],
+  'a directory from the root': ['SecretBackend', directory({ path: '/etc' }), 'spec.directory.path'],
+  'a hidden directory': ['SecretBackend', directory({ path: 'a/.git' }), 'spec.directory.path'],
   'an address with credentials': [
     'SecretBackend',
     openbao({ address: 'https://user:pass@bao:8200' }),
