@@ -107,27 +107,24 @@ export class DirectoryFixture implements AsyncDisposable {
       if (process.getuid?.() === 0) process.seteuid?.(has ? 0 : NOBODY);
       else await chmod(this.folder, has ? 0o700 : 0);
     };
-    return new Proxy(driver, {
-      get: (target, name) => {
-        const member: unknown = Reflect.get(target, name, target);
-        if (typeof member !== 'function') return member;
-        const call = (args: unknown[]): unknown => Reflect.apply(member, target, args);
-        if (name === 'list' || name === 'readMany') {
-          return (...args: unknown[]) => iteratedBetween(give, () => call(args) as AsyncIterable<unknown>);
-        }
-        if (!['probe', 'read', 'write', 'delete', 'denied'].includes(String(name))) {
-          return (...args: unknown[]) => call(args);
-        }
-        return async (...args: unknown[]) => {
-          await give(false);
-          try {
-            return await call(args);
-          } finally {
-            await give(true);
-          }
-        };
-      },
-    });
+    const between = async <T>(call: () => Promise<T>): Promise<T> => {
+      await give(false);
+      try {
+        return await call();
+      } finally {
+        await give(true);
+      }
+    };
+    const calls: Partial<BackendDriver> = {
+      probe: async (signal) => between(async () => driver.probe(signal)),
+      list: (query, signal) => iteratedBetween(give, () => driver.list(query, signal)),
+      read: async (address, signal) => between(async () => driver.read(address, signal)),
+      readMany: (addresses, signal) => iteratedBetween(give, () => driver.readMany(addresses, signal)),
+      denied: async (needs, signal) => between(async () => driver.denied(needs, signal)),
+      write: async (document, expect, signal) => between(async () => driver.write(document, expect, signal)),
+      delete: async (address, expect, signal) => between(async () => driver.delete(address, expect, signal)),
+    };
+    return Object.assign(Object.create(driver), calls);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -135,10 +132,10 @@ export class DirectoryFixture implements AsyncDisposable {
   }
 }
 
-async function* iteratedBetween(
+async function* iteratedBetween<T>(
   give: (has: boolean) => Promise<void>,
-  items: () => AsyncIterable<unknown>,
-): AsyncGenerator<unknown> {
+  items: () => AsyncIterable<T>,
+): AsyncGenerator<T> {
   await give(false);
   try {
     yield* items();

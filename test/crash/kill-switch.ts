@@ -22,6 +22,9 @@ export interface Moment {
     | { readonly step: number };
 }
 
+/** What the operator did last. */
+type Deed = Pick<RecordedRequest, 'method' | 'path'>;
+
 /** A history of both proxies that kills at a moment of it. */
 export class KillSwitch extends RequestHistory {
   readonly #steps = new Set<string>();
@@ -29,7 +32,7 @@ export class KillSwitch extends RequestHistory {
   #armed: { readonly moment: Moment; readonly kill: () => void } | undefined;
   #victim:
     { readonly request: RecordedRequest; readonly moment: Moment; readonly kill: () => void } | undefined;
-  #fired: RecordedRequest | undefined;
+  #fired: Deed | undefined;
 
   /** Lets the proxy swallow the request, or its reply, with which an operator dies. */
   install(proxy: RecordingProxy): void {
@@ -47,14 +50,24 @@ export class KillSwitch extends RequestHistory {
     this.#armed = { moment, kill };
   }
 
-  /** The request with which the operator died; undefined while it lives. */
-  get fired(): RecordedRequest | undefined {
+  /** What the operator died with; undefined while it lives. */
+  get fired(): Deed | undefined {
     return this.#fired;
   }
 
   /** Different changes of documents so far; all creations of Secrets count as one. */
   get steps(): number {
     return this.#steps.size;
+  }
+
+  /** A change that no request shows: it has happened, and the operator dies right after it when that is its moment. */
+  happened(deed: Deed): void {
+    this.#steps.add(`${deed.method} ${deed.path}`);
+    if (this.#armed === undefined || !this.#isLate(this.#armed.moment)) return;
+    const { kill } = this.#armed;
+    this.#armed = undefined;
+    kill();
+    this.#fired = deed;
   }
 
   override arrived(request: IncomingMessage): RecordedRequest {
@@ -76,7 +89,11 @@ export class KillSwitch extends RequestHistory {
   }
 
   #isDue({ at }: Moment, record: RecordedRequest): boolean {
-    return 'step' in at ? isStep(record) && this.#steps.size >= at.step : this.#requests >= at.request;
+    return 'step' in at ? isStep(record) && this.#isLate({ at }) : this.#requests >= at.request;
+  }
+
+  #isLate({ at }: Pick<Moment, 'at'>): boolean {
+    return 'step' in at && this.#steps.size >= at.step;
   }
 
   #fire({ request, kill }: { readonly request: RecordedRequest; readonly kill: () => void }): void {

@@ -1,4 +1,6 @@
+import { aDirectoryBackend } from '#test/builders/objects.ts';
 import type { Cluster } from '#test/cluster/cluster.ts';
+import { TokenFiles } from '#test/support/token-files.ts';
 import { backends, FOLDER, migrationOf, MOUNT } from './manifests.ts';
 import { say } from './stage.ts';
 
@@ -20,9 +22,11 @@ export interface DemoScenario {
   readonly documents: Values;
   /** Secrets that are in Kubernetes before. */
   readonly secrets: Values;
+  /** Files that are in the directory of the namespace before; hidden ones are backups. Default: there is none. */
+  readonly files?: Values;
   readonly spec: object;
-  /** What both hold afterwards, and nothing else. */
-  readonly expected: { readonly documents: Values; readonly secrets: Values };
+  /** What all hold afterwards, and nothing else. */
+  readonly expected: { readonly documents: Values; readonly secrets: Values; readonly files?: Values };
 }
 
 const FIELD = 'value';
@@ -116,6 +120,31 @@ export const SCENARIOS: readonly DemoScenario[] = [
     spec: { ...OUTWARD, select: { all: true }, mapping: { path }, sourcePolicy: 'Project' },
     expected: { documents: { login: 'app', 'api-key': 'k' }, secrets: { login: 'app', 'api-key': 'k' } },
   },
+  {
+    title: 'Directory of token files',
+    origin: 'claude-hooks TOK-1',
+    namespace: 'hooks',
+    documents: {},
+    secrets: {},
+    files: { alice: 'ta\n', bob: 'tb\n', carol: 'tc\n', '.dave.migrated.bak': 'td\n' },
+    spec: {
+      source: { backendRef: { name: 'files' } },
+      destination: { backendRef: { name: 'bao' } },
+      select: { all: true },
+      mapping: { path, overrides: [{ name: 'carol', path: 'hooks/instance-of-carol' }] },
+      sourcePolicy: 'Backup',
+    },
+    expected: {
+      documents: { alice: 'ta', bob: 'tb', 'instance-of-carol': 'tc' },
+      secrets: {},
+      files: {
+        '.alice.migrated.bak': 'ta\n',
+        '.bob.migrated.bak': 'tb\n',
+        '.carol.migrated.bak': 'tc\n',
+        '.dave.migrated.bak': 'td\n',
+      },
+    },
+  },
 ];
 
 /** Runs them one after the other and prints the table of verdicts. Throws at the first that is not as promised. */
@@ -129,7 +158,8 @@ export async function runScenarios(
     await plant(cluster, scenario);
     const server = { address: cluster.baoUrl, caBundle: cluster.baoCaPem };
     const migration = migrationOf(scenario.namespace, 'moving', scenario.spec);
-    await migrate(scenario.namespace, [...backends(scenario.namespace, server), migration]);
+    const directories = scenario.files === undefined ? [] : [directoryIn(scenario.namespace)];
+    await migrate(scenario.namespace, [...backends(scenario.namespace, server), ...directories, migration]);
     verdicts.push([scenario.title, scenario.origin, await verdictOf(cluster, scenario)]);
   }
   say('');
@@ -139,9 +169,16 @@ export async function runScenarios(
   }
 }
 
+function directoryIn(namespace: string): object {
+  const backend = aDirectoryBackend();
+  return { ...backend, metadata: { ...backend.metadata, namespace } };
+}
+
 async function plant(cluster: Cluster, scenario: DemoScenario): Promise<void> {
   const { namespace } = scenario;
   await cluster.kube('POST', '/api/v1/namespaces', { metadata: { name: namespace } });
+  const files = Object.entries(scenario.files ?? {});
+  for (const [name, value] of files) new TokenFiles({ cluster, namespace }).put(name, value);
   for (const [name, value] of Object.entries(scenario.secrets)) {
     const data = { [FIELD]: Buffer.from(value).toString('base64') };
     await cluster.kube('POST', `/api/v1/namespaces/${namespace}/secrets`, { metadata: { name }, data });
@@ -155,10 +192,12 @@ async function plant(cluster: Cluster, scenario: DemoScenario): Promise<void> {
 async function verdictOf(cluster: Cluster, { title, namespace, expected }: DemoScenario): Promise<string> {
   const documents = await documentsOf(cluster, namespace);
   const secrets = await secretsOf(cluster, namespace);
+  const files = new TokenFiles({ cluster, namespace }).texts();
   const found = [...wrongIn('OpenBao', documents, expected.documents)];
   found.push(...wrongIn('Kubernetes', secrets, expected.secrets));
+  found.push(...wrongIn('the directory', files, expected.files ?? {}));
   if (found.length > 0) throw new Error(`${title}: ${found.join('; ')}`);
-  const count = Object.keys(documents).length + Object.keys(secrets).length;
+  const count = [documents, secrets, files].reduce((sum, values) => sum + Object.keys(values).length, 0);
   return `as promised: ${count} of ${count} values where they belong`;
 }
 

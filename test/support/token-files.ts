@@ -31,6 +31,14 @@ export class TokenFiles {
     return new Map(files.map((name) => [name, readFileSync(join(this.folder, name))]));
   }
 
+  /** What can be read, once for each file: several names of one are one place. */
+  contents(): readonly string[] {
+    const byNumber = new Map(
+      [...this.all()].map(([name, bytes]) => [lstatSync(join(this.folder, name)).ino, bytes.toString()]),
+    );
+    return [...byNumber.values()];
+  }
+
   /** The same as text. */
   texts(): Readonly<Record<string, string>> {
     return Object.fromEntries([...this.all()].map(([name, bytes]) => [name, bytes.toString()]));
