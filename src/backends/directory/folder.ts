@@ -105,7 +105,10 @@ async function openChecked(
   try {
     const { mode } = await handle.stat({ bigint: true });
     if (place.allowWorldReadable || (mode & OTHERS) === 0n) return handle;
-    throw new OperatorError('FOLDER_EXPOSED', { ...about, detail: `chmod o-rwx ${shown}` });
+    throw new OperatorError('FOLDER_EXPOSED', {
+      op: about.op,
+      detail: `Run chmod o-rwx ${shown} where it is.`,
+    });
   } catch (failure) {
     await handle.close();
     throw failureOf(failure, about);
