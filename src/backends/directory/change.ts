@@ -15,6 +15,9 @@ export interface Change {
   readonly op: string;
 }
 
+/** Of whom a failure speaks. */
+type About = Pick<Change, 'op' | 'address' | 'signal'>;
+
 const ID_LENGTH = 12;
 
 /** A name of this kind that nothing else has. */
@@ -24,7 +27,7 @@ export function transientFor({ address, random }: Change, kind: Parameters<typeo
 }
 
 /** Runs what may fail while nothing is decided yet. */
-export async function attempt<T>(change: Change, step: () => Promise<T>): Promise<T> {
+export async function attempt<T>(change: About, step: () => Promise<T>): Promise<T> {
   try {
     return await step();
   } catch (failure) {
@@ -33,7 +36,7 @@ export async function attempt<T>(change: Change, step: () => Promise<T>): Promis
 }
 
 /** Runs what comes after the step that decided the change: when it fails, only a read can tell how things are. */
-export async function conclude<T>(change: Change, step: () => Promise<T>): Promise<T> {
+export async function conclude<T>(change: About, step: () => Promise<T>): Promise<T> {
   try {
     return await step();
   } catch (failure) {

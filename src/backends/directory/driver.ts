@@ -17,7 +17,6 @@ import { DirectoryBackups } from './backups.ts';
 import { create, remove, replace } from './changes.ts';
 import { nameRefusalOf } from './names.ts';
 import { toContent, toFields, type TrailingNewline } from './newline.ts';
-import { probeFolder } from './probe.ts';
 import { documentRefusalOf } from './refusals.ts';
 import { allDenied, findDenied } from './rights.ts';
 import { DirectoryStore, type DirectoryStoreOptions } from './store.ts';
@@ -53,10 +52,8 @@ export class DirectoryDriver implements BackendDriver {
     this.backups = new DirectoryBackups(this.#store);
   }
 
-  async probe(signal: AbortSignal): Promise<Probe> {
-    const probe = await this.#store.visit({ op: 'directory.probe', signal }, probeFolder);
-    this.#store.recognise(probe.identity);
-    return probe;
+  probe(signal: AbortSignal): Promise<Probe> {
+    return this.#store.probe(signal);
   }
 
   locationOf(address: Address): Location {

@@ -3,6 +3,7 @@ import type { Address, Version } from '#src/core/document.ts';
 import { sameVersion } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { Clock, Random } from '#src/ports.ts';
+import type { Probe } from '../driver.ts';
 import type { KeyedLock } from '../keyed-lock.ts';
 import { conflict, type Change } from './change.ts';
 import { type Found } from './content.ts';
@@ -10,6 +11,7 @@ import { identityOf, lstatOf, refused } from './opened.ts';
 import { failureOf } from './failures.ts';
 import { Folder, pathOfPlace, type FolderPlace } from './folder.ts';
 import { isHidden } from './names.ts';
+import { probeFolder } from './probe.ts';
 import { Recovery } from './recovery.ts';
 import { readSettled } from './settled.ts';
 
@@ -43,14 +45,23 @@ export class DirectoryStore {
     });
   }
 
-  /** Which folder it is; undefined before `recognise`. */
+  /** Which folder it is; undefined before the first probe. */
   get identity(): string | undefined {
     return this.#identity;
   }
 
-  /** From now on another folder at this path is a failure, and not an empty one. */
-  recognise(identity: string): void {
-    this.#identity = identity;
+  /**
+   * Looks at the folder, whichever is there now: from then on another one at this path is a failure, and not an empty
+   * folder. Also removes what was cut off and is old enough by now, so that no plaintext waits for a next run.
+   */
+  async probe(signal: AbortSignal): Promise<Probe> {
+    return this.visit({ op: 'directory.probe', signal }, async (folder) => {
+      const probe = await probeFolder(folder);
+      this.#identity = probe.identity;
+      // Where that is not possible the folder can still be read, and whoever needs more is told why it fails.
+      await this.#recovery.run(folder).catch(() => undefined);
+      return probe;
+    });
   }
 
   /** Opens the folder whichever it is. */
