@@ -60,27 +60,6 @@ export function anOpenBaoBackend({
   };
 }
 
-export interface DirectoryBackendOptions {
-  /** Default: files. */
-  readonly name?: string;
-  readonly path?: string;
-  /** Default: Strip. */
-  readonly trailingNewline?: 'Keep' | 'Strip';
-}
-
-export function aDirectoryBackend({
-  name = 'files',
-  trailingNewline = 'Strip',
-  ...directory
-}: DirectoryBackendOptions = {}) {
-  return {
-    apiVersion: API_VERSION,
-    kind: 'SecretBackend',
-    metadata: { name },
-    spec: { type: 'directory', directory: { trailingNewline, ...directory } },
-  };
-}
-
 type Spec = SecretMigration['spec'];
 
 /** Everything from `kubernetes` to `bao`, except what is said otherwise. */

@@ -24,9 +24,6 @@ export interface Moment {
     | { readonly once: string; readonly holds: () => boolean };
 }
 
-/** What the operator did last. */
-type Deed = Pick<RecordedRequest, 'method' | 'path'>;
-
 /** A history of both proxies that kills at a moment of it. */
 export class KillSwitch extends RequestHistory {
   readonly #steps = new Set<string>();
@@ -34,7 +31,7 @@ export class KillSwitch extends RequestHistory {
   #armed: { readonly moment: Moment; readonly kill: () => void } | undefined;
   #victim:
     { readonly request: RecordedRequest; readonly moment: Moment; readonly kill: () => void } | undefined;
-  #fired: Deed | undefined;
+  #fired: RecordedRequest | undefined;
 
   /** Lets the proxy swallow the request, or its reply, with which an operator dies. */
   install(proxy: RecordingProxy): void {
@@ -52,24 +49,14 @@ export class KillSwitch extends RequestHistory {
     this.#armed = { moment, kill };
   }
 
-  /** What the operator died with; undefined while it lives. */
-  get fired(): Deed | undefined {
+  /** The request with which the operator died; undefined while it lives. */
+  get fired(): RecordedRequest | undefined {
     return this.#fired;
   }
 
   /** Different changes of documents so far; all creations of Secrets count as one. */
   get steps(): number {
     return this.#steps.size;
-  }
-
-  /** A change that no request shows: it has happened, and the operator dies right after it when that is its moment. */
-  happened(deed: Deed): void {
-    this.#steps.add(`${deed.method} ${deed.path}`);
-    if (this.#armed === undefined || !this.#isLate(this.#armed.moment)) return;
-    const { kill } = this.#armed;
-    this.#armed = undefined;
-    kill();
-    this.#fired = deed;
   }
 
   override arrived(request: IncomingMessage): RecordedRequest {

@@ -1,4 +1,3 @@
-import { watch } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { eventually } from '#test/support/eventually.ts';
@@ -72,21 +71,11 @@ async function expectNothingLost(
   expect(values.filter((value) => (places.get(value) ?? 0) > scenario.places)).toEqual([]);
 }
 
-/** Counts what happens to its files as well. */
-function watchFiles(tenant: Tenant, { folder }: Scenario): Disposable {
-  const watcher =
-    folder === undefined
-      ? undefined
-      : watch(folder(tenant), (_event, name) => killSwitch.happened({ method: 'FILE', path: name ?? '' }));
-  return { [Symbol.dispose]: () => watcher?.close() };
-}
-
 async function killThroughout(tenant: Tenant, scenario: Scenario): Promise<SecretMigration> {
   const seed = chooseSeed();
   report(`${scenario.name}: KEYFERRY_SEED=${seed}`);
   const values = await scenario.plant(tenant);
   await expectNothingLost(tenant, scenario, values);
-  using _watched = watchFiles(tenant, scenario);
   await tenant.apply(scenario.migration(tenant));
   const chosen = chooseMoments(tenant, scenario, seeded(seed));
   expect(chosen).toHaveLength(KILLS);

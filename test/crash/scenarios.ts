@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { BACKUP_LABEL, PROJECTED_FROM_ANNOTATION } from '#src/api/group.ts';
-import { aDirectoryBackend, aMigration, aSecret } from '#test/builders/objects.ts';
+import { aMigration, aSecret } from '#test/builders/objects.ts';
 import { kvData, kvMetadata, kvNames, kvPut, pathOf } from '#test/integration/operator/questions.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 import { aDirectoryBackend, filesIn, plantFiles, tokenFolderOf } from '#test/support/token-files.ts';
@@ -24,8 +24,6 @@ export interface Scenario {
   readonly places: number;
   /** Creates the sources, and resolves with every value that must stay readable. */
   plant(tenant: Tenant): Promise<readonly string[]>;
-  /** Where it changes files, which no request shows; watched from its start on. */
-  readonly folder?: (tenant: Tenant) => string;
   /** The migration `moving`. */
   migration(tenant: Tenant): Parameters<Tenant['apply']>[0];
   /** Throws where the end is not as it should be. */
@@ -100,7 +98,6 @@ async function annotationsOf(tenant: Tenant, name: string): Promise<Readonly<Rec
   return secret.metadata.annotations ?? {};
 }
 
-const CUT_OFF = /^\.doc-[0-9]{3}\.keyferry-[0-9a-f]{12}$/;
 const LIFETIME = '1h0m0s';
 const NOTES = { owner: 'ann' };
 
@@ -178,26 +175,6 @@ export const SCENARIOS: readonly Scenario[] = [
         NAMES.map((name) => `${name}.migrated-bak`),
       );
       for (const name of NAMES) expect(await tenant.secret(name), name).toBeUndefined();
-    },
-  },
-  {
-    name: 'token-files',
-    // One at the server; then each file gets a temporary copy, its backup, is taken aside and is gone.
-    steps: 5 * DOCUMENTS,
-    places: 3,
-    plant: async (tenant) => {
-      await tenant.apply(aDirectoryBackend());
-      const files = new TokenFiles(tenant);
-      for (const name of NAMES) files.put(name, valueOf(name));
-      return NAMES.map(valueOf);
-    },
-    folder: (tenant) => new TokenFiles(tenant).folder,
-    migration: () => aMigration('moving', { from: 'files', select: { all: true }, sourcePolicy: 'Backup' }),
-    verify: async (tenant) => {
-      await expectStored(tenant, 1);
-      // A copy that a kill cut off stays for ten minutes: until then somebody might still be writing it.
-      const names = [...new TokenFiles(tenant).all().keys()].filter((name) => !CUT_OFF.test(name));
-      expect(names).toEqual(NAMES.map((name) => `.${name}.migrated.bak`));
     },
   },
   {

@@ -1,4 +1,3 @@
-import { aDirectoryBackend } from '#test/builders/objects.ts';
 import type { Cluster } from '#test/cluster/cluster.ts';
 import { filesIn, plantFiles, tokenFolderOf } from '#test/support/token-files.ts';
 import { backends, filesBackend, FOLDER, migrationOf, MOUNT } from './manifests.ts';
@@ -142,31 +141,6 @@ export const SCENARIOS: readonly DemoScenario[] = [
     },
     expected: { documents: { login: 'app', 'api-key': 'k' }, secrets: { login: 'app', 'api-key': 'k' } },
   },
-  {
-    title: 'Directory of token files',
-    origin: 'claude-hooks TOK-1',
-    namespace: 'hooks',
-    documents: {},
-    secrets: {},
-    files: { alice: 'ta\n', bob: 'tb\n', carol: 'tc\n', '.dave.migrated.bak': 'td\n' },
-    spec: {
-      source: { backendRef: { name: 'files' } },
-      destination: { backendRef: { name: 'bao' } },
-      select: { all: true },
-      mapping: { path, overrides: [{ name: 'carol', path: 'hooks/instance-of-carol' }] },
-      sourcePolicy: 'Backup',
-    },
-    expected: {
-      documents: { alice: 'ta', bob: 'tb', 'instance-of-carol': 'tc' },
-      secrets: {},
-      files: {
-        '.alice.migrated.bak': 'ta\n',
-        '.bob.migrated.bak': 'tb\n',
-        '.carol.migrated.bak': 'tc\n',
-        '.dave.migrated.bak': 'td\n',
-      },
-    },
-  },
 ];
 
 /** Runs them one after the other and prints the table of verdicts. Throws at the first that is not as promised. */
@@ -191,17 +165,10 @@ export async function runScenarios(
   }
 }
 
-function directoryIn(namespace: string): object {
-  const backend = aDirectoryBackend();
-  return { ...backend, metadata: { ...backend.metadata, namespace } };
-}
-
 async function plant(cluster: Cluster, scenario: DemoScenario): Promise<void> {
   const { namespace } = scenario;
   plantFiles(tokenFolderOf(cluster, namespace), scenario.files ?? {});
   await cluster.kube('POST', '/api/v1/namespaces', { metadata: { name: namespace } });
-  const files = Object.entries(scenario.files ?? {});
-  for (const [name, value] of files) new TokenFiles({ cluster, namespace }).put(name, value);
   for (const [name, value] of Object.entries(scenario.secrets)) {
     const data = { [FIELD]: Buffer.from(value).toString('base64') };
     await cluster.kube('POST', `/api/v1/namespaces/${namespace}/secrets`, { metadata: { name }, data });
@@ -215,7 +182,6 @@ async function plant(cluster: Cluster, scenario: DemoScenario): Promise<void> {
 async function verdictOf(cluster: Cluster, { title, namespace, expected }: DemoScenario): Promise<string> {
   const documents = await documentsOf(cluster, namespace);
   const secrets = await secretsOf(cluster, namespace);
-  const files = new TokenFiles({ cluster, namespace }).texts();
   const found = [...wrongIn('OpenBao', documents, expected.documents)];
   found.push(...wrongIn('Kubernetes', secrets, expected.secrets));
   const files = filesIn(tokenFolderOf(cluster, namespace));

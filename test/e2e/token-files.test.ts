@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
+import { holdWrites } from '#test/integration/operator/gate.ts';
 import {
   kvData,
   kvMetadata,
@@ -76,6 +77,30 @@ describe('a directory of token files', () => {
     expect(await kvData(tenant, pathOf(tenant, 'github'))).toEqual({ value: 'rotated' });
     expect(stage().changesOf(tenant)).toEqual(before);
     expect(Object.keys(filesIn(folder))).toHaveLength(2);
+  });
+
+  it('is not brought back over a rotated value by a later boot that finds the old file again', async () => {
+    const { tenant, folder } = await aTenantWithFiles();
+    await tenant.apply(fromFiles('boot'));
+    await tenant.untilReady('boot', { reason: 'Completed' });
+    await kvPut(tenant, pathOf(tenant, 'github'), { value: 'rotated' });
+    plantFiles(folder, { github: 'gh-token\n' });
+    await tenant.apply(fromFiles('next-boot'));
+    await tenant.untilReady('next-boot', { status: 'False', reason: 'ConflictsFound' });
+    expect(await kvData(tenant, pathOf(tenant, 'github'))).toEqual({ value: 'rotated' });
+    expect(filesIn(folder)).toMatchObject({ github: 'gh-token\n' });
+  });
+
+  it('keeps a file that is written to while it moves', async () => {
+    const { tenant, folder } = await aTenantWithFiles();
+    {
+      using gate = holdWrites(stage(), tenant);
+      await tenant.apply(fromFiles('boot'));
+      await gate.arrival;
+      plantFiles(folder, { github: 'rotated by hand\n' });
+    }
+    await tenant.untilReady('boot', { status: 'False', reason: 'ConflictsFound' });
+    expect(filesIn(folder)).toEqual({ github: 'rotated by hand\n', '.gitlab.migrated.bak': 'gl-token\n' });
   });
 
   it('never overwrites a backup of something else: the file stays and its row says why', async () => {

@@ -61,7 +61,6 @@ export async function startOperator(
     `--directory-root=${directoryRootOf(cluster)}`,
     `--health-bind-address=127.0.0.1:${healthPort}`,
     `--metrics-bind-address=127.0.0.1:${metricsPort}`,
-    `--directory-root=${directoryRootOf(cluster)}`,
   ];
   const operator = new OperatorProcess(
     startProcess(cluster.folder, specOf(cluster, options, identity, args)),

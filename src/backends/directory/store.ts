@@ -52,7 +52,7 @@ export class DirectoryStore {
 
   /**
    * Looks at the folder, whichever is there now: from then on another one at this path is a failure, and not an empty
-   * folder. Also removes what was cut off and is old enough by now, so that no plaintext waits for a next run.
+   * folder. Also puts right what was cut off, so that no plaintext waits for a next run.
    */
   async probe(signal: AbortSignal): Promise<Probe> {
     return this.visit({ op: 'directory.probe', signal }, async (folder) => {

@@ -38,10 +38,6 @@ function migration(change: Json): Json {
 const PEM = '-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n';
 const SAME = { backendRef: { name: 'kubernetes' } };
 
-function directory(change: Json): Json {
-  return { type: 'directory', directory: { trailingNewline: 'Keep', ...change } };
-}
-
 function scoped(scope: string, scopes?: Json): Json {
   return { prefixes: [{ from: 'BEARER_', scope }], ...(scopes === undefined ? {} : { scopes }) };
 }
@@ -72,8 +68,6 @@ const BACKEND_CASES: readonly RuleCase[] = [
     refuses: {
       'kubernetes without a member': { type: 'kubernetes' },
       'openbao without a member': { type: 'openbao' },
-      'directory without a member': { type: 'directory' },
-      'directory with two members': { ...directory({}), kubernetes: {} },
       'the member of the other type': { type: 'openbao', kubernetes: {} },
       'both members': { ...openbao({}), kubernetes: {} },
       'directory without a member': { type: 'directory' },
