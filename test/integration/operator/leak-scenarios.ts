@@ -1,7 +1,8 @@
 import { expect } from 'vitest';
-import { aMigration, anOpenBaoBackend, aSecret } from '#test/builders/objects.ts';
+import { aDirectoryBackend, aMigration, anOpenBaoBackend, aSecret } from '#test/builders/objects.ts';
 import type { Action } from '#test/support/proxy-rules.ts';
 import type { Tenant } from '#test/support/tenant.ts';
+import { TokenFiles } from '#test/support/token-files.ts';
 import { aBinaryCanary, aLongCanary, aTextCanary, type Canary } from './canary.ts';
 import { kvPut, standing } from './questions.ts';
 import type { Stage } from './stage.ts';
@@ -103,6 +104,31 @@ export class LeakScenarios {
       corrupt: 'Failed EncodingCorrupt',
       nested: 'Failed NotRepresentable',
       spaced: 'Failed KeyRefused',
+    });
+  }
+
+  /** Files that become backups, that are in conflict, and that are refused. */
+  async tokenFiles(): Promise<void> {
+    const tenant = await this.#tenant();
+    const files = new TokenFiles(tenant);
+    files.put('token', this.#text('in a file'));
+    files.put('long', this.#plant(aLongCanary('in a long file', LONG)));
+    files.put('folder/a', this.#text('in a file of a folder'));
+    files.put('deep/er/token', this.#text('in a folder of a folder'));
+    files.put('large', this.#plant(aLongCanary('in a file that is too large', 1_100_000)));
+    files.put('clash', this.#text('in a file in conflict'));
+    await kvPut(tenant, `${tenant.namespace}/clash`, { value: this.#text('at OpenBao, of a file') });
+    await tenant.apply(aDirectoryBackend({ trailingNewline: 'Keep' }));
+    const all = { from: 'files', select: { all: true as const } };
+    await tenant.apply(aMigration('out', { ...all, sourcePolicy: 'Backup' }));
+    await tenant.untilReady('out', { status: 'False', reason: 'PartiallyFailed' });
+    expect(await standing(tenant, 'out')).toEqual({
+      token: 'Removed',
+      long: 'Removed',
+      folder: 'Removed',
+      deep: 'Failed NotRepresentable',
+      large: 'Failed NotRepresentable',
+      clash: 'Conflict DestinationDiffers',
     });
   }
 

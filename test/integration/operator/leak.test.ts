@@ -21,6 +21,7 @@ beforeAll(async () => {
   await scenarios.conflicts();
   await scenarios.refusals();
   await scenarios.oddDocuments();
+  await scenarios.tokenFiles();
   await scenarios.talkativeOpenBao();
   await scenarios.talkativeListing();
   await scenarios.talkativeApiServer();
