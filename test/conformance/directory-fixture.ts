@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -141,6 +142,8 @@ export class DirectoryFixture implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // A test may have taken rights away that removing needs.
+    execFileSync('chmod', ['-R', 'u+rwX', this.root]);
     await rm(this.root, { recursive: true, force: true });
   }
 }

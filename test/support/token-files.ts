@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { API_VERSION } from '#src/api/group.ts';
 import type { DirectorySpec } from '#src/api/v1alpha1/secret-backend.ts';
 import type { Cluster } from '#test/cluster/cluster.ts';
@@ -18,9 +18,12 @@ export function tokenFolderOf(cluster: Cluster, namespace: string): string {
   return folder;
 }
 
-export function plantFiles(folder: string, files: Readonly<Record<string, string>>): void {
-  for (const [name, content] of Object.entries(files))
+/** Writes files as an editor does: into what is there. A name may be one in a folder. */
+export function plantFiles(folder: string, files: Readonly<Record<string, string | Buffer>>): void {
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true, mode: 0o700 });
     writeFileSync(join(folder, name), content, { mode: 0o600 });
+  }
 }
 
 /** What is in each file of the folder, hidden ones included; folders in it are left out. */

@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
-import { aDirectoryBackend, aMigration, anOpenBaoBackend, aSecret } from '#test/builders/objects.ts';
+import { aMigration, anOpenBaoBackend, aSecret } from '#test/builders/objects.ts';
 import type { Action } from '#test/support/proxy-rules.ts';
 import type { Tenant } from '#test/support/tenant.ts';
-import { TokenFiles } from '#test/support/token-files.ts';
+import { aDirectoryBackend, plantFiles, tokenFolderOf } from '#test/support/token-files.ts';
 import { aBinaryCanary, aLongCanary, aTextCanary, type Canary } from './canary.ts';
 import { kvPut, standing } from './questions.ts';
 import type { Stage } from './stage.ts';
@@ -110,13 +110,14 @@ export class LeakScenarios {
   /** Files that become backups, that are in conflict, and that are refused. */
   async tokenFiles(): Promise<void> {
     const tenant = await this.#tenant();
-    const files = new TokenFiles(tenant);
-    files.put('token', this.#text('in a file'));
-    files.put('long', this.#plant(aLongCanary('in a long file', LONG)));
-    files.put('folder/a', this.#text('in a file of a folder'));
-    files.put('deep/er/token', this.#text('in a folder of a folder'));
-    files.put('large', this.#plant(aLongCanary('in a file that is too large', 1_100_000)));
-    files.put('clash', this.#text('in a file in conflict'));
+    plantFiles(tokenFolderOf(tenant.cluster, tenant.namespace), {
+      token: this.#text('in a file'),
+      long: this.#plant(aLongCanary('in a long file', LONG)),
+      'folder/a': this.#text('in a file of a folder'),
+      'deep/er/token': this.#text('in a folder of a folder'),
+      large: this.#plant(aLongCanary('in a file that is too large', 1_100_000)),
+      clash: this.#text('in a file in conflict'),
+    });
     await kvPut(tenant, `${tenant.namespace}/clash`, { value: this.#text('at OpenBao, of a file') });
     await tenant.apply(aDirectoryBackend({ trailingNewline: 'Keep' }));
     const all = { from: 'files', select: { all: true as const } };
