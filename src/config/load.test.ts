@@ -134,6 +134,14 @@ describe('loadConfig', () => {
     },
   );
 
+  it('takes an absolute path, and no other, as the root of directories', () => {
+    expect(loadConfig(['--directory-root=/var/lib/keyferry'], {}).directoryRoot).toBe('/var/lib/keyferry');
+    for (const path of ['tokens', './tokens', '~/tokens'])
+      expect(refusal([`--directory-root=${path}`]).message).toContain(
+        '--directory-root must be an absolute path',
+      );
+  });
+
   it('never repeats a value that it refuses', () => {
     const flags = SETTINGS.map(({ flag }) => flag);
     const wrong = fc.stringMatching(/^hvs[.!]{3,9}$/);

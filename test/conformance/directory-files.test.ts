@@ -36,6 +36,8 @@ describe('files and folders', () => {
     await fixture.put('github.token', 'gh\n');
     await fixture.put('smtp', { user: 'app', password: 'p' });
     await fixture.put('empty', {});
+    // Of the file system itself, and no document without fields.
+    await fixture.put('lost+found', {});
     expect(await listed()).toEqual(['empty', 'github.token', 'smtp']);
     expect(await textAt('github.token')).toEqual({ value: 'gh\n' });
     expect(await textAt('smtp')).toEqual({ user: 'app', password: 'p' });

@@ -60,6 +60,7 @@ describeDriver({
     '.a.migrated.bak',
     '.a.keyferry-0123456789ab',
     '..data',
+    'lost+found',
     'a\\b',
     '..\\a',
     'a\tb',

@@ -2,10 +2,10 @@ import { link, rename, unlink } from 'node:fs/promises';
 import type { Address } from '#src/core/document.ts';
 import { attempt, conclude, conflict, transientFor, type Change } from './change.ts';
 import { lookAt, sameContent, type Found } from './content.ts';
-import { lstatOf } from './opened.ts';
 import { failedWith, failureOf } from './failures.ts';
 import type { Folder } from './folder.ts';
 import { transientName } from './names.ts';
+import { lstatOf } from './opened.ts';
 import { removeFlat } from './prepare.ts';
 
 /** What was taken, and is exactly what was read. */

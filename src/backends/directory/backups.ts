@@ -5,8 +5,8 @@ import { discard, type Taken } from './aside.ts';
 import { conflict, type Change } from './change.ts';
 import { keep, remove } from './changes.ts';
 import { lookAt, sameContent, type Content } from './content.ts';
-import { lstatOf } from './opened.ts';
 import { backupNameOf, nameRefusalOf, originalOf } from './names.ts';
+import { lstatOf } from './opened.ts';
 import type { DirectoryStore } from './store.ts';
 
 const OP = 'directory.backup';

@@ -4,8 +4,8 @@ import { hasCode, OperatorError } from '#src/errors.ts';
 import { drop, putBack, take } from './aside.ts';
 import { attempt, conclude, conflict, transientFor, type Change } from './change.ts';
 import { sameContent, type Content, type Found } from './content.ts';
-import { identityOf, lstatOf } from './opened.ts';
 import { failureOf } from './failures.ts';
+import { identityOf, lstatOf } from './opened.ts';
 import { prepare, removeQuietly, type Prepared } from './prepare.ts';
 import { readSettled } from './settled.ts';
 

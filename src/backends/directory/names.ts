@@ -65,9 +65,12 @@ export function originalOf(backup: string): Address | undefined {
   return nameRefusalOf(address) === undefined ? address : undefined;
 }
 
-/** Neither listed nor read: temporary files, backups, and what editors and mounts leave. */
+/** What many file systems keep at the top of a volume; taken for an empty document it would be moved away. */
+const LOST_AND_FOUND = 'lost+found';
+
+/** Neither listed nor read: temporary files, backups, and what editors, mounts and file systems leave. */
 export function isHidden(file: string): boolean {
-  return file.startsWith('.');
+  return file.startsWith('.') || file === LOST_AND_FOUND;
 }
 
 /** Inside a folder: what Kubernetes keeps the files of a volume in (`..data`); no field can be called so. */
@@ -79,7 +82,7 @@ export function isBookkeeping(file: string): boolean {
 export function nameRefusalOf(address: Address): Refusal | undefined {
   if (isHidden(address)) {
     const message =
-      'Names that begin with a dot are those of backups and temporary files. To restore a backup, copy it to another name.';
+      'Names that begin with a dot, and lost+found, are no documents but backups, temporary files and the like. To restore a backup, copy it to another name.';
     return { reason: 'NameRefused', message };
   }
   const fault = faultOf(address, MAX_NAME_BYTES);

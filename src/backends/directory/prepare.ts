@@ -1,8 +1,8 @@
 import { constants } from 'node:fs';
 import { mkdir, open, opendir, rmdir, unlink, type FileHandle } from 'node:fs/promises';
 import type { Content } from './content.ts';
-import { lstatOf } from './opened.ts';
 import { below, type Folder } from './folder.ts';
+import { lstatOf } from './opened.ts';
 
 /** Something that is complete and durable, still under a name that nobody reads. */
 export interface Prepared extends AsyncDisposable {

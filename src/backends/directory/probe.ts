@@ -1,8 +1,8 @@
 import { release } from 'node:os';
 import type { Capability } from '#src/api/v1alpha1/secret-backend.ts';
 import type { Probe } from '../driver.ts';
-import { identityOf } from './opened.ts';
 import type { Folder } from './folder.ts';
+import { identityOf } from './opened.ts';
 
 /**
  * `ConditionalWrite` is true of a file system although it has no request for it: a name is given exclusively (link), and

@@ -2,9 +2,9 @@ import { access, constants } from 'node:fs/promises';
 import type { Address } from '#src/core/document.ts';
 import type { Need, Refusal } from '../driver.ts';
 import { sideBySide } from '../side-by-side.ts';
-import { lstatOf } from './opened.ts';
 import { errnoOf, failedWith } from './failures.ts';
 import type { Folder } from './folder.ts';
+import { lstatOf } from './opened.ts';
 
 const { R_OK, W_OK, X_OK } = constants;
 const WIDTH = 8;
