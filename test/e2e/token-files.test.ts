@@ -13,7 +13,7 @@ import {
   standing,
 } from '#test/integration/operator/questions.ts';
 import { useStage } from '#test/integration/operator/stage.ts';
-import { untilBackend } from '#test/support/cluster-backends.ts';
+import { applyClusterBackend, clusterBackend, untilBackend } from '#test/support/cluster-backends.ts';
 import { eventually } from '#test/support/eventually.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 import { aDirectoryBackend, filesIn, plantFiles, tokenFolderOf } from '#test/support/token-files.ts';
@@ -202,6 +202,29 @@ describe('a backend of type directory', () => {
     mkdirSync(join(folder, 'later'), { mode: 0o700 });
     await tenant.mergePatch('SecretBackend', 'later', { spec: { directory: { trailingNewline: 'Keep' } } });
     await untilBackend(async () => tenant.backend('later'), 'Available');
+  });
+
+  it('can be shared: each namespace that is allowed has its own folder', async () => {
+    const { cluster } = stage();
+    const directory = { trailingNewline: 'Strip' };
+    const [red, blue] = [
+      await aTenantWithFiles({ token: 'red\n' }),
+      await aTenantWithFiles({ token: 'blue\n' }),
+    ];
+    const allowedNamespaces = [red.tenant.namespace];
+    await applyClusterBackend(cluster, 'files', {
+      spec: { type: 'directory', directory, allowedNamespaces },
+    });
+    await untilBackend(async () => clusterBackend(cluster, 'files'), 'Available');
+    const source = { backendRef: { kind: 'ClusterSecretBackend', name: 'files' } };
+    for (const { tenant } of [red, blue]) {
+      const { spec, ...migration } = fromFiles('boot');
+      await tenant.apply({ ...migration, spec: { ...spec, source } });
+    }
+    await red.tenant.untilReady('boot', { reason: 'Completed' });
+    await blue.tenant.untilReady('boot', { status: 'False', reason: 'BackendForbidden' });
+    expect(await kvData(red.tenant, pathOf(red.tenant, 'token'))).toEqual({ value: 'red' });
+    expect(filesIn(blue.folder)).toEqual({ token: 'blue\n' });
   });
 
   it('reports a file that is no document and moves the others', async () => {

@@ -25,7 +25,7 @@ export const ClusterSecretBackendSpecSchema = withRules(
       .meta({ 'x-kubernetes-list-type': 'set' })
       .default([])
       .describe(
-        'Namespaces whose migrations may use this backend. Each has a place of its own in it: its own Secrets, or the folder of its name below pathPrefix or path. Default: none.',
+        'Namespaces whose migrations may use this backend. Each has a place of its own in it: its own Secrets, or a folder of its name. Default: none.',
       ),
   }),
   ...BACKEND_RULES,
