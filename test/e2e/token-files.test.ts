@@ -204,6 +204,26 @@ describe('a backend of type directory', () => {
     await untilBackend(async () => tenant.backend('later'), 'Available');
   });
 
+  it('gives files new names in place, with the bytes that they had', async () => {
+    const { tenant, folder } = await aTenantWithFiles();
+    const prefixes = [{ from: 'gith', to: 'user-', stripPrefix: false }];
+    const mapping = { path: '{namespace}/{name}', prefixes };
+    await tenant.apply(fromFiles('renaming', { to: 'files', sourcePolicy: 'Delete', mapping }));
+    await tenant.untilReady('renaming', { reason: 'Completed' });
+    expect(filesIn(folder)).toEqual({ 'user-github': 'gh-token\n', gitlab: 'gl-token\n' });
+    expect(await standing(tenant, 'renaming')).toEqual({ github: 'Removed', gitlab: 'Skipped NoRule' });
+  });
+
+  it('refuses what a directory cannot do before anything is touched', async () => {
+    const { tenant, folder } = await aTenantWithFiles();
+    await tenant.apply(fromFiles('projecting', { sourcePolicy: 'Project' }));
+    await tenant.apply(aMigration('overwriting', { to: 'files', conflictPolicy: 'Overwrite' }));
+    await tenant.untilReady('projecting', { status: 'False', reason: 'CapabilityMissing' });
+    await tenant.untilReady('overwriting', { status: 'False', reason: 'CapabilityMissing' });
+    expect(filesIn(folder)).toEqual(TOKENS);
+    expect(stage().changesOf(tenant)).toEqual([]);
+  });
+
   it('can be shared: each namespace that is allowed has its own folder', async () => {
     const { cluster } = stage();
     const directory = { trailingNewline: 'Strip' };
