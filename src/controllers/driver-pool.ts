@@ -10,6 +10,8 @@ import { credentialsNamespaceOf } from './trust-root.ts';
 interface Opened {
   readonly driver: BackendDriver;
   probe: Probe | undefined;
+  /** Nobody probes it from time to time, as the backend as a whole is: whoever borrows it has to. */
+  readonly isApart: boolean;
 }
 
 /** One backend of one generation. */
@@ -88,7 +90,7 @@ export class DriverPool {
     return {
       generation: backend.metadata.generation,
       definition,
-      whole: { driver: registry.create(definition), probe: undefined },
+      whole: { driver: registry.create(definition), probe: undefined, isApart: false },
       tenants: new Map(),
       users: 0,
       retired: false,
@@ -103,7 +105,7 @@ export class DriverPool {
       const own = isTree
         ? new ConfinedDriver(driver, tenant)
         : this.#options.registry.create({ ...slot.definition, tenant });
-      place = { driver: own, probe: undefined };
+      place = { driver: own, probe: undefined, isApart: !isTree };
       slot.tenants.set(tenant, place);
     }
     return place;
@@ -120,7 +122,8 @@ export class DriverPool {
         return !slot.retired;
       },
       probe: async (which, signal) => {
-        if (which === 'now' || opened.probe === undefined) opened.probe = await opened.driver.probe(signal);
+        const isKnown = which === 'known' && !opened.isApart;
+        if (!isKnown || opened.probe === undefined) opened.probe = await opened.driver.probe(signal);
         return opened.probe;
       },
       [Symbol.asyncDispose]: async () => {

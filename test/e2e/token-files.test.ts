@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
@@ -245,6 +245,13 @@ describe('a backend of type directory', () => {
     await blue.tenant.untilReady('boot', { status: 'False', reason: 'BackendForbidden' });
     expect(await kvData(red.tenant, pathOf(red.tenant, 'token'))).toEqual({ value: 'red' });
     expect(filesIn(blue.folder)).toEqual({ token: 'blue\n' });
+
+    // A volume that is mounted anew is another folder; the backend as a whole has not changed.
+    renameSync(red.folder, `${red.folder}-before`);
+    plantFiles(tokenFolderOf(cluster, red.tenant.namespace), { later: 'red again\n' });
+    const { spec, ...migration } = fromFiles('again');
+    await red.tenant.apply({ ...migration, spec: { ...spec, source } });
+    await red.tenant.untilReady('again', { reason: 'Completed' });
   });
 
   it('reports a file that is no document and moves the others', async () => {
