@@ -26,7 +26,8 @@ export function defaultOf(backends: Iterable<ClusterSecretBackend>): ClusterSecr
 }
 
 function byAge({ metadata: left }: ClusterSecretBackend, { metadata: right }: ClusterSecretBackend): number {
-  const [older, younger] = [left, right].map(({ creationTimestamp = '' }) => creationTimestamp);
-  if (older !== younger) return (older ?? '') < (younger ?? '') ? -1 : 1;
+  const { creationTimestamp: atLeft = '' } = left;
+  const { creationTimestamp: atRight = '' } = right;
+  if (atLeft !== atRight) return atLeft < atRight ? -1 : 1;
   return left.name < right.name ? -1 : 1;
 }

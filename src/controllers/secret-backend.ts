@@ -73,13 +73,11 @@ export class BackendReconciler {
   #requireOneDefault(backend: Backend): void {
     if (!asksToBeDefault(backend)) return;
     const { name } = backend.metadata;
-    const standing = defaultOf(this.#options.seenCluster.values())?.metadata.name;
-    const detail =
-      backend.kind === 'SecretBackend'
-        ? 'Only a ClusterSecretBackend can be the default.'
-        : `ClusterSecretBackend ${standing} is the default.`;
-    if (backend.kind === 'ClusterSecretBackend' && (standing === undefined || standing === name)) return;
-    throw new OperatorError('DEFAULT_CONFLICT', { op: 'backend.default', target: name, detail });
+    const conflict = (detail: string): OperatorError =>
+      new OperatorError('DEFAULT_CONFLICT', { op: 'backend.default', target: name, detail });
+    if (backend.kind === 'SecretBackend') throw conflict('Only a ClusterSecretBackend can be the default.');
+    const standing = defaultOf(this.#options.seenCluster.values())?.metadata.name ?? name;
+    if (standing !== name) throw conflict(`ClusterSecretBackend ${standing} is the default.`);
   }
 
   async #publish(
