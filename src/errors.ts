@@ -253,6 +253,22 @@ export function hasCode(thrown: unknown, errorCode: ErrorCode): boolean {
   return errorOf(thrown).code === errorCode;
 }
 
+/** Codes that speak of a whole backend and of no document in it. */
+const BACKEND_WIDE: ReadonlySet<ErrorCode> = new Set([
+  'BACKEND_SEALED',
+  'BACKEND_UNREACHABLE',
+  'TLS_FAILED',
+  'MOUNT_MISSING',
+  'FOLDER_MISSING',
+  'FOLDER_EXPOSED',
+  'CREDENTIALS_MISSING',
+]);
+
+/** True for a failure that the next document of the same backend would only meet as well. */
+export function isBackendWide(thrown: unknown): boolean {
+  return BACKEND_WIDE.has(errorOf(thrown).code);
+}
+
 /** True for the reason of an aborted AbortSignal: it passes through everything untouched. */
 export function isAbort(thrown: unknown, signal: AbortSignal): boolean {
   return (

@@ -1,19 +1,7 @@
 import type { Address, ReadResult } from '#src/core/document.ts';
-import { errorOf } from '#src/errors.ts';
-import type { ErrorCode } from '#src/errors.ts';
+import { isBackendWide } from '#src/errors.ts';
 import type { ReadOutcome } from './driver.ts';
 import { sideBySide } from './side-by-side.ts';
-
-/** Failures that say nothing about one address: every other read would fail the same way. */
-const WHOLE_BACKEND: ReadonlySet<ErrorCode> = new Set([
-  'BACKEND_UNREACHABLE',
-  'BACKEND_SEALED',
-  'TLS_FAILED',
-  'CREDENTIALS_MISSING',
-  'MOUNT_MISSING',
-  'FOLDER_MISSING',
-  'FOLDER_EXPOSED',
-]);
 
 export interface ReadEachOptions {
   readonly width: number;
@@ -30,7 +18,7 @@ export async function* readEach(
     try {
       return { address, result: await read(address) };
     } catch (error) {
-      if (signal.aborted || WHOLE_BACKEND.has(errorOf(error).code)) throw error;
+      if (signal.aborted || isBackendWide(error)) throw error;
       return { address, error };
     }
   });

@@ -27,21 +27,6 @@ const REASONS: Partial<Record<ErrorCode, RowReason>> = {
   INVARIANT: 'InternalError',
 };
 
-/** Codes that speak of the whole backend: the next document would only fail the same way. */
-const BACKEND_WIDE: ReadonlySet<ErrorCode> = new Set([
-  'BACKEND_SEALED',
-  'BACKEND_UNREACHABLE',
-  'TLS_FAILED',
-  'MOUNT_MISSING',
-  'FOLDER_MISSING',
-  'FOLDER_EXPOSED',
-  'CREDENTIALS_MISSING',
-]);
-
-export function isBackendWide(failure: unknown): boolean {
-  return BACKEND_WIDE.has(errorOf(failure).code);
-}
-
 /** Of a document whose time came before it was written. */
 export const EXPIRED = {
   state: 'Skipped',

@@ -1,13 +1,13 @@
 import type { ReadOutcome } from '#src/backends/driver.ts';
 import type { ReadResult, StoredDocument } from '#src/core/document.ts';
 import type { Outcome, VerifiedPair } from '#src/core/outcome.ts';
-import { isAbort } from '#src/errors.ts';
+import { isAbort, isBackendWide } from '#src/errors.ts';
 import { isNamedInVain, typeIsSelected } from '#src/core/selection.ts';
 import { forEachConcurrently } from './concurrency.ts';
 import { copyDocument, type CopyOptions } from './copy-document.ts';
 import { expireBackups } from './expire-backups.ts';
 import { fallbackHasEnded, readFallback } from './fallback.ts';
-import { EXPIRED, failedOutcome, isBackendWide } from './failure.ts';
+import { EXPIRED, failedOutcome } from './failure.ts';
 import { accountForGone, outcomeOfRemoved } from './gone.ts';
 import { gatherInventory, SOURCE_MISSING, type Inventory } from './inventory.ts';
 import type { Item } from './item.ts';
