@@ -4,7 +4,7 @@ import type { ReadResult, StoredDocument } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { AccessRecord } from '#src/ports.ts';
 import { AuditedDriver } from './audited.ts';
-import type { BackendDriver, BackupStore, ReadOutcome } from './driver.ts';
+import type { Driver, BackupStore, ReadOutcome } from './driver.ts';
 
 const { signal } = new AbortController();
 const accessor = {
@@ -23,7 +23,7 @@ const stored: StoredDocument = {
 const present: ReadResult = { state: 'present', document: stored };
 
 /** A driver of which only these calls are expected, and a log that is written when told. */
-function anAudited(calls: Partial<BackendDriver>) {
+function anAudited(calls: Partial<Driver>) {
   const records: AccessRecord[] = [];
   const written = Promise.withResolvers<void>();
   const log = {
@@ -33,7 +33,7 @@ function anAudited(calls: Partial<BackendDriver>) {
     },
   };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a call that the test does not expect fails loudly
-  const inner = { backups: undefined, projections: undefined, ...calls } as BackendDriver;
+  const inner = { backups: undefined, projections: undefined, ...calls } as Driver;
   return { driver: new AuditedDriver(inner, log, accessor), records, written };
 }
 

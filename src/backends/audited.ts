@@ -2,7 +2,7 @@ import type { Address, Document, Expectation, ReadResult, Version } from '#src/c
 import { errorOf, isAbort } from '#src/errors.ts';
 import type { AccessLog, AccessRecord, Accessor } from '#src/ports.ts';
 import type {
-  BackendDriver,
+  Driver,
   BackupStore,
   DriverTraits,
   Entry,
@@ -23,16 +23,16 @@ type Access = Pick<AccessRecord, 'path' | 'revision' | 'fields' | 'outcome'>;
  *
  * It is lent to one migration and does not own the driver: disposing of it does nothing.
  */
-export class AuditedDriver implements BackendDriver {
+export class AuditedDriver implements Driver {
   readonly kind: string;
   readonly traits: DriverTraits;
   readonly backups: BackupStore | undefined;
   readonly projections: ProjectionStore | undefined;
-  readonly #driver: BackendDriver;
+  readonly #driver: Driver;
   readonly #log: AccessLog;
   readonly #accessor: Accessor;
 
-  constructor(driver: BackendDriver, log: AccessLog, accessor: Accessor) {
+  constructor(driver: Driver, log: AccessLog, accessor: Accessor) {
     this.#driver = driver;
     this.#log = log;
     this.#accessor = accessor;

@@ -1,6 +1,6 @@
 import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
 import type {
-  BackendDriver,
+  Driver,
   BackupStore,
   DriverTraits,
   Entry,
@@ -18,16 +18,16 @@ import type {
  * every address, and the driver behind refuses those that would climb out of it. That driver, its connections and its
  * login are shared by all folders; it belongs to whoever made it and is not closed with this one.
  */
-export class ConfinedDriver implements BackendDriver {
+export class ConfinedDriver implements Driver {
   readonly kind: string;
   readonly traits: DriverTraits;
   readonly backups: BackupStore | undefined;
   readonly projections: ProjectionStore | undefined;
-  readonly #driver: BackendDriver;
+  readonly #driver: Driver;
   readonly #prefix: string;
 
   /** `folder`: one or more segments, without a slash at its begin or end. */
-  constructor(driver: BackendDriver, folder: string) {
+  constructor(driver: Driver, folder: string) {
     this.#driver = driver;
     this.#prefix = `${folder}/`;
     this.kind = driver.kind;

@@ -10,12 +10,11 @@ import type { Address, Document, Expectation, ReadResult, Version } from '#src/c
  * throws. A write or delete whose reply never came throws with `indeterminate: true` and is never retried here.
  * Every method honours its signal and rejects with the signal's reason.
  */
-export interface BackendDriver extends AsyncDisposable {
+
+/** What a plan may ask of a backend: everything that changes nothing. */
+export interface Reader {
   readonly kind: string;
   readonly traits: DriverTraits;
-
-  /** Reaches the server once and reports what it can do. Throws when it cannot be used at all. */
-  probe(signal: AbortSignal): Promise<Probe>;
 
   /**
    * Names below the query, paged, without values and in no promised order. A name whose current version is deleted is
@@ -27,7 +26,7 @@ export interface BackendDriver extends AsyncDisposable {
   read(address: Address, signal: AbortSignal, revision?: string): Promise<ReadResult>;
 
   /**
-   * Reads many addresses in the cheapest way the store has (a page of values, or reads side by side). Yields each
+   * Reads many addresses in the cheapest way the store has (a page of values, or concurrent reads). Yields each
    * address at most once, in any order, one that does not exist as `absent`. One address that fails yields its error and
    * does not end the iteration; a failure of the whole (server gone) throws.
    */
@@ -46,10 +45,19 @@ export interface BackendDriver extends AsyncDisposable {
   locationOf(address: Address): Location;
 
   /**
-   * Asks the server, without side effects, which of these may not be done with the credentials at hand; at most one
+   * Asks the server, without side effects, which of these may not be done with the current credentials; at most one
    * refusal an address. An empty result is no promise: the write itself still decides.
    */
   denied(needs: readonly Need[], signal: AbortSignal): Promise<ReadonlyMap<Address, Refusal>>;
+
+  /** Undefined where the store cannot keep what it removes under another name. */
+  readonly backups: BackupReader | undefined;
+}
+
+/** A backend with everything that changes it. Only what carries out a plan has one. */
+export interface Driver extends Reader, AsyncDisposable {
+  /** Reaches the server once and reports what it can do. Throws when it cannot be used at all. */
+  probe(signal: AbortSignal): Promise<Probe>;
 
   /**
    * Writes all fields as one version. `absent` fails with `ALREADY_EXISTS` when the name is taken (also by a deleted
@@ -70,7 +78,6 @@ export interface BackendDriver extends AsyncDisposable {
    */
   finish?(address: Address, expect: Version, signal: AbortSignal): Promise<void>;
 
-  /** Undefined where the store cannot keep what it removes under another name. */
   readonly backups: BackupStore | undefined;
 
   /** Undefined where a document cannot stay as the projection of another one. */
@@ -86,14 +93,17 @@ export interface ProjectionStore {
   mark(address: Address, expect: Version, origin: string, signal: AbortSignal): Promise<void>;
 }
 
-/** Keeps what a migration has moved away, readable by its owner but never again by a migration. */
-export interface BackupStore {
+/** Where the backups of documents are, and whether there are any. */
+export interface BackupReader {
   /** What the backup of this document is called. Pure. */
   addressOf(address: Address): Address;
 
   /** True when there is one of this document. */
   has(address: Address, signal: AbortSignal): Promise<boolean>;
+}
 
+/** Keeps what a migration has moved away, readable by its owner but never again by a migration. */
+export interface BackupStore extends BackupReader {
   /**
    * Keeps exactly the state that was read as a backup, then removes it from its own address; resolves with the address
    * of the backup, which no listing shows and `addressRefusalOf` refuses. Errors are those of `delete`;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Address, Document, Version } from '#src/core/document.ts';
-import type { BackendDriver, BackupStore, Entry, ProjectionStore, ReadOutcome } from './driver.ts';
+import type { Driver, BackupStore, Entry, ProjectionStore, ReadOutcome } from './driver.ts';
 import { GatedDriver, type Gate } from './gated.ts';
 
 const { signal } = new AbortController();
@@ -21,7 +21,7 @@ async function* all<T>(...items: readonly T[]): AsyncGenerator<T> {
 }
 
 /** A driver that can do everything, and what it was asked for. */
-class AnyDriver implements BackendDriver {
+class AnyDriver implements Driver {
   readonly asked: string[] = [];
   readonly kind = 'any';
   readonly traits = {
@@ -74,7 +74,7 @@ function aGatedDriver() {
   return { inner, driver: new GatedDriver(inner, GATE), ...storesOf(new GatedDriver(inner, GATE)) };
 }
 
-function storesOf({ backups, projections }: BackendDriver) {
+function storesOf({ backups, projections }: Driver) {
   if (backups === undefined || projections === undefined) throw new Error('the driver behind has both');
   return { backups, projections };
 }
@@ -89,7 +89,7 @@ function callsThatReachAnAddress() {
   const { inner, driver, backups, projections } = aGatedDriver();
   const ofDriver: Record<
     keyof Omit<
-      Methods<BackendDriver>,
+      Methods<Driver>,
       | 'probe'
       | 'list'
       | 'readMany'

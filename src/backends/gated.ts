@@ -1,7 +1,7 @@
 import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
 import { OperatorError, type ErrorCode } from '#src/errors.ts';
 import type {
-  BackendDriver,
+  Driver,
   BackupStore,
   DriverTraits,
   Entry,
@@ -27,15 +27,15 @@ export interface Gate {
  * deleting them is refused before anything leaves the process. The driver behind it belongs to whoever made it and is
  * not closed with this one.
  */
-export class GatedDriver implements BackendDriver {
+export class GatedDriver implements Driver {
   readonly kind: string;
   readonly traits: DriverTraits;
   readonly backups: BackupStore | undefined;
   readonly projections: ProjectionStore | undefined;
-  readonly #driver: BackendDriver;
+  readonly #driver: Driver;
   readonly #gate: Gate;
 
-  constructor(driver: BackendDriver, gate: Gate) {
+  constructor(driver: Driver, gate: Gate) {
     this.#driver = driver;
     this.#gate = gate;
     this.kind = driver.kind;

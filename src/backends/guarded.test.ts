@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { OperatorError } from '#src/errors.ts';
 import type { ErrorDetail } from '#src/errors.ts';
 import type { Clock, Labels } from '#src/ports.ts';
-import type { BackendDriver } from './driver.ts';
+import type { Driver } from './driver.ts';
 import { GuardedDriver } from './guarded.ts';
 
 const { signal } = new AbortController();
@@ -25,7 +25,7 @@ class ManualTime implements Clock {
   };
 }
 
-function aGuard(calls: Partial<BackendDriver>) {
+function aGuard(calls: Partial<Driver>) {
   const clock = new ManualTime();
   const counted: (Labels | undefined)[] = [];
   const metrics = {
@@ -43,7 +43,7 @@ function aGuard(calls: Partial<BackendDriver>) {
   const unasked = (): never => {
     throw new Error('not expected in this test');
   };
-  const inner: BackendDriver = {
+  const inner: Driver = {
     kind: 'fake',
     traits,
     probe: unasked,

@@ -3,7 +3,7 @@ import { errorOf, isAbort, OperatorError } from '#src/errors.ts';
 import type { Clock, Metrics, Random } from '#src/ports.ts';
 import { CallDeadline } from './deadline.ts';
 import type {
-  BackendDriver,
+  Driver,
   BackupStore,
   DriverTraits,
   Entry,
@@ -49,15 +49,15 @@ const MAX_DELAY_MS = 5_000;
  * Any driver with a deadline on each call, metrics, and retries of what only reads. Writes and deletes are never
  * repeated here: after a lost reply only a read can tell what happened.
  */
-export class GuardedDriver implements BackendDriver {
+export class GuardedDriver implements Driver {
   readonly kind: string;
   readonly traits: DriverTraits;
   readonly backups: BackupStore | undefined;
   readonly projections: ProjectionStore | undefined;
-  readonly #driver: BackendDriver;
+  readonly #driver: Driver;
   readonly #options: GuardOptions;
 
-  constructor(driver: BackendDriver, options: GuardOptions) {
+  constructor(driver: Driver, options: GuardOptions) {
     this.#driver = driver;
     this.#options = options;
     this.kind = driver.kind;

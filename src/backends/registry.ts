@@ -1,5 +1,5 @@
 import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
-import type { BackendDriver } from './driver.ts';
+import type { Driver } from './driver.ts';
 import { OperatorError } from '#src/errors.ts';
 
 /** A SecretBackend or ClusterSecretBackend as a driver sees it. */
@@ -19,7 +19,7 @@ export interface BackendDefinition {
 /** One kind of backend. `create` allocates and checks the spec; it does no I/O. */
 export interface BackendFactory {
   readonly kind: Backend['spec']['type'];
-  create(definition: BackendDefinition): BackendDriver;
+  create(definition: BackendDefinition): Driver;
 }
 
 /** The closed, explicit map from `spec.type` to its factory; app.ts fills it, nothing registers itself. */
@@ -30,7 +30,7 @@ export class BackendRegistry {
     this.#factories = new Map(factories.map((factory) => [factory.kind, factory]));
   }
 
-  create(definition: BackendDefinition): BackendDriver {
+  create(definition: BackendDefinition): Driver {
     const factory = this.#factories.get(definition.spec.type);
     if (factory === undefined) {
       throw new OperatorError('SPEC_INVALID', {

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Address } from '#src/core/document.ts';
-import type { BackendDriver } from './driver.ts';
+import type { Driver } from './driver.ts';
 import { withoutReserved } from './reserved.ts';
 
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only what a gate asks of a driver without a request
-const bare = { addressRefusalOf: () => undefined } as unknown as BackendDriver;
+const bare = { addressRefusalOf: () => undefined } as unknown as Driver;
 
 function isReserved(prefix: string, address: Address): boolean {
   const driver = withoutReserved(bare, [{ prefix, allowNamespaces: [] }], 'ns');

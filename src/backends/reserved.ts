@@ -1,6 +1,6 @@
 import type { ReservedPrefix } from '#src/api/v1alpha1/secret-backend.ts';
 import type { Address } from '#src/core/document.ts';
-import type { BackendDriver } from './driver.ts';
+import type { Driver } from './driver.ts';
 import { GatedDriver } from './gated.ts';
 
 /**
@@ -8,10 +8,10 @@ import { GatedDriver } from './gated.ts';
  * The same driver when there are none.
  */
 export function withoutReserved(
-  driver: BackendDriver,
+  driver: Driver,
   reserved: readonly ReservedPrefix[],
   namespace: string,
-): BackendDriver {
+): Driver {
   const prefixes = reserved
     .filter(({ allowNamespaces }) => !allowNamespaces.includes(namespace))
     .map(({ prefix }) => prefix);

@@ -1,14 +1,14 @@
 import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { ReservedPrefix } from '#src/api/v1alpha1/secret-backend.ts';
 import { ConfinedDriver } from '#src/backends/confined.ts';
-import type { BackendDriver, Probe } from '#src/backends/driver.ts';
+import type { Driver, Probe } from '#src/backends/driver.ts';
 import type { BackendDefinition, BackendRegistry } from '#src/backends/registry.ts';
 import { namespaceOf, titleOf } from './backend-names.ts';
 import { credentialsNamespaceOf } from './trust-root.ts';
 
 /** A driver and what its server answered last; a driver learns its limits by it. */
 interface Opened {
-  readonly driver: BackendDriver;
+  readonly driver: Driver;
   probe: Probe | undefined;
   /** Nobody probes it from time to time, as the backend as a whole is: whoever borrows it has to. */
   readonly isApart: boolean;
@@ -27,7 +27,7 @@ interface Slot {
 
 /** A driver on loan; give it back with `using` or by disposing of it. */
 export interface DriverLoan extends AsyncDisposable {
-  readonly driver: BackendDriver;
+  readonly driver: Driver;
   /** `SecretBackend namespace/name` or `ClusterSecretBackend name`, for messages. */
   readonly title: string;
   /** Names that not every namespace may use; whoever hands the driver on sees to it. */

@@ -1,6 +1,6 @@
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import type { Capability } from '#src/api/v1alpha1/secret-backend.ts';
-import type { BackendDriver } from '#src/backends/driver.ts';
+import type { Driver } from '#src/backends/driver.ts';
 import type { SourcePolicy } from '#src/core/plan.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { DriverLoan } from './driver-pool.ts';
@@ -54,7 +54,7 @@ function canChange(capabilities: readonly Capability[]): boolean {
 
 function missingAtSource(
   policies: ReadonlySet<SourcePolicy>,
-  source: BackendDriver,
+  source: Driver,
   capabilities: readonly Capability[],
 ): Missing | undefined {
   if (policies.has('Delete') && !canChange(capabilities)) return { end: 'source', detail: NO_CHANGES };

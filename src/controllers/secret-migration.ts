@@ -1,5 +1,5 @@
 import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
-import type { BackendDriver } from '#src/backends/driver.ts';
+import type { Driver } from '#src/backends/driver.ts';
 import { withoutReserved } from '#src/backends/reserved.ts';
 import { keepUp, runMigration } from '#src/engine/run.ts';
 import type { RunContext, RunResult } from '#src/engine/run-context.ts';
@@ -29,7 +29,7 @@ export interface MigrationReconcilerOptions {
   readonly trustRootsIn: (namespace: string) => ReadonlyMap<string, string>;
   readonly pool: DriverPool;
   /** The driver as a migration gets it, which may be watched. */
-  readonly audited: (driver: BackendDriver, accessor: Accessor) => BackendDriver;
+  readonly audited: (driver: Driver, accessor: Accessor) => Driver;
   readonly status: MigrationStatusOptions;
   readonly clock: Clock;
   readonly concurrentDocuments: number;
@@ -167,7 +167,7 @@ export class MigrationReconciler {
     const { migration, backends, source, destination, record, context } = run;
     const { namespace, generation, uid, name } = migration.metadata;
     const key = `${namespace}/${name}`;
-    const lent = (loan: DriverLoan, end: 'source' | 'destination'): BackendDriver =>
+    const lent = (loan: DriverLoan, end: 'source' | 'destination'): Driver =>
       this.#options.audited(withoutReserved(loan.driver, loan.reservedPrefixes, namespace), {
         migration: { namespace, name, uid },
         backend: {

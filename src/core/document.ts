@@ -42,7 +42,7 @@ export interface Version {
 
 export interface StoredDocument extends Document {
   readonly version: Version;
-  /** A write was cut off after its data: `BackendDriver.finish` does the rest. */
+  /** A write was cut off after its data: `Driver.finish` does the rest. */
   readonly unfinished?: true;
 }
 

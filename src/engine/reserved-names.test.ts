@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { API_VERSION } from '#src/api/group.ts';
 import { parseSecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { withoutReserved } from '#src/backends/reserved.ts';
-import type { BackendDriver } from '#src/backends/driver.ts';
+import type { Driver } from '#src/backends/driver.ts';
 import { toIntent } from '#src/controllers/migration-intent.ts';
 import type { PriorRecord } from '#src/core/outcome.ts';
 import { gatherInventory } from './inventory.ts';
@@ -28,9 +28,9 @@ interface World {
 }
 
 /** A store of names, seen through the gate; any other question than for names and rights fails loudly. */
-function aStore(end: 'source' | 'destination', world: World, asked: string[]): BackendDriver {
+function aStore(end: 'source' | 'destination', world: World, asked: string[]): Driver {
   const addressing = end === 'source' ? (world.from ?? 'flat') : 'tree';
-  const bare: Partial<BackendDriver> = {
+  const bare: Partial<Driver> = {
     traits: { addressing, concurrency: 1, keepsRevisions: true, statesAttributes: false },
     backups: undefined,
     projections: undefined,
@@ -52,7 +52,7 @@ function aStore(end: 'source' | 'destination', world: World, asked: string[]): B
     }),
   };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a question that is not expected fails loudly
-  return withoutReserved(bare as BackendDriver, RESERVED, 'ns');
+  return withoutReserved(bare as Driver, RESERVED, 'ns');
 }
 
 function aRun(world: World) {

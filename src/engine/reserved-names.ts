@@ -1,4 +1,4 @@
-import type { BackendDriver, Refusal } from '#src/backends/driver.ts';
+import type { Driver, Refusal } from '#src/backends/driver.ts';
 import type { Address } from '#src/core/document.ts';
 import type { PriorRecord } from '#src/core/outcome.ts';
 import { OperatorError } from '#src/errors.ts';
@@ -55,12 +55,12 @@ export function isReservedNow(context: RunContext, prior: PriorRecord): boolean 
   );
 }
 
-function reservationOf(driver: BackendDriver, address: Address): Refusal | undefined {
+function reservationOf(driver: Driver, address: Address): Refusal | undefined {
   const refusal = driver.addressRefusalOf(address);
   return refusal?.reason === 'ReservedName' ? refusal : undefined;
 }
 
-function requirePassable(driver: BackendDriver, address: Address, name: string): void {
+function requirePassable(driver: Driver, address: Address, name: string): void {
   const reservation = reservationOf(driver, address);
   if (reservation === undefined) return;
   throw new OperatorError('NAME_RESERVED', {

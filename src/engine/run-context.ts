@@ -1,4 +1,4 @@
-import type { BackendDriver } from '#src/backends/driver.ts';
+import type { Driver } from '#src/backends/driver.ts';
 import type { Clock, Logger } from '#src/ports.ts';
 import type { Intent } from './intent.ts';
 import type { Journal } from './journal.ts';
@@ -9,8 +9,8 @@ export const ROW_TIME_RESOLUTION_MS = 1_000;
 /** Everything one run of one migration works with. */
 export interface RunContext {
   readonly intent: Intent;
-  readonly source: BackendDriver;
-  readonly destination: BackendDriver;
+  readonly source: Driver;
+  readonly destination: Driver;
   /** What a projection says that it comes from: the kind and name of the destination's backend. */
   readonly destinationName: string;
   readonly journal: Journal;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConfinedDriver } from '#src/backends/confined.ts';
-import type { BackendDriver } from '#src/backends/driver.ts';
+import type { Driver } from '#src/backends/driver.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
 import { aDocument, presentIn } from './documents.ts';
@@ -20,7 +20,7 @@ async function openPlace(): Promise<Place> {
   const auth = await fixture.tokenAuth(documentedPolicy(mount));
   const stranger = await fixture.tokenAuth(`path "${mount}/unrelated" { capabilities = ["read"] }`);
   const address = `https://127.0.0.1:${CLOSED_PORT}`;
-  const confined = (options: Parameters<typeof fixture.driver>[0]): BackendDriver =>
+  const confined = (options: Parameters<typeof fixture.driver>[0]): Driver =>
     new ConfinedDriver(fixture.driver({ ...options, pathPrefix: 'teams' }), 'red');
   const driver = confined({ mount, auth });
   // Opens the pools and logs in, so that the suite counts what a call itself costs.
@@ -50,8 +50,8 @@ describeDriver({
 
 describe('two folders behind one driver', () => {
   let fixture: OpenBaoFixture;
-  let red: BackendDriver;
-  let blue: BackendDriver;
+  let red: Driver;
+  let blue: Driver;
   const { signal } = new AbortController();
 
   beforeAll(async () => {

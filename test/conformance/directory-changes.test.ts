@@ -1,7 +1,7 @@
 import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { open, readdir, rename, stat, symlink, unlink, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { BackendDriver, BackupStore } from '#src/backends/driver.ts';
+import type { Driver, BackupStore } from '#src/backends/driver.ts';
 import type { Version } from '#src/core/document.ts';
 import { errorOf } from '#src/errors.ts';
 import type { Clock } from '#src/ports.ts';
@@ -14,7 +14,7 @@ const { signal } = new AbortController();
 const ID = '0123456789ab';
 const BACKUP = '.x.migrated.bak';
 let fixture: DirectoryFixture;
-let driver: BackendDriver;
+let driver: Driver;
 
 beforeEach(async () => {
   fixture = await DirectoryFixture.open();
@@ -24,13 +24,13 @@ afterEach(() => fixture[Symbol.asyncDispose]());
 
 const versionAt = async (address: string): Promise<Version> => versionIn(await driver.read(address, signal));
 
-function backupsOf({ backups }: BackendDriver): BackupStore {
+function backupsOf({ backups }: Driver): BackupStore {
   if (backups === undefined) throw new Error('a directory keeps backups');
   return backups;
 }
 
 /** A driver before whose next change of a name `act` happens: after it has read, before it takes. */
-function interrupted(act: () => void, skip = 0): BackendDriver {
+function interrupted(act: () => void, skip = 0): Driver {
   let calls = 0;
   const random = (): number => {
     calls += 1;
@@ -42,14 +42,13 @@ function interrupted(act: () => void, skip = 0): BackendDriver {
 
 /** The ways to change `x`, and how many names each gives before it takes what is there. */
 const CHANGES = [
-  ['delete', 0, async (by: BackendDriver, version: Version) => by.delete('x', version, signal)],
+  ['delete', 0, async (by: Driver, version: Version) => by.delete('x', version, signal)],
   [
     'replace',
     1,
-    async (by: BackendDriver, version: Version) =>
-      by.write(aDocument('x', { value: 'mine' }), version, signal),
+    async (by: Driver, version: Version) => by.write(aDocument('x', { value: 'mine' }), version, signal),
   ],
-  ['backup', 1, async (by: BackendDriver, version: Version) => backupsOf(by).retire('x', version, signal)],
+  ['backup', 1, async (by: Driver, version: Version) => backupsOf(by).retire('x', version, signal)],
 ] as const;
 
 /** What somebody else can do to `x` in that moment; the file `x` afterwards. */

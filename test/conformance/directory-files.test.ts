@@ -3,7 +3,7 @@ import { chmod, mkdir, rename, rm, stat, symlink, writeFile } from 'node:fs/prom
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DirectoryFactory } from '#src/backends/directory/factory.ts';
-import type { BackendDriver } from '#src/backends/driver.ts';
+import type { Driver } from '#src/backends/driver.ts';
 import type { Attributes, Version } from '#src/core/document.ts';
 import { errorOf } from '#src/errors.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
@@ -13,7 +13,7 @@ import { collect } from './driver-suite.ts';
 
 const { signal } = new AbortController();
 let fixture: DirectoryFixture;
-let driver: BackendDriver;
+let driver: Driver;
 
 beforeEach(async () => {
   fixture = await DirectoryFixture.open();

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DirectorySpecSchema } from '#src/api/v1alpha1/secret-backend.ts';
 import { DirectoryFactory } from '#src/backends/directory/factory.ts';
-import type { BackendDriver } from '#src/backends/driver.ts';
+import type { Driver } from '#src/backends/driver.ts';
 import type { Clock, Random } from '#src/ports.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 
@@ -42,7 +42,7 @@ export class DirectoryFixture implements AsyncDisposable {
     return fixture;
   }
 
-  driver(options: DirectoryOptions = {}): BackendDriver {
+  driver(options: DirectoryOptions = {}): Driver {
     const { path = 'tokens', trailingNewline = 'Keep', allowWorldReadable } = options;
     const isOwn = options.clock !== undefined || options.random !== undefined;
     const factory = isOwn ? this.#createFactory(options) : this.#factory;
@@ -56,7 +56,7 @@ export class DirectoryFixture implements AsyncDisposable {
   }
 
   /** As another operator has it: it knows nothing of the locks of this one. */
-  driverOfAnotherProcess(): BackendDriver {
+  driverOfAnotherProcess(): Driver {
     return this.driver({ random: Math.random });
   }
 
@@ -108,7 +108,7 @@ export class DirectoryFixture implements AsyncDisposable {
    * The driver without any right to the folder. Root is bound by no permission bits: then the calls are made as another
    * user; everybody else loses the rights to the folder for as long as a call takes.
    */
-  withoutRights(driver: BackendDriver): BackendDriver {
+  withoutRights(driver: Driver): Driver {
     const give = async (has: boolean): Promise<void> => {
       if (process.getuid?.() === 0) process.seteuid?.(has ? 0 : NOBODY);
       else await chmod(this.folder, has ? 0o700 : 0);
@@ -119,11 +119,10 @@ export class DirectoryFixture implements AsyncDisposable {
         if (typeof member !== 'function') return member;
         const call = (args: unknown[]): unknown => Reflect.apply(member, target, args);
         if (name === 'list') {
-          return (...args: Parameters<BackendDriver['list']>) =>
-            iteratedBetween(give, () => target.list(...args));
+          return (...args: Parameters<Driver['list']>) => iteratedBetween(give, () => target.list(...args));
         }
         if (name === 'readMany') {
-          return (...args: Parameters<BackendDriver['readMany']>) =>
+          return (...args: Parameters<Driver['readMany']>) =>
             iteratedBetween(give, () => target.readMany(...args));
         }
         if (!['probe', 'read', 'write', 'delete', 'denied'].includes(String(name))) {

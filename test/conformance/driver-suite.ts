@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { BackendDriver, Entry, ReadOutcome } from '#src/backends/driver.ts';
+import type { Driver, Entry, ReadOutcome } from '#src/backends/driver.ts';
 import { sideBySide } from '#src/backends/side-by-side.ts';
 import { sameVersion } from '#src/core/document.ts';
 import type { ErrorCode } from '#src/errors.ts';
@@ -27,11 +27,11 @@ export interface Subject {
 }
 
 export interface Place extends AsyncDisposable {
-  readonly driver: BackendDriver;
+  readonly driver: Driver;
   /** Same place, credentials without any right. */
-  readonly denied: BackendDriver;
+  readonly denied: Driver;
   /** Same place, a port where nobody listens or a folder that is not there. */
-  readonly unreachable: BackendDriver;
+  readonly unreachable: Driver;
   /** What reached the store meanwhile: requests, or changes on the disk where a store has none. */
   readonly traffic: (during: () => Promise<void>) => Promise<readonly unknown[]>;
   /** Removes a document and makes it again behind the driver's back: another incarnation of the same name. */
@@ -42,7 +42,7 @@ export interface Place extends AsyncDisposable {
 export function describeDriver(subject: Subject): void {
   describe(`the ${subject.kind} driver`, () => {
     let place: Place;
-    let driver: BackendDriver;
+    let driver: Driver;
     let counter = 0;
     let address = '';
     const { signal } = new AbortController();

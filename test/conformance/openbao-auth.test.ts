@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { BackendDriver } from '#src/backends/driver.ts';
+import type { Driver } from '#src/backends/driver.ts';
 import type { Clock } from '#src/ports.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
@@ -43,10 +43,10 @@ describe('a login to openbao', () => {
   type Prepare = (typeof ALL_METHODS)[string];
   const prepare = (method: Prepare, terms: Partial<TokenTerms> = {}): Promise<PreparedAuth> =>
     method({ cluster, keeper: fixture }, { policy: documentedPolicy(mount), ...terms });
-  const driverWith = ({ auth }: PreparedAuth, clock?: Clock): BackendDriver =>
+  const driverWith = ({ auth }: PreparedAuth, clock?: Clock): Driver =>
     fixture.driver({ mount, auth, ...(clock && { clock }) });
-  const read = (driver: BackendDriver) => driver.read('nothing', signal);
-  const readMany = async (driver: BackendDriver): Promise<void> => {
+  const read = (driver: Driver) => driver.read('nothing', signal);
+  const readMany = async (driver: Driver): Promise<void> => {
     const found = await Promise.all(MANY.map(() => read(driver)));
     expect(found).toEqual(MANY.map(() => ABSENT));
   };

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { BackendDriver } from '#src/backends/driver.ts';
+import type { Driver } from '#src/backends/driver.ts';
 import { EXPIRY_TOLERANCE_MS, keepsAttributes, type Attributes, type Document } from '#src/core/document.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
@@ -26,7 +26,7 @@ describe('an openbao mount', () => {
   let fixture: OpenBaoFixture;
   let mount: string;
   let auth: Record<string, unknown>;
-  let driver: BackendDriver;
+  let driver: Driver;
   let counter = 0;
   let address = '';
   const { signal } = new AbortController();

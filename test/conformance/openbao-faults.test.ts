@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { BackendDriver } from '#src/backends/driver.ts';
+import type { Driver } from '#src/backends/driver.ts';
 import { GuardedDriver } from '#src/backends/guarded.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
@@ -17,7 +17,7 @@ describe('the openbao driver in front of a failing server', () => {
   let proxy: FaultProxy;
   let fixture: OpenBaoFixture;
   let mount: string;
-  let driver: BackendDriver;
+  let driver: Driver;
   let counter = 0;
   let address = '';
   const { signal } = new AbortController();
@@ -41,7 +41,7 @@ describe('the openbao driver in front of a failing server', () => {
   });
 
   /** A driver that talks through the proxy and has logged in already. */
-  async function aDriver(auth: Record<string, unknown>): Promise<BackendDriver> {
+  async function aDriver(auth: Record<string, unknown>): Promise<Driver> {
     const made = fixture.driver({ mount, auth, address: proxy.origin });
     await made.read('warm-up', signal);
     return made;

@@ -1,5 +1,5 @@
 import type { BackendDefinition } from '#src/backends/registry.ts';
-import type { BackendDriver } from '#src/backends/driver.ts';
+import type { Driver } from '#src/backends/driver.ts';
 import { KubernetesCredentials } from '#src/backends/kubernetes/credentials.ts';
 import { OpenBaoFactory } from '#src/backends/openbao/factory.ts';
 import { OpenBaoSpecSchema } from '#src/api/v1alpha1/secret-backend.ts';
@@ -27,7 +27,7 @@ export class OpenBaoFixture implements AsyncDisposable {
   readonly namespace: string;
   readonly #cluster: Cluster;
   readonly #kube: HttpKubeClient;
-  readonly #open: BackendDriver[] = [];
+  readonly #open: Driver[] = [];
   #secrets = 0;
 
   private constructor(cluster: Cluster, namespace: string, kube: HttpKubeClient) {
@@ -69,7 +69,7 @@ export class OpenBaoFixture implements AsyncDisposable {
     return { token: { secretRef: await this.storeSecret('token', `${token}\n`) } };
   }
 
-  driver(options: DriverOptions): BackendDriver {
+  driver(options: DriverOptions): Driver {
     const factory = new OpenBaoFactory({
       credentials: new KubernetesCredentials(this.#kube),
       clock: options.clock ?? systemClock,

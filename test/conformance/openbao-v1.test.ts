@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { BackendDriver } from '#src/backends/driver.ts';
+import type { Driver } from '#src/backends/driver.ts';
 import type { Attributes } from '#src/core/document.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
@@ -55,7 +55,7 @@ describe('KV version 1, beyond what all drivers share,', () => {
   let fixture: OpenBaoFixture;
   let mount: string;
   let auth: Record<string, unknown>;
-  let driver: BackendDriver;
+  let driver: Driver;
   let counter = 0;
   let address = '';
   const { signal } = new AbortController();
@@ -82,7 +82,7 @@ describe('KV version 1, beyond what all drivers share,', () => {
   });
 
   describe('without allowUnsafeWrites', () => {
-    let readOnly: BackendDriver;
+    let readOnly: Driver;
     beforeAll(() => {
       readOnly = fixture.driver({ mount, auth, kv: READ_ONLY });
     });
@@ -228,7 +228,7 @@ describe('KV version 1, beyond what all drivers share,', () => {
 
   describe('in front of a failing server', () => {
     let proxy: FaultProxy;
-    let failing: BackendDriver;
+    let failing: Driver;
 
     beforeAll(async () => {
       proxy = await FaultProxy.start({ target: cluster.baoUrl, ca: cluster.baoCaPem });

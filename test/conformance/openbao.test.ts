@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { BackendDriver } from '#src/backends/driver.ts';
+import type { Driver } from '#src/backends/driver.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
 import { aDocument, codeOf, contentOf, failureOf, presentIn, versionIn } from './documents.ts';
 import { collect, describeDriver } from './driver-suite.ts';
@@ -48,7 +48,7 @@ describe('the openbao driver, beyond what all drivers share,', () => {
   let fixture: OpenBaoFixture;
   let mount: string;
   let auth: Record<string, unknown>;
-  let driver: BackendDriver;
+  let driver: Driver;
   let counter = 0;
   let address = '';
   const { signal } = new AbortController();

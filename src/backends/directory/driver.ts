@@ -1,7 +1,7 @@
 import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
 import type {
-  BackendDriver,
+  Driver,
   BackupStore,
   DriverTraits,
   Entry,
@@ -33,7 +33,7 @@ const CONCURRENCY = 8;
  * field for each file in it. A Version is which file it is and when it changed last (content.ts); changes.ts draws how one
  * state and no other is replaced or removed.
  */
-export class DirectoryDriver implements BackendDriver {
+export class DirectoryDriver implements Driver {
   readonly kind = 'directory';
   readonly traits: DriverTraits = {
     addressing: 'flat',

@@ -1,6 +1,6 @@
 import { OperatorError } from '#src/errors.ts';
 import type { Clock, Random } from '#src/ports.ts';
-import type { BackendDriver } from '../driver.ts';
+import type { Driver } from '../driver.ts';
 import { KeyedLock } from '../keyed-lock.ts';
 import type { BackendDefinition, BackendFactory } from '../registry.ts';
 import { DirectoryDriver } from './driver.ts';
@@ -26,7 +26,7 @@ export class DirectoryFactory implements BackendFactory {
   }
 
   /** Throws `SPEC_INVALID` where the operator has no root for such backends. No I/O. */
-  create(definition: BackendDefinition): BackendDriver {
+  create(definition: BackendDefinition): Driver {
     const { directory } = definition.spec;
     if (directory === undefined) throw invalid(definition, 'spec.directory is missing.');
     const { root, clock, random } = this.#options;

@@ -3,7 +3,7 @@ import type { Address, Document, Expectation, ReadResult, Version } from '#src/c
 import { hasCode, OperatorError } from '#src/errors.ts';
 import type { KubeClient } from '#src/kube/client.ts';
 import type {
-  BackendDriver,
+  Driver,
   BackupStore,
   DriverTraits,
   Entry,
@@ -34,7 +34,7 @@ const CONCURRENCY = 16;
  * The Secrets of one namespace. A Version is uid and resourceVersion, both of which the API server checks on delete; on
  * an overwrite it checks the resourceVersion, which is unique to one state of one incarnation.
  */
-export class KubernetesDriver implements BackendDriver {
+export class KubernetesDriver implements Driver {
   readonly kind = 'kubernetes';
   readonly traits: DriverTraits = {
     addressing: 'flat',

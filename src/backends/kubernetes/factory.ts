@@ -1,5 +1,5 @@
 import type { KubeClient } from '#src/kube/client.ts';
-import type { BackendDriver } from '../driver.ts';
+import type { Driver } from '../driver.ts';
 import type { BackendDefinition, BackendFactory } from '../registry.ts';
 import { KubernetesDriver } from './driver.ts';
 
@@ -12,7 +12,7 @@ export class KubernetesFactory implements BackendFactory {
     this.#client = client;
   }
 
-  create(definition: BackendDefinition): BackendDriver {
+  create(definition: BackendDefinition): Driver {
     return new KubernetesDriver(this.#client, definition.tenant ?? definition.credentialsNamespace);
   }
 }

@@ -10,7 +10,7 @@ import { sameVersion } from '#src/core/document.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
 import type { Clock } from '#src/ports.ts';
 import type {
-  BackendDriver,
+  Driver,
   DriverTraits,
   Entry,
   ListQuery,
@@ -52,7 +52,7 @@ export interface OpenBaoDriverOptions {
  * A Version is the version number and, as its identity, the time the server made it: the number alone starts again at 1
  * after somebody removes the whole key.
  */
-export class OpenBaoDriver implements BackendDriver {
+export class OpenBaoDriver implements Driver {
   readonly kind = 'openbao';
   readonly traits: DriverTraits;
   /** A removed version can be undeleted: that is backup enough. */

@@ -3,7 +3,7 @@ import type { OpenBaoSpec } from '#src/api/v1alpha1/secret-backend.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { Clock, Random } from '#src/ports.ts';
 import type { CredentialSource } from '../credentials.ts';
-import type { BackendDriver } from '../driver.ts';
+import type { Driver } from '../driver.ts';
 import type { BackendDefinition, BackendFactory } from '../registry.ts';
 import { chooseAuthMethod } from './auth/choose-auth-method.ts';
 import { BaoConnection } from './connection.ts';
@@ -31,7 +31,7 @@ export class OpenBaoFactory implements BackendFactory {
   }
 
   /** Throws `SPEC_INVALID` for a spec that the schema lets pass and that cannot work. No I/O. */
-  create(definition: BackendDefinition): BackendDriver {
+  create(definition: BackendDefinition): Driver {
     const { openbao } = definition.spec;
     if (openbao === undefined) throw invalid(definition, 'spec.openbao is missing.');
     const prefix = openbao.pathPrefix ?? '';

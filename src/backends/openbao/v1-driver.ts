@@ -2,7 +2,7 @@ import type { Address, Document, Expectation, ReadResult, Version } from '#src/c
 import { sameVersion } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
 import type {
-  BackendDriver,
+  Driver,
   DriverTraits,
   Entry,
   ListQuery,
@@ -48,7 +48,7 @@ interface Opened {
  * right before: whatever another client writes between that look and the change is lost without a trace. Both are
  * therefore refused unless the spec allows it; a delete is final, since there is no earlier version.
  */
-export class OpenBaoV1Driver implements BackendDriver {
+export class OpenBaoV1Driver implements Driver {
   readonly kind = 'openbao';
   readonly traits: DriverTraits;
   readonly backups = undefined;
