@@ -1,7 +1,7 @@
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import type { Capability } from '#src/api/v1alpha1/secret-backend.ts';
 import type { Driver } from '#src/backends/driver.ts';
-import type { SourcePolicy } from '#src/core/plan.ts';
+import type { SourcePolicy } from '#src/core/checks.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { DriverLoan } from './driver-pool.ts';
 

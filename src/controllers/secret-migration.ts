@@ -1,8 +1,10 @@
 import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import type { Driver } from '#src/backends/driver.ts';
 import { withoutReserved } from '#src/backends/reserved.ts';
-import { keepUp, runMigration } from '#src/engine/run.ts';
-import type { RunContext, RunResult } from '#src/engine/run-context.ts';
+import type { ApplyInputs, RunResult } from '#src/engine/apply/inputs.ts';
+import { trustRootGate } from '#src/engine/gates.ts';
+import { renamingOf, toIntent } from '#src/engine/plan/compile.ts';
+import { maintain, runMigration } from '#src/engine/run.ts';
 import { errorOf, hasCode, isAbort, OperatorError } from '#src/errors.ts';
 import type { Accessor, Clock, Logger } from '#src/ports.ts';
 import type { ReconcileContext, ReconcileResult } from '#src/runtime/controller.ts';
@@ -12,7 +14,6 @@ import type { BackendLookup, BackendPair } from './backend-lookup.ts';
 import { namespaceOf, shortNameOf } from './backend-names.ts';
 import { isReady } from './conditions.ts';
 import type { DriverLoan, DriverPool } from './driver-pool.ts';
-import { renamingOf, toIntent } from './migration-intent.ts';
 import { MigrationRecord, type ListReports } from './migration-record.ts';
 import { MigrationStatus, requestedRun, type MigrationStatusOptions } from './migration-status.ts';
 import { requireCapabilities } from './preflight.ts';
@@ -96,7 +97,7 @@ export class MigrationReconciler {
       record = await this.#openRecord(migration, status, context.signal);
       await status.progress(record, true);
       const result = await work(
-        this.#runContext({ migration, backends, record, source, destination, context }),
+        this.#applyInputs({ migration, backends, record, source, destination, context }),
       );
       if (result.problem !== undefined) throw errorOf(result.problem);
       if (!result.interrupted) {
@@ -112,7 +113,7 @@ export class MigrationReconciler {
         throw failure;
       }
       // What is left to do after a good end is tried again, and no reason to do everything again.
-      if (work !== keepUp) await this.#concludeFailing(failure, status, record);
+      if (work !== maintain) await this.#concludeFailing(failure, status, record);
       throw failure;
     }
   }
@@ -156,14 +157,14 @@ export class MigrationReconciler {
     return MigrationRecord.open({ migration, reports, listReports, clock, signal, publish, rules });
   }
 
-  #runContext(run: {
+  #applyInputs(run: {
     readonly migration: SecretMigration;
     readonly backends: BackendPair;
     readonly record: MigrationRecord;
     readonly source: DriverLoan;
     readonly destination: DriverLoan;
     readonly context: { readonly signal: AbortSignal; readonly logger: Logger };
-  }): RunContext {
+  }): ApplyInputs {
     const { migration, backends, source, destination, record, context } = run;
     const { namespace, generation, uid, name } = migration.metadata;
     const key = `${namespace}/${name}`;
@@ -177,6 +178,7 @@ export class MigrationReconciler {
         },
       });
     return {
+      generation,
       intent: toIntent(migration, {
         source: source.driver.traits.addressing,
         destination: destination.driver.traits.addressing,
@@ -185,6 +187,7 @@ export class MigrationReconciler {
       destination: lent(destination, 'destination'),
       destinationName: shortNameOf(backends.destination),
       journal: record,
+      prior: record.prior,
       clock: this.#options.clock,
       logger: context.logger,
       concurrency: this.#options.concurrentDocuments,
@@ -196,8 +199,11 @@ export class MigrationReconciler {
         return seen.metadata.generation > generation || seen.metadata.deletionTimestamp !== undefined;
       },
       onFallback: () => record.countFallback(),
-      trustRootOf: (secret) =>
-        source.driver.kind === 'kubernetes' ? this.#options.trustRootsIn(namespace).get(secret) : undefined,
+      gates: [
+        trustRootGate((secret) =>
+          source.driver.kind === 'kubernetes' ? this.#options.trustRootsIn(namespace).get(secret) : undefined,
+        ),
+      ],
     };
   }
 
@@ -251,7 +257,7 @@ function workOf(migration: SecretMigration): Work | undefined {
   const requested = requestedRun(migration);
   if (!isReady(migration) || (requested !== undefined && requested !== status.lastHandledReconcileAt))
     return runMigration;
-  return spec.backupTTLSeconds === undefined ? undefined : keepUp;
+  return spec.backupTTLSeconds === undefined ? undefined : maintain;
 }
 
 /** Somebody else wrote the object or it is gone: the next reconcile sees the new state, this one has nothing to say. */

@@ -31,7 +31,7 @@ export function nameIsSelected(selection: Selection, name: string): boolean {
 }
 
 /** Written down by name, but of a type that is never migrated: that must be said. */
-export function isNamedInVain(selection: Selection, type: string | undefined): boolean {
+export function isForbiddenType(selection: Selection, type: string | undefined): boolean {
   return selection.scope.by === 'names' && type !== undefined && NEVER_MIGRATED_TYPES.has(type);
 }
 

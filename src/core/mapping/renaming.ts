@@ -1,6 +1,6 @@
 import { OperatorError } from '#src/errors.ts';
 import type { Address } from '../document.ts';
-import type { SourcePolicy } from '../plan.ts';
+import type { SourcePolicy } from '../checks.ts';
 import { compileNamePattern, type NamePattern } from './name-pattern.ts';
 
 /** The tables of `spec.mapping` that give documents other names. */

@@ -22,7 +22,7 @@ export interface Policy {
 /** Both sides of one document, read before anything is decided. */
 export interface Observation {
   /** The source document as it shall stand at the destination. */
-  readonly wanted: Document;
+  readonly desired: Document;
   readonly destination: ReadResult;
   /** True when a destination that says nothing of type and immutability is known to be Opaque and mutable. */
   readonly attributesAreStated: boolean;
@@ -36,7 +36,7 @@ export type Step =
   /** The destination differs and stays as it is. */
   | { readonly kind: 'keep'; readonly reason: ConflictReason; readonly message: string }
   /** The destination differs and is written over, if it still is the version that was read. */
-  | { readonly kind: 'replace'; readonly reason: ConflictReason; readonly version: Version };
+  | { readonly kind: 'overwrite'; readonly reason: ConflictReason; readonly version: Version };
 
 export type Conflict = Extract<Step, { kind: 'conflict' }>;
 
@@ -60,7 +60,7 @@ function destinationWasDeleted(_policy: Policy, seen: Observation): Step | undef
 }
 
 function destinationDiffers(_policy: Policy, seen: Observation): Step | undefined {
-  if (seen.destination.state !== 'present' || sameFields(seen.wanted, seen.destination.document))
+  if (seen.destination.state !== 'present' || sameFields(seen.desired, seen.destination.document))
     return undefined;
   return {
     kind: 'conflict',
@@ -73,7 +73,7 @@ function destinationDiffers(_policy: Policy, seen: Observation): Step | undefine
 function expiryDiffers(policy: Policy, seen: Observation): Conflict | undefined {
   if (seen.destination.state !== 'present') return undefined;
   const copy = seen.destination.document;
-  if (outlives(copy, seen.wanted)) {
+  if (outlives(copy, seen.desired)) {
     return {
       kind: 'conflict',
       reason: 'OutlivesSource',
@@ -81,7 +81,7 @@ function expiryDiffers(policy: Policy, seen: Observation): Conflict | undefined 
         'The bytes are equal, but the source expires and the destination would stay. Let it expire there as well, or exclude this document.',
     };
   }
-  if (policy.sourcePolicy === 'Keep' || !expiresBefore(copy, seen.wanted)) return undefined;
+  if (policy.sourcePolicy === 'Keep' || !expiresBefore(copy, seen.desired)) return undefined;
   return {
     kind: 'conflict',
     reason: 'ExpiresEarly',
@@ -96,11 +96,11 @@ function expiryDiffers(policy: Policy, seen: Observation): Conflict | undefined 
  */
 function attributesWouldBeLost(policy: Policy, seen: Observation): Conflict | undefined {
   if (seen.destination.state !== 'present') return undefined;
-  const { wanted, destination } = seen;
+  const { desired, destination } = seen;
   const isSilent = isPlain(destination.document) && !seen.attributesAreStated;
   const sourceStays = policy.sourcePolicy === 'Keep';
-  const kindIsSafe = keepsKind(wanted, destination.document) || (sourceStays && isSilent);
-  const notesAreSafe = sourceStays || keepsNotes(wanted, destination.document);
+  const kindIsSafe = keepsKind(desired, destination.document) || (sourceStays && isSilent);
+  const notesAreSafe = sourceStays || keepsNotes(desired, destination.document);
   if (kindIsSafe && notesAreSafe) return undefined;
   return {
     kind: 'conflict',
@@ -111,7 +111,7 @@ function attributesWouldBeLost(policy: Policy, seen: Observation): Conflict | un
 }
 
 /** What speaks against a destination that holds the same bytes, or undefined: it is as good as the source. */
-export function shortcomingOf(policy: Policy, seen: Observation): Conflict | undefined {
+export function adoptionConflict(policy: Policy, seen: Observation): Conflict | undefined {
   return expiryDiffers(policy, seen) ?? attributesWouldBeLost(policy, seen);
 }
 
@@ -125,7 +125,7 @@ const CHECKS: readonly Check[] = [
   destinationIsAbsent,
   destinationWasDeleted,
   destinationDiffers,
-  shortcomingOf,
+  adoptionConflict,
   destinationIsEqual,
 ];
 
@@ -142,11 +142,11 @@ function settleConflict(policy: Policy, seen: Observation, conflict: Conflict): 
   if (policy.conflictPolicy === 'Fail' || isInVain || seen.destination.state === 'absent') return conflict;
   const { destination } = seen;
   const version = destination.state === 'deleted' ? destination.version : destination.document.version;
-  return { kind: 'replace', reason, version };
+  return { kind: 'overwrite', reason, version };
 }
 
 /** Decides for one document. Pure: same observation, same step. */
-export function planStep(policy: Policy, seen: Observation): Step {
+export function decideStep(policy: Policy, seen: Observation): Step {
   for (const check of CHECKS) {
     const step = check(policy, seen);
     if (step?.kind === 'conflict') return settleConflict(policy, seen, step);

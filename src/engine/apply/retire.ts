@@ -6,17 +6,20 @@ import {
   type StoredDocument,
 } from '#src/core/document.ts';
 import type { Outcome, VerifiedPair } from '#src/core/outcome.ts';
-import type { SourcePolicy } from '#src/core/plan.ts';
+import type { SourcePolicy } from '#src/core/checks.ts';
 import { errorOf, isAbort, OperatorError } from '#src/errors.ts';
-import { failedOutcome, reasonOf } from './failure.ts';
-import { backupOf } from './gone.ts';
-import type { RunContext } from './run-context.ts';
-import { wantedAt } from './wanted.ts';
+import { failedOutcome, reasonOf } from '../failure.ts';
+import { heldBy } from '../gates.ts';
+import { desiredDocument } from '../plan/desired-document.ts';
+import { backupOf } from '../plan/unlisted.ts';
+import type { ApplyInputs } from './inputs.ts';
+
+type Inputs = Pick<ApplyInputs, 'intent' | 'source' | 'destination' | 'gates' | 'destinationName' | 'signal'>;
 
 /**
- * Does with the source of one verified document what its policy says (design.md §3, last lines):
+ * Does with the source of one verified document what its policy says (docs/architecture.md, the protocol):
  *
- *   trust root?  → stays, if it were to go
+ *   held by a gate?  → stays, if it were to go
  *   read both sides again, still the versions that were verified and still equal
  *   → Delete:  delete the source with its identity and version as precondition      → Removed
  *     Backup:  the same, after a copy of it was kept under another name             → Removed
@@ -24,17 +27,14 @@ import { wantedAt } from './wanted.ts';
  *
  * Whatever is not exactly as verified leaves the source alone and sends the document back to the next run.
  */
-export async function retireSource(context: RunContext, pair: VerifiedPair, base: Outcome): Promise<Outcome> {
-  const { sourcePolicy } = context.intent.policyOf(pair.name);
-  const holder = sourcePolicy === 'Project' ? undefined : context.trustRootOf(pair.name);
-  if (holder !== undefined) {
-    const message = `Kept at the source: ${holder} reads its credentials from this Secret.`;
-    return { ...base, state: 'Verified', reason: 'TrustRoot', message };
-  }
+export async function retireSource(inputs: Inputs, pair: VerifiedPair, base: Outcome): Promise<Outcome> {
+  const { sourcePolicy } = inputs.intent.policyOf(pair.name);
+  const held = sourcePolicy === 'Project' ? undefined : heldBy(inputs.gates, pair);
+  if (held !== undefined) return { ...base, state: 'Verified', ...held };
   try {
-    return (await unproven(context, pair, base)) ?? (await carryOut(context, pair, { base, sourcePolicy }));
+    return (await unproven(inputs, pair, base)) ?? (await change(inputs, pair, { base, sourcePolicy }));
   } catch (failure) {
-    if (isAbort(failure, context.signal)) throw failure;
+    if (isAbort(failure, inputs.signal)) throw failure;
     return failedOutcome(base, failure, 'Verified');
   }
 }
@@ -60,18 +60,23 @@ function stillVerified(
 
 /** Why the proof no longer holds, or undefined: it does. */
 async function unproven(
-  context: RunContext,
+  {
+    intent,
+    source: from,
+    destination: to,
+    signal,
+  }: Pick<Inputs, 'intent' | 'source' | 'destination' | 'signal'>,
   pair: VerifiedPair,
   base: Outcome,
 ): Promise<Outcome | undefined> {
   const [source, destination] = await Promise.all([
-    context.source.read(pair.source, context.signal),
-    context.destination.read(pair.destination, context.signal),
+    from.read(pair.source, signal),
+    to.read(pair.destination, signal),
   ]);
   if (!stillVerified(source, pair.sourceVersion)) return changed(base, 'SourceChanged');
   if (!stillVerified(destination, pair.destinationVersion)) return changed(base, 'DestinationChanged');
-  const wanted = wantedAt(context.intent, pair.destination, source.document);
-  const equal = sameFields(wanted, destination.document) && keepsAttributes(wanted, destination.document);
+  const desired = desiredDocument(intent, pair.destination, source.document);
+  const equal = sameFields(desired, destination.document) && keepsAttributes(desired, destination.document);
   return equal ? undefined : changed(base, 'DestinationChanged');
 }
 
@@ -80,9 +85,9 @@ interface Task {
   readonly sourcePolicy: SourcePolicy;
 }
 
-async function carryOut(context: RunContext, pair: VerifiedPair, task: Task): Promise<Outcome> {
+async function change(inputs: Inputs, pair: VerifiedPair, task: Task): Promise<Outcome> {
   const { base, sourcePolicy } = task;
-  const { source, signal } = context;
+  const { source, signal } = inputs;
   try {
     if (sourcePolicy === 'Delete') {
       await source.delete(pair.source, pair.sourceVersion, signal);
@@ -93,19 +98,19 @@ async function carryOut(context: RunContext, pair: VerifiedPair, task: Task): Pr
       return { ...base, state: 'Removed', backup };
     }
     if (sourcePolicy === 'Project' && source.projections !== undefined) {
-      const origin = `${context.destinationName} ${pair.destination}`;
+      const origin = `${inputs.destinationName} ${pair.destination}`;
       await source.projections.mark(pair.source, pair.sourceVersion, origin, signal);
       return { ...base, state: 'Verified', reason: 'Projected' };
     }
   } catch (failure) {
-    return afterFailure(context, pair, task, failure);
+    return afterFailure(inputs, pair, task, failure);
   }
   throw new OperatorError('CAPABILITY_MISSING', { op: 'engine.retire', target: pair.source });
 }
 
 /** A change whose reply was lost is decided by looking: gone is removed, anything else waits for the next run. */
 async function afterFailure(
-  context: RunContext,
+  inputs: Pick<Inputs, 'intent' | 'source' | 'signal'>,
   pair: VerifiedPair,
   { base, sourcePolicy }: Task,
   failure: unknown,
@@ -114,11 +119,11 @@ async function afterFailure(
   if (error.code === 'VERSION_CONFLICT') return changed(base, 'SourceChanged');
   if (error.code === 'ALREADY_EXISTS') return backupExists(base);
   if (!error.indeterminate && error.code !== 'NOT_FOUND') throw failure;
-  const found = await context.source.read(pair.source, context.signal);
+  const found = await inputs.source.read(pair.source, inputs.signal);
   if (found.state === 'present')
     return { ...base, state: 'Verified', reason: reasonOf(error), retry: 'soon' };
   if (sourcePolicy === 'Project') return changed(base, 'SourceChanged');
-  return { ...base, state: 'Removed', ...(await backupOf(context, pair.name)) };
+  return { ...base, state: 'Removed', ...(await backupOf(inputs, pair.name)) };
 }
 
 function backupExists(base: Outcome): Outcome {

@@ -1,4 +1,4 @@
-import type { Policy } from '#src/core/plan.ts';
+import type { Policy } from '#src/core/checks.ts';
 import type { FieldNames } from '#src/core/mapping/field-names.ts';
 import type { NoteFilter } from '#src/core/mapping/notes.ts';
 import type { Route } from '#src/core/mapping/route.ts';

@@ -2,59 +2,59 @@ import type { ReadOutcome } from '#src/backends/driver.ts';
 import type { Address, ReadResult } from '#src/core/document.ts';
 import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
 import { isAbort } from '#src/errors.ts';
-import { forEachConcurrently } from './concurrency.ts';
-import { EXPIRED, failedOutcome } from './failure.ts';
-import type { RunContext } from './run-context.ts';
+import { mapConcurrently } from '#src/io/map-concurrently.ts';
+import { EXPIRED, failedOutcome } from '../failure.ts';
+import type { PlanInputs } from './inputs.ts';
+import type { Intent } from './intent.ts';
+
+type Inputs = Pick<PlanInputs, 'intent' | 'source' | 'destination' | 'prior' | 'concurrency' | 'signal'>;
 
 /**
- * Documents that an earlier run recorded and this one did not meet: removed by us after proof (perhaps by a run that was
- * killed before it could record it), removed by somebody else, or still there and no longer selected. Both stores are
- * asked, neither is touched. A document that left the selection gets no outcome: it is no longer ours to report.
+ * What became of documents that an earlier run recorded and the source no longer lists: removed by us after proof
+ * (perhaps by a run that was killed before it could record it), removed by another writer, or still there and no longer
+ * selected. Both stores are asked, neither is touched. A document that left the selection gets no outcome: it is no longer
+ * ours to report.
  */
-export async function accountForGone(
-  context: RunContext,
-  names: readonly string[],
-  settle: (outcome: Outcome) => Promise<void>,
-): Promise<void> {
-  const { route } = context.intent;
+export async function* reportUnlisted(inputs: Inputs, names: readonly string[]): AsyncGenerator<Outcome> {
+  if (names.length === 0) return;
+  const { concurrency, intent, prior, signal, source } = inputs;
   const bySource = new Map(
-    names.map((name) => [context.journal.prior.get(name)?.source ?? route.sourceOf(name), name]),
+    names.map((name) => [prior.get(name)?.source ?? intent.route.sourceOf(name), name]),
   );
-  if (bySource.size === 0) return;
-  await forEachConcurrently(
-    context.source.readMany([...bySource.keys()], context.signal),
-    async (read) => {
-      const prior = context.journal.prior.get(bySource.get(read.address) ?? '');
-      const outcome = prior === undefined ? undefined : await outcomeOfUnmet(context, prior, read);
-      if (outcome !== undefined) await settle(outcome);
-    },
-    { limit: context.concurrency, stop: () => context.shouldStop() },
-  );
+  const reads = source.readMany([...bySource.keys()], signal);
+  const outcomes = mapConcurrently(reads, concurrency, async (read) => {
+    const record = prior.get(bySource.get(read.address) ?? '');
+    return record === undefined ? undefined : outcomeOfUnlisted(inputs, record, read);
+  });
+  for await (const outcome of outcomes) if (outcome !== undefined) yield outcome;
 }
 
-async function outcomeOfUnmet(
-  context: RunContext,
+async function outcomeOfUnlisted(
+  inputs: Inputs,
   prior: PriorRecord,
   read: ReadOutcome,
 ): Promise<Outcome | undefined> {
-  if ('error' in read) return sourceUnknown(context, prior, read.error);
+  if ('error' in read) return sourceUnknown(inputs, prior, read.error);
   if (read.result.state === 'present') return undefined;
-  return (await outcomeOfRemoved(context, prior.name)) ?? removedBySomebodyElse(prior);
+  return (await outcomeOfRemoved(inputs, prior.name)) ?? removedByAnother(prior);
 }
 
 /**
  * What to say of a document whose source is not there (or only as a deleted version) when an earlier run had proven it
  * and removal was its policy; undefined when none had.
  */
-export async function outcomeOfRemoved(context: RunContext, name: string): Promise<Outcome | undefined> {
-  const prior = context.journal.prior.get(name);
+export async function outcomeOfRemoved(
+  inputs: Omit<Inputs, 'concurrency'>,
+  name: string,
+): Promise<Outcome | undefined> {
+  const prior = inputs.prior.get(name);
   const path = prior?.destination?.path;
-  if (prior === undefined || path === undefined || !wasProven(context, prior)) return undefined;
+  if (prior === undefined || path === undefined || !wasProven(inputs, prior)) return undefined;
   // The version stays in a failed row: it tells the next run that there was proof (see wasProven).
   const known = { name, keys: prior.keys, destination: { ...prior.destination, path } };
   try {
-    const found = await context.destination.read(path, context.signal);
-    const base = { ...known, ...(await backupOf(context, name)) };
+    const found = await inputs.destination.read(path, inputs.signal);
+    const base = { ...known, ...(await backupOf(inputs, name)) };
     if (found.state === 'present') {
       const version = found.document.version.revision;
       const place = { ...base.destination, version };
@@ -62,7 +62,7 @@ export async function outcomeOfRemoved(context: RunContext, name: string): Promi
     }
     return hasEnded(found) ? ended(base, prior) : lost(base);
   } catch (failure) {
-    if (isAbort(failure, context.signal)) throw failure;
+    if (isAbort(failure, inputs.signal)) throw failure;
     return failedOutcome(known, failure);
   }
 }
@@ -93,28 +93,31 @@ function remedyOf(backup: string | undefined): string {
 }
 
 /** True when an earlier run had proven this document and removing its source was its policy, or had removed it. */
-export function wasProven(context: RunContext, prior: PriorRecord): boolean {
+export function wasProven({ intent }: Pick<PlanInputs, 'intent'>, prior: PriorRecord): boolean {
   if (prior.state === 'Removed') return true;
-  if (prior.state === 'Verified') return removesSource(context, prior.name);
+  if (prior.state === 'Verified') return removesSource(intent, prior.name);
   return prior.state === 'Failed' && prior.destination?.version !== undefined;
 }
 
 /** The backup of a document whose policy is to keep one, if there is one: a killed run may have made it. */
-export async function backupOf(context: RunContext, name: string): Promise<{ backup?: Address }> {
-  const { backups } = context.source;
-  if (backups === undefined || context.intent.policyOf(name).sourcePolicy !== 'Backup') return {};
-  const address = context.intent.route.sourceOf(name);
-  return (await backups.has(address, context.signal)) ? { backup: backups.addressOf(address) } : {};
+export async function backupOf(
+  { intent, source, signal }: Pick<PlanInputs, 'intent' | 'source' | 'signal'>,
+  name: string,
+): Promise<{ backup?: Address }> {
+  const { backups } = source;
+  if (backups === undefined || intent.policyOf(name).sourcePolicy !== 'Backup') return {};
+  const address = intent.route.sourceOf(name);
+  return (await backups.has(address, signal)) ? { backup: backups.addressOf(address) } : {};
 }
 
-function removesSource(context: RunContext, name: string): boolean {
-  const { sourcePolicy } = context.intent.policyOf(name);
+function removesSource(intent: Intent, name: string): boolean {
+  const { sourcePolicy } = intent.policyOf(name);
   return sourcePolicy === 'Delete' || sourcePolicy === 'Backup';
 }
 
 /** A row whose source cannot be read now; proof that there was is kept by the version, none is made up. */
-function sourceUnknown(context: RunContext, prior: PriorRecord, failure: unknown): Outcome {
-  return failedOutcome(wasProven(context, prior) ? versionedBaseOf(prior) : baseOf(prior), failure);
+function sourceUnknown(inputs: Pick<PlanInputs, 'intent'>, prior: PriorRecord, failure: unknown): Outcome {
+  return failedOutcome(wasProven(inputs, prior) ? versionedBaseOf(prior) : baseOf(prior), failure);
 }
 
 function versionedBaseOf(prior: PriorRecord): Omit<Outcome, 'state'> {
@@ -127,11 +130,11 @@ function baseOf(prior: PriorRecord): Omit<Outcome, 'state'> {
   return { name, keys, ...(destination === undefined ? {} : { destination: { path: destination.path } }) };
 }
 
-function removedBySomebodyElse(prior: PriorRecord): Outcome {
+function removedByAnother(prior: PriorRecord): Outcome {
   return {
     ...baseOf(prior),
     state: 'Skipped',
     reason: 'SourceGone',
-    message: 'The source document was removed by somebody else.',
+    message: 'The source document was removed by another writer.',
   };
 }

@@ -4,7 +4,7 @@ import { compileNotes } from '#src/core/mapping/notes.ts';
 import { compileRenaming, type Renaming } from '#src/core/mapping/renaming.ts';
 import { compileRoute, type Addressing } from '#src/core/mapping/route.ts';
 import type { Selection } from '#src/core/selection.ts';
-import type { Intent } from '#src/engine/intent.ts';
+import type { Intent } from './intent.ts';
 import { OperatorError } from '#src/errors.ts';
 
 function scopeOf(select: SecretMigration['spec']['select']): Selection['scope'] {

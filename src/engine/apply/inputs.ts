@@ -1,34 +1,21 @@
 import type { Driver } from '#src/backends/driver.ts';
-import type { Clock, Logger } from '#src/ports.ts';
-import type { Intent } from './intent.ts';
-import type { Journal } from './journal.ts';
+import type { Journal } from '../journal.ts';
+import type { Logger } from '#src/ports.ts';
+import type { PlanInputs } from '../plan/inputs.ts';
 
 /** Times in rows are cut to whole seconds; nothing must go before its time. */
 export const ROW_TIME_RESOLUTION_MS = 1_000;
 
-/** Everything one run of one migration works with. */
-export interface RunContext {
-  readonly intent: Intent;
+/** What one run of one migration works with. Only what carries a plan out has Drivers. */
+export interface ApplyInputs extends PlanInputs {
   readonly source: Driver;
   readonly destination: Driver;
-  /** What a projection says that it comes from: the kind and name of the destination's backend. */
+  /** What a projection names as its origin: the kind and name of the destination's backend. */
   readonly destinationName: string;
   readonly journal: Journal;
-  readonly clock: Clock;
   readonly logger: Logger;
-  /** Documents in flight at once; the drivers' own limits apply below it. */
-  readonly concurrency: number;
-  /** Aborts everything at once: shutdown, lost lease, deadline. */
-  readonly signal: AbortSignal;
   /** Asked between documents: the spec changed, the migration is suspended or being deleted. */
   readonly shouldStop: () => boolean;
-  /**
-   * Why the source document of this name must not be removed although it is verified, or undefined: it holds the
-   * credentials of a backend.
-   */
-  readonly trustRootOf: (name: string) => string | undefined;
-  /** Told of each document that was read at its old address. */
-  readonly onFallback: () => void;
 }
 
 /** What a run came to. Its outcomes went to the journal one by one. */

@@ -1,13 +1,13 @@
-import type { Driver, Refusal } from '#src/backends/driver.ts';
+import type { Reader, Refusal } from '#src/backends/driver.ts';
 import type { Address } from '#src/core/document.ts';
 import type { PriorRecord } from '#src/core/outcome.ts';
 import { OperatorError } from '#src/errors.ts';
 import { activeFallback } from './fallback.ts';
-import type { RunContext } from './run-context.ts';
+import type { PlanInputs } from './inputs.ts';
 
 /*
  * Names that are reserved for others are in no listing, so that a selection never meets them. What is left are names that
- * somebody wrote down, and targets that a mapping makes. A request with one of those is refused as a whole, before a value
+ * a user wrote down, and targets that a mapping makes. A request with one of those is refused as a whole, before a value
  * is read or written: half of it done would be neither what was asked for nor nothing.
  */
 
@@ -17,10 +17,15 @@ export interface NamedDocument {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+type Ends = Pick<PlanInputs, 'intent' | 'source' | 'destination'>;
+
 /** Throws `NAME_RESERVED` when a run could touch a reserved address for one of these, at either side. Asks nobody. */
-export function requireUnreserved(context: RunContext, documents: Iterable<NamedDocument>): void {
-  const { source, destination, intent } = context;
-  const fallback = activeFallback(context);
+export function requireUnreserved(
+  inputs: Ends & Pick<PlanInputs, 'clock'>,
+  documents: Iterable<NamedDocument>,
+): void {
+  const { source, destination, intent } = inputs;
+  const fallback = activeFallback(inputs);
   for (const document of documents) {
     const { name, labels } = document;
     requirePassable(source, document.source, name);
@@ -34,34 +39,39 @@ export function requireUnreserved(context: RunContext, documents: Iterable<Named
 }
 
 /** The same for the backups of earlier runs that are still to expire: one of them must not be forgotten silently. */
-export function requireUnreservedBackups(context: RunContext): void {
-  if (context.intent.backupTtlMs === undefined) return;
-  for (const { name, backup, state, destination } of context.journal.prior.values()) {
+export function requireUnreservedBackups({
+  intent,
+  source,
+  destination,
+  prior,
+}: Ends & Pick<PlanInputs, 'prior'>): void {
+  if (intent.backupTtlMs === undefined) return;
+  for (const record of prior.values()) {
+    const { name, backup, state } = record;
     if (backup === undefined || state !== 'Removed') continue;
     // A backup may be called otherwise than its document: in a directory it begins with a period.
-    for (const address of [context.intent.route.sourceOf(name), backup])
-      requirePassable(context.source, address, name);
-    if (destination !== undefined) requirePassable(context.destination, destination.path, name);
+    for (const address of [intent.route.sourceOf(name), backup]) requirePassable(source, address, name);
+    if (record.destination !== undefined) requirePassable(destination, record.destination.path, name);
   }
 }
 
 /** True when what an earlier run recorded lies at an address that is reserved by now: no longer ours to look at. */
-export function isReservedNow(context: RunContext, prior: PriorRecord): boolean {
-  const source = prior.source ?? context.intent.route.sourceOf(prior.name);
+export function isReservedNow({ intent, source, destination }: Ends, prior: PriorRecord): boolean {
+  const address = prior.source ?? intent.route.sourceOf(prior.name);
   const path = prior.destination?.path;
   return (
-    reservationOf(context.source, source) !== undefined ||
-    (path !== undefined && reservationOf(context.destination, path) !== undefined)
+    reservationOf(source, address) !== undefined ||
+    (path !== undefined && reservationOf(destination, path) !== undefined)
   );
 }
 
-function reservationOf(driver: Driver, address: Address): Refusal | undefined {
-  const refusal = driver.addressRefusalOf(address);
+function reservationOf(reader: Reader, address: Address): Refusal | undefined {
+  const refusal = reader.addressRefusalOf(address);
   return refusal?.reason === 'ReservedName' ? refusal : undefined;
 }
 
-function requirePassable(driver: Driver, address: Address, name: string): void {
-  const reservation = reservationOf(driver, address);
+function requirePassable(reader: Reader, address: Address, name: string): void {
+  const reservation = reservationOf(reader, address);
   if (reservation === undefined) return;
   throw new OperatorError('NAME_RESERVED', {
     op: 'engine.inventory',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Attributes, Document, ReadResult } from './document.ts';
-import { planStep, type Policy } from './plan.ts';
+import { decideStep, type Policy } from './checks.ts';
 import { SecretValue } from './secret-value.ts';
 
 const KEEP: Policy = { conflictPolicy: 'Fail', sourcePolicy: 'Keep' };
@@ -19,12 +19,12 @@ function present(fields: Record<string, string>, attributes: Attributes = {}): R
 
 const TLS: Attributes = { type: 'kubernetes.io/tls' };
 const OWNED: Attributes = { notes: new Map([['owner', 'payments']]) };
-const wanted = document({ user: 'u', pass: 'p' });
+const desired = document({ user: 'u', pass: 'p' });
 
 describe('planning one document', () => {
   interface Row {
     readonly policy?: Policy;
-    readonly wanted?: Document;
+    readonly desired?: Document;
     readonly destination: ReadResult;
     readonly attributesAreStated?: true;
     readonly step: object;
@@ -52,30 +52,30 @@ describe('planning one document', () => {
       step: { kind: 'conflict', reason: 'DestinationDeleted' },
     },
     'equal bytes without a recorded type are adopted while the source stays': {
-      wanted: document({ k: 'v' }, TLS),
+      desired: document({ k: 'v' }, TLS),
       destination: present({ k: 'v' }),
       step: { kind: 'adopt' },
     },
     'equal bytes without a recorded type are a conflict when the source would go': {
       policy: DELETE,
-      wanted: document({ k: 'v' }, TLS),
+      desired: document({ k: 'v' }, TLS),
       destination: present({ k: 'v' }),
       step: { kind: 'conflict', reason: 'AttributesDiffer' },
     },
     'equal bytes are a conflict where no recorded type means Opaque': {
-      wanted: document({ k: 'v' }, TLS),
+      desired: document({ k: 'v' }, TLS),
       destination: present({ k: 'v' }),
       attributesAreStated: true,
       step: { kind: 'conflict', reason: 'AttributesDiffer' },
     },
     'equal bytes under another type are a conflict': {
-      wanted: document({ k: 'v' }, TLS),
+      desired: document({ k: 'v' }, TLS),
       destination: present({ k: 'v' }, { type: 'kubernetes.io/basic-auth' }),
       step: { kind: 'conflict', reason: 'AttributesDiffer' },
     },
     'a source that says nothing of a type loses nothing': {
       policy: DELETE,
-      wanted: document({ k: 'v' }),
+      desired: document({ k: 'v' }),
       destination: present({ k: 'v' }, TLS),
       step: { kind: 'adopt' },
     },
@@ -92,12 +92,12 @@ describe('planning one document', () => {
     'a differing destination is overwritten under the version that was read': {
       policy: OVERWRITE,
       destination: present({ user: 'u', pass: 'P' }),
-      step: { kind: 'replace', reason: 'DestinationDiffers', version },
+      step: { kind: 'overwrite', reason: 'DestinationDiffers', version },
     },
     'a deleted destination is overwritten under the version that was read': {
       policy: OVERWRITE,
       destination: { state: 'deleted', version },
-      step: { kind: 'replace', reason: 'DestinationDeleted', version },
+      step: { kind: 'overwrite', reason: 'DestinationDeleted', version },
     },
     'an equal destination is never overwritten': {
       policy: OVERWRITE,
@@ -111,59 +111,59 @@ describe('planning one document', () => {
     },
     'equal bytes that expire with their source are adopted': {
       policy: DELETE,
-      wanted: document({ k: 'v' }, { expiresAt: '2030-01-01T00:00:00Z' }),
+      desired: document({ k: 'v' }, { expiresAt: '2030-01-01T00:00:00Z' }),
       destination: present({ k: 'v' }, { expiresAt: '2030-01-01T00:00:01Z' }),
       step: { kind: 'adopt' },
     },
     'equal bytes that would outlive their source are a conflict, also while it stays': {
-      wanted: document({ k: 'v' }, { expiresAt: '2030-01-01T00:00:00Z' }),
+      desired: document({ k: 'v' }, { expiresAt: '2030-01-01T00:00:00Z' }),
       destination: present({ k: 'v' }),
       step: { kind: 'conflict', reason: 'OutlivesSource' },
     },
     'equal bytes that would outlive their source may be overwritten': {
       policy: OVERWRITE,
-      wanted: document({ k: 'v' }, { expiresAt: '2030-01-01T00:00:00Z' }),
+      desired: document({ k: 'v' }, { expiresAt: '2030-01-01T00:00:00Z' }),
       destination: present({ k: 'v' }, { expiresAt: '2030-01-02T00:00:00Z' }),
-      step: { kind: 'replace', reason: 'OutlivesSource' },
+      step: { kind: 'overwrite', reason: 'OutlivesSource' },
     },
     'equal bytes that expire early are adopted while the source stays': {
-      wanted: document({ k: 'v' }),
+      desired: document({ k: 'v' }),
       destination: present({ k: 'v' }, { expiresAt: '2030-01-01T00:00:00Z' }),
       step: { kind: 'adopt' },
     },
     'equal bytes that expire early are a conflict when the source would go, and never written again': {
       policy: { ...DELETE, conflictPolicy: 'Overwrite' },
-      wanted: document({ k: 'v' }, { expiresAt: '2030-01-02T00:00:00Z' }),
+      desired: document({ k: 'v' }, { expiresAt: '2030-01-02T00:00:00Z' }),
       destination: present({ k: 'v' }, { expiresAt: '2030-01-01T00:00:00Z' }),
       step: { kind: 'conflict', reason: 'ExpiresEarly' },
     },
     'equal bytes without the notes of the source are adopted while it stays': {
-      wanted: document({ k: 'v' }, OWNED),
+      desired: document({ k: 'v' }, OWNED),
       destination: present({ k: 'v' }),
       attributesAreStated: true,
       step: { kind: 'adopt' },
     },
     'equal bytes without the notes of the source are a conflict when it would go': {
       policy: DELETE,
-      wanted: document({ k: 'v' }, OWNED),
+      desired: document({ k: 'v' }, OWNED),
       destination: present({ k: 'v' }),
       step: { kind: 'conflict', reason: 'AttributesDiffer' },
     },
     'a destination with notes of its own says nothing of a type': {
-      wanted: document({ k: 'v' }, TLS),
+      desired: document({ k: 'v' }, TLS),
       destination: present({ k: 'v' }, OWNED),
       step: { kind: 'adopt' },
     },
     'two empty documents are equal': {
-      wanted: document({}),
+      desired: document({}),
       destination: present({}),
       step: { kind: 'adopt' },
     },
   };
 
   it.each(Object.entries(table))('%s', (_sentence, row) => {
-    const step = planStep(row.policy ?? KEEP, {
-      wanted: row.wanted ?? wanted,
+    const step = decideStep(row.policy ?? KEEP, {
+      desired: row.desired ?? desired,
       destination: row.destination,
       attributesAreStated: row.attributesAreStated ?? false,
     });
@@ -171,8 +171,8 @@ describe('planning one document', () => {
   });
 
   it('never tells a value in a conflict', () => {
-    const step = planStep(KEEP, {
-      wanted,
+    const step = decideStep(KEEP, {
+      desired,
       destination: present({ user: 'u', pass: 'canary-1' }),
       attributesAreStated: false,
     });

@@ -2,7 +2,7 @@ import type { Address, Document, StoredDocument } from '#src/core/document.ts';
 import type { Intent } from './intent.ts';
 
 /** The source document as it shall stand at the destination. Throws `FIELDS_COLLIDE`. */
-export function wantedAt(intent: Intent, destination: Address, source: StoredDocument): Document {
+export function desiredDocument(intent: Intent, destination: Address, source: StoredDocument): Document {
   const { notes: allNotes, ...attributes } = source.attributes;
   const notes = intent.travellingNotes(allNotes);
   return {

@@ -3,11 +3,11 @@ import { API_VERSION } from '#src/api/group.ts';
 import { parseSecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { withoutReserved } from '#src/backends/reserved.ts';
 import type { Driver } from '#src/backends/driver.ts';
-import { toIntent } from '#src/controllers/migration-intent.ts';
+import { toIntent } from './compile.ts';
 import type { PriorRecord } from '#src/core/outcome.ts';
-import { gatherInventory } from './inventory.ts';
-import type { RunContext } from './run-context.ts';
-import { keepUp } from './run.ts';
+import { takeInventory } from './inventory.ts';
+import type { ApplyInputs } from '../apply/inputs.ts';
+import { maintain } from '../run.ts';
 
 const RESERVED = [
   { prefix: 'sys_', allowNamespaces: [] },
@@ -69,10 +69,13 @@ function aRun(world: World) {
     },
   });
   if (!parsed.ok) throw new Error(parsed.problems.join('; '));
-  const context: Partial<RunContext> = {
+  const context: Partial<ApplyInputs> = {
     intent: toIntent(parsed.value, { source: from, destination: 'tree' }),
     source: aStore('source', world, asked),
     destination: aStore('destination', world, asked),
+    prior: new Map(prior.map((record) => [record.name, record])),
+    concurrency: 1,
+    gates: [],
     journal: {
       prior: new Map(prior.map((record) => [record.name, record])),
       expect: () => undefined,
@@ -89,13 +92,13 @@ function aRun(world: World) {
     signal,
   };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what it is not given is not used before a read
-  return { asked, context: context as RunContext };
+  return { asked, context: context as ApplyInputs };
 }
 
 async function refusalOf(world: World): Promise<{ message: string; asked: readonly string[] }> {
   const { asked, context } = aRun(world);
   try {
-    await gatherInventory(context);
+    await takeInventory(context);
   } catch (error) {
     expect(error).toMatchObject({ code: 'NAME_RESERVED' });
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- looked at in the line above
@@ -165,10 +168,10 @@ describe('a request that asks for a reserved name', () => {
   it('is not one when the name is excluded, or its old address does not count any more', async () => {
     const excluded = { select: { names: ['a', 'sys_a'], exclude: { names: ['sys_a'] } } };
     const { context } = aRun({ spec: excluded });
-    expect((await gatherInventory(context)).items.map(({ name }) => name)).toEqual(['a']);
+    expect((await takeInventory(context)).documents.map(({ name }) => name)).toEqual(['a']);
     const ended = { ...names('a'), ...withFallback('{namespace}/sys_', AN_HOUR_AGO) };
     const late = aRun({ spec: ended, from: 'tree' });
-    expect((await gatherInventory(late.context)).items.map(({ name }) => name)).toEqual(['a']);
+    expect((await takeInventory(late.context)).documents.map(({ name }) => name)).toEqual(['a']);
   });
 });
 
@@ -186,32 +189,32 @@ function aRow(name: string, more: Partial<PriorRecord> = {}): PriorRecord {
 describe('names that are reserved', () => {
   it('are not met by a selection of everything', async () => {
     const { context } = aRun({ spec: all, source: { a: {}, sys_a: {}, sys_b: {} } });
-    const { items, refused, gone } = await gatherInventory(context);
-    expect(items.map(({ name }) => name)).toEqual(['a']);
-    expect([refused, gone]).toEqual([[], []]);
+    const { documents, refused, unlisted } = await takeInventory(context);
+    expect(documents.map(({ name }) => name)).toEqual(['a']);
+    expect([refused, unlisted]).toEqual([[], []]);
   });
 
   it('take the rows of earlier runs with them, at whichever side they are reserved now', async () => {
     const prior = [
-      aRow('gone'),
+      aRow('unlisted'),
       aRow('sys_gone'),
       aRow('moved', { destination: { path: 'sys_moved', version: '1' } }),
       aRow('found', { source: 'ns/sys_found' }),
     ];
     const { context } = aRun({ spec: all, source: { a: {} }, prior });
-    expect((await gatherInventory(context)).gone).toEqual(['gone']);
+    expect((await takeInventory(context)).unlisted).toEqual(['unlisted']);
   });
 
   it('are said while a backup under one is still to expire', async () => {
     const spec = { ...all, sourcePolicy: 'Backup', backupTTLSeconds: 60 };
     const prior = [aRow('sys_a', { backup: 'sys_a.migrated-bak' })];
     expect((await refusalOf({ spec, prior })).asked).toEqual([]);
-    await expect(keepUp(aRun({ spec, prior }).context)).rejects.toMatchObject({ code: 'NAME_RESERVED' });
+    await expect(maintain(aRun({ spec, prior }).context)).rejects.toMatchObject({ code: 'NAME_RESERVED' });
     const hidden = [
       aRow('sys_a', { backup: '.sys_a.migrated.bak', destination: { path: 'ns/a', version: '1' } }),
     ];
     expect((await refusalOf({ spec, prior: hidden })).message).toBe('sys_a');
     const kept = { ...all, sourcePolicy: 'Backup' };
-    expect((await gatherInventory(aRun({ spec: kept, prior }).context)).gone).toEqual([]);
+    expect((await takeInventory(aRun({ spec: kept, prior }).context)).unlisted).toEqual([]);
   });
 });

@@ -1,0 +1,42 @@
+import type { Outcome } from '#src/core/outcome.ts';
+import { forEachConcurrently } from '../concurrency.ts';
+import { ROW_TIME_RESOLUTION_MS, type ApplyInputs } from './inputs.ts';
+import type { Progress } from './progress.ts';
+import { retireSource } from './retire.ts';
+import type { Proven } from './transfer.ts';
+
+/** Does with sources what their policy says: only with what was proven in this run, and is durably on record as such. */
+export async function retireSoaked(
+  inputs: ApplyInputs,
+  progress: Progress,
+  proven: readonly Proven[],
+): Promise<void> {
+  const { intent, journal } = inputs;
+  const leaving = proven.filter(({ pair }) => intent.policyOf(pair.name).sourcePolicy !== 'Keep');
+  const left = new Map(leaving.map((each) => [each, soakLeft(inputs, each.outcome)]));
+  progress.awaitSoak([...left.values()].filter((ms) => ms > 0));
+  const due = leaving.filter((each) => (left.get(each) ?? 0) <= 0);
+  if (due.length === 0 || progress.shouldStop()) return;
+  await journal.flush();
+  await forEachConcurrently(
+    due,
+    async ({ pair, outcome }) => progress.settle(await retireSource(inputs, pair, outcome)),
+    { limit: limitOf(inputs), stop: () => progress.shouldStop() },
+  );
+}
+
+/** A removal reads both ends again. */
+function limitOf({ concurrency, destination, source }: ApplyInputs): number {
+  return Math.max(1, Math.min(concurrency, destination.traits.concurrency, source.traits.concurrency));
+}
+
+/** Counted from when an earlier run recorded this very destination version as Verified, else from now. */
+function soakLeft(
+  { clock, intent: { soakMs }, prior }: Pick<ApplyInputs, 'clock' | 'intent' | 'prior'>,
+  outcome: Outcome,
+): number {
+  if (soakMs === 0) return 0;
+  const record = prior.get(outcome.name);
+  const isSame = record?.state === 'Verified' && record.destination?.version === outcome.destination?.version;
+  return isSame ? record.since + ROW_TIME_RESOLUTION_MS + soakMs - clock.now() : soakMs;
+}

@@ -1,0 +1,73 @@
+import { isBackendWide } from '#src/errors.ts';
+import type { Outcome, VerifiedPair } from '#src/core/outcome.ts';
+import { forEachConcurrently } from '../concurrency.ts';
+import { decideAnnounced, type Planning } from '../plan/make-plan.ts';
+import type { Decision, PlannedDocument } from '../plan/plan.ts';
+import { carryOut } from './copy.ts';
+import type { ApplyInputs } from './inputs.ts';
+import type { Progress } from './progress.ts';
+import type { Copied } from './proof.ts';
+
+/** A document that is proven in this run, and what its row says. */
+export interface Proven {
+  readonly pair: VerifiedPair;
+  readonly outcome: Outcome;
+}
+
+/** Brings documents to the destination and proves them; a document that fails does not stop the others. */
+export class Transfer {
+  /** What was proven, for the removal of sources. Names and versions only. */
+  readonly proven: Proven[] = [];
+  readonly #inputs: ApplyInputs;
+  readonly #progress: Progress;
+  /** Documents that hold something else and are overwritten once that is on record, with the version to overwrite. */
+  readonly #awaitOverwrite = new Map<PlannedDocument, string>();
+
+  constructor(inputs: ApplyInputs, progress: Progress) {
+    this.#inputs = inputs;
+    this.#progress = progress;
+  }
+
+  /** Carries out the plan as it streams from both stores. What the source never yields stays Pending. */
+  async copyAll(planning: Planning): Promise<void> {
+    const left = new Map(planning.expected.map((outcome) => [outcome.name, outcome]));
+    await this.#each(planning.decisions(), async (decision) => {
+      left.delete(decision.document.name);
+      if (decision.step !== undefined) await this.#keep(decision, await carryOut(this.#inputs, decision));
+    });
+    if (this.#progress.interrupted) return;
+    for (const outcome of left.values()) await this.#progress.settle(outcome);
+  }
+
+  /**
+   * Overwrites what the copy met and left, now that what it holds is on record: a killed run can still say what was there.
+   * What has another version by now is announced again and waits for the next run.
+   */
+  async overwriteAnnounced(): Promise<void> {
+    if (this.#awaitOverwrite.size === 0 || this.#progress.shouldStop()) return;
+    await this.#inputs.journal.flush();
+    const announced = new Map(this.#awaitOverwrite);
+    await this.#each(decideAnnounced(this.#inputs, announced), async (decision) => {
+      const version = announced.get(decision.document);
+      await this.#keep(decision, await carryOut(this.#inputs, decision, version));
+    });
+  }
+
+  async #keep({ document }: Decision, copied: Copied): Promise<void> {
+    const { awaitsOverwrite, failure, outcome, pair } = copied;
+    if (isBackendWide(failure)) this.#progress.noteBackendFailure(failure);
+    if (pair !== undefined) this.proven.push({ pair, outcome });
+    if (awaitsOverwrite !== undefined) this.#awaitOverwrite.set(document, awaitsOverwrite);
+    await this.#progress.settle(outcome);
+  }
+
+  async #each(
+    decisions: AsyncIterable<Decision>,
+    work: (decision: Decision) => Promise<void>,
+  ): Promise<void> {
+    const { concurrency, destination } = this.#inputs;
+    // A copy works at the destination while the source yields in its own time.
+    const limit = Math.max(1, Math.min(concurrency, destination.traits.concurrency));
+    await forEachConcurrently(decisions, work, { limit, stop: () => this.#progress.shouldStop() });
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * Conditions that must hold before a source is removed, each one fact, asked in order: by the plan, which shows what is
+ * held, and again right before the removal.
+ */
+export type RemovalGate = (document: RemovalCandidate) => Held | undefined;
+
+export interface RemovalCandidate {
+  /** The name of the document at the source. */
+  readonly name: string;
+}
+
+/** Why a source stays although its copy is proven. */
+export interface Held {
+  readonly reason: 'TrustRoot';
+  readonly message: string;
+}
+
+/** The first gate that holds the removal of this document, or undefined. */
+export function heldBy(gates: readonly RemovalGate[], document: RemovalCandidate): Held | undefined {
+  for (const gate of gates) {
+    const held = gate(document);
+    if (held !== undefined) return held;
+  }
+  return undefined;
+}
+
+/**
+ * Holds the Secrets that a backend needs for its credentials. `holderOf` says which backend needs the Secret of this name,
+ * or undefined.
+ */
+export function trustRootGate(holderOf: (name: string) => string | undefined): RemovalGate {
+  return ({ name }) => {
+    const holder = holderOf(name);
+    if (holder === undefined) return undefined;
+    const message = `Kept at the source: ${holder} reads its credentials from this Secret.`;
+    return { reason: 'TrustRoot', message };
+  };
+}

@@ -1,0 +1,131 @@
+import type { Reader } from '#src/backends/driver.ts';
+import { decideStep, type Observation, type Policy, type Step } from '#src/core/checks.ts';
+import {
+  sameFields,
+  type Document,
+  type ReadResult,
+  type StoredDocument,
+  type Version,
+} from '#src/core/document.ts';
+import type { Outcome } from '#src/core/outcome.ts';
+import { isAbort } from '#src/errors.ts';
+import { failedOutcome } from '../failure.ts';
+import { heldBy } from '../gates.ts';
+import { desiredDocument } from './desired-document.ts';
+import type { PlanInputs } from './inputs.ts';
+import type { Decision, PlannedDocument, PlannedStep, Removal } from './plan.ts';
+
+/*
+ * One document whose source was read: what is there at the destination, and what follows. Nothing is changed.
+ */
+
+type Inputs = Pick<PlanInputs, 'intent' | 'destination' | 'gates' | 'signal'>;
+
+export interface DecideOptions {
+  /** What the listing already tells of the destination (absent), or undefined: it is read. */
+  readonly known: ReadResult | undefined;
+  /** The version whose overwrite is on record. Every outcome names it until it is known not to have happened. */
+  readonly announced?: string | undefined;
+}
+
+/** Decides for one document. A failure of this document becomes its step; only an abort is thrown. */
+export async function decideDocument(
+  inputs: Inputs,
+  document: PlannedDocument,
+  source: StoredDocument,
+  options: DecideOptions,
+): Promise<Decision> {
+  const { destination, intent, signal } = inputs;
+  const base = baseOf(document, source, { intent, announced: options.announced });
+  const report = (outcome: Outcome, failure?: unknown): Decision => ({
+    document,
+    step: { kind: 'report', outcome },
+    ...(failure === undefined ? {} : { failure }),
+  });
+  try {
+    const desired = desiredDocument(intent, document.destination, source);
+    const refusal = destination.refusalOf(desired);
+    if (refusal !== undefined) return report({ ...base, state: 'Failed', ...refusal, retry: 'later' });
+    const found = options.known ?? (await destination.read(document.destination, signal));
+    const policy = intent.policyOf(document.name);
+    const step = decideStep(policy, observe(destination, desired, found));
+    const removal = removalOf(inputs, document, policy);
+    const planned = plannedStep(document, step, { base, version: source.version, removal });
+    return { document, step: planned, values: { source, desired }, ...unfinishedOf(desired, found) };
+  } catch (failure) {
+    if (isAbort(failure, signal)) throw failure;
+    return report(failedOutcome(base, failure), failure);
+  }
+}
+
+/** What is compared: the desired document, and what was found in its place. */
+export function observe(destination: Reader, desired: Document, found: ReadResult): Observation {
+  return { desired, destination: found, attributesAreStated: destination.traits.statesAttributes };
+}
+
+function baseOf(
+  document: PlannedDocument,
+  source: StoredDocument,
+  { intent, announced }: Pick<PlanInputs, 'intent'> & { readonly announced: string | undefined },
+): Omit<Outcome, 'state'> {
+  const keys = [...source.fields.keys()].toSorted();
+  const priorVersion = announced === undefined ? {} : { priorVersion: announced };
+  const isElsewhere = document.source !== intent.route.sourceOf(document.name);
+  return {
+    name: document.name,
+    keys,
+    destination: { path: document.destination, ...priorVersion },
+    ...(isElsewhere ? { source: document.source } : {}),
+  };
+}
+
+function removalOf(
+  { gates }: Pick<PlanInputs, 'gates'>,
+  document: PlannedDocument,
+  { sourcePolicy }: Policy,
+): Removal | undefined {
+  if (sourcePolicy === 'Keep') return undefined;
+  // A projection stays where it is; nothing is removed.
+  const held = sourcePolicy === 'Project' ? undefined : heldBy(gates, document);
+  return held === undefined ? { policy: sourcePolicy } : { policy: sourcePolicy, held };
+}
+
+function plannedStep(
+  document: PlannedDocument,
+  step: Step,
+  known: {
+    readonly base: Omit<Outcome, 'state'>;
+    readonly version: Version;
+    readonly removal: Removal | undefined;
+  },
+): PlannedStep {
+  const { base, removal, version } = known;
+  if (step.kind === 'conflict' || step.kind === 'keep') return { kind: 'report', outcome: left(base, step) };
+  return {
+    kind: step.kind,
+    row: base,
+    source: { address: document.source, version },
+    destination: {
+      address: document.destination,
+      version: step.kind === 'create' ? undefined : step.version,
+    },
+    ...(step.kind === 'overwrite' ? { reason: step.reason } : {}),
+    ...(removal === undefined ? {} : { removal }),
+  };
+}
+
+/** The destination stays as it is: a conflict is tried again, what the spec says to keep is not. */
+export function left(
+  base: Omit<Outcome, 'state'>,
+  { kind, reason, message }: Extract<Step, { kind: 'conflict' | 'keep' }>,
+): Outcome {
+  return kind === 'keep'
+    ? { ...base, state: 'Skipped', reason, message }
+    : { ...base, state: 'Conflict', reason, message, retry: 'later' };
+}
+
+/** Only a write of the same fields was ours. */
+function unfinishedOf(desired: Document, found: ReadResult): Pick<Decision, 'unfinished'> {
+  if (found.state !== 'present' || found.document.unfinished === undefined) return {};
+  return sameFields(desired, found.document) ? { unfinished: found.document.version } : {};
+}

@@ -1,0 +1,52 @@
+import type { Outcome } from '#src/core/outcome.ts';
+import type { PlanInputs } from './inputs.ts';
+import { SOURCE_MISSING } from './missing.ts';
+import { listOccupancy, listSelected, missingNames, namesInSpec } from './names.ts';
+import type { PlannedDocument } from './plan.ts';
+import { isReservedNow, requireUnreserved, requireUnreservedBackups } from './reserved-names.ts';
+import { askRights } from './rights.ts';
+import { mapTargets, refuseCollisions, refusedOutcome } from './targets.ts';
+
+/** What both stores hold as far as names tell, gathered once before a value is read. */
+export interface Inventory {
+  readonly documents: readonly PlannedDocument[];
+  /** Documents that will not be worked on, with the reason: refused paths, collisions, missing labels or rights. */
+  readonly refused: readonly Outcome[];
+  /** Names recorded by an earlier run that the source no longer lists. */
+  readonly unlisted: readonly string[];
+}
+
+/**
+ * Gathers names, maps them and asks for the rights; reads no value and writes nothing. Throws `NAME_RESERVED` when the
+ * migration asks for what is reserved for others.
+ */
+export async function takeInventory(inputs: PlanInputs): Promise<Inventory> {
+  requireUnreservedBackups(inputs);
+  requireUnreserved(inputs, namesInSpec(inputs));
+  const selected = await listSelected(inputs);
+  requireUnreserved(inputs, selected);
+  const targets = mapTargets(inputs, selected);
+  const distinct = refuseCollisions(inputs, targets.mapped);
+  const occupancy = await listOccupancy(inputs);
+  const denied = await askRights(inputs, distinct.mapped, occupancy);
+  const listed = new Set(selected.map(({ name }) => name));
+  const missing = missingNames(inputs, listed);
+  return {
+    documents: distinct.mapped
+      .filter(({ name }) => !denied.has(name))
+      .map((document) => ({ ...document, isNew: occupancy(document.destination) === 'free' })),
+    refused: [
+      ...missing.map((name) => refusedOutcome(name, SOURCE_MISSING)),
+      ...targets.refused,
+      ...distinct.refused,
+      ...distinct.mapped.flatMap(({ name, destination }) => {
+        const refusal = denied.get(name);
+        return refusal === undefined ? [] : [refusedOutcome(name, refusal, destination)];
+      }),
+    ],
+    unlisted: [...inputs.prior.values()]
+      .filter((prior) => !listed.has(prior.name) && !missing.includes(prior.name))
+      .filter((prior) => !isReservedNow(inputs, prior))
+      .map(({ name }) => name),
+  };
+}

@@ -1,0 +1,115 @@
+import type { ReadOutcome } from '#src/backends/driver.ts';
+import type { ReadResult, StoredDocument } from '#src/core/document.ts';
+import type { Outcome } from '#src/core/outcome.ts';
+import { isForbiddenType, typeIsSelected } from '#src/core/selection.ts';
+import { isAbort } from '#src/errors.ts';
+import { EXPIRED, failedOutcome } from '../failure.ts';
+import { decideDocument, type DecideOptions } from './decide.ts';
+import { fallbackHasEnded, readFallback } from './fallback.ts';
+import type { PlanInputs } from './inputs.ts';
+import { SOURCE_MISSING } from './missing.ts';
+import type { Decision, PlannedDocument } from './plan.ts';
+import { outcomeOfRemoved } from './unlisted.ts';
+
+/*
+ * What was read at the source of one document, and what follows from it. The bytes at the source are looked at here for
+ * the first time; the destination is read only where there is something to compare.
+ */
+
+/** Decides for one document whose source was just read. Only an abort is thrown. */
+export async function decideSource(
+  inputs: PlanInputs,
+  document: PlannedDocument,
+  read: ReadOutcome,
+): Promise<Decision> {
+  if ('error' in read) return failed(inputs, document, read.error);
+  const { result } = read;
+  if (result.state === 'present') return decideSelected(inputs, document, result.document);
+  return decideElsewhere(inputs, document, result);
+}
+
+/** Not there: removed by us, at its old address, or missing. */
+async function decideElsewhere(
+  inputs: PlanInputs,
+  document: PlannedDocument,
+  found: Exclude<ReadResult, { state: 'present' }>,
+): Promise<Decision> {
+  const removed = await outcomeOfRemoved(inputs, document.name);
+  if (removed !== undefined) return report(document, removed);
+  try {
+    const old = found.state === 'absent' ? await readFallback(inputs, document) : undefined;
+    if (old === undefined) return report(document, unreadable(inputs, document, found));
+    return await decideSelected(inputs, old.document, old.stored);
+  } catch (failure) {
+    if (isAbort(failure, inputs.signal)) throw failure;
+    return failed(inputs, document, failure);
+  }
+}
+
+/** What the listing of the destination tells of this document. */
+function knownOf({ isNew }: PlannedDocument): DecideOptions {
+  return { known: isNew ? { state: 'absent' } : undefined };
+}
+
+async function decideSelected(
+  inputs: PlanInputs,
+  document: PlannedDocument,
+  stored: StoredDocument,
+): Promise<Decision> {
+  const { selection } = inputs.intent;
+  const { type } = stored.attributes;
+  if (typeIsSelected(selection, type)) return decideDocument(inputs, document, stored, knownOf(document));
+  if (!isForbiddenType(selection, type)) return { document, step: undefined };
+  return report(document, forbidden(inputs, document));
+}
+
+function report(document: PlannedDocument, outcome: Outcome): Decision {
+  return { document, step: { kind: 'report', outcome } };
+}
+
+function failed(inputs: Pick<PlanInputs, 'prior'>, document: PlannedDocument, failure: unknown): Decision {
+  return { ...report(document, failedOutcome(baseOf(inputs, document), failure)), failure };
+}
+
+/** What an earlier run read of it, and where, stays known while it cannot be read: see wasReadUnderItsName. */
+function baseOf({ prior }: Pick<PlanInputs, 'prior'>, document: PlannedDocument): Omit<Outcome, 'state'> {
+  const { keys = [], source } = prior.get(document.name) ?? {};
+  return {
+    name: document.name,
+    keys,
+    destination: { path: document.destination },
+    ...(source === undefined ? {} : { source }),
+  };
+}
+
+/** Where a document stands before it is looked at. */
+export function pending(inputs: Pick<PlanInputs, 'prior'>, document: PlannedDocument): Outcome {
+  return { ...baseOf(inputs, document), state: 'Pending', retry: 'soon' };
+}
+
+function forbidden(inputs: Pick<PlanInputs, 'prior'>, document: PlannedDocument): Outcome {
+  const message =
+    'Secrets of this type are never migrated: who moves them takes their rights. Remove it from spec.select.names.';
+  return { ...baseOf(inputs, document), state: 'Failed', reason: 'TypeRefused', message, retry: 'later' };
+}
+
+function unreadable(
+  inputs: Pick<PlanInputs, 'prior' | 'intent' | 'clock'>,
+  document: PlannedDocument,
+  found: Exclude<ReadResult, { state: 'present' }>,
+): Outcome {
+  const base = baseOf(inputs, document);
+  if (found.state === 'absent') {
+    const addition = fallbackHasEnded(inputs);
+    const message = [SOURCE_MISSING.message, addition].filter((part) => part !== undefined).join(' ');
+    return { ...base, state: 'Failed', ...SOURCE_MISSING, message, retry: 'later' };
+  }
+  if (found.expired === true) return { ...base, ...EXPIRED };
+  return {
+    ...base,
+    state: 'Skipped',
+    reason: 'SourceDeleted',
+    message: 'The source holds only a deleted version.',
+    retry: 'later',
+  };
+}

@@ -1,0 +1,123 @@
+import type { Location } from '#src/backends/driver.ts';
+import type { Address } from '#src/core/document.ts';
+import type { Outcome } from '#src/core/outcome.ts';
+import type { PlanInputs } from './inputs.ts';
+import type { PlannedDocument } from './plan.ts';
+import type { NamedDocument } from './reserved-names.ts';
+
+/*
+ * Where each document goes, and which of them cannot go there. Nobody is asked.
+ */
+
+export type Mapped = Omit<PlannedDocument, 'isNew'>;
+
+export interface Mapping {
+  readonly mapped: readonly Mapped[];
+  readonly refused: readonly Outcome[];
+}
+
+type Ends = Pick<PlanInputs, 'intent' | 'source' | 'destination' | 'prior'>;
+
+/** Refusals that pass without an edit of the migration. */
+const LATER: ReadonlySet<string> = new Set([
+  'PermissionDenied',
+  'SourceMissing',
+  'MappingIncomplete',
+  'MappingCollision',
+]);
+
+/** A document that is not worked on, and why. */
+export function refusedOutcome(
+  name: string,
+  { reason, message }: { readonly reason: NonNullable<Outcome['reason']>; readonly message: string },
+  path?: Address,
+): Outcome {
+  return {
+    name,
+    keys: [],
+    state: 'Failed',
+    reason,
+    message,
+    retry: LATER.has(reason) ? 'later' : 'never',
+    ...(path === undefined ? {} : { destination: { path } }),
+  };
+}
+
+/** Maps names to targets. Locations are asked of the stores, not of the names of backends: two may lead to one place. */
+export function mapTargets(inputs: Ends, documents: readonly NamedDocument[]): Mapping {
+  const { intent, source: from, destination: to } = inputs;
+  const mapped: Mapped[] = [];
+  const refused: Outcome[] = [];
+  const made = placesMade(inputs);
+  for (const { name, source, labels } of documents) {
+    const target = intent.route.destinationOf(name, labels);
+    if ('missingLabel' in target) {
+      const message = `spec.mapping.path needs the label ${target.missingLabel}, which this Secret does not have.`;
+      refused.push(refusedOutcome(name, { reason: 'MappingIncomplete', message }));
+      continue;
+    }
+    const refusal = from.addressRefusalOf(source) ?? to.addressRefusalOf(target.path);
+    const here = keyOf(from.locationOf(source));
+    if (refusal !== undefined) refused.push(refusedOutcome(name, refusal, target.path));
+    else if (made.has(here)) refused.push(leftAlone(name, { path: source, isRenamed: true }));
+    else if (here === keyOf(to.locationOf(target.path))) refused.push(leftAlone(name, target));
+    else mapped.push({ name, source, destination: target.path });
+  }
+  return { mapped, refused };
+}
+
+function keyOf({ store, path }: Location): string {
+  return `${store}\n${path}`;
+}
+
+/** Where earlier runs of this migration have put something: inside one store it must not be moved on. */
+function placesMade({ prior, destination }: Pick<PlanInputs, 'prior' | 'destination'>): ReadonlySet<string> {
+  const made = [...prior.values()].map((record) => record.destination);
+  return new Set(
+    made.flatMap((place) =>
+      place?.version === undefined ? [] : [keyOf(destination.locationOf(place.path))],
+    ),
+  );
+}
+
+function leftAlone(name: string, target: { readonly path: Address; readonly isRenamed: boolean }): Outcome {
+  const why = target.isRenamed
+    ? ({ reason: 'AlreadyRenamed', message: 'It has its new name already and is left alone.' } as const)
+    : ({
+        reason: 'NoRule',
+        message: 'No rule of spec.mapping gives it another name; it is left alone.',
+      } as const);
+  return { name, keys: [], state: 'Skipped', ...why, destination: { path: target.path } };
+}
+
+/**
+ * Two sources with one target, or a target where another source of the selection still is: none of them is written, all
+ * are named. Which of them goes first must not decide what becomes of the others.
+ */
+export function refuseCollisions(
+  { source, destination }: Pick<PlanInputs, 'source' | 'destination'>,
+  documents: readonly Mapped[],
+): Mapping {
+  const sources = new Map(documents.map((each) => [keyOf(source.locationOf(each.source)), each]));
+  const mapped: Mapped[] = [];
+  const refused: Outcome[] = [];
+  for (const [path, group] of Map.groupBy(documents, (each) => each.destination)) {
+    const message = collisionOf(group, sources.get(keyOf(destination.locationOf(path))));
+    if (message === undefined) mapped.push(...group);
+    else
+      refused.push(
+        ...group.map(({ name }) => refusedOutcome(name, { reason: 'MappingCollision', message }, path)),
+      );
+  }
+  return { mapped, refused };
+}
+
+/** Why documents with one target cannot go there, or undefined. */
+function collisionOf(group: readonly Mapped[], occupant: Mapped | undefined): string | undefined {
+  if (occupant !== undefined) {
+    return `Its target is the current path of ${occupant.name}, which this migration also moves. Move that one first, in a migration of its own.`;
+  }
+  if (group.length < 2) return undefined;
+  const names = group.map(({ name }) => name).toSorted();
+  return `Several sources map to one path: ${names.slice(0, 4).join(', ')}. Change spec.mapping or exclude all but one.`;
+}
