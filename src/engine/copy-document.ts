@@ -7,7 +7,7 @@ import {
   type StoredDocument,
   type Version,
 } from '#src/core/document.ts';
-import type { Outcome, Place, VerifiedPair } from '#src/core/outcome.ts';
+import { recordedVersion, type Outcome, type Place, type VerifiedPair } from '#src/core/outcome.ts';
 import { planStep, shortcomingOf, type Observation, type Step } from '#src/core/plan.ts';
 import { errorOf, hasCode, isAbort, OperatorError } from '#src/errors.ts';
 import { EXPIRED, failedOutcome } from './failure.ts';
@@ -66,7 +66,8 @@ function baseOf(
     ...(announced === undefined ? {} : { priorVersion: announced }),
   };
   const isElsewhere = item.source !== context.intent.route.sourceOf(item.name);
-  return { name: item.name, keys, destination, ...(isElsewhere ? { source: item.source } : {}) };
+  const read = { ...(isElsewhere ? { path: item.source } : {}), ...recordedVersion(source.version) };
+  return { name: item.name, keys, destination, source: read };
 }
 
 function verified(target: Target, version: Version, priorVersion: string | undefined): Copied {
@@ -84,7 +85,7 @@ function verified(target: Target, version: Version, priorVersion: string | undef
 }
 
 function placeOf(item: Item, version: Version, priorVersion: string | undefined): Place {
-  const place = { path: item.destination, version: version.revision };
+  const place = { path: item.destination, ...recordedVersion(version) };
   return priorVersion === undefined ? place : { ...place, priorVersion };
 }
 

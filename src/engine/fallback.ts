@@ -34,7 +34,7 @@ export async function readFallback(context: RunContext, item: Item): Promise<Fou
 /** Field names, and a version at the destination, are only known of what was read; a document may have no fields. */
 function wasReadUnderItsName({ journal }: RunContext, name: string): boolean {
   const prior = journal.prior.get(name);
-  if (prior === undefined || prior.source !== undefined) return false;
+  if (prior === undefined || prior.source?.path !== undefined) return false;
   return prior.keys.length > 0 || prior.destination?.version !== undefined;
 }
 

@@ -1,6 +1,6 @@
 import type { ReadOutcome } from '#src/backends/driver.ts';
 import type { Address, ReadResult } from '#src/core/document.ts';
-import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
+import { recordedVersion, type Outcome, type PriorRecord } from '#src/core/outcome.ts';
 import { isAbort } from '#src/errors.ts';
 import { forEachConcurrently } from './concurrency.ts';
 import { EXPIRED, failedOutcome } from './failure.ts';
@@ -18,7 +18,7 @@ export async function accountForGone(
 ): Promise<void> {
   const { route } = context.intent;
   const bySource = new Map(
-    names.map((name) => [context.journal.prior.get(name)?.source ?? route.sourceOf(name), name]),
+    names.map((name) => [context.journal.prior.get(name)?.source?.path ?? route.sourceOf(name), name]),
   );
   if (bySource.size === 0) return;
   await forEachConcurrently(
@@ -51,14 +51,14 @@ export async function outcomeOfRemoved(context: RunContext, name: string): Promi
   const path = prior?.destination?.path;
   if (prior === undefined || path === undefined || !wasProven(context, prior)) return undefined;
   // The version stays in a failed row: it tells the next run that there was proof (see wasProven).
-  const known = { name, keys: prior.keys, destination: { ...prior.destination, path } };
+  const known = { ...baseOf(prior), destination: { ...prior.destination, path } };
   try {
     const found = await context.destination.read(path, context.signal);
     const base = { ...known, ...(await backupOf(context, name)) };
     if (found.state === 'present') {
-      const version = found.document.version.revision;
-      const place = { ...base.destination, version };
-      return { ...base, state: 'Removed', destination: place };
+      const { version: _version, identity: _identity, ...place } = known.destination;
+      const destination = { ...place, ...recordedVersion(found.document.version) };
+      return { ...base, state: 'Removed', destination };
     }
     return hasEnded(found) ? ended(base, prior) : lost(base);
   } catch (failure) {
@@ -118,13 +118,19 @@ function sourceUnknown(context: RunContext, prior: PriorRecord, failure: unknown
 }
 
 function versionedBaseOf(prior: PriorRecord): Omit<Outcome, 'state'> {
-  const { name, keys, destination } = prior;
-  return { name, keys, ...(destination === undefined ? {} : { destination }) };
+  const { destination } = prior;
+  return { ...baseOf(prior), ...(destination === undefined ? {} : { destination }) };
 }
 
+/** What was read at the source stays on record, with its address: it is the last that is known of it. */
 function baseOf(prior: PriorRecord): Omit<Outcome, 'state'> {
-  const { name, keys, destination } = prior;
-  return { name, keys, ...(destination === undefined ? {} : { destination: { path: destination.path } }) };
+  const { name, keys, destination, source } = prior;
+  return {
+    name,
+    keys,
+    ...(destination === undefined ? {} : { destination: { path: destination.path } }),
+    ...(source === undefined ? {} : { source }),
+  };
 }
 
 function removedBySomebodyElse(prior: PriorRecord): Outcome {

@@ -196,7 +196,7 @@ describe('names that are reserved', () => {
       aRow('gone'),
       aRow('sys_gone'),
       aRow('moved', { destination: { path: 'sys_moved', version: '1' } }),
-      aRow('found', { source: 'ns/sys_found' }),
+      aRow('found', { source: { path: 'ns/sys_found' } }),
     ];
     const { context } = aRun({ spec: all, source: { a: {} }, prior });
     expect((await gatherInventory(context)).gone).toEqual(['gone']);

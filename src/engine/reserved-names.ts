@@ -47,7 +47,7 @@ export function requireUnreservedBackups(context: RunContext): void {
 
 /** True when what an earlier run recorded lies at an address that is reserved by now: no longer ours to look at. */
 export function isReservedNow(context: RunContext, prior: PriorRecord): boolean {
-  const source = prior.source ?? context.intent.route.sourceOf(prior.name);
+  const source = prior.source?.path ?? context.intent.route.sourceOf(prior.name);
   const path = prior.destination?.path;
   return (
     reservationOf(context.source, source) !== undefined ||
