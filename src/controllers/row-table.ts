@@ -1,5 +1,13 @@
 import type { StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
-import { rowsOf, type Outcome, type Place, type PriorRecord, type State } from '#src/core/outcome.ts';
+import {
+  rowsOf,
+  type Outcome,
+  type Place,
+  type PriorRecord,
+  type RecordedVersion,
+  type SourcePlace,
+  type State,
+} from '#src/core/outcome.ts';
 
 /** One document of the table: what is known of it and since when. */
 export interface TableEntry {
@@ -22,8 +30,8 @@ export function toRows({ outcome, since }: TableEntry): StatusRow[] {
     state: outcome.state,
     ...(outcome.reason === undefined ? {} : { reason: outcome.reason }),
     ...(outcome.message === undefined ? {} : { message: outcome.message.slice(0, 256) }),
-    ...(outcome.destination === undefined ? {} : { destination: outcome.destination }),
-    ...(outcome.source === undefined ? {} : { source: outcome.source }),
+    ...(outcome.destination === undefined ? {} : { destination: toDestination(outcome.destination) }),
+    ...(outcome.source === undefined ? {} : { source: toSource(outcome.source) }),
     ...(outcome.rule === undefined ? {} : { rule: outcome.rule }),
     ...(outcome.backup === undefined ? {} : { backup: outcome.backup }),
     lastTransitionTime: since,
@@ -44,7 +52,7 @@ export function toPriorRecords(rows: Iterable<StatusRow>): ReadonlyMap<string, P
         ...(row.reason === undefined ? {} : { reason: row.reason }),
         ...(row.message === undefined ? {} : { message: row.message }),
         ...(row.destination === undefined ? {} : { destination: toDestination(row.destination) }),
-        ...(row.source === undefined ? {} : { source: row.source }),
+        ...(row.source === undefined ? {} : { source: toSource(row.source) }),
         ...(row.rule === undefined ? {} : { rule: row.rule }),
         ...(row.backup === undefined ? {} : { backup: row.backup }),
         since: Date.parse(row.lastTransitionTime),
@@ -54,13 +62,21 @@ export function toPriorRecords(rows: Iterable<StatusRow>): ReadonlyMap<string, P
   return records;
 }
 
-function toDestination({ path, version, priorVersion }: NonNullable<StatusRow['destination']>): Place {
-  return {
-    path,
-    ...(version === undefined ? {} : { version }),
-    ...(priorVersion === undefined ? {} : { priorVersion }),
-  };
+/** In the order of the schema: stored rows are compared as JSON. */
+function toDestination(row: NonNullable<StatusRow['destination']>): Place {
+  const { path, priorVersion } = row;
+  return { path, ...toVersion(row), ...(priorVersion === undefined ? {} : { priorVersion }) };
 }
+
+function toSource(row: NonNullable<StatusRow['source']>): SourcePlace {
+  return { ...(row.path === undefined ? {} : { path: row.path }), ...toVersion(row) };
+}
+
+function toVersion({ version, identity }: RowVersion): RecordedVersion {
+  return { ...(version === undefined ? {} : { version }), ...(identity === undefined ? {} : { identity }) };
+}
+
+type RowVersion = Pick<NonNullable<StatusRow['source']>, 'version' | 'identity'>;
 
 /**
  * The per-key table of one migration while a run fills it. Begins with what earlier runs recorded, so that the user

@@ -3,8 +3,10 @@ import { MAX_REPORT_BYTES, MAX_REPORT_ROWS } from '#src/api/v1alpha1/secret-migr
 
 /** Bytes of a report around its rows: metadata, owner reference, summary. Generous. */
 const ENVELOPE_BYTES = 4 * 1024;
-/** Bytes that a row may grow by when its state changes: a reason and a version. Messages are cut first, see `fit`. */
+/** Bytes that a row may grow by when its state changes: a reason, an earlier version. Messages are cut first, see `fit`. */
 const ROW_RESERVE_BYTES = 128;
+/** Bytes that the version and identity of one side need, reserved while a row does not have them. */
+const VERSION_RESERVE_BYTES = 96;
 
 /**
  * Which shard holds which document. A document stays in its shard for life, so that a change of one row rewrites one
@@ -146,8 +148,13 @@ interface Segment {
 function sizeOf(rows: readonly StatusRow[]): number {
   let bytes = 0;
   for (const { message: _message, ...row } of rows)
-    bytes += Buffer.byteLength(JSON.stringify(row)) + ROW_RESERVE_BYTES;
+    bytes += Buffer.byteLength(JSON.stringify(row)) + reserveOf(row);
   return bytes;
+}
+
+function reserveOf({ source, destination }: Pick<StatusRow, 'source' | 'destination'>): number {
+  const unknown = [source, destination].filter((side) => side?.version === undefined);
+  return ROW_RESERVE_BYTES + unknown.length * VERSION_RESERVE_BYTES;
 }
 
 /** Messages only repeat at length what reasons say; when a shard grows too large they go. */

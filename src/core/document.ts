@@ -38,6 +38,8 @@ export interface Version {
   readonly identity: string;
   /** Which state of it: resourceVersion, or the decimal KV version. */
   readonly revision: string;
+  /** The identity means nothing outside this process: it is compared in memory and never recorded. */
+  readonly isEphemeral?: true;
 }
 
 export interface StoredDocument extends Document {

@@ -3,11 +3,23 @@ import type { Address, Version } from './document.ts';
 /** Where a document stands. The words are those of the API. */
 export type State = 'Pending' | 'Copied' | 'Verified' | 'Removed' | 'Conflict' | 'Failed' | 'Skipped';
 
-/** Where a document goes or went. */
-export interface Place {
-  readonly path: Address;
-  /** The version that was written or found. */
+/** A version as a row records it, for a later run to tell whether a document is still what it was. */
+export interface RecordedVersion {
+  /** `Version.revision`. */
   readonly version?: string;
+  /** `Version.identity`; absent where it means nothing after a restart. Never without a version. */
+  readonly identity?: string;
+}
+
+/** The source side of a document, as it was when it was last read. */
+export interface SourcePlace extends RecordedVersion {
+  /** Only where it was read at its old address; otherwise the mapping gives the address. */
+  readonly path?: Address;
+}
+
+/** Where a document goes or went; the version is the one that was written or found. */
+export interface Place extends RecordedVersion {
+  readonly path: Address;
   /** The version that was current before we overwrote it, or will be overwritten: what to go back to. */
   readonly priorVersion?: string;
 }
@@ -22,14 +34,18 @@ export interface Outcome {
   /** From the closed catalogue of messages: names and limits, never values. */
   readonly message?: string;
   readonly destination?: Place;
-  /** Where it was read, when that was its old address. */
-  readonly source?: Address;
+  readonly source?: SourcePlace;
   /** The rule of spec.mapping that gives it its name: `prefixes[0]`. */
   readonly rule?: string;
   /** Where the source is kept after it was moved away. */
   readonly backup?: Address;
   /** How a failure is retried: `soon` with back-off, `later` at an interval, `never` until the spec changes. */
   readonly retry?: 'soon' | 'later' | 'never';
+}
+
+/** The part of a version that rows record. */
+export function recordedVersion({ revision, identity, isEphemeral }: Version): RecordedVersion {
+  return isEphemeral === true ? { version: revision } : { version: revision, identity };
 }
 
 /** A verified pair: what removal needs to prove everything once more. */

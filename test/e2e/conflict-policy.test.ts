@@ -22,6 +22,9 @@ const stage = useStage();
 const MINE = { user: 'app', password: 'mine' };
 const THEIRS = { user: 'app', password: 'theirs' };
 
+/** The identity of a KV version is when the server made it. */
+const A_TIME: unknown = expect.stringMatching(/^\d{4}-\d{2}-\d{2}T[0-9:.]+Z$/);
+
 /** `free` has no destination yet, `equal` an equal one, `taken` one with other bytes, `deleted` a soft-deleted one. */
 async function aTenantInConflict(): Promise<Tenant> {
   const tenant = await stage().tenant();
@@ -66,10 +69,10 @@ describe('conflictPolicy Overwrite', () => {
     expect(reasonOf(migration)).toBe('Completed');
     const rows = await rowsByName(tenant, 'over');
     expect(Object.fromEntries(Object.entries(rows).map(([name, row]) => [name, row.destination]))).toEqual({
-      free: { path: pathOf(tenant, 'free'), version: '1' },
-      equal: { path: pathOf(tenant, 'equal'), version: '1' },
-      taken: { path: pathOf(tenant, 'taken'), version: '2', priorVersion: '1' },
-      deleted: { path: pathOf(tenant, 'deleted'), version: '2', priorVersion: '1' },
+      free: { path: pathOf(tenant, 'free'), version: '1', identity: A_TIME },
+      equal: { path: pathOf(tenant, 'equal'), version: '1', identity: A_TIME },
+      taken: { path: pathOf(tenant, 'taken'), version: '2', identity: A_TIME, priorVersion: '1' },
+      deleted: { path: pathOf(tenant, 'deleted'), version: '2', identity: A_TIME, priorVersion: '1' },
     });
     expect(new Set(Object.values(rows).map(({ state }) => state))).toEqual(new Set(['Verified']));
     expect(await kvData(tenant, pathOf(tenant, 'taken'))).toEqual(MINE);
@@ -104,7 +107,7 @@ describe('conflictPolicy Overwrite', () => {
     await tenant.untilReady('rehearsed', { reason: 'Completed' });
 
     const { taken } = await rowsByName(tenant, 'rehearsed');
-    expect(taken?.destination).toEqual({ path: pathOf(tenant, 'taken'), version: '2' });
+    expect(taken?.destination).toEqual({ path: pathOf(tenant, 'taken'), version: '2', identity: A_TIME });
   });
 
   it('loses a race against another writer and then overwrites what that one wrote', async () => {

@@ -63,8 +63,8 @@ describe('source.fallback', () => {
     const gauge = `secretmigration_fallback_hits{namespace="${tenant.namespace}",name="window"} 1`;
     expect((await stage().operator.metrics()).split('\n')).toContain(gauge);
     const rows = await rowsByName(tenant, 'window');
-    expect(rows['b']?.source).toBe(`${tenant.namespace}/old_b`);
-    expect(rows['a']?.source).toBeUndefined();
+    expect(rows['b']?.source).toMatchObject({ path: `${tenant.namespace}/old_b`, version: '1' });
+    expect(rows['a']?.source).toEqual({ version: '1', identity: expect.any(String) });
   });
 
   it('finds names that only the old addresses have: what can be read is what is listed', async () => {

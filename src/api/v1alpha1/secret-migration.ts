@@ -189,6 +189,9 @@ export const SecretMigrationSpecSchema = withRules(
   },
 ).describe('What to move, from where to where, and how carefully.');
 
+const RowVersionSchema = z.string().max(64);
+const RowIdentitySchema = z.string().max(128);
+
 export const StatusRowSchema = z
   .object({
     name: z.string().max(512).describe('Name of the document at the source.'),
@@ -208,24 +211,32 @@ export const StatusRowSchema = z
     destination: z
       .object({
         path: z.string().max(1024).describe('Address at the destination.'),
-        version: z
-          .string()
-          .max(64)
-          .optional()
-          .describe('Version at the destination that was written or found.'),
-        priorVersion: z
-          .string()
-          .max(64)
-          .optional()
-          .describe('Version that was current before it was overwritten, to go back to.'),
+        version: RowVersionSchema.optional().describe(
+          'Version at the destination that was written or found.',
+        ),
+        identity: RowIdentitySchema.optional().describe(
+          'Identifies the document that has this version; a document that is deleted and created again has another identity.',
+        ),
+        priorVersion: RowVersionSchema.optional().describe(
+          'Version that was current before it was overwritten, to go back to.',
+        ),
       })
       .optional()
       .describe('Where it goes or went.'),
     source: z
-      .string()
-      .max(1024)
+      .object({
+        path: z
+          .string()
+          .max(1024)
+          .optional()
+          .describe('Where it was read, when that was its old address (spec.source.fallback).'),
+        version: RowVersionSchema.optional().describe('Version at the source that was read last.'),
+        identity: RowIdentitySchema.optional().describe(
+          'Identifies the document that has this version; a document that is deleted and created again has another identity.',
+        ),
+      })
       .optional()
-      .describe('Where it was read, when that was its old address (spec.source.fallback).'),
+      .describe('What was read at the source.'),
     rule: z
       .string()
       .max(64)

@@ -17,7 +17,7 @@ export function fingerprintOf(fields: ReadonlyMap<string, SecretValue>, key: Uin
     addPart(Buffer.from(name, 'utf8'));
     addPart(fields.get(name)?.reveal() ?? Buffer.alloc(0));
   }
-  return { identity: hmac.digest('base64url'), revision: NO_REVISION };
+  return { identity: hmac.digest('base64url'), revision: NO_REVISION, isEphemeral: true };
 
   /** Its length first, so that no two documents run together into the same bytes. */
   function addPart(bytes: Buffer): void {

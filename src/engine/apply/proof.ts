@@ -1,5 +1,5 @@
 import type { Version } from '#src/core/document.ts';
-import type { Outcome, Place, VerifiedPair } from '#src/core/outcome.ts';
+import { recordedVersion, type Outcome, type Place, type VerifiedPair } from '#src/core/outcome.ts';
 import type { PlannedDocument, TransferStep } from '../plan/plan.ts';
 
 /** What became of one document. */
@@ -46,9 +46,9 @@ export function verified(
 /** Where the document is now, and what was there before. */
 export function placeOf(
   { destination }: PlannedDocument,
-  { revision }: Version,
+  version: Version,
   priorVersion: string | undefined,
 ): Place {
-  const place = { path: destination, version: revision };
+  const place = { path: destination, ...recordedVersion(version) };
   return priorVersion === undefined ? place : { ...place, priorVersion };
 }

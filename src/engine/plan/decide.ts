@@ -7,7 +7,7 @@ import {
   type StoredDocument,
   type Version,
 } from '#src/core/document.ts';
-import type { Outcome } from '#src/core/outcome.ts';
+import { recordedVersion, type Outcome } from '#src/core/outcome.ts';
 import { isAbort } from '#src/errors.ts';
 import { failedOutcome } from '../failure.ts';
 import { heldBy } from '../gates.ts';
@@ -75,7 +75,7 @@ function baseOf(
     name: document.name,
     keys,
     destination: { path: document.destination, ...priorVersion },
-    ...(isElsewhere ? { source: document.source } : {}),
+    source: { ...(isElsewhere ? { path: document.source } : {}), ...recordedVersion(source.version) },
   };
 }
 

@@ -40,7 +40,7 @@ export async function readFallback(
 /** Key names, and a version at the destination, are only known of what was read; a document may have no keys. */
 function wasReadUnderItsName({ prior }: Pick<PlanInputs, 'prior'>, name: string): boolean {
   const record = prior.get(name);
-  if (record === undefined || record.source !== undefined) return false;
+  if (record === undefined || record.source?.path !== undefined) return false;
   return record.keys.length > 0 || record.destination?.version !== undefined;
 }
 

@@ -199,7 +199,7 @@ describe('names that are reserved', () => {
       aRow('unlisted'),
       aRow('sys_gone'),
       aRow('moved', { destination: { path: 'sys_moved', version: '1' } }),
-      aRow('found', { source: 'ns/sys_found' }),
+      aRow('found', { source: { path: 'ns/sys_found' } }),
     ];
     const { context } = aRun({ spec: all, source: { a: {} }, prior });
     expect((await takeInventory(context)).unlisted).toEqual(['unlisted']);

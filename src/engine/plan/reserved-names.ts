@@ -57,7 +57,7 @@ export function requireUnreservedBackups({
 
 /** True when what an earlier run recorded lies at an address that is reserved by now: no longer ours to look at. */
 export function isReservedNow({ intent, source, destination }: Ends, prior: PriorRecord): boolean {
-  const address = prior.source ?? intent.route.sourceOf(prior.name);
+  const address = prior.source?.path ?? intent.route.sourceOf(prior.name);
   const path = prior.destination?.path;
   return (
     reservationOf(source, address) !== undefined ||

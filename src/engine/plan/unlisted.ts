@@ -1,6 +1,6 @@
 import type { ReadOutcome } from '#src/backends/driver.ts';
 import type { Address, ReadResult } from '#src/core/document.ts';
-import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
+import { recordedVersion, type Outcome, type PriorRecord } from '#src/core/outcome.ts';
 import { isAbort } from '#src/errors.ts';
 import { mapConcurrently } from '#src/io/map-concurrently.ts';
 import { EXPIRED, failedOutcome } from '../failure.ts';
@@ -19,7 +19,7 @@ export async function* reportUnlisted(inputs: Inputs, names: readonly string[]):
   if (names.length === 0) return;
   const { concurrency, intent, prior, signal, source } = inputs;
   const bySource = new Map(
-    names.map((name) => [prior.get(name)?.source ?? intent.route.sourceOf(name), name]),
+    names.map((name) => [prior.get(name)?.source?.path ?? intent.route.sourceOf(name), name]),
   );
   const reads = source.readMany([...bySource.keys()], signal);
   const outcomes = mapConcurrently(reads, concurrency, async (read) => {
@@ -51,14 +51,14 @@ export async function outcomeOfRemoved(
   const path = prior?.destination?.path;
   if (prior === undefined || path === undefined || !wasProven(inputs, prior)) return undefined;
   // The version stays in a failed row: it tells the next run that there was proof (see wasProven).
-  const known = { name, keys: prior.keys, destination: { ...prior.destination, path } };
+  const known = { ...baseOf(prior), destination: { ...prior.destination, path } };
   try {
     const found = await inputs.destination.read(path, inputs.signal);
     const base = { ...known, ...(await backupOf(inputs, name)) };
     if (found.state === 'present') {
-      const version = found.document.version.revision;
-      const place = { ...base.destination, version };
-      return { ...base, state: 'Removed', destination: place };
+      const { version: _version, identity: _identity, ...place } = known.destination;
+      const destination = { ...place, ...recordedVersion(found.document.version) };
+      return { ...base, state: 'Removed', destination };
     }
     return hasEnded(found) ? ended(base, prior) : lost(base);
   } catch (failure) {
@@ -121,13 +121,19 @@ function sourceUnknown(inputs: Pick<PlanInputs, 'intent'>, prior: PriorRecord, f
 }
 
 function versionedBaseOf(prior: PriorRecord): Omit<Outcome, 'state'> {
-  const { name, keys, destination } = prior;
-  return { name, keys, ...(destination === undefined ? {} : { destination }) };
+  const { destination } = prior;
+  return { ...baseOf(prior), ...(destination === undefined ? {} : { destination }) };
 }
 
+/** What was read at the source stays on record, with its address: it is the last that is known of it. */
 function baseOf(prior: PriorRecord): Omit<Outcome, 'state'> {
-  const { name, keys, destination } = prior;
-  return { name, keys, ...(destination === undefined ? {} : { destination: { path: destination.path } }) };
+  const { name, keys, destination, source } = prior;
+  return {
+    name,
+    keys,
+    ...(destination === undefined ? {} : { destination: { path: destination.path } }),
+    ...(source === undefined ? {} : { source }),
+  };
 }
 
 function removedByAnother(prior: PriorRecord): Outcome {

@@ -201,6 +201,7 @@ describe('mapping.path', () => {
     expect((await rowsByName(tenant, 'spelled-out'))['db']?.destination).toEqual({
       path: `k8s/core/${tenant.namespace}.db/v1`,
       version: '1',
+      identity: expect.any(String),
     });
   });
 
