@@ -2,7 +2,7 @@ import type { ReadOutcome } from '#src/backends/driver.ts';
 import type { Address, ReadResult } from '#src/core/document.ts';
 import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
 import { isAbort } from '#src/errors.ts';
-import { forEachConcurrently } from './concurrency.ts';
+import { forEachConcurrently } from '#src/io/map-concurrently.ts';
 import { EXPIRED, failedOutcome } from './failure.ts';
 import type { RunContext } from './run-context.ts';
 

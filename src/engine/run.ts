@@ -3,7 +3,7 @@ import type { ReadResult, StoredDocument } from '#src/core/document.ts';
 import type { Outcome, VerifiedPair } from '#src/core/outcome.ts';
 import { isAbort, isBackendWide } from '#src/errors.ts';
 import { isNamedInVain, typeIsSelected } from '#src/core/selection.ts';
-import { forEachConcurrently } from './concurrency.ts';
+import { forEachConcurrently } from '#src/io/map-concurrently.ts';
 import { copyDocument, type CopyOptions } from './copy-document.ts';
 import { expireBackups } from './expire-backups.ts';
 import { fallbackHasEnded, readFallback } from './fallback.ts';
