@@ -1,7 +1,7 @@
 import type { Address, ReadResult } from '#src/core/document.ts';
 import { isBackendWide } from '#src/errors.ts';
 import type { ReadOutcome } from './driver.ts';
-import { sideBySide } from './side-by-side.ts';
+import { mapConcurrently } from '#src/io/map-concurrently.ts';
 
 export interface ReadEachOptions {
   readonly width: number;
@@ -14,7 +14,7 @@ export async function* readEach(
   addresses: readonly Address[],
   { width, read, signal }: ReadEachOptions,
 ): AsyncGenerator<ReadOutcome> {
-  yield* sideBySide(new Set(addresses), width, async (address): Promise<ReadOutcome> => {
+  yield* mapConcurrently(new Set(addresses), width, async (address): Promise<ReadOutcome> => {
     try {
       return { address, result: await read(address) };
     } catch (error) {

@@ -8,42 +8,106 @@ export async function* mapConcurrently<T, R>(
   width: number,
   task: (item: T) => Promise<R>,
 ): AsyncGenerator<R, void, undefined> {
-  const iterator = iteratorOf(items);
-  const pending = new Map<number, Promise<{ readonly ticket: number; readonly result: R }>>();
-  let next: Promise<IteratorResult<T>> | undefined;
-  let ticket = 0;
-  let exhausted = false;
-  const start = (item: T): void => {
-    const mine = ticket++;
-    pending.set(
-      mine,
-      task(item).then((result) => ({ ticket: mine, result })),
-    );
-  };
+  const tasks = new RunningTasks(items, width, task);
   try {
-    while (!exhausted || pending.size > 0) {
-      if (!exhausted && pending.size < width) next ??= iterator.next();
-      const first = await Promise.race([...(next === undefined ? [] : [next]), ...pending.values()]);
-      if ('ticket' in first) {
-        pending.delete(first.ticket);
-        yield first.result;
-        continue;
-      }
-      next = undefined;
-      if (first.done === true) exhausted = true;
-      else start(first.value);
+    for (tasks.fill(); tasks.hasMore; tasks.fill()) {
+      const finished = await tasks.next();
+      if (finished !== undefined) yield finished.result;
     }
   } finally {
-    await Promise.allSettled([next, ...pending.values()]);
-    await iterator.return?.();
+    await tasks.end();
   }
 }
 
-function iteratorOf<T>(items: AsyncIterable<T> | Iterable<T>): AsyncIterator<T> {
-  if (Symbol.asyncIterator in items) return items[Symbol.asyncIterator]();
-  const iterator = items[Symbol.iterator]();
-  return {
-    next: async () => Promise.resolve(iterator.next()),
-    return: async () => Promise.resolve(iterator.return?.() ?? { done: true, value: undefined }),
-  };
+interface Finished<R> {
+  readonly ticket: number;
+  readonly result: R;
+}
+
+/** Tasks that run, and the item that is waited for. */
+class RunningTasks<T, R> {
+  readonly #iterator: AsyncIterator<T> | Iterator<T>;
+  readonly #width: number;
+  readonly #task: (item: T) => Promise<R>;
+  readonly #running = new Map<number, Promise<Finished<R>>>();
+  #pulled: Promise<IteratorResult<T>> | undefined;
+  #started = 0;
+  #isExhausted = false;
+
+  constructor(items: AsyncIterable<T> | Iterable<T>, width: number, task: (item: T) => Promise<R>) {
+    this.#iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
+    this.#width = width;
+    this.#task = task;
+  }
+
+  get hasMore(): boolean {
+    return this.#pulled !== undefined || this.#running.size > 0;
+  }
+
+  /** Starts what is there, up to the width; of an asynchronous source it asks for one item. */
+  fill(): void {
+    while (!this.#isExhausted && this.#pulled === undefined && this.#running.size < this.#width) {
+      const pulled = this.#iterator.next();
+      if (pulled instanceof Promise) this.#pulled = pulled;
+      else this.#take(pulled);
+    }
+  }
+
+  /** Waits for a task to finish or for an item to come; undefined when it was an item, which is started. */
+  async next(): Promise<Finished<R> | undefined> {
+    const waitedFor = [...(this.#pulled === undefined ? [] : [this.#pulled]), ...this.#running.values()];
+    const first = await Promise.race(waitedFor);
+    if ('ticket' in first) {
+      this.#running.delete(first.ticket);
+      return first;
+    }
+    this.#pulled = undefined;
+    this.#take(first);
+    return undefined;
+  }
+
+  #take(pulled: IteratorResult<T>): void {
+    if (pulled.done === true) {
+      this.#isExhausted = true;
+      return;
+    }
+    const ticket = this.#started++;
+    this.#running.set(
+      ticket,
+      this.#task(pulled.value).then((result) => ({ ticket, result })),
+    );
+  }
+
+  async end(): Promise<void> {
+    await Promise.allSettled([this.#pulled, ...this.#running.values()]);
+    await this.#iterator.return?.();
+  }
+}
+
+/**
+ * Feeds `items` to `work` with at most `limit` in flight, in order, pulling the next item only when a slot is free, so
+ * that a slow destination holds back the reading of the source. Stops pulling when `stop` says so. Resolves when all
+ * started work ended; rejects with the first failure of `items` or `work`, after what was in flight ended.
+ */
+export async function forEachConcurrently<Item>(
+  items: AsyncIterable<Item> | Iterable<Item>,
+  work: (item: Item) => Promise<void>,
+  options: { readonly limit: number; readonly stop: () => boolean },
+): Promise<void> {
+  const inFlight = new Set<Promise<void>>();
+  const failures: unknown[] = [];
+  try {
+    for await (const item of items) {
+      if (options.stop() || failures.length > 0) break;
+      const task = work(item).catch((failure: unknown) => {
+        failures.push(failure);
+      });
+      inFlight.add(task);
+      void task.finally(() => inFlight.delete(task));
+      while (inFlight.size >= options.limit) await Promise.race(inFlight);
+    }
+  } finally {
+    await Promise.all(inFlight);
+  }
+  if (failures.length > 0) throw failures[0];
 }

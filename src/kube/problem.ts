@@ -1,4 +1,5 @@
 import { OperatorError, type ErrorCode } from '#src/errors.ts';
+import type { FailedOperation } from '#src/io/network-failure.ts';
 import { isJsonObject, type JsonObject } from './json.ts';
 
 /** What came back instead of success. */
@@ -7,13 +8,6 @@ export interface FailedReply {
   /** The parsed body, if it was JSON. Only fields with closed vocabularies are read from it. */
   readonly body: unknown;
   readonly retryAfterMs?: number | undefined;
-}
-
-export interface FailedOperation {
-  readonly op: string;
-  readonly target: string;
-  /** True for anything but GET: a server error then leaves open whether it was applied. */
-  readonly writes: boolean;
 }
 
 /**

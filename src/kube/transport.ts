@@ -1,12 +1,12 @@
 import type { Dispatcher } from 'undici';
 import { errorOf, OperatorError } from '#src/errors.ts';
+import { networkError } from '#src/io/network-failure.ts';
 import type { Clock, Metrics, Random } from '#src/ports.ts';
 import type { KubeClient, KubeRequest, WatchEvent, WatchRequest } from './client.ts';
 import type { KubeConnection } from './config.ts';
 import { Deadline } from './deadline.ts';
 import { Dispatchers, type PoolName } from './dispatchers.ts';
 import { parseJson } from './json.ts';
-import { networkProblem } from './network-problem.ts';
 import { problemOf } from './problem.ts';
 import { parseRetryAfter, retryDelayMs } from './retry.ts';
 import { readWatchEvents } from './watch-stream.ts';
@@ -221,7 +221,7 @@ export class HttpKubeClient implements KubeClient {
       this.#noteTimeout(exchange.pool);
       return new OperatorError('DEADLINE', { ...named(exchange), indeterminate: exchange.writes });
     }
-    return thrown instanceof OperatorError ? thrown : networkProblem(thrown, exchange);
+    return thrown instanceof OperatorError ? thrown : networkError(thrown, exchange);
   }
 
   /** Connections that swallow requests (a half-open NAT entry, a dead node) are left behind. */

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Driver, Entry, ReadOutcome } from '#src/backends/driver.ts';
-import { sideBySide } from '#src/backends/side-by-side.ts';
+import { mapConcurrently } from '#src/io/map-concurrently.ts';
 import { sameVersion } from '#src/core/document.ts';
 import type { ErrorCode } from '#src/errors.ts';
 import { aDocument, codeOf, contentOf, documents, presentIn, versionIn, type Holdings } from './documents.ts';
@@ -324,7 +324,7 @@ export function describeDriver(subject: Subject): void {
       const names = Array.from({ length: subject.manyNames }, (_, index) => `many-${index}`);
 
       beforeAll(async () => {
-        const writes = sideBySide(names, 32, (name) =>
+        const writes = mapConcurrently(names, 32, (name) =>
           driver.write(aDocument(name, { name }), 'absent', signal),
         );
         await collect(writes);

@@ -1,7 +1,7 @@
 import { OperatorError } from '#src/errors.ts';
 import type { Clock, Random } from '#src/ports.ts';
 import type { Driver } from '../driver.ts';
-import { KeyedLock } from '../keyed-lock.ts';
+import { KeyedLock } from '#src/io/keyed-lock.ts';
 import type { BackendDefinition, BackendFactory } from '../registry.ts';
 import { DirectoryDriver } from './driver.ts';
 

@@ -1,7 +1,7 @@
 import { access, constants } from 'node:fs/promises';
 import type { Address } from '#src/core/document.ts';
 import type { Need, Refusal } from '../driver.ts';
-import { sideBySide } from '../side-by-side.ts';
+import { mapConcurrently } from '#src/io/map-concurrently.ts';
 import { errnoOf, failedWith } from './failures.ts';
 import type { Folder } from './folder.ts';
 import { lstatOf } from './opened.ts';
@@ -16,7 +16,7 @@ export async function findDenied(
 ): Promise<ReadonlyMap<Address, Refusal>> {
   const folderRefusal = await refusalOf(folder.pathOf(''), W_OK | X_OK, 'write to the folder');
   const refusals = new Map<Address, Refusal>();
-  const answers = sideBySide(needs, WIDTH, async (need) => ({
+  const answers = mapConcurrently(needs, WIDTH, async (need) => ({
     address: need.address,
     refusal:
       (need.verbs.some(isChange) ? folderRefusal : undefined) ?? (await documentRefusalOf(folder, need)),

@@ -4,7 +4,7 @@ import { sameVersion } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { Clock, Random } from '#src/ports.ts';
 import type { Probe } from '../driver.ts';
-import type { KeyedLock } from '../keyed-lock.ts';
+import type { KeyedLock } from '#src/io/keyed-lock.ts';
 import { conflict, type Change } from './change.ts';
 import type { Found } from './content.ts';
 import { failureOf } from './failures.ts';

@@ -15,7 +15,7 @@ import type {
   ReadOutcome,
   Refusal,
 } from '../driver.ts';
-import { sideBySide } from '../side-by-side.ts';
+import { mapConcurrently } from '#src/io/map-concurrently.ts';
 import { RBAC_VERBS, SecretApi } from './api.ts';
 import { SecretBackups } from './backups.ts';
 import { toDocument, versionOf } from './codec.ts';
@@ -125,7 +125,7 @@ export class KubernetesDriver implements Driver {
     for (const verb of verbs) {
       if (await this.#api.mayDo(verb, undefined, signal)) continue;
       const addresses = needs.filter((need) => need.verbs.includes(verb)).map((need) => need.address);
-      const answers = sideBySide(new Set(addresses), CONCURRENCY, async (address) => ({
+      const answers = mapConcurrently(new Set(addresses), CONCURRENCY, async (address) => ({
         address,
         allowed: await this.#api.mayDo(verb, address, signal),
       }));

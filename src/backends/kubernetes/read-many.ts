@@ -1,7 +1,7 @@
 import type { Address } from '#src/core/document.ts';
 import { hasCode } from '#src/errors.ts';
 import type { ReadOutcome } from '../driver.ts';
-import { sideBySide } from '../side-by-side.ts';
+import { mapConcurrently } from '#src/io/map-concurrently.ts';
 import type { SecretApi } from './api.ts';
 import { toDocument, wireSize } from './codec.ts';
 import type { Page, WireSecret } from './codec.ts';
@@ -38,7 +38,7 @@ async function* readSingly(
   wanted: ReadonlySet<Address>,
   signal: AbortSignal,
 ): AsyncGenerator<ReadOutcome> {
-  yield* sideBySide(wanted, READS_AT_ONCE, async (address): Promise<ReadOutcome> => {
+  yield* mapConcurrently(wanted, READS_AT_ONCE, async (address): Promise<ReadOutcome> => {
     try {
       const secret = await api.get(address, signal);
       return { address, result: secret === undefined ? { state: 'absent' } : presentOf(secret) };

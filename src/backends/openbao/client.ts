@@ -1,6 +1,7 @@
 import { Pool } from 'undici';
 import type { SecretValue } from '#src/core/secret-value.ts';
 import { OperatorError } from '#src/errors.ts';
+import { networkError, networkFailureOf } from '#src/io/network-failure.ts';
 import type { Clock } from '#src/ports.ts';
 import { CallDeadline } from '../deadline.ts';
 import type { TlsMaterial } from './tls.ts';
@@ -106,7 +107,7 @@ export class BaoClient implements AsyncDisposable {
     } catch (thrown) {
       if (signal.aborted) throw signal.reason;
       if (thrown instanceof OperatorError) throw thrown;
-      throw failureOfTransport(thrown, request, deadline.expired);
+      throw failureOf(thrown, request, deadline.expired);
     }
   }
 
@@ -179,58 +180,9 @@ function timeOf(header: string | string[] | undefined): number | undefined {
   return Number.isNaN(time) ? undefined : time;
 }
 
-const NEVER_SENT = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
-]);
-
-/** Codes of node:tls for a certificate or handshake that was refused; the request had not been sent. */
-const TLS_CODES = new Set([
-  'EPROTO',
-  'CERT_HAS_EXPIRED',
-  'CERT_NOT_YET_VALID',
-  'CERT_REVOKED',
-  'CERT_UNTRUSTED',
-  'CERT_SIGNATURE_FAILURE',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'INVALID_CA',
-  'INVALID_PURPOSE',
-  'HOSTNAME_MISMATCH',
-  'ERR_TLS_CERT_ALTNAME_INVALID',
-]);
-
-function isTlsCode(code: string): boolean {
-  return TLS_CODES.has(code) || code.startsWith('ERR_SSL_') || code.startsWith('ERR_OSSL_');
-}
-
-/** Only the error's code is kept: undici's parser errors carry raw bytes of the reply. */
-function failureOfTransport(thrown: unknown, request: BaoRequest, expired: boolean): OperatorError {
-  const { op, target } = request;
-  const mutates = request.mutates === true;
-  const code = codeOf(thrown);
-  const detail = code === undefined ? {} : { detail: `(${code})` };
-  if (code !== undefined && isTlsCode(code))
-    return new OperatorError('TLS_FAILED', { op, target, ...detail });
-  if (code !== undefined && NEVER_SENT.has(code)) {
-    return new OperatorError('BACKEND_UNREACHABLE', { op, target, ...detail });
-  }
-  if (expired || code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
-    return new OperatorError('DEADLINE', { op, target, indeterminate: mutates });
-  }
-  return new OperatorError('BACKEND_UNREACHABLE', { op, target, ...detail, indeterminate: mutates });
-}
-
-/** Error codes are constants of Node and undici; anything else is not repeated. */
-function codeOf(thrown: unknown): string | undefined {
-  if (!(thrown instanceof Error) || !('code' in thrown)) return undefined;
-  const { code } = thrown;
-  return typeof code === 'string' && /^[A-Z0-9_]{1,64}$/.test(code) ? code : undefined;
+function failureOf(thrown: unknown, request: BaoRequest, expired: boolean): OperatorError {
+  const { op, target, mutates: writes = false } = request;
+  if (expired && networkFailureOf(thrown).sent !== 'not-sent')
+    return new OperatorError('DEADLINE', { op, target, indeterminate: writes });
+  return networkError(thrown, { op, target, writes });
 }

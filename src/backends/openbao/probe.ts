@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { OperatorError } from '#src/errors.ts';
 import type { Capability } from '#src/api/v1alpha1/secret-backend.ts';
 import type { Probe } from '../driver.ts';
-import { sideBySide } from '../side-by-side.ts';
+import { mapConcurrently } from '#src/io/map-concurrently.ts';
 import type { BaoClient, BaoRequest } from './client.ts';
 import type { Session } from './auth/session.ts';
 import type { KvMount } from './kv.ts';
@@ -177,7 +177,7 @@ export async function readCapabilities(
     { length: Math.ceil(paths.length / PATHS_PER_CALL) },
     (_, call) => call * PATHS_PER_CALL,
   );
-  const replies = sideBySide(starts, CALLS_AT_ONCE, async (start) =>
+  const replies = mapConcurrently(starts, CALLS_AT_ONCE, async (start) =>
     askCapabilities(session, paths.slice(start, start + PATHS_PER_CALL), signal),
   );
   for await (const { reply, request } of replies) {

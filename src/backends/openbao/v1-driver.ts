@@ -15,7 +15,7 @@ import type {
 import type { Session } from './auth/session.ts';
 import { decodeFields } from './codec.ts';
 import type { BaoConnection } from './connection.ts';
-import { KeyedLock } from '../keyed-lock.ts';
+import { KeyedLock } from '#src/io/keyed-lock.ts';
 import { listTree } from './listing.ts';
 import { joinPath, pathRefusalOf } from './path.ts';
 import { readEach } from '../read-each.ts';

@@ -1,5 +1,5 @@
 import type { Outcome } from '#src/core/outcome.ts';
-import { forEachConcurrently } from '../concurrency.ts';
+import { forEachConcurrently } from '#src/io/map-concurrently.ts';
 import { ROW_TIME_RESOLUTION_MS, type ApplyInputs } from './inputs.ts';
 import type { Progress } from './progress.ts';
 import { retireSource } from './retire.ts';

@@ -1,6 +1,6 @@
 import { isBackendWide } from '#src/errors.ts';
 import type { Outcome, VerifiedPair } from '#src/core/outcome.ts';
-import { forEachConcurrently } from '../concurrency.ts';
+import { forEachConcurrently } from '#src/io/map-concurrently.ts';
 import { decideAnnounced, type Planning } from '../plan/make-plan.ts';
 import type { Decision, PlannedDocument } from '../plan/plan.ts';
 import { carryOut } from './copy.ts';

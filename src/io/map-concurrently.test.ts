@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { sideBySide } from './side-by-side.ts';
+import { mapConcurrently } from './map-concurrently.ts';
 
-describe('side by side', () => {
+describe('mapConcurrently', () => {
   it('runs every item once and never more than the width at a time', async () => {
     const check = async (items: readonly number[], width: number): Promise<void> => {
       let running = 0;
@@ -15,7 +15,7 @@ describe('side by side', () => {
         running -= 1;
         return item;
       };
-      for await (const result of sideBySide(items, width, task)) results.push(result);
+      for await (const result of mapConcurrently(items, width, task)) results.push(result);
       const ascending = (left: number, right: number): number => left - right;
       expect(results.toSorted(ascending)).toEqual(items.toSorted(ascending));
       expect(most).toBeLessThanOrEqual(width);
@@ -33,7 +33,7 @@ describe('side by side', () => {
       return item;
     };
     const run = async (): Promise<void> => {
-      for await (const _ of sideBySide([0, 1, 2, 3, 4], 3, task));
+      for await (const _ of mapConcurrently([0, 1, 2, 3, 4], 3, task));
     };
     await expect(run()).rejects.toThrow('one');
     expect(ended).toBe(2);
