@@ -1,7 +1,7 @@
 import type { Driver } from '#src/backends/driver.ts';
+import type { Journal } from '#src/core/journal.ts';
 import type { Clock, Logger } from '#src/ports.ts';
 import type { Intent } from './intent.ts';
-import type { Journal } from './journal.ts';
 
 /** Times in rows are cut to whole seconds; nothing must go before its time. */
 export const ROW_TIME_RESOLUTION_MS = 1_000;
