@@ -146,7 +146,7 @@ export class MigrationJournal {
 
   /** Once in reports, always in reports: moving back and forth would only cost writes. Expected rows count already. */
   #isInline(): boolean {
-    const fits = this.#table.rowCount <= MAX_INLINE_ROWS && this.#layout.bytes < MAX_INLINE_BYTES;
+    const fits = this.#table.rowCount <= MAX_INLINE_ROWS && this.#layout.jsonBytes < MAX_INLINE_BYTES;
     return this.#stored.size === 0 && fits;
   }
 

@@ -17,6 +17,7 @@ export class ShardLayout {
   readonly #shards: { rows: Map<string, readonly StatusRow[]>; count: number; bytes: number }[] = [];
   readonly #dirty = new Set<number>();
   readonly #home = new Map<string, readonly number[]>();
+  #jsonBytes = 0;
 
   /** Takes over a stored shard as it is; it is not dirty. */
   adopt(shard: number, rows: readonly StatusRow[]): void {
@@ -53,6 +54,7 @@ export class ShardLayout {
       shard.rows.delete(name);
       shard.count -= rows.length;
       shard.bytes -= sizeOf(rows);
+      this.#jsonBytes -= jsonBytesOf(rows);
       this.#dirty.add(index);
     }
     this.#home.delete(name);
@@ -83,9 +85,9 @@ export class ShardLayout {
     return fit([...rows.keys()].toSorted().flatMap((name) => rows.get(name) ?? []));
   }
 
-  /** Bytes that all rows together may need. */
-  get bytes(): number {
-    return this.#shards.reduce((sum, shard) => sum + shard.bytes, 0);
+  /** Bytes of all rows as one JSON array, with their messages. */
+  get jsonBytes(): number {
+    return this.#jsonBytes;
   }
 
   /** Number of shards. */
@@ -100,6 +102,7 @@ export class ShardLayout {
     shard.rows.set(name, rows);
     shard.count += rows.length - before.length;
     shard.bytes += sizeOf(rows) - sizeOf(before);
+    this.#jsonBytes += jsonBytesOf(rows) - jsonBytesOf(before);
     this.#dirty.add(index);
   }
 
@@ -145,6 +148,11 @@ export class ShardLayout {
 interface Segment {
   readonly shard: number;
   readonly part: readonly StatusRow[];
+}
+
+/** Each row has a comma or bracket after it; together they are an array. */
+function jsonBytesOf(rows: readonly StatusRow[]): number {
+  return rows.reduce((sum, row) => sum + Buffer.byteLength(JSON.stringify(row)) + 1, 0);
 }
 
 /** Bytes that rows may need; their messages are not counted, because `fit` can drop them. */

@@ -77,7 +77,7 @@ async function aRun() {
   const verify = async (count: number): Promise<void> => {
     await shown.record({ name: `doc-${count}`, keys: ['k'], state: 'Verified' });
   };
-  return { clock, status, journal, writes, verify };
+  return { clock, status, journal, stored, writes, verify };
 }
 
 it('writes progress at most every five seconds, however fast documents are done', async () => {
@@ -87,6 +87,22 @@ it('writes progress at most every five seconds, however fast documents are done'
     await clock.advance(100);
   }
   expect(writes).toHaveLength(4);
+});
+
+it('goes on with the object as another writer left it, and is then about its generation', async () => {
+  const { journal, status, stored, writes, verify } = await aRun();
+  await verify(0);
+  stored.metadata = { ...stored.metadata, generation: 2 };
+  const current = parseSecretMigration(structuredClone(stored));
+  if (!current.ok) throw new Error(current.problems.join());
+  await verify(1);
+  status.continueWith(current.value);
+  await status.storeProgress(journal);
+  expect(writes.at(-1)).toMatchObject({
+    observedGeneration: 2,
+    progress: '2/2',
+    conditions: [{ type: 'Ready', status: 'Unknown', reason: 'Progressing', observedGeneration: 2 }, {}, {}],
+  });
 });
 
 it('writes a verdict at once, and the same verdict not again', async () => {
