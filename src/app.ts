@@ -13,10 +13,11 @@ import { KubernetesFactory } from './backends/kubernetes/factory.ts';
 import { OpenBaoFactory } from './backends/openbao/factory.ts';
 import { BackendRegistry, type BackendFactory } from './backends/registry.ts';
 import type { Config } from './config/schema.ts';
-import { BackendLookup } from './controllers/backend-lookup.ts';
+import { BackendLookup } from './controllers/backend/lookup.ts';
+import { BackendReconciler } from './controllers/backend/reconcile.ts';
 import { DriverPool } from './controllers/driver-pool.ts';
-import { BackendReconciler } from './controllers/secret-backend.ts';
-import { MigrationReconciler } from './controllers/secret-migration.ts';
+import { reconcileMigration } from './controllers/migration/reconcile.ts';
+import type { MigrationParts } from './controllers/migration/attempt.ts';
 import { trustRootsOf } from './controllers/trust-root.ts';
 import { backendsReadingFrom, connectWatches, type Watches } from './controllers/watches.ts';
 import { OperatorError } from './errors.ts';
@@ -30,7 +31,6 @@ import { Controller } from './runtime/controller.ts';
 import { EventRecorder } from './runtime/events.ts';
 import { Informer } from './runtime/informer.ts';
 import { LeaderElector } from './runtime/lease.ts';
-import { listAll } from './runtime/listing.ts';
 import { runComponents, type Component } from './runtime/manager.ts';
 import { ObjectClient } from './runtime/object-client.ts';
 import { WorkQueue } from './runtime/queue.ts';
@@ -193,7 +193,7 @@ function createBackendController(parts: Parts, { kind, parse, queue }: BackendKi
   const reconciler = new BackendReconciler({
     backends: new ObjectClient(client, resource),
     parse,
-    seenCluster: watches.clusterBackends.store,
+    clusterCache: watches.clusterBackends.store,
     pool,
     writer,
     events,
@@ -217,22 +217,17 @@ function createBackendController(parts: Parts, { kind, parse, queue }: BackendKi
 function createMigrationController(parts: Parts): Controller {
   const { audit, client, config, events, logger, metrics, pool, watches } = parts;
   const resource = resourceOf('SecretMigration');
-  const reports = resourceOf('SecretMigrationReport');
   const writer = new StatusWriter({ client, resource });
-  const reconciler = new MigrationReconciler({
+  const migrationParts: MigrationParts = {
     migrations: new ObjectClient(client, resource),
     backends: new BackendLookup({
       backends: new ObjectClient(client, resourceOf('SecretBackend')),
       clusterBackends: new ObjectClient(client, resourceOf('ClusterSecretBackend')),
-      seen: watches.backends.store,
-      seenCluster: watches.clusterBackends.store,
+      cache: watches.backends.store,
+      clusterCache: watches.clusterBackends.store,
     }),
-    reports: new ObjectClient(client, reports),
-    listReports: async (namespace, labelSelector, signal) => {
-      const selection = { resource: reports, namespace, labelSelector };
-      return (await listAll({ client, selection, pageSize: 50, signal })).objects;
-    },
-    seen: watches.migrations.store,
+    reports: new ObjectClient(client, resourceOf('SecretMigrationReport')),
+    cache: watches.migrations.store,
     trustRootsIn: (namespace) => trustRootsOf(backendsReadingFrom(watches, namespace)),
     pool,
     audited: (driver, accessor) =>
@@ -247,11 +242,11 @@ function createMigrationController(parts: Parts): Controller {
     clock,
     concurrentDocuments: config.concurrentDocuments,
     retryMs: { soon: 5_000, later: config.waitingRetrySeconds * 1000 },
-  });
+  };
   return new Controller({
     name: 'secretmigration',
     queue: watches.migrationQueue,
-    reconcile: async (key, context) => reconciler.reconcile(key, context),
+    reconcile: async (key, context) => reconcileMigration(migrationParts, key, context),
     workers: config.concurrentMigrations,
     deadlineMs: MIGRATION_DEADLINE_MS,
     waitingIntervalMs: config.waitingRetrySeconds * 1000,

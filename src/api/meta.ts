@@ -29,6 +29,11 @@ export const TimeSchema = z
   })
   .meta({ format: 'date-time' });
 
+/** RFC 3339 in UTC with whole seconds, as Kubernetes writes times; `epochMs` is milliseconds since the epoch. */
+export function toKubernetesTime(epochMs: number): string {
+  return new Date(epochMs).toISOString().replace(/\.\d{3}Z$/, 'Z');
+}
+
 /** How many of something there are. */
 export const CountSchema = z.int().min(0).max(2_147_483_647);
 

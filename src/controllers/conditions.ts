@@ -1,9 +1,7 @@
 import type { ConditionReason, ConditionType } from '#src/api/v1alpha1/conditions.ts';
-import type { Condition } from '#src/api/meta.ts';
+import { toKubernetesTime, type Condition } from '#src/api/meta.ts';
 import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
-import { toKubernetesTime } from './row-table.ts';
-import type { Verdict } from './verdict.ts';
 
 type Status = Condition['status'];
 
@@ -48,17 +46,4 @@ export function readyOf(status: {
 export function isReady({ metadata, status }: Backend | SecretMigration): boolean {
   const ready = readyOf(status);
   return ready?.status === 'True' && ready.observedGeneration === metadata.generation;
-}
-
-/** What a verdict says, condition by condition. */
-export function statementsOf(verdict: Verdict): Statement[] {
-  const { reason, message } = verdict;
-  const statements: Statement[] = [
-    { type: 'Ready', status: verdict.ready, reason, message },
-    { type: 'Succeeded', status: verdict.succeeded, reason, message },
-  ];
-  if (verdict.reconciling) statements.push({ type: 'Reconciling', status: 'True', reason, message });
-  if (verdict.stalled) statements.push({ type: 'Stalled', status: 'True', reason, message });
-  if (verdict.suspended) statements.push({ type: 'Suspended', status: 'True', reason, message });
-  return statements;
 }

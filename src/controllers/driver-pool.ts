@@ -3,7 +3,7 @@ import type { ReservedPrefix } from '#src/api/v1alpha1/secret-backend.ts';
 import { ConfinedDriver } from '#src/backends/confined.ts';
 import type { Driver, Probe } from '#src/backends/driver.ts';
 import type { BackendDefinition, BackendRegistry } from '#src/backends/registry.ts';
-import { namespaceOf, titleOf } from './backend-names.ts';
+import { namespaceOf, titleOf } from './backend/names.ts';
 import { credentialsNamespaceOf } from './trust-root.ts';
 
 /** A driver and what its server answered last; a driver learns its limits by it. */

@@ -1,5 +1,5 @@
 import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
-import { namespaceOf } from './backend-names.ts';
+import { namespaceOf } from './backend/names.ts';
 
 /**
  * Names of the Secrets that backends need to be reached, with the backend that needs them: of those whose references are

@@ -9,7 +9,7 @@ import type { Logger, Metrics } from '#src/ports.ts';
 import type { Change, Informer } from '#src/runtime/informer.ts';
 import type { WorkQueue } from '#src/runtime/queue.ts';
 import { objectKey, type CachedObject } from '#src/runtime/store.ts';
-import { namespaceOf } from './backend-names.ts';
+import { namespaceOf } from './backend/names.ts';
 import { readyOf } from './conditions.ts';
 import type { DriverPool } from './driver-pool.ts';
 import { credentialSecretsOf } from './trust-root.ts';

@@ -16,6 +16,7 @@ interface SecretObject {
     readonly name: string;
     readonly labels?: Record<string, string>;
     readonly uid: string;
+    readonly resourceVersion: string;
   };
   readonly type: string;
   readonly immutable?: boolean;

@@ -1,5 +1,5 @@
 import type { Driver } from '#src/backends/driver.ts';
-import type { Journal } from '../journal.ts';
+import type { Journal } from '#src/core/journal.ts';
 import type { Logger } from '#src/ports.ts';
 import type { PlanInputs } from '../plan/inputs.ts';
 

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
+import { eventually } from '#test/support/eventually.ts';
 import { fieldsOf, MANY, plantMany, sourceNames, wholeNames } from './documents.ts';
 import { holdRemovals, holdWrites } from './gate.ts';
 import { untilIdle, untilMissed, untilNoticed } from './operator-state.ts';
-import { conditionOf, kvData, kvMetadata, kvNames, kvPut, standing } from './questions.ts';
+import { conditionOf, kvData, kvMetadata, kvNames, kvPut, requestRun, standing } from './questions.ts';
 import { useStage } from './stage.ts';
 
 const stage = useStage();
@@ -59,6 +60,36 @@ describe('dryRun', () => {
       taken: 'Conflict DestinationDiffers',
     });
     expect(await kvMetadata(tenant, `${tenant.namespace}/taken`)).toMatchObject({ current_version: 1 });
+  });
+});
+
+describe('the row of a document', () => {
+  it('names the version of both sides and the incarnation that has it, also when the source is removed', async () => {
+    const tenant = await stage().tenant();
+    await tenant.apply(aSecret('db', fieldsOf('db')));
+    const source = (await tenant.secret('db'))?.metadata;
+    const path = `${tenant.namespace}/db`;
+    await tenant.apply(aMigration('versions'));
+    await tenant.untilReady('versions');
+    const written = (await kvMetadata(tenant, path))?.versions['1'];
+    const sides = {
+      source: { version: source?.resourceVersion, identity: source?.uid },
+      destination: { path, version: '1', identity: written?.created_time },
+    };
+    expect(source?.uid).toBeDefined();
+    expect(written?.created_time).toBeDefined();
+    for (const { source: from, destination } of await tenant.rows('versions'))
+      expect({ source: from, destination }).toEqual(sides);
+
+    await tenant.mergePatch('SecretMigration', 'versions', { spec: { sourcePolicy: 'Delete' } });
+    await eventually('the source is removed', async () => (await tenant.secret('db')) === undefined);
+    await tenant.untilReady('versions');
+    await requestRun(tenant, 'versions');
+    const rows = await tenant.rows('versions');
+    expect(
+      rows.map(({ state, source: from, destination }) => ({ state, source: from, destination })),
+    ).toEqual(rows.map(() => ({ state: 'Removed', ...sides })));
+    expect(rows).toHaveLength(2);
   });
 });
 

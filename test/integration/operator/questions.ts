@@ -13,7 +13,10 @@ export interface KvMetadata {
   readonly delete_version_after: string;
   readonly custom_metadata: Readonly<Record<string, string>> | null;
   readonly versions: Readonly<
-    Record<string, { readonly deletion_time: string; readonly destroyed: boolean }>
+    Record<
+      string,
+      { readonly created_time: string; readonly deletion_time: string; readonly destroyed: boolean }
+    >
   >;
 }
 

@@ -3,14 +3,14 @@ import { parseSecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { isJsonObject } from '#src/kube/json.ts';
 import type { KubeRequest } from '#src/kube/client.ts';
 import type { Resource } from '#src/kube/resource.ts';
-import { ObjectClient } from '#src/runtime/object-client.ts';
+import { MigrationJournal } from '#src/journal/journal.ts';
 import { StatusWriter } from '#src/runtime/status-patch.ts';
 import { aMigration } from '#test/builders/objects.ts';
 import { ManualClock } from '#test/support/manual-clock.ts';
 import { RecordedMetrics } from '#test/support/recorded.ts';
 import { ScriptedKubeClient } from '#test/support/scripted-kube-client.ts';
-import { MigrationRecord } from './migration-record.ts';
-import { MigrationStatus } from './migration-status.ts';
+import { withProgress } from './engine-run.ts';
+import { MigrationStatus } from './status.ts';
 import { concluding } from './verdict.ts';
 
 const { signal } = new AbortController();
@@ -29,6 +29,10 @@ function mergePatched(target: unknown, patch: unknown): unknown {
     else result[key] = mergePatched(result[key], value);
   }
   return result;
+}
+
+async function unexpected(): Promise<never> {
+  throw new Error('no report is expected');
 }
 
 /** A migration and the part of the API server that stores its status. */
@@ -61,19 +65,19 @@ async function aRun() {
     parsed.value,
     signal,
   );
-  const record = await MigrationRecord.open({
+  const noReports = { list: async () => [], create: unexpected, replace: unexpected };
+  const journal = await MigrationJournal.open({
     migration: parsed.value,
-    reports: new ObjectClient(client, resource('SecretMigrationReport', 'secretmigrationreports')),
-    listReports: async () => [],
+    reports: noReports,
     rules: [],
     clock,
     signal,
-    publish: async (table, urgent) => status.progress(table, urgent),
   });
+  const shown = withProgress(journal, status);
   const verify = async (count: number): Promise<void> => {
-    await record.record({ name: `doc-${count}`, keys: ['k'], state: 'Verified' });
+    await shown.record({ name: `doc-${count}`, keys: ['k'], state: 'Verified' });
   };
-  return { clock, status, record, writes, verify };
+  return { clock, status, journal, stored, writes, verify };
 }
 
 it('writes progress at most every five seconds, however fast documents are done', async () => {
@@ -85,21 +89,37 @@ it('writes progress at most every five seconds, however fast documents are done'
   expect(writes).toHaveLength(4);
 });
 
+it('goes on with the object as another writer left it, and is then about its generation', async () => {
+  const { journal, status, stored, writes, verify } = await aRun();
+  await verify(0);
+  stored.metadata = { ...stored.metadata, generation: 2 };
+  const current = parseSecretMigration(structuredClone(stored));
+  if (!current.ok) throw new Error(current.problems.join());
+  await verify(1);
+  status.continueWith(current.value);
+  await status.storeProgress(journal);
+  expect(writes.at(-1)).toMatchObject({
+    observedGeneration: 2,
+    progress: '2/2',
+    conditions: [{ type: 'Ready', status: 'Unknown', reason: 'Progressing', observedGeneration: 2 }, {}, {}],
+  });
+});
+
 it('writes a verdict at once, and the same verdict not again', async () => {
-  const { record, status, writes, verify } = await aRun();
+  const { journal, status, writes, verify } = await aRun();
   await verify(0);
   const verdict = concluding({
-    counts: record.counts(),
-    outcomes: [...record.outcomes()],
+    counts: journal.counts(),
+    outcomes: [...journal.outcomes()],
     dryRun: false,
     awaitsSoak: false,
   });
-  await status.conclude(verdict, record);
+  await status.conclude(verdict, journal);
   expect(writes.at(-1)).toMatchObject({
     progress: '1/1',
     conditions: [{ type: 'Ready', status: 'True' }, {}],
   });
   const before = writes.length;
-  await status.conclude(verdict, record);
+  await status.conclude(verdict, journal);
   expect(writes).toHaveLength(before);
 });

@@ -13,16 +13,16 @@ import type { ReconcileContext, ReconcileResult } from '#src/runtime/controller.
 import type { ObjectClient } from '#src/runtime/object-client.ts';
 import type { StatusWriter } from '#src/runtime/status-patch.ts';
 import { parseObjectKey, type ReadonlyStore } from '#src/runtime/store.ts';
-import { defaultOf, namespaceOf } from './backend-names.ts';
-import { readyOf, toConditions, type Statement } from './conditions.ts';
-import type { DriverPool } from './driver-pool.ts';
-import { failing } from './verdict.ts';
+import { defaultOf, namespaceOf } from './names.ts';
+import { readyOf, toConditions, type Statement } from '../conditions.ts';
+import type { DriverPool } from '../driver-pool.ts';
+import { failing } from '../migration/verdict.ts';
 
 export interface BackendReconcilerOptions {
   readonly backends: ObjectClient;
   readonly parse: (object: unknown) => Parsed<Backend>;
   /** Among these is the default. */
-  readonly seenCluster: ReadonlyStore<ClusterSecretBackend>;
+  readonly clusterCache: ReadonlyStore<ClusterSecretBackend>;
   readonly pool: DriverPool;
   readonly writer: StatusWriter;
   readonly events: EventSink;
@@ -76,7 +76,7 @@ export class BackendReconciler {
     const conflict = (detail: string): OperatorError =>
       new OperatorError('DEFAULT_CONFLICT', { op: 'backend.default', target: name, detail });
     if (backend.kind === 'SecretBackend') throw conflict('Only a ClusterSecretBackend can be the default.');
-    const standing = defaultOf(this.#options.seenCluster.values())?.metadata.name ?? name;
+    const standing = defaultOf(this.#options.clusterCache.values())?.metadata.name ?? name;
     if (standing !== name) throw conflict(`ClusterSecretBackend ${standing} is the default.`);
   }
 

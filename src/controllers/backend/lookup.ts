@@ -10,14 +10,14 @@ import type { BackendRef, SecretMigration } from '#src/api/v1alpha1/secret-migra
 import { OperatorError, type ErrorCode } from '#src/errors.ts';
 import type { ObjectClient } from '#src/runtime/object-client.ts';
 import type { ReadonlyStore } from '#src/runtime/store.ts';
-import { defaultOf, shortNameOf, titleOf } from './backend-names.ts';
-import { isReady } from './conditions.ts';
+import { defaultOf, shortNameOf, titleOf } from './names.ts';
+import { isReady } from '../conditions.ts';
 
 export interface BackendLookupOptions {
   readonly backends: ObjectClient;
   readonly clusterBackends: ObjectClient;
-  readonly seen: ReadonlyStore<SecretBackend>;
-  readonly seenCluster: ReadonlyStore<ClusterSecretBackend>;
+  readonly cache: ReadonlyStore<SecretBackend>;
+  readonly clusterCache: ReadonlyStore<ClusterSecretBackend>;
 }
 
 /** The two backends of a migration. */
@@ -40,7 +40,7 @@ export class BackendLookup {
   awaitsProbe({ metadata, spec }: SecretMigration): boolean {
     return [spec.source.backendRef, spec.destination.backendRef].some((named) => {
       const ref = named ?? this.#defaultRef();
-      const backend = ref && this.#seen(ref, metadata.namespace);
+      const backend = ref && this.#cached(ref, metadata.namespace);
       return backend !== undefined && backend.status.observedGeneration !== backend.metadata.generation;
     });
   }
@@ -97,13 +97,13 @@ export class BackendLookup {
   }
 
   #defaultRef(): BackendRef | undefined {
-    const backend = defaultOf(this.#options.seenCluster.values());
+    const backend = defaultOf(this.#options.clusterCache.values());
     return backend && { kind: backend.kind, name: backend.metadata.name };
   }
 
-  #seen({ kind, name }: BackendRef, namespace: string): Backend | undefined {
-    const { seen, seenCluster } = this.#options;
-    return kind === 'SecretBackend' ? seen.get(`${namespace}/${name}`) : seenCluster.get(name);
+  #cached({ kind, name }: BackendRef, namespace: string): Backend | undefined {
+    const { cache, clusterCache } = this.#options;
+    return kind === 'SecretBackend' ? cache.get(`${namespace}/${name}`) : clusterCache.get(name);
   }
 }
 

@@ -5,7 +5,7 @@ import {
   parseClusterSecretBackend,
   type ClusterSecretBackend,
 } from '#src/api/v1alpha1/cluster-secret-backend.ts';
-import { defaultOf, titleOf } from './backend-names.ts';
+import { defaultOf, titleOf } from './names.ts';
 
 function backend(name: string, second: number, asks: string | undefined): ClusterSecretBackend {
   const parsed = parseClusterSecretBackend({

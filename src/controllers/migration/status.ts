@@ -1,13 +1,20 @@
-import { MAX_RECONCILE_TOKEN, parseSecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
-import type { SecretMigration, SecretMigrationStatus } from '#src/api/v1alpha1/secret-migration.ts';
-import { API_VERSION, RECONCILE_REQUESTED_ANNOTATION } from '#src/api/group.ts';
+import { API_VERSION } from '#src/api/group.ts';
+import { toKubernetesTime } from '#src/api/meta.ts';
+import {
+  parseSecretMigration,
+  type SecretMigration,
+  type SecretMigrationStatus,
+} from '#src/api/v1alpha1/secret-migration.ts';
 import { OperatorError } from '#src/errors.ts';
+import type { MigrationJournal, TableStatus } from '#src/journal/journal.ts';
 import type { Clock, EventSink, Metrics } from '#src/ports.ts';
 import type { StatusWriter } from '#src/runtime/status-patch.ts';
-import { readyOf, statementsOf, toConditions } from './conditions.ts';
-import type { MigrationRecord, TableStatus } from './migration-record.ts';
-import { toKubernetesTime } from './row-table.ts';
-import { progressing, type Verdict } from './verdict.ts';
+import { readyOf, toConditions } from '../conditions.ts';
+import { requestedRun } from './task.ts';
+import { progressing, statementsOf, type Verdict } from './verdict.ts';
+
+/** What a status shows of the journal. It is asked at each write, so that a write shows the latest rows. */
+type Table = Pick<MigrationJournal, 'counts' | 'table'>;
 
 export interface MigrationStatusOptions {
   readonly writer: StatusWriter;
@@ -18,60 +25,67 @@ export interface MigrationStatusOptions {
   readonly intervalMs: number;
 }
 
-/** The opaque token of a requested run, as it is echoed. */
-export function requestedRun(migration: SecretMigration): string | undefined {
-  return migration.metadata.annotations?.[RECONCILE_REQUESTED_ANNOTATION]?.slice(0, MAX_RECONCILE_TOKEN);
-}
-
 /**
- * The only writer of a migration's status. Progress is written at most once an interval; a verdict at once. Equal
- * status is never written, and the times in it move only with what they date.
+ * The only writer of a migration's status; each reconcile has one. Progress is written at most once an interval, a verdict
+ * at once. Equal status is never written, and the times in it move only with what they date. Throws `VERSION_CONFLICT` or
+ * `NOT_FOUND` when another writer changed the object or it is gone.
  */
 export class MigrationStatus {
   readonly #options: MigrationStatusOptions;
   readonly #signal: AbortSignal;
   #migration: SecretMigration;
   readonly #conflictsBefore: number;
-  #table: TableStatus;
+  #shown: TableStatus;
   #backends: SecretMigrationStatus['backends'];
   #startTime: string | undefined;
   #lastWriteAt = Number.NEGATIVE_INFINITY;
   #writing: Promise<void> = Promise.resolve();
   #busy = false;
-  /** The run has said once where it stands: from then on it gets on. */
+  /** The run has shown progress once, so earlier obstacles are over. */
   #hasBegun = false;
-  #isLastWord = false;
+  #isConcluded = false;
 
   constructor(options: MigrationStatusOptions, migration: SecretMigration, signal: AbortSignal) {
     this.#options = options;
     this.#signal = signal;
     this.#conflictsBefore = migration.status.summary?.conflict ?? 0;
     this.#migration = migration;
-    const { progress, summary, fallback, rules, documents, keys, exceptions, keysTruncated, reports } =
-      migration.status;
     this.#backends = migration.status.backends;
-    this.#table = { progress, summary, fallback, rules, documents, keys, exceptions, keysTruncated, reports };
-    const sameGeneration = migration.status.observedGeneration === migration.metadata.generation;
-    this.#startTime = sameGeneration ? migration.status.startTime : undefined;
+    this.#startTime = startTimeOf(migration);
+    this.#shown = shownIn(migration);
   }
 
-  /** From now on they are shown, with whatever is written next. */
-  show(backends: NonNullable<SecretMigrationStatus['backends']>): void {
+  /** Shows these backends from the next write on. */
+  setBackends(backends: NonNullable<SecretMigrationStatus['backends']>): void {
     this.#backends = backends;
   }
 
-  /**
-   * Shows how far the run is. `urgent` resolves when it is stored, whatever the interval. A run that follows a verdict on
-   * this generation (a retry, a requested run) keeps it until there is a better one, or it would flip the conditions twice;
-   * but what kept an earlier run from its end is over once this one gets on.
-   */
-  async progress(record: MigrationRecord, urgent: boolean): Promise<void> {
+  /** Goes on with the object as another writer left it: the next write is about that generation. */
+  continueWith(current: SecretMigration): void {
+    this.#migration = current;
+    this.#backends = current.status.backends;
+    this.#startTime = startTimeOf(current);
+    this.#shown = shownIn(current);
+    this.#hasBegun = false;
+  }
+
+  /** Shows how far the run is, unless the last write was less than an interval ago or one is under way. */
+  async showProgress(table: Table): Promise<void> {
     const { clock, intervalMs } = this.#options;
-    if (!urgent && (this.#busy || clock.monotonic() - this.#lastWriteAt < intervalMs)) return;
-    this.#startTime ??= toKubernetesTime(clock.now());
+    if (this.#busy || clock.monotonic() - this.#lastWriteAt < intervalMs) return;
+    await this.storeProgress(table);
+  }
+
+  /**
+   * Shows how far the run is; resolves when it is stored. A run that follows a verdict on this generation (a retry, a
+   * requested run) keeps it until there is a better one, because the conditions would flip twice otherwise; but an obstacle
+   * of an earlier run is over once this one has shown progress.
+   */
+  async storeProgress(table: Table): Promise<void> {
+    this.#startTime ??= toKubernetesTime(this.#options.clock.now());
     const keepsVerdict = this.#hasVerdict();
     this.#hasBegun = true;
-    await this.#write(keepsVerdict ? undefined : progressing(record.counts()), record);
+    await this.#write(keepsVerdict ? undefined : progressing(table.counts()), table);
   }
 
   #hasVerdict(): boolean {
@@ -83,18 +97,18 @@ export class MigrationStatus {
     return ready.status !== 'Unknown' && !(this.#hasBegun && isObstacle);
   }
 
-  /** The last word of a run; `record` is absent when nothing was looked at. */
-  async conclude(verdict: Verdict, record?: MigrationRecord): Promise<void> {
+  /** Shows the verdict of a reconcile. Without a table, the status keeps the one that it shows. */
+  async conclude(verdict: Verdict, table?: Table): Promise<void> {
     if (verdict.succeeded === 'True') this.#startTime ??= toKubernetesTime(this.#options.clock.now());
-    this.#isLastWord = true;
-    await this.#write(verdict, record);
+    this.#isConcluded = true;
+    await this.#write(verdict, table);
     this.#measure(verdict);
   }
 
-  async #write(verdict: Verdict | undefined, record: MigrationRecord | undefined): Promise<void> {
+  async #write(verdict: Verdict | undefined, table: Table | undefined): Promise<void> {
     const before = this.#writing;
     this.#busy = true;
-    this.#writing = before.catch(() => undefined).then(async () => this.#writeNow(verdict, record));
+    this.#writing = before.catch(() => undefined).then(async () => this.#writeNow(verdict, table));
     try {
       await this.#writing;
     } finally {
@@ -102,11 +116,11 @@ export class MigrationStatus {
     }
   }
 
-  async #writeNow(verdict: Verdict | undefined, record: MigrationRecord | undefined): Promise<void> {
-    if (record !== undefined) this.#table = record.table();
+  async #writeNow(verdict: Verdict | undefined, table: Table | undefined): Promise<void> {
+    if (table !== undefined) this.#shown = table.table();
     const before = this.#migration;
     const written = await this.#options.writer.write(before, this.#statusFor(verdict), this.#signal);
-    this.#lastWriteAt = this.#options.clock.monotonic(); // Also when there was nothing to write: it is shown.
+    this.#lastWriteAt = this.#options.clock.monotonic(); // Also when there was nothing to write: the status is up to date.
     if (written.state === 'unchanged') return;
     const target = `SecretMigration ${before.metadata.namespace}/${before.metadata.name}`;
     if (written.state !== 'written') throw new OperatorError('NOT_FOUND', { op: 'status.write', target });
@@ -123,18 +137,18 @@ export class MigrationStatus {
     const about = { generation: metadata.generation, nowMs };
     return {
       observedGeneration: metadata.generation,
-      // Echoed with the verdict and not before: a script that waits for it reads what the requested run found.
+      // Echoed with the verdict and not before: a script that waits for the echo reads what the requested run found.
       lastHandledReconcileAt:
-        (this.#isLastWord ? requestedRun(this.#migration) : undefined) ?? status.lastHandledReconcileAt,
+        (this.#isConcluded ? requestedRun(this.#migration) : undefined) ?? status.lastHandledReconcileAt,
       conditions: verdict === undefined ? conditions : toConditions(statementsOf(verdict), conditions, about),
       backends: this.#backends,
-      ...this.#table,
+      ...this.#shown,
       startTime: this.#startTime,
       completionTime: this.#completionTime(verdict, nowMs),
     };
   }
 
-  /** When it was done first: a run that only looks again, and finds it still so, moves nothing. */
+  /** When the migration completed first: a later run that completes again does not move it. */
   #completionTime(verdict: Verdict | undefined, nowMs: number): string | undefined {
     const { completionTime } = this.#migration.status;
     if (verdict === undefined) return completionTime;
@@ -158,19 +172,29 @@ export class MigrationStatus {
   #measure(verdict: Verdict): void {
     const { metrics, clock } = this.#options;
     const { name, namespace } = this.#migration.metadata;
-    for (const [state, count] of Object.entries(this.#table.summary ?? {})) {
+    for (const [state, count] of Object.entries(this.#shown.summary ?? {})) {
       if (state !== 'total') metrics.gauge('secretmigration_keys', { namespace, name, state }, count);
     }
     for (const status of ['True', 'False', 'Unknown'] as const) {
       const labels = { namespace, name, type: 'Ready', status };
       metrics.gauge('secretmigration_condition', labels, verdict.ready === status ? 1 : 0);
     }
-    const { fallback } = this.#table;
+    const { fallback } = this.#shown;
     if (fallback !== undefined)
       metrics.gauge('secretmigration_fallback_hits', { namespace, name }, fallback.hits);
-    const conflicts = (this.#table.summary?.conflict ?? 0) - this.#conflictsBefore;
+    const conflicts = (this.#shown.summary?.conflict ?? 0) - this.#conflictsBefore;
     metrics.count('secretmigration_conflicts_total', {}, Math.max(0, conflicts));
     if (verdict.succeeded !== 'True') return;
     metrics.gauge('secretmigration_last_success_timestamp_seconds', { namespace, name }, clock.now() / 1000);
   }
+}
+
+/** Undefined when the generation is a new one: its run starts now. */
+function startTimeOf({ metadata, status }: SecretMigration): string | undefined {
+  return status.observedGeneration === metadata.generation ? status.startTime : undefined;
+}
+
+function shownIn({ status }: SecretMigration): TableStatus {
+  const { progress, summary, fallback, rules, documents, keys, exceptions, keysTruncated, reports } = status;
+  return { progress, summary, fallback, rules, documents, keys, exceptions, keysTruncated, reports };
 }

@@ -1,7 +1,7 @@
 import type { StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
 import { MAX_REPORT_BYTES, MAX_REPORT_ROWS } from '#src/api/v1alpha1/secret-migration-report.ts';
 
-/** Bytes of a report around its rows: metadata, owner reference, summary. Generous. */
+/** Upper bound of the bytes of a report around its rows: metadata, owner reference, summary. */
 const ENVELOPE_BYTES = 4 * 1024;
 /** Bytes that a row may grow by when its state changes: a reason, an earlier version. Messages are cut first, see `fit`. */
 const ROW_RESERVE_BYTES = 128;
@@ -9,16 +9,17 @@ const ROW_RESERVE_BYTES = 128;
 const VERSION_RESERVE_BYTES = 96;
 
 /**
- * Which shard holds which document. A document stays in its shard for life, so that a change of one row rewrites one
- * report; new documents go to the last shard until it is full. Rows of a document with more keys than a shard holds
- * continue in the next one.
+ * Which shard holds which document, and which shards changed. A document stays in its shard while its number of keys
+ * does, so that a change of one row rewrites one report; new documents go to the last shard until it is full. Rows of a
+ * document with more keys than a shard holds continue in the next one.
  */
-export class ShardBook {
+export class ShardLayout {
   readonly #shards: { rows: Map<string, readonly StatusRow[]>; count: number; bytes: number }[] = [];
   readonly #dirty = new Set<number>();
   readonly #home = new Map<string, readonly number[]>();
+  #jsonBytes = 0;
 
-  /** Takes over shards that exist already, as they are. */
+  /** Takes over a stored shard as it is; it is not dirty. */
   adopt(shard: number, rows: readonly StatusRow[]): void {
     while (this.#shards.length <= shard)
       this.#shards.push({ rows: new Map(), count: 0, bytes: ENVELOPE_BYTES });
@@ -44,6 +45,7 @@ export class ShardBook {
     );
   }
 
+  /** Removes the rows of a document and marks their shards dirty. */
   delete(name: string): void {
     for (const index of this.#home.get(name) ?? []) {
       const shard = this.#shards[index];
@@ -52,16 +54,18 @@ export class ShardBook {
       shard.rows.delete(name);
       shard.count -= rows.length;
       shard.bytes -= sizeOf(rows);
+      this.#jsonBytes -= jsonBytesOf(rows);
       this.#dirty.add(index);
     }
     this.#home.delete(name);
   }
 
+  /** Names of all documents. */
   names(): Iterable<string> {
     return this.#home.keys();
   }
 
-  /** Shards whose stored report is out of date; `onlyFull` leaves out the one that is still being filled. */
+  /** Shards whose stored report is out of date, in order; `onlyFull` omits the one that still has space. */
   dirty(onlyFull: boolean): number[] {
     const last = this.#shards.length - 1;
     return [...this.#dirty].filter((shard) => !onlyFull || shard < last).toSorted((a, b) => a - b);
@@ -81,11 +85,12 @@ export class ShardBook {
     return fit([...rows.keys()].toSorted().flatMap((name) => rows.get(name) ?? []));
   }
 
-  /** Bytes that all rows together may come to need. */
-  get bytes(): number {
-    return this.#shards.reduce((sum, shard) => sum + shard.bytes, 0);
+  /** Bytes of all rows as one JSON array, with their messages. */
+  get jsonBytes(): number {
+    return this.#jsonBytes;
   }
 
+  /** Number of shards. */
   get count(): number {
     return this.#shards.length;
   }
@@ -97,6 +102,7 @@ export class ShardBook {
     shard.rows.set(name, rows);
     shard.count += rows.length - before.length;
     shard.bytes += sizeOf(rows) - sizeOf(before);
+    this.#jsonBytes += jsonBytesOf(rows) - jsonBytesOf(before);
     this.#dirty.add(index);
   }
 
@@ -115,7 +121,7 @@ export class ShardBook {
     const pending = new Map<number, { count: number; bytes: number }>();
     for (const row of rows) {
       const size = sizeOf([row]);
-      const index = this.#roomFor(size, pending);
+      const index = this.#shardFor(size, pending);
       const used = pending.get(index) ?? { count: 0, bytes: 0 };
       pending.set(index, { count: used.count + 1, bytes: used.bytes + size });
       const last = segments.at(-1);
@@ -125,7 +131,7 @@ export class ShardBook {
     return segments;
   }
 
-  #roomFor(size: number, pending: ReadonlyMap<number, { count: number; bytes: number }>): number {
+  #shardFor(size: number, pending: ReadonlyMap<number, { count: number; bytes: number }>): number {
     const index = this.#shards.length - 1;
     const shard = this.#shards[index];
     const used = pending.get(index) ?? { count: 0, bytes: 0 };
@@ -144,7 +150,12 @@ interface Segment {
   readonly part: readonly StatusRow[];
 }
 
-/** Bytes a row may come to need; its message is not counted, since it is what `fit` drops. */
+/** Each row has a comma or bracket after it; together they are an array. */
+function jsonBytesOf(rows: readonly StatusRow[]): number {
+  return rows.reduce((sum, row) => sum + Buffer.byteLength(JSON.stringify(row)) + 1, 0);
+}
+
+/** Bytes that rows may need; their messages are not counted, because `fit` can drop them. */
 function sizeOf(rows: readonly StatusRow[]): number {
   let bytes = 0;
   for (const { message: _message, ...row } of rows)
@@ -157,7 +168,7 @@ function reserveOf({ source, destination }: Pick<StatusRow, 'source' | 'destinat
   return ROW_RESERVE_BYTES + unknown.length * VERSION_RESERVE_BYTES;
 }
 
-/** Messages only repeat at length what reasons say; when a shard grows too large they go. */
+/** Drops the messages of a shard that is too large: they only repeat at length what reasons say. */
 function fit(rows: readonly StatusRow[]): readonly StatusRow[] {
   if (Buffer.byteLength(JSON.stringify(rows)) + ENVELOPE_BYTES <= MAX_REPORT_BYTES) return rows;
   return rows.map(({ message: _message, ...row }) => row);

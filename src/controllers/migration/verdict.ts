@@ -1,6 +1,7 @@
 import type { ConditionReason } from '#src/api/v1alpha1/conditions.ts';
 import { doneRows, type Counts, type Outcome } from '#src/core/outcome.ts';
 import { errorOf, type ErrorCode } from '#src/errors.ts';
+import type { Statement } from '../conditions.ts';
 
 /** What the conditions of a migration shall say. */
 export interface Verdict {
@@ -104,7 +105,7 @@ export function concluding(run: Finished): Verdict {
     const hint = 'Nothing was done. Correct spec.select, or create what it names.';
     return verdict('False', 'False', 'NothingSelected', `The selection matches no document. ${hint}`);
   }
-  const trouble = troubleOf(run, kept);
+  const trouble = failureReason(run, kept);
   if (trouble !== undefined) return verdict('False', 'False', trouble, message);
   if (run.dryRun) return verdict('True', 'Unknown', 'DryRunCompleted', dryRunMessage(counts));
   if (counts.pending + counts.copied + kept.soon > 0)
@@ -134,7 +135,7 @@ function countKept(outcomes: Iterable<Outcome>): Kept {
   return kept;
 }
 
-function troubleOf({ counts, outcomes }: Finished, kept: Kept): ConditionReason | undefined {
+function failureReason({ counts, outcomes }: Finished, kept: Kept): ConditionReason | undefined {
   for (const outcome of outcomes) {
     if (outcome.reason === 'VerifyMismatch' || outcome.reason === 'DestinationLost')
       return 'IntegrityViolated';
@@ -153,4 +154,17 @@ function troubles(counts: Counts, kept: Kept): string {
     sources > 0 ? `${sources} ${sources === 1 ? 'source' : 'sources'} not removed yet` : '',
   ].filter((part) => part !== '');
   return parts.length === 0 ? '' : `; ${parts.join(', ')}`;
+}
+
+/** What a verdict says, condition by condition. */
+export function statementsOf(verdict: Verdict): Statement[] {
+  const { reason, message } = verdict;
+  const statements: Statement[] = [
+    { type: 'Ready', status: verdict.ready, reason, message },
+    { type: 'Succeeded', status: verdict.succeeded, reason, message },
+  ];
+  if (verdict.reconciling) statements.push({ type: 'Reconciling', status: 'True', reason, message });
+  if (verdict.stalled) statements.push({ type: 'Stalled', status: 'True', reason, message });
+  if (verdict.suspended) statements.push({ type: 'Suspended', status: 'True', reason, message });
+  return statements;
 }

@@ -1,0 +1,67 @@
+import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import type { Driver } from '#src/backends/driver.ts';
+import { OperatorError } from '#src/errors.ts';
+import { MigrationJournal } from '#src/journal/journal.ts';
+import type { ReportStore } from '#src/journal/reports.ts';
+import type { Accessor, Clock } from '#src/ports.ts';
+import type { ReconcileContext } from '#src/runtime/controller.ts';
+import type { ObjectClient } from '#src/runtime/object-client.ts';
+import { parseObjectKey, type ReadonlyStore } from '#src/runtime/store.ts';
+import type { BackendLookup } from '../backend/lookup.ts';
+import type { DriverPool } from '../driver-pool.ts';
+import { renamingOf } from '#src/engine/plan/compile.ts';
+import type { MigrationStatus, MigrationStatusOptions } from './status.ts';
+import type { Task } from './task.ts';
+
+/** What every reconcile of a migration works with. */
+export interface MigrationParts {
+  readonly migrations: ObjectClient;
+  readonly backends: BackendLookup;
+  readonly reports: ReportStore;
+  /** What the watch saw last: tells a running reconcile that the spec changed meanwhile. */
+  readonly cache: ReadonlyStore<SecretMigration>;
+  /** Secrets of a namespace that must not be removed, with what needs them. */
+  readonly trustRootsIn: (namespace: string) => ReadonlyMap<string, string>;
+  readonly pool: DriverPool;
+  /** Adds the audit log, if there is one, to the driver of a migration. */
+  readonly audited: (driver: Driver, accessor: Accessor) => Driver;
+  readonly status: MigrationStatusOptions;
+  readonly clock: Clock;
+  readonly concurrentDocuments: number;
+  /** Milliseconds before documents are tried again whose failure may pass. */
+  readonly retryMs: { readonly soon: number; readonly later: number };
+}
+
+/** One reconcile of one migration. */
+export interface Attempt {
+  readonly parts: MigrationParts;
+  /** As it was when the reconcile started. */
+  readonly migration: SecretMigration;
+  readonly task: Task;
+  readonly status: MigrationStatus;
+  readonly context: ReconcileContext;
+}
+
+/** The migration as it is now; undefined when it does not exist. Throws `SPEC_INVALID`. */
+export async function readMigration(
+  migrations: ObjectClient,
+  key: string,
+  signal: AbortSignal,
+): Promise<SecretMigration | undefined> {
+  const object = await migrations.get(parseObjectKey(key), signal);
+  if (object === undefined) return undefined;
+  const parsed = parseSecretMigration(object);
+  if (parsed.ok) return parsed.value;
+  throw new OperatorError('SPEC_INVALID', {
+    op: 'migration.parse',
+    target: key,
+    detail: parsed.problems.join('; '),
+  });
+}
+
+/** Reads what earlier runs recorded. Throws `SPEC_INVALID`, and what the API server answers. */
+export async function openJournal({ parts, migration, context }: Attempt): Promise<MigrationJournal> {
+  const { reports, clock } = parts;
+  const rules = renamingOf(migration).rules.map(({ id }) => id);
+  return MigrationJournal.open({ migration, reports, clock, signal: context.signal, rules });
+}

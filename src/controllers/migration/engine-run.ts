@@ -1,0 +1,102 @@
+import type { Driver } from '#src/backends/driver.ts';
+import { withoutReserved } from '#src/backends/reserved.ts';
+import type { Journal } from '#src/core/journal.ts';
+import type { ApplyInputs, RunResult } from '#src/engine/apply/inputs.ts';
+import { trustRootGate } from '#src/engine/gates.ts';
+import { toIntent } from '#src/engine/plan/compile.ts';
+import { maintain, runMigration } from '#src/engine/run.ts';
+import type { MigrationJournal } from '#src/journal/journal.ts';
+import { objectKey } from '#src/runtime/store.ts';
+import type { BackendPair } from '../backend/lookup.ts';
+import { namespaceOf, shortNameOf } from '../backend/names.ts';
+import type { DriverLoan } from '../driver-pool.ts';
+import type { Attempt } from './attempt.ts';
+import type { MigrationStatus } from './status.ts';
+
+/** Both backends of a migration with their drivers, and its journal. */
+export interface Gathered {
+  readonly backends: BackendPair;
+  readonly source: DriverLoan;
+  readonly destination: DriverLoan;
+  readonly journal: MigrationJournal;
+}
+
+/**
+ * Carries out a task with the engine. Failures of documents are in the journal, the failure of a backend is in the
+ * result; throws `SPEC_INVALID`, `NAME_RESERVED` and what the journal throws.
+ */
+export async function carryOut(attempt: Attempt, gathered: Gathered): Promise<RunResult> {
+  const inputs = inputsOf(attempt, gathered);
+  return attempt.task.kind === 'maintain' ? await maintain(inputs) : await runMigration(inputs);
+}
+
+function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
+  const { parts, migration, status, context } = attempt;
+  const { backends, source, destination, journal } = gathered;
+  const { namespace } = migration.metadata;
+  return {
+    generation: migration.metadata.generation,
+    intent: toIntent(migration, {
+      source: source.driver.traits.addressing,
+      destination: destination.driver.traits.addressing,
+    }),
+    source: tenantDriver(attempt, gathered, 'source'),
+    destination: tenantDriver(attempt, gathered, 'destination'),
+    destinationName: shortNameOf(backends.destination),
+    journal: withProgress(journal, status),
+    prior: journal.prior,
+    clock: parts.clock,
+    logger: context.logger,
+    concurrency: parts.concurrentDocuments,
+    signal: context.signal,
+    shouldStop: () => !source.isCurrent || !destination.isCurrent || hasChanged(attempt),
+    onFallback: () => journal.countFallback(),
+    gates: [
+      trustRootGate((secret) =>
+        source.driver.kind === 'kubernetes' ? parts.trustRootsIn(namespace).get(secret) : undefined,
+      ),
+    ],
+  };
+}
+
+/** The driver as this migration may use it: without reserved names, and audited. */
+function tenantDriver(
+  { parts, migration }: Attempt,
+  gathered: Gathered,
+  end: 'source' | 'destination',
+): Driver {
+  const { namespace, name, uid } = migration.metadata;
+  const { driver, reservedPrefixes } = gathered[end];
+  const backend = gathered.backends[end];
+  return parts.audited(withoutReserved(driver, reservedPrefixes, namespace), {
+    migration: { namespace, name, uid },
+    backend: { kind: backend.kind, namespace: namespaceOf(backend), name: backend.metadata.name },
+  });
+}
+
+/** The spec changed, or the migration is gone or being deleted: the run stops at the next document. */
+function hasChanged({ parts, migration }: Attempt): boolean {
+  const { uid, generation } = migration.metadata;
+  const latest = parts.cache.get(objectKey(migration.metadata))?.metadata;
+  if (latest === undefined || latest.uid !== uid) return true;
+  return latest.generation > generation || latest.deletionTimestamp !== undefined;
+}
+
+/**
+ * The journal as the engine gets it: each outcome is recorded and then shown in the status, and what is flushed is durable
+ * in reports and in the status.
+ */
+export function withProgress(journal: MigrationJournal, status: MigrationStatus): Journal {
+  return {
+    prior: journal.prior,
+    expect: (outcomes) => journal.expect(outcomes),
+    record: async (outcome) => {
+      await journal.record(outcome);
+      await status.showProgress(journal);
+    },
+    flush: async () => {
+      await journal.storeReports();
+      await status.storeProgress(journal);
+    },
+  };
+}

@@ -1,0 +1,118 @@
+import type { RunResult } from '#src/engine/apply/inputs.ts';
+import { hasCode, isAbort } from '#src/errors.ts';
+import type { MigrationJournal } from '#src/journal/journal.ts';
+import type { ReconcileResult } from '#src/runtime/controller.ts';
+import { objectKey } from '#src/runtime/store.ts';
+import { readMigration, type Attempt } from './attempt.ts';
+import { concluding, failing, suspended } from './verdict.ts';
+
+/** How an attempt ended. */
+export type Ending =
+  | { readonly kind: 'waiting'; readonly afterMs: number | undefined }
+  | { readonly kind: 'suspended' }
+  | { readonly kind: 'fallbackEnded'; readonly journal: MigrationJournal }
+  /** The engine did all that it could for now. */
+  | { readonly kind: 'finished'; readonly journal: MigrationJournal; readonly result: RunResult }
+  /** The spec, a backend or its credentials changed during the run. */
+  | { readonly kind: 'interrupted'; readonly journal: MigrationJournal }
+  /** `journal` is undefined when the failure came before it was opened. */
+  | { readonly kind: 'failed'; readonly journal: MigrationJournal | undefined; readonly failure: unknown };
+
+/**
+ * The one exit of a reconcile: publishes how it ended and says when the migration is due again. Throws the failure of a
+ * failed attempt once it is published, for the controller to decide on the retry.
+ */
+export async function finish(attempt: Attempt, ending: Ending): Promise<ReconcileResult> {
+  let afterMs: number | undefined;
+  switch (ending.kind) {
+    case 'waiting':
+      ({ afterMs } = ending);
+      break;
+    case 'suspended':
+      await attempt.status.conclude(suspended());
+      break;
+    case 'fallbackEnded':
+      await attempt.status.storeProgress(ending.journal);
+      break;
+    case 'finished':
+      afterMs = await conclude(attempt, ending.journal, ending.result);
+      break;
+    case 'interrupted':
+      await handOver(attempt, ending.journal);
+      afterMs = 0;
+      break;
+    case 'failed':
+      await publishFailure(attempt, ending.journal, ending.failure);
+      throw ending.failure;
+  }
+  return afterMs === undefined ? { kind: 'done' } : { kind: 'requeue', requeueAfterMs: afterMs };
+}
+
+/** Publishes the verdict on a run; resolves with the milliseconds until the migration is due again, if it is. */
+async function conclude(
+  { parts, migration, status, task }: Attempt,
+  journal: MigrationJournal,
+  result: RunResult,
+): Promise<number | undefined> {
+  if (task.kind === 'run') journal.dropUnvisited();
+  await journal.storeReports();
+  const outcomes = [...journal.outcomes()];
+  const { dryRun } = migration.spec;
+  const verdict = concluding({ counts: journal.counts(), outcomes, dryRun, awaitsSoak: result.awaitsSoak });
+  await status.conclude(verdict, journal);
+  const { soon, later } = parts.retryMs;
+  const waits = [
+    ...(result.wakeAfterMs === undefined ? [] : [result.wakeAfterMs]),
+    ...(outcomes.some(({ retry }) => retry === 'soon') ? [soon] : []),
+    ...(outcomes.some(({ retry }) => retry === 'later') ? [later] : []),
+    ...(outcomes.length === 0 ? [later] : []),
+  ];
+  return waits.length === 0 ? undefined : Math.min(...waits);
+}
+
+async function publishFailure(
+  attempt: Attempt,
+  journal: MigrationJournal | undefined,
+  failure: unknown,
+): Promise<void> {
+  const { task, context } = attempt;
+  if (isAbort(failure, context.signal) || (task.kind !== 'run' && task.kind !== 'maintain')) return;
+  if (isSuperseded(failure)) await handOver(attempt, journal);
+  // Maintenance that fails is tried again; the verdict of the completed run still holds.
+  else if (task.kind === 'run') await concludeFailing(attempt, journal, failure);
+}
+
+/** Another writer changed the object, or it is gone: the next reconcile reads the new state. */
+function isSuperseded(failure: unknown): boolean {
+  return hasCode(failure, 'VERSION_CONFLICT') || hasCode(failure, 'NOT_FOUND');
+}
+
+/** If reports cannot be stored, the status keeps the table that it has, so that the failure is shown nevertheless. */
+async function concludeFailing(
+  { status }: Attempt,
+  journal: MigrationJournal | undefined,
+  failure: unknown,
+): Promise<void> {
+  let stored = journal;
+  try {
+    await journal?.storeReports();
+  } catch {
+    stored = undefined; // The next run writes the reports again, and meets the same failure if it lasts.
+  }
+  await status.conclude(failing(failure), stored);
+}
+
+/**
+ * Writes the rows of a run to the object as it is now, for the next run: nothing else says which sources this one removed,
+ * and a suspended migration shows its last rows for as long as it is suspended.
+ */
+async function handOver(attempt: Attempt, journal: MigrationJournal | undefined): Promise<void> {
+  if (journal === undefined) return;
+  const { parts, migration, status, context } = attempt;
+  const { metadata } = migration;
+  const current = await readMigration(parts.migrations, objectKey(metadata), context.signal);
+  if (current?.metadata.uid !== metadata.uid || current.metadata.deletionTimestamp !== undefined) return;
+  await journal.storeReports();
+  status.continueWith(current);
+  await status.storeProgress(journal);
+}

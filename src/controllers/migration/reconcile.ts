@@ -1,0 +1,60 @@
+import { errorOf } from '#src/errors.ts';
+import type { MigrationJournal } from '#src/journal/journal.ts';
+import type { ReconcileContext, ReconcileResult } from '#src/runtime/controller.ts';
+import { shortNameOf } from '../backend/names.ts';
+import { requireCapabilities } from '../preflight.ts';
+import { openJournal, readMigration, type Attempt, type MigrationParts } from './attempt.ts';
+import { carryOut } from './engine-run.ts';
+import { finish } from './finish.ts';
+import { MigrationStatus } from './status.ts';
+import { nextTask } from './task.ts';
+
+/**
+ * One reconcile of one SecretMigration: gather, plan and apply, finish. Everything is read live; the cache only says when
+ * to stop. Throws OperatorErrors, after the status shows them.
+ */
+export async function reconcileMigration(
+  parts: MigrationParts,
+  key: string,
+  context: ReconcileContext,
+): Promise<ReconcileResult> {
+  const { signal } = context;
+  const migration = await readMigration(parts.migrations, key, signal);
+  if (migration === undefined || migration.metadata.deletionTimestamp !== undefined) return { kind: 'done' };
+  const { namespace } = migration.metadata;
+  const task = nextTask(migration, {
+    nowMs: parts.clock.now(),
+    awaitsProbe: parts.backends.awaitsProbe(migration),
+    probeWaitMs: parts.retryMs.later,
+  });
+  const status = new MigrationStatus(parts.status, migration, signal);
+  const attempt: Attempt = { parts, migration, task, status, context };
+  let journal: MigrationJournal | undefined;
+  try {
+    if (task.kind === 'wait') return await finish(attempt, { kind: 'waiting', afterMs: task.afterMs });
+    if (task.kind === 'suspend') return await finish(attempt, { kind: 'suspended' });
+    if (task.kind === 'endFallback')
+      return await finish(attempt, { kind: 'fallbackEnded', journal: await openJournal(attempt) });
+
+    // Gather: both backends, what they can do, and what earlier runs recorded.
+    const backends = await parts.backends.find(migration, signal);
+    await using source = await parts.pool.borrow(backends.source, namespace);
+    await using destination = await parts.pool.borrow(backends.destination, namespace);
+    await requireCapabilities(migration, { source, destination }, signal);
+    status.setBackends({
+      source: shortNameOf(backends.source),
+      destination: shortNameOf(backends.destination),
+    });
+    journal = await openJournal(attempt);
+    await journal.storeReports();
+    await status.storeProgress(journal);
+
+    // Plan and apply.
+    const result = await carryOut(attempt, { backends, source, destination, journal });
+    if (result.problem !== undefined) throw errorOf(result.problem);
+    if (result.interrupted) return await finish(attempt, { kind: 'interrupted', journal });
+    return await finish(attempt, { kind: 'finished', journal, result });
+  } catch (failure) {
+    return await finish(attempt, { kind: 'failed', journal, failure });
+  }
+}

@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest';
+import { RECONCILE_REQUESTED_ANNOTATION } from '#src/api/group.ts';
+import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import { aMigration } from '#test/builders/objects.ts';
+import { nextTask, type Task } from './task.ts';
+
+const NOW = Date.parse('2026-01-01T00:00:00Z');
+const UNTIL = '2026-01-01T00:01:00Z';
+
+interface State {
+  readonly spec?: object;
+  readonly status?: object;
+  readonly requested?: string;
+  readonly isReady?: boolean;
+}
+
+function migrationIn({ spec = {}, status = {}, requested, isReady = true }: State): SecretMigration {
+  const migration = aMigration('m');
+  const annotations = requested === undefined ? {} : { [RECONCILE_REQUESTED_ANNOTATION]: requested };
+  const ready = {
+    type: 'Ready',
+    status: 'True',
+    observedGeneration: isReady ? 2 : 1,
+    lastTransitionTime: '2026-01-01T00:00:00Z',
+    reason: 'Completed',
+    message: '',
+  };
+  const parsed = parseSecretMigration({
+    ...migration,
+    metadata: { name: 'm', namespace: 'ns', uid: 'u', resourceVersion: '1', generation: 2, annotations },
+    spec: { ...migration.spec, ...spec },
+    status: { observedGeneration: 2, conditions: [ready], ...status },
+  });
+  if (!parsed.ok) throw new Error(parsed.problems.join());
+  return parsed.value;
+}
+
+function taskOf(state: State, nowMs = NOW, awaitsProbe = false): Task {
+  return nextTask(migrationIn(state), { nowMs, awaitsProbe, probeWaitMs: 30_000 });
+}
+
+const FALLBACK = {
+  spec: { source: { backendRef: { name: 'kubernetes' }, fallback: { prefix: 'old_', untilTime: UNTIL } } },
+  status: { fallback: { state: 'Active', hits: 0 } },
+};
+const BACKUPS = { backupTTLSeconds: 60, sourcePolicy: 'Backup' };
+
+describe('the next task of a migration', () => {
+  it('is a run while this generation has not completed, and when another run was requested', () => {
+    expect(taskOf({ isReady: false })).toEqual({ kind: 'run' });
+    expect(taskOf({ requested: 'now' })).toEqual({ kind: 'run' });
+  });
+
+  it('is none once the generation and the requested run have completed', () => {
+    expect(taskOf({})).toEqual({ kind: 'wait' });
+    expect(taskOf({ requested: 'now', status: { lastHandledReconcileAt: 'now' } })).toEqual({ kind: 'wait' });
+  });
+
+  it('is maintenance when backups of a completed migration expire', () => {
+    expect(taskOf({ spec: BACKUPS })).toEqual({ kind: 'maintain' });
+    expect(taskOf({ spec: BACKUPS, isReady: false })).toEqual({ kind: 'run' });
+  });
+
+  it('is to show the suspension, but not of a migration that is done', () => {
+    expect(taskOf({ spec: { suspend: true }, isReady: false })).toEqual({ kind: 'suspend' });
+    expect(taskOf({ spec: { suspend: true, ...BACKUPS } })).toEqual({ kind: 'suspend' });
+    expect(taskOf({ spec: { suspend: true } })).toEqual({ kind: 'wait' });
+  });
+
+  it('waits for the first probe of a backend, unless it is suspended or done', () => {
+    const wait = { kind: 'wait', afterMs: 30_000 };
+    expect(taskOf({ isReady: false }, NOW, true)).toEqual(wait);
+    expect(taskOf({ spec: BACKUPS }, NOW, true)).toEqual(wait);
+    expect(taskOf({ spec: { suspend: true }, isReady: false }, NOW, true)).toEqual({ kind: 'suspend' });
+    expect(taskOf({}, NOW, true)).toEqual({ kind: 'wait' });
+  });
+
+  it('is to end the fallback, at its time and once', () => {
+    expect(taskOf(FALLBACK, NOW)).toEqual({ kind: 'wait', afterMs: 60_000 });
+    expect(taskOf(FALLBACK, NOW + 60_000)).toEqual({ kind: 'endFallback' });
+    const ended = { ...FALLBACK, status: { fallback: { state: 'Ended', hits: 0 } } };
+    expect(taskOf(ended, NOW + 60_000)).toEqual({ kind: 'wait' });
+  });
+});

@@ -1,0 +1,57 @@
+import { RECONCILE_REQUESTED_ANNOTATION } from '#src/api/group.ts';
+import { MAX_RECONCILE_TOKEN, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import { isReady } from '../conditions.ts';
+
+/** What one reconcile of a migration does. */
+export type Task =
+  /** Nothing, or nothing yet: look again after `afterMs`, or when a watch says so. */
+  | { readonly kind: 'wait'; readonly afterMs?: number }
+  /** Show that the migration is suspended. */
+  | { readonly kind: 'suspend' }
+  /** Show that old addresses are no longer read. This needs no backend. */
+  | { readonly kind: 'endFallback' }
+  /** Do what the spec says, for the whole selection. */
+  | { readonly kind: 'run' }
+  /** Do what is left after a run has completed: backups expire. */
+  | { readonly kind: 'maintain' };
+
+/** What the task depends on besides the migration itself. */
+export interface Circumstances {
+  /** Milliseconds since the epoch. */
+  readonly nowMs: number;
+  /** A backend of the migration was written and not probed yet. */
+  readonly awaitsProbe: boolean;
+  /** When to look again at a migration that awaits a probe. */
+  readonly probeWaitMs: number;
+}
+
+/** The opaque token of a requested run, as status echoes it. */
+export function requestedRun(migration: SecretMigration): string | undefined {
+  return migration.metadata.annotations?.[RECONCILE_REQUESTED_ANNOTATION]?.slice(0, MAX_RECONCILE_TOKEN);
+}
+
+/** The one next thing to do. Pure: same arguments, same task. */
+export function nextTask(migration: SecretMigration, circumstances: Circumstances): Task {
+  const { spec } = migration;
+  const isCompleted = hasCompleted(migration);
+  if (isCompleted && spec.backupTTLSeconds === undefined)
+    return afterCompletion(migration, circumstances.nowMs);
+  if (spec.suspend) return { kind: 'suspend' };
+  if (circumstances.awaitsProbe) return { kind: 'wait', afterMs: circumstances.probeWaitMs };
+  return { kind: isCompleted ? 'maintain' : 'run' };
+}
+
+/** This generation and the run that was requested last have completed. */
+function hasCompleted(migration: SecretMigration): boolean {
+  const requested = requestedRun(migration);
+  return (
+    isReady(migration) && (requested === undefined || requested === migration.status.lastHandledReconcileAt)
+  );
+}
+
+function afterCompletion({ spec, status }: SecretMigration, nowMs: number): Task {
+  const { fallback } = spec.source;
+  if (fallback === undefined || status.fallback?.state !== 'Active') return { kind: 'wait' };
+  const leftMs = Date.parse(fallback.untilTime) - nowMs;
+  return leftMs > 0 ? { kind: 'wait', afterMs: leftMs } : { kind: 'endFallback' };
+}

@@ -1,0 +1,202 @@
+import {
+  MAX_EXCEPTIONS,
+  MAX_INLINE_BYTES,
+  MAX_INLINE_ROWS,
+  type SecretMigration,
+  type SecretMigrationStatus,
+  type StatusRow,
+} from '#src/api/v1alpha1/secret-migration.ts';
+import { countOutcomes, doneRows, type Counts, type Outcome, type PriorRecord } from '#src/core/outcome.ts';
+import type { Clock } from '#src/ports.ts';
+import { FallbackUse } from './fallback-use.ts';
+import { StoredReports, type ReportStore } from './reports.ts';
+import { toPriorRecords, toRows } from './rows.ts';
+import { ShardLayout } from './shards.ts';
+import { isDone, RowTable } from './table.ts';
+
+/** The part of a status that comes from the table. */
+export type TableStatus = Pick<
+  SecretMigrationStatus,
+  | 'progress'
+  | 'summary'
+  | 'fallback'
+  | 'rules'
+  | 'documents'
+  | 'keys'
+  | 'exceptions'
+  | 'keysTruncated'
+  | 'reports'
+>;
+
+export interface JournalOptions {
+  readonly migration: SecretMigration;
+  readonly reports: ReportStore;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Ids of the mapping rules to count keys by; if empty, `TableStatus.rules` is absent. */
+  readonly rules: readonly string[];
+}
+
+/**
+ * The per-key table of one migration: what earlier runs recorded and what this one adds. Few rows are inline, in the
+ * status that the caller writes from `table()`; many are in SecretMigrationReports, which the journal writes itself. A
+ * report is written when it is full or when `storeReports` asks for it, and only if its rows differ from what is stored.
+ *
+ * So the table is durable once `storeReports` has resolved and a status with `table()` has been written after it.
+ */
+export class MigrationJournal {
+  /** What earlier runs recorded, by document name. */
+  readonly prior: ReadonlyMap<string, PriorRecord>;
+  readonly #options: JournalOptions;
+  readonly #table: RowTable;
+  readonly #layout = new ShardLayout();
+  readonly #stored: StoredReports;
+  readonly #fallback: FallbackUse;
+  #writing: Promise<void> = Promise.resolve();
+  #isWritingAhead = false;
+
+  private constructor(options: JournalOptions, rows: readonly StatusRow[], stored: StoredReports) {
+    this.#options = options;
+    this.#stored = stored;
+    this.#fallback = new FallbackUse(options.migration, options.clock);
+    this.prior = toPriorRecords(rows);
+    this.#table = new RowTable(this.prior);
+    for (const [shard, shardRows] of stored.shards()) this.#layout.adopt(shard, shardRows);
+    if (stored.size > 0) return;
+    // Inline rows have a layout too: it is written as soon as they are too many.
+    for (const entry of this.#table.entries()) this.#layout.set(entry.outcome.name, toRows(entry));
+  }
+
+  /** Reads what earlier runs recorded: reports if there are any, else the rows in status. */
+  static async open(options: JournalOptions): Promise<MigrationJournal> {
+    const { migration, reports, signal } = options;
+    const stored = new StoredReports(migration, reports, signal);
+    if (migration.status.reports !== undefined || migration.status.keys === undefined) await stored.load();
+    const reported = [...stored.shards()].flatMap(([, rows]) => rows);
+    return new MigrationJournal(options, stored.size > 0 ? reported : (migration.status.keys ?? []), stored);
+  }
+
+  /** As `Journal.expect`. */
+  expect(outcomes: readonly Outcome[]): void {
+    for (const outcome of outcomes) this.#table.expect(outcome, this.#options.clock.now());
+  }
+
+  /** Takes one outcome. Resolves when a status with `table()` may be written: no row of an earlier run would be lost. */
+  async record(outcome: Outcome): Promise<void> {
+    const entry = this.#table.set(outcome, this.#options.clock.now());
+    this.#layout.set(outcome.name, toRows(entry));
+    if (!this.#isInline()) await this.#moveToReports();
+  }
+
+  /** Writes the reports that differ from what is stored; none while rows are inline. Throws what the store throws. */
+  async storeReports(): Promise<void> {
+    if (!this.#isInline()) await this.#write(() => this.#layout.dirty(false));
+  }
+
+  /** Removes documents that a complete run did not record: they left the selection. */
+  dropUnvisited(): void {
+    this.#table.dropUnvisited();
+    for (const name of this.#layout.names()) if (!this.#table.has(name)) this.#layout.delete(name);
+  }
+
+  counts(): Counts {
+    return countOutcomes(this.#table.outcomes());
+  }
+
+  outcomes(): Iterable<Outcome> {
+    return this.#table.outcomes();
+  }
+
+  /** One more document was read at its old address. */
+  countFallback(): void {
+    this.#fallback.count();
+  }
+
+  /** The table as a status shows it: all rows inline, or the exceptions and where the reports are. */
+  table(): TableStatus {
+    const counts = this.counts();
+    const fallback = this.#fallback.status();
+    const base = {
+      progress: `${doneRows(counts)}/${counts.total}`,
+      summary: counts,
+      ...(fallback === undefined ? {} : { fallback }),
+      ...this.#byRule(),
+      documents: this.#table.size,
+    };
+    if (this.#isInline()) return { ...base, keys: [...this.#table.entries()].flatMap(toRows) };
+    const reports = { count: this.#layout.count, labelSelector: this.#stored.labelSelector };
+    return { ...base, exceptions: this.#exceptions(), keysTruncated: true, reports };
+  }
+
+  #byRule(): Pick<TableStatus, 'rules'> {
+    const { rules } = this.#options;
+    if (rules.length === 0) return {};
+    const outcomes = Map.groupBy(this.#table.outcomes(), ({ rule }) => rule);
+    return { rules: rules.map((rule) => ({ rule, ...ruleCounts(countOutcomes(outcomes.get(rule) ?? [])) })) };
+  }
+
+  #exceptions(): StatusRow[] {
+    const rows: StatusRow[] = [];
+    for (const entry of this.#table.entries()) {
+      if (!isDone(entry.outcome)) rows.push(...toRows(entry));
+      if (rows.length >= MAX_EXCEPTIONS) break;
+    }
+    return rows.slice(0, MAX_EXCEPTIONS);
+  }
+
+  /** Once in reports, always in reports: moving back and forth would only cost writes. Expected rows count already. */
+  #isInline(): boolean {
+    const fits = this.#table.rowCount <= MAX_INLINE_ROWS && this.#layout.jsonBytes < MAX_INLINE_BYTES;
+    return this.#stored.size === 0 && fits;
+  }
+
+  /**
+   * Rows of an earlier run that are only in the status must be in reports before the next status omits them. Reports of
+   * all other rows may wait: no document waits for the report of another one.
+   */
+  async #moveToReports(): Promise<void> {
+    const areOnlyInStatus = this.#stored.size === 0 && this.prior.size > 0;
+    if (areOnlyInStatus) await this.storeReports();
+    else if (!this.#isWritingAhead) void this.#writeAhead();
+  }
+
+  /** Writes full shards in the background. */
+  async #writeAhead(): Promise<void> {
+    this.#isWritingAhead = true;
+    try {
+      await this.#write(() => this.#newlyFull());
+    } catch {
+      // The shard stays dirty: storeReports writes it again and throws the failure if it lasts.
+    } finally {
+      this.#isWritingAhead = false;
+    }
+  }
+
+  /** Full and never stored. Only storeReports rewrites stored shards, or each removed source would cost a write. */
+  #newlyFull(): readonly number[] {
+    return this.#layout.dirty(true).filter((shard) => !this.#stored.has(shard));
+  }
+
+  /** One write after the other: documents are recorded concurrently, and a shard must not be created twice. */
+  async #write(choose: () => readonly number[]): Promise<void> {
+    const before = this.#writing;
+    this.#writing = before.catch(() => undefined).then(async () => this.#writeNow(choose()));
+    await this.#writing;
+  }
+
+  async #writeNow(shards: readonly number[]): Promise<void> {
+    for (const shard of shards) {
+      this.#layout.markClean(shard); // Before the write: rows that change during it make the shard dirty again.
+      try {
+        await this.#stored.write(shard, this.#layout.rowsOf(shard));
+      } catch (failure) {
+        this.#layout.markDirty(shard);
+        throw failure;
+      }
+    }
+  }
+}
+
+function ruleCounts({ total, verified, removed, skipped, failed, conflict }: Counts) {
+  return { total, migrated: verified + removed, skipped, failed: failed + conflict };
+}

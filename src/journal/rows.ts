@@ -1,0 +1,71 @@
+import { MAX_ROW_MESSAGE, type StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
+import type { Outcome, Place, PriorRecord, RecordedVersion, SourcePlace } from '#src/core/outcome.ts';
+
+/** One document of the table: what is known of it and since when. */
+export interface TableEntry {
+  readonly outcome: Outcome;
+  /** RFC 3339 with seconds: when the state was entered. */
+  readonly since: string;
+}
+
+type SourceRow = NonNullable<StatusRow['source']>;
+type DestinationRow = NonNullable<StatusRow['destination']>;
+
+/**
+ * Rows of one document: one per field, or a single row with an empty key. Their members are in the order of the schema,
+ * because stored rows are compared as JSON.
+ */
+export function toRows({ outcome, since }: TableEntry): StatusRow[] {
+  const keys = outcome.keys.length === 0 ? [''] : outcome.keys;
+  return keys.map((key) => ({
+    name: outcome.name,
+    key,
+    state: outcome.state,
+    ...(outcome.reason === undefined ? {} : { reason: outcome.reason }),
+    ...(outcome.message === undefined ? {} : { message: outcome.message.slice(0, MAX_ROW_MESSAGE) }),
+    ...(outcome.destination === undefined ? {} : { destination: toDestination(outcome.destination) }),
+    ...(outcome.source === undefined ? {} : { source: toSource(outcome.source) }),
+    ...(outcome.rule === undefined ? {} : { rule: outcome.rule }),
+    ...(outcome.backup === undefined ? {} : { backup: outcome.backup }),
+    lastTransitionTime: since,
+  }));
+}
+
+/** Documents that recorded rows describe, by name: the reverse of `toRows`, without `retry`. */
+export function toPriorRecords(rows: Iterable<StatusRow>): ReadonlyMap<string, PriorRecord> {
+  const records = new Map<string, PriorRecord & { keys: string[] }>();
+  for (const row of rows) {
+    const known = records.get(row.name);
+    if (known === undefined) records.set(row.name, toPriorRecord(row));
+    else known.keys.push(row.key);
+  }
+  return records;
+}
+
+function toPriorRecord(row: StatusRow): PriorRecord & { keys: string[] } {
+  return {
+    name: row.name,
+    keys: row.key === '' ? [] : [row.key],
+    state: row.state,
+    ...(row.reason === undefined ? {} : { reason: row.reason }),
+    ...(row.message === undefined ? {} : { message: row.message }),
+    ...(row.destination === undefined ? {} : { destination: toDestination(row.destination) }),
+    ...(row.source === undefined ? {} : { source: toSource(row.source) }),
+    ...(row.rule === undefined ? {} : { rule: row.rule }),
+    ...(row.backup === undefined ? {} : { backup: row.backup }),
+    since: Date.parse(row.lastTransitionTime),
+  };
+}
+
+function toDestination(row: DestinationRow | Place): Place {
+  const { path, priorVersion } = row;
+  return { path, ...toVersion(row), ...(priorVersion === undefined ? {} : { priorVersion }) };
+}
+
+function toSource(row: SourceRow | SourcePlace): SourcePlace {
+  return { ...(row.path === undefined ? {} : { path: row.path }), ...toVersion(row) };
+}
+
+function toVersion({ version, identity }: Pick<SourceRow, 'version' | 'identity'>): RecordedVersion {
+  return { ...(version === undefined ? {} : { version }), ...(identity === undefined ? {} : { identity }) };
+}

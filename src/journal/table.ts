@@ -1,0 +1,89 @@
+import { toKubernetesTime } from '#src/api/meta.ts';
+import { rowsOf, type Outcome, type PriorRecord, type State } from '#src/core/outcome.ts';
+import type { TableEntry } from './rows.ts';
+
+/**
+ * The per-key table of one migration while a run fills it. It starts with what earlier runs recorded, so that the user
+ * never sees fewer rows than before; `dropUnvisited` removes what a complete run did not meet again.
+ */
+export class RowTable {
+  readonly #entries = new Map<string, TableEntry>();
+  readonly #visited = new Set<string>();
+  #rowCount = 0;
+
+  constructor(prior: ReadonlyMap<string, PriorRecord>) {
+    for (const record of prior.values()) {
+      const { since, ...outcome } = record;
+      this.#put({ outcome, since: toKubernetesTime(since) });
+    }
+  }
+
+  /** Adds a document that the run will work on; what is already known of it stays. */
+  expect(outcome: Outcome, nowMs: number): void {
+    if (!this.#entries.has(outcome.name)) this.#put({ outcome, since: toKubernetesTime(nowMs) });
+  }
+
+  /** Sets the outcome of a document. The time of transition moves only when its state does. */
+  set(outcome: Outcome, nowMs: number): TableEntry {
+    const before = this.#entries.get(outcome.name);
+    const same = before !== undefined && sameState(before.outcome, outcome);
+    const entry = { outcome, since: same ? before.since : toKubernetesTime(nowMs) };
+    this.#put(entry);
+    this.#visited.add(outcome.name);
+    return entry;
+  }
+
+  /** Removes documents that were not `set`. */
+  dropUnvisited(): void {
+    for (const [name, entry] of this.#entries) {
+      if (this.#visited.has(name)) continue;
+      this.#entries.delete(name);
+      this.#rowCount -= rowsOf(entry.outcome);
+    }
+  }
+
+  has(name: string): boolean {
+    return this.#entries.has(name);
+  }
+
+  *outcomes(): Generator<Outcome> {
+    for (const entry of this.#entries.values()) yield entry.outcome;
+  }
+
+  /** Sorted by document name, then key. */
+  *entries(): Generator<TableEntry> {
+    for (const name of [...this.#entries.keys()].toSorted()) {
+      const entry = this.#entries.get(name);
+      if (entry !== undefined) yield entry;
+    }
+  }
+
+  /** Number of documents. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Number of rows, including those of documents that are only expected. */
+  get rowCount(): number {
+    return this.#rowCount;
+  }
+
+  #put(entry: TableEntry): void {
+    const { name } = entry.outcome;
+    const before = this.#entries.get(name);
+    this.#entries.set(name, entry);
+    this.#rowCount += rowsOf(entry.outcome) - (before === undefined ? 0 : rowsOf(before.outcome));
+  }
+}
+
+function sameState(before: Outcome, after: Outcome): boolean {
+  const sameVersion = before.destination?.version === after.destination?.version;
+  return before.state === after.state && before.reason === after.reason && sameVersion;
+}
+
+const DONE: ReadonlySet<State> = new Set(['Verified', 'Removed', 'Skipped']);
+
+/** True when a document needs nothing more; all others are exceptions. */
+export function isDone(outcome: Outcome): boolean {
+  return DONE.has(outcome.state);
+}
