@@ -5,9 +5,9 @@ import type { Parsed } from './api/parse.ts';
 import { parseClusterSecretBackend, type Backend } from './api/v1alpha1/cluster-secret-backend.ts';
 import { parseSecretBackend } from './api/v1alpha1/secret-backend.ts';
 import { parseSecretMigration, type SecretMigration } from './api/v1alpha1/secret-migration.ts';
-import { AuditedDriver } from './backends/audited.ts';
+import { audit as auditDriver } from './backends/layers/audit.ts';
 import { DirectoryFactory } from './backends/directory/factory.ts';
-import { GuardedDriver } from './backends/guarded.ts';
+import { guard as guardDriver } from './backends/layers/guard.ts';
 import { KubernetesCredentials } from './backends/kubernetes/credentials.ts';
 import { KubernetesFactory } from './backends/kubernetes/factory.ts';
 import { OpenBaoFactory } from './backends/openbao/factory.ts';
@@ -93,7 +93,7 @@ function createRegistry({ config, version, client, metrics }: Base): BackendRegi
   return new BackendRegistry(
     factories.map((factory) => ({
       kind: factory.kind,
-      create: (definition) => new GuardedDriver(factory.create(definition), guard),
+      create: (definition) => guardDriver(factory.create(definition), guard),
     })),
   );
 }
@@ -235,8 +235,7 @@ function createMigrationController(parts: Parts): Controller {
     seen: watches.migrations.store,
     trustRootsIn: (namespace) => trustRootsOf(backendsReadingFrom(watches, namespace)),
     pool,
-    audited: (driver, accessor) =>
-      audit === undefined ? driver : new AuditedDriver(driver, audit, accessor),
+    audited: (driver, accessor) => (audit === undefined ? driver : auditDriver(driver, audit, accessor)),
     status: {
       writer,
       events,

@@ -1,6 +1,6 @@
 import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { ReservedPrefix } from '#src/api/v1alpha1/secret-backend.ts';
-import { ConfinedDriver } from '#src/backends/confined.ts';
+import { confine } from '#src/backends/layers/confine.ts';
 import type { Driver, Probe } from '#src/backends/driver.ts';
 import type { BackendDefinition, BackendRegistry } from '#src/backends/registry.ts';
 import { namespaceOf, titleOf } from './backend-names.ts';
@@ -103,7 +103,7 @@ export class DriverPool {
       const { driver } = slot.whole;
       const isTree = driver.traits.addressing === 'tree';
       const own = isTree
-        ? new ConfinedDriver(driver, tenant)
+        ? confine(driver, tenant)
         : this.#options.registry.create({ ...slot.definition, tenant });
       place = { driver: own, probe: undefined, isApart: !isTree };
       slot.tenants.set(tenant, place);

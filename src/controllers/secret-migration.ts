@@ -1,6 +1,6 @@
 import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import type { Driver } from '#src/backends/driver.ts';
-import { withoutReserved } from '#src/backends/reserved.ts';
+import { withoutReserved } from '#src/backends/layers/reserved.ts';
 import { keepUp, runMigration } from '#src/engine/run.ts';
 import type { RunContext, RunResult } from '#src/engine/run-context.ts';
 import { errorOf, hasCode, isAbort, OperatorError } from '#src/errors.ts';

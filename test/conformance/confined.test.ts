@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ConfinedDriver } from '#src/backends/confined.ts';
 import type { Driver } from '#src/backends/driver.ts';
+import { confine } from '#src/backends/layers/confine.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
 import { aDocument, presentIn } from './documents.ts';
@@ -21,7 +21,7 @@ async function openPlace(): Promise<Place> {
   const stranger = await fixture.tokenAuth(`path "${mount}/unrelated" { capabilities = ["read"] }`);
   const address = `https://127.0.0.1:${CLOSED_PORT}`;
   const confined = (options: Parameters<typeof fixture.driver>[0]): Driver =>
-    new ConfinedDriver(fixture.driver({ ...options, pathPrefix: 'teams' }), 'red');
+    confine(fixture.driver({ ...options, pathPrefix: 'teams' }), 'red');
   const driver = confined({ mount, auth });
   // Opens the pools and logs in, so that the suite counts what a call itself costs.
   await driver.probe(AbortSignal.timeout(20_000));
@@ -59,7 +59,7 @@ describe('two folders behind one driver', () => {
     const mount = await cluster.createMount('folders');
     const whole = fixture.driver({ mount, auth: await fixture.tokenAuth(documentedPolicy(mount)) });
     await whole.probe(signal);
-    [red, blue] = [new ConfinedDriver(whole, 'red'), new ConfinedDriver(whole, 'red-too')];
+    [red, blue] = [confine(whole, 'red'), confine(whole, 'red-too')];
   });
   afterAll(() => fixture[Symbol.asyncDispose]());
 
@@ -95,7 +95,7 @@ describe('two folders behind one driver', () => {
   });
 
   it('outlive each other: closing one leaves the driver behind both open', async () => {
-    const other = new ConfinedDriver(blue, 'below');
+    const other = confine(blue, 'below');
     await other[Symbol.asyncDispose]();
     expect((await blue.read('nothing', signal)).state).toBe('absent');
   });
