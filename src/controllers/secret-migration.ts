@@ -1,17 +1,15 @@
 import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
-import type { Driver } from '#src/backends/driver.ts';
-import { withoutReserved } from '#src/backends/layers/reserved.ts';
 import { keepUp, runMigration } from '#src/engine/run.ts';
 import type { RunContext, RunResult } from '#src/engine/run-context.ts';
 import { errorOf, hasCode, isAbort, OperatorError } from '#src/errors.ts';
-import type { Accessor, Clock, Logger } from '#src/ports.ts';
+import type { Clock, Logger } from '#src/ports.ts';
 import type { ReconcileContext, ReconcileResult } from '#src/runtime/controller.ts';
 import type { ObjectClient } from '#src/runtime/object-client.ts';
 import { parseObjectKey, type ReadonlyStore } from '#src/runtime/store.ts';
 import type { BackendLookup, BackendPair } from './backend-lookup.ts';
-import { namespaceOf, shortNameOf } from './backend-names.ts';
+import { shortNameOf } from './backend-names.ts';
 import { isReady } from './conditions.ts';
-import type { DriverLoan, DriverPool } from './driver-pool.ts';
+import type { DriverLease, DriverPool } from './driver-pool.ts';
 import { renamingOf, toIntent } from './migration-intent.ts';
 import { MigrationRecord, type ListReports } from './migration-record.ts';
 import { MigrationStatus, requestedRun, type MigrationStatusOptions } from './migration-status.ts';
@@ -28,8 +26,6 @@ export interface MigrationReconcilerOptions {
   /** Secrets of a namespace that must not be removed, with what needs them. */
   readonly trustRootsIn: (namespace: string) => ReadonlyMap<string, string>;
   readonly pool: DriverPool;
-  /** The driver as a migration gets it, which may be watched. */
-  readonly audited: (driver: Driver, accessor: Accessor) => Driver;
   readonly status: MigrationStatusOptions;
   readonly clock: Clock;
   readonly concurrentDocuments: number;
@@ -85,9 +81,10 @@ export class MigrationReconciler {
     let record: MigrationRecord | undefined;
     try {
       const backends = await this.#options.backends.find(migration, context.signal);
-      const { namespace } = migration.metadata;
-      await using source = await this.#options.pool.borrow(backends.source, namespace);
-      await using destination = await this.#options.pool.borrow(backends.destination, namespace);
+      const { namespace, name, uid } = migration.metadata;
+      const user = { namespace, name, uid };
+      await using source = await this.#options.pool.acquire(backends.source, user);
+      await using destination = await this.#options.pool.acquire(backends.destination, user);
       await requireCapabilities(migration, { source, destination }, context.signal);
       status.show({
         source: shortNameOf(backends.source),
@@ -160,29 +157,20 @@ export class MigrationReconciler {
     readonly migration: SecretMigration;
     readonly backends: BackendPair;
     readonly record: MigrationRecord;
-    readonly source: DriverLoan;
-    readonly destination: DriverLoan;
+    readonly source: DriverLease;
+    readonly destination: DriverLease;
     readonly context: { readonly signal: AbortSignal; readonly logger: Logger };
   }): RunContext {
     const { migration, backends, source, destination, record, context } = run;
     const { namespace, generation, uid, name } = migration.metadata;
     const key = `${namespace}/${name}`;
-    const lent = (loan: DriverLoan, end: 'source' | 'destination'): Driver =>
-      this.#options.audited(withoutReserved(loan.driver, loan.reservedPrefixes, namespace), {
-        migration: { namespace, name, uid },
-        backend: {
-          kind: backends[end].kind,
-          namespace: namespaceOf(backends[end]),
-          name: backends[end].metadata.name,
-        },
-      });
     return {
       intent: toIntent(migration, {
         source: source.driver.traits.addressing,
         destination: destination.driver.traits.addressing,
       }),
-      source: lent(source, 'source'),
-      destination: lent(destination, 'destination'),
+      source: source.driver,
+      destination: destination.driver,
       destinationName: shortNameOf(backends.destination),
       journal: record,
       clock: this.#options.clock,
