@@ -49,7 +49,7 @@ verify: $(INSTALLED) ## Fail when a generated file differs from its source
 	node src/api/generate.ts --check
 
 .PHONY: lint
-lint: $(INSTALLED) ## Types, lint with the import law and size caps, formatting
+lint: $(INSTALLED) ## Types, lint with size caps, formatting
 	tsc
 	oxlint --type-aware --deny-warnings
 	prettier --check --log-level=warn .

@@ -5,9 +5,7 @@ import type { Parsed } from './api/parse.ts';
 import { parseClusterSecretBackend, type Backend } from './api/v1alpha1/cluster-secret-backend.ts';
 import { parseSecretBackend } from './api/v1alpha1/secret-backend.ts';
 import { parseSecretMigration, type SecretMigration } from './api/v1alpha1/secret-migration.ts';
-import { AuditedDriver } from './backends/audited.ts';
 import { DirectoryFactory } from './backends/directory/factory.ts';
-import { GuardedDriver } from './backends/guarded.ts';
 import { KubernetesCredentials } from './backends/kubernetes/credentials.ts';
 import { KubernetesFactory } from './backends/kubernetes/factory.ts';
 import { OpenBaoFactory } from './backends/openbao/factory.ts';
@@ -77,7 +75,8 @@ interface Base {
   readonly logger: Logger;
 }
 
-function createRegistry({ config, version, client, metrics }: Base): BackendRegistry {
+function createRegistry(base: Base, accessLog: AuditLog | undefined): BackendRegistry {
+  const { config, version, client, metrics } = base;
   const factories: readonly BackendFactory[] = [
     new KubernetesFactory(client),
     new OpenBaoFactory({
@@ -90,12 +89,7 @@ function createRegistry({ config, version, client, metrics }: Base): BackendRegi
     new DirectoryFactory({ root: config.directoryRoot, clock, random }),
   ];
   const guard = { clock, random, metrics, deadlineMs: DRIVER_CALL_MS };
-  return new BackendRegistry(
-    factories.map((factory) => ({
-      kind: factory.kind,
-      create: (definition) => new GuardedDriver(factory.create(definition), guard),
-    })),
-  );
+  return new BackendRegistry(factories, { guard, accessLog });
 }
 
 /** From a cached object to its parsed form. Throws `SPEC_INVALID`. */
@@ -174,7 +168,6 @@ async function openAuditLog(
 }
 
 interface Parts extends Base {
-  readonly audit: AuditLog | undefined;
   readonly pool: DriverPool;
   readonly watches: Watches;
   readonly events: EventRecorder;
@@ -215,7 +208,7 @@ function createBackendController(parts: Parts, { kind, parse, queue }: BackendKi
 }
 
 function createMigrationController(parts: Parts): Controller {
-  const { audit, client, config, events, logger, metrics, pool, watches } = parts;
+  const { client, config, events, logger, metrics, pool, watches } = parts;
   const resource = resourceOf('SecretMigration');
   const writer = new StatusWriter({ client, resource });
   const migrationParts: MigrationParts = {
@@ -230,8 +223,6 @@ function createMigrationController(parts: Parts): Controller {
     cache: watches.migrations.store,
     trustRootsIn: (namespace) => trustRootsOf(backendsReadingFrom(watches, namespace)),
     pool,
-    audited: (driver, accessor) =>
-      audit === undefined ? driver : new AuditedDriver(driver, audit, accessor),
     status: {
       writer,
       events,
@@ -330,7 +321,7 @@ export async function runOperator(
   await using client = new HttpKubeClient({ connection, clock, random, metrics, version: process.version });
   const clusterResourceNamespace = config.clusterResourceNamespace ?? connection.namespace;
   const base: Base = { config, clusterResourceNamespace, version: process.version, client, metrics, logger };
-  await using pool = new DriverPool({ registry: createRegistry(base), clusterResourceNamespace });
+  await using pool = new DriverPool({ registry: createRegistry(base, audit), clusterResourceNamespace });
   const watches = createWatches(base, pool);
   const events = new EventRecorder({
     client,
@@ -360,7 +351,7 @@ export async function runOperator(
     ),
     ...informers.map((informer) => loop('informer', async (signal) => informer.run(signal), informer.synced)),
     loop('events', async (signal) => events.run(signal)),
-    leaderLoop({ ...base, audit, pool, watches, events }, elector),
+    leaderLoop({ ...base, pool, watches, events }, elector),
   ];
   logger.info('starting', { version: process.version, namespace: connection.namespace });
   try {

@@ -3,11 +3,11 @@ import type { Capability } from '#src/api/v1alpha1/secret-backend.ts';
 import type { Driver } from '#src/backends/driver.ts';
 import type { SourcePolicy } from '#src/core/checks.ts';
 import { OperatorError } from '#src/errors.ts';
-import type { DriverLoan } from './driver-pool.ts';
+import type { DriverLease } from './driver-pool.ts';
 
 interface Ends {
-  readonly source: DriverLoan;
-  readonly destination: DriverLoan;
+  readonly source: DriverLease;
+  readonly destination: DriverLease;
 }
 
 /**

@@ -19,14 +19,6 @@ describe('docs/architecture.md', () => {
     expect(rooms.filter((room) => !named.some((file) => file.startsWith(`src/${room}/`)))).toEqual([]);
   });
 
-  it('has an entry in the import law of lint for every room of src', () => {
-    const lint = readFileSync(join(root, '.oxlintrc.json'), 'utf8');
-    const rooms = readdirSync(join(root, 'src')).filter((name) =>
-      statSync(join(root, 'src', name)).isDirectory(),
-    );
-    expect(rooms.filter((room) => !lint.includes(`"src/${room}/**/*.ts"`))).toEqual([]);
-  });
-
   it('maps every target that the README and CONTRIBUTING name to a target of the Makefile', () => {
     const makefile = readFileSync(join(root, 'Makefile'), 'utf8');
     const texts = ['README.md', 'CONTRIBUTING.md']

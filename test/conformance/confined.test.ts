@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ConfinedDriver } from '#src/backends/confined.ts';
 import type { Driver } from '#src/backends/driver.ts';
+import { confine } from '#src/backends/layers/confine.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
 import { aDocument, presentIn } from './documents.ts';
@@ -8,27 +8,37 @@ import { collect, describeDriver } from './driver-suite.ts';
 import type { Place } from './driver-suite.ts';
 import { CLOSED_PORT } from './kube-client.ts';
 import { HOSTILE_KV_PATHS, kvFieldName } from './kv-names.ts';
+import { accessorOf, allLayers, KeptRecords } from './layers.ts';
 import { OpenBaoFixture } from './openbao-fixture.ts';
 import { requestsTo } from './request-log.ts';
 
 const cluster = sharedCluster();
 afterAll(() => cluster.dispose());
 
-async function openPlace(): Promise<Place> {
+type Options = Parameters<OpenBaoFixture['driver']>[0];
+type MakeDriver = (fixture: OpenBaoFixture, options: Options) => Driver;
+
+/** The layer alone. */
+const confined: MakeDriver = (fixture, options) => confine(fixture.driver(options), 'red');
+
+/** As a ClusterSecretBackend that the namespace `red` shares. */
+const withAllLayers: MakeDriver = (fixture, options) =>
+  fixture.shared(options, allLayers(new KeptRecords())).for('red', accessorOf('red'));
+
+async function openPlace(make: MakeDriver): Promise<Place> {
   const fixture = await OpenBaoFixture.open(cluster);
   const mount = await cluster.createMount('confined');
   const auth = await fixture.tokenAuth(documentedPolicy(mount));
   const stranger = await fixture.tokenAuth(`path "${mount}/unrelated" { capabilities = ["read"] }`);
   const address = `https://127.0.0.1:${CLOSED_PORT}`;
-  const confined = (options: Parameters<typeof fixture.driver>[0]): Driver =>
-    new ConfinedDriver(fixture.driver({ ...options, pathPrefix: 'teams' }), 'red');
-  const driver = confined({ mount, auth });
+  const driverOf = (options: Options): Driver => make(fixture, { ...options, pathPrefix: 'teams' });
+  const driver = driverOf({ mount, auth });
   // Opens the pools and logs in, so that the suite counts what a call itself costs.
   await driver.probe(AbortSignal.timeout(20_000));
   return {
     driver,
-    denied: confined({ mount, auth: stranger }),
-    unreachable: confined({ mount, auth, address }),
+    denied: driverOf({ mount, auth: stranger }),
+    unreachable: driverOf({ mount, auth, address }),
     traffic: async (during) => requestsTo(cluster.baoUrl, during),
     recreate: async (name, field, text) => {
       await cluster.bao('DELETE', `${mount}/metadata/teams/red/${name}`);
@@ -38,15 +48,20 @@ async function openPlace(): Promise<Place> {
   };
 }
 
-describeDriver({
-  kind: 'openbao driver confined to a folder, that is the openbao',
-  open: openPlace,
-  manyNames: 1_050,
-  largeTextBytes: 1_000_000,
-  tooLargeBytes: 1_048_576,
-  fieldName: kvFieldName,
-  hostileAddresses: HOSTILE_KV_PATHS,
-});
+for (const [kind, make] of [
+  ['openbao driver confined to a folder, that is the openbao', confined],
+  ['openbao with all layers', withAllLayers],
+] as const) {
+  describeDriver({
+    kind,
+    open: async () => openPlace(make),
+    manyNames: 1_050,
+    largeTextBytes: 1_000_000,
+    tooLargeBytes: 1_048_576,
+    fieldName: kvFieldName,
+    hostileAddresses: HOSTILE_KV_PATHS,
+  });
+}
 
 describe('two folders behind one driver', () => {
   let fixture: OpenBaoFixture;
@@ -59,7 +74,7 @@ describe('two folders behind one driver', () => {
     const mount = await cluster.createMount('folders');
     const whole = fixture.driver({ mount, auth: await fixture.tokenAuth(documentedPolicy(mount)) });
     await whole.probe(signal);
-    [red, blue] = [new ConfinedDriver(whole, 'red'), new ConfinedDriver(whole, 'red-too')];
+    [red, blue] = [confine(whole, 'red'), confine(whole, 'red-too')];
   });
   afterAll(() => fixture[Symbol.asyncDispose]());
 
@@ -95,7 +110,7 @@ describe('two folders behind one driver', () => {
   });
 
   it('outlive each other: closing one leaves the driver behind both open', async () => {
-    const other = new ConfinedDriver(blue, 'below');
+    const other = confine(blue, 'below');
     await other[Symbol.asyncDispose]();
     expect((await blue.read('nothing', signal)).state).toBe('absent');
   });

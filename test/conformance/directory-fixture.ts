@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { DirectorySpecSchema } from '#src/api/v1alpha1/secret-backend.ts';
 import { DirectoryFactory } from '#src/backends/directory/factory.ts';
 import type { Driver } from '#src/backends/driver.ts';
+import type { BackendDefinition } from '#src/backends/registry.ts';
 import type { Clock, Random } from '#src/ports.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 
@@ -21,19 +22,20 @@ export interface DirectoryOptions {
 
 /** A user that owns nothing here. */
 const NOBODY = 65_534;
-const NAMESPACE = 'team';
+/** Whose folder it is. */
+export const NAMESPACE = 'team';
 
 /** A root of its own with the folder team/tokens in it, and drivers as the operator makes them. */
 export class DirectoryFixture implements AsyncDisposable {
   readonly root: string;
   readonly folder: string;
   /** As in one operator: its drivers wait for one another. */
-  readonly #factory: DirectoryFactory;
+  readonly factory: DirectoryFactory;
 
   private constructor(root: string) {
     this.root = root;
     this.folder = join(root, NAMESPACE, 'tokens');
-    this.#factory = this.#createFactory({});
+    this.factory = this.#createFactory({});
   }
 
   static async open(): Promise<DirectoryFixture> {
@@ -43,16 +45,20 @@ export class DirectoryFixture implements AsyncDisposable {
   }
 
   driver(options: DirectoryOptions = {}): Driver {
-    const { path = 'tokens', trailingNewline = 'Keep', allowWorldReadable } = options;
     const isOwn = options.clock !== undefined || options.random !== undefined;
-    const factory = isOwn ? this.#createFactory(options) : this.#factory;
+    const factory = isOwn ? this.#createFactory(options) : this.factory;
+    return factory.create(this.definition(options));
+  }
+
+  definition(options: DirectoryOptions = {}): BackendDefinition {
+    const { path = 'tokens', trailingNewline = 'Keep', allowWorldReadable } = options;
     const directory = DirectorySpecSchema.parse({ path, trailingNewline, allowWorldReadable });
-    return factory.create({
+    return {
       title: `SecretBackend ${NAMESPACE}/tokens`,
       spec: { type: 'directory', directory },
       credentialsNamespace: NAMESPACE,
       tenant: NAMESPACE,
-    });
+    };
   }
 
   /** As another operator has it: it knows nothing of the locks of this one. */

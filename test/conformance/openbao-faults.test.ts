@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Driver } from '#src/backends/driver.ts';
-import { GuardedDriver } from '#src/backends/guarded.ts';
+import { guard } from '#src/backends/layers/guard.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
 import { aDocument, codeOf, contentOf, failureOf, presentIn } from './documents.ts';
@@ -216,7 +216,7 @@ describe('the openbao driver in front of a failing server', () => {
 
   describe('when guarded', () => {
     const guarded = () =>
-      new GuardedDriver(driver, {
+      guard(driver, {
         clock: systemClock,
         random: () => 0,
         metrics: noMetrics,

@@ -1,4 +1,9 @@
-import type { BackendDefinition } from '#src/backends/registry.ts';
+import {
+  BackendRegistry,
+  type BackendDefinition,
+  type LayerOptions,
+  type OpenBackend,
+} from '#src/backends/registry.ts';
 import type { Driver } from '#src/backends/driver.ts';
 import { KubernetesCredentials } from '#src/backends/kubernetes/credentials.ts';
 import { OpenBaoFactory } from '#src/backends/openbao/factory.ts';
@@ -8,6 +13,7 @@ import type { Clock } from '#src/ports.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 import type { Cluster } from '#test/cluster/cluster.ts';
 import { aNamespaceWithClient } from './kube-client.ts';
+import { RESERVED } from './layers.ts';
 
 export interface DriverOptions {
   readonly mount: string;
@@ -27,7 +33,7 @@ export class OpenBaoFixture implements AsyncDisposable {
   readonly namespace: string;
   readonly #cluster: Cluster;
   readonly #kube: HttpKubeClient;
-  readonly #open: Driver[] = [];
+  readonly #open: AsyncDisposable[] = [];
   #secrets = 0;
 
   private constructor(cluster: Cluster, namespace: string, kube: HttpKubeClient) {
@@ -70,16 +76,29 @@ export class OpenBaoFixture implements AsyncDisposable {
   }
 
   driver(options: DriverOptions): Driver {
-    const factory = new OpenBaoFactory({
+    const driver = this.#factory(options).create(this.#definition(options));
+    this.#open.push(driver);
+    return driver;
+  }
+
+  /** The same as a ClusterSecretBackend, which the namespaces share, with all layers around its drivers. */
+  shared(options: DriverOptions, layers: LayerOptions): OpenBackend {
+    const registry = new BackendRegistry([this.#factory(options)], layers);
+    const { spec, ...definition } = this.#definition(options);
+    const shared = { ...definition, spec: { ...spec, reservedPrefixes: RESERVED }, tenant: undefined };
+    const backend = registry.open(shared);
+    this.#open.push(backend);
+    return backend;
+  }
+
+  #factory(options: DriverOptions): OpenBaoFactory {
+    return new OpenBaoFactory({
       credentials: new KubernetesCredentials(this.#kube),
       clock: options.clock ?? systemClock,
       random: Math.random,
       userAgent: 'keyferry/test',
       allowInsecureHttp: true,
     });
-    const driver = factory.create(this.#definition(options));
-    this.#open.push(driver);
-    return driver;
   }
 
   #definition(options: DriverOptions): BackendDefinition {
@@ -101,7 +120,7 @@ export class OpenBaoFixture implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const driver of this.#open) await driver[Symbol.asyncDispose]();
+    for (const opened of this.#open) await opened[Symbol.asyncDispose]();
     await this.#kube[Symbol.asyncDispose]();
   }
 }

@@ -54,8 +54,8 @@ export class BackendReconciler {
     if (backend.metadata.deletionTimestamp !== undefined) return { kind: 'done' };
     try {
       this.#requireOneDefault(backend);
-      await using loan = await this.#options.pool.borrow(backend);
-      const probe = await loan.probe('now', context.signal);
+      await using lease = await this.#options.pool.acquireWhole(backend);
+      const probe = await lease.probe('now', context.signal);
       await this.#publish(backend, available(probe), probe, context.signal);
     } catch (failure) {
       if (isAbort(failure, context.signal)) throw failure;

@@ -1,9 +1,8 @@
 import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
-import type { Driver } from '#src/backends/driver.ts';
 import { OperatorError } from '#src/errors.ts';
 import { MigrationJournal } from '#src/journal/journal.ts';
 import type { ReportStore } from '#src/journal/reports.ts';
-import type { Accessor, Clock } from '#src/ports.ts';
+import type { Clock } from '#src/ports.ts';
 import type { ReconcileContext } from '#src/runtime/controller.ts';
 import type { ObjectClient } from '#src/runtime/object-client.ts';
 import { parseObjectKey, type ReadonlyStore } from '#src/runtime/store.ts';
@@ -23,8 +22,6 @@ export interface MigrationParts {
   /** Secrets of a namespace that must not be removed, with what needs them. */
   readonly trustRootsIn: (namespace: string) => ReadonlyMap<string, string>;
   readonly pool: DriverPool;
-  /** Adds the audit log, if there is one, to the driver of a migration. */
-  readonly audited: (driver: Driver, accessor: Accessor) => Driver;
   readonly status: MigrationStatusOptions;
   readonly clock: Clock;
   readonly concurrentDocuments: number;

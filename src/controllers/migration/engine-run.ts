@@ -1,5 +1,3 @@
-import type { Driver } from '#src/backends/driver.ts';
-import { withoutReserved } from '#src/backends/reserved.ts';
 import type { Journal } from '#src/core/journal.ts';
 import type { ApplyInputs, RunResult } from '#src/engine/apply/inputs.ts';
 import { trustRootGate } from '#src/engine/gates.ts';
@@ -8,16 +6,16 @@ import { maintain, runMigration } from '#src/engine/run.ts';
 import type { MigrationJournal } from '#src/journal/journal.ts';
 import { objectKey } from '#src/runtime/store.ts';
 import type { BackendPair } from '../backend/lookup.ts';
-import { namespaceOf, shortNameOf } from '../backend/names.ts';
-import type { DriverLoan } from '../driver-pool.ts';
+import { shortNameOf } from '../backend/names.ts';
+import type { DriverLease } from '../driver-pool.ts';
 import type { Attempt } from './attempt.ts';
 import type { MigrationStatus } from './status.ts';
 
 /** Both backends of a migration with their drivers, and its journal. */
 export interface Gathered {
   readonly backends: BackendPair;
-  readonly source: DriverLoan;
-  readonly destination: DriverLoan;
+  readonly source: DriverLease;
+  readonly destination: DriverLease;
   readonly journal: MigrationJournal;
 }
 
@@ -40,8 +38,8 @@ function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
       source: source.driver.traits.addressing,
       destination: destination.driver.traits.addressing,
     }),
-    source: tenantDriver(attempt, gathered, 'source'),
-    destination: tenantDriver(attempt, gathered, 'destination'),
+    source: source.driver,
+    destination: destination.driver,
     destinationName: shortNameOf(backends.destination),
     journal: withProgress(journal, status),
     prior: journal.prior,
@@ -57,21 +55,6 @@ function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
       ),
     ],
   };
-}
-
-/** The driver as this migration may use it: without reserved names, and audited. */
-function tenantDriver(
-  { parts, migration }: Attempt,
-  gathered: Gathered,
-  end: 'source' | 'destination',
-): Driver {
-  const { namespace, name, uid } = migration.metadata;
-  const { driver, reservedPrefixes } = gathered[end];
-  const backend = gathered.backends[end];
-  return parts.audited(withoutReserved(driver, reservedPrefixes, namespace), {
-    migration: { namespace, name, uid },
-    backend: { kind: backend.kind, namespace: namespaceOf(backend), name: backend.metadata.name },
-  });
 }
 
 /** The spec changed, or the migration is gone or being deleted: the run stops at the next document. */

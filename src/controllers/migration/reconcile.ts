@@ -21,7 +21,7 @@ export async function reconcileMigration(
   const { signal } = context;
   const migration = await readMigration(parts.migrations, key, signal);
   if (migration === undefined || migration.metadata.deletionTimestamp !== undefined) return { kind: 'done' };
-  const { namespace } = migration.metadata;
+  const { namespace, name, uid } = migration.metadata;
   const task = nextTask(migration, {
     nowMs: parts.clock.now(),
     awaitsProbe: parts.backends.awaitsProbe(migration),
@@ -38,8 +38,8 @@ export async function reconcileMigration(
 
     // Gather: both backends, what they can do, and what earlier runs recorded.
     const backends = await parts.backends.find(migration, signal);
-    await using source = await parts.pool.borrow(backends.source, namespace);
-    await using destination = await parts.pool.borrow(backends.destination, namespace);
+    await using source = await parts.pool.acquire(backends.source, { namespace, name, uid });
+    await using destination = await parts.pool.acquire(backends.destination, { namespace, name, uid });
     await requireCapabilities(migration, { source, destination }, signal);
     status.setBackends({
       source: shortNameOf(backends.source),

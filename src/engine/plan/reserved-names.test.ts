@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { API_VERSION } from '#src/api/group.ts';
 import { parseSecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
-import { withoutReserved } from '#src/backends/reserved.ts';
+import { withoutReserved } from '#src/backends/layers/reserved.ts';
 import type { Driver } from '#src/backends/driver.ts';
 import { toIntent } from './compile.ts';
 import type { PriorRecord } from '#src/core/outcome.ts';

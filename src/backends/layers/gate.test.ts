@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Address, Document, Version } from '#src/core/document.ts';
-import type { Driver, BackupStore, Entry, ProjectionStore, ReadOutcome } from './driver.ts';
-import { GatedDriver, type Gate } from './gated.ts';
+import type { Driver, BackupStore, Entry, ProjectionStore, ReadOutcome } from '../driver.ts';
+import { gate, type Gate } from './gate.ts';
 
 const { signal } = new AbortController();
 const version: Version = { identity: 'i', revision: '7' };
@@ -71,7 +71,7 @@ class AnyDriver implements Driver {
 
 function aGatedDriver() {
   const inner = new AnyDriver();
-  return { inner, driver: new GatedDriver(inner, GATE), ...storesOf(new GatedDriver(inner, GATE)) };
+  return { inner, driver: gate(inner, GATE), ...storesOf(gate(inner, GATE)) };
 }
 
 function storesOf({ backups, projections }: Driver) {
@@ -133,8 +133,11 @@ describe('a gated driver', () => {
 
   it('refuses a backup whose own name would be hidden, although that of the document is not', async () => {
     const inner = new AnyDriver();
-    const gate: Gate = { ...GATE, refusalOf: (address) => (address.startsWith('a.b') ? REFUSAL : undefined) };
-    const { backups } = storesOf(new GatedDriver(inner, gate));
+    const narrow: Gate = {
+      ...GATE,
+      refusalOf: (address) => (address.startsWith('a.b') ? REFUSAL : undefined),
+    };
+    const { backups } = storesOf(gate(inner, narrow));
     await expect(backups.has('a', signal)).rejects.toMatchObject({ code: 'NAME_RESERVED' });
     await expect(backups.retire('a', version, signal)).rejects.toMatchObject({ code: 'NAME_RESERVED' });
     expect(inner.asked).toEqual([]);
@@ -166,7 +169,7 @@ describe('a gated driver', () => {
       },
     });
     const query = { folder: '', skips: (folder: Address) => folder === 'other' };
-    await Array.fromAsync(new GatedDriver(inner, GATE).list(query, signal));
+    await Array.fromAsync(gate(inner, GATE).list(query, signal));
     expect(['sys_a', 'other', 'a'].map((folder) => skips?.(folder))).toEqual([true, true, false]);
   });
 

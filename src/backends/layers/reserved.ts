@@ -1,7 +1,7 @@
 import type { ReservedPrefix } from '#src/api/v1alpha1/secret-backend.ts';
 import type { Address } from '#src/core/document.ts';
-import type { Driver } from './driver.ts';
-import { GatedDriver } from './gated.ts';
+import type { Driver } from '../driver.ts';
+import { gate } from './gate.ts';
 
 /**
  * The driver as this namespace may use it: names under a prefix that is reserved for others are invisible and refused.
@@ -16,7 +16,7 @@ export function withoutReserved(
     .filter(({ allowNamespaces }) => !allowNamespaces.includes(namespace))
     .map(({ prefix }) => prefix);
   if (prefixes.length === 0) return driver;
-  return new GatedDriver(driver, {
+  return gate(driver, {
     code: 'NAME_RESERVED',
     refusalOf: (address) => {
       const prefix = prefixes.find((candidate) => isUnder(candidate, address));

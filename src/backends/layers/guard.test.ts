@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { OperatorError } from '#src/errors.ts';
 import type { ErrorDetail } from '#src/errors.ts';
 import type { Clock, Labels } from '#src/ports.ts';
-import type { Driver } from './driver.ts';
-import { GuardedDriver } from './guarded.ts';
+import type { Driver } from '../driver.ts';
+import { guard } from './guard.ts';
 
 const { signal } = new AbortController();
 const document = { address: 'a', fields: new Map(), attributes: {} };
@@ -61,7 +61,7 @@ function aGuard(calls: Partial<Driver>) {
     [Symbol.asyncDispose]: unasked,
     ...calls,
   };
-  const driver = new GuardedDriver(inner, { clock, random: () => 0.5, metrics, deadlineMs: 1_000 });
+  const driver = guard(inner, { clock, random: () => 0.5, metrics, deadlineMs: 1_000 });
   return { driver, clock, counted };
 }
 

@@ -3,8 +3,8 @@ import { SecretValue } from '#src/core/secret-value.ts';
 import type { ReadResult, StoredDocument } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { AccessRecord } from '#src/ports.ts';
-import { AuditedDriver } from './audited.ts';
-import type { Driver, BackupStore, ReadOutcome } from './driver.ts';
+import { audit } from './audit.ts';
+import type { Driver, BackupStore, ReadOutcome } from '../driver.ts';
 
 const { signal } = new AbortController();
 const accessor = {
@@ -34,7 +34,7 @@ function anAudited(calls: Partial<Driver>) {
   };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a call that the test does not expect fails loudly
   const inner = { backups: undefined, projections: undefined, ...calls } as Driver;
-  return { driver: new AuditedDriver(inner, log, accessor), records, written };
+  return { driver: audit(inner, log, accessor), records, written };
 }
 
 async function* outcomes(...all: readonly ReadOutcome[]): AsyncGenerator<ReadOutcome> {

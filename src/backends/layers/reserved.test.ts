@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Address } from '#src/core/document.ts';
-import type { Driver } from './driver.ts';
+import type { Driver } from '../driver.ts';
 import { withoutReserved } from './reserved.ts';
 
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only what a gate asks of a driver without a request

@@ -1,0 +1,69 @@
+import type { Address, ReadResult } from '#src/core/document.ts';
+import type { Entry, ListQuery, ReadOutcome, Refusal } from './driver.ts';
+
+/** Addresses above the layer, and what they are called below it. */
+export interface AddressMapping {
+  readonly inward: (address: Address) => Address;
+  readonly outward: (address: Address) => Address;
+  /** The folder below that a listing of the folder '' asks for. */
+  readonly root: Address;
+}
+
+/** Everything with an address in it, translated in and out. Without a mapping each object stays the same one. */
+export class AddressTranslator {
+  readonly #mapping: AddressMapping | undefined;
+
+  constructor(mapping: AddressMapping | undefined) {
+    this.#mapping = mapping;
+  }
+
+  in(address: Address): Address {
+    return this.#mapping === undefined ? address : this.#mapping.inward(address);
+  }
+
+  allIn(addresses: readonly Address[]): readonly Address[] {
+    return this.#mapping === undefined ? addresses : addresses.map(this.#mapping.inward);
+  }
+
+  placedIn<T extends { readonly address: Address }>(item: T): T {
+    return this.#mapping === undefined ? item : { ...item, address: this.#mapping.inward(item.address) };
+  }
+
+  /** The empty address names the root folder, not a document. */
+  queryIn(query: ListQuery): ListQuery {
+    if (this.#mapping === undefined) return query;
+    const { inward, outward, root } = this.#mapping;
+    const { folder, skips, ...rest } = query;
+    return {
+      ...rest,
+      folder: folder === '' ? root : inward(folder),
+      ...(skips && { skips: (below: Address) => skips(outward(below)) }),
+    };
+  }
+
+  out(address: Address): Address {
+    return this.#mapping === undefined ? address : this.#mapping.outward(address);
+  }
+
+  entryOut(entry: Entry): Entry {
+    if (this.#mapping === undefined) return entry;
+    return { ...entry, address: this.out(entry.address) };
+  }
+
+  resultOut(result: ReadResult): ReadResult {
+    if (this.#mapping === undefined || result.state !== 'present') return result;
+    const { document } = result;
+    return { state: 'present', document: { ...document, address: this.out(document.address) } };
+  }
+
+  outcomeOut(outcome: ReadOutcome): ReadOutcome {
+    if (this.#mapping === undefined) return outcome;
+    const address = this.out(outcome.address);
+    return 'error' in outcome ? { ...outcome, address } : { address, result: this.resultOut(outcome.result) };
+  }
+
+  refusalsOut(refusals: ReadonlyMap<Address, Refusal>): ReadonlyMap<Address, Refusal> {
+    if (this.#mapping === undefined) return refusals;
+    return new Map([...refusals].map(([address, refusal]) => [this.out(address), refusal]));
+  }
+}

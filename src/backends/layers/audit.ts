@@ -1,0 +1,108 @@
+import type { Address, Document, ReadResult } from '#src/core/document.ts';
+import { errorOf, isAbort } from '#src/errors.ts';
+import type { AccessLog, AccessRecord, Accessor } from '#src/ports.ts';
+import type { BackupStore, Driver, ReadOutcome } from '../driver.ts';
+import { layered, OPERATIONS, type LayeredDriver, type OperationTraits } from '../layer.ts';
+
+type Access = Pick<AccessRecord, 'path' | 'revision' | 'fields' | 'outcome'>;
+
+interface Attempt {
+  readonly operation: AccessRecord['operation'];
+  /** What is known before the call. */
+  readonly asked: Omit<Access, 'outcome'>;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A driver with a record of every value that passes through it. It returns what it read only after the record of it was
+ * written, and a change ends only after its own was: a log that cannot be written stops the work. Disposing of it does
+ * not close the driver below.
+ */
+export function audit(driver: Driver, log: AccessLog, accessor: Accessor): LayeredDriver {
+  const records = new AccessRecords(log, accessor);
+  return layered(driver, {
+    around: async ({ operation, addresses: [path = ''], revision, document, signal }, next) => {
+      const { recordedAs }: OperationTraits = OPERATIONS[operation];
+      if (recordedAs === undefined) return next(signal);
+      const asked = { path, revision, fields: document && namesOf(document) };
+      return records.around(
+        { operation: recordedAs, asked, signal },
+        async () => next(signal),
+        () => ({ ...asked, outcome: 'done' }),
+      );
+    },
+    // A record of a read says what was found.
+    own: ({ backups }) => ({
+      read: async (address, signal, revision) =>
+        records.around(
+          { operation: 'read', asked: { path: address, revision }, signal },
+          async () => driver.read(address, signal, revision),
+          (result) => accessOf(address, result),
+        ),
+      async *readMany(addresses, signal) {
+        for await (const outcome of driver.readMany(addresses, signal)) {
+          await records.write('read', accessIn(outcome), signal);
+          yield outcome;
+        }
+      },
+      backups: driver.backups && backups && { ...backups, has: looksFor(driver.backups, records) },
+    }),
+  });
+}
+
+function looksFor(backups: BackupStore, records: AccessRecords): BackupStore['has'] {
+  return async (address, signal) => {
+    const found = await backups.has(address, signal);
+    const outcome = found ? 'present' : 'absent';
+    await records.write('read', { path: backups.addressOf(address), outcome }, signal);
+    return found;
+  };
+}
+
+class AccessRecords {
+  readonly #log: AccessLog;
+  readonly #accessor: Accessor;
+
+  constructor(log: AccessLog, accessor: Accessor) {
+    this.#log = log;
+    this.#accessor = accessor;
+  }
+
+  /** Records what a call found or did, or the code with which it failed. */
+  async around<T>(attempt: Attempt, call: () => Promise<T>, accessOf: (result: T) => Access): Promise<T> {
+    const { operation, asked, signal } = attempt;
+    try {
+      const result = await call();
+      await this.write(operation, accessOf(result), signal);
+      return result;
+    } catch (failure) {
+      if (isAbort(failure, signal)) throw failure;
+      await this.write(operation, { ...asked, outcome: errorOf(failure).code }, signal);
+      throw failure;
+    }
+  }
+
+  async write(operation: AccessRecord['operation'], access: Access, signal: AbortSignal): Promise<void> {
+    await this.#log.record({ operation, ...this.#accessor, ...access }, signal);
+  }
+}
+
+function accessIn(outcome: ReadOutcome): Access {
+  const { address } = outcome;
+  if ('error' in outcome) return { path: address, outcome: errorOf(outcome.error).code };
+  return accessOf(address, outcome.result);
+}
+
+function accessOf(address: Address, result: ReadResult): Access {
+  if (result.state === 'absent') return { path: address, outcome: result.state };
+  if (result.state === 'deleted') {
+    return { path: address, revision: result.version.revision, outcome: result.state };
+  }
+  const { document } = result;
+  const { revision } = document.version;
+  return { path: address, revision, fields: namesOf(document), outcome: result.state };
+}
+
+function namesOf(document: Document): readonly string[] {
+  return [...document.fields.keys()].toSorted();
+}

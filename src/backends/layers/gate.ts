@@ -1,0 +1,69 @@
+import type { Address } from '#src/core/document.ts';
+import { OperatorError, type ErrorCode } from '#src/errors.ts';
+import type { Driver, Need, Refusal } from '../driver.ts';
+import { layered, type LayeredDriver, type Operation } from '../layer.ts';
+
+/** Which addresses of a store its user may not use. */
+export interface Gate {
+  /** Code of the error that refuses them. */
+  readonly code: ErrorCode;
+  /** Why this address is out of reach, or undefined. Whatever is below a refused address is refused as well. Pure. */
+  readonly refusalOf: (address: Address) => Refusal | undefined;
+}
+
+/**
+ * A driver in which only the addresses exist that the gate lets pass: no listing shows another one, and the gate refuses
+ * every operation on it before a request leaves the process. Disposing of it does not close the driver below.
+ */
+export function gate(driver: Driver, { code, refusalOf }: Gate): LayeredDriver {
+  const errorOf = (operation: Operation, addresses: readonly Address[]): OperatorError | undefined => {
+    const refusal = addresses.map((address) => refusalOf(address)).find((found) => found !== undefined);
+    return refusal && new OperatorError(code, { op: `backend.${operation}`, detail: refusal.message });
+  };
+  const requirePassed = (operation: Operation, addresses: readonly Address[]): void => {
+    const error = errorOf(operation, addresses);
+    if (error !== undefined) throw error;
+  };
+  return layered(driver, {
+    around: async ({ operation, addresses, signal }, next) => {
+      requirePassed(operation, addresses);
+      return next(signal);
+    },
+    iterate: ({ operation, addresses }, next) => {
+      requirePassed(operation, addresses);
+      return next();
+    },
+    own: (base) => ({
+      refusalOf: (document) => refusalOf(document.address) ?? base.refusalOf(document),
+      addressRefusalOf: (address) => refusalOf(address) ?? base.addressRefusalOf(address),
+      // A hidden folder is not asked for: a failure would show its rights, its size or its depth.
+      async *list(query, signal) {
+        const skips = (folder: Address): boolean =>
+          query.skips?.(folder) === true || refusalOf(`${folder}/`) !== undefined;
+        if (query.folder !== '' && skips(query.folder)) return;
+        for await (const entry of base.list({ ...query, skips }, signal)) {
+          if (refusalOf(entry.address) === undefined) yield entry;
+        }
+      },
+      async *readMany(addresses, signal) {
+        const passed: Address[] = [];
+        for (const address of new Set(addresses)) {
+          const error = errorOf('read', [address]);
+          if (error === undefined) passed.push(address);
+          else yield { address, error };
+        }
+        yield* base.readMany(passed, signal);
+      },
+      async denied(needs, signal) {
+        const refusals = new Map<Address, Refusal>();
+        const passed: Need[] = [];
+        for (const need of needs) {
+          const refusal = refusalOf(need.address);
+          if (refusal === undefined) passed.push(need);
+          else refusals.set(need.address, refusal);
+        }
+        return new Map([...refusals, ...(await base.denied(passed, signal))]);
+      },
+    }),
+  });
+}

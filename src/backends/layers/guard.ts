@@ -1,0 +1,132 @@
+import { errorOf, isAbort, OperatorError } from '#src/errors.ts';
+import type { Clock, Metrics, Random } from '#src/ports.ts';
+import { CallDeadline } from '../deadline.ts';
+import type { Driver, ReadOutcome } from '../driver.ts';
+import { layered, OPERATIONS, type Call, type LayeredDriver, type Operation } from '../layer.ts';
+
+export interface GuardOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly metrics: Metrics;
+  /** For one call without its retries, milliseconds; a call may be several requests. */
+  readonly deadlineMs: number;
+}
+
+const READ_ATTEMPTS = 3;
+const FIRST_DELAY_MS = 200;
+/** A server that asks for more than this is left to the caller's own schedule. */
+const MAX_DELAY_MS = 5_000;
+
+type Next<T> = (signal: AbortSignal) => Promise<T>;
+
+/**
+ * A driver with a deadline and metrics for each call, and retries of what only reads. It never repeats a change: after a
+ * lost reply only a read can tell what happened. It owns the driver below and closes it when disposed of.
+ */
+export function guard(driver: Driver, options: GuardOptions): LayeredDriver {
+  const calls = new GuardedCalls(driver.kind, options);
+  return layered(driver, {
+    around: async (call, next) =>
+      OPERATIONS[call.operation].changes ? calls.once(call, next) : calls.retried(call, next),
+    iterate: (call, next) => calls.iterated(call, next()),
+    own: (base) => ({
+      // An address that failed for a passing reason gets the retries of a single read before its error is yielded.
+      async *readMany(addresses, signal) {
+        for await (const outcome of base.readMany(addresses, signal)) {
+          const isPassing = 'error' in outcome && errorOf(outcome.error).disposition === 'transient';
+          yield isPassing ? await readAgain(base, outcome.address, signal) : outcome;
+        }
+      },
+      [Symbol.asyncDispose]: async () => driver[Symbol.asyncDispose](),
+    }),
+  });
+}
+
+async function readAgain(driver: Driver, address: string, signal: AbortSignal): Promise<ReadOutcome> {
+  try {
+    return { address, result: await driver.read(address, signal) };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { address, error };
+  }
+}
+
+class GuardedCalls {
+  readonly #backend: string;
+  readonly #options: GuardOptions;
+
+  constructor(backend: string, options: GuardOptions) {
+    this.#backend = backend;
+    this.#options = options;
+  }
+
+  async retried<T>(call: Call, next: Next<T>): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.once(call, next);
+      } catch (thrown) {
+        const error = errorOf(thrown);
+        if (isAbort(thrown, call.signal) || error.disposition !== 'transient' || attempt >= READ_ATTEMPTS)
+          throw thrown;
+        const delayMs = this.#delayMs(attempt, error);
+        if (delayMs === undefined) throw thrown;
+        await this.#options.clock.sleep(delayMs, call.signal);
+      }
+    }
+  }
+
+  /** Doubling with full jitter above a floor of half; never less than the server asked for. */
+  #delayMs(attempt: number, error: OperatorError): number | undefined {
+    const base = FIRST_DELAY_MS * 2 ** (attempt - 1);
+    const delayMs = Math.max(error.retryAfterMs ?? 0, base / 2) + (this.#options.random() * base) / 2;
+    return delayMs > MAX_DELAY_MS ? undefined : delayMs;
+  }
+
+  async once<T>({ operation, signal }: Call, next: Next<T>): Promise<T> {
+    signal.throwIfAborted();
+    using deadline = new CallDeadline(this.#options.clock, this.#options.deadlineMs, signal);
+    const started = this.#options.clock.monotonic();
+    try {
+      const result = await next(deadline.signal);
+      this.#measure(operation, 'ok', started);
+      return result;
+    } catch (thrown) {
+      const failure = deadline.expired ? deadlineError(operation) : thrown;
+      this.#measure(operation, codeOf(failure, signal), started);
+      throw failure;
+    }
+  }
+
+  /** The whole iteration counts as one call; its requests have the driver's own deadlines. */
+  async *iterated<T>({ operation, signal }: Call, items: AsyncIterable<T>): AsyncGenerator<T> {
+    const started = this.#options.clock.monotonic();
+    try {
+      yield* items;
+      this.#measure(operation, 'ok', started);
+    } catch (thrown) {
+      this.#measure(operation, codeOf(thrown, signal), started);
+      throw thrown;
+    }
+  }
+
+  #measure(operation: Operation, code: string, started: number): void {
+    const { metrics, clock } = this.#options;
+    const labels = { backend: this.#backend, operation };
+    metrics.count('secretmigration_backend_requests_total', { ...labels, code });
+    metrics.observe(
+      'secretmigration_backend_request_duration_seconds',
+      labels,
+      (clock.monotonic() - started) / 1000,
+    );
+  }
+}
+
+function deadlineError(operation: Operation): OperatorError {
+  const indeterminate = OPERATIONS[operation].changes;
+  return new OperatorError('DEADLINE', { op: `backend.${operation}`, indeterminate });
+}
+
+/** Label of the outcome: an error code, or `aborted` when the caller gave up. */
+function codeOf(thrown: unknown, signal: AbortSignal): string {
+  return isAbort(thrown, signal) ? 'aborted' : errorOf(thrown).code;
+}

@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import { API_VERSION } from '#src/api/group.ts';
+import { parseSecretBackend, type SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
+import type { Driver } from '#src/backends/driver.ts';
+import { BackendRegistry } from '#src/backends/registry.ts';
+import { systemClock } from '#src/runtime/system-clock.ts';
+import { DriverPool } from './driver-pool.ts';
+
+const migration = { namespace: 'ns', name: 'm', uid: 'u' };
+
+function aBackend(generation: number): SecretBackend {
+  const parsed = parseSecretBackend({
+    apiVersion: API_VERSION,
+    kind: 'SecretBackend',
+    metadata: { name: 'a', namespace: 'ns', uid: 'of-a', generation, resourceVersion: '1' },
+    spec: { type: 'kubernetes', kubernetes: {} },
+  });
+  if (!parsed.ok) throw new Error(parsed.problems.join('; '));
+  return parsed.value;
+}
+
+/** A pool, and what became of the drivers that it made. */
+function aPool() {
+  const events: string[] = [];
+  let made = 0;
+  const create = (): Driver => {
+    made += 1;
+    const name = `driver ${made}`;
+    events.push(`${name} made`);
+    const driver: Partial<Driver> = {
+      backups: undefined,
+      projections: undefined,
+      [Symbol.asyncDispose]: async () => Promise.resolve(void events.push(`${name} closed`)),
+    };
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a question that is not expected fails loudly
+    return driver as Driver;
+  };
+  const metrics = {
+    count: () => undefined,
+    observe: () => undefined,
+    gauge: () => undefined,
+    forget: () => undefined,
+  };
+  const guard = { clock: systemClock, random: Math.random, metrics, deadlineMs: 1_000 };
+  const registry = new BackendRegistry([{ kind: 'kubernetes', create }], { guard });
+  return { pool: new DriverPool({ registry, clusterResourceNamespace: 'keyferry' }), events };
+}
+
+describe('the pool of drivers', () => {
+  it('keeps one driver a generation, for all its users', async () => {
+    const { pool, events } = aPool();
+    await (await pool.acquire(aBackend(1), migration))[Symbol.asyncDispose]();
+    await (await pool.acquireWhole(aBackend(1)))[Symbol.asyncDispose]();
+    expect(events).toEqual(['driver 1 made']);
+  });
+
+  it('closes a retired driver when its last lease is released, once', async () => {
+    const { pool, events } = aPool();
+    const first = await pool.acquire(aBackend(1), migration);
+    const second = await pool.acquire(aBackend(1), migration);
+    expect(first.isCurrent).toBe(true);
+    await pool.retire('of-a');
+    expect(first.isCurrent).toBe(false);
+    await first[Symbol.asyncDispose]();
+    await first[Symbol.asyncDispose]();
+    expect(events).toEqual(['driver 1 made']);
+    await second[Symbol.asyncDispose]();
+    expect(events).toEqual(['driver 1 made', 'driver 1 closed']);
+  });
+
+  it('makes another driver for another generation, and retires the one before', async () => {
+    const { pool, events } = aPool();
+    const first = await pool.acquire(aBackend(1), migration);
+    const [second, third] = await Promise.all([
+      pool.acquire(aBackend(2), migration),
+      pool.acquire(aBackend(2), migration),
+    ]);
+    expect([first, second, third].map(({ isCurrent }) => isCurrent)).toEqual([false, true, true]);
+    expect(events).toEqual(['driver 1 made', 'driver 2 made']);
+  });
+
+  it('opens one driver when two ask for a new generation while the old one closes', async () => {
+    const { pool, events } = aPool();
+    await (await pool.acquire(aBackend(1), migration))[Symbol.asyncDispose]();
+    await Promise.all([pool.acquire(aBackend(2), migration), pool.acquire(aBackend(2), migration)]);
+    await pool[Symbol.asyncDispose]();
+    expect(events.toSorted()).toEqual(['driver 1 closed', 'driver 1 made', 'driver 2 made']);
+  });
+});

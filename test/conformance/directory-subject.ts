@@ -1,0 +1,94 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import * as fc from 'fast-check';
+import type { Driver } from '#src/backends/driver.ts';
+import { DirectoryFixture, type DirectoryOptions } from './directory-fixture.ts';
+import type { Place, Subject } from './driver-suite.ts';
+
+/** How a suite gets its driver: as the factory makes it, or with something around it. */
+export type MakeDriver = (
+  fixture: DirectoryFixture,
+  options: DirectoryOptions & { readonly withoutRights?: true },
+) => Driver;
+
+/** As the factory makes it. */
+export const bareDriver: MakeDriver = (fixture, { withoutRights, ...options }) => {
+  const driver = fixture.driver(options);
+  return withoutRights ? fixture.withoutRights(driver) : driver;
+};
+
+async function openPlace(make: MakeDriver): Promise<Place> {
+  const fixture = await DirectoryFixture.open();
+  return {
+    driver: make(fixture, {}),
+    denied: make(fixture, { withoutRights: true }),
+    unreachable: make(fixture, { path: 'not-mounted' }),
+    traffic: async (during) => fixture.changesDuring(during),
+    recreate: async (address, field, text) => {
+      await rm(fixture.path(address), { recursive: true });
+      await mkdir(fixture.path(address), { mode: 0o700 });
+      await writeFile(fixture.path(address, field), text);
+    },
+    [Symbol.asyncDispose]: async () => fixture[Symbol.asyncDispose](),
+  };
+}
+
+/** What a file may be called that is no document of its own: one dot at the begin is usual. */
+const fieldName: fc.Arbitrary<string> = fc.oneof(
+  fc.stringMatching(/^[-_a-zA-Z0-9][-._a-zA-Z0-9 @=:+~,%#?]{0,30}[-._a-zA-Z0-9]$/),
+  fc.constantFrom(
+    'value',
+    '.dockerconfigjson',
+    '.env',
+    'ünï',
+    '世界',
+    '__proto__',
+    'constructor',
+    'x'.repeat(255),
+  ),
+);
+
+/** A folder that is a store. */
+export function aDirectory(kind: string, make: MakeDriver): Subject {
+  return {
+    kind,
+    open: async () => openPlace(make),
+    manyNames: 620,
+    largeTextBytes: 1_048_576,
+    tooLargeBytes: 1_048_577,
+    fieldName,
+    // Files have no type, no labels and no end.
+    holds: 'bytes',
+    // A folder that is not there waits for somebody to make it; no server is down that would come back by itself.
+    unreachableAs: 'FOLDER_MISSING',
+    hostileAddresses: [
+      '',
+      '.',
+      '..',
+      '...',
+      '../tokens/a',
+      '../../other/a',
+      'a/b',
+      '/a',
+      'a/',
+      '/etc/passwd',
+      '.a',
+      '.a.migrated.bak',
+      '.a.keyferry-0123456789ab',
+      '..data',
+      'lost+found',
+      'a\\b',
+      '..\\a',
+      'a\tb',
+      'a\nb',
+      'a\0b',
+      'a ',
+      ' a',
+      'a\u202Eb',
+      'a\u00A0b',
+      'a\uD800b',
+      'a\uFFFDb',
+      'x'.repeat(221),
+      'ü'.repeat(111),
+    ],
+  };
+}
