@@ -1,7 +1,7 @@
 import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
 import { errorOf, isAbort, OperatorError } from '#src/errors.ts';
+import { Deadline } from '#src/io/deadline.ts';
 import type { Clock, Metrics, Random } from '#src/ports.ts';
-import { CallDeadline } from './deadline.ts';
 import type {
   Driver,
   BackupStore,
@@ -181,7 +181,7 @@ export class GuardedDriver implements Driver {
     call: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     signal.throwIfAborted();
-    using deadline = new CallDeadline(this.#options.clock, this.#options.deadlineMs, signal);
+    using deadline = new Deadline(this.#options.clock, this.#options.deadlineMs, signal);
     const started = this.#options.clock.monotonic();
     try {
       const result = await call(deadline.signal);

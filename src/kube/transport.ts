@@ -1,10 +1,10 @@
 import type { Dispatcher } from 'undici';
 import { errorOf, OperatorError } from '#src/errors.ts';
+import { Deadline } from '#src/io/deadline.ts';
 import { networkError } from '#src/io/network-failure.ts';
 import type { Clock, Metrics, Random } from '#src/ports.ts';
 import type { KubeClient, KubeRequest, WatchEvent, WatchRequest } from './client.ts';
 import type { KubeConnection } from './config.ts';
-import { Deadline } from './deadline.ts';
 import { Dispatchers, type PoolName } from './dispatchers.ts';
 import { parseJson } from './json.ts';
 import { problemOf } from './problem.ts';

@@ -1,9 +1,9 @@
 import { Pool } from 'undici';
 import type { SecretValue } from '#src/core/secret-value.ts';
 import { OperatorError } from '#src/errors.ts';
-import { networkError, networkFailureOf } from '#src/io/network-failure.ts';
+import { Deadline } from '#src/io/deadline.ts';
+import { networkError } from '#src/io/network-failure.ts';
 import type { Clock } from '#src/ports.ts';
-import { CallDeadline } from '../deadline.ts';
 import type { TlsMaterial } from './tls.ts';
 
 /*
@@ -88,7 +88,9 @@ export class BaoClient implements AsyncDisposable {
    */
   async request(request: BaoRequest, token: SecretValue | undefined, signal: AbortSignal): Promise<BaoReply> {
     signal.throwIfAborted();
-    using deadline = new CallDeadline(this.#options.clock, this.#options.timeoutMs, signal);
+    const { op, target, mutates: writes = false } = request;
+    const { clock, timeoutMs } = this.#options;
+    using deadline = new Deadline(clock, timeoutMs, signal, { op, target, indeterminate: writes });
     try {
       const { statusCode, headers, body } = await this.#pool.request({
         method: request.method,
@@ -107,7 +109,8 @@ export class BaoClient implements AsyncDisposable {
     } catch (thrown) {
       if (signal.aborted) throw signal.reason;
       if (thrown instanceof OperatorError) throw thrown;
-      throw failureOf(thrown, request, deadline.expired);
+      if (deadline.expired) throw deadline.signal.reason;
+      throw networkError(thrown, { op, target, writes });
     }
   }
 
@@ -178,11 +181,4 @@ function retryAfterMs(header: string | string[] | undefined): number | undefined
 function timeOf(header: string | string[] | undefined): number | undefined {
   const time = typeof header === 'string' ? Date.parse(header) : Number.NaN;
   return Number.isNaN(time) ? undefined : time;
-}
-
-function failureOf(thrown: unknown, request: BaoRequest, expired: boolean): OperatorError {
-  const { op, target, mutates: writes = false } = request;
-  if (expired && networkFailureOf(thrown).sent !== 'not-sent')
-    return new OperatorError('DEADLINE', { op, target, indeterminate: writes });
-  return networkError(thrown, { op, target, writes });
 }
