@@ -1,6 +1,7 @@
 import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
 import { errorOf, isAbort, OperatorError } from '#src/errors.ts';
 import { Deadline } from '#src/io/deadline.ts';
+import { backoffMs, type BackoffShape } from '#src/io/retry-delay.ts';
 import type { Clock, Metrics, Random } from '#src/ports.ts';
 import type {
   Driver,
@@ -41,7 +42,7 @@ type Operation =
 const CHANGES: ReadonlySet<Operation> = new Set(['write', 'delete', 'retire', 'discard', 'mark', 'finish']);
 
 const READ_ATTEMPTS = 3;
-const FIRST_DELAY_MS = 200;
+const BACKOFF: BackoffShape = { baseMs: 200, capMs: 5_000, jitter: 0.5 };
 /** A server that asks for more than this is left to the caller's own schedule. */
 const MAX_DELAY_MS = 5_000;
 
@@ -161,18 +162,12 @@ export class GuardedDriver implements Driver {
         const error = errorOf(thrown);
         if (isAbort(thrown, signal) || error.disposition !== 'transient' || attempt >= READ_ATTEMPTS)
           throw thrown;
-        const delayMs = this.#delayMs(attempt, error);
-        if (delayMs === undefined) throw thrown;
+        const { retryAfterMs } = error;
+        const delayMs = backoffMs(BACKOFF, attempt, { random: this.#options.random, retryAfterMs });
+        if (delayMs > MAX_DELAY_MS) throw thrown;
         await this.#options.clock.sleep(delayMs, signal);
       }
     }
-  }
-
-  /** Doubling with full jitter above a floor of half; never less than the server asked for. */
-  #delayMs(attempt: number, error: OperatorError): number | undefined {
-    const base = FIRST_DELAY_MS * 2 ** (attempt - 1);
-    const delayMs = Math.max(error.retryAfterMs ?? 0, base / 2) + (this.#options.random() * base) / 2;
-    return delayMs > MAX_DELAY_MS ? undefined : delayMs;
   }
 
   async #once<T>(

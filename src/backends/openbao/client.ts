@@ -1,8 +1,10 @@
 import { Pool } from 'undici';
 import type { SecretValue } from '#src/core/secret-value.ts';
 import { OperatorError } from '#src/errors.ts';
+import { readBounded } from '#src/io/bounded-body.ts';
 import { Deadline } from '#src/io/deadline.ts';
 import { networkError } from '#src/io/network-failure.ts';
+import { parseRetryAfter } from '#src/io/retry-delay.ts';
 import type { Clock } from '#src/ports.ts';
 import type { TlsMaterial } from './tls.ts';
 
@@ -99,11 +101,11 @@ export class BaoClient implements AsyncDisposable {
         body: request.body === undefined ? null : JSON.stringify(request.body),
         signal: deadline.signal,
       });
-      const parsed = parseJson(await readBounded(body, request));
+      const parsed = parseJson(await readBounded(body, MAX_REPLY_BYTES, { op, target, writes }));
       return {
         status: statusCode,
         body: parsed,
-        retryAfterMs: retryAfterMs(headers['retry-after']),
+        retryAfterMs: parseRetryAfter(headers['retry-after']),
         serverTime: timeOf(headers['date']),
       };
     } catch (thrown) {
@@ -144,24 +146,6 @@ function withQuery(request: BaoRequest): string {
   return query === '' ? request.path : `${request.path}?${query}`;
 }
 
-async function readBounded(body: AsyncIterable<Buffer>, request: BaoRequest): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    size += chunk.byteLength;
-    if (size > MAX_REPLY_BYTES) {
-      throw new OperatorError('REPLY_INVALID', {
-        op: request.op,
-        target: request.target,
-        detail: `The reply is larger than ${MAX_REPLY_BYTES} bytes.`,
-        indeterminate: request.mutates === true,
-      });
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks, size);
-}
-
 /** The error of JSON.parse quotes its input, so it is dropped here. */
 function parseJson(bytes: Buffer): unknown {
   if (bytes.byteLength === 0) return undefined;
@@ -170,12 +154,6 @@ function parseJson(bytes: Buffer): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** Whole seconds; OpenBao sends 0 for its default interval of one second. Dates are not used by it. */
-function retryAfterMs(header: string | string[] | undefined): number | undefined {
-  if (typeof header !== 'string' || !/^[0-9]{1,6}$/.test(header)) return undefined;
-  return Number(header) * 1000;
 }
 
 function timeOf(header: string | string[] | undefined): number | undefined {
