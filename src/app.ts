@@ -19,6 +19,7 @@ import type { MigrationParts } from './controllers/migration/attempt.ts';
 import { trustRootsOf } from './controllers/trust-root.ts';
 import { backendsReadingFrom, connectWatches, type Watches } from './controllers/watches.ts';
 import { OperatorError } from './errors.ts';
+import { whenAborted } from './io/abort.ts';
 import type { KubeClient, KubeObject } from './kube/client.ts';
 import { openInClusterConnection, type KubeConnection } from './kube/config.ts';
 import { openKubeconfigConnection } from './kube/kubeconfig.ts';
@@ -266,9 +267,7 @@ function served(name: string, logger: Logger, open: () => Promise<TelemetryServe
     start: async (signal) => {
       const server = await open();
       logger.info('listening', { server: name, host: server.host, port: server.port });
-      const stopped = Promise.withResolvers<void>();
-      signal.addEventListener('abort', () => stopped.resolve(), { once: true });
-      return { done: stopped.promise.then(async () => server[Symbol.asyncDispose]()) };
+      return { done: whenAborted(signal).then(async () => server[Symbol.asyncDispose]()) };
     },
   };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { OperatorError } from '#src/errors.ts';
-import { parseRetryAfter, retryDelayMs } from './retry.ts';
+import { retryDelayMs } from './retry.ts';
 
 const read = { writes: false, random: () => 0 };
 const write = { writes: true, random: () => 0 };
@@ -41,14 +41,4 @@ describe('retryDelayMs', () => {
     const code = name === 'CONFLICT' ? 'VERSION_CONFLICT' : name;
     expect(retryDelayMs(new OperatorError(code, { op: 'x', retryAfterMs: 1 }), 1, read)).toBeUndefined();
   });
-});
-
-test.each([
-  ['3', 3_000],
-  ['0', 0],
-  ['Wed, 21 Oct 2026 07:28:00 GMT', undefined],
-  ['-1', undefined],
-  [undefined, undefined],
-])('Retry-After %j is %j ms', (header, ms) => {
-  expect(parseRetryAfter(header)).toBe(ms);
 });

@@ -1,11 +1,12 @@
 import type { OperatorError } from '#src/errors.ts';
+import { backoffMs, type BackoffShape } from '#src/io/retry-delay.ts';
 import type { Random } from '#src/ports.ts';
 
 /** client-go gives up after ten tries with Retry-After. */
 const MAX_ATTEMPTS_ASKED_BY_SERVER = 10;
 /** A server that is gone is the business of the caller's own back-off; this only bridges a restart of a replica. */
 const MAX_ATTEMPTS_UNREACHABLE = 4;
-const UNREACHABLE_BASE_MS = 200;
+const BACKOFF: BackoffShape = { baseMs: 200, capMs: 1_000, jitter: 0.5 };
 
 /**
  * Milliseconds to wait before trying again after the `attempt`-th failure (from 1), or undefined to give up.
@@ -16,24 +17,17 @@ export function retryDelayMs(
   attempt: number,
   options: { readonly writes: boolean; readonly random: Random },
 ): number | undefined {
-  if (askedToWait(problem, options.writes) && attempt < MAX_ATTEMPTS_ASKED_BY_SERVER) {
-    // Up to a fifth later than asked, so that all who were refused do not come back at once.
-    return (problem.retryAfterMs ?? 0) * (1 + options.random() / 5);
-  }
+  if (attempt >= attemptsFor(problem, options.writes)) return undefined;
+  return backoffMs(BACKOFF, attempt, { random: options.random, retryAfterMs: problem.retryAfterMs });
+}
+
+function attemptsFor(problem: OperatorError, writes: boolean): number {
+  if (askedToWait(problem, writes)) return MAX_ATTEMPTS_ASKED_BY_SERVER;
   const unreachable = problem.code === 'BACKEND_UNREACHABLE' && !problem.indeterminate;
-  if (unreachable && attempt < MAX_ATTEMPTS_UNREACHABLE) {
-    return UNREACHABLE_BASE_MS * 2 ** (attempt - 1) * (0.5 + options.random() / 2);
-  }
-  return undefined;
+  return unreachable ? MAX_ATTEMPTS_UNREACHABLE : 1;
 }
 
 function askedToWait(problem: OperatorError, writes: boolean): boolean {
   if (problem.retryAfterMs === undefined) return false;
   return problem.code === 'RATE_LIMITED' || (problem.status === 503 && !writes);
-}
-
-/** `Retry-After` in seconds (the API server sends no dates) → milliseconds. */
-export function parseRetryAfter(header: string | string[] | undefined): number | undefined {
-  if (typeof header !== 'string' || !/^\d{1,6}$/.test(header)) return undefined;
-  return Number(header) * 1000;
 }

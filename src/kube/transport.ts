@@ -1,14 +1,16 @@
 import type { Dispatcher } from 'undici';
 import { errorOf, OperatorError } from '#src/errors.ts';
+import { readBounded } from '#src/io/bounded-body.ts';
+import { Deadline } from '#src/io/deadline.ts';
 import { networkError } from '#src/io/network-failure.ts';
+import { parseRetryAfter } from '#src/io/retry-delay.ts';
 import type { Clock, Metrics, Random } from '#src/ports.ts';
 import type { KubeClient, KubeRequest, WatchEvent, WatchRequest } from './client.ts';
 import type { KubeConnection } from './config.ts';
-import { Deadline } from './deadline.ts';
 import { Dispatchers, type PoolName } from './dispatchers.ts';
 import { parseJson } from './json.ts';
 import { problemOf } from './problem.ts';
-import { parseRetryAfter, retryDelayMs } from './retry.ts';
+import { retryDelayMs } from './retry.ts';
 import { readWatchEvents } from './watch-stream.ts';
 
 export interface TransportOptions {
@@ -199,21 +201,7 @@ export class HttpKubeClient implements KubeClient {
 
   async #readBody(reply: Reply, exchange: Exchange): Promise<Uint8Array> {
     const maxBytes = this.#options.maxReplyBytes ?? MAX_REPLY_BYTES;
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    for await (const chunk of reply.body as AsyncIterable<Uint8Array>) {
-      size += chunk.length;
-      if (size > maxBytes) {
-        const detail = `The reply is larger than ${maxBytes} bytes.`;
-        throw new OperatorError('REPLY_INVALID', {
-          ...named(exchange),
-          detail,
-          indeterminate: exchange.writes,
-        });
-      }
-      chunks.push(chunk);
-    }
-    return Buffer.concat(chunks, size);
+    return await readBounded(reply.body as AsyncIterable<Uint8Array>, maxBytes, exchange);
   }
 
   #toProblem(thrown: unknown, exchange: Exchange, deadline: Deadline): OperatorError {

@@ -1,3 +1,4 @@
+import { backoffMs } from '#src/io/retry-delay.ts';
 import type { Clock, Random } from '#src/ports.ts';
 
 export interface BackoffOptions {
@@ -25,8 +26,7 @@ export class Backoff {
     const now = clock.monotonic();
     if (now - this.#lastFailureAt > resetAfterMs) this.#failures = 0;
     this.#lastFailureAt = now;
-    const rangeMs = Math.min(capMs, baseMs * 2 ** Math.min(this.#failures, 40));
     this.#failures += 1;
-    return Math.max(atLeastMs, rangeMs * random());
+    return backoffMs({ baseMs, capMs, jitter: 1 }, this.#failures, { random, retryAfterMs: atLeastMs });
   }
 }

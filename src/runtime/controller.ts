@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { errorOf, OperatorError, type Disposition } from '#src/errors.ts';
+import { onAbort, whenAborted } from '#src/io/abort.ts';
+import { Deadline } from '#src/io/deadline.ts';
 import type { Clock, Labels, Logger, Metrics } from '#src/ports.ts';
 import type { WorkQueue } from './queue.ts';
 
@@ -80,14 +82,12 @@ export class Controller {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, logger, name, queue, graceMs = 20_000, abandonMs = 2_000, workers = 1 } = this.#options;
     const hardStop = new AbortController();
-    const close = (): void => queue.close();
-    if (signal.aborted) close();
-    else signal.addEventListener('abort', close, { once: true });
+    using _closing = onAbort(signal, () => queue.close());
     let finished = false;
     const working = Promise.all(
       Array.from({ length: workers }, async () => await this.#work(hardStop.signal)),
     ).then(() => (finished = true));
-    await Promise.race([working, aborted(signal)]);
+    await Promise.race([working, whenAborted(signal)]);
     const drained = new AbortController();
     const timeUp = clock.sleep(graceMs, drained.signal).catch(() => undefined);
     await Promise.race([working, timeUp]);
@@ -95,7 +95,6 @@ export class Controller {
     const abandon = clock.sleep(abandonMs, drained.signal).catch(() => undefined);
     await Promise.race([working, abandon]);
     drained.abort();
-    signal.removeEventListener('abort', close);
     if (!finished) logger.warn('reconciles ignored their abort and are left behind', { controller: name });
   }
 
@@ -116,12 +115,7 @@ export class Controller {
     const { clock, metrics, name, deadlineMs = 600_000, newId = randomUUID, reconcile } = this.#options;
     const reconcileId = newId();
     const logger = this.#options.logger.child({ controller: name, key, reconcileID: reconcileId });
-    const run = new AbortController();
-    const stop = (): void => run.abort(hardStop.reason);
-    hardStop.addEventListener('abort', stop, { once: true });
-    const cancelDeadline = clock.schedule(deadlineMs, () =>
-      run.abort(new OperatorError('DEADLINE', { op: 'controller.reconcile', target: key })),
-    );
+    using run = new Deadline(clock, deadlineMs, hardStop, { op: 'controller.reconcile', target: key });
     const startedAt = clock.monotonic();
     try {
       this.#settle(key, await reconcile(key, { reconcileId, signal: run.signal, logger }));
@@ -129,8 +123,6 @@ export class Controller {
       if (hardStop.aborted) logger.debug('reconcile aborted by shutdown');
       else this.#treat(key, run.signal.aborted ? run.signal.reason : thrown, logger);
     } finally {
-      cancelDeadline();
-      hardStop.removeEventListener('abort', stop);
       const seconds = (clock.monotonic() - startedAt) / 1000;
       metrics.observe('controller_runtime_reconcile_time_seconds', this.#labels, seconds);
     }
@@ -200,11 +192,4 @@ function logProblem(logger: Logger, level: Treatment['level'], problem: Operator
   }
   const { code, op, target, status } = problem;
   logger[level]('reconcile will be repeated', { code, op, target, status });
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { KubeClient } from '#src/kube/client.ts';
 import { errorOf, hasCode } from '#src/errors.ts';
+import { onAbort } from '#src/io/abort.ts';
 import { apiVersionOf, collectionPath, objectPath, type Resource } from '#src/kube/resource.ts';
 import type { Clock, EventRecord, EventSink, Logger, Metrics } from '#src/ports.ts';
 import { toMicroTime } from './micro-time.ts';
@@ -94,12 +95,10 @@ export class EventRecorder implements EventSink {
   async run(signal: AbortSignal): Promise<void> {
     const drain = new AbortController();
     let cancelDrain = (): void => undefined;
-    const onAbort = (): void => {
+    using _stopping = onAbort(signal, () => {
       cancelDrain = this.#options.clock.schedule(DRAIN_MS, () => drain.abort());
       this.#wake();
-    };
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
+    });
     try {
       await this.#sendAll(signal, drain.signal);
     } finally {

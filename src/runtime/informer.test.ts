@@ -139,8 +139,8 @@ describe('Informer', () => {
         });
       },
     });
-    await clock.advance(30_000);
-    expect(times).toEqual([0, 800, 2_400, 22_400, 28_800]);
+    await clock.advance(34_000);
+    expect(times).toEqual([0, 800, 2_400, 26_400, 32_800]);
     stop.abort();
     await running;
     expect(metrics.value('keyferry_informer_failures_total', labels)).toBe(5);

@@ -1,6 +1,7 @@
 import type { KubeClient } from '#src/kube/client.ts';
 import { apiVersionOf, collectionPath, objectPath } from '#src/kube/resource.ts';
 import { errorOf, hasCode, OperatorError } from '#src/errors.ts';
+import { onAbort } from '#src/io/abort.ts';
 import type { Clock, Logger, Metrics, Random } from '#src/ports.ts';
 import {
   heldBy,
@@ -102,9 +103,7 @@ export class LeaderElector {
     const { logger } = this.#options;
     logger.info('became the leader', { lease: this.#target });
     const leading = new AbortController();
-    const stop = (): void => leading.abort(signal.reason);
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, { once: true });
+    using _following = onAbort(signal, () => leading.abort(signal.reason));
     const workDone = new AbortController();
     const work = lead(leading.signal).finally(() => workDone.abort());
     try {
@@ -122,7 +121,6 @@ export class LeaderElector {
       throw thrown;
     } finally {
       workDone.abort();
-      signal.removeEventListener('abort', stop);
       this.#setLeading(false);
     }
   }

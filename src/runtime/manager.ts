@@ -1,3 +1,4 @@
+import { onAbort } from '#src/io/abort.ts';
 import type { Clock, Logger } from '#src/ports.ts';
 
 /** Something with a life: a server, an informer, a controller. */
@@ -33,14 +34,11 @@ export async function runComponents(options: ManagerOptions, signal: AbortSignal
   const running: Running[] = [];
   const end = Promise.withResolvers<void>();
   end.promise.catch(() => undefined); // It may reject after a failed start has already ended the wait for it.
-  const onAbort = (): void => end.resolve();
-  if (signal.aborted) end.resolve();
-  else signal.addEventListener('abort', onAbort, { once: true });
+  using _ending = onAbort(signal, () => end.resolve());
   try {
     await startAll(options, { running, end, signal });
     await end.promise;
   } finally {
-    signal.removeEventListener('abort', onAbort);
     await stopAll(options, running);
   }
 }
@@ -57,11 +55,10 @@ async function startAll(
     if (state.signal.aborted) return;
     const stop = new AbortController();
     // A component may wait long for its readiness (a cache for its first list); shutdown must not wait for that.
-    const cancelStart = (): void => stop.abort(state.signal.reason);
-    state.signal.addEventListener('abort', cancelStart, { once: true });
+    const cancelling = onAbort(state.signal, () => stop.abort(state.signal.reason));
     const starting = component.start(stop.signal);
     const started = await Promise.race([starting, state.end.promise]).finally(() =>
-      state.signal.removeEventListener('abort', cancelStart),
+      cancelling[Symbol.dispose](),
     );
     if (started === undefined) {
       stop.abort();

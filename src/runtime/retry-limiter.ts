@@ -1,3 +1,4 @@
+import { exponentialMs } from '#src/io/retry-delay.ts';
 import type { Clock } from '#src/ports.ts';
 
 export interface RetryLimits {
@@ -27,10 +28,9 @@ export class RetryLimiter {
 
   /** Notes a failure of the key and returns its delay in milliseconds. */
   nextMs(key: string): number {
-    const failures = this.#failures.get(key) ?? 0;
-    this.#failures.set(key, failures + 1);
-    const { baseMs, capMs } = this.#limits;
-    return Math.max(Math.min(capMs, baseMs * 2 ** Math.min(failures, 60)), this.#reserve());
+    const failures = this.failures(key) + 1;
+    this.#failures.set(key, failures);
+    return Math.max(exponentialMs(this.#limits, failures), this.#reserve());
   }
 
   failures(key: string): number {

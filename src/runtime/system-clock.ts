@@ -1,3 +1,4 @@
+import { orAborted } from '#src/io/abort.ts';
 import type { Clock } from '#src/ports.ts';
 
 /** setTimeout fires at once above this: its delay is a signed 32-bit number. */
@@ -22,17 +23,12 @@ function schedule(ms: number, run: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      cancel();
-      reject(signal.reason);
-    };
-    const cancel = schedule(ms, () => {
-      signal.removeEventListener('abort', onAbort);
-      resolve();
-    });
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-  });
+async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  const elapsed = Promise.withResolvers<void>();
+  const cancel = schedule(ms, elapsed.resolve);
+  try {
+    await orAborted(elapsed.promise, signal);
+  } finally {
+    cancel();
+  }
 }

@@ -1,4 +1,5 @@
 import { OperatorError } from '#src/errors.ts';
+import { orAborted, whenAborted } from '#src/io/abort.ts';
 import type { AccessLog, AccessRecord, Clock, Logger, Metrics } from '#src/ports.ts';
 import type { AuditSink } from './audit-sink.ts';
 
@@ -46,17 +47,10 @@ export class AuditLog implements AccessLog, AsyncDisposable {
   }
 
   async record(record: AccessRecord, signal: AbortSignal): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiting.push({ line: this.#lineOf(record), written: resolve });
     this.#draining ??= this.#drain();
-    const abort = (): void => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    try {
-      if (signal.aborted) abort();
-      await promise;
-    } finally {
-      signal.removeEventListener('abort', abort);
-    }
+    await orAborted(promise, signal);
   }
 
   /** The members are the schema, docs/audit-log.md: in this order, and no others. */
@@ -142,9 +136,7 @@ export class AuditLog implements AccessLog, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const { clock, sink } = this.#options;
     const cancel = clock.schedule(this.#blocked ? 0 : BLOCKED_AFTER_MS, () => this.#stop.abort());
-    const stopped = Promise.withResolvers<void>();
-    this.#stop.signal.addEventListener('abort', () => stopped.resolve(), { once: true });
-    await Promise.race([this.#draining, stopped.promise]);
+    await Promise.race([this.#draining, whenAborted(this.#stop.signal)]);
     cancel();
     if (this.#draining === undefined) await sink.close();
   }

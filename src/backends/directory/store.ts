@@ -2,9 +2,10 @@ import { opendir } from 'node:fs/promises';
 import type { Address, Version } from '#src/core/document.ts';
 import { sameVersion } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
+import { orAborted } from '#src/io/abort.ts';
+import type { KeyedLock } from '#src/io/keyed-lock.ts';
 import type { Clock, Random } from '#src/ports.ts';
 import type { Probe } from '../driver.ts';
-import type { KeyedLock } from '#src/io/keyed-lock.ts';
 import { conflict, type Change } from './change.ts';
 import type { Found } from './content.ts';
 import { failureOf } from './failures.ts';
@@ -64,7 +65,7 @@ export class DirectoryStore {
     });
   }
 
-  /** Opens the folder whichever it is. */
+  /** Opens the folder whichever it is; a file system that hangs delays no caller beyond its abort. */
   async visit<T>(work: Work, task: (folder: Folder) => Promise<T>): Promise<T> {
     work.signal.throwIfAborted();
     return orAborted(this.#run(work, task), work.signal);
@@ -148,20 +149,5 @@ export class DirectoryStore {
 
   async #exclusively<T>(address: Address, task: () => Promise<T>): Promise<T> {
     return this.#options.lock.run(`${this.#path}\n${address}`, task);
-  }
-}
-
-/**
- * The work, or the reason of the signal as soon as it aborts: a file system that hangs hangs nobody. The work itself goes
- * on to the next point at which it may stop.
- */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }

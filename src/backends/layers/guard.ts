@@ -1,6 +1,7 @@
 import { errorOf, isAbort, OperatorError } from '#src/errors.ts';
+import { Deadline } from '#src/io/deadline.ts';
+import { backoffMs, type BackoffShape } from '#src/io/retry-delay.ts';
 import type { Clock, Metrics, Random } from '#src/ports.ts';
-import { CallDeadline } from '../deadline.ts';
 import type { Driver, ReadOutcome } from '../driver.ts';
 import { layered, OPERATIONS, type Call, type LayeredDriver, type Operation } from '../layer.ts';
 
@@ -13,7 +14,7 @@ export interface GuardOptions {
 }
 
 const READ_ATTEMPTS = 3;
-const FIRST_DELAY_MS = 200;
+const BACKOFF: BackoffShape = { baseMs: 200, capMs: 5_000, jitter: 0.5 };
 /** A server that asks for more than this is left to the caller's own schedule. */
 const MAX_DELAY_MS = 5_000;
 
@@ -68,23 +69,17 @@ class GuardedCalls {
         const error = errorOf(thrown);
         if (isAbort(thrown, call.signal) || error.disposition !== 'transient' || attempt >= READ_ATTEMPTS)
           throw thrown;
-        const delayMs = this.#delayMs(attempt, error);
-        if (delayMs === undefined) throw thrown;
+        const { retryAfterMs } = error;
+        const delayMs = backoffMs(BACKOFF, attempt, { random: this.#options.random, retryAfterMs });
+        if (delayMs > MAX_DELAY_MS) throw thrown;
         await this.#options.clock.sleep(delayMs, call.signal);
       }
     }
   }
 
-  /** Doubling with full jitter above a floor of half; never less than the server asked for. */
-  #delayMs(attempt: number, error: OperatorError): number | undefined {
-    const base = FIRST_DELAY_MS * 2 ** (attempt - 1);
-    const delayMs = Math.max(error.retryAfterMs ?? 0, base / 2) + (this.#options.random() * base) / 2;
-    return delayMs > MAX_DELAY_MS ? undefined : delayMs;
-  }
-
   async once<T>({ operation, signal }: Call, next: Next<T>): Promise<T> {
     signal.throwIfAborted();
-    using deadline = new CallDeadline(this.#options.clock, this.#options.deadlineMs, signal);
+    using deadline = new Deadline(this.#options.clock, this.#options.deadlineMs, signal);
     const started = this.#options.clock.monotonic();
     try {
       const result = await next(deadline.signal);

@@ -1,9 +1,11 @@
 import { Pool } from 'undici';
 import type { SecretValue } from '#src/core/secret-value.ts';
 import { OperatorError } from '#src/errors.ts';
-import { networkError, networkFailureOf } from '#src/io/network-failure.ts';
+import { readBounded } from '#src/io/bounded-body.ts';
+import { Deadline } from '#src/io/deadline.ts';
+import { networkError } from '#src/io/network-failure.ts';
+import { parseRetryAfter } from '#src/io/retry-delay.ts';
 import type { Clock } from '#src/ports.ts';
-import { CallDeadline } from '../deadline.ts';
 import type { TlsMaterial } from './tls.ts';
 
 /*
@@ -88,7 +90,9 @@ export class BaoClient implements AsyncDisposable {
    */
   async request(request: BaoRequest, token: SecretValue | undefined, signal: AbortSignal): Promise<BaoReply> {
     signal.throwIfAborted();
-    using deadline = new CallDeadline(this.#options.clock, this.#options.timeoutMs, signal);
+    const { op, target, mutates: writes = false } = request;
+    const { clock, timeoutMs } = this.#options;
+    using deadline = new Deadline(clock, timeoutMs, signal, { op, target, indeterminate: writes });
     try {
       const { statusCode, headers, body } = await this.#pool.request({
         method: request.method,
@@ -97,17 +101,18 @@ export class BaoClient implements AsyncDisposable {
         body: request.body === undefined ? null : JSON.stringify(request.body),
         signal: deadline.signal,
       });
-      const parsed = parseJson(await readBounded(body, request));
+      const parsed = parseJson(await readBounded(body, MAX_REPLY_BYTES, { op, target, writes }));
       return {
         status: statusCode,
         body: parsed,
-        retryAfterMs: retryAfterMs(headers['retry-after']),
+        retryAfterMs: parseRetryAfter(headers['retry-after']),
         serverTime: timeOf(headers['date']),
       };
     } catch (thrown) {
       if (signal.aborted) throw signal.reason;
       if (thrown instanceof OperatorError) throw thrown;
-      throw failureOf(thrown, request, deadline.expired);
+      if (deadline.expired) throw deadline.signal.reason;
+      throw networkError(thrown, { op, target, writes });
     }
   }
 
@@ -141,24 +146,6 @@ function withQuery(request: BaoRequest): string {
   return query === '' ? request.path : `${request.path}?${query}`;
 }
 
-async function readBounded(body: AsyncIterable<Buffer>, request: BaoRequest): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    size += chunk.byteLength;
-    if (size > MAX_REPLY_BYTES) {
-      throw new OperatorError('REPLY_INVALID', {
-        op: request.op,
-        target: request.target,
-        detail: `The reply is larger than ${MAX_REPLY_BYTES} bytes.`,
-        indeterminate: request.mutates === true,
-      });
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks, size);
-}
-
 /** The error of JSON.parse quotes its input, so it is dropped here. */
 function parseJson(bytes: Buffer): unknown {
   if (bytes.byteLength === 0) return undefined;
@@ -169,20 +156,7 @@ function parseJson(bytes: Buffer): unknown {
   }
 }
 
-/** Whole seconds; OpenBao sends 0 for its default interval of one second. Dates are not used by it. */
-function retryAfterMs(header: string | string[] | undefined): number | undefined {
-  if (typeof header !== 'string' || !/^[0-9]{1,6}$/.test(header)) return undefined;
-  return Number(header) * 1000;
-}
-
 function timeOf(header: string | string[] | undefined): number | undefined {
   const time = typeof header === 'string' ? Date.parse(header) : Number.NaN;
   return Number.isNaN(time) ? undefined : time;
-}
-
-function failureOf(thrown: unknown, request: BaoRequest, expired: boolean): OperatorError {
-  const { op, target, mutates: writes = false } = request;
-  if (expired && networkFailureOf(thrown).sent !== 'not-sent')
-    return new OperatorError('DEADLINE', { op, target, indeterminate: writes });
-  return networkError(thrown, { op, target, writes });
 }

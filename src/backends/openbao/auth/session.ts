@@ -1,4 +1,5 @@
 import { OperatorError } from '#src/errors.ts';
+import { orAborted } from '#src/io/abort.ts';
 import type { Clock, Random } from '#src/ports.ts';
 import type { BaoClient, BaoReply, BaoRequest } from '../client.ts';
 import { AuthReply, parseReply } from '../wire.ts';
@@ -180,18 +181,4 @@ function closed(): OperatorError {
     op: OP,
     detail: 'The connection to the backend was closed.',
   });
-}
-
-/** The promise, or the signal's reason when that comes first; the promise goes on for the others who wait for it. */
-async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => {
-    aborted.reject(signal.reason);
-  };
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
 }

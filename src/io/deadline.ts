@@ -1,0 +1,66 @@
+import { OperatorError, type ErrorDetail } from '#src/errors.ts';
+import type { Clock } from '#src/ports.ts';
+import { onAbort } from './abort.ts';
+
+/**
+ * A signal that follows the caller's signal and also aborts when `timeoutMs` pass without `touch`, with `DEADLINE` as its
+ * reason. Untouched it is a total deadline, touched at every byte it is an idle timer. Dispose it: neither timer nor
+ * listener stays behind then, which AbortSignal.any would leave on a signal that lives long.
+ */
+export class Deadline implements Disposable {
+  readonly #clock: Clock;
+  readonly #timeoutMs: number;
+  readonly #parent: AbortSignal;
+  readonly #about: ErrorDetail;
+  readonly #controller = new AbortController();
+  readonly #following: Disposable;
+  #startedAt: number;
+  #touched = false;
+  #expired = false;
+  #cancelTimer: () => void;
+
+  /** `about` is what the reason says when the time is over. */
+  constructor(clock: Clock, timeoutMs: number, parent: AbortSignal, about: ErrorDetail = { op: 'deadline' }) {
+    this.#clock = clock;
+    this.#timeoutMs = timeoutMs;
+    this.#parent = parent;
+    this.#about = about;
+    this.#startedAt = clock.monotonic();
+    this.#cancelTimer = clock.schedule(timeoutMs, this.#onTimer);
+    this.#following = onAbort(parent, () => this.#controller.abort(parent.reason));
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** True when it was the time, not the caller, that ended the work. */
+  get expired(): boolean {
+    return this.#expired && !this.#parent.aborted;
+  }
+
+  get remainingMs(): number {
+    return Math.max(0, this.#startedAt + this.#timeoutMs - this.#clock.monotonic());
+  }
+
+  /** Starts the time again. Cheap: the one timer looks at the new start when it fires. */
+  touch(): void {
+    this.#startedAt = this.#clock.monotonic();
+    this.#touched = true;
+  }
+
+  [Symbol.dispose](): void {
+    this.#cancelTimer();
+    this.#following[Symbol.dispose]();
+  }
+
+  readonly #onTimer = (): void => {
+    if (this.#touched) {
+      this.#touched = false;
+      this.#cancelTimer = this.#clock.schedule(this.remainingMs, this.#onTimer);
+      return;
+    }
+    this.#expired = true;
+    this.#controller.abort(new OperatorError('DEADLINE', this.#about));
+  };
+}
