@@ -95,8 +95,8 @@ describe('a source is removed only while', () => {
     ['labels', notes(['team', 'web'], ['tier', '1']), notes(['team', 'web'])],
     ['labels have no other values', notes(['team', 'web']), notes(['team', 'api'])],
     ['expiry, so that it does not outlive its source', { expiresAt: END }, {}],
-    ['expiry is no earlier one', { expiresAt: END }, { expiresAt: '2026-01-15T00:00:00.000Z' }],
-    ['expiry is no later one', { expiresAt: END }, { expiresAt: '2026-03-01T00:00:00.000Z' }],
+    ['expiry is not an earlier one', { expiresAt: END }, { expiresAt: '2026-01-15T00:00:00.000Z' }],
+    ['expiry is not a later one', { expiresAt: END }, { expiresAt: '2026-03-01T00:00:00.000Z' }],
   ])('the copy keeps what was not bytes, without a new version: its %s', async (_what, before, after) => {
     const world = aWorld({ canExpire: true });
     world.source.put('a', { k: 'v' }, before);
