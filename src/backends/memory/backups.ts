@@ -1,0 +1,71 @@
+import type { Address, Version } from '#src/core/document.ts';
+import { OperatorError } from '#src/errors.ts';
+import type { BackupStore } from '../driver.ts';
+import type { Call } from './hooks.ts';
+import { addressRefusalOf, BACKUP_SUFFIX } from './refusals.ts';
+import type { MemoryStore, State } from './store.ts';
+
+/** What a driver lends to its backups. */
+export interface Change {
+  readonly store: MemoryStore;
+  readonly perform: <T>(call: Call, signal: AbortSignal, work: () => T) => Promise<T>;
+  /** Throws `NOT_FOUND` or `VERSION_CONFLICT`. */
+  readonly requireCurrent: (call: Call, expect: Version) => State;
+}
+
+/** A backup is `<address>.migrated-bak`, beside all documents and in no listing. */
+export class MemoryBackups implements BackupStore {
+  readonly #change: Change;
+
+  constructor(change: Change) {
+    this.#change = change;
+  }
+
+  addressOf(address: Address): Address {
+    return `${address}${BACKUP_SUFFIX}`;
+  }
+
+  async has(address: Address, signal: AbortSignal): Promise<boolean> {
+    this.#requireAddress(address);
+    const { store, perform } = this.#change;
+    return perform({ operation: 'has', address }, signal, () => store.backups.has(this.addressOf(address)));
+  }
+
+  async retire(address: Address, expect: Version, signal: AbortSignal): Promise<Address> {
+    this.#requireAddress(address);
+    const { store, perform, requireCurrent } = this.#change;
+    const call: Call = { operation: 'retire', address };
+    const backup = this.addressOf(address);
+    return perform(call, signal, () => {
+      const current = requireCurrent(call, expect);
+      const existing = store.backups.get(backup);
+      if (existing !== undefined && !sameBytes(existing, current)) {
+        throw new OperatorError('ALREADY_EXISTS', { op: 'memory.retire', target: backup });
+      }
+      store.backups.set(backup, existing ?? current);
+      store.remove(address);
+      return backup;
+    });
+  }
+
+  async discard(backup: Address, signal: AbortSignal): Promise<void> {
+    const { store, perform } = this.#change;
+    if (!backup.endsWith(BACKUP_SUFFIX)) {
+      throw new OperatorError('DOCUMENT_REFUSED', { op: 'memory.discard', target: backup });
+    }
+    await perform({ operation: 'discard', address: backup }, signal, () => {
+      store.backups.delete(backup);
+    });
+  }
+
+  #requireAddress(address: Address): void {
+    const refusal = addressRefusalOf(this.#change.store, address);
+    if (refusal === undefined) return;
+    throw new OperatorError('DOCUMENT_REFUSED', { op: 'memory.backup', detail: refusal.message });
+  }
+}
+
+function sameBytes(left: State, right: State): boolean {
+  if (left.fields.size !== right.fields.size) return false;
+  return [...left.fields].every(([name, bytes]) => right.fields.get(name)?.equals(bytes) === true);
+}

@@ -1,0 +1,182 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { aDocument, codeOf, presentIn } from '#test/conformance/documents.ts';
+import { collect, describeDriver, type Place } from '#test/conformance/driver-suite.ts';
+import { ManualClock } from '#test/support/manual-clock.ts';
+import { MemoryDriver } from './driver.ts';
+import { MemoryFactory } from './factory.ts';
+import { all, always, failsWith, losesReply, once, type Call, type Operation } from './hooks.ts';
+import { MAX_DOCUMENT_BYTES } from './refusals.ts';
+import { MemoryStore } from './store.ts';
+
+const { signal } = new AbortController();
+const EVERY_OPERATION: readonly Operation[] = ['probe', 'list', 'read', 'write', 'delete', 'denied'];
+
+async function openPlace(addressing: 'flat' | 'tree'): Promise<Place> {
+  const store = new MemoryStore({ name: addressing, addressing, clock: new ManualClock() });
+  const calls: Call[] = [];
+  const gone = all(
+    ...EVERY_OPERATION.map((operation) => always(operation, failsWith('BACKEND_UNREACHABLE'))),
+  );
+  return Promise.resolve({
+    driver: new MemoryDriver({ store, hooks: { before: (call) => void calls.push(call) } }),
+    denied: new MemoryDriver({ store, mayNot: () => true }),
+    unreachable: new MemoryDriver({ store, hooks: { before: gone } }),
+    traffic: async (during) => {
+      const before = calls.length;
+      await during();
+      return calls.slice(before);
+    },
+    recreate: async (address, field, text) => {
+      store.purge(address);
+      store.put(address, { [field]: text });
+      return Promise.resolve();
+    },
+    [Symbol.asyncDispose]: async () => Promise.resolve(),
+  });
+}
+
+const hostile = ['', '.', '..', '/a', 'a/', 'a//b', 'a/../b', 'a\tb', 'a\nb', 'a\0b', 'a\u00A0b', 'a\uD800b'];
+const subject = {
+  manyNames: 620,
+  largeTextBytes: MAX_DOCUMENT_BYTES,
+  tooLargeBytes: MAX_DOCUMENT_BYTES + 1,
+  fieldName: fc.oneof(fc.string({ minLength: 1 }), fc.constantFrom('__proto__', 'constructor', '世界')),
+};
+
+describeDriver({
+  ...subject,
+  kind: 'flat memory',
+  open: async () => openPlace('flat'),
+  hostileAddresses: [...hostile, 'a/b', 'a.migrated-bak'],
+});
+describeDriver({
+  ...subject,
+  kind: 'tree memory',
+  open: async () => openPlace('tree'),
+  hostileAddresses: hostile,
+});
+
+function open(addressing: 'flat' | 'tree', hooks = {}) {
+  const clock = new ManualClock();
+  const store = new MemoryStore({ name: 's', addressing, clock });
+  return { clock, store, driver: new MemoryDriver({ store, hooks }) };
+}
+
+describe('a memory store that keeps revisions', () => {
+  it('reads exactly the revision that is asked for', async () => {
+    const { store, driver } = open('tree');
+    const first = store.put('a/b', { k: 'old' });
+    store.put('a/b', { k: 'new' });
+    const old = presentIn(await driver.read('a/b', signal, first.revision));
+    expect(old.fields.get('k')?.reveal().toString()).toBe('old');
+    expect(await driver.read('a/b', signal, '3')).toEqual({ state: 'absent' });
+  });
+
+  it('hides a version whose time has come, and says that it expired', async () => {
+    const { clock, store, driver } = open('tree');
+    const version = store.put('a', { k: 'v' }, { expiresAt: new Date(clock.now() + 1_000).toISOString() });
+    expect((await driver.read('a', signal)).state).toBe('present');
+    clock.jump(1_000);
+    expect(await driver.read('a', signal)).toEqual({ state: 'deleted', version, expired: true });
+    const late = aDocument('b', { k: 'v' }, { expiresAt: new Date(clock.now()).toISOString() });
+    expect(await codeOf(driver.write(late, 'absent', signal))).toBe('EXPIRED');
+  });
+
+  it('finishes what a write left to do without another version', async () => {
+    const { store, driver } = open('tree');
+    const version = store.put('a', { k: 'v' }, {}, { isUnfinished: true });
+    expect(presentIn(await driver.read('a', signal)).unfinished).toBe(true);
+    await driver.finish('a', version, signal);
+    expect(presentIn(await driver.read('a', signal))).toMatchObject({ version });
+    expect(presentIn(await driver.read('a', signal)).unfinished).toBeUndefined();
+  });
+
+  it('lists what is below a folder, without the folders that are skipped', async () => {
+    const { store, driver } = open('tree');
+    for (const path of ['a/x', 'a/no/y', 'a/yes/z', 'ab/x', 'b']) store.put(path, {});
+    const query = { folder: 'a', skips: (folder: string) => folder === 'a/no' };
+    const entries = await collect(driver.list(query, signal));
+    expect(entries.map(({ address }) => address)).toEqual(['a/x', 'a/yes/z']);
+  });
+});
+
+describe('a flat memory store', () => {
+  it.each([
+    ['team=web', ['a']],
+    ['team!=web', ['b', 'c']],
+    ['team', ['a', 'b']],
+    ['!team', ['c']],
+    ['team, tier=1', ['b']],
+  ])('lists by the selector %s', async (labelSelector, names) => {
+    const { store, driver } = open('flat');
+    store.put('a', {}, { notes: new Map([['team', 'web']]) });
+    store.put(
+      'b',
+      {},
+      {
+        notes: new Map([
+          ['team', 'api'],
+          ['tier', '1'],
+        ]),
+      },
+    );
+    store.put('c', {});
+    const entries = await collect(driver.list({ folder: '', labelSelector }, signal));
+    expect(entries.map(({ address }) => address)).toEqual(names);
+  });
+
+  it('keeps a backup that no listing shows, once, and discards it', async () => {
+    const { store, driver } = open('flat');
+    const backup = await driver.backups!.retire('a', store.put('a', { k: 'v' }), signal);
+    expect([await driver.read('a', signal), store.backupTextAt(backup)]).toEqual([
+      { state: 'absent' },
+      { k: 'v' },
+    ]);
+    expect(await collect(driver.list({ folder: '' }, signal))).toEqual([]);
+    expect(await codeOf(driver.backups!.retire('a', store.put('a', { k: 'other' }), signal))).toBe(
+      'ALREADY_EXISTS',
+    );
+    await driver.backups!.retire('a', store.put('a', { k: 'v' }), signal);
+    expect(await driver.backups!.has('a', signal)).toBe(true);
+    await driver.backups!.discard(backup, signal);
+    expect(await driver.backups!.has('a', signal)).toBe(false);
+    expect(await codeOf(driver.backups!.discard('a', signal))).toBe('DOCUMENT_REFUSED');
+  });
+
+  it('marks a projection once, as another version with the same bytes', async () => {
+    const { store, driver } = open('flat');
+    await driver.projections!.mark('a', store.put('a', { k: 'v' }), 'there', signal);
+    const { version, origin } = store.currentAt('a')!;
+    await driver.projections!.mark('a', version, 'there', signal);
+    expect([origin, store.currentAt('a')?.version, store.textAt('a')]).toEqual([
+      'there',
+      version,
+      { k: 'v' },
+    ]);
+  });
+});
+
+describe('a fault hook', () => {
+  it('before a write fails it with nothing done, and after it loses the reply of one that was done', async () => {
+    const failing = open('tree', { before: once('write', failsWith('SERVER_ERROR')) });
+    const write = failing.driver.write(aDocument('a', { k: 'v' }), 'absent', signal);
+    await expect(write).rejects.toMatchObject({ code: 'SERVER_ERROR', indeterminate: false });
+    expect(failing.store.textAt('a')).toBeUndefined();
+    const losing = open('tree', { after: once('write', losesReply) });
+    const lost = losing.driver.write(aDocument('a', { k: 'v' }), 'absent', signal);
+    await expect(lost).rejects.toMatchObject({ indeterminate: true });
+    expect(losing.store.textAt('a')).toEqual({ k: 'v' });
+  });
+});
+
+it('makes drivers of one flat store for each namespace, and of one tree for all', () => {
+  const clock = new ManualClock();
+  const definition = { title: 'B', spec: { type: 'kubernetes' as const }, credentialsNamespace: 'c' };
+  const flat = new MemoryFactory({ clock, addressing: 'flat' });
+  flat.create({ ...definition, tenant: 'one' });
+  expect(flat.storeOf('B one')).not.toBe(flat.storeOf('B two'));
+  const tree = new MemoryFactory({ clock });
+  tree.create({ ...definition, tenant: 'one' });
+  expect(tree.storeOf('B').traits).toMatchObject({ addressing: 'tree', keepsRevisions: true });
+});

@@ -1,0 +1,226 @@
+import { sameVersion } from '#src/core/document.ts';
+import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
+import { OperatorError, type ErrorCode } from '#src/errors.ts';
+import type {
+  BackupStore,
+  Driver,
+  DriverTraits,
+  Entry,
+  ListQuery,
+  Location,
+  Need,
+  Probe,
+  ProjectionStore,
+  ReadOutcome,
+  Refusal,
+} from '../driver.ts';
+import { readEach } from '../read-each.ts';
+import { MemoryBackups } from './backups.ts';
+import type { Call, Hooks } from './hooks.ts';
+import { entriesIn } from './listing.ts';
+import { addressRefusalOf, refusalOf } from './refusals.ts';
+import type { MemoryStore, State } from './store.ts';
+
+export interface MemoryDriverOptions {
+  readonly store: MemoryStore;
+  readonly hooks?: Hooks | undefined;
+  /** The rights that the credentials lack. Default: none. */
+  readonly mayNot?: ((verb: Verb, address: Address) => boolean) | undefined;
+}
+
+export type Verb = Need['verbs'][number] | 'list';
+
+/** Reads under way at once. */
+const CONCURRENCY = 8;
+
+const VERBS: Partial<Record<Call['operation'], readonly Verb[]>> = {
+  list: ['list'],
+  read: ['read'],
+  has: ['read'],
+  finish: ['update'],
+  mark: ['read', 'update'],
+  delete: ['delete'],
+  retire: ['read', 'create', 'delete'],
+  discard: ['delete'],
+};
+
+/**
+ * A backend for tests: every rule of the contract, in a Map. It is never part of the product; a test of the architecture
+ * checks that no source imports it.
+ */
+export class MemoryDriver implements Driver {
+  readonly kind = 'memory';
+  readonly traits: DriverTraits;
+  readonly backups: BackupStore | undefined;
+  readonly projections: ProjectionStore | undefined;
+  readonly #store: MemoryStore;
+  readonly #options: MemoryDriverOptions;
+  #isProbed = false;
+
+  constructor(options: MemoryDriverOptions) {
+    const { store } = options;
+    const { addressing, keepsRevisions, statesAttributes, keepsBackups, keepsProjections } = store.traits;
+    this.#store = store;
+    this.#options = options;
+    this.traits = { addressing, concurrency: CONCURRENCY, keepsRevisions, statesAttributes };
+    const change = {
+      store,
+      perform: async <T>(call: Call, signal: AbortSignal, work: () => T) => this.#perform(call, signal, work),
+      requireCurrent: (call: Call, expect: Version) => this.#requireCurrent(call, expect),
+    };
+    this.backups = keepsBackups ? new MemoryBackups(change) : undefined;
+    this.projections = keepsProjections
+      ? { mark: async (address, expect, origin, signal) => this.#mark({ address, expect, origin }, signal) }
+      : undefined;
+  }
+
+  async probe(signal: AbortSignal): Promise<Probe> {
+    const { name, keepsRevisions, canExpire } = this.#store.traits;
+    return this.#perform({ operation: 'probe', address: '' }, signal, () => {
+      this.#isProbed = true;
+      return {
+        server: { product: 'memory', version: '1' },
+        identity: name,
+        capabilities: [
+          'ConditionalWrite',
+          ...(keepsRevisions ? (['Revisions'] as const) : []),
+          ...(canExpire ? (['Expiry'] as const) : []),
+        ],
+      };
+    });
+  }
+
+  locationOf(address: Address): Location {
+    if (!this.#isProbed) throw new OperatorError('INVARIANT', { op: 'memory.location' });
+    return { store: `memory ${this.#store.traits.name}`, path: address };
+  }
+
+  async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Entry> {
+    if (query.labelSelector !== undefined && this.traits.addressing === 'tree') {
+      throw new OperatorError('CAPABILITY_MISSING', { op: 'memory.list' });
+    }
+    const call: Call = { operation: 'list', address: query.folder };
+    for (const entry of await this.#perform(call, signal, () => entriesIn(this.#store, query))) {
+      signal.throwIfAborted();
+      yield entry;
+    }
+  }
+
+  async read(address: Address, signal: AbortSignal, revision?: string): Promise<ReadResult> {
+    this.#requireAddress('read', address);
+    return this.#perform({ operation: 'read', address, revision }, signal, () =>
+      this.#store.resultOf(address, this.#store.stateAt(address, revision)),
+    );
+  }
+
+  async *readMany(addresses: readonly Address[], signal: AbortSignal): AsyncGenerator<ReadOutcome> {
+    const read = async (address: Address): Promise<ReadResult> => this.read(address, signal);
+    yield* readEach(addresses, { width: CONCURRENCY, read, signal });
+  }
+
+  refusalOf(document: Document): Refusal | undefined {
+    return refusalOf(this.#store, document);
+  }
+
+  addressRefusalOf(address: Address): Refusal | undefined {
+    return addressRefusalOf(this.#store, address);
+  }
+
+  async denied(needs: readonly Need[], signal: AbortSignal): Promise<ReadonlyMap<Address, Refusal>> {
+    const { mayNot } = this.#options;
+    return this.#perform({ operation: 'denied', address: '' }, signal, () => {
+      const lacking = needs.flatMap(({ address, verbs }) => {
+        const verb = verbs.find((each) => mayNot?.(each, address) === true);
+        const message = `The credentials may not ${verb} this document.`;
+        return verb === undefined ? [] : [[address, { reason: 'PermissionDenied', message }] as const];
+      });
+      return new Map(lacking);
+    });
+  }
+
+  async write(document: Document, expect: Expectation, signal: AbortSignal): Promise<Version> {
+    const { address } = document;
+    const refusal = this.refusalOf(document);
+    if (refusal !== undefined) {
+      throw new OperatorError('DOCUMENT_REFUSED', { op: 'memory.write', detail: refusal.message });
+    }
+    return this.#perform({ operation: 'write', address }, signal, () => {
+      this.#requireRight(expect === 'absent' ? 'create' : 'update', address);
+      if (this.#store.hasExpired(document.attributes)) throw failed('EXPIRED', 'write', address);
+      const current = this.#store.currentAt(address);
+      if (expect === 'absent' && current !== undefined) throw failed('ALREADY_EXISTS', 'write', address);
+      if (expect !== 'absent' && (current === undefined || !sameVersion(current.version, expect))) {
+        throw failed('VERSION_CONFLICT', 'write', address);
+      }
+      return this.#store.append(document);
+    });
+  }
+
+  async delete(address: Address, expect: Version, signal: AbortSignal): Promise<void> {
+    this.#requireAddress('delete', address);
+    const call: Call = { operation: 'delete', address };
+    await this.#perform(call, signal, () => {
+      this.#requireCurrent(call, expect);
+      this.#store.remove(address);
+    });
+  }
+
+  async finish(address: Address, expect: Version, signal: AbortSignal): Promise<void> {
+    this.#requireAddress('finish', address);
+    const call: Call = { operation: 'finish', address };
+    await this.#perform(call, signal, () => {
+      const { isUnfinished: _done, ...finished } = this.#requireCurrent(call, expect);
+      this.#store.replaceCurrent(address, finished);
+    });
+  }
+
+  /** A mark is another version of the document, as it is of a Secret. */
+  async #mark(
+    { address, expect, origin }: { address: Address; expect: Version; origin: string },
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.#requireAddress('mark', address);
+    const call: Call = { operation: 'mark', address };
+    await this.#perform(call, signal, () => {
+      const current = this.#requireCurrent(call, expect);
+      if (current.origin === origin) return;
+      const found = this.#store.resultOf(address, current);
+      if (found.state === 'present') this.#store.append(found.document);
+      this.#store.alter(address, { origin });
+    });
+  }
+
+  /** One call from end to end; nothing else happens to the store between the two hooks. */
+  async #perform<T>(call: Call, signal: AbortSignal, work: () => T): Promise<T> {
+    const { hooks } = this.#options;
+    signal.throwIfAborted();
+    await hooks?.before?.(call);
+    for (const verb of VERBS[call.operation] ?? []) this.#requireRight(verb, call.address);
+    const result = work();
+    await hooks?.after?.(call);
+    return result;
+  }
+
+  #requireCurrent({ operation, address }: Call, expect: Version): State {
+    const current = this.#store.currentAt(address);
+    if (current === undefined || current.isDeleted === true) throw failed('NOT_FOUND', operation, address);
+    if (!sameVersion(current.version, expect)) throw failed('VERSION_CONFLICT', operation, address);
+    return current;
+  }
+
+  #requireRight(verb: Verb, address: Address): void {
+    if (this.#options.mayNot?.(verb, address) === true) throw failed('AUTH_DENIED', verb, address);
+  }
+
+  #requireAddress(operation: string, address: Address): void {
+    if (this.addressRefusalOf(address) !== undefined) throw failed('DOCUMENT_REFUSED', operation, address);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // The store outlives its drivers.
+  }
+}
+
+function failed(code: ErrorCode, operation: string, target: Address): OperatorError {
+  return new OperatorError(code, { op: `memory.${operation}`, target });
+}

@@ -1,0 +1,34 @@
+import type { Address, Document } from '#src/core/document.ts';
+import type { Refusal } from '../driver.ts';
+import type { MemoryStore } from './store.ts';
+
+export const BACKUP_SUFFIX = '.migrated-bak';
+/** Bytes of all fields of one document. */
+export const MAX_DOCUMENT_BYTES = 1_048_576;
+const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u;
+
+/** Why no document can live at this address, or undefined. */
+export function addressRefusalOf({ traits }: MemoryStore, address: Address): Refusal | undefined {
+  if (traits.keepsBackups && address.endsWith(BACKUP_SUFFIX)) {
+    return { reason: 'NameRefused', message: 'The name is that of a backup.' };
+  }
+  const segments = address.split('/');
+  if (traits.addressing === 'flat' && segments.length > 1) {
+    return { reason: 'NameRefused', message: 'The name has a slash.' };
+  }
+  const isHostile = segments.some((segment) => /^\.{0,2}$/.test(segment) || !PRINTABLE.test(segment));
+  return isHostile ? { reason: 'PathRefused', message: 'The path has an illegal segment.' } : undefined;
+}
+
+/** Why this document can never be stored, or undefined. */
+export function refusalOf(store: MemoryStore, document: Document): Refusal | undefined {
+  let bytes = 0;
+  for (const value of document.fields.values()) bytes += value.byteLength;
+  if (bytes > MAX_DOCUMENT_BYTES) {
+    return { reason: 'TooLarge', message: `A document has at most ${MAX_DOCUMENT_BYTES} bytes.` };
+  }
+  if (document.attributes.expiresAt !== undefined && !store.traits.canExpire) {
+    return { reason: 'ExpiryRefused', message: 'The store keeps documents for ever.' };
+  }
+  return addressRefusalOf(store, document.address);
+}

@@ -1,0 +1,190 @@
+import type { Address, Attributes, Document, ReadResult, Version } from '#src/core/document.ts';
+import { SecretValue } from '#src/core/secret-value.ts';
+import type { Clock } from '#src/ports.ts';
+
+export interface MemoryStoreOptions {
+  /** Tells one store from another in `locationOf`. */
+  readonly name: string;
+  readonly clock: Pick<Clock, 'now'>;
+  /** Default: tree. */
+  readonly addressing?: 'flat' | 'tree';
+  /** Old revisions stay readable and a delete leaves a deleted version, as in KV version 2. Default: in a tree. */
+  readonly keepsRevisions?: boolean;
+  /** Default: in a flat store. */
+  readonly keepsBackups?: boolean;
+  /** Default: in a flat store. */
+  readonly keepsProjections?: boolean;
+  /** A document that says nothing of type and immutability is Opaque and mutable. Default: in a flat store. */
+  readonly statesAttributes?: boolean;
+  /** Versions can have an end. Default: where revisions are kept. */
+  readonly canExpire?: boolean;
+  /** A listing shows the type of each document. Default: false. */
+  readonly listsTypes?: boolean;
+}
+
+/** One state of one incarnation. */
+export interface State {
+  readonly version: Version;
+  readonly fields: ReadonlyMap<string, Buffer>;
+  readonly attributes: Attributes;
+  readonly isDeleted?: true;
+  readonly isUnfinished?: true;
+  /** What the document is marked as a projection of. */
+  readonly origin?: string;
+}
+
+export type Fields = Readonly<Record<string, string | Buffer>>;
+
+/** What another writer can leave behind besides fields and attributes. */
+export interface PutOptions {
+  readonly isUnfinished?: true;
+}
+
+/**
+ * Documents in a Map. A driver of this folder works on it, and a test is another writer: its methods change the store
+ * without any precondition.
+ */
+export class MemoryStore {
+  readonly traits: Required<Omit<MemoryStoreOptions, 'clock'>>;
+  readonly #clock: Pick<Clock, 'now'>;
+  /** By address, oldest first; only the last one where revisions are not kept. */
+  readonly #states = new Map<Address, readonly State[]>();
+  readonly #backups = new Map<Address, State>();
+  #incarnations = 0;
+  #revisions = 0;
+
+  constructor({ clock, ...options }: MemoryStoreOptions) {
+    const addressing = options.addressing ?? 'tree';
+    const isFlat = addressing === 'flat';
+    const keepsRevisions = options.keepsRevisions ?? !isFlat;
+    this.#clock = clock;
+    this.traits = {
+      keepsBackups: isFlat,
+      keepsProjections: isFlat,
+      statesAttributes: isFlat,
+      canExpire: keepsRevisions,
+      listsTypes: false,
+      ...options,
+      addressing,
+      keepsRevisions,
+    };
+  }
+
+  get backups(): Map<Address, State> {
+    return this.#backups;
+  }
+
+  addresses(): readonly Address[] {
+    return [...this.#states.keys()].toSorted();
+  }
+
+  now(): number {
+    return this.#clock.now();
+  }
+
+  /** The current state, which may be a deleted one. */
+  currentAt(address: Address): State | undefined {
+    return this.#states.get(address)?.at(-1);
+  }
+
+  /** Exactly this revision where revisions are kept, else the current one. */
+  stateAt(address: Address, revision: string | undefined): State | undefined {
+    if (revision === undefined || !this.traits.keepsRevisions) return this.currentAt(address);
+    return this.#states.get(address)?.find((state) => state.version.revision === revision);
+  }
+
+  resultOf(address: Address, state: State | undefined): ReadResult {
+    if (state === undefined) return { state: 'absent' };
+    const { version, attributes, isUnfinished } = state;
+    if (state.isDeleted === true) return { state: 'deleted', version };
+    if (this.hasExpired(attributes)) return { state: 'deleted', version, expired: true };
+    const document = { ...toDocument(address, state), version };
+    return {
+      state: 'present',
+      document: isUnfinished === undefined ? document : { ...document, unfinished: true },
+    };
+  }
+
+  hasExpired({ expiresAt }: Attributes): boolean {
+    return expiresAt !== undefined && Date.parse(expiresAt) <= this.#clock.now();
+  }
+
+  /** Another version of the same incarnation, or the first one of a new incarnation. */
+  append(document: Document): Version {
+    const { address, attributes } = document;
+    const before = this.#states.get(address);
+    const version = this.#nextVersion(before?.at(-1)?.version);
+    const fields = new Map([...document.fields].map(([key, value]) => [key, Buffer.from(value.reveal())]));
+    const kept = this.traits.keepsRevisions ? (before ?? []) : [];
+    this.#states.set(address, [...kept, { version, fields, attributes }]);
+    return version;
+  }
+
+  /** Changes the current state without making another version of it: custom metadata, or a bit of the disk. */
+  alter(address: Address, change: Partial<Omit<State, 'version' | 'fields'>> & { fields?: Fields }): void {
+    const current = this.currentAt(address);
+    if (current === undefined) throw new Error(`nothing is at ${address}`);
+    const { fields, ...rest } = change;
+    const bytes = fields === undefined ? {} : { fields: toBytes(fields) };
+    this.replaceCurrent(address, { ...current, ...rest, ...bytes });
+  }
+
+  replaceCurrent(address: Address, state: State): void {
+    const older = this.#states.get(address)?.slice(0, -1) ?? [];
+    this.#states.set(address, [...older, state]);
+  }
+
+  /** Marks the current state as deleted where revisions are kept, else forgets the document. */
+  remove(address: Address): void {
+    if (this.traits.keepsRevisions) this.alter(address, { isDeleted: true });
+    else this.purge(address);
+  }
+
+  /** Forgets the document with its history; the next one of this name is another incarnation. */
+  purge(address: Address): void {
+    this.#states.delete(address);
+  }
+
+  /** Another writer: a new version with these fields, whatever is there. */
+  put(address: Address, fields: Fields, attributes: Attributes = {}, options: PutOptions = {}): Version {
+    const version = this.append(toDocument(address, { fields: toBytes(fields), attributes }));
+    if (options.isUnfinished === true) this.alter(address, { isUnfinished: true });
+    return version;
+  }
+
+  /** What a reader of the current version sees as text; undefined when there is nothing to read. */
+  textAt(address: Address): Readonly<Record<string, string>> | undefined {
+    const state = this.currentAt(address);
+    return state === undefined || state.isDeleted === true ? undefined : textOf(state);
+  }
+
+  backupTextAt(address: Address): Readonly<Record<string, string>> | undefined {
+    const state = this.#backups.get(address);
+    return state && textOf(state);
+  }
+
+  /** In KV version 2 each path counts for itself; in Kubernetes the whole cluster counts. */
+  #nextVersion(before: Version | undefined): Version {
+    if (before === undefined) this.#incarnations += 1;
+    this.#revisions += 1;
+    const identity = before?.identity ?? `incarnation-${this.#incarnations}`;
+    const next = this.traits.keepsRevisions ? Number(before?.revision ?? 0) + 1 : this.#revisions;
+    return { identity, revision: String(next) };
+  }
+}
+
+function toDocument(
+  address: Address,
+  { fields, attributes }: Pick<State, 'fields' | 'attributes'>,
+): Document {
+  const values = [...fields].map(([key, bytes]) => [key, SecretValue.fromBytes(Buffer.from(bytes))] as const);
+  return { address, fields: new Map(values), attributes };
+}
+
+function toBytes(fields: Fields): ReadonlyMap<string, Buffer> {
+  return new Map(Object.entries(fields).map(([key, value]) => [key, Buffer.from(value)]));
+}
+
+function textOf({ fields }: State): Readonly<Record<string, string>> {
+  return Object.fromEntries([...fields].map(([key, bytes]) => [key, bytes.toString()]));
+}

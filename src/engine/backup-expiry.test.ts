@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest';
+import { always, failsWith } from '#src/backends/memory/hooks.ts';
+import type { PriorRecord } from '#src/core/outcome.ts';
+import { aRow, aWorld, runEngine, type EngineRun, type World } from '#test/support/engine-run.ts';
+
+const TTL_MS = 60_000;
+const ROUNDING_MS = 1_000;
+const spec = { sourcePolicy: 'Backup', backupTTLSeconds: TTL_MS / 1_000 };
+const BACKUP = 'a.migrated-bak';
+
+/** A document that was moved, with its backup; and the rows that say so. */
+async function moved(): Promise<{ world: World; prior: readonly PriorRecord[] }> {
+  const world = aWorld();
+  world.source.put('a', { k: 'v' });
+  const run = await runEngine({ ...world, spec });
+  expect(run.outcomeOf('a')).toMatchObject({ state: 'Removed', backup: BACKUP });
+  expect(run.result.wakeAfterMs).toBe(TTL_MS);
+  return { world, prior: run.rows };
+}
+
+const whatIsLeft = (world: World, prior: readonly PriorRecord[], more: Partial<EngineRun> = {}) =>
+  runEngine({ ...world, spec, prior, task: 'keepUp', ...more });
+
+describe('a backup', () => {
+  it('is removed once its time has passed in full, and not before', async () => {
+    const { world, prior } = await moved();
+    world.clock.jump(TTL_MS + ROUNDING_MS - 1);
+    const early = await whatIsLeft(world, prior);
+    expect([early.outcomes.size, early.result.wakeAfterMs]).toEqual([0, 1]);
+    expect(world.source.backupTextAt(BACKUP)).toEqual({ k: 'v' });
+    world.clock.jump(1);
+    const due = await whatIsLeft(world, prior);
+    expect(due.outcomeOf('a')).toMatchObject({ state: 'Removed', reason: 'BackupExpired' });
+    expect(due.outcomeOf('a').backup).toBeUndefined();
+    expect(due.result.wakeAfterMs).toBeUndefined();
+    expect(world.source.backupTextAt(BACKUP)).toBeUndefined();
+  });
+
+  it.each(['Pending', 'Copied', 'Verified', 'Conflict', 'Failed', 'Skipped'] as const)(
+    'stays while its row is %s: only a source that was removed needs no backup any more',
+    async (state) => {
+      const { world } = await moved();
+      world.clock.jump(TTL_MS * 10);
+      const run = await whatIsLeft(world, [aRow('a', { state, backup: BACKUP })]);
+      expect(run.log).toEqual([]);
+      expect(run.result.wakeAfterMs).toBeUndefined();
+      expect(world.source.backupTextAt(BACKUP)).toEqual({ k: 'v' });
+    },
+  );
+
+  it.each(['remove', 'purge'] as const)(
+    'stays when the destination no longer holds the document (%s), and says so',
+    async (gone) => {
+      const { world, prior } = await moved();
+      world.clock.jump(TTL_MS * 2);
+      world.destination[gone]('ns/a');
+      const run = await whatIsLeft(world, prior);
+      expect(run.outcomeOf('a')).toMatchObject({
+        state: 'Failed',
+        reason: 'DestinationLost',
+        backup: BACKUP,
+        retry: 'later',
+      });
+      expect(world.source.backupTextAt(BACKUP)).toEqual({ k: 'v' });
+    },
+  );
+
+  it('is removed also when the destination has a newer value by then', async () => {
+    const { world, prior } = await moved();
+    world.clock.jump(TTL_MS * 2);
+    world.destination.put('ns/a', { k: 'newer' });
+    expect((await whatIsLeft(world, prior)).outcomeOf('a').reason).toBe('BackupExpired');
+  });
+
+  it.each(['read', 'discard'] as const)(
+    'that fails to be removed (%s) is tried again later',
+    async (what) => {
+      const { world, prior } = await moved();
+      world.clock.jump(TTL_MS * 2);
+      const hooks = { before: always(what, failsWith('SERVER_ERROR')) };
+      const run = await whatIsLeft(world, prior, { at: { source: hooks, destination: hooks } });
+      expect([run.outcomes.size, run.result.wakeAfterMs]).toEqual([0, 60_000]);
+      expect(world.source.backupTextAt(BACKUP)).toEqual({ k: 'v' });
+    },
+  );
+
+  it('of a row without a place at the destination stays', async () => {
+    const { world, prior } = await moved();
+    world.clock.jump(TTL_MS * 2);
+    const [{ destination: _place, ...row }] = [prior[0] ?? aRow('a')];
+    expect((await whatIsLeft(world, [row])).outcomeOf('a').reason).toBe('DestinationLost');
+  });
+
+  it('stays for ever without backupTTLSeconds', async () => {
+    const { world, prior } = await moved();
+    world.clock.jump(TTL_MS * 1_000);
+    const run = await whatIsLeft(world, prior, { spec: { sourcePolicy: 'Backup' } });
+    expect([run.log, run.result.wakeAfterMs]).toEqual([[], undefined]);
+  });
+
+  it('expires at the end of a whole run as well, but not of a dry one', async () => {
+    const { world, prior } = await moved();
+    world.clock.jump(TTL_MS * 2);
+    await runEngine({ ...world, spec: { ...spec, dryRun: true }, prior });
+    expect(world.source.backupTextAt(BACKUP)).toEqual({ k: 'v' });
+    await runEngine({ ...world, spec, prior });
+    expect(world.source.backupTextAt(BACKUP)).toBeUndefined();
+  });
+
+  it('stays while the migration is to stop', async () => {
+    const { world, prior } = await moved();
+    world.clock.jump(TTL_MS * 2);
+    await whatIsLeft(world, prior, { shouldStop: () => true });
+    expect(world.source.backupTextAt(BACKUP)).toEqual({ k: 'v' });
+  });
+
+  it('is all that a migration that is done looks at: new documents are not copied', async () => {
+    const { world, prior } = await moved();
+    world.source.put('new', { k: 'v' });
+    const run = await whatIsLeft(world, prior);
+    expect(run.log).toEqual([]);
+  });
+});

@@ -1,0 +1,129 @@
+import { describe, expect, it } from 'vitest';
+import { always, failsWith, once } from '#src/backends/memory/hooks.ts';
+import { aRow, aWorld, runEngine, type World } from '#test/support/engine-run.ts';
+
+function withSources(count: number): World {
+  const world = aWorld();
+  for (let index = 0; index < count; index += 1) world.source.put(`doc-${index}`, { k: 'v' });
+  return world;
+}
+
+const countOf = (log: readonly string[], start: string): number =>
+  log.filter((line) => line.startsWith(start)).length;
+
+describe('a document that fails', () => {
+  it('does not stop the others', async () => {
+    const before = once('read', failsWith('SERVER_ERROR'));
+    const run = await runEngine({ ...withSources(20), at: { source: { before } } });
+    const failed = [...run.outcomes.values()].filter(({ state }) => state === 'Failed');
+    expect(failed).toMatchObject([{ reason: 'ServerError', retry: 'soon' }]);
+    expect(countOf(run.log, 'destination write')).toBe(19);
+    expect(run.result.problem).toBeUndefined();
+  });
+
+  it('keeps the fields and the place that earlier runs recorded of it', async () => {
+    const at = { source: { before: always('read', failsWith('SERVER_ERROR')) } };
+    const run = await runEngine({ ...withSources(1), prior: [aRow('doc-0', { keys: ['k', 'l'] })], at });
+    expect(run.outcomeOf('doc-0')).toMatchObject({
+      state: 'Failed',
+      keys: ['k', 'l'],
+      destination: { path: 'ns/doc-0' },
+    });
+  });
+});
+
+describe('a backend that fails as a whole', () => {
+  it('at the destination ends the run with its error, after what was in flight', async () => {
+    const world = withSources(50);
+    const at = { destination: { before: always('write', failsWith('BACKEND_SEALED')) } };
+    const run = await runEngine({ ...world, spec: { sourcePolicy: 'Delete' }, at });
+    expect(run.result.problem).toMatchObject({ code: 'BACKEND_SEALED' });
+    expect(countOf(run.log, 'destination write')).toBeLessThan(10);
+    expect(countOf(run.log, 'source delete')).toBe(0);
+    expect(world.source.addresses()).toHaveLength(50);
+    const states = new Set([...run.outcomes.values()].map(({ state }) => state));
+    expect(states).toEqual(new Set(['Failed', 'Pending']));
+  });
+
+  it('leaves the sources of documents that were proven before', async () => {
+    const world = withSources(20);
+    const before = once('write', failsWith('BACKEND_UNREACHABLE'), { skip: 10 });
+    const run = await runEngine({
+      ...world,
+      spec: { sourcePolicy: 'Delete' },
+      at: { destination: { before } },
+    });
+    expect(countOf(run.log, 'row doc') > 10).toBe(true);
+    expect(countOf(run.log, 'source delete')).toBe(0);
+  });
+
+  it('at the source fails the run', async () => {
+    const at = { source: { before: always('read', failsWith('BACKEND_UNREACHABLE')) } };
+    await expect(runEngine({ ...withSources(3), at })).rejects.toMatchObject({ code: 'BACKEND_UNREACHABLE' });
+  });
+
+  it('while rights are asked for fails the run before anything is written', async () => {
+    const world = withSources(3);
+    const at = { destination: { before: always('denied', failsWith('BACKEND_SEALED')) } };
+    await expect(runEngine({ ...world, at })).rejects.toMatchObject({ code: 'BACKEND_SEALED' });
+    expect(world.destination.addresses()).toEqual([]);
+  });
+});
+
+describe('a run that is to stop', () => {
+  it('ends after what is in flight, and every document keeps a row', async () => {
+    const world = withSources(50);
+    const shouldStop = (log: readonly string[]) => countOf(log, 'row') >= 5;
+    const run = await runEngine({ ...world, shouldStop, prior: [aRow('old', { state: 'Conflict' })] });
+    expect(run.result.interrupted).toBe(true);
+    expect(countOf(run.log, 'destination write')).toBeLessThan(20);
+    expect(run.rows.filter(({ name }) => name.startsWith('doc-'))).toHaveLength(50);
+    const states = new Set(run.rows.map(({ state }) => state));
+    expect([...states]).toContain('Pending');
+    expect(run.rows.some(({ name }) => name === 'old')).toBe(true);
+  });
+
+  it('leaves what the next run finds: nothing is written twice', async () => {
+    const world = withSources(20);
+    const shouldStop = (log: readonly string[]) => countOf(log, 'row') >= 5;
+    const first = await runEngine({ ...world, shouldStop });
+    const second = await runEngine({ ...world, prior: first.rows });
+    const written = countOf(first.log, 'destination write') + countOf(second.log, 'destination write');
+    expect(written).toBe(20);
+    expect(second.rows.map(({ state }) => state)).toEqual(Array.from({ length: 20 }, () => 'Verified'));
+  });
+});
+
+describe('a signal that aborts', () => {
+  it.each([
+    ['source', 'list'],
+    ['destination', 'list'],
+    ['source', 'read'],
+    ['destination', 'write'],
+    ['destination', 'read'],
+    ['source', 'delete'],
+  ] as const)(
+    'ends the run with its reason and says nothing of a document: %s %s',
+    async (end, operation) => {
+      const world = withSources(1);
+      const aborting = new AbortController();
+      const reason = new Error('the Lease is lost');
+      const before = once(operation, () => {
+        aborting.abort(reason);
+        throw reason;
+      });
+      let log: readonly string[] = [];
+      const shouldStop = (current: readonly string[]) => {
+        log = current;
+        return false;
+      };
+      const { signal } = aborting;
+      const spec = { sourcePolicy: 'Delete' };
+      const run = runEngine({ ...world, spec, at: { [end]: { before } }, signal, shouldStop });
+      await expect(run).rejects.toBe(reason);
+      expect(world.source.addresses()).toHaveLength(1);
+      // Only the proof before a removal may be on record.
+      expect(log.filter((line) => line.startsWith('row') && line !== 'row doc-0 Verified')).toEqual([]);
+    },
+  );
+});

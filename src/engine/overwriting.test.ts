@@ -1,0 +1,171 @@
+import { describe, expect, it } from 'vitest';
+import { failsWith, losesReply, once } from '#src/backends/memory/hooks.ts';
+import type { PriorRecord } from '#src/core/outcome.ts';
+import { aRow, aWorld, runEngine, type World } from '#test/support/engine-run.ts';
+
+const spec = { conflictPolicy: 'Overwrite' };
+
+/** The destination holds something else, in version 1. */
+function differing(): World {
+  const world = aWorld();
+  world.source.put('a', { k: 'v' });
+  world.destination.put('ns/a', { k: 'theirs' });
+  return world;
+}
+
+describe('what differs is overwritten', () => {
+  it('after the version to go back to was recorded durably, and is read back as any other write', async () => {
+    const world = differing();
+    const run = await runEngine({ ...world, spec });
+    const destination = { path: 'ns/a', version: '2', priorVersion: '1' };
+    expect(run.outcomeOf('a')).toMatchObject({ state: 'Verified', destination });
+    const steps = ['row a Pending', 'flush', 'destination write ns/a', 'row a Verified'];
+    expect(run.log.filter((line) => steps.includes(line))).toEqual(steps);
+    expect(world.destination.textAt('ns/a')).toEqual({ k: 'v' });
+    expect(world.destination.stateAt('ns/a', '1')?.fields.get('k')?.toString()).toBe('theirs');
+  });
+
+  it('also when it is a deleted version', async () => {
+    const world = differing();
+    world.destination.remove('ns/a');
+    const run = await runEngine({ ...world, spec });
+    expect(run.outcomeOf('a')).toMatchObject({ state: 'Verified', destination: { priorVersion: '1' } });
+    expect(world.destination.textAt('ns/a')).toEqual({ k: 'v' });
+  });
+
+  it('and its source removed only after that was proven and recorded', async () => {
+    const world = differing();
+    const run = await runEngine({ ...world, spec: { ...spec, sourcePolicy: 'Delete' } });
+    expect(run.outcomeOf('a')).toMatchObject({ state: 'Removed', destination: { priorVersion: '1' } });
+    const steps = ['flush', 'destination write ns/a', 'flush', 'source delete a'];
+    expect(run.log.filter((line) => steps.includes(line))).toEqual(steps);
+  });
+
+  it('once, although the reply is lost', async () => {
+    const world = differing();
+    const run = await runEngine({
+      ...world,
+      spec,
+      at: { destination: { after: once('write', losesReply) } },
+    });
+    const destination = { path: 'ns/a', version: '2', priorVersion: '1' };
+    expect(run.outcomeOf('a')).toMatchObject({ state: 'Verified', destination });
+    expect(world.destination.currentAt('ns/a')?.version.revision).toBe('2');
+  });
+});
+
+describe('what was announced is not overwritten', () => {
+  it('when it has another version by then, which is announced for the next run', async () => {
+    const world = differing();
+    const run = await runEngine({
+      ...world,
+      spec,
+      onFlush: () => world.destination.put('ns/a', { k: 'new' }),
+    });
+    const destination = { path: 'ns/a', priorVersion: '2' };
+    expect(run.outcomeOf('a')).toMatchObject({
+      state: 'Pending',
+      reason: 'WillOverwrite',
+      destination,
+      retry: 'soon',
+    });
+    expect(run.outcomeOf('a').destination?.version).toBeUndefined();
+    expect(world.destination.textAt('ns/a')).toEqual({ k: 'new' });
+  });
+
+  it('when another writer is faster by a moment', async () => {
+    const world = differing();
+    const before = once('write', () => world.destination.put('ns/a', { k: 'new' }));
+    const run = await runEngine({ ...world, spec, at: { destination: { before } } });
+    expect(run.outcomeOf('a')).toMatchObject({ state: 'Pending', destination: { priorVersion: '2' } });
+    expect(world.destination.textAt('ns/a')).toEqual({ k: 'new' });
+  });
+
+  it('when it is equal by then', async () => {
+    const world = differing();
+    const run = await runEngine({ ...world, spec, onFlush: () => world.destination.put('ns/a', { k: 'v' }) });
+    expect(run.outcomeOf('a')).toMatchObject({ state: 'Verified', destination: { version: '2' } });
+    expect(run.log).not.toContain('destination write ns/a');
+  });
+
+  it('when its source is gone by then', async () => {
+    const world = differing();
+    const run = await runEngine({ ...world, spec, onFlush: () => world.source.remove('a') });
+    expect(run.outcomeOf('a')).toMatchObject({ state: 'Pending', reason: 'WillOverwrite' });
+    expect(world.destination.textAt('ns/a')).toEqual({ k: 'theirs' });
+  });
+
+  it('when its record cannot be made durable', async () => {
+    const world = differing();
+    const onFlush = () => {
+      throw new Error('not stored');
+    };
+    await expect(runEngine({ ...world, spec, onFlush })).rejects.toThrow('not stored');
+    expect(world.destination.textAt('ns/a')).toEqual({ k: 'theirs' });
+  });
+
+  it('when the migration is to stop first', async () => {
+    const world = differing();
+    const shouldStop = (log: readonly string[]) => log.includes('row a Pending');
+    const run = await runEngine({ ...world, spec, shouldStop });
+    expect(run.outcomeOf('a')).toMatchObject({ state: 'Pending', reason: 'WillOverwrite' });
+    expect(run.result.interrupted).toBe(true);
+    expect(world.destination.textAt('ns/a')).toEqual({ k: 'theirs' });
+  });
+});
+
+describe('the version to go back to', () => {
+  it('stays on record when the overwrite fails: it may have happened for all that is known', async () => {
+    const world = differing();
+    const before = once('write', failsWith('SERVER_ERROR'));
+    const run = await runEngine({ ...world, spec, at: { destination: { before } } });
+    expect(run.outcomeOf('a')).toMatchObject({
+      state: 'Failed',
+      reason: 'ServerError',
+      destination: { path: 'ns/a', priorVersion: '1' },
+    });
+  });
+
+  it.each<[string, Partial<PriorRecord>, string | undefined]>([
+    [
+      'stays on record while the version stays',
+      { destination: { path: 'ns/a', version: '2', priorVersion: '1' } },
+      '1',
+    ],
+    [
+      'is that of an announcement, when a killed run could not say that it wrote',
+      { state: 'Pending', reason: 'WillOverwrite', destination: { path: 'ns/a', priorVersion: '1' } },
+      '1',
+    ],
+    [
+      'is none when a dry run announced it: another writer wrote',
+      { state: 'Pending', reason: 'WouldOverwrite', destination: { path: 'ns/a', priorVersion: '1' } },
+      undefined,
+    ],
+    [
+      'is none when what was announced was never overwritten',
+      { state: 'Pending', reason: 'WillOverwrite', destination: { path: 'ns/a', priorVersion: '2' } },
+      undefined,
+    ],
+    [
+      'is none when it was recorded for another version',
+      { destination: { path: 'ns/a', version: '7', priorVersion: '1' } },
+      undefined,
+    ],
+    [
+      'is none when it was recorded for another place',
+      { destination: { path: 'elsewhere/a', version: '2', priorVersion: '1' } },
+      undefined,
+    ],
+  ])('%s', async (_sentence, row, priorVersion) => {
+    const world = differing();
+    world.destination.put('ns/a', { k: 'v' });
+    const run = await runEngine({ ...world, spec, prior: [aRow('a', row)] });
+    expect(run.outcomeOf('a').state).toBe('Verified');
+    expect(run.outcomeOf('a').destination).toEqual({
+      path: 'ns/a',
+      version: '2',
+      ...(priorVersion === undefined ? {} : { priorVersion }),
+    });
+  });
+});

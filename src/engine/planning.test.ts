@@ -1,0 +1,211 @@
+import { describe, expect, it } from 'vitest';
+import { always, failsWith } from '#src/backends/memory/hooks.ts';
+import { aRow, aWorld, runEngine, type RunReport, type World } from '#test/support/engine-run.ts';
+
+const labels = (team: string) => ({ notes: new Map([['team', team]]) });
+
+/** Names that a run had anything to say of, with the state of each. */
+function statesIn({ outcomes }: RunReport): Record<string, string> {
+  return Object.fromEntries([...outcomes].map(([name, { state }]) => [name, state]));
+}
+
+const nothingWritten = ({ destination }: World) => expect(destination.addresses()).toEqual([]);
+
+describe('a selection', () => {
+  function aWorldOfMany(): World {
+    const world = aWorld();
+    world.source.put('web-1', { k: 'v' }, labels('web'));
+    world.source.put('web-2', { k: 'v' }, labels('api'));
+    world.source.put('db', { k: 'v' }, { ...labels('web'), type: 'kubernetes.io/tls' });
+    world.source.put('token', { k: 'v' }, { type: 'kubernetes.io/service-account-token' });
+    return world;
+  }
+
+  it.each<[string, object, readonly string[]]>([
+    ['of everything', { all: true }, ['db', 'web-1', 'web-2']],
+    ['by prefix', { prefix: 'web-' }, ['web-1', 'web-2']],
+    ['by labels', { labelSelector: 'team=web' }, ['db', 'web-1']],
+    ['by name', { names: ['db', 'web-2'] }, ['db', 'web-2']],
+    ['without names', { all: true, exclude: { names: ['db'] } }, ['web-1', 'web-2']],
+    ['without prefixes', { all: true, exclude: { prefixes: ['web-'] } }, ['db']],
+    ['without types', { all: true, exclude: { types: ['kubernetes.io/tls'] } }, ['web-1', 'web-2']],
+    ['by name, without some of them', { names: ['db', 'web-2'], exclude: { names: ['db'] } }, ['web-2']],
+  ])('%s moves those and no others', async (_how, select, names) => {
+    const world = aWorldOfMany();
+    const run = await runEngine({ ...world, spec: { select } });
+    expect(statesIn(run)).toEqual(Object.fromEntries(names.map((name) => [name, 'Verified'])));
+    expect(world.destination.addresses()).toEqual(names.map((name) => `ns/${name}`));
+  });
+
+  it('leaves out by the types that a listing tells, without a read', async () => {
+    const world = aWorld({ listsTypes: true });
+    world.source.put('tls', { k: 'v' }, { type: 'kubernetes.io/tls' });
+    const select = { all: true, exclude: { types: ['kubernetes.io/tls'] } };
+    const run = await runEngine({ ...world, spec: { select } });
+    expect([run.outcomes.size, run.log.includes('source read tls')]).toEqual([0, false]);
+  });
+
+  it('that names a document of a type that is never moved says so', async () => {
+    const world = aWorldOfMany();
+    const run = await runEngine({ ...world, spec: { select: { names: ['token'] } } });
+    expect(run.outcomeOf('token')).toMatchObject({ state: 'Failed', reason: 'TypeRefused', retry: 'later' });
+    nothingWritten(world);
+  });
+
+  it('by name reads each of them and lists nothing at the source', async () => {
+    const run = await runEngine({ ...aWorldOfMany(), spec: { select: { names: ['db'] } } });
+    expect(run.log.filter((line) => /^source (list|read)/.test(line))).toEqual(['source read db']);
+  });
+
+  it('of names one of which is missing moves the others', async () => {
+    const world = aWorldOfMany();
+    const run = await runEngine({ ...world, spec: { select: { names: ['db', 'none'] } } });
+    expect(run.outcomeOf('none')).toMatchObject({ state: 'Failed', reason: 'SourceMissing', retry: 'later' });
+    expect(run.outcomeOf('db').state).toBe('Verified');
+  });
+
+  it('of names that the path needs labels for tells which of them are missing', async () => {
+    const world = aWorldOfMany();
+    const spec = { select: { names: ['web-1', 'none'] }, mapping: { path: '{label:team}/{name}' } };
+    const run = await runEngine({ ...world, spec });
+    expect(run.outcomeOf('none')).toMatchObject({ state: 'Failed', reason: 'SourceMissing' });
+    expect(world.destination.addresses()).toEqual(['web/web-1']);
+  });
+
+  it('of names that the path needs labels for does not miss what was moved away', async () => {
+    const world = aWorld();
+    world.source.put('a', { k: 'v' }, labels('web'));
+    const spec = {
+      select: { names: ['a'] },
+      mapping: { path: '{label:team}/{name}' },
+      sourcePolicy: 'Delete',
+    };
+    const first = await runEngine({ ...world, spec });
+    const second = await runEngine({ ...world, spec, prior: first.rows });
+    expect(second.outcomeOf('a')).toMatchObject({ state: 'Removed', destination: { path: 'web/a' } });
+  });
+
+  it('from a tree is what has the form of the path, below its folder', async () => {
+    const world = aWorld({ addressing: 'tree' }, { addressing: 'flat' });
+    for (const path of ['ns/a', 'other/b', 'ns/deep/c', 'd']) world.source.put(path, { k: 'v' });
+    const run = await runEngine(world);
+    expect(run.log).toContain('source list ns');
+    expect(statesIn(run)).toEqual({ a: 'Verified' });
+    expect(world.destination.addresses()).toEqual(['a']);
+  });
+});
+
+describe('before anything is written', () => {
+  it('a document without a label that the path needs fails', async () => {
+    const world = aWorld();
+    world.source.put('a', { k: 'v' });
+    world.source.put('b', { k: 'v' }, labels('web'));
+    const run = await runEngine({ ...world, spec: { mapping: { path: '{label:team}/{name}' } } });
+    expect(run.outcomeOf('a')).toMatchObject({
+      state: 'Failed',
+      reason: 'MappingIncomplete',
+      retry: 'later',
+    });
+    expect(run.outcomeOf('a').message).toContain('team');
+    expect(world.destination.addresses()).toEqual(['web/b']);
+  });
+
+  it('documents that would go to one place all fail, and are named', async () => {
+    const world = aWorld();
+    for (const name of ['a', 'b', 'c']) world.source.put(name, { k: name });
+    const overrides = [
+      { name: 'a', path: 'one' },
+      { name: 'b', path: 'one' },
+    ];
+    const run = await runEngine({ ...world, spec: { mapping: { overrides } } });
+    for (const name of ['a', 'b']) {
+      expect(run.outcomeOf(name)).toMatchObject({
+        state: 'Failed',
+        reason: 'MappingCollision',
+        retry: 'later',
+        destination: { path: 'one' },
+      });
+      expect(run.outcomeOf(name).message).toContain('a, b');
+    }
+    expect(world.destination.addresses()).toEqual(['ns/c']);
+  });
+
+  it('a document whose target no document can have fails for good', async () => {
+    const world = aWorld({ addressing: 'tree' }, { addressing: 'flat' });
+    world.source.put('ns/a.migrated-bak', { k: 'v' });
+    const run = await runEngine(world);
+    expect(run.outcomeOf('a.migrated-bak')).toMatchObject({
+      state: 'Failed',
+      reason: 'NameRefused',
+      retry: 'never',
+      destination: { path: 'a.migrated-bak' },
+    });
+    nothingWritten(world);
+  });
+
+  it.each<[string, object, 'source' | 'destination', string]>([
+    ['to create at the destination', {}, 'destination', 'create'],
+    ['to read back at the destination', {}, 'destination', 'read'],
+    ['to remove at the source', { sourcePolicy: 'Delete' }, 'source', 'delete'],
+    ['to make a backup at the source', { sourcePolicy: 'Backup' }, 'source', 'create'],
+    ['to mark at the source', { sourcePolicy: 'Project' }, 'source', 'update'],
+  ])('a document fails that the right is missing for %s', async (_what, spec, end, denied) => {
+    const world = aWorld();
+    world.source.put('a', { k: 'v' });
+    world.source.put('b', { k: 'v' });
+    const mayNot = { [end]: (verb: string, address: string) => verb === denied && address.endsWith('a') };
+    const run = await runEngine({ ...world, spec: { ...spec }, mayNot });
+    expect(run.outcomeOf('a')).toMatchObject({ state: 'Failed', reason: 'PermissionDenied', retry: 'later' });
+    expect(run.log).not.toContain('source read a');
+    expect(['Verified', 'Removed']).toContain(run.outcomeOf('b').state);
+    expect(world.destination.addresses()).toEqual(['ns/b']);
+  });
+
+  it.each<[string, object, string]>([
+    ['to update where nothing is overwritten', {}, 'update'],
+    ['to create where the name is taken', {}, 'create'],
+  ])('no right is asked for %s', async (_what, spec, denied) => {
+    const world = aWorld();
+    world.source.put('a', { k: 'v' });
+    world.destination.put('ns/a', { k: 'v' });
+    const mayNot = { destination: (verb: string) => verb === denied };
+    const run = await runEngine({ ...world, spec: { ...spec }, mayNot });
+    expect(run.outcomeOf('a').state).toBe('Verified');
+  });
+
+  it('the right to update is asked for where the name is taken and may be overwritten', async () => {
+    const world = aWorld();
+    world.source.put('a', { k: 'v' });
+    world.destination.put('ns/a', { k: 'theirs' });
+    const mayNot = { destination: (verb: string) => verb === 'update' };
+    const run = await runEngine({ ...world, spec: { conflictPolicy: 'Overwrite' }, mayNot });
+    expect(run.outcomeOf('a')).toMatchObject({ state: 'Failed', reason: 'PermissionDenied' });
+  });
+
+  it('a listing of the source that is denied fails the run: it is not an empty one', async () => {
+    const world = aWorld();
+    world.source.put('a', { k: 'v' });
+    const mayNot = { source: (verb: string) => verb === 'list' };
+    await expect(runEngine({ ...world, mayNot, prior: [aRow('a')] })).rejects.toMatchObject({
+      code: 'AUTH_DENIED',
+    });
+  });
+
+  it('a listing of the destination that fails ends the run', async () => {
+    const world = aWorld();
+    world.source.put('a', { k: 'v' });
+    const at = { destination: { before: always('list', failsWith('SERVER_ERROR')) } };
+    await expect(runEngine({ ...world, at })).rejects.toMatchObject({ code: 'SERVER_ERROR' });
+    nothingWritten(world);
+  });
+
+  it('an override outside of the folder that was listed is looked up by itself', async () => {
+    const world = aWorld();
+    world.source.put('a', { k: 'v' });
+    world.destination.put('team/a', { k: 'v' });
+    const spec = { mapping: { overrides: [{ name: 'a', path: 'team/a' }] } };
+    const run = await runEngine({ ...world, spec });
+    expect(run.outcomeOf('a')).toMatchObject({ state: 'Verified', destination: { path: 'team/a' } });
+    expect(run.log).not.toContain('destination write team/a');
+  });
+});

@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import { aRow, aWorld, runEngine, type World } from '#test/support/engine-run.ts';
+
+const SOAK_MS = 60_000;
+/** Times in rows are cut to whole seconds. */
+const ROUNDING_MS = 1_000;
+const spec = { sourcePolicy: 'Delete', soakSeconds: SOAK_MS / 1_000 };
+
+function aCopiedDocument(): World {
+  const world = aWorld();
+  world.source.put('a', { k: 'v' });
+  return world;
+}
+
+describe('a verified document soaks', () => {
+  it('before its source is removed, and the run says when to come back', async () => {
+    const world = aCopiedDocument();
+    const run = await runEngine({ ...world, spec });
+    expect(run.outcomeOf('a').state).toBe('Verified');
+    expect(run.result).toMatchObject({ awaitsSoak: true, wakeAfterMs: SOAK_MS });
+    expect(world.source.textAt('a')).toEqual({ k: 'v' });
+  });
+
+  it('until its time has passed in full, and no longer', async () => {
+    const world = aCopiedDocument();
+    const first = await runEngine({ ...world, spec });
+    world.clock.jump(SOAK_MS + ROUNDING_MS - 1);
+    const early = await runEngine({ ...world, spec, prior: first.rows });
+    expect(early.outcomeOf('a').state).toBe('Verified');
+    expect(early.result).toMatchObject({ awaitsSoak: true, wakeAfterMs: 1 });
+    world.clock.jump(1);
+    const due = await runEngine({ ...world, spec, prior: early.rows });
+    expect(due.outcomeOf('a').state).toBe('Removed');
+    expect(due.result.awaitsSoak).toBe(false);
+  });
+
+  it('from the start again when the destination has another version than the one it was counted for', async () => {
+    const world = aCopiedDocument();
+    const first = await runEngine({ ...world, spec });
+    world.clock.jump(SOAK_MS * 2);
+    world.destination.put('ns/a', { k: 'v' });
+    const second = await runEngine({ ...world, spec, prior: first.rows });
+    expect(second.outcomeOf('a')).toMatchObject({ state: 'Verified', destination: { version: '2' } });
+    expect(second.result).toMatchObject({ awaitsSoak: true, wakeAfterMs: SOAK_MS });
+    expect(world.source.textAt('a')).toEqual({ k: 'v' });
+    world.clock.jump(SOAK_MS);
+    const third = await runEngine({ ...world, spec, prior: second.rows });
+    expect([third.outcomeOf('a').state, third.result.wakeAfterMs]).toEqual(['Verified', ROUNDING_MS]);
+    world.clock.jump(ROUNDING_MS);
+    const last = await runEngine({ ...world, spec, prior: third.rows });
+    expect(last.outcomeOf('a').state).toBe('Removed');
+  });
+
+  it.each(['Pending', 'Copied', 'Conflict', 'Failed', 'Skipped'] as const)(
+    'from the start when the version was recorded as %s and not as Verified',
+    async (state) => {
+      const world = aCopiedDocument();
+      world.destination.put('ns/a', { k: 'v' });
+      const run = await runEngine({ ...world, spec, prior: [aRow('a', { state })] });
+      expect(run.outcomeOf('a').state).toBe('Verified');
+      expect(run.result.wakeAfterMs).toBe(SOAK_MS);
+    },
+  );
+
+  it('each for itself: what has soaked is removed while another one waits', async () => {
+    const world = aCopiedDocument();
+    const first = await runEngine({ ...world, spec });
+    world.clock.jump(SOAK_MS + ROUNDING_MS);
+    world.source.put('late', { k: 'v' });
+    const run = await runEngine({ ...world, spec, prior: first.rows });
+    expect(run.outcomeOf('a').state).toBe('Removed');
+    expect(run.outcomeOf('late').state).toBe('Verified');
+    expect(run.result).toMatchObject({ awaitsSoak: true, wakeAfterMs: SOAK_MS });
+  });
+
+  it('not at all where its source stays', async () => {
+    const world = aCopiedDocument();
+    const run = await runEngine({ ...world, spec: { ...spec, sourcePolicy: 'Keep' } });
+    expect(run.result.awaitsSoak).toBe(false);
+    expect(run.result.wakeAfterMs).toBeUndefined();
+  });
+
+  it('not at all without soakSeconds', async () => {
+    const world = aCopiedDocument();
+    const run = await runEngine({ ...world, spec: { sourcePolicy: 'Delete' } });
+    expect(run.outcomeOf('a').state).toBe('Removed');
+    expect(run.result.awaitsSoak).toBe(false);
+  });
+});

@@ -1,0 +1,208 @@
+import { API_VERSION } from '#src/api/group.ts';
+import { parseSecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import { MemoryDriver, type Verb } from '#src/backends/memory/driver.ts';
+import { all, type Hooks } from '#src/backends/memory/hooks.ts';
+import { MemoryStore, type MemoryStoreOptions } from '#src/backends/memory/store.ts';
+import { toIntent } from '#src/controllers/migration-intent.ts';
+import { RowTable, toPriorRecords, toRows } from '#src/controllers/row-table.ts';
+import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
+import type { RunContext, RunResult } from '#src/engine/run-context.ts';
+import { keepUp, runMigration } from '#src/engine/run.ts';
+import type { Logger } from '#src/ports.ts';
+import { ManualClock } from './manual-clock.ts';
+
+/*
+ * The one file of the tests that knows how the engine is called. Tests say which documents there are, what the
+ * migration wants and what happens between two calls; they see what became of each document.
+ */
+
+/** Both ends of a migration and their time. */
+export interface World {
+  readonly clock: ManualClock;
+  readonly source: MemoryStore;
+  readonly destination: MemoryStore;
+}
+
+type StoreOptions = Partial<Omit<MemoryStoreOptions, 'clock'>>;
+
+/** From a flat store, such as Secrets, to a tree that keeps revisions, such as KV; `same`: within the source. */
+export function aWorld(source: StoreOptions = {}, destination: StoreOptions | 'same' = {}): World {
+  const clock = new ManualClock();
+  const from = new MemoryStore({ name: 'source', addressing: 'flat', ...source, clock });
+  if (destination === 'same') return { clock, source: from, destination: from };
+  return {
+    clock,
+    source: from,
+    destination: new MemoryStore({ name: 'destination', ...destination, clock }),
+  };
+}
+
+interface Spec {
+  readonly source?: Readonly<Record<string, unknown>>;
+  readonly [field: string]: unknown;
+}
+
+export interface EngineRun extends World {
+  /** Of the SecretMigration, in the namespace `ns`. Default: everything is selected. */
+  readonly spec?: Spec;
+  /** What earlier runs recorded: `rows` of their reports, or rows made with `aRow`. */
+  readonly prior?: readonly PriorRecord[];
+  /** `keepUp`: what a migration that is done still has to do. Default: a whole run. */
+  readonly task?: 'run' | 'keepUp';
+  readonly at?: { readonly source?: Hooks; readonly destination?: Hooks };
+  readonly mayNot?: { readonly source?: Denial; readonly destination?: Denial };
+  /** By name: who reads its credentials from this document. */
+  readonly trustRoots?: Readonly<Record<string, string>>;
+  readonly shouldStop?: (log: readonly string[]) => boolean;
+  readonly signal?: AbortSignal;
+  /** While the record is made durable. */
+  readonly onFlush?: () => void;
+}
+
+type Denial = (verb: Verb, address: string) => boolean;
+
+export interface RunReport {
+  readonly result: RunResult;
+  /** The last outcome of each document of which the run said anything, by name. */
+  readonly outcomes: ReadonlyMap<string, Outcome>;
+  /** The same of one document; throws when nothing was said of it. */
+  outcomeOf(name: string): Outcome;
+  /** In order: `source read a`, `destination write ns/a`, `row a Verified` and `flush`. */
+  readonly log: readonly string[];
+  /** What the next run is told of this one. */
+  readonly rows: readonly PriorRecord[];
+  /** Documents that were read at their old addresses. */
+  readonly fallbacks: number;
+}
+
+const silent: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  child: () => silent,
+};
+
+/** One run of the engine. Rejects with what the engine throws. */
+export async function runEngine(run: EngineRun): Promise<RunReport> {
+  const journal = new RecordingJournal(run);
+  const context = await contextOf(run, journal);
+  const result = await (run.task === 'keepUp' ? keepUp(context) : runMigration(context));
+  const isComplete = !result.interrupted && result.problem === undefined && run.task !== 'keepUp';
+  return { result, ...journal.report(isComplete) };
+}
+
+/** What an earlier run recorded of a document: by default that it was verified, in version 1. */
+export function aRow(name: string, more: Partial<PriorRecord> = {}): PriorRecord {
+  const destination = { path: `ns/${name}`, version: '1' };
+  return { name, keys: ['k'], state: 'Verified', destination, since: 0, ...more };
+}
+
+async function contextOf(run: EngineRun, journal: RecordingJournal): Promise<RunContext> {
+  const signal = run.signal ?? new AbortController().signal;
+  const source = driverOf(run, 'source', journal.log);
+  const destination = driverOf(run, 'destination', journal.log);
+  await source.probe(signal);
+  await destination.probe(signal);
+  journal.log.length = 0;
+  return {
+    intent: intentOf(run),
+    source,
+    destination,
+    destinationName: 'SecretBackend b',
+    journal,
+    clock: run.clock,
+    logger: silent,
+    concurrency: 4,
+    signal,
+    shouldStop: () => run.shouldStop?.(journal.log) ?? false,
+    trustRootOf: (name) => run.trustRoots?.[name],
+    onFallback: () => journal.countFallback(),
+  };
+}
+
+function driverOf(run: EngineRun, end: 'source' | 'destination', log: string[]): MemoryDriver {
+  const hooks = run.at?.[end];
+  const logged: Hooks['before'] = ({ operation, address }) =>
+    void log.push(`${end} ${operation} ${address}`.trim());
+  const before = hooks?.before === undefined ? logged : all(logged, hooks.before);
+  return new MemoryDriver({
+    store: run[end],
+    hooks: { ...hooks, before },
+    mayNot: run.mayNot?.[end],
+  });
+}
+
+function intentOf({ spec = {}, source, destination }: EngineRun): RunContext['intent'] {
+  const { source: from, ...rest } = spec;
+  const parsed = parseSecretMigration({
+    apiVersion: API_VERSION,
+    kind: 'SecretMigration',
+    metadata: { name: 'm', namespace: 'ns', uid: 'u', generation: 1, resourceVersion: '1' },
+    spec: {
+      select: { all: true },
+      source: { backendRef: { name: 'a' }, ...from },
+      destination: { backendRef: { name: 'b' } },
+      ...rest,
+    },
+  });
+  if (!parsed.ok) throw new Error(parsed.problems.join('; '));
+  return toIntent(parsed.value, {
+    source: source.traits.addressing,
+    destination: destination.traits.addressing,
+  });
+}
+
+/** Keeps what the operator's journal keeps, in the table that it keeps it in. */
+class RecordingJournal {
+  readonly prior: ReadonlyMap<string, PriorRecord>;
+  readonly log: string[] = [];
+  readonly #run: EngineRun;
+  readonly #table: RowTable;
+  readonly #outcomes = new Map<string, Outcome>();
+  #fallbacks = 0;
+
+  constructor(run: EngineRun) {
+    this.#run = run;
+    this.prior = new Map((run.prior ?? []).map((record) => [record.name, record]));
+    this.#table = new RowTable(this.prior);
+  }
+
+  expect(outcomes: readonly Outcome[]): void {
+    for (const outcome of outcomes) this.#table.expect(outcome, this.#run.clock.now());
+  }
+
+  async record(outcome: Outcome): Promise<void> {
+    this.log.push(`row ${outcome.name} ${outcome.state}`);
+    this.#outcomes.set(outcome.name, outcome);
+    this.#table.set(outcome, this.#run.clock.now());
+    return Promise.resolve();
+  }
+
+  async flush(): Promise<void> {
+    this.log.push('flush');
+    this.#run.onFlush?.();
+    return Promise.resolve();
+  }
+
+  countFallback(): void {
+    this.#fallbacks += 1;
+  }
+
+  report(isComplete: boolean): Omit<RunReport, 'result'> {
+    if (isComplete) this.#table.dropUnvisited();
+    const outcomes = this.#outcomes;
+    const rows = [...toPriorRecords([...this.#table.entries()].flatMap(toRows)).values()];
+    return {
+      outcomes,
+      outcomeOf: (name) => {
+        const outcome = outcomes.get(name);
+        if (outcome === undefined) throw new Error(`nothing was said of ${name}`);
+        return outcome;
+      },
+      log: this.log,
+      rows,
+      fallbacks: this.#fallbacks,
+    };
+  }
+}
