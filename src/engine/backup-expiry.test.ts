@@ -19,7 +19,7 @@ async function moved(): Promise<{ world: World; prior: readonly PriorRecord[] }>
 }
 
 const whatIsLeft = (world: World, prior: readonly PriorRecord[], more: Partial<EngineRun> = {}) =>
-  runEngine({ ...world, spec, prior, task: 'keepUp', ...more });
+  runEngine({ ...world, spec, prior, task: 'maintain', ...more });
 
 describe('a backup', () => {
   it('is removed once its time has passed in full, and not before', async () => {

@@ -22,7 +22,7 @@ describe('a document that is absent under its name', () => {
     const run = await byName(world);
     expect(run.outcomeOf('a')).toMatchObject({
       state: 'Verified',
-      source: 'OLD_a',
+      source: { path: 'OLD_a' },
       destination: { path: 'ns/a' },
     });
     expect(run.fallbacks).toBe(1);
@@ -35,7 +35,7 @@ describe('a document that is absent under its name', () => {
       ['a', 'Verified'],
       ['b', 'Verified'],
     ]);
-    expect([run.outcomeOf('a').source, run.outcomeOf('b').source]).toEqual(['OLD_a', undefined]);
+    expect([run.outcomeOf('a').source?.path, run.outcomeOf('b').source?.path]).toEqual(['OLD_a', undefined]);
     expect(run.fallbacks).toBe(1);
   });
 
@@ -61,20 +61,20 @@ describe('a document that is absent under its name', () => {
   });
 
   it('is looked for again where an earlier run read it', async () => {
-    const run = await byName(aTree('OLD_a'), { prior: [aRow('a', { source: 'OLD_a' })] });
-    expect(run.outcomeOf('a').source).toBe('OLD_a');
+    const run = await byName(aTree('OLD_a'), { prior: [aRow('a', { source: { path: 'OLD_a' } })] });
+    expect(run.outcomeOf('a').source?.path).toBe('OLD_a');
   });
 
   it('keeps on record where it was read while it cannot be read now', async () => {
     const before = always('read', failsWith('SERVER_ERROR'));
-    const prior = [aRow('a', { source: 'OLD_a' })];
+    const prior = [aRow('a', { source: { path: 'OLD_a' } })];
     const run = await byName(aTree('OLD_a'), { prior, at: { source: { before } } });
-    expect(run.outcomeOf('a')).toMatchObject({ state: 'Failed', source: 'OLD_a' });
+    expect(run.outcomeOf('a')).toMatchObject({ state: 'Failed', source: { path: 'OLD_a' } });
   });
 
   it('is looked for when an earlier run could not read anything of it', async () => {
     const prior = [aRow('a', { state: 'Failed', keys: [], destination: { path: 'ns/a' } })];
-    expect((await byName(aTree('OLD_a'), { prior })).outcomeOf('a').source).toBe('OLD_a');
+    expect((await byName(aTree('OLD_a'), { prior })).outcomeOf('a').source?.path).toBe('OLD_a');
   });
 
   it('fails when its old address cannot be read', async () => {

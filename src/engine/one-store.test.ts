@@ -76,7 +76,7 @@ describe('inside one store', () => {
     };
     const run = await runEngine({ ...world, spec: { mapping } });
     expect(run.outcomeOf('a')).toMatchObject({ state: 'Failed', reason: 'MappingCollision', retry: 'later' });
-    expect(run.outcomeOf('a').message).toMatch(/where b is/);
+    expect(run.outcomeOf('a').message).toMatch(/the current path of b/);
     expect(run.outcomeOf('b')).toMatchObject({ state: 'Verified', destination: { path: 'c' } });
     expect(world.source.textAt('b')).toEqual({ k: 'b' });
   });

@@ -165,6 +165,7 @@ describe('the version to go back to', () => {
     expect(run.outcomeOf('a').destination).toEqual({
       path: 'ns/a',
       version: '2',
+      identity: 'incarnation-1',
       ...(priorVersion === undefined ? {} : { priorVersion }),
     });
   });

@@ -169,7 +169,7 @@ describe('a document', () => {
   it('is looked for at its old address, when it was read there', async () => {
     const world = aWorld({ addressing: 'tree' });
     world.source.put('OLD_a', { k: 'v' });
-    const run = await runEngine({ ...world, prior: [aRow('a', { source: 'OLD_a' })] });
+    const run = await runEngine({ ...world, prior: [aRow('a', { source: { path: 'OLD_a' } })] });
     expect(run.log).toContain('source read OLD_a');
     expect(run.outcomes.size).toBe(0);
   });

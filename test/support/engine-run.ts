@@ -3,11 +3,13 @@ import { parseSecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { MemoryDriver, type Verb } from '#src/backends/memory/driver.ts';
 import { all, type Hooks } from '#src/backends/memory/hooks.ts';
 import { MemoryStore, type MemoryStoreOptions } from '#src/backends/memory/store.ts';
-import { toIntent } from '#src/controllers/migration-intent.ts';
-import { RowTable, toPriorRecords, toRows } from '#src/controllers/row-table.ts';
 import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
-import type { RunContext, RunResult } from '#src/engine/run-context.ts';
-import { keepUp, runMigration } from '#src/engine/run.ts';
+import type { ApplyInputs, RunResult } from '#src/engine/apply/inputs.ts';
+import { trustRootGate } from '#src/engine/gates.ts';
+import { toIntent } from '#src/engine/plan/compile.ts';
+import { maintain, runMigration } from '#src/engine/run.ts';
+import { toPriorRecords, toRows } from '#src/journal/rows.ts';
+import { RowTable } from '#src/journal/table.ts';
 import type { Logger } from '#src/ports.ts';
 import { ManualClock } from './manual-clock.ts';
 
@@ -47,8 +49,8 @@ export interface EngineRun extends World {
   readonly spec?: Spec;
   /** What earlier runs recorded: `rows` of their reports, or rows made with `aRow`. */
   readonly prior?: readonly PriorRecord[];
-  /** `keepUp`: what a migration that is done still has to do. Default: a whole run. */
-  readonly task?: 'run' | 'keepUp';
+  /** `maintain`: what a migration that is done still has to do. Default: a whole run. */
+  readonly task?: 'run' | 'maintain';
   readonly at?: { readonly source?: Hooks; readonly destination?: Hooks };
   readonly mayNot?: { readonly source?: Denial; readonly destination?: Denial };
   /** By name: who reads its credentials from this document. */
@@ -86,9 +88,9 @@ const silent: Logger = {
 /** One run of the engine. Rejects with what the engine throws. */
 export async function runEngine(run: EngineRun): Promise<RunReport> {
   const journal = new RecordingJournal(run);
-  const context = await contextOf(run, journal);
-  const result = await (run.task === 'keepUp' ? keepUp(context) : runMigration(context));
-  const isComplete = !result.interrupted && result.problem === undefined && run.task !== 'keepUp';
+  const inputs = await inputsOf(run, journal);
+  const result = await (run.task === 'maintain' ? maintain(inputs) : runMigration(inputs));
+  const isComplete = !result.interrupted && result.problem === undefined && run.task !== 'maintain';
   return { result, ...journal.report(isComplete) };
 }
 
@@ -98,7 +100,7 @@ export function aRow(name: string, more: Partial<PriorRecord> = {}): PriorRecord
   return { name, keys: ['k'], state: 'Verified', destination, since: 0, ...more };
 }
 
-async function contextOf(run: EngineRun, journal: RecordingJournal): Promise<RunContext> {
+async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<ApplyInputs> {
   const signal = run.signal ?? new AbortController().signal;
   const source = driverOf(run, 'source', journal.log);
   const destination = driverOf(run, 'destination', journal.log);
@@ -106,17 +108,19 @@ async function contextOf(run: EngineRun, journal: RecordingJournal): Promise<Run
   await destination.probe(signal);
   journal.log.length = 0;
   return {
+    generation: 1,
     intent: intentOf(run),
     source,
     destination,
     destinationName: 'SecretBackend b',
     journal,
+    prior: journal.prior,
     clock: run.clock,
     logger: silent,
     concurrency: 4,
     signal,
     shouldStop: () => run.shouldStop?.(journal.log) ?? false,
-    trustRootOf: (name) => run.trustRoots?.[name],
+    gates: [trustRootGate((name) => run.trustRoots?.[name])],
     onFallback: () => journal.countFallback(),
   };
 }
@@ -133,7 +137,7 @@ function driverOf(run: EngineRun, end: 'source' | 'destination', log: string[]):
   });
 }
 
-function intentOf({ spec = {}, source, destination }: EngineRun): RunContext['intent'] {
+function intentOf({ spec = {}, source, destination }: EngineRun): ApplyInputs['intent'] {
   const { source: from, ...rest } = spec;
   const parsed = parseSecretMigration({
     apiVersion: API_VERSION,

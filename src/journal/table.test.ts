@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
-import { isFine, RowTable, toKubernetesTime, toPriorRecords, toRows } from './row-table.ts';
+import { toKubernetesTime } from '#src/api/meta.ts';
+import { toPriorRecords, toRows } from './rows.ts';
+import { isDone, RowTable } from './table.ts';
 
 const FIRST = Date.parse('2026-01-01T00:00:00Z');
 const LATER = Date.parse('2026-01-02T00:00:00Z');
@@ -46,7 +48,7 @@ describe('the time of a row', () => {
 
 describe('rows of a document', () => {
   it('are one for each field, or one with an empty key, and become one record again', () => {
-    const two = verified('1', { keys: ['k', 'l'], source: 's', rule: 'prefixes[0]', backup: 'b' });
+    const two = verified('1', { keys: ['k', 'l'], source: { path: 's' }, rule: 'prefixes[0]', backup: 'b' });
     const none = verified('1', { name: 'b', keys: [] });
     const table = tableOf();
     const rows = [two, none].flatMap((outcome) => toRows(table.set(outcome, FIRST)));
@@ -99,6 +101,6 @@ describe('the table', () => {
 
 it('is fine what needs nothing more', () => {
   const states = ['Pending', 'Copied', 'Verified', 'Removed', 'Conflict', 'Failed', 'Skipped'] as const;
-  const fine = states.filter((state) => isFine({ name: 'a', keys: [], state }));
+  const fine = states.filter((state) => isDone({ name: 'a', keys: [], state }));
   expect(fine).toEqual(['Verified', 'Removed', 'Skipped']);
 });
