@@ -69,7 +69,7 @@ export class BackendReconciler {
     return { kind: 'requeue', requeueAfterMs: probeIntervalMs * (0.9 + 0.2 * random()) };
   }
 
-  /** The older one stays the default: whoever relies on it is not moved elsewhere by somebody's annotation. */
+  /** The older one stays the default: an annotation must not move migrations that rely on it elsewhere. */
   #requireOneDefault(backend: Backend): void {
     if (!asksToBeDefault(backend)) return;
     const { name } = backend.metadata;
