@@ -1,9 +1,11 @@
-import type { ConditionReason, ConditionType } from '#src/api/v1alpha1/conditions.ts';
+import type { ConditionType } from '#src/api/v1alpha1/conditions.ts';
 import type { Condition } from '#src/api/meta.ts';
 import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import { shortened } from '#src/errors/explain.ts';
+import type { ConditionReason } from '#src/errors/reasons.ts';
 import { toKubernetesTime } from './row-table.ts';
-import type { Verdict } from './verdict.ts';
+import { MAX_CONDITION_MESSAGE, type Verdict } from './verdict.ts';
 
 type Status = Condition['status'];
 
@@ -27,7 +29,7 @@ export function toConditions(
     const old = before.find((condition) => condition.type === statement.type);
     return {
       ...statement,
-      message: statement.message.slice(0, 1024),
+      message: shortened(statement.message, MAX_CONDITION_MESSAGE),
       observedGeneration: about.generation,
       lastTransitionTime:
         old !== undefined && old.status === statement.status

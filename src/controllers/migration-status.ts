@@ -1,13 +1,14 @@
 import { MAX_RECONCILE_TOKEN, parseSecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import type { SecretMigration, SecretMigrationStatus } from '#src/api/v1alpha1/secret-migration.ts';
 import { API_VERSION, RECONCILE_REQUESTED_ANNOTATION } from '#src/api/group.ts';
+import { shortened } from '#src/errors/explain.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { Clock, EventSink, Metrics } from '#src/ports.ts';
 import type { StatusWriter } from '#src/runtime/status-patch.ts';
 import { readyOf, statementsOf, toConditions } from './conditions.ts';
 import type { MigrationRecord, TableStatus } from './migration-record.ts';
 import { toKubernetesTime } from './row-table.ts';
-import { progressing, type Verdict } from './verdict.ts';
+import { MAX_CONDITION_MESSAGE, progressing, type Verdict } from './verdict.ts';
 
 export interface MigrationStatusOptions {
   readonly writer: StatusWriter;
@@ -151,7 +152,7 @@ export class MigrationStatus {
       type: verdict.ready === 'False' ? 'Warning' : 'Normal',
       reason: verdict.reason,
       action: 'Migrate',
-      note: verdict.message.slice(0, 1024),
+      note: shortened(verdict.message, MAX_CONDITION_MESSAGE),
     });
   }
 

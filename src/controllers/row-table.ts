@@ -1,4 +1,6 @@
-import type { StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
+import { isRowReason } from '#src/api/v1alpha1/conditions.ts';
+import { MAX_ROW_MESSAGE, type StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
+import { shortened } from '#src/errors/explain.ts';
 import { rowsOf, type Outcome, type Place, type PriorRecord, type State } from '#src/core/outcome.ts';
 
 /** One document of the table: what is known of it and since when. */
@@ -21,7 +23,7 @@ export function toRows({ outcome, since }: TableEntry): StatusRow[] {
     key,
     state: outcome.state,
     ...(outcome.reason === undefined ? {} : { reason: outcome.reason }),
-    ...(outcome.message === undefined ? {} : { message: outcome.message.slice(0, 256) }),
+    ...(outcome.message === undefined ? {} : { message: shortened(outcome.message, MAX_ROW_MESSAGE) }),
     ...(outcome.destination === undefined ? {} : { destination: outcome.destination }),
     ...(outcome.source === undefined ? {} : { source: outcome.source }),
     ...(outcome.rule === undefined ? {} : { rule: outcome.rule }),
@@ -41,7 +43,7 @@ export function toPriorRecords(rows: Iterable<StatusRow>): ReadonlyMap<string, P
         name: row.name,
         keys: row.key === '' ? [] : [row.key],
         state: row.state,
-        ...(row.reason === undefined ? {} : { reason: row.reason }),
+        ...(isRowReason(row.reason) ? { reason: row.reason } : {}),
         ...(row.message === undefined ? {} : { message: row.message }),
         ...(row.destination === undefined ? {} : { destination: toDestination(row.destination) }),
         ...(row.source === undefined ? {} : { source: row.source }),
@@ -103,10 +105,6 @@ export class RowTable {
 
   has(name: string): boolean {
     return this.#entries.has(name);
-  }
-
-  wasVisited(name: string): boolean {
-    return this.#visited.has(name);
   }
 
   *outcomes(): Generator<Outcome> {

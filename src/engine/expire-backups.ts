@@ -32,7 +32,7 @@ async function expire(context: RunContext, prior: PriorRecord, backup: string): 
     const found = path === undefined ? undefined : await context.destination.read(path, context.signal);
     if (found?.state !== 'present') {
       const message =
-        'The destination no longer holds the document; its backup stays. Restore the document from it, then retry.';
+        'The destination no longer has the document; its backup is kept. Restore the document from the backup.';
       return { ...base, state: 'Failed', reason: 'DestinationLost', message, backup, retry: 'later' };
     }
     await context.source.backups?.discard(backup, context.signal);

@@ -42,5 +42,5 @@ function wasReadUnderItsName({ journal }: RunContext, name: string): boolean {
 export function fallbackHasEnded({ intent, clock }: RunContext): string | undefined {
   const { fallbackUntil } = intent;
   if (fallbackUntil === undefined || clock.now() < fallbackUntil) return undefined;
-  return `spec.source.fallback ended at ${new Date(fallbackUntil).toISOString()}; old names are not read any more.`;
+  return `spec.source.fallback ended at ${new Date(fallbackUntil).toISOString()}; old names are no longer read.`;
 }

@@ -8,7 +8,7 @@ import type { RunContext } from './run-context.ts';
 
 /**
  * Documents that an earlier run recorded and this one did not meet: removed by us after proof (perhaps by a run that was
- * killed before it could record it), removed by somebody else, or still there and no longer selected. Both stores are
+ * killed before it could record it), removed by another writer, or still there and no longer selected. Both stores are
  * asked, neither is touched. A document that left the selection gets no outcome: it is no longer ours to report.
  */
 export async function accountForGone(
@@ -39,7 +39,7 @@ async function outcomeOfUnmet(
 ): Promise<Outcome | undefined> {
   if ('error' in read) return sourceUnknown(context, prior, read.error);
   if (read.result.state === 'present') return undefined;
-  return (await outcomeOfRemoved(context, prior.name)) ?? removedBySomebodyElse(prior);
+  return (await outcomeOfRemoved(context, prior.name)) ?? removedByAnother(prior);
 }
 
 /**
@@ -81,15 +81,14 @@ function lost(base: Omit<Outcome, 'state'>): Outcome {
     ...base,
     state: 'Failed',
     reason: 'DestinationLost',
-    message: `The source was removed after proof, and the destination no longer holds the document. ${remedyOf(base.backup)}`,
+    message: `The source was removed after verification, and the destination no longer has the document. ${remedyOf(base.backup)}`,
     retry: 'later',
   };
 }
 
+/** The row names the backup. */
 function remedyOf(backup: string | undefined): string {
-  return backup === undefined
-    ? 'Restore it from a snapshot or undelete it.'
-    : `Restore it from its backup ${backup}.`;
+  return backup === undefined ? 'Undelete it, or restore it from a snapshot.' : 'Restore it from its backup.';
 }
 
 /** True when an earlier run had proven this document and removing its source was its policy, or had removed it. */
@@ -127,11 +126,11 @@ function baseOf(prior: PriorRecord): Omit<Outcome, 'state'> {
   return { name, keys, ...(destination === undefined ? {} : { destination: { path: destination.path } }) };
 }
 
-function removedBySomebodyElse(prior: PriorRecord): Outcome {
+function removedByAnother(prior: PriorRecord): Outcome {
   return {
     ...baseOf(prior),
     state: 'Skipped',
     reason: 'SourceGone',
-    message: 'The source document was removed by somebody else.',
+    message: 'Another writer removed the source.',
   };
 }

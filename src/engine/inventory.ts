@@ -1,7 +1,10 @@
+import { MAX_ROW_MESSAGE } from '#src/api/v1alpha1/secret-migration.ts';
 import type { Location, Need, Refusal } from '#src/backends/driver.ts';
 import type { Address } from '#src/core/document.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import { nameIsSelected, typeIsSelected } from '#src/core/selection.ts';
+import { fitted } from '#src/errors/explain.ts';
+import type { RowReason } from '#src/errors/reasons.ts';
 import { hasCode } from '#src/errors.ts';
 import { activeFallback } from './fallback.ts';
 import { wasProven } from './gone.ts';
@@ -24,7 +27,7 @@ export interface Inventory {
 }
 
 /** Refusals that pass without an edit of the migration. */
-const LATER: ReadonlySet<string> = new Set([
+const LATER: ReadonlySet<RowReason> = new Set([
   'PermissionDenied',
   'SourceMissing',
   'MappingIncomplete',
@@ -33,7 +36,7 @@ const LATER: ReadonlySet<string> = new Set([
 
 export const SOURCE_MISSING = {
   reason: 'SourceMissing',
-  message: 'There is no such document at the source. Create it, or correct spec.select.',
+  message: 'The source does not exist. Create it, or correct spec.select.',
 } as const;
 
 type Mapped = Omit<Item, 'isNew'>;
@@ -119,7 +122,11 @@ async function gatherTaken(context: RunContext): Promise<(address: Address) => '
   };
 }
 
-function refusedOutcome(name: string, refusal: { reason: string; message: string }, path?: Address): Outcome {
+function refusedOutcome(
+  name: string,
+  refusal: { reason: RowReason; message: string },
+  path?: Address,
+): Outcome {
   return {
     name,
     keys: [],
@@ -147,8 +154,8 @@ function placesMade({ journal, destination }: RunContext): ReadonlySet<string> {
 
 function leftAlone(name: string, target: { readonly path: Address; readonly isRenamed: boolean }): Outcome {
   const reason = target.isRenamed
-    ? { reason: 'AlreadyRenamed', message: 'It has its new name already and is left alone.' }
-    : { reason: 'NoRule', message: 'No rule of spec.mapping gives it another name; it is left alone.' };
+    ? ({ reason: 'AlreadyRenamed', message: 'The document already has its new name.' } as const)
+    : ({ reason: 'NoRule', message: 'No rule of spec.mapping renames the document.' } as const);
   return { name, keys: [], state: 'Skipped', ...reason, destination: { path: target.path } };
 }
 
@@ -162,7 +169,7 @@ function mapCandidates(
   for (const { name, source, labels } of candidates) {
     const target = context.intent.route.destinationOf(name, labels);
     if ('missingLabel' in target) {
-      const message = `spec.mapping.path needs the label ${target.missingLabel}, which this Secret does not have.`;
+      const message = `spec.mapping.path uses the label ${target.missingLabel}, which this Secret lacks.`;
       refused.push(refusedOutcome(name, { reason: 'MappingIncomplete', message }));
       continue;
     }
@@ -196,12 +203,24 @@ function refuseCollisions(
     const inTheWay = sources.get(keyOf(context.destination.locationOf(path)));
     if (first !== undefined && others.length === 0 && inTheWay === undefined) kept.push(first);
     else if (inTheWay !== undefined) {
-      const message = `Its target is where ${inTheWay.name} is, which is to move itself. Move that one first, in a migration of its own.`;
+      const message = fitted(
+        {
+          happened: `Target is the current path of ${inTheWay.name}, which this migration also moves.`,
+          hint: 'Move that document first, in a separate migration.',
+        },
+        MAX_ROW_MESSAGE,
+      );
       for (const item of group)
         refused.push(refusedOutcome(item.name, { reason: 'MappingCollision', message }, path));
     } else {
       const names = group.map((item) => item.name).toSorted();
-      const message = `Several sources map to one path: ${names.slice(0, 4).join(', ')}. Change spec.mapping or exclude all but one.`;
+      const message = fitted(
+        {
+          happened: `Several sources map to the same path: ${names.slice(0, 4).join(', ')}.`,
+          hint: 'Change spec.mapping, or exclude all but one.',
+        },
+        MAX_ROW_MESSAGE,
+      );
       for (const item of group)
         refused.push(refusedOutcome(item.name, { reason: 'MappingCollision', message }, path));
     }

@@ -248,7 +248,7 @@ function baseOf({ journal }: RunContext, item: Item): Omit<Outcome, 'state'> {
 
 function neverMigrated(context: RunContext, item: Item): Outcome {
   const message =
-    'Secrets of this type are never migrated: who moves them takes their rights. Remove it from spec.select.names.';
+    'Secrets of this type are never migrated, because they grant rights. Remove it from spec.select.names.';
   return { ...baseOf(context, item), state: 'Failed', reason: 'TypeRefused', message, retry: 'later' };
 }
 
@@ -268,7 +268,7 @@ function unreadable(context: RunContext, item: Item, found: ReadResult): Outcome
     ...base,
     state: 'Skipped',
     reason: 'SourceDeleted',
-    message: 'The source holds only a deleted version.',
+    message: 'The source has only a deleted version. Undelete it, or exclude the document.',
     retry: 'later',
   };
 }

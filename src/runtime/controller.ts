@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { errorOf, OperatorError, type Disposition } from '#src/errors.ts';
+import type { Disposition } from '#src/errors/code-info.ts';
+import { errorOf, OperatorError } from '#src/errors.ts';
 import type { Clock, Labels, Logger, Metrics } from '#src/ports.ts';
 import type { WorkQueue } from './queue.ts';
 

@@ -46,6 +46,7 @@ describeDriver({
   tooLargeBytes: 1_048_576,
   fieldName: kvFieldName,
   hostileAddresses: HOSTILE_KV_PATHS,
+  listsDeleted: true,
 });
 
 describe('two folders behind one driver', () => {

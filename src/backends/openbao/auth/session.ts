@@ -178,7 +178,8 @@ export class Session implements AsyncDisposable {
 function closed(): OperatorError {
   return new OperatorError('BACKEND_NOT_READY', {
     op: OP,
-    detail: 'The connection to the backend was closed.',
+    detail: 'The connection to it was closed.',
+    hint: 'No action needed; Keyferry connects again.',
   });
 }
 
