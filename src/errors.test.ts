@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ERROR_CODES } from './errors.ts';
+import { ERROR_CODES } from './errors/codes.ts';
 
 const DOCUMENT = join(import.meta.dirname, '..', 'docs', 'errors.md');
 

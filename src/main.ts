@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { runOperator } from './app.ts';
 import { helpText } from './config/help.ts';
 import { loadConfig } from './config/load.ts';
+import { explain } from './errors/explain.ts';
 import { errorOf } from './errors.ts';
 
 const EXIT_FAILURE = 1;
@@ -34,7 +35,7 @@ async function operator(argv: readonly string[]): Promise<number> {
   } catch (failure) {
     const error = errorOf(failure);
     if (error.code !== 'CONFIG_INVALID') throw failure;
-    print(process.stderr, `keyferry: ${error.message} ${error.hint}`);
+    print(process.stderr, `keyferry: ${explain(error)}`);
     return EXIT_USAGE;
   }
 }
@@ -59,6 +60,6 @@ try {
 } catch (failure) {
   // Nothing of the failure's own text: it may come from a library that quotes what it was given.
   const error = errorOf(failure);
-  print(process.stderr, `keyferry: ${error.code} in ${error.op}: ${error.message} ${error.hint}`);
+  print(process.stderr, `keyferry: ${error.code} in ${error.op}: ${explain(error)}`);
   process.exitCode = EXIT_FAILURE;
 }

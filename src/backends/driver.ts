@@ -1,3 +1,4 @@
+import type { RefusalReason } from '#src/errors/reasons.ts';
 import type { Capability } from '#src/api/v1alpha1/secret-backend.ts';
 import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
 
@@ -130,8 +131,6 @@ export interface DriverTraits {
   readonly addressing: 'flat' | 'tree';
   /** Requests that are worth having in flight at once. */
   readonly concurrency: number;
-  /** True when old revisions stay readable after a newer write, so a read-back can name its revision. */
-  readonly keepsRevisions: boolean;
   /** True when every document has a type and is immutable or not: one that says nothing of it is Opaque and mutable. */
   readonly statesAttributes: boolean;
 }
@@ -164,19 +163,6 @@ export interface Entry {
 export type ReadOutcome =
   | { readonly address: Address; readonly result: ReadResult }
   | { readonly address: Address; readonly error: unknown };
-
-export type RefusalReason =
-  | 'TooLarge'
-  | 'TooManyKeys'
-  | 'PathRefused'
-  | 'NameRefused'
-  | 'KeyRefused'
-  | 'TypeRefused'
-  | 'ExpiryRefused'
-  | 'NoteRefused'
-  | 'ReservedName'
-  | 'NotRepresentable'
-  | 'PermissionDenied';
 
 export interface Refusal {
   readonly reason: RefusalReason;

@@ -32,7 +32,7 @@ function anOpenBackend(addressing: 'flat' | 'tree', definition: Partial<BackendD
     };
     const driver: Partial<Driver> = {
       kind: 'fake',
-      traits: { addressing, concurrency: 1, keepsRevisions: false, statesAttributes: false },
+      traits: { addressing, concurrency: 1, statesAttributes: false },
       backups: undefined,
       projections: undefined,
       probe: async () => ask('probe', PROBE),

@@ -1,7 +1,12 @@
-import type { ConditionReason, ConditionType } from '#src/api/v1alpha1/conditions.ts';
+import type { ConditionType } from '#src/api/v1alpha1/conditions.ts';
 import { toKubernetesTime, type Condition } from '#src/api/meta.ts';
 import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import { shortened } from '#src/errors/explain.ts';
+import type { ConditionReason } from '#src/errors/reasons.ts';
+
+/** Bytes of the message of a condition. The note of an event may have as many. */
+export const MAX_CONDITION_MESSAGE = 1024;
 
 type Status = Condition['status'];
 
@@ -25,7 +30,7 @@ export function toConditions(
     const old = before.find((condition) => condition.type === statement.type);
     return {
       ...statement,
-      message: statement.message.slice(0, 1024),
+      message: shortened(statement.message, MAX_CONDITION_MESSAGE),
       observedGeneration: about.generation,
       lastTransitionTime:
         old !== undefined && old.status === statement.status

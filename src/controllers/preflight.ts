@@ -31,7 +31,8 @@ export async function requireCapabilities(
   throw new OperatorError('CAPABILITY_MISSING', {
     op: 'migration.preflight',
     target: ends[missing.end].title,
-    detail: missing.detail,
+    detail: missing.lack.detail,
+    hint: missing.lack.hint,
   });
 }
 
@@ -44,7 +45,13 @@ function sourcePoliciesOf({ spec }: SecretMigration): ReadonlySet<SourcePolicy> 
 
 interface Missing {
   readonly end: 'source' | 'destination';
+  readonly lack: Lack;
+}
+
+/** What the backend cannot do, and what to do about it. */
+interface Lack {
   readonly detail: string;
+  readonly hint: string;
 }
 
 /** Somebody allowed it, or the server checks what is replaced. */
@@ -57,10 +64,10 @@ function missingAtSource(
   source: Driver,
   capabilities: readonly Capability[],
 ): Missing | undefined {
-  if (policies.has('Delete') && !canChange(capabilities)) return { end: 'source', detail: NO_CHANGES };
-  if (policies.has('Backup') && source.backups === undefined) return { end: 'source', detail: NO_BACKUPS };
+  if (policies.has('Delete') && !canChange(capabilities)) return { end: 'source', lack: NO_CHANGES };
+  if (policies.has('Backup') && source.backups === undefined) return { end: 'source', lack: NO_BACKUPS };
   if (policies.has('Project') && source.projections === undefined)
-    return { end: 'source', detail: NO_PROJECTIONS };
+    return { end: 'source', lack: NO_PROJECTIONS };
   return undefined;
 }
 
@@ -70,27 +77,41 @@ function missingAtDestination(
   found: { readonly policies: ReadonlySet<SourcePolicy>; readonly capabilities: readonly Capability[] },
 ): Missing | undefined {
   const { policies, capabilities } = found;
-  if (!canChange(capabilities)) return { end: 'destination', detail: NO_CHANGES };
+  if (!canChange(capabilities)) return { end: 'destination', lack: NO_CHANGES };
   const removes = policies.has('Delete') || policies.has('Backup') || policies.has('Project');
   // Inside one store a value lives as long under its new name as it would have under the old one.
   const isOneStore = source.driver.locationOf('').store === destination.driver.locationOf('').store;
   if (removes && !isOneStore && capabilities.includes('SelfDestructs')) {
-    return { end: 'destination', detail: SELF_DESTRUCTS };
+    return { end: 'destination', lack: SELF_DESTRUCTS };
   }
   if (migration.spec.conflictPolicy === 'Overwrite' && !capabilities.includes('Revisions')) {
-    return { end: 'destination', detail: NO_REVISIONS };
+    return { end: 'destination', lack: NO_REVISIONS };
   }
   return undefined;
 }
 
-const NO_CHANGES =
-  'Its mount is KV version 1, which cannot check what a write or delete replaces. Use a mount of version 2, or set spec.openbao.allowUnsafeWrites of the backend.';
-const NO_BACKUPS =
-  'sourcePolicy Backup needs a source that can keep a copy beside the original: kubernetes or directory. In a KV version 2 mount a removed version can be undeleted; use Delete.';
-const NO_PROJECTIONS = 'sourcePolicy Project needs a source of type kubernetes: pods read Secrets.';
+const NO_CHANGES: Lack = {
+  detail: 'A mount of KV version 1 cannot check what a write or delete replaces.',
+  hint: 'Use a mount of KV version 2, or set spec.openbao.allowUnsafeWrites of the backend.',
+};
+const NO_BACKUPS: Lack = {
+  detail:
+    'sourcePolicy Backup needs a source that can keep a copy beside the original: kubernetes or directory.',
+  hint: 'Use sourcePolicy Delete; a version removed from a KV version 2 mount can be undeleted.',
+};
+const NO_PROJECTIONS: Lack = {
+  detail: 'sourcePolicy Project needs a source of type kubernetes: pods read Secrets.',
+  hint: 'Use another sourcePolicy, or a source of type kubernetes.',
+};
 /** Such a mount must never be the only place of a value. */
-const SELF_DESTRUCTS =
-  'Its mount deletes versions by itself (delete_version_after), or its configuration may not be read.';
+const SELF_DESTRUCTS: Lack = {
+  detail:
+    'The mount deletes versions automatically (delete_version_after), or its configuration cannot be read.',
+  hint: 'Unset delete_version_after of the mount and grant read on its config, or use sourcePolicy Keep.',
+};
 /** What is overwritten must stay readable, or the only copy of a value could go. */
-const NO_REVISIONS =
-  'conflictPolicy Overwrite needs a destination that keeps earlier versions to go back to; this one has none, or its configuration may not be read. Use Fail or KeepDestination.';
+const NO_REVISIONS: Lack = {
+  detail:
+    'conflictPolicy Overwrite needs a destination that keeps earlier versions; this one keeps none, or its configuration cannot be read.',
+  hint: 'Use conflictPolicy Fail or KeepDestination.',
+};

@@ -1,3 +1,4 @@
+import type { ConflictReason } from '#src/errors/reasons.ts';
 import {
   expiresBefore,
   isPlain,
@@ -40,9 +41,6 @@ export type Step =
 
 export type Conflict = Extract<Step, { kind: 'conflict' }>;
 
-export type ConflictReason =
-  'DestinationDiffers' | 'DestinationDeleted' | 'AttributesDiffer' | 'OutlivesSource' | 'ExpiresEarly';
-
 type Check = (policy: Policy, seen: Observation) => Step | undefined;
 
 function destinationIsAbsent(_policy: Policy, seen: Observation): Step | undefined {
@@ -55,7 +53,7 @@ function destinationWasDeleted(_policy: Policy, seen: Observation): Step | undef
   return {
     kind: 'conflict',
     reason: 'DestinationDeleted',
-    message: 'The destination holds a deleted version. Undelete it, or remove its metadata, then retry.',
+    message: 'The current version at the destination is deleted. Undelete it, or remove its metadata.',
   };
 }
 
@@ -65,7 +63,7 @@ function destinationDiffers(_policy: Policy, seen: Observation): Step | undefine
   return {
     kind: 'conflict',
     reason: 'DestinationDiffers',
-    message: 'The destination holds other fields or bytes. Make both sides equal, or exclude this document.',
+    message: 'The destination has other fields or bytes. Make both sides equal, or exclude the document.',
   };
 }
 
@@ -78,7 +76,7 @@ function expiryDiffers(policy: Policy, seen: Observation): Conflict | undefined 
       kind: 'conflict',
       reason: 'OutlivesSource',
       message:
-        'The bytes are equal, but the source expires and the destination would stay. Let it expire there as well, or exclude this document.',
+        'The bytes are equal, but the source expires and the destination does not. Let the destination expire too, or exclude the document.',
     };
   }
   if (policy.sourcePolicy === 'Keep' || !expiresBefore(copy, seen.desired)) return undefined;
@@ -86,7 +84,7 @@ function expiryDiffers(policy: Policy, seen: Observation): Conflict | undefined 
     kind: 'conflict',
     reason: 'ExpiresEarly',
     message:
-      'The bytes are equal, but the destination expires before the source would. See delete_version_after of its key and mount, or use sourcePolicy Keep.',
+      'The bytes are equal, but the destination expires before the source. Check delete_version_after of its key and mount, or use sourcePolicy Keep.',
   };
 }
 
@@ -106,7 +104,7 @@ function attributesWouldBeLost(policy: Policy, seen: Observation): Conflict | un
     kind: 'conflict',
     reason: 'AttributesDiffer',
     message:
-      'The bytes are equal, but type, immutability, labels or custom metadata differ. Record them at the destination or exclude this document.',
+      'The bytes are equal, but type, immutability, labels or custom metadata differ. Add them at the destination, or exclude the document.',
   };
 }
 
@@ -134,7 +132,7 @@ function settleConflict(policy: Policy, seen: Observation, conflict: Conflict): 
   const { reason } = conflict;
   if (policy.conflictPolicy === 'KeepDestination') {
     const message =
-      'The destination holds something else and keeps it, as spec.conflictPolicy says; the source stays.';
+      'The destination differs and is kept, as spec.conflictPolicy requires; the source is kept too.';
     return { kind: 'keep', reason, message };
   }
   // Written again it would expire just as early, with every run.

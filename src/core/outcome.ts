@@ -1,3 +1,4 @@
+import type { RowReason } from '#src/errors/reasons.ts';
 import type { Address, Version } from './document.ts';
 
 /** Where a document stands. The words are those of the API. */
@@ -30,7 +31,7 @@ export interface Outcome {
   /** Field names, sorted; empty for a document without fields or one that was never read. */
   readonly keys: readonly string[];
   readonly state: State;
-  readonly reason?: string;
+  readonly reason?: RowReason;
   /** From the closed catalogue of messages: names and limits, never values. */
   readonly message?: string;
   readonly destination?: Place;

@@ -32,7 +32,7 @@ export function trustRootGate(holderOf: (name: string) => string | undefined): R
   return ({ name }) => {
     const holder = holderOf(name);
     if (holder === undefined) return undefined;
-    const message = `Kept at the source: ${holder} reads its credentials from this Secret.`;
+    const message = `The source is kept: ${holder} reads its credentials from this Secret.`;
     return { reason: 'TrustRoot', message };
   };
 }

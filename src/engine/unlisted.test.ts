@@ -163,7 +163,7 @@ describe('a document', () => {
     const second = await runEngine({ ...world, spec, prior: first.rows });
     const backup = 'a.migrated-bak';
     expect(second.outcomeOf('a')).toMatchObject({ state: 'Failed', reason: 'DestinationLost', backup });
-    expect(second.outcomeOf('a').message).toContain(backup);
+    expect(second.outcomeOf('a').message).toContain('Restore it from its backup.');
   });
 
   it('is looked for at its old address, when it was read there', async () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ROW_STATES } from '#src/api/v1alpha1/conditions.ts';
+import { isRowReason, ROW_REASONS, ROW_STATES } from '#src/api/v1alpha1/conditions.ts';
 import { StatusRowSchema } from '#src/api/v1alpha1/secret-migration.ts';
 import { recordedVersion, type Outcome, type PriorRecord } from '#src/core/outcome.ts';
 import { toPriorRecords, toRows } from './rows.ts';
@@ -30,7 +30,7 @@ const record: fc.Arbitrary<PriorRecord> = fc.record(
     name: text(40),
     keys: fc.uniqueArray(text(20), { maxLength: 5 }),
     state: fc.constantFrom(...ROW_STATES),
-    reason: fc.stringMatching(/^[A-Z][A-Za-z0-9]{0,20}$/),
+    reason: fc.constantFrom(...Object.keys(ROW_REASONS).filter(isRowReason)),
     message: text(256),
     destination,
     source,

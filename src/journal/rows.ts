@@ -1,4 +1,6 @@
+import { isRowReason } from '#src/api/v1alpha1/conditions.ts';
 import { MAX_ROW_MESSAGE, type StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
+import { shortened } from '#src/errors/explain.ts';
 import type { Outcome, Place, PriorRecord, RecordedVersion, SourcePlace } from '#src/core/outcome.ts';
 
 /** One document of the table: what is known of it and since when. */
@@ -22,7 +24,7 @@ export function toRows({ outcome, since }: TableEntry): StatusRow[] {
     key,
     state: outcome.state,
     ...(outcome.reason === undefined ? {} : { reason: outcome.reason }),
-    ...(outcome.message === undefined ? {} : { message: outcome.message.slice(0, MAX_ROW_MESSAGE) }),
+    ...(outcome.message === undefined ? {} : { message: shortened(outcome.message, MAX_ROW_MESSAGE) }),
     ...(outcome.destination === undefined ? {} : { destination: toDestination(outcome.destination) }),
     ...(outcome.source === undefined ? {} : { source: toSource(outcome.source) }),
     ...(outcome.rule === undefined ? {} : { rule: outcome.rule }),
@@ -47,7 +49,7 @@ function toPriorRecord(row: StatusRow): PriorRecord & { keys: string[] } {
     name: row.name,
     keys: row.key === '' ? [] : [row.key],
     state: row.state,
-    ...(row.reason === undefined ? {} : { reason: row.reason }),
+    ...(isRowReason(row.reason) ? { reason: row.reason } : {}),
     ...(row.message === undefined ? {} : { message: row.message }),
     ...(row.destination === undefined ? {} : { destination: toDestination(row.destination) }),
     ...(row.source === undefined ? {} : { source: toSource(row.source) }),

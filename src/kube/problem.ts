@@ -47,6 +47,8 @@ const CODE_BY_HTTP_STATUS: Readonly<Record<number, ErrorCode>> = {
   429: 'RATE_LIMITED',
 };
 
+const GRANT_ROLE = 'Grant the RBAC permissions in config/rbac, or renew the credentials.';
+
 /** A failed reply (or the object of a watch ERROR event) as an OperatorError. Takes no text from the body. */
 export function problemOf(reply: FailedReply, operation: FailedOperation): OperatorError {
   const status = isStatus(reply.body) ? reply.body : undefined;
@@ -58,6 +60,7 @@ export function problemOf(reply: FailedReply, operation: FailedOperation): Opera
     target: operation.target,
     status: reply.httpStatus,
     ...(detail === undefined ? {} : { detail }),
+    ...(code === 'AUTH_DENIED' ? { hint: GRANT_ROLE } : {}),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     indeterminate: operation.writes && (code === 'SERVER_ERROR' || code === 'REPLY_INVALID'),
   });
@@ -79,7 +82,7 @@ function namesAnObject(status: JsonObject | undefined): boolean {
 
 function detailOf(code: ErrorCode, status: JsonObject | undefined): string | undefined {
   if (code === 'REPLY_INVALID') {
-    return 'The path is not served by this API server, or something in between answered.';
+    return 'This API server does not serve the path, or a proxy replied.';
   }
   const causes = causesOf(status).slice(0, 5);
   return causes.length === 0 ? undefined : `Fields: ${causes.join(', ')}.`;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { errorOf, OperatorError, type Disposition } from '#src/errors.ts';
+import type { Disposition } from '#src/errors/code-info.ts';
+import { errorOf, OperatorError } from '#src/errors.ts';
 import { onAbort, whenAborted } from '#src/io/abort.ts';
 import { Deadline } from '#src/io/deadline.ts';
 import type { Clock, Labels, Logger, Metrics } from '#src/ports.ts';

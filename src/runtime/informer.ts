@@ -70,14 +70,12 @@ export class Informer<T extends KubeObject> {
   #hasSynced = false;
   /** Where to resume the watch; undefined means that a list is due. */
   #resourceVersion: string | undefined;
-  #lastActivityAt: number;
 
   constructor(options: InformerOptions<T>) {
     this.#options = options;
     this.#store = new Store(options.indexes);
     this.#backoff = new Backoff({ ...BACKOFF, clock: options.clock, random: options.random });
     this.#labels = { resource: options.selection.resource.plural };
-    this.#lastActivityAt = options.clock.monotonic();
     for (const name of COUNTERS) options.metrics.count(name, this.#labels, 0);
     options.metrics.gauge('keyferry_informer_objects', this.#labels, 0);
   }
@@ -93,11 +91,6 @@ export class Informer<T extends KubeObject> {
 
   get hasSynced(): boolean {
     return this.#hasSynced;
-  }
-
-  /** Milliseconds since the server was last heard of: event, bookmark or list. */
-  get lastActivityAgeMs(): number {
-    return this.#options.clock.monotonic() - this.#lastActivityAt;
   }
 
   /** Handlers are called in the order in which they were added. Those added after `run` miss what was before. */
@@ -144,7 +137,6 @@ export class Informer<T extends KubeObject> {
     const listing = await listAll({ client, selection, pageSize: pageSize ?? PAGE_SIZE, signal });
     this.#replace(listing.objects);
     this.#resourceVersion = listing.resourceVersion;
-    this.#noteActivity();
     if (this.#hasSynced) return;
     this.#hasSynced = true;
     this.#synced.resolve();
@@ -185,7 +177,6 @@ export class Informer<T extends KubeObject> {
 
   #apply(event: WatchEvent): void {
     const { selection, metrics } = this.#options;
-    this.#noteActivity();
     if (event.type === 'BOOKMARK') {
       this.#resourceVersion = bookmarkVersion(event.object, selection);
       return;
@@ -240,10 +231,6 @@ export class Informer<T extends KubeObject> {
   #noteHandlerError(thrown: unknown, key: string): void {
     this.#options.metrics.count('keyferry_informer_handler_errors_total', this.#labels);
     this.#options.logger.error('informer handler failed', thrown, { ...this.#labels, key });
-  }
-
-  #noteActivity(): void {
-    this.#lastActivityAt = this.#options.clock.monotonic();
   }
 }
 

@@ -44,15 +44,6 @@ describe('WorkQueue', () => {
     expect(await taken).toBe('a');
   });
 
-  test('low keys go last, and stop being low when somebody asks for them', async () => {
-    queue.add('old-1', 'low');
-    queue.add('old-2', 'low');
-    queue.add('new');
-    queue.add('old-2');
-    expect([await queue.take(), await queue.take(), await queue.take()]).toEqual(['new', 'old-2', 'old-1']);
-    expect(metrics.value('workqueue_adds_total', labels)).toBe(3);
-  });
-
   test('addAfter keeps the earliest time', async () => {
     queue.addAfter('a', 1_000);
     queue.addAfter('a', 100);
@@ -131,7 +122,6 @@ describe('WorkQueue', () => {
     const step = fc.record({
       call: fc.constantFrom(
         'add' as const,
-        'low' as const,
         'after' as const,
         'limited' as const,
         'take' as const,
@@ -168,7 +158,6 @@ describe('WorkQueue', () => {
             done,
             advance: async () => await clock.advance(ms),
             add: adding(() => queue.add(key)),
-            low: adding(() => queue.add(key, 'low')),
             after: adding(() => queue.addAfter(key, ms)),
             limited: adding(() => queue.addRateLimited(key)),
           };

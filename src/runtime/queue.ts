@@ -10,9 +10,6 @@ export interface WorkQueueOptions {
   readonly limits?: RetryLimits;
 }
 
-/** `low` is for keys that nobody waits for, such as those of the initial list: they go after all others. */
-export type Priority = 'normal' | 'low';
-
 /** How often the gauges of unfinished work are brought up to date while there is some. */
 const UNFINISHED_TICK_MS = 500;
 
@@ -28,9 +25,9 @@ export class WorkQueue {
   readonly #labels: Labels;
   readonly #limiter: RetryLimiter;
   /** Keys that need work, with the time since when; queued unless they are also being processed. */
-  readonly #dirty = new Map<string, { readonly priority: Priority; readonly since: number }>();
+  readonly #dirty = new Map<string, number>();
   readonly #processing = new Map<string, number>();
-  readonly #lanes: Readonly<Record<Priority, Lane>> = { normal: new Lane(), low: new Lane() };
+  readonly #queued = new Fifo();
   readonly #waitingUntil = new Map<string, number>();
   readonly #heap = new DelayHeap();
   readonly #takers: (() => void)[] = [];
@@ -56,13 +53,11 @@ export class WorkQueue {
     return depth;
   }
 
-  add(key: string, priority: Priority = 'normal'): void {
-    if (this.#closed) return;
-    const known = this.#dirty.get(key);
-    if (known !== undefined && (known.priority === priority || known.priority === 'normal')) return;
-    this.#dirty.set(key, { priority, since: known?.since ?? this.#clock.monotonic() });
-    if (known === undefined) this.#metrics.count('workqueue_adds_total', this.#labels);
-    if (!this.#processing.has(key)) this.#offer(key, priority);
+  add(key: string): void {
+    if (this.#closed || this.#dirty.has(key)) return;
+    this.#dirty.set(key, this.#clock.monotonic());
+    this.#metrics.count('workqueue_adds_total', this.#labels);
+    if (!this.#processing.has(key)) this.#offer(key);
   }
 
   /** Adds the key after `ms`, unless an earlier time is already planned. */
@@ -111,8 +106,7 @@ export class WorkQueue {
     this.#processing.delete(key);
     this.#metrics.observe('workqueue_work_duration_seconds', this.#labels, this.#secondsSince(startedAt));
     this.#reportUnfinished();
-    const again = this.#dirty.get(key);
-    if (again !== undefined && !this.#closed) this.#offer(key, again.priority);
+    if (this.#dirty.has(key) && !this.#closed) this.#offer(key);
   }
 
   /** Hands out nothing any more, forgets what waits and releases all takers. Keys in work go on until `done`. */
@@ -126,31 +120,22 @@ export class WorkQueue {
     for (const wake of this.#takers.splice(0)) wake();
   }
 
-  #offer(key: string, priority: Priority): void {
-    this.#lanes[priority].push(key);
+  #offer(key: string): void {
+    this.#queued.push(key);
     this.#reportDepth();
     this.#takers.shift()?.();
   }
 
   #next(): string | undefined {
-    const key = this.#pop('normal') ?? this.#pop('low');
-    const entry = key === undefined ? undefined : this.#dirty.get(key);
-    if (key === undefined || entry === undefined) return undefined;
+    const key = this.#queued.shift();
+    const since = key === undefined ? undefined : this.#dirty.get(key);
+    if (key === undefined || since === undefined) return undefined;
     this.#dirty.delete(key);
     this.#processing.set(key, this.#clock.monotonic());
-    this.#metrics.observe('workqueue_queue_duration_seconds', this.#labels, this.#secondsSince(entry.since));
+    this.#metrics.observe('workqueue_queue_duration_seconds', this.#labels, this.#secondsSince(since));
     this.#reportDepth();
     this.#tick();
     return key;
-  }
-
-  /** A key that changed lanes is still in its old one: entries that do not agree with `#dirty` are skipped. */
-  #pop(priority: Priority): string | undefined {
-    const lane = this.#lanes[priority];
-    for (let key = lane.shift(); key !== undefined; key = lane.shift()) {
-      if (this.#dirty.get(key)?.priority === priority && !this.#processing.has(key)) return key;
-    }
-    return undefined;
   }
 
   #armTimer(): void {
@@ -207,7 +192,7 @@ export class WorkQueue {
 }
 
 /** First in, first out, without moving the rest at each `shift`. */
-class Lane {
+class Fifo {
   #keys: string[] = [];
   #head = 0;
 

@@ -163,7 +163,7 @@ describe('a file as the audit log', () => {
   });
 
   it.each<[string, (path: string) => Promise<unknown>, string]>([
-    ['a link', async (path) => symlink('/dev/null', path), 'no link'],
+    ['a link', async (path) => symlink('/dev/null', path), 'not a link'],
     ['readable by everybody', async (path) => writeFile(path, '', { mode: 0o644 }), 'chmod o-rwx'],
     ['a folder', async (path) => mkdir(path), 'cannot be opened'],
   ])('is refused when it is %s', async (_what, prepare, words) => {

@@ -118,7 +118,7 @@ export class AuditLog implements AccessLog, AsyncDisposable {
     metrics.gauge('secretmigration_audit_blocked', {}, 1);
     const blocked = {
       op: 'audit.write',
-      ...(cause === undefined ? { detail: 'Nobody reads it.' } : { cause }),
+      ...(cause === undefined ? { detail: 'No process reads it.' } : { cause }),
     };
     const error = cause instanceof OperatorError ? cause : new OperatorError('AUDIT_LOG_BLOCKED', blocked);
     logger.error('the audit log cannot be written; work waits', error);

@@ -88,7 +88,11 @@ async function openFile(path: string): Promise<FileHandle> {
   try {
     file = await open(path, FLAGS, OWNER_ONLY);
   } catch (cause) {
-    throw unfit(path, 'it cannot be opened; its folder must exist, and it must be a file, no link.', cause);
+    throw unfit(
+      path,
+      'it cannot be opened; its folder must exist, and it must be a file, not a link.',
+      cause,
+    );
   }
   const problem = problemOf(await file.stat(), path);
   if (problem === undefined) return file;

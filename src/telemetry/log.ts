@@ -1,6 +1,7 @@
 import { sep } from 'node:path';
 import { pino, stdTimeFunctions } from 'pino';
 import type { DestinationStream, Logger as PinoLogger } from 'pino';
+import { messageOf } from '#src/errors/explain.ts';
 import { errorOf } from '#src/errors.ts';
 import type { LogFields, Logger } from '#src/ports.ts';
 
@@ -52,7 +53,8 @@ class PinoLog implements Logger {
   }
 }
 
-/** What may be said of an error anywhere: never the text of one that is not ours, since it may quote what it choked on. */
+/**
+ * The parts of `explain`, each as a field of its own and whole: a line has room. What may be said of an error anywhere: never the text of one that is not ours, since it may quote what it choked on. */
 export interface ErrorDescription {
   readonly code: string;
   readonly summary: string;
@@ -66,13 +68,14 @@ export interface ErrorDescription {
 
 export function describeError(thrown: unknown): ErrorDescription {
   const error = errorOf(thrown);
+  const { happened, hint } = messageOf(error);
   return {
     code: error.code,
-    summary: error.message,
+    summary: happened,
     op: error.op,
     target: error.target,
     status: error.status,
-    hint: error.hint,
+    hint,
     frames: error.disposition === 'bug' ? ownFrames(innermost(error)) : undefined,
   };
 }

@@ -72,7 +72,7 @@ async function open(bindAddress: string, routes: Routes): Promise<TelemetryServe
     throw new OperatorError('CONFIG_INVALID', {
       op: 'telemetry.listen',
       target: bindAddress,
-      detail: 'The address cannot be listened on.',
+      detail: 'The process cannot listen on the address.',
       cause,
     });
   }

@@ -60,6 +60,7 @@ for (const [kind, make] of [
     tooLargeBytes: 1_048_576,
     fieldName: kvFieldName,
     hostileAddresses: HOSTILE_KV_PATHS,
+    listsDeleted: true,
   });
 }
 

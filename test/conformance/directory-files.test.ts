@@ -207,7 +207,7 @@ describe('a folder that everybody can use', () => {
     await chmod(path, 0o701);
     const failure = await failureOf(driver.probe(signal));
     expect(failure.code).toBe('FOLDER_EXPOSED');
-    expect(failure.message).toContain(`chmod o-rwx ${path}`);
+    expect(failure.hint).toContain(`chmod o-rwx ${path}`);
     // Not only when it is checked: nothing is read from it, and nothing written to it.
     expect(await codeOf(driver.read('a', signal))).toBe('FOLDER_EXPOSED');
     expect(await codeOf(driver.write(aDocument('b', { value: 'v' }), 'absent', signal))).toBe(

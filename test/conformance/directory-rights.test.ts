@@ -60,8 +60,8 @@ describe('rights to a directory', () => {
     await chmod(fixture.path('fixed'), 0o500);
     const asked = { own: ['read', 'delete'], closed: ['read'], fixed: ['read', 'delete'], fresh: ['create'] };
     expect(await deniedToOwner(asked)).toEqual({
-      closed: 'The operator may not read this file.',
-      fixed: 'The operator may not change what is in this folder.',
+      closed: 'The operator has no permission to read this file.',
+      fixed: 'The operator has no permission to change what is in this folder.',
     });
   });
 
@@ -71,8 +71,8 @@ describe('rights to a directory', () => {
     expect(
       await deniedToOwner({ own: ['read'], gone: ['read'], fresh: ['create'], old: ['read', 'delete'] }),
     ).toEqual({
-      fresh: 'The operator may not write to the folder.',
-      old: 'The operator may not write to the folder.',
+      fresh: 'The operator has no permission to write to the folder.',
+      old: 'The operator has no permission to write to the folder.',
     });
   });
 });

@@ -24,6 +24,8 @@ export interface Subject {
   readonly holds?: Holdings;
   /** How a store fails that is not there. Default: as a server does; a folder that is missing is no server that is down. */
   readonly unreachableAs?: ErrorCode;
+  /** True where a deleted document keeps its name: a version of it still takes it. Default: false. */
+  readonly listsDeleted?: boolean;
 }
 
 export interface Place extends AsyncDisposable {
@@ -362,7 +364,7 @@ export function describeDriver(subject: Subject): void {
       const result = await read();
       const entries = await collect<Entry>(driver.list({ folder: '' }, signal));
       const listed = entries.some((entry) => entry.address === address);
-      expect(listed).toBe(driver.traits.keepsRevisions);
+      expect(listed).toBe(subject.listsDeleted ?? false);
       if (result.state === 'absent') return;
       expect(await codeOf(create({ a: '2' }))).toBe('ALREADY_EXISTS');
       const revived = await driver.write(aDocument(address, { a: '2' }), versionIn(result), signal);

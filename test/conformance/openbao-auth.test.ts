@@ -109,7 +109,7 @@ describe('a login to openbao', () => {
       await using driver = driverWith(prepared);
       const error = await failureOf(read(driver));
       expect(error.code).toBe('AUTH_DENIED');
-      expect(error.message).toContain('num_uses');
+      expect(error.hint).toContain('num_uses');
       if (!isStatic(prepared)) expect(await prepared.livingTokens()).toBe(0);
     });
   });

@@ -105,7 +105,7 @@ describe('KV version 1, beyond what all drivers share,', () => {
         expect(await codeOf(readOnly.write(document, version, signal))).toBe('CAPABILITY_MISSING');
         const error = await failureOf(readOnly.delete(address, version, signal));
         expect(error.code).toBe('CAPABILITY_MISSING');
-        expect(error.message).toContain('allowUnsafeWrites');
+        expect(error.hint).toContain('allowUnsafeWrites');
       });
       expect(changes).toEqual([]);
       expect(await raw()).toEqual({ a: 'b' });
@@ -115,10 +115,9 @@ describe('KV version 1, beyond what all drivers share,', () => {
   it('does not claim what it cannot do', async () => {
     const { capabilities } = await driver.probe(signal);
     expect(capabilities).toContain('UnsafeWrites');
-    for (const missing of ['ConditionalWrite', 'Revisions', 'PagedList', 'DetailedList']) {
+    for (const missing of ['ConditionalWrite', 'Revisions', 'SelfDestructs', 'Expiry']) {
       expect(capabilities).not.toContain(missing);
     }
-    expect(driver.traits.keepsRevisions).toBe(false);
   });
 
   it('names the server that it is', async () => {
@@ -190,7 +189,8 @@ describe('KV version 1, beyond what all drivers share,', () => {
       const mistaken = fixture.driver({ mount: newer, auth: root, kv: WRITABLE });
       const error = await failureOf(mistaken.probe(signal));
       expect(error.code).toBe('CAPABILITY_MISSING');
-      expect(error.message).toContain('The mount is KV version 2: set spec.openbao.kvVersion to 2.');
+      expect(error.message).toContain('The mount is KV version 2.');
+      expect(error.hint).toBe('Set spec.openbao.kvVersion to 2.');
       // And without a probe: its paths are no documents there, present or absent.
       expect(await codeOf(mistaken.read('a', signal))).toBe('MOUNT_MISSING');
       expect(await codeOf(mistaken.write(aDocument('a', { a: 'b' }), 'absent', signal))).toBe(
@@ -202,7 +202,8 @@ describe('KV version 1, beyond what all drivers share,', () => {
     it('when it is version 1', async () => {
       const error = await failureOf(fixture.driver({ mount, auth }).probe(signal));
       expect(error.code).toBe('CAPABILITY_MISSING');
-      expect(error.message).toContain('The mount is KV version 1: set spec.openbao.kvVersion to 1.');
+      expect(error.message).toContain('The mount is KV version 1.');
+      expect(error.hint).toBe('Set spec.openbao.kvVersion to 1.');
     });
 
     it('and tells a missing mount from a denied one', async () => {
@@ -223,7 +224,7 @@ describe('KV version 1, beyond what all drivers share,', () => {
     });
     const verbs = ['read', 'create', 'delete'] as const;
     const refusals = await readOnly.denied([{ address: 'a', verbs }], signal);
-    expect(refusals.get('a')?.message).toBe(`To create it the policy must allow "create" on ${mount}/a.`);
+    expect(refusals.get('a')?.message).toBe(`The policy must allow "create" on ${mount}/a to create it.`);
   });
 
   describe('in front of a failing server', () => {

@@ -42,6 +42,7 @@ describeDriver({
   tooLargeBytes: 1_048_576,
   fieldName: kvFieldName,
   hostileAddresses: HOSTILE_KV_PATHS,
+  listsDeleted: true,
 });
 
 describe('the openbao driver, beyond what all drivers share,', () => {

@@ -86,7 +86,7 @@ describe('a backend whose credentials are wrong', () => {
     await tenant.untilReady('move', { status: 'False', reason: 'BackendNotReady' });
     const ready = (await tenant.backend('team')).status.conditions?.[0];
     expect(ready).toMatchObject({ status: 'False', reason: 'PermissionDenied' });
-    expect(ready?.message).toMatch(/The login at auth\/jwt-[0-9a-f]+ was refused/);
+    expect(ready?.message).toMatch(/The server refused the login at auth\/jwt-[0-9a-f]+/);
 
     await keeper.replaceSecretData('credentials', { token: Buffer.from(right, 'base64').toString() });
     await tenant.untilReady('move', { status: 'True', reason: 'Completed' });

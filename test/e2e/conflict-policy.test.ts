@@ -211,7 +211,7 @@ describe('conflictPolicy Overwrite', () => {
     await tenant.apply(aSecret('app', THEIRS));
     await tenant.apply(aMigration('back', { from: 'bao', to: 'kubernetes', conflictPolicy: 'Overwrite' }));
     const migration = await tenant.untilReady('back', { status: 'False', reason: 'CapabilityMissing' });
-    expect(conditionOf(migration, 'Ready')?.message).toContain('Use Fail or KeepDestination');
+    expect(conditionOf(migration, 'Ready')?.message).toContain('Use conflictPolicy Fail or KeepDestination');
     const data = (await tenant.secret('app'))?.data;
     expect(data?.['password']).toBe(Buffer.from('theirs').toString('base64'));
   });

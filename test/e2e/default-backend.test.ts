@@ -99,7 +99,7 @@ describe('a second default', () => {
     const refused = await untilCluster(SECOND, 'DefaultConflict');
     expect(refused.status).toBe('False');
     expect(refused.message).toBe(
-      `There is another default backend. ClusterSecretBackend ${SEEDED} is the default. (${SECOND}) Remove the annotation keyferry.io/is-default-backend from one of them.`,
+      `The backend cannot be the default. ClusterSecretBackend ${SEEDED} is the default (${SECOND}). Remove the annotation keyferry.io/is-default-backend from it, or from the backend that is the default now.`,
     );
     const tenant = await aTenantWith('p');
     await tenant.apply(fromDefault('move'));
@@ -120,7 +120,7 @@ describe('a second default', () => {
 
     const changed = await requestRun(tenant, 'old');
     expect(readyMessage(changed)).toBe(
-      `The default backend is another one than when the migration began. It was ClusterSecretBackend/${SEEDED}. (${SECOND}) Make that one the default again, or create a new SecretMigration that names its backends.`,
+      `The default backend changed since the migration started. The earlier default was ClusterSecretBackend/${SEEDED} (${SECOND}). Restore the earlier default, or create a new SecretMigration that names its backends.`,
     );
     await askToBeDefault(SEEDED, 'true');
     await tenant.untilReady('old', { reason: 'Completed' });
@@ -154,7 +154,7 @@ describe('a SecretBackend', () => {
     const annotations = { [DEFAULT_BACKEND_ANNOTATION]: 'true' };
     await tenant.apply({ ...backend, metadata: { ...metadata, annotations } });
     const refused = await untilBackend(async () => tenant.backend('mine'), 'DefaultConflict');
-    expect(refused.message).toContain('Only a ClusterSecretBackend can be the default.');
+    expect(refused.message).toContain('Only a ClusterSecretBackend can be the default (');
 
     await tenant.mergePatch('SecretBackend', 'mine', {
       metadata: { annotations: { [DEFAULT_BACKEND_ANNOTATION]: null } },

@@ -22,7 +22,7 @@ import type { Tenant, TenantOptions } from '#test/support/tenant.ts';
 
 const stage = useStage();
 const MESSAGE =
-  /^A name cannot be used\. Names that begin with sys[_-] are reserved for system use\. \(.*\) Choose another one/;
+  /^The name is reserved\. Names that start with sys[_-] are reserved for system use \(.*\)\. Use another name/;
 
 async function reserve(
   tenant: Tenant,

@@ -16,16 +16,14 @@ import { exactlyOne, immutable, withRules, type Rule } from '../rules.ts';
  */
 export const CAPABILITIES = {
   ConditionalWrite:
-    'A write can name the version that it replaces. Without it nothing is written, unless UnsafeWrites is there.',
+    'A write can name the version that it replaces. Without it or UnsafeWrites, nothing is written.',
   UnsafeWrites:
-    'Writes and deletes only look right before, because the spec allows it: what somebody else writes in between is lost.',
+    'The spec allows writes and deletes that only read before: a change that another writer makes in between is lost.',
   Revisions: 'Older revisions stay readable after a newer write.',
-  PagedList: 'Listings are paged by the server.',
-  DetailedList: 'One listing tells versions and times of a whole folder.',
-  FieldLimit498: 'A request holds at most 1,000 JSON strings, that is 498 fields a document.',
-  Expiry: 'A document can be given the time at which it expires.',
+  FieldLimit498: 'A request holds at most 1,000 JSON strings: 498 fields per document.',
+  Expiry: 'A document can have an expiry time.',
   SelfDestructs:
-    'Settings of the store destroy values later by themselves, or could not be read: no source is deleted.',
+    'Settings of the store delete values automatically, or cannot be read: no source is removed.',
 } as const;
 export type Capability = keyof typeof CAPABILITIES;
 

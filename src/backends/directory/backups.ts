@@ -86,6 +86,6 @@ function requireName(address: Address): void {
 }
 
 function noBackup(target: Address): OperatorError {
-  const detail = 'It is no backup that Keyferry made.';
-  return new OperatorError('DOCUMENT_REFUSED', { op: OP, target, detail });
+  const detail = 'It is not a backup made by Keyferry.';
+  return new OperatorError('DOCUMENT_REFUSED', { op: OP, target, detail, hint: 'Rename or remove it.' });
 }

@@ -15,7 +15,7 @@ export interface Change {
   readonly op: string;
 }
 
-/** Of whom a failure speaks. */
+/** Error context. */
 type About = Pick<Change, 'op' | 'address' | 'signal'>;
 
 const ID_LENGTH = 12;
@@ -44,7 +44,10 @@ export async function conclude<T>(change: About, step: () => Promise<T>): Promis
     const about = { op: change.op, target: change.address, indeterminate: true };
     const error = errorOf(failureOf(failure, about));
     if (error.indeterminate) throw error;
-    throw new OperatorError(error.code, { ...about, detail: 'It was done, but something failed after it.' });
+    throw new OperatorError(error.code, {
+      ...about,
+      detail: 'The change was made, but a later step failed.',
+    });
   }
 }
 

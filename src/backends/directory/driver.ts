@@ -38,7 +38,6 @@ export class DirectoryDriver implements Driver {
   readonly traits: DriverTraits = {
     addressing: 'flat',
     concurrency: CONCURRENCY,
-    keepsRevisions: false,
     statesAttributes: false,
   };
   readonly backups: BackupStore;
@@ -66,7 +65,8 @@ export class DirectoryDriver implements Driver {
     if (query.labelSelector !== undefined) {
       throw new OperatorError('CAPABILITY_MISSING', {
         op: 'directory.list',
-        detail: 'Files have no labels to select by.',
+        detail: 'Files have no labels.',
+        hint: 'Select by names or all instead of labelSelector.',
       });
     }
     if (query.folder !== '') return;

@@ -33,7 +33,8 @@ export class DirectoryFactory implements BackendFactory {
     if (root === undefined) {
       throw invalid(
         definition,
-        'This operator reads no directories: start it with --directory-root, the folder that holds one folder a namespace.',
+        'This operator has no root for directories.',
+        'Start it with --directory-root, the folder that has one folder per namespace.',
       );
     }
     const { path, trailingNewline, allowWorldReadable } = directory;
@@ -50,10 +51,11 @@ export class DirectoryFactory implements BackendFactory {
   }
 }
 
-function invalid(definition: BackendDefinition, detail: string): OperatorError {
+function invalid(definition: BackendDefinition, detail: string, hint?: string): OperatorError {
   return new OperatorError('SPEC_INVALID', {
     op: 'directory.create',
     target: definition.title,
     detail,
+    ...(hint === undefined ? {} : { hint }),
   });
 }

@@ -1,30 +1,70 @@
 import { OperatorError, type ErrorCode, type ErrorDetail } from '#src/errors.ts';
 
-/** What an errno means for a document; the sentence is shown, the name of the errno behind it. */
-const CODES: ReadonlyMap<string, readonly [ErrorCode, string]> = new Map([
-  ['EACCES', ['AUTH_DENIED', 'The file system does not allow it.']],
-  ['EPERM', ['AUTH_DENIED', 'The file system does not allow it.']],
-  ['EROFS', ['AUTH_DENIED', 'The file system is mounted read-only.']],
-  ['EEXIST', ['ALREADY_EXISTS', 'The name is taken.']],
-  ['ENOTEMPTY', ['ALREADY_EXISTS', 'The name is taken.']],
-  ['ENOTDIR', ['ALREADY_EXISTS', 'The name is taken.']],
-  ['EISDIR', ['ALREADY_EXISTS', 'The name is taken.']],
-  ['ELOOP', ['DOCUMENT_REFUSED', 'It is a symbolic link where none may be.']],
-  ['ENXIO', ['DOCUMENT_REFUSED', 'It is a socket or a device.']],
-  ['ENAMETOOLONG', ['DOCUMENT_REFUSED', 'The file system does not take names of this length.']],
-  ['EILSEQ', ['DOCUMENT_REFUSED', 'The file system does not take this name.']],
-  ['EINVAL', ['DOCUMENT_REFUSED', 'The file system does not take this name.']],
-  ['EFBIG', ['DOCUMENT_REFUSED', 'The file system does not take files of this size.']],
-  ['ENOSPC', ['SERVER_ERROR', 'The file system is full.']],
-  ['EDQUOT', ['SERVER_ERROR', 'The quota of the file system is used up.']],
-  ['EIO', ['SERVER_ERROR', 'The disk failed.']],
-  ['ESTALE', ['BACKEND_UNREACHABLE', 'The file system was taken away.']],
-  ['ENOTCONN', ['BACKEND_UNREACHABLE', 'The file system was taken away.']],
-  ['EHOSTDOWN', ['BACKEND_UNREACHABLE', 'The server of the file system does not answer.']],
-  ['ETIMEDOUT', ['BACKEND_UNREACHABLE', 'The server of the file system does not answer.']],
-  ['ENOTSUP', ['CAPABILITY_MISSING', 'The file system has no hard links.']],
-  ['EOPNOTSUPP', ['CAPABILITY_MISSING', 'The file system has no hard links.']],
-  ['ENOSYS', ['CAPABILITY_MISSING', 'The file system has no hard links.']],
+interface Meaning {
+  readonly code: ErrorCode;
+  /** What happened, without its period: the name of the errno comes behind it. */
+  readonly sentence: string;
+  readonly hint?: string;
+}
+
+const DENIED: Meaning = {
+  code: 'AUTH_DENIED',
+  sentence: 'The file system denies access',
+  hint: 'Grant the operator the rights listed in docs/directory.md.',
+};
+const READ_ONLY: Meaning = {
+  code: 'AUTH_DENIED',
+  sentence: 'The file system is mounted read-only',
+  hint: 'Mount it writable.',
+};
+const TAKEN: Meaning = { code: 'ALREADY_EXISTS', sentence: 'The name is taken' };
+const BAD_NAME: Meaning = { code: 'DOCUMENT_REFUSED', sentence: 'The file system does not allow this name' };
+const UNMOUNTED: Meaning = {
+  code: 'BACKEND_UNREACHABLE',
+  sentence: 'The file system was unmounted',
+  hint: 'Check the volume and its mount.',
+};
+const SILENT: Meaning = {
+  code: 'BACKEND_UNREACHABLE',
+  sentence: 'The server of the file system does not answer',
+  hint: 'Check that server and the network path to it.',
+};
+const NO_LINKS: Meaning = {
+  code: 'CAPABILITY_MISSING',
+  sentence: 'The file system has no hard links',
+  hint: 'Use a file system with hard links.',
+};
+const FAILED: Meaning = {
+  code: 'SERVER_ERROR',
+  sentence: 'The file system failed',
+  hint: 'Read the kernel log of the node at this time.',
+};
+
+/** What an errno means for a document. */
+const MEANINGS: ReadonlyMap<string, Meaning> = new Map([
+  ['EACCES', DENIED],
+  ['EPERM', DENIED],
+  ['EROFS', READ_ONLY],
+  ['EEXIST', TAKEN],
+  ['ENOTEMPTY', TAKEN],
+  ['ENOTDIR', TAKEN],
+  ['EISDIR', TAKEN],
+  ['ELOOP', { code: 'DOCUMENT_REFUSED', sentence: 'A symbolic link is not allowed here' }],
+  ['ENXIO', { code: 'DOCUMENT_REFUSED', sentence: 'It is a socket or a device' }],
+  ['ENAMETOOLONG', { code: 'DOCUMENT_REFUSED', sentence: 'The name is too long for the file system' }],
+  ['EILSEQ', BAD_NAME],
+  ['EINVAL', BAD_NAME],
+  ['EFBIG', { code: 'DOCUMENT_REFUSED', sentence: 'The file is too large for the file system' }],
+  ['ENOSPC', { ...FAILED, sentence: 'The file system is full', hint: 'Free space on it.' }],
+  ['EDQUOT', { ...FAILED, sentence: 'The quota of the file system is used up', hint: 'Raise the quota.' }],
+  ['EIO', { ...FAILED, sentence: 'The disk failed' }],
+  ['ESTALE', UNMOUNTED],
+  ['ENOTCONN', UNMOUNTED],
+  ['EHOSTDOWN', SILENT],
+  ['ETIMEDOUT', SILENT],
+  ['ENOTSUP', NO_LINKS],
+  ['EOPNOTSUPP', NO_LINKS],
+  ['ENOSYS', NO_LINKS],
 ]);
 
 /** Name of the errno that a call of node:fs failed with. */
@@ -39,10 +79,11 @@ export function failedWith(thrown: unknown, ...errnos: readonly string[]): boole
   return errno !== undefined && errnos.includes(errno);
 }
 
-/** The failure of a call as one of ours; what is no failure of the file system passes through. */
-export function failureOf(thrown: unknown, about: Omit<ErrorDetail, 'detail' | 'cause'>): unknown {
+/** The failure of a call as one of ours; what is not a failure of the file system passes through. */
+export function failureOf(thrown: unknown, about: Omit<ErrorDetail, 'detail' | 'hint' | 'cause'>): unknown {
   const errno = errnoOf(thrown);
   if (errno === undefined) return thrown;
-  const [code, sentence] = CODES.get(errno) ?? ['SERVER_ERROR', 'The file system failed.'];
-  return new OperatorError(code, { ...about, detail: `${sentence} (${errno})` });
+  const { code, sentence, hint } = MEANINGS.get(errno) ?? FAILED;
+  const advice = hint === undefined ? {} : { hint };
+  return new OperatorError(code, { ...about, detail: `${sentence} (${errno}).`, ...advice });
 }

@@ -100,12 +100,18 @@ async function openChecked(
   } catch (failure) {
     if (failedWith(failure, 'ENOENT')) throw new OperatorError('FOLDER_MISSING', about);
     if (!failedWith(failure, 'ENOTDIR', 'ELOOP')) throw failureOf(failure, about);
-    throw new OperatorError('FOLDER_MISSING', { ...about, detail: 'It is no folder, or a link to one.' });
+    throw new OperatorError('FOLDER_MISSING', {
+      ...about,
+      detail: 'The path is not a folder, or it is a link.',
+    });
   }
   try {
     const { mode } = await handle.stat({ bigint: true });
     if (place.allowWorldReadable || (mode & OTHERS) === 0n) return handle;
-    throw new OperatorError('FOLDER_EXPOSED', { op: about.op, detail: `chmod o-rwx ${shown}` });
+    throw new OperatorError('FOLDER_EXPOSED', {
+      ...about,
+      hint: `Run: chmod o-rwx ${shown}. Or set spec.directory.allowWorldReadable.`,
+    });
   } catch (failure) {
     await handle.close();
     throw failureOf(failure, about);

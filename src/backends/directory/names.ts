@@ -82,7 +82,7 @@ export function isBookkeeping(file: string): boolean {
 export function nameRefusalOf(address: Address): Refusal | undefined {
   if (isHidden(address)) {
     const message =
-      'Names that begin with a dot, and lost+found, are no documents but backups, temporary files and the like. To restore a backup, copy it to another name.';
+      'Names that start with a period, and lost+found, are reserved for backups and temporary files. To restore a backup, copy it to another name.';
     return { reason: 'NameRefused', message };
   }
   const fault = faultOf(address, MAX_NAME_BYTES);
@@ -91,21 +91,21 @@ export function nameRefusalOf(address: Address): Refusal | undefined {
     : { reason: 'NameRefused', message: `The name of a file or folder ${fault}.` };
 }
 
-/** Why no field can have this name, or undefined. One dot at the begin is usual: `.dockerconfigjson`. */
+/** Why no field can have this name, or undefined. One period at the start is usual: `.dockerconfigjson`. */
 export function fieldRefusalOf(field: string): Refusal | undefined {
   const fault =
     field === '.' || isBookkeeping(field)
-      ? 'must not be "." or begin with two dots'
+      ? 'must not be "." or start with two periods'
       : faultOf(field, MAX_FIELD_BYTES);
   return fault === undefined ? undefined : { reason: 'KeyRefused', message: `The name of a field ${fault}.` };
 }
 
 function faultOf(name: string, maxBytes: number): string | undefined {
   if (name === '') return 'must not be empty';
-  if (Buffer.byteLength(name) > maxBytes) return `may have ${maxBytes} bytes`;
-  if (/[/\\]/.test(name)) return 'must not hold a slash or a backslash';
+  if (Buffer.byteLength(name) > maxBytes) return `must have at most ${maxBytes} bytes`;
+  if (/[/\\]/.test(name)) return 'must not contain a slash or a backslash';
   if (!PRINTABLE.test(name) || name.includes(UNDECODABLE))
     return 'must be printable Unicode, without control characters';
-  if (name.startsWith(' ') || name.endsWith(' ')) return 'must not begin or end with a space';
+  if (name.startsWith(' ') || name.endsWith(' ')) return 'must not start or end with a space';
   return undefined;
 }

@@ -98,8 +98,9 @@ export function identityOf({ dev, ino }: BigIntStats): string {
   return `${dev}:${ino}`;
 }
 
-export function refused(target: Address, detail: string): OperatorError {
-  return new OperatorError('DOCUMENT_REFUSED', { op: 'directory.read', target, detail });
+export function refused(target: Address, detail: string, hint?: string): OperatorError {
+  const advice = hint === undefined ? {} : { hint };
+  return new OperatorError('DOCUMENT_REFUSED', { op: 'directory.read', target, detail, ...advice });
 }
 
 export function refusedBy(target: Address, refusal: Refusal): OperatorError {

@@ -9,11 +9,11 @@ export const MAX_FIELDS = 4096;
 
 export const TOO_LARGE: Refusal = {
   reason: 'TooLarge',
-  message: `The values of a document in a directory may have ${MAX_DOCUMENT_BYTES} bytes together.`,
+  message: `The values of a document in a directory can have at most ${MAX_DOCUMENT_BYTES} bytes in total.`,
 };
 export const TOO_MANY_FIELDS: Refusal = {
   reason: 'TooManyKeys',
-  message: `A document in a directory may have ${MAX_FIELDS} fields.`,
+  message: `A document in a directory can have at most ${MAX_FIELDS} fields.`,
 };
 
 /** Why a directory cannot keep this document unchanged, or undefined. It stores names and bytes and nothing else. */
@@ -28,12 +28,12 @@ export function documentRefusalOf(document: Document): Refusal | undefined {
 
 function attributeRefusalOf({ type, immutable, expiresAt, notes }: Attributes): Refusal | undefined {
   if (type !== undefined) {
-    return { reason: 'TypeRefused', message: 'A directory cannot keep the type of a Secret, only Opaque.' };
+    return { reason: 'TypeRefused', message: 'A directory can store Secrets of type Opaque only.' };
   }
   if (expiresAt !== undefined) {
     return { reason: 'ExpiryRefused', message: 'A directory cannot let a document expire.' };
   }
-  if (immutable !== undefined) return unkept('cannot keep that a Secret is immutable');
+  if (immutable !== undefined) return unkept('cannot store that a Secret is immutable');
   if (notes !== undefined && notes.size > 0) return unkept('has no place for labels or custom metadata');
   return undefined;
 }

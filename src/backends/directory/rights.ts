@@ -59,5 +59,5 @@ async function refusalOf(path: string, mode: number, what: string): Promise<Refu
 }
 
 function denied(what: string): Refusal {
-  return { reason: 'PermissionDenied', message: `The operator may not ${what}.` };
+  return { reason: 'PermissionDenied', message: `The operator has no permission to ${what}.` };
 }

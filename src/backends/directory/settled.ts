@@ -42,7 +42,7 @@ export async function readSettled(
   throw new OperatorError('VERSION_CONFLICT', {
     op: 'directory.read',
     target: name,
-    detail: 'It was written to each time that it was read.',
+    detail: 'Another writer changed it during each read.',
   });
 }
 

@@ -120,7 +120,11 @@ export class DirectoryStore {
       if (found === undefined) throw new OperatorError('NOT_FOUND', { op: work.op, target: address });
       if (!sameVersion(found.version, expect)) throw conflict(change);
       if (found.isPlain) return task(change, found);
-      throw refused(address, 'It is a link or holds links; whoever made it must change or remove it.');
+      throw refused(
+        address,
+        'It is a link or contains links.',
+        'Replace the link with a file, or remove it.',
+      );
     });
   }
 
@@ -130,7 +134,8 @@ export class DirectoryStore {
         throw new OperatorError('BACKEND_UNREACHABLE', {
           op: work.op,
           target: this.#path,
-          detail: 'Another folder is there than before; it is used once the backend was checked again.',
+          detail: 'The folder at the path was replaced.',
+          hint: 'No action needed; Keyferry checks the backend again and then uses it.',
         });
       }
       await this.#recovery.atFirst(folder);

@@ -35,7 +35,8 @@ export class SecretBackups implements BackupStore {
       throw new OperatorError('DOCUMENT_REFUSED', {
         op: OP,
         target: address,
-        detail: 'With the suffix of a backup its name is too long; use sourcePolicy Keep or Delete.',
+        detail: 'The name is too long for the suffix of a backup.',
+        hint: 'Use sourcePolicy Keep or Delete.',
       });
     }
     const secret = await this.#api.get(address, signal);
@@ -68,7 +69,8 @@ export class SecretBackups implements BackupStore {
       throw new OperatorError('DOCUMENT_REFUSED', {
         op: OP,
         target: backup,
-        detail: 'It is no backup that Keyferry made.',
+        detail: 'It is not a backup made by Keyferry.',
+        hint: 'Rename or remove it.',
       });
     }
     await this.#api.remove(backup, toDocument(found).version, signal);

@@ -43,7 +43,7 @@ export class KubernetesCredentials implements CredentialSource {
     throw new OperatorError('CREDENTIALS_MISSING', {
       op: 'kube.credentials',
       target: `Secret ${namespace}/${name}`,
-      detail: secret === undefined ? 'There is no such Secret.' : `It has no key ${key}.`,
+      detail: secret === undefined ? 'The Secret does not exist.' : `The Secret has no key ${key}.`,
     });
   }
 
@@ -75,7 +75,8 @@ export class KubernetesCredentials implements CredentialSource {
       throw new OperatorError('CREDENTIALS_MISSING', {
         op,
         target,
-        detail: 'There is no such ServiceAccount.',
+        detail: 'The ServiceAccount does not exist.',
+        hint: 'Create the ServiceAccount that the backend refers to.',
       });
     }
   }

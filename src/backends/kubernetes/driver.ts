@@ -39,7 +39,6 @@ export class KubernetesDriver implements Driver {
   readonly traits: DriverTraits = {
     addressing: 'flat',
     concurrency: CONCURRENCY,
-    keepsRevisions: false,
     statesAttributes: true,
   };
   readonly backups: BackupStore;
@@ -188,6 +187,6 @@ export class KubernetesDriver implements Driver {
 function permissionDenied(verb: Need['verbs'][number]): Refusal {
   return {
     reason: 'PermissionDenied',
-    message: `The ServiceAccount of the operator may not ${RBAC_VERBS[verb]} this Secret.`,
+    message: `The ServiceAccount of the operator lacks the RBAC verb ${RBAC_VERBS[verb]} for this Secret.`,
   };
 }

@@ -29,10 +29,10 @@ export function labelsOf(notes: Attributes['notes']): Readonly<Record<string, st
 /** Why these notes cannot be labels, or undefined. */
 export function labelRefusalOf(notes: Attributes['notes']): Refusal | undefined {
   for (const [key, value] of notes ?? []) {
-    if (OF_THE_KEEPER.has(key)) return refused(`The label ${key} of a copy is Keyferry's.`);
+    if (OF_THE_KEEPER.has(key)) return refused(`The label ${key} is reserved for Keyferry.`);
     if (!isLabelKey(key) || (value !== '' && !NAME.test(value))) {
       return refused(
-        'A label is a name of at most 63 letters, digits, "-", "_" and ".", beginning and ending with a letter or digit, perhaps after a DNS name and "/"; its value is such a name or empty.',
+        'A label must have a name of at most 63 letters, digits, "-", "_" and "." that starts and ends with a letter or digit, optionally after a DNS name and "/"; its value must be such a name or empty.',
       );
     }
   }

@@ -17,7 +17,7 @@ export async function probeCluster(client: KubeClient, signal: AbortSignal): Pro
   return {
     server: { product: 'Kubernetes', version: version.gitVersion },
     identity: await clusterIdentity(client, signal),
-    capabilities: ['ConditionalWrite', 'PagedList'],
+    capabilities: ['ConditionalWrite'],
   };
 }
 

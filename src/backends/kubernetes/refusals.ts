@@ -41,7 +41,7 @@ export function nameRefusalOf(address: Address): Refusal | undefined {
   if (!address.endsWith(BACKUP_SUFFIX)) return fullNameRefusalOf(address);
   return {
     reason: 'NameRefused',
-    message: `Names that end in ${BACKUP_SUFFIX} are those of backups. To restore one, copy it to another name.`,
+    message: `Names that end in ${BACKUP_SUFFIX} are reserved for backups. To restore one, copy it to another name.`,
   };
 }
 
@@ -51,7 +51,7 @@ export function fullNameRefusalOf(address: Address): Refusal | undefined {
   return {
     reason: 'NameRefused',
     message:
-      'The name of a Secret is at most 253 lower-case letters, digits, "-" and ".", starting and ending with a letter or digit.',
+      'The name of a Secret must be at most 253 lower-case letters, digits, "-" and ".", and start and end with a letter or digit.',
   };
 }
 
@@ -70,7 +70,7 @@ function expiryRefusalOf({ attributes }: Document): Refusal | undefined {
   if (attributes.expiresAt === undefined) return undefined;
   return {
     reason: 'ExpiryRefused',
-    message: 'It expires at its source and a Secret cannot; exclude it.',
+    message: 'The source expires, and a Secret cannot expire. Exclude the document.',
   };
 }
 
@@ -94,7 +94,7 @@ function keyRefusalOf(document: Document): Refusal | undefined {
     return {
       reason: 'KeyRefused',
       message:
-        'A key of a Secret is at most 253 letters, digits, "-", "_" and ".", and neither "." nor starting with "..".',
+        'A key of a Secret must be at most 253 letters, digits, "-", "_" and ".", and neither be "." nor start with "..".',
     };
   }
   return undefined;
@@ -106,6 +106,6 @@ function sizeRefusalOf(document: Document): Refusal | undefined {
   if (total <= MAX_DATA_BYTES) return undefined;
   return {
     reason: 'TooLarge',
-    message: `The values of a Secret may have ${MAX_DATA_BYTES} bytes together.`,
+    message: `The values of a Secret exceed ${MAX_DATA_BYTES} bytes in total.`,
   };
 }

@@ -27,7 +27,6 @@ class AnyDriver implements Driver {
   readonly traits = {
     addressing: 'tree',
     concurrency: 1,
-    keepsRevisions: true,
     statesAttributes: false,
   } as const;
   readonly backups: BackupStore = {

@@ -37,7 +37,6 @@ function aGuard(calls: Partial<Driver>) {
   const traits = {
     addressing: 'flat',
     concurrency: 1,
-    keepsRevisions: false,
     statesAttributes: true,
   } as const;
   const unasked = (): never => {

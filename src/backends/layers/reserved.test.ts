@@ -57,9 +57,9 @@ describe('names under a reserved prefix', () => {
       withoutReserved(bare, reserved, namespace).addressRefusalOf(address)?.message;
     expect(refusal('platform', 'sys_a')).toBeUndefined();
     expect(refusal('platform', 'sys_root_a')).toBe(
-      'Names that begin with sys_root_ are reserved for system use.',
+      'Names that start with sys_root_ are reserved for system use.',
     );
-    expect(refusal('team', 'sys_a')).toBe('Names that begin with sys_ are reserved for system use.');
+    expect(refusal('team', 'sys_a')).toBe('Names that start with sys_ are reserved for system use.');
   });
 
   it('leave the driver as it is where nothing is reserved for others', () => {

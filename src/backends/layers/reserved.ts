@@ -23,7 +23,7 @@ export function withoutReserved(
       if (prefix === undefined) return undefined;
       return {
         reason: 'ReservedName',
-        message: `Names that begin with ${prefix} are reserved for system use.`,
+        message: `Names that start with ${prefix} are reserved for system use.`,
       };
     },
   });

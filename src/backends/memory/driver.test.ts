@@ -53,6 +53,7 @@ describeDriver({
 describeDriver({
   ...subject,
   kind: 'tree memory',
+  listsDeleted: true,
   open: async () => openPlace('tree'),
   hostileAddresses: hostile,
 });

@@ -59,10 +59,10 @@ export class MemoryDriver implements Driver {
 
   constructor(options: MemoryDriverOptions) {
     const { store } = options;
-    const { addressing, keepsRevisions, statesAttributes, keepsBackups, keepsProjections } = store.traits;
+    const { addressing, statesAttributes, keepsBackups, keepsProjections } = store.traits;
     this.#store = store;
     this.#options = options;
-    this.traits = { addressing, concurrency: CONCURRENCY, keepsRevisions, statesAttributes };
+    this.traits = { addressing, concurrency: CONCURRENCY, statesAttributes };
     const change = {
       store,
       perform: async <T>(call: Call, signal: AbortSignal, work: () => T) => this.#perform(call, signal, work),

@@ -52,7 +52,7 @@ export function planStorage(
 export function storageRefusalOf(document: Document, plan: StoragePlan): Refusal | undefined {
   const { type } = document.attributes;
   if (type !== undefined && !PRINTABLE_TYPE.test(type)) {
-    return { reason: 'TypeRefused', message: 'The type is not 1 to 512 printable ASCII characters.' };
+    return { reason: 'TypeRefused', message: 'The type must be 1 to 512 printable ASCII characters.' };
   }
   for (const name of document.fields.keys()) {
     if (!name.isWellFormed()) return { reason: 'KeyRefused', message: 'A field name is not valid Unicode.' };
@@ -63,7 +63,7 @@ export function storageRefusalOf(document: Document, plan: StoragePlan): Refusal
   if (size > MAX_STORED_BYTES) {
     return {
       reason: 'TooLarge',
-      message: `As JSON the document is larger than the ${MAX_STORED_BYTES} bytes that one version may have.`,
+      message: `As JSON the document exceeds ${MAX_STORED_BYTES} bytes, the limit of one version.`,
     };
   }
   return undefined;
@@ -120,7 +120,7 @@ function fromBase64(name: string, text: string, target: string): SecretValue {
     throw new OperatorError('ENCODING_CORRUPT', {
       op: 'openbao.decode',
       target,
-      detail: `Field ${shown(name)} is marked as base64 and is not.`,
+      detail: `Field ${shown(name)} is marked as base64 but is not base64.`,
     });
   }
   return SecretValue.fromBytes(bytes);
@@ -130,11 +130,11 @@ function notText(name: string, target: string): OperatorError {
   return new OperatorError('DOCUMENT_REFUSED', {
     op: 'openbao.decode',
     target,
-    detail: `Field ${shown(name)} holds a JSON value that is not a string.`,
+    detail: `Field ${shown(name)} has a JSON value that is not a string.`,
   });
 }
 
-/** A field name of somebody else's making, fit for a message. */
+/** A field name that another client chose, fit for a message. */
 function shown(name: string): string {
   return JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}…` : name);
 }

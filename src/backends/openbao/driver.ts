@@ -68,7 +68,6 @@ export class OpenBaoDriver implements Driver {
     this.traits = {
       addressing: 'tree',
       concurrency: options.maxInFlight,
-      keepsRevisions: true,
       statesAttributes: false,
     };
   }
@@ -91,7 +90,8 @@ export class OpenBaoDriver implements Driver {
     if (query.labelSelector !== undefined) {
       throw new OperatorError('CAPABILITY_MISSING', {
         op: 'openbao.list',
-        detail: 'Documents of a KV store have no labels to select by.',
+        detail: 'Documents of a KV store have no labels.',
+        hint: 'Select by names or all instead of labelSelector.',
       });
     }
     const { kv } = await this.#open(signal);
@@ -138,7 +138,10 @@ export class OpenBaoDriver implements Driver {
   #refusalOf(document: Document, plan: StoragePlan): Refusal | undefined {
     const limit = this.#fieldLimit;
     if (limit !== undefined && document.fields.size > limit) {
-      return { reason: 'TooManyKeys', message: `The server takes at most ${limit} fields in one document.` };
+      return {
+        reason: 'TooManyKeys',
+        message: `The server accepts at most ${limit} fields in one document.`,
+      };
     }
     if (!this.#canExpire && document.attributes.expiresAt !== undefined) {
       return { reason: 'ExpiryRefused', message: CANNOT_EXPIRE };
@@ -198,7 +201,7 @@ export class OpenBaoDriver implements Driver {
       throw new OperatorError('VERSION_CONFLICT', deleteOf(address));
     throw new OperatorError('SERVER_ERROR', {
       ...deleteOf(address),
-      detail: 'The version is still there after the server confirmed its deletion.',
+      detail: 'The version exists after the server confirmed its deletion.',
       indeterminate: true,
     });
   }
@@ -220,7 +223,7 @@ export class OpenBaoDriver implements Driver {
 
 /** The two ways in which a mount does not do what a document that expires needs. */
 const CANNOT_EXPIRE =
-  'It expires at its source, and the mount keeps versions for ever (delete_version_after below zero) or its configuration may not be read.';
+  'The source expires, and the mount keeps versions forever (delete_version_after below zero), or its configuration cannot be read.';
 
 function expiryOf({ deletionTime }: VersionInfo): { readonly expiresAt?: string } {
   return deletionTime === undefined ? {} : { expiresAt: deletionTime };

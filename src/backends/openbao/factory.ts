@@ -67,7 +67,7 @@ export class OpenBaoFactory implements BackendFactory {
     const protocols = this.#options.allowInsecureHttp ? ['https:', 'http:'] : ['https:'];
     const url = URL.canParse(openbao.address) ? new URL(openbao.address) : undefined;
     if (url === undefined || url.href !== `${url.origin}/`) {
-      throw invalid(definition, 'spec.openbao.address is not https://host:port.');
+      throw invalid(definition, 'spec.openbao.address must be https://host:port.');
     }
     if (!protocols.includes(url.protocol)) {
       throw invalid(definition, 'spec.openbao.address must be https.');

@@ -57,7 +57,7 @@ export interface KvOptions {
 }
 
 /** The four trees of the API below a mount. */
-type Tree = 'data' | 'metadata' | 'detailed-metadata' | 'delete';
+type Tree = 'data' | 'metadata' | 'delete';
 
 export class KvMount {
   readonly #options: KvOptions;
@@ -198,17 +198,6 @@ export class KvMount {
     if (reply.status === 404 && missingKindOf(reply) === 'absent') return [];
     if (reply.status !== 200) throw failureOf(reply, request);
     return parseReply(ListReply, reply, request).data.keys ?? [];
-  }
-
-  /** Whether the server lists a folder with its metadata in one reply; denied counts as no. */
-  async hasDetailedList(signal: AbortSignal): Promise<boolean> {
-    const request: BaoRequest = {
-      ...this.#at('detailed-metadata', '', 'openbao.probe'),
-      method: 'GET',
-      query: { list: 'true', limit: '1' },
-    };
-    const reply = await this.#options.session.request(request, signal);
-    return reply.status === 200 || (reply.status === 404 && missingKindOf(reply) === 'absent');
   }
 
   #at(tree: Tree, address: Address, op: string): Pick<BaoRequest, 'path' | 'op' | 'target'> {

@@ -68,5 +68,6 @@ function withinDepth(folder: Address): Address {
     op: 'openbao.list',
     target: folder,
     detail: `Folders are nested deeper than ${MAX_DEPTH} levels.`,
+    hint: 'Set spec.openbao.prefix or spec.mapping.path to a folder nearer to the documents.',
   });
 }

@@ -55,7 +55,7 @@ export class Base64Marks {
         throw new OperatorError('ENCODING_CORRUPT', {
           op: 'openbao.decode',
           target,
-          detail: `The custom metadata ${BASE64_MARKER} cannot be understood.`,
+          detail: `The custom metadata ${BASE64_MARKER} is not valid.`,
         });
       }
       return { name: match[1], since: match[2] === undefined ? 0 : Number(match[2]) };
@@ -149,13 +149,16 @@ export function notesRefusalOf(attributes: Attributes, markers: Markers): Refusa
   const { notes } = attributes;
   if (notes === undefined) return undefined;
   if (notes.size + Object.keys(markers).length > MAX_ENTRIES) {
-    return refused(`A document has at most ${MAX_ENTRIES} entries of custom metadata, markers included.`);
+    return refused(
+      `A document can have at most ${MAX_ENTRIES} entries of custom metadata, markers included.`,
+    );
   }
   for (const [key, value] of notes) {
-    if (key.startsWith(MARKER_PREFIX)) return refused(`Names that begin with ${MARKER_PREFIX} are markers.`);
+    if (key.startsWith(MARKER_PREFIX))
+      return refused(`Names that start with ${MARKER_PREFIX} are reserved for markers.`);
     if (!isEntry(key, MAX_KEY_BYTES) || !isEntry(value, MAX_MARKER_BYTES)) {
       return refused(
-        `An entry of custom metadata is printable: a name of 1 to ${MAX_KEY_BYTES} bytes and a value of 1 to ${MAX_MARKER_BYTES}.`,
+        `An entry of custom metadata must be printable: a name of 1 to ${MAX_KEY_BYTES} bytes and a value of 1 to ${MAX_MARKER_BYTES}.`,
       );
     }
   }

@@ -7,7 +7,7 @@ import type { BaoClient, BaoRequest } from './client.ts';
 import type { Session } from './auth/session.ts';
 import type { KvMount } from './kv.ts';
 import { apiPathOf } from './path.ts';
-import { failureOf } from './status.ts';
+import { failureOf, GRANT_POLICY } from './status.ts';
 import {
   CapabilitiesReply,
   CapabilityList,
@@ -59,23 +59,25 @@ export async function probeServer(target: ProbeTarget, signal: AbortSignal): Pro
   const { session, kv, mount } = target;
   const somePath = kv.pathOf('data', PROBE_ADDRESS);
   const accessor = await readMount({ session, mount, kvVersion: 2, somePath }, signal);
-  const detailedList = await target.kv.hasDetailedList(signal);
   const fieldLimit = await countsFields(target.session, signal);
   const retention = await readRetention(target, signal);
   const capabilities: readonly (readonly [Capability, boolean])[] = [
     ['ConditionalWrite', true],
     ['Revisions', retention.keepsEarlier],
-    ['PagedList', detailedList],
-    ['DetailedList', detailedList],
     ['FieldLimit498', fieldLimit],
     ['SelfDestructs', retention.selfDestructs],
     ['Expiry', retention.canExpire],
   ];
   return {
-    server: { product: detailedList ? 'OpenBao' : 'Vault', version: health.version },
+    server: serverOf(health),
     identity: identityOf(health, accessor),
     capabilities: capabilities.filter(([, present]) => present).map(([name]) => name),
   };
+}
+
+/** For display only: OpenBao has no performance standbys, and its health says nothing of them. */
+export function serverOf({ performance_standby: standby, version }: Health): Probe['server'] {
+  return { product: standby === undefined ? 'OpenBao' : 'Vault', version };
 }
 
 /** Stable id of this very mount of this very cluster. */
@@ -123,7 +125,8 @@ export async function readMount(target: MountQuestion, signal: AbortSignal): Pro
     throw new OperatorError('CAPABILITY_MISSING', {
       op: OP,
       target: target.mount,
-      detail: `The mount is KV version ${kvVersion}: set spec.openbao.kvVersion to ${kvVersion}.`,
+      detail: `The mount is KV version ${kvVersion}.`,
+      hint: `Set spec.openbao.kvVersion to ${kvVersion}.`,
     });
   }
   return data.accessor;
@@ -133,11 +136,10 @@ export async function readMount(target: MountQuestion, signal: AbortSignal): Pro
 async function absentOrDenied(target: MountQuestion, signal: AbortSignal): Promise<OperatorError> {
   const rights = await readCapabilities(target.session, [target.somePath], signal);
   const allowed = rights?.get(target.somePath)?.some((right) => right !== 'deny') ?? false;
-  return new OperatorError(allowed ? 'MOUNT_MISSING' : 'AUTH_DENIED', {
-    op: OP,
-    target: target.mount,
-    status: 403,
-  });
+  const about = { op: OP, target: target.mount, status: 403 };
+  return allowed
+    ? new OperatorError('MOUNT_MISSING', about)
+    : new OperatorError('AUTH_DENIED', { ...about, hint: GRANT_POLICY });
 }
 
 /** True when a request with too many JSON strings is refused although the same one with few is not. */

@@ -32,7 +32,7 @@ export async function findDenied(
     if (refusals.has(address) || held.includes(right) || held.includes('root')) continue;
     refusals.set(address, {
       reason: 'PermissionDenied',
-      message: `To ${verb} it the policy must allow "${right}" on ${path}.`,
+      message: `The policy must allow "${right}" on ${path} to ${verb} it.`,
     });
   }
   return refusals;

@@ -25,16 +25,24 @@ export function missingKindOf(reply: BaoReply): MissingKind {
 interface Meaning {
   readonly code: ErrorCode;
   readonly detail?: string;
+  readonly hint?: string;
   /** True when a change may have been applied nevertheless. */
   readonly maybeApplied?: boolean;
 }
 
+/** What to do about a refused permission of a policy. */
+export const GRANT_POLICY = 'Grant the policy in docs/openbao-policy.md, or renew the credentials.';
+
 const MEANINGS: Readonly<Record<number, Meaning>> = {
-  403: { code: 'AUTH_DENIED' },
-  405: { code: 'REQUEST_REJECTED', detail: 'The server does not support this operation here.' },
-  412: { code: 'RATE_LIMITED', detail: 'The node has not yet caught up with the index that was asked for.' },
-  413: { code: 'DOCUMENT_REFUSED', detail: 'The request is larger than the server takes.' },
-  415: { code: 'REQUEST_REJECTED', detail: 'The server does not know this kind of patch.' },
+  403: { code: 'AUTH_DENIED', hint: GRANT_POLICY },
+  405: { code: 'REQUEST_REJECTED', detail: 'The server does not support this operation at this path.' },
+  412: { code: 'RATE_LIMITED', detail: 'The node has not caught up with the requested index.' },
+  413: {
+    code: 'DOCUMENT_REFUSED',
+    detail: 'The request is larger than the server allows.',
+    hint: 'Make the document smaller, or raise max_request_size of the listener.',
+  },
+  415: { code: 'REQUEST_REJECTED', detail: 'The server does not support this kind of patch.' },
   429: { code: 'RATE_LIMITED' },
   500: { code: 'SERVER_ERROR', maybeApplied: true },
   502: { code: 'SERVER_ERROR', maybeApplied: true },
@@ -54,6 +62,7 @@ export function failureOf(reply: BaoReply, request: BaoRequest): OperatorError {
     status: reply.status,
     indeterminate: request.mutates === true && meaning.maybeApplied === true,
     ...(meaning.detail === undefined ? {} : { detail: meaning.detail }),
+    ...(meaning.hint === undefined ? {} : { hint: meaning.hint }),
     ...(reply.retryAfterMs === undefined ? {} : { retryAfterMs: reply.retryAfterMs }),
   });
 }
@@ -64,16 +73,22 @@ function meaningOf(reply: BaoReply, request: BaoRequest): Meaning {
   if (reply.status === 400) return badRequest(request);
   if (reply.status === 404) return notFound(reply);
   if (reply.status >= 300 && reply.status < 400) {
-    return { code: 'BACKEND_SEALED', detail: 'The node answered with a redirect, which is never followed.' };
+    return {
+      code: 'BACKEND_SEALED',
+      detail: 'The node replied with a redirect, which Keyferry does not follow.',
+      hint: 'Set the address to the active node, or check that the cluster has one.',
+    };
   }
   return { code: 'REPLY_INVALID', maybeApplied: true };
 }
+
+const RETRIED = 'No action needed; Keyferry tries again.';
 
 /** A read at a checked path is refused with 400 only while the mount is being converted to version 2. */
 function badRequest(request: BaoRequest): Meaning {
   return request.mutates === true
     ? { code: 'REQUEST_REJECTED' }
-    : { code: 'SERVER_ERROR', detail: 'The mount does not take requests yet.' };
+    : { code: 'SERVER_ERROR', detail: 'The mount does not accept requests yet.', hint: RETRIED };
 }
 
 function notFound(reply: BaoReply): Meaning {

@@ -53,6 +53,7 @@ function requirePair(pair: { readonly certificate: string; readonly key: string 
       op: 'openbao.tls',
       target,
       detail: 'tls.crt and tls.key are not a certificate and its unencrypted private key.',
+      hint: 'Store a matching pair in the Secret, as PEM.',
     });
   }
 }

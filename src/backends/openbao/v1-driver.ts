@@ -64,7 +64,6 @@ export class OpenBaoV1Driver implements Driver {
     this.traits = {
       addressing: 'tree',
       concurrency: options.maxInFlight,
-      keepsRevisions: false,
       statesAttributes: false,
     };
   }
@@ -88,7 +87,8 @@ export class OpenBaoV1Driver implements Driver {
     if (query.labelSelector !== undefined) {
       throw new OperatorError('CAPABILITY_MISSING', {
         op: 'openbao.list',
-        detail: 'Documents of a KV store have no labels to select by.',
+        detail: 'Documents of a KV store have no labels.',
+        hint: 'Select by names or all instead of labelSelector.',
       });
     }
     const { kv } = await this.#open(signal);
@@ -184,7 +184,8 @@ export class OpenBaoV1Driver implements Driver {
     throw new OperatorError('CAPABILITY_MISSING', {
       op,
       target,
-      detail: 'KV version 1 cannot check what a write replaces; see spec.openbao.allowUnsafeWrites.',
+      detail: 'KV version 1 cannot check what a write replaces.',
+      hint: 'Use a mount of KV version 2, or set spec.openbao.allowUnsafeWrites.',
     });
   }
 
@@ -212,7 +213,7 @@ async function confirmRemoved(kv: V1KvMount, address: Address, signal: AbortSign
   throw new OperatorError('SERVER_ERROR', {
     op: 'openbao.delete',
     target: address,
-    detail: 'The document is still there, or there again, after the server confirmed its deletion.',
+    detail: 'The document exists after the server confirmed its deletion.',
     indeterminate: true,
   });
 }

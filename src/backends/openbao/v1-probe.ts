@@ -2,7 +2,7 @@ import type { Capability } from '#src/api/v1alpha1/secret-backend.ts';
 import type { Probe } from '../driver.ts';
 import type { Session } from './auth/session.ts';
 import type { BaoClient } from './client.ts';
-import { countsFields, identityOf, PROBE_ADDRESS, readHealth, readMount } from './probe.ts';
+import { countsFields, identityOf, PROBE_ADDRESS, readHealth, readMount, serverOf } from './probe.ts';
 import type { V1KvMount } from './v1-kv.ts';
 
 export interface V1ProbeTarget {
@@ -25,11 +25,7 @@ export async function probeV1Server(target: V1ProbeTarget, signal: AbortSignal):
     ['FieldLimit498', fieldLimit],
   ];
   return {
-    // For display only: here no listing tells the two apart, and OpenBao has no performance standbys to speak of.
-    server: {
-      product: health.performance_standby === undefined ? 'OpenBao' : 'Vault',
-      version: health.version,
-    },
+    server: serverOf(health),
     identity: identityOf(health, accessor),
     capabilities: capabilities.filter(([, present]) => present).map(([name]) => name),
   };

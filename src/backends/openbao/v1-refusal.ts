@@ -14,35 +14,35 @@ export function v1RefusalOf(document: Document, fieldLimit: number | undefined):
 
 function attributeRefusalOf({ type, immutable, expiresAt, notes }: Attributes): Refusal | undefined {
   if (type !== undefined) {
-    return { reason: 'TypeRefused', message: 'KV version 1 cannot keep the type of a Secret, only Opaque.' };
+    return { reason: 'TypeRefused', message: 'KV version 1 can store Secrets of type Opaque only.' };
   }
   if (expiresAt !== undefined) {
     return { reason: 'ExpiryRefused', message: 'KV version 1 cannot let a document expire.' };
   }
-  if (immutable !== undefined) return unkept('cannot keep that a Secret is immutable');
+  if (immutable !== undefined) return unkept('cannot store that a Secret is immutable');
   if (notes !== undefined && notes.size > 0) return unkept('has no place for labels or custom metadata');
   return undefined;
 }
 
 function fieldRefusalOf({ fields }: Document): Refusal | undefined {
-  if (fields.size === 0) return unkept('cannot keep a document without fields');
+  if (fields.size === 0) return unkept('cannot store a document without fields');
   for (const [name, value] of fields) {
     if (!name.isWellFormed()) return { reason: 'KeyRefused', message: 'A field name is not valid Unicode.' };
-    if (!value.isText()) return unkept('keeps text only and has no mark for other bytes');
+    if (!value.isText()) return unkept('stores text only, and a field has other bytes');
   }
   return undefined;
 }
 
 function sizeRefusalOf({ fields }: Document, fieldLimit: number | undefined): Refusal | undefined {
   if (fieldLimit !== undefined && fields.size > fieldLimit) {
-    const message = `The server takes at most ${fieldLimit} fields in one document.`;
+    const message = `The server accepts at most ${fieldLimit} fields in one document.`;
     return { reason: 'TooManyKeys', message };
   }
   if (storedSize(fields, () => false) <= MAX_STORED_BYTES) return undefined;
-  const message = `As JSON the document is larger than the ${MAX_STORED_BYTES} bytes that one entry may have.`;
+  const message = `As JSON the document exceeds ${MAX_STORED_BYTES} bytes, the limit of one entry.`;
   return { reason: 'TooLarge', message };
 }
 
 function unkept(what: string): Refusal {
-  return { reason: 'NotRepresentable', message: `KV version 1 ${what}; use a mount of version 2.` };
+  return { reason: 'NotRepresentable', message: `KV version 1 ${what}. Use a mount of KV version 2.` };
 }

@@ -117,7 +117,8 @@ export class DocumentWriter {
       throw new OperatorError('DOCUMENT_REFUSED', {
         op: 'openbao.write',
         target: address,
-        detail: 'It expires at its source and the mount does not let versions expire; it was deleted again.',
+        detail: 'The source expires, and the mount does not let versions expire; the copy was deleted.',
+        hint: 'Set delete_version_after of the mount to 0s or more, or exclude the document.',
       });
     }
     await this.#restoreLifetime(address, document.attributes.lifetime ?? 0, signal);

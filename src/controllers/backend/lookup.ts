@@ -47,8 +47,8 @@ export class BackendLookup {
 
   /**
    * Both, which exist, may be used from the namespace of the migration and are Ready. Throws `BACKEND_NOT_FOUND`,
-   * `BACKEND_FORBIDDEN`, `BACKEND_NOT_READY`, `DEFAULT_MISSING`, and `DEFAULT_CHANGED` when the default is another one than
-   * when the migration began.
+   * `BACKEND_FORBIDDEN`, `BACKEND_NOT_READY`, `DEFAULT_MISSING`, and `DEFAULT_CHANGED` when the default changed since the
+   * migration started.
    */
   async find({ metadata, spec, status }: SecretMigration, signal: AbortSignal): Promise<BackendPair> {
     const find = async (end: 'source' | 'destination'): Promise<Backend> => {
@@ -56,7 +56,7 @@ export class BackendLookup {
       const backend = await this.#find(backendRef, metadata.namespace, signal);
       const began = backendRef === undefined ? status.backends?.[end] : undefined;
       if (began !== undefined && began !== shortNameOf(backend)) {
-        const detail = `It was ${began}.`;
+        const detail = `The earlier default was ${began}.`;
         throw new OperatorError('DEFAULT_CHANGED', { op: OP, target: backend.metadata.name, detail });
       }
       return backend;

@@ -7,6 +7,7 @@ import {
 } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { BackendStatus } from '#src/api/v1alpha1/secret-backend.ts';
 import type { Probe } from '#src/backends/driver.ts';
+import { shortened } from '#src/errors/explain.ts';
 import { isAbort, OperatorError } from '#src/errors.ts';
 import type { Clock, EventSink, Random } from '#src/ports.ts';
 import type { ReconcileContext, ReconcileResult } from '#src/runtime/controller.ts';
@@ -14,7 +15,7 @@ import type { ObjectClient } from '#src/runtime/object-client.ts';
 import type { StatusWriter } from '#src/runtime/status-patch.ts';
 import { parseObjectKey, type ReadonlyStore } from '#src/runtime/store.ts';
 import { defaultOf, namespaceOf } from './names.ts';
-import { readyOf, toConditions, type Statement } from '../conditions.ts';
+import { MAX_CONDITION_MESSAGE, readyOf, toConditions, type Statement } from '../conditions.ts';
 import type { DriverPool } from '../driver-pool.ts';
 import { failing } from '../migration/verdict.ts';
 
@@ -73,11 +74,18 @@ export class BackendReconciler {
   #requireOneDefault(backend: Backend): void {
     if (!asksToBeDefault(backend)) return;
     const { name } = backend.metadata;
-    const conflict = (detail: string): OperatorError =>
-      new OperatorError('DEFAULT_CONFLICT', { op: 'backend.default', target: name, detail });
-    if (backend.kind === 'SecretBackend') throw conflict('Only a ClusterSecretBackend can be the default.');
-    const standing = defaultOf(this.#options.clusterCache.values())?.metadata.name ?? name;
-    if (standing !== name) throw conflict(`ClusterSecretBackend ${standing} is the default.`);
+    const about = { op: 'backend.default', target: name };
+    if (backend.kind === 'SecretBackend') {
+      throw new OperatorError('DEFAULT_CONFLICT', {
+        ...about,
+        detail: 'Only a ClusterSecretBackend can be the default.',
+        hint: 'Remove the annotation keyferry.io/is-default-backend.',
+      });
+    }
+    const current = defaultOf(this.#options.clusterCache.values())?.metadata.name ?? name;
+    if (current === name) return;
+    const detail = `ClusterSecretBackend ${current} is the default.`;
+    throw new OperatorError('DEFAULT_CONFLICT', { ...about, detail });
   }
 
   async #publish(
@@ -106,7 +114,7 @@ export class BackendReconciler {
     const { identity } = backend.status;
     if (probe !== undefined && identity !== undefined && identity !== probe.identity) {
       const note =
-        'The store behind this backend is another one than before: it was swapped, restored or re-created.';
+        'The identity of the store changed: it was replaced, restored or re-created. Check that the backend is the intended one.';
       this.#record(backend, { type: 'Warning', reason: 'IdentityChanged', note });
     }
     if (ready === undefined || old?.reason === ready.reason) return;
@@ -121,11 +129,16 @@ export class BackendReconciler {
     const { kind, metadata } = backend;
     const { name, uid } = metadata;
     const regarding = { apiVersion: API_VERSION, kind, name, namespace: namespaceOf(backend) ?? '', uid };
-    this.#options.events.record({ ...event, regarding, action: 'Probe', note: event.note.slice(0, 1024) });
+    this.#options.events.record({
+      ...event,
+      regarding,
+      action: 'Probe',
+      note: shortened(event.note, MAX_CONDITION_MESSAGE),
+    });
   }
 }
 
 function available(probe: Probe): readonly Statement[] {
-  const message = `${probe.server.product} answers and does what is needed.`;
+  const message = `${probe.server.product} is reachable; required operations are available.`;
   return [{ type: 'Ready', status: 'True', reason: 'Available', message }];
 }

@@ -5,11 +5,12 @@ import {
   type SecretMigration,
   type SecretMigrationStatus,
 } from '#src/api/v1alpha1/secret-migration.ts';
+import { shortened } from '#src/errors/explain.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { MigrationJournal, TableStatus } from '#src/journal/journal.ts';
 import type { Clock, EventSink, Metrics } from '#src/ports.ts';
 import type { StatusWriter } from '#src/runtime/status-patch.ts';
-import { readyOf, toConditions } from '../conditions.ts';
+import { MAX_CONDITION_MESSAGE, readyOf, toConditions } from '../conditions.ts';
 import { requestedRun } from './task.ts';
 import { progressing, statementsOf, type Verdict } from './verdict.ts';
 
@@ -165,7 +166,7 @@ export class MigrationStatus {
       type: verdict.ready === 'False' ? 'Warning' : 'Normal',
       reason: verdict.reason,
       action: 'Migrate',
-      note: verdict.message.slice(0, 1024),
+      note: shortened(verdict.message, MAX_CONDITION_MESSAGE),
     });
   }
 

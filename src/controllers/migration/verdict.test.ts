@@ -17,7 +17,7 @@ describe('the verdict on a run', () => {
       ready: 'True',
       succeeded: 'True',
       reason: 'Completed',
-      message: '6 of 6 keys are done.',
+      message: '6/6 keys verified.',
     });
   });
 
@@ -26,7 +26,7 @@ describe('the verdict on a run', () => {
     expect(verdictOn(anOutcome('moved', { state: 'Removed' }), kept)).toMatchObject({
       ready: 'Unknown',
       reason: 'Progressing',
-      message: '4 of 4 keys are done; 1 source not removed yet.',
+      message: '4/4 keys verified; 1 source not removed yet.',
     });
   });
 

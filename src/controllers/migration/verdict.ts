@@ -1,7 +1,9 @@
-import type { ConditionReason } from '#src/api/v1alpha1/conditions.ts';
-import { doneRows, type Counts, type Outcome } from '#src/core/outcome.ts';
-import { errorOf, type ErrorCode } from '#src/errors.ts';
-import type { Statement } from '../conditions.ts';
+import type { Counts, Outcome } from '#src/core/outcome.ts';
+import { ERROR_CODES } from '#src/errors/codes.ts';
+import { explain } from '#src/errors/explain.ts';
+import type { ConditionReason } from '#src/errors/reasons.ts';
+import { errorOf } from '#src/errors.ts';
+import { MAX_CONDITION_MESSAGE, type Statement } from '../conditions.ts';
 
 /** What the conditions of a migration shall say. */
 export interface Verdict {
@@ -37,55 +39,20 @@ export function progressing(counts: Counts): Verdict {
     'Unknown',
     'Unknown',
     'Progressing',
-    counts.total === 0
-      ? 'The names are being gathered.'
-      : `${doneRows(counts)} of ${counts.total} keys are done.`,
+    counts.total === 0 ? 'Listing documents.' : `${verifiedOf(counts)}.`,
   );
 }
 
 export function suspended(): Verdict {
-  return verdict(
-    'Unknown',
-    'Unknown',
-    'Suspended',
-    'spec.suspend is true; nothing is done until it is false.',
-  );
+  return verdict('Unknown', 'Unknown', 'Suspended', 'spec.suspend is true. Set it to false to continue.');
 }
-
-const REASON_OF_CODE: Partial<Record<ErrorCode, ConditionReason>> = {
-  BACKEND_SEALED: 'BackendSealed',
-  BACKEND_UNREACHABLE: 'BackendUnavailable',
-  SERVER_ERROR: 'BackendUnavailable',
-  DEADLINE: 'BackendUnavailable',
-  RATE_LIMITED: 'BackendUnavailable',
-  REPLY_INVALID: 'BackendUnavailable',
-  TLS_FAILED: 'TLSFailed',
-  AUTH_DENIED: 'PermissionDenied',
-  CREDENTIALS_MISSING: 'CredentialsMissing',
-  BACKEND_NOT_FOUND: 'BackendNotFound',
-  BACKEND_NOT_READY: 'BackendNotReady',
-  BACKEND_FORBIDDEN: 'BackendForbidden',
-  DEFAULT_MISSING: 'DefaultMissing',
-  DEFAULT_CONFLICT: 'DefaultConflict',
-  DEFAULT_CHANGED: 'DefaultChanged',
-  NAME_RESERVED: 'ReservedName',
-  MOUNT_MISSING: 'MountMissing',
-  FOLDER_MISSING: 'FolderMissing',
-  FOLDER_EXPOSED: 'FolderExposed',
-  CAPABILITY_MISSING: 'CapabilityMissing',
-  SPEC_INVALID: 'InvalidSpec',
-  REQUEST_REJECTED: 'InvalidSpec',
-  VERIFY_MISMATCH: 'IntegrityViolated',
-  ENCODING_CORRUPT: 'IntegrityViolated',
-};
 
 /** A failure that is about the whole migration or backend, not about one document. */
 export function failing(failure: unknown): Verdict {
-  const error = errorOf(failure);
-  const reason = REASON_OF_CODE[error.code] ?? 'InternalError';
-  const target = error.target === undefined ? '' : ` (${error.target})`;
-  const base = verdict('False', 'Unknown', reason, `${error.message}${target} ${error.hint}`);
-  const stalled = error.disposition === 'stalled';
+  const { code, disposition } = errorOf(failure);
+  const message = explain(failure, MAX_CONDITION_MESSAGE);
+  const base = verdict('False', 'Unknown', ERROR_CODES[code].conditionReason, message);
+  const stalled = disposition === 'stalled';
   return { ...base, stalled, reconciling: !stalled };
 }
 
@@ -100,10 +67,10 @@ export interface Finished {
 export function concluding(run: Finished): Verdict {
   const { counts } = run;
   const kept = countKept(run.outcomes);
-  const message = `${doneRows(counts)} of ${counts.total} keys are done${troubles(counts, kept)}.`;
+  const message = `${verifiedOf(counts)}${troubles(counts, kept)}.`;
   if (counts.total === 0) {
-    const hint = 'Nothing was done. Correct spec.select, or create what it names.';
-    return verdict('False', 'False', 'NothingSelected', `The selection matches no document. ${hint}`);
+    const nothing = 'The selection matches no document. Correct spec.select, or create the documents.';
+    return verdict('False', 'False', 'NothingSelected', nothing);
   }
   const trouble = failureReason(run, kept);
   if (trouble !== undefined) return verdict('False', 'False', trouble, message);
@@ -115,7 +82,12 @@ export function concluding(run: Finished): Verdict {
 }
 
 function dryRunMessage(counts: Counts): string {
-  return `Dry run: ${counts.pending} keys would be moved, nothing was written. Set spec.dryRun to false to go on.`;
+  return `Dry run: ${counts.pending} keys would be moved; nothing was written. Set spec.dryRun to false to move them.`;
+}
+
+/** `6/6 keys verified`; what was removed was verified before. */
+function verifiedOf({ verified, removed, total }: Counts): string {
+  return `${verified + removed}/${total} keys verified`;
 }
 
 /**
@@ -151,6 +123,7 @@ function troubles(counts: Counts, kept: Kept): string {
     counts.conflict > 0 ? `${counts.conflict} in conflict` : '',
     counts.copied > 0 ? `${counts.copied} copied but not verified` : '',
     counts.pending > 0 ? `${counts.pending} pending` : '',
+    counts.skipped > 0 ? `${counts.skipped} skipped` : '',
     sources > 0 ? `${sources} ${sources === 1 ? 'source' : 'sources'} not removed yet` : '',
   ].filter((part) => part !== '');
   return parts.length === 0 ? '' : `; ${parts.join(', ')}`;

@@ -26,10 +26,7 @@ export function compileFieldNames(
       if (patterns.length === 0) return fields;
       const renamed = new Map([...fields].map(([old, value]) => [nameOf(old), value]));
       if (renamed.size === fields.size) return renamed;
-      throw new OperatorError('FIELDS_COLLIDE', {
-        op: 'mapping.fields',
-        detail: 'Change spec.mapping.fields or exclude this document.',
-      });
+      throw new OperatorError('FIELDS_COLLIDE', { op: 'mapping.fields' });
     },
   };
 }

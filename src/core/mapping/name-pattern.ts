@@ -26,7 +26,7 @@ function piecesOf(text: string, target: string): readonly Piece[] {
   let end = 0;
   for (const match of text.matchAll(PART)) {
     const part = match[1] ?? '';
-    if (!PART_NAME.test(part)) throw invalid(target, `{${part}} is no part; a part is like {id}.`);
+    if (!PART_NAME.test(part)) throw invalid(target, `{${part}} is not a valid part; write a part as {id}.`);
     if (match.index > end) pieces.push({ literal: text.slice(end, match.index) });
     pieces.push({ part });
     end = match.index + match[0].length;
@@ -44,7 +44,7 @@ function separatorsOf(pieces: readonly Piece[], target: string): string {
   for (const [index, piece] of pieces.entries()) {
     const next = pieces[index + 1];
     if (next === undefined) break;
-    if ('part' in piece && 'part' in next) throw invalid(target, 'Two parts need text between them.');
+    if ('part' in piece && 'part' in next) throw invalid(target, 'Two parts need a separator between them.');
     if ('literal' in piece) separators += piece.literal.at(-1) ?? '';
     else if ('literal' in next) separators += next.literal[0] ?? '';
   }

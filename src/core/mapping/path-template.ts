@@ -51,7 +51,7 @@ function parseParts(template: string, namespace: string): readonly Part[] {
     if (part.kind === 'literal' && /[{}]/.test(part.text)) throw invalid('Unbalanced brace.');
   }
   if (parts.filter((part) => part.kind === 'name').length !== 1) {
-    throw invalid('It must contain {name} exactly once, or two Secrets would share one path.');
+    throw invalid('The path must contain {name} exactly once.');
   }
   return parts;
 }

@@ -65,15 +65,13 @@ function targetPrefixOf(rule: PrefixRule, scopes: RenamingTables['scopes'], targ
   const invalid = (detail: string) =>
     new OperatorError('SPEC_INVALID', { op: 'mapping.compile', target, detail });
   if (rule.scope === undefined) {
-    if (rule.to === undefined) throw invalid('It needs to or scope.');
-    if (rule.to === '' && !rule.stripPrefix) throw invalid('It gives every name its own name again.');
+    if (rule.to === undefined) throw invalid('The rule needs to or scope.');
+    if (rule.to === '' && !rule.stripPrefix) throw invalid('The rule maps every name to itself.');
     return rule.to;
   }
-  if (scopes === undefined) throw invalid('A scope needs spec.mapping.scopes.');
+  if (scopes === undefined) throw invalid('The scope needs spec.mapping.scopes.');
   if (rule.scope.includes(scopes.separator)) {
-    throw invalid(
-      `The scope has the separator "${scopes.separator}" in it, so that nobody could tell where it ends.`,
-    );
+    throw invalid(`The scope must not contain the separator "${scopes.separator}".`);
   }
   return `${scopes.prefix}${rule.scope}${scopes.separator}`;
 }

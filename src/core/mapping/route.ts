@@ -82,7 +82,7 @@ function compileFallback(
     throw new OperatorError('SPEC_INVALID', {
       op: 'mapping.compile',
       target: 'spec.source.fallback.prefix',
-      detail: 'It says the addresses that documents have anyway.',
+      detail: 'fallback.prefix equals the current prefix.',
     });
   }
   const template = compilePathTemplate(`${fallbackPrefix}{name}${after}`, namespace, { nested });
@@ -109,7 +109,7 @@ export function compileRoute(options: RouteOptions): Route {
     throw new OperatorError('SPEC_INVALID', {
       op: 'mapping.compile',
       target: 'spec.mapping.path',
-      detail: '{label:…} works only from Kubernetes to a path; a path does not tell the label.',
+      detail: '{label:…} is supported only from Kubernetes to a path.',
     });
   }
   return {

@@ -37,7 +37,7 @@ async function expire(inputs: Inputs, prior: PriorRecord, backup: string): Promi
     const found = path === undefined ? undefined : await inputs.destination.read(path, inputs.signal);
     if (found?.state !== 'present') {
       const message =
-        'The destination no longer holds the document; its backup stays. Restore the document from it, then retry.';
+        'The destination no longer has the document; its backup is kept. Restore the document from the backup.';
       return { ...base, state: 'Failed', reason: 'DestinationLost', message, backup, retry: 'later' };
     }
     await inputs.source.backups?.discard(backup, inputs.signal);

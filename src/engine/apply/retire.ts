@@ -45,7 +45,7 @@ function changed(base: Outcome, which: 'SourceChanged' | 'DestinationChanged'): 
     ...base,
     state: 'Pending',
     reason: which,
-    message: `The ${side} changed after it was verified; nothing was removed, both are compared again.`,
+    message: `The ${side} changed after verification; nothing was removed. No action needed; both are compared again.`,
     retry: 'soon',
   };
 }
@@ -120,8 +120,11 @@ async function afterFailure(
   if (error.code === 'ALREADY_EXISTS') return backupExists(base);
   if (!error.indeterminate && error.code !== 'NOT_FOUND') throw failure;
   const found = await inputs.source.read(pair.source, inputs.signal);
-  if (found.state === 'present')
-    return { ...base, state: 'Verified', reason: reasonOf(error), retry: 'soon' };
+  if (found.state === 'present') {
+    // Gone and there again: another writer made it.
+    const reason = error.code === 'NOT_FOUND' ? 'SourceChanged' : reasonOf(error);
+    return { ...base, state: 'Verified', reason, retry: 'soon' };
+  }
   if (sourcePolicy === 'Project') return changed(base, 'SourceChanged');
   return { ...base, state: 'Removed', ...(await backupOf(inputs, pair.name)) };
 }
@@ -131,8 +134,7 @@ function backupExists(base: Outcome): Outcome {
     ...base,
     state: 'Verified',
     reason: 'BackupExists',
-    message:
-      'There is another backup of this name; the source stays. Look at that backup and remove it, then retry.',
+    message: 'The source is kept: a different backup of this name exists. Check that backup and remove it.',
     retry: 'later',
   };
 }

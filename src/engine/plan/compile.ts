@@ -15,7 +15,8 @@ function scopeOf(select: SecretMigration['spec']['select']): Selection['scope'] 
   throw new OperatorError('SPEC_INVALID', {
     op: 'intent.compile',
     target: 'spec.select',
-    detail: 'Nothing is selected; to move everything say all: true.',
+    detail: 'Nothing is selected.',
+    hint: 'Name documents in spec.select, or set spec.select.all to true.',
   });
 }
 
@@ -42,8 +43,8 @@ function requireKeptOldNames({ source }: SecretMigration['spec'], { rules }: Ren
   throw new OperatorError('SPEC_INVALID', {
     op: 'intent.compile',
     target: 'spec.source.fallback',
-    detail:
-      'What may be read at an old address is kept: the rules of spec.mapping must say sourcePolicy Keep.',
+    detail: 'A source with old addresses is only read, and a rule of spec.mapping would remove documents.',
+    hint: 'Set sourcePolicy to Keep in the rules of spec.mapping.',
   });
 }
 

@@ -48,5 +48,5 @@ function wasReadUnderItsName({ prior }: Pick<PlanInputs, 'prior'>, name: string)
 export function fallbackHasEnded({ intent, clock }: Window): string | undefined {
   const { fallbackUntil } = intent;
   if (fallbackUntil === undefined || clock.now() < fallbackUntil) return undefined;
-  return `spec.source.fallback ended at ${new Date(fallbackUntil).toISOString()}; old names are not read any more.`;
+  return `spec.source.fallback ended at ${new Date(fallbackUntil).toISOString()}; old names are no longer read.`;
 }

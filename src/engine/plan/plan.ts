@@ -1,5 +1,5 @@
 import type { Address, Document, StoredDocument, Version } from '#src/core/document.ts';
-import type { ConflictReason } from '#src/core/checks.ts';
+import type { ConflictReason } from '#src/errors/reasons.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import type { Held } from '../gates.ts';
 

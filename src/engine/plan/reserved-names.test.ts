@@ -31,7 +31,7 @@ interface World {
 function aStore(end: 'source' | 'destination', world: World, asked: string[]): Driver {
   const addressing = end === 'source' ? (world.from ?? 'flat') : 'tree';
   const bare: Partial<Driver> = {
-    traits: { addressing, concurrency: 1, keepsRevisions: true, statesAttributes: false },
+    traits: { addressing, concurrency: 1, statesAttributes: false },
     backups: undefined,
     projections: undefined,
     addressRefusalOf: () => undefined,

@@ -89,7 +89,7 @@ export function pending(inputs: Pick<PlanInputs, 'prior'>, document: PlannedDocu
 
 function forbidden(inputs: Pick<PlanInputs, 'prior'>, document: PlannedDocument): Outcome {
   const message =
-    'Secrets of this type are never migrated: who moves them takes their rights. Remove it from spec.select.names.';
+    'Secrets of this type are never migrated, because they grant rights. Remove it from spec.select.names.';
   return { ...baseOf(inputs, document), state: 'Failed', reason: 'TypeRefused', message, retry: 'later' };
 }
 
@@ -109,7 +109,7 @@ function unreadable(
     ...base,
     state: 'Skipped',
     reason: 'SourceDeleted',
-    message: 'The source holds only a deleted version.',
+    message: 'The source has only a deleted version. Undelete it, or exclude the document.',
     retry: 'later',
   };
 }

@@ -1,6 +1,9 @@
+import { MAX_ROW_MESSAGE } from '#src/api/v1alpha1/secret-migration.ts';
 import type { Location } from '#src/backends/driver.ts';
 import type { Address } from '#src/core/document.ts';
 import type { Outcome } from '#src/core/outcome.ts';
+import { fitted } from '#src/errors/explain.ts';
+import type { RowReason } from '#src/errors/reasons.ts';
 import type { PlanInputs } from './inputs.ts';
 import type { PlannedDocument } from './plan.ts';
 import type { NamedDocument } from './reserved-names.ts';
@@ -19,7 +22,7 @@ export interface Mapping {
 type Ends = Pick<PlanInputs, 'intent' | 'source' | 'destination' | 'prior'>;
 
 /** Refusals that pass without an edit of the migration. */
-const LATER: ReadonlySet<string> = new Set([
+const LATER: ReadonlySet<RowReason> = new Set([
   'PermissionDenied',
   'SourceMissing',
   'MappingIncomplete',
@@ -29,7 +32,7 @@ const LATER: ReadonlySet<string> = new Set([
 /** A document that is not worked on, and why. */
 export function refusedOutcome(
   name: string,
-  { reason, message }: { readonly reason: NonNullable<Outcome['reason']>; readonly message: string },
+  { reason, message }: { readonly reason: RowReason; readonly message: string },
   path?: Address,
 ): Outcome {
   return {
@@ -52,7 +55,7 @@ export function mapTargets(inputs: Ends, documents: readonly NamedDocument[]): M
   for (const { name, source, labels } of documents) {
     const target = intent.route.destinationOf(name, labels);
     if ('missingLabel' in target) {
-      const message = `spec.mapping.path needs the label ${target.missingLabel}, which this Secret does not have.`;
+      const message = `spec.mapping.path uses the label ${target.missingLabel}, which this Secret lacks.`;
       refused.push(refusedOutcome(name, { reason: 'MappingIncomplete', message }));
       continue;
     }
@@ -82,10 +85,10 @@ function placesMade({ prior, destination }: Pick<PlanInputs, 'prior' | 'destinat
 
 function leftAlone(name: string, target: { readonly path: Address; readonly isRenamed: boolean }): Outcome {
   const why = target.isRenamed
-    ? ({ reason: 'AlreadyRenamed', message: 'It has its new name already and is left alone.' } as const)
+    ? ({ reason: 'AlreadyRenamed', message: 'The document already has its new name.' } as const)
     : ({
         reason: 'NoRule',
-        message: 'No rule of spec.mapping gives it another name; it is left alone.',
+        message: 'No rule of spec.mapping renames the document.',
       } as const);
   return { name, keys: [], state: 'Skipped', ...why, destination: { path: target.path } };
 }
@@ -115,9 +118,21 @@ export function refuseCollisions(
 /** Why documents with one target cannot go there, or undefined. */
 function collisionOf(group: readonly Mapped[], occupant: Mapped | undefined): string | undefined {
   if (occupant !== undefined) {
-    return `Its target is the current path of ${occupant.name}, which this migration also moves. Move that one first, in a migration of its own.`;
+    return fitted(
+      {
+        happened: `Target is the current path of ${occupant.name}, which this migration also moves.`,
+        hint: 'Move that document first, in a separate migration.',
+      },
+      MAX_ROW_MESSAGE,
+    );
   }
   if (group.length < 2) return undefined;
   const names = group.map(({ name }) => name).toSorted();
-  return `Several sources map to one path: ${names.slice(0, 4).join(', ')}. Change spec.mapping or exclude all but one.`;
+  return fitted(
+    {
+      happened: `Several sources map to the same path: ${names.slice(0, 4).join(', ')}.`,
+      hint: 'Change spec.mapping, or exclude all but one.',
+    },
+    MAX_ROW_MESSAGE,
+  );
 }

@@ -81,15 +81,14 @@ function lost(base: Omit<Outcome, 'state'>): Outcome {
     ...base,
     state: 'Failed',
     reason: 'DestinationLost',
-    message: `The source was removed after proof, and the destination no longer holds the document. ${remedyOf(base.backup)}`,
+    message: `The source was removed after verification, and the destination no longer has the document. ${remedyOf(base.backup)}`,
     retry: 'later',
   };
 }
 
+/** The row names the backup. */
 function remedyOf(backup: string | undefined): string {
-  return backup === undefined
-    ? 'Restore it from a snapshot or undelete it.'
-    : `Restore it from its backup ${backup}.`;
+  return backup === undefined ? 'Undelete it, or restore it from a snapshot.' : 'Restore it from its backup.';
 }
 
 /** True when an earlier run had proven this document and removing its source was its policy, or had removed it. */
@@ -141,6 +140,6 @@ function removedByAnother(prior: PriorRecord): Outcome {
     ...baseOf(prior),
     state: 'Skipped',
     reason: 'SourceGone',
-    message: 'The source document was removed by another writer.',
+    message: 'Another writer removed the source.',
   };
 }

@@ -82,11 +82,11 @@ describe('a destination that holds something else', () => {
     const migration = await tenant.untilReady('told', { status: 'False', reason: 'ConflictsFound' });
 
     const message = conditionOf(migration, 'Ready')?.message;
-    expect(message).toBe('1 of 3 keys are done; 2 in conflict.');
+    expect(message).toBe('1/3 keys verified; 2 in conflict.');
     const { theirs } = await rowsByName(tenant, 'told');
     expect(theirs).toMatchObject({ destination: { path: pathOf(tenant, 'theirs') } });
     expect(theirs?.message).toBe(
-      'The destination holds other fields or bytes. Make both sides equal, or exclude this document.',
+      'The destination has other fields or bytes. Make both sides equal, or exclude the document.',
     );
     expect(await columnsOf(tenant, 'told')).toEqual({
       NAME: 'told',
@@ -134,7 +134,7 @@ describe('a destination that holds something else', () => {
       free: 'Verified',
     });
     expect((await rowsByName(tenant, 'graves'))['deleted']?.message).toBe(
-      'The destination holds a deleted version. Undelete it, or remove its metadata, then retry.',
+      'The current version at the destination is deleted. Undelete it, or remove its metadata.',
     );
     expect(await kvMetadata(tenant, pathOf(tenant, 'deleted'))).toEqual(before);
     expect(await versionOf(tenant, 'destroyed')).toBe(1);

@@ -63,7 +63,7 @@ describe('sourcePolicy Delete', () => {
     expect(done.status.summary).toMatchObject({ total: 5, verified: 3, removed: 2 });
     const [row] = (await tenant.rows('everything')).filter(({ name }) => name === 'spare-token');
     expect(row?.message).toBe(
-      'Kept at the source: SecretBackend spare reads its credentials from this Secret.',
+      'The source is kept: SecretBackend spare reads its credentials from this Secret.',
     );
     expect((await tenant.secrets()).map(({ metadata }) => metadata.name).toSorted()).toEqual([
       'bao-token',
@@ -103,7 +103,7 @@ describe('sourcePolicy Delete', () => {
     );
     await tenant.apply(aMigration('move', { sourcePolicy: 'Delete' }));
     const stuck = await tenant.untilReady('move', { status: 'False', reason: 'PartiallyFailed' });
-    expect(stuck.status.conditions?.[0]?.message).toBe('6 of 6 keys are done; 1 source not removed yet.');
+    expect(stuck.status.conditions?.[0]?.message).toBe('6/6 keys verified; 1 source not removed yet.');
     expect(await standing(tenant, 'move')).toEqual({
       'doc-00': 'Removed',
       'doc-01': 'Verified PermissionDenied',

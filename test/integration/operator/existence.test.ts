@@ -77,12 +77,12 @@ describe('a destination folder', () => {
     const tenant = await aTenantWith(['one', 'two']);
     const listing = onListing(tenant, BROKEN);
     await tenant.apply(aMigration('broken'));
-    const migration = await tenant.untilReady('broken', { status: 'False', reason: 'BackendUnavailable' });
+    const migration = await tenant.untilReady('broken', { status: 'False', reason: 'ServerError' });
 
     expect(conditionOf(migration, 'Succeeded')?.status).toBe('Unknown');
     expect(conditionOf(migration, 'Reconciling')?.status).toBe('True');
     expect(conditionOf(migration, 'Ready')?.message).toBe(
-      `The server failed to handle the request. (${tenant.mount}/metadata/${tenant.namespace}) Read the log of the server at this time.`,
+      `The server failed to handle the request (openbao.list ${tenant.mount}/metadata/${tenant.namespace}). Read the log of the server at this time.`,
     );
     expect(await standing(tenant, 'broken')).toEqual({});
     expect(written(tenant)).toEqual([]);
@@ -96,7 +96,7 @@ describe('a destination folder', () => {
 
   it.each([
     ['is no KV mount', NO_MOUNT, 'MountMissing'],
-    ['is nothing that this server would say', NOT_FOUND_PAGE, 'BackendUnavailable'],
+    ['is nothing that this server would say', NOT_FOUND_PAGE, 'ReplyInvalid'],
   ])('whose listing is a 404 that %s is unknown, too', async (_what, action, reason) => {
     const tenant = await aTenantWith(['one']);
     onListing(tenant, action);

@@ -165,7 +165,7 @@ export class LeakScenarios {
 
   /** The same when it is asked for names: the whole run fails then, which conditions, events and the log tell. */
   async talkativeListing(): Promise<void> {
-    const verdicts: Readonly<Record<number, string>> = { 500: 'BackendUnavailable', 405: 'InvalidSpec' };
+    const verdicts: Readonly<Record<number, string>> = { 500: 'ServerError', 405: 'Rejected' };
     this.#stage.allowErrors(/"REQUEST_REJECTED"/);
     for (const [code, reason] of Object.entries(verdicts)) {
       const tenant = await this.#tenant();

@@ -23,7 +23,7 @@ describe('dryRun', () => {
       equal: 'Pending WouldAdopt',
     });
     expect(conditionOf(rehearsed, 'Ready')?.message).toBe(
-      'Dry run: 4 keys would be moved, nothing was written. Set spec.dryRun to false to go on.',
+      'Dry run: 4 keys would be moved; nothing was written. Set spec.dryRun to false to move them.',
     );
     expect(conditionOf(rehearsed, 'Succeeded')?.status).toBe('Unknown');
     expect(rehearsed.status.progress).toBe('0/4');

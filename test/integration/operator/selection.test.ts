@@ -41,7 +41,7 @@ async function movedNames(tenant: Tenant): Promise<readonly string[]> {
  */
 function askedPaths(tenant: Tenant): readonly string[] {
   const own = [`/v1/${tenant.mount}/`, `/api/v1/namespaces/${tenant.namespace}/secrets`];
-  const ofTheBackend = /\/config$|\/detailed-metadata$|\/bao-token$/;
+  const ofTheBackend = /\/config$|\/bao-token$/;
   const paths = [...stage().bao.requests, ...stage().api.requests]
     .map(({ path }) => path)
     .filter((path) => own.some((start) => path.startsWith(start)) && !ofTheBackend.test(path));
@@ -59,7 +59,7 @@ describe('select', () => {
       missing: 'Failed SourceMissing',
     });
     expect((await rowsByName(tenant, 'named'))['missing']?.message).toBe(
-      'There is no such document at the source. Create it, or correct spec.select.',
+      'The source does not exist. Create it, or correct spec.select.',
     );
     expect(await movedNames(tenant)).toEqual(['one', 'three']);
 
@@ -156,7 +156,7 @@ describe('select', () => {
     const migration = await tenant.untilReady('nothing', { status: 'False', reason: 'NothingSelected' });
     expect(conditionOf(migration, 'Succeeded')?.status).toBe('False');
     expect(conditionOf(migration, 'Ready')?.message).toBe(
-      'The selection matches no document. Nothing was done. Correct spec.select, or create what it names.',
+      'The selection matches no document. Correct spec.select, or create the documents.',
     );
     await tenant.apply(aSecret('pay-db', FIELDS));
     expect(reasonOf(await requestRun(tenant, 'nothing'))).toBe('Completed');
@@ -169,7 +169,7 @@ describe('select', () => {
     await tenant.apply(aMigration('back', { from: 'bao', to: 'kubernetes', select }));
     const migration = await tenant.untilReady('back', { status: 'False', reason: 'CapabilityMissing' });
     expect(conditionOf(migration, 'Ready')?.message).toContain(
-      'Documents of a KV store have no labels to select by.',
+      'Documents of a KV store have no labels. Select by names or all instead of labelSelector.',
     );
   });
 
@@ -217,7 +217,7 @@ describe('mapping.path', () => {
       missing: 'Failed SourceMissing',
     });
     expect((await rowsByName(tenant, 'labels'))['lacks']?.message).toBe(
-      'spec.mapping.path needs the label team, which this Secret does not have.',
+      'spec.mapping.path uses the label team, which this Secret lacks.',
     );
     expect(await kvNames(tenant, '')).toEqual(['core/']);
     expect(await kvNames(tenant, 'core')).toEqual(['has']);
@@ -270,7 +270,7 @@ describe('mapping.path', () => {
     await eventually('the operator has logged it', () => stage().operator.logs().includes('"SPEC_INVALID"'));
     expect(conditionOf(migration, 'Stalled')?.status).toBe('True');
     expect(conditionOf(migration, 'Ready')?.message).toMatch(
-      /\{label:…\} works only from Kubernetes to a path.*\(spec\.mapping\.path\)/,
+      /\{label:…\} is supported only from Kubernetes to a path.*\(spec\.mapping\.path\)/,
     );
   });
 });

@@ -112,7 +112,7 @@ it('refuses a binary value that does not fit once it is encoded, and moves the o
   expect(await standing(tenant, 'mixed')).toEqual({ huge: 'Failed TooLarge', small: 'Verified' });
   const succeeded = migration.status.conditions?.find(({ type }) => type === 'Succeeded');
   expect(succeeded).toMatchObject({ status: 'False', reason: 'PartiallyFailed' });
-  expect(succeeded?.message).toBe('2 of 3 keys are done; 1 failed.');
+  expect(succeeded?.message).toBe('2/3 keys verified; 1 failed.');
 
   expect(await kvNames(tenant, tenant.namespace)).toEqual(['small']);
   expect(await kvMetadata(tenant, `${tenant.namespace}/huge`)).toBeUndefined();
@@ -137,5 +137,5 @@ it('shows the verdict in the columns of kubectl get and as an event', async () =
     );
     return list.items.find(({ reason }) => reason === 'Completed');
   });
-  expect(completed).toMatchObject({ type: 'Normal', note: '2 of 2 keys are done.' });
+  expect(completed).toMatchObject({ type: 'Normal', note: '2/2 keys verified.' });
 });

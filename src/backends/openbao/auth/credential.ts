@@ -16,7 +16,7 @@ export function toCredential(
   if (PRINTABLE.test(text)) return SecretValue.fromUtf8(text);
   throw new OperatorError('CREDENTIALS_MISSING', {
     ...from,
-    detail:
-      'What the key holds cannot be a credential: it is empty, or has spaces or other unprintable characters.',
+    detail: 'The value of the key is empty, or has spaces or unprintable characters.',
+    hint: 'Store the credential alone in the key.',
   });
 }

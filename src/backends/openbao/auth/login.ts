@@ -57,11 +57,13 @@ function refusalOf(reply: BaoReply, request: BaoRequest, mountPath: string): Ope
   const { status } = reply;
   const { op, target } = request;
   if (status === 500) {
-    const detail = `It was the login at auth/${mountPath}; Vault says so of a wrong secret id as well.`;
-    return new OperatorError('SERVER_ERROR', { op, target, status, detail });
+    const detail = `The login at auth/${mountPath} failed; Vault replies the same to a wrong secret id.`;
+    const hint = 'Check the secret id, then the log of the server.';
+    return new OperatorError('SERVER_ERROR', { op, target, status, detail, hint });
   }
   if (status !== 400 && status !== 403 && !(status === 404 && isEnvelope(reply.body)))
     return failureOf(reply, request);
-  const detail = `The login at auth/${mountPath} was refused: check namespace, mountPath, role and what the credentials are bound to.`;
-  return new OperatorError('AUTH_DENIED', { op, target, status, detail });
+  const detail = `The server refused the login at auth/${mountPath}.`;
+  const hint = 'Check namespace, mountPath, role and what the credentials are bound to.';
+  return new OperatorError('AUTH_DENIED', { op, target, status, detail, hint });
 }

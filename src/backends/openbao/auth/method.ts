@@ -26,6 +26,7 @@ export function refuseLimitedUse(numUses: number | undefined, op: string, target
   throw new OperatorError('AUTH_DENIED', {
     op,
     target,
-    detail: 'The token has a limited number of uses (num_uses); Keyferry needs one without.',
+    detail: 'The token has a limited number of uses.',
+    hint: 'Issue a token without num_uses.',
   });
 }

@@ -179,6 +179,7 @@ export class Session implements AsyncDisposable {
 function closed(): OperatorError {
   return new OperatorError('BACKEND_NOT_READY', {
     op: OP,
-    detail: 'The connection to the backend was closed.',
+    detail: 'The connection to it was closed.',
+    hint: 'No action needed; Keyferry connects again.',
   });
 }

@@ -1,0 +1,212 @@
+import { code, NEVER, type CodeInfo } from './code-info.ts';
+
+/**
+ * The table of error codes: what each means for retry, for status and for people. docs/errors.md lists the same table
+ * and a test compares both.
+ */
+
+export const ERROR_CODES = {
+  // Of one document: what a reconcile as a whole reads and writes is read again before a condition says anything.
+  VERSION_CONFLICT: code(
+    'conflict',
+    { condition: NEVER, row: 'DestinationChanged' },
+    'The object changed since it was read.',
+    'No action needed; Keyferry reads it and decides again.',
+  ),
+  ALREADY_EXISTS: code(
+    'conflict',
+    { condition: NEVER, row: 'DestinationChanged' },
+    'The object already exists.',
+    'No action needed; Keyferry reads it and compares.',
+  ),
+  NOT_FOUND: code(
+    'waiting',
+    { condition: NEVER, row: 'DestinationChanged' },
+    'The object does not exist.',
+    'Create it, or correct the reference to it.',
+  ),
+  WATCH_EXPIRED: code(
+    'transient',
+    NEVER,
+    'The watch or list position is too old.',
+    'No action needed; Keyferry lists again.',
+  ),
+  RATE_LIMITED: code(
+    'transient',
+    'RateLimited',
+    'The server asked to slow down.',
+    'Raise the server quota or lower maxInFlight of the backend.',
+  ),
+  DEADLINE: code(
+    'transient',
+    'Timeout',
+    'The server did not answer in time.',
+    'Check the load of the server and the network path to it.',
+  ),
+  BACKEND_UNREACHABLE: code(
+    'transient',
+    'BackendUnavailable',
+    'The server cannot be reached.',
+    'Check address, DNS, network policy and that the server runs.',
+  ),
+  TLS_FAILED: code(
+    'waiting',
+    'TLSFailed',
+    'The TLS handshake with the server failed.',
+    'Check caBundle or caSecretRef, tlsServerName and the server certificate.',
+  ),
+  BACKEND_SEALED: code(
+    'transient',
+    'BackendSealed',
+    'The server is sealed or has no active node.',
+    'Unseal the server.',
+  ),
+  SERVER_ERROR: code(
+    'transient',
+    'ServerError',
+    'The server failed to handle the request.',
+    'Read the log of the server at this time.',
+  ),
+  REPLY_INVALID: code(
+    'transient',
+    'ReplyInvalid',
+    'The reply is not what this API returns.',
+    'Check that the address is that of the API itself, not of a proxy or a login page.',
+  ),
+  AUTH_DENIED: code(
+    'waiting',
+    'PermissionDenied',
+    'The server refused the credentials or the permission.',
+    'Grant the permission, or renew the credentials.',
+  ),
+  CREDENTIALS_MISSING: code(
+    'waiting',
+    'CredentialsMissing',
+    'The credentials of the backend are missing or incomplete.',
+    'Create the Secret that the backend refers to, with the key that it names.',
+  ),
+  BACKEND_NOT_FOUND: code(
+    'waiting',
+    { condition: 'BackendNotFound', row: NEVER },
+    'The backend does not exist.',
+    'Create it (a SecretBackend in the namespace of the migration), or delete the migration.',
+  ),
+  BACKEND_NOT_READY: code(
+    'waiting',
+    'BackendNotReady',
+    'The backend is not Ready.',
+    'Read its conditions with kubectl describe.',
+  ),
+  BACKEND_FORBIDDEN: code(
+    'waiting',
+    { condition: 'BackendForbidden', row: NEVER },
+    'This namespace may not use the backend.',
+    'Ask an administrator to add it to spec.allowedNamespaces of the ClusterSecretBackend, or use another backend.',
+  ),
+  DEFAULT_MISSING: code(
+    'waiting',
+    { condition: 'DefaultMissing', row: NEVER },
+    'The migration names no backend, and there is no default backend.',
+    'Set backendRef in a new SecretMigration, or annotate a ClusterSecretBackend with keyferry.io/is-default-backend: "true".',
+  ),
+  DEFAULT_CONFLICT: code(
+    'waiting',
+    { condition: 'DefaultConflict', row: NEVER },
+    'The backend cannot be the default.',
+    'Remove the annotation keyferry.io/is-default-backend from it, or from the backend that is the default now.',
+  ),
+  DEFAULT_CHANGED: code(
+    'waiting',
+    { condition: 'DefaultChanged', row: NEVER },
+    'The default backend changed since the migration started.',
+    'Restore the earlier default, or create a new SecretMigration that names its backends.',
+  ),
+  NAME_RESERVED: code(
+    'waiting',
+    'ReservedName',
+    'The name is reserved.',
+    'Use another name in spec.select or spec.mapping, or ask the owner of spec.reservedPrefixes of the backend.',
+  ),
+  MOUNT_MISSING: code(
+    'waiting',
+    'MountMissing',
+    'There is no KV mount at this path.',
+    'Enable it (secrets enable -path=<mount> kv-v2) or correct spec.openbao.mount.',
+  ),
+  FOLDER_MISSING: code(
+    'waiting',
+    'FolderMissing',
+    'There is no folder at this path.',
+    'Create it, mount the volume that holds it, or correct spec.directory.path or --directory-root.',
+  ),
+  FOLDER_EXPOSED: code(
+    'waiting',
+    'FolderExposed',
+    'Every user of the machine can access the folder.',
+    'Run: chmod o-rwx <folder>. Or set spec.directory.allowWorldReadable.',
+  ),
+  CAPABILITY_MISSING: code(
+    'waiting',
+    'CapabilityMissing',
+    'The backend lacks a required capability.',
+    'Change the settings of the backend, or use another backend.',
+  ),
+  SPEC_INVALID: code(
+    'stalled',
+    { condition: 'InvalidSpec', row: NEVER },
+    'Invalid spec.',
+    'Correct the named field.',
+  ),
+  REQUEST_REJECTED: code(
+    'stalled',
+    'Rejected',
+    'The server rejected the request permanently.',
+    'Correct the named field or document; the same request is not sent again.',
+  ),
+  // Without a document it is the request itself that the server does not take.
+  DOCUMENT_REFUSED: code(
+    'stalled',
+    { condition: 'Rejected', row: 'NotRepresentable' },
+    'The backend cannot store or read the document unchanged.',
+    'Change the document at its source, or exclude it.',
+  ),
+  FIELDS_COLLIDE: code(
+    'waiting',
+    { condition: NEVER, row: 'MappingCollision' },
+    'Two fields of the document map to the same name.',
+    'Change spec.mapping.fields, or exclude the document.',
+  ),
+  EXPIRED: code(
+    'stalled',
+    { condition: NEVER, row: 'Expired' },
+    'The value expired and was not copied.',
+    'No action needed; create a new value at the source if it is still used.',
+  ),
+  // The condition names the kind of alarm, the row what was found; other rows (DestinationLost) raise the same alarm.
+  VERIFY_MISMATCH: code(
+    'integrity',
+    { condition: 'IntegrityViolated', row: 'VerifyMismatch' },
+    'The value read back differs from the value written.',
+    'Check what is between Keyferry and the server; the source is unchanged.',
+  ),
+  ENCODING_CORRUPT: code(
+    'integrity',
+    { condition: 'IntegrityViolated', row: 'EncodingCorrupt' },
+    'A stored value does not have the encoding that its marker names.',
+    'Restore the keyferry-* custom metadata or the value; nothing was changed.',
+  ),
+  LEASE_LOST: code(
+    'transient',
+    NEVER,
+    'This replica is no longer the leader.',
+    'No action needed; another replica continues.',
+  ),
+  AUDIT_LOG_BLOCKED: code(
+    'waiting',
+    NEVER,
+    'The audit log cannot be written.',
+    'Free disk space or correct the file; work resumes by itself and no record is lost.',
+  ),
+  CONFIG_INVALID: code('stalled', NEVER, 'Invalid flags or environment variables.', 'Run keyferry --help.'),
+  INVARIANT: code('bug', 'InternalError', 'Internal error.', 'Report it with the log line.'),
+} as const satisfies Readonly<Record<string, CodeInfo>>;

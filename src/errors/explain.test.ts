@@ -1,0 +1,109 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { wordsOf } from '#test/architecture/said-words.ts';
+import { OperatorError, type ErrorCode } from '#src/errors.ts';
+import { MAX_HINT_BYTES } from './code-info.ts';
+import { ERROR_CODES } from './codes.ts';
+import { explain, fitted, shortened } from './explain.ts';
+
+const ROW = 256;
+const CONDITION = 1024;
+const isErrorCode = (word: string): word is ErrorCode => Object.hasOwn(ERROR_CODES, word);
+const CODES = Object.keys(ERROR_CODES).filter(isErrorCode);
+
+describe('the explanation of an error', () => {
+  it('says what happened, where, and what to do', () => {
+    const error = new OperatorError('TLS_FAILED', {
+      op: 'openbao.read',
+      target: 'kv/data/a',
+      detail: 'Cause: EPROTO.',
+    });
+    expect(explain(error, ROW)).toBe(
+      'The TLS handshake with the server failed. Cause: EPROTO (kv/data/a). Check caBundle or caSecretRef, tlsServerName and the server certificate.',
+    );
+  });
+
+  it('names the operation where a permission or a server is to be looked at', () => {
+    const error = new OperatorError('AUTH_DENIED', { op: 'openbao.write', target: 'kv/data/a' });
+    expect(explain(error, ROW)).toBe(
+      'The server refused the credentials or the permission (openbao.write kv/data/a). Grant the permission, or renew the credentials.',
+    );
+  });
+
+  it('has the advice of the case instead of that of the code', () => {
+    const error = new OperatorError('DOCUMENT_REFUSED', { op: 'kube.write', hint: 'Use sourcePolicy Keep.' });
+    expect(explain(error)).toBe(
+      'The backend cannot store or read the document unchanged. Use sourcePolicy Keep.',
+    );
+  });
+
+  it('does not quote what is not ours', () => {
+    const text = explain(new SyntaxError('Unexpected token hunter2'));
+    expect(text).toBe('Internal error. Report it with the log line.');
+  });
+
+  it.each([
+    ['row', ROW],
+    ['condition', CONDITION],
+  ])('fits into a %s with its whole advice, whatever it is about', (_what, limit) => {
+    const text = fc.string({ unit: 'grapheme', maxLength: 2_000 });
+    fc.assert(
+      fc.property(fc.constantFrom(...CODES), text, text, text, (code, target, detail, hint) => {
+        const plain = explain(new OperatorError(code, { op: 'test', target, detail }), limit);
+        expect(Buffer.byteLength(plain)).toBeLessThanOrEqual(limit);
+        expect(plain.endsWith(` ${ERROR_CODES[code].hint}`)).toBe(true);
+        const advised = explain(new OperatorError(code, { op: 'test', target, detail, hint }), limit);
+        expect(Buffer.byteLength(advised)).toBeLessThanOrEqual(limit);
+        expect([hint, ERROR_CODES[code].hint].some((advice) => advised.endsWith(` ${advice}`))).toBe(true);
+      }),
+    );
+  });
+
+  it('shortens what happened at a word and keeps where and what to do', () => {
+    const error = new OperatorError('SPEC_INVALID', {
+      op: 'test',
+      target: 'spec.mapping',
+      detail: 'word '.repeat(100).trimEnd(),
+    });
+    expect(explain(error, 80)).toMatch(
+      /^Invalid spec\.(?: word)+… \(spec\.mapping\) Correct the named field\.$/,
+    );
+  });
+
+  it('shortens a place that leaves no room for a sentence', () => {
+    const error = new OperatorError('FOLDER_MISSING', { op: 'test', target: `/${'a'.repeat(1_000)}` });
+    expect(explain(error, ROW)).toMatch(/^There is no folder at this path \(\/a+… Create it, /);
+  });
+});
+
+describe('a message of parts', () => {
+  it('needs no place', () => {
+    expect(fitted({ happened: 'It is so.', hint: 'Do this.' }, ROW)).toBe('It is so. Do this.');
+  });
+});
+
+describe('a shortened text', () => {
+  it.each([
+    ['one two three', 13, 'one two three'],
+    ['one two three', 12, 'one two…'],
+    ['one two, three', 12, 'one two…'],
+    ['ééééé', 7, 'éé…'],
+    ['a', 0, '…'],
+  ])('%s in %i bytes', (text, bytes, expected) => {
+    expect(shortened(text, bytes)).toBe(expected);
+  });
+});
+
+describe('advice', () => {
+  const hints = [
+    ...CODES.map((code) => ERROR_CODES[code].hint),
+    ...wordsOf('.')
+      .filter(({ goesTo }) => goesTo === 'hint')
+      .map(({ word }) => word),
+  ];
+
+  it.each([...new Set(hints)])('is whole sentences that fit into a row: %s', (hint) => {
+    expect(hint).toMatch(/^[A-Z].*\.$/);
+    expect(Buffer.byteLength(hint)).toBeLessThanOrEqual(MAX_HINT_BYTES);
+  });
+});

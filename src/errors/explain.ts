@@ -1,0 +1,82 @@
+import { ERROR_CODES } from './codes.ts';
+import { errorOf, type ErrorCode, type OperatorError } from '#src/errors.ts';
+
+/** Codes for which it helps to know the operation besides its target: a permission or a server is to be looked at. */
+const NAMES_OPERATION: ReadonlySet<ErrorCode> = new Set([
+  'AUTH_DENIED',
+  'DEADLINE',
+  'RATE_LIMITED',
+  'REPLY_INVALID',
+  'REQUEST_REJECTED',
+  'SERVER_ERROR',
+]);
+
+/** The parts of a message, in their order. */
+export interface Message {
+  /** What happened: whole sentences. */
+  readonly happened: string;
+  /** Where: names only, without a period. */
+  readonly where?: string | undefined;
+  /** What to do: whole sentences. Never shortened. */
+  readonly hint: string;
+}
+
+/** An error as the parts of a message. */
+export function messageOf(error: OperatorError): Message {
+  const { target, op } = error;
+  const parts = [NAMES_OPERATION.has(error.code) ? op : undefined, target];
+  const where = parts.filter((part) => part !== undefined).join(' ');
+  return { happened: error.message, hint: error.hint, ...(where === '' ? {} : { where }) };
+}
+
+/**
+ * What happened, where, and what to do, for people: the one text of an error in a row, a condition, an event and on the
+ * command line. At most `maxBytes` of UTF-8, which are at least as many as the characters that the API counts.
+ */
+export function explain(thrown: unknown, maxBytes: number = Number.POSITIVE_INFINITY): string {
+  const error = errorOf(thrown);
+  const message = messageOf(error);
+  // A hint with a long path in it gives way to that of the code, which always fits.
+  const fits = bytesOf(message.hint) <= maxBytes / 2; // MAX_HINT_BYTES is half of a row.
+  return fitted(fits ? message : { ...message, hint: ERROR_CODES[error.code].hint }, maxBytes);
+}
+
+/**
+ * `What happened (where). What to do.` in at most `maxBytes` bytes. What happened is shortened first, then where; the hint
+ * stays whole.
+ */
+export function fitted({ happened, where, hint }: Message, maxBytes: number): string {
+  const room = maxBytes - bytesOf(hint) - 1;
+  const place = where === undefined ? '' : ` (${where})`;
+  const said = happened.endsWith('.') ? happened.slice(0, -1) : happened;
+  const whole = `${said}${place}.`;
+  if (bytesOf(whole) <= room) return `${whole} ${hint}`;
+  const left = room - bytesOf(place);
+  // A place that leaves no room for a sentence is shortened together with it.
+  if (left < room / 2) return `${shortened(whole, room)} ${hint}`;
+  return `${shortened(said, left)}${place} ${hint}`;
+}
+
+const ELLIPSIS = '…';
+
+/** At most `maxBytes` bytes of UTF-8 of the text, cut at a word, with … where something is missing. */
+export function shortened(text: string, maxBytes: number): string {
+  if (bytesOf(text) <= maxBytes) return text;
+  const room = Math.max(0, maxBytes - bytesOf(ELLIPSIS));
+  const cut = prefixOf(text, room);
+  const lastSpace = cut.lastIndexOf(' ');
+  // A word that alone fills most of the room (a path) is cut inside.
+  const end = lastSpace > cut.length / 2 ? lastSpace : cut.length;
+  return `${cut.slice(0, end).replace(/[\s.,;:(]+$/, '')}${ELLIPSIS}`;
+}
+
+/** The longest prefix of whole characters in so many bytes. */
+function prefixOf(text: string, maxBytes: number): string {
+  const buffer = new Uint8Array(maxBytes);
+  const { read } = new TextEncoder().encodeInto(text, buffer);
+  return text.slice(0, read);
+}
+
+function bytesOf(text: string): number {
+  return Buffer.byteLength(text);
+}

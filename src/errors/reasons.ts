@@ -1,0 +1,91 @@
+/**
+ * The words that say why: reasons of conditions and of rows. They are API; src/api/v1alpha1/conditions.ts has a sentence
+ * for each. One cause has one word in both lists.
+ */
+
+/** Causes that a condition and a row name alike. */
+export type Cause =
+  | 'BackendNotReady'
+  | 'BackendSealed'
+  | 'BackendUnavailable'
+  | 'CapabilityMissing'
+  | 'CredentialsMissing'
+  | 'FolderExposed'
+  | 'FolderMissing'
+  | 'InternalError'
+  | 'MountMissing'
+  | 'PermissionDenied'
+  | 'RateLimited'
+  | 'Rejected'
+  | 'ReplyInvalid'
+  | 'ReservedName'
+  | 'ServerError'
+  | 'TLSFailed'
+  | 'Timeout';
+
+/** Reasons of conditions: closed. */
+export type ConditionReason =
+  | Cause
+  | 'Available'
+  | 'AwaitingSoak'
+  | 'BackendForbidden'
+  | 'BackendNotFound'
+  | 'Completed'
+  | 'ConflictsFound'
+  | 'DefaultChanged'
+  | 'DefaultConflict'
+  | 'DefaultMissing'
+  | 'DryRunCompleted'
+  | 'IntegrityViolated'
+  | 'InvalidSpec'
+  | 'NothingSelected'
+  | 'PartiallyFailed'
+  | 'Progressing'
+  | 'Suspended';
+
+/** Why a destination that exists is not simply taken as it is. */
+export type ConflictReason =
+  'DestinationDiffers' | 'DestinationDeleted' | 'AttributesDiffer' | 'OutlivesSource' | 'ExpiresEarly';
+
+/** Why a store cannot have a document. */
+export const REFUSAL_REASONS = [
+  'TooLarge',
+  'TooManyKeys',
+  'PathRefused',
+  'NameRefused',
+  'KeyRefused',
+  'TypeRefused',
+  'ExpiryRefused',
+  'NoteRefused',
+  'ReservedName',
+  'NotRepresentable',
+  'PermissionDenied',
+] as const;
+export type RefusalReason = (typeof REFUSAL_REASONS)[number];
+
+/** Reasons of rows: closed. */
+export type RowReason =
+  | Cause
+  | ConflictReason
+  | RefusalReason
+  | 'AlreadyRenamed'
+  | 'BackupExists'
+  | 'BackupExpired'
+  | 'DestinationChanged'
+  | 'DestinationLost'
+  | 'EncodingCorrupt'
+  | 'Expired'
+  | 'MappingCollision'
+  | 'MappingIncomplete'
+  | 'NoRule'
+  | 'Projected'
+  | 'SourceChanged'
+  | 'SourceDeleted'
+  | 'SourceGone'
+  | 'SourceMissing'
+  | 'TrustRoot'
+  | 'VerifyMismatch'
+  | 'WillOverwrite'
+  | 'WouldAdopt'
+  | 'WouldCreate'
+  | 'WouldOverwrite';
