@@ -107,6 +107,16 @@ describe('a backup', () => {
     expect(world.source.backupTextAt(BACKUP)).toBeUndefined();
   });
 
+  it('stays when the run met a backend that fails as a whole', async () => {
+    const { world, prior } = await moved();
+    world.clock.jump(TTL_MS * 2);
+    world.source.put('new', { k: 'v' });
+    const at = { destination: { before: always('write', failsWith('BACKEND_SEALED')) } };
+    const run = await runEngine({ ...world, spec, prior, at });
+    expect(run.result.problem).toMatchObject({ code: 'BACKEND_SEALED' });
+    expect(world.source.backupTextAt(BACKUP)).toEqual({ k: 'v' });
+  });
+
   it('stays while the migration is to stop', async () => {
     const { world, prior } = await moved();
     world.clock.jump(TTL_MS * 2);

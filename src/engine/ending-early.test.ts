@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { always, failsWith, once } from '#src/backends/memory/hooks.ts';
-import { aRow, aWorld, runEngine, type World } from '#test/support/engine-run.ts';
+import { always, failsWith, once, type Call } from '#src/backends/memory/hooks.ts';
+import { aRow, aWorld, runEngine, type EngineRun, type World } from '#test/support/engine-run.ts';
+import { settle } from '#test/support/manual-clock.ts';
 
 function withSources(count: number): World {
   const world = aWorld();
@@ -94,7 +95,63 @@ describe('a run that is to stop', () => {
   });
 });
 
+describe('documents in flight at once', () => {
+  it('are no more than the run may have, and more than one', async () => {
+    let inFlight = 0;
+    let most = 0;
+    const before = async ({ operation }: Call): Promise<void> => {
+      if (operation !== 'write') return;
+      inFlight += 1;
+      most = Math.max(most, inFlight);
+      await settle();
+      inFlight -= 1;
+    };
+    await runEngine({ ...withSources(30), at: { destination: { before } } });
+    expect(most).toBe(4);
+  });
+});
+
 describe('a signal that aborts', () => {
+  interface Abort {
+    readonly end: 'source' | 'destination';
+    readonly more: Partial<EngineRun>;
+  }
+  const prior = [aRow('a', { state: 'Removed', backup: 'a.migrated-bak' })];
+  const fallback = { prefix: 'OLD_', untilTime: '2026-01-01T01:00:00Z' };
+
+  it.each<[string, Abort]>([
+    ['an unlisted document', { end: 'destination', more: { prior } }],
+    [
+      'a document at its old address',
+      { end: 'source', more: { spec: { select: { names: ['a'] }, source: { fallback } } } },
+    ],
+    [
+      'a document whose backup is to expire',
+      {
+        end: 'destination',
+        more: { prior, task: 'maintain', spec: { sourcePolicy: 'Backup', backupTTLSeconds: 1 } },
+      },
+    ],
+  ])('while the run looks at %s ends it without a row', async (_what, { end, more }) => {
+    const world = aWorld({ addressing: 'tree' });
+    const aborting = new AbortController();
+    const reason = new Error('the Lease is lost');
+    const before = always('read', ({ address }) => {
+      if (end === 'source' && address !== 'OLD_a') return;
+      aborting.abort(reason);
+      throw reason;
+    });
+    let log: readonly string[] = [];
+    const shouldStop = (current: readonly string[]) => {
+      log = current;
+      return false;
+    };
+    const { signal } = aborting;
+    const run = runEngine({ ...world, ...more, at: { [end]: { before } }, signal, shouldStop });
+    await expect(run).rejects.toBe(reason);
+    expect(log.filter((line) => line.startsWith('row'))).toEqual([]);
+  });
+
   it.each([
     ['source', 'list'],
     ['destination', 'list'],

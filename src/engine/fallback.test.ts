@@ -54,15 +54,18 @@ describe('a document that is absent under its name', () => {
     expect(run.log).not.toContain('source read OLD_a');
   });
 
-  it('is not looked for elsewhere when an earlier run read it under its name', async () => {
-    const run = await byName(aTree('OLD_a'), { prior: [aRow('a')] });
+  it.each([
+    ['its fields', { destination: { path: 'ns/a' } }],
+    ['its version, as of one without fields', { keys: [] }],
+  ])('is not looked for elsewhere when an earlier run read it under its name: %s', async (_what, row) => {
+    const run = await byName(aTree('OLD_a'), { prior: [aRow('a', row)] });
     expect(run.outcomeOf('a')).toMatchObject({ state: 'Failed', reason: 'SourceMissing' });
     expect(run.fallbacks).toBe(0);
   });
 
   it('is looked for again where an earlier run read it', async () => {
     const run = await byName(aTree('OLD_a'), { prior: [aRow('a', { source: { path: 'OLD_a' } })] });
-    expect(run.outcomeOf('a').source?.path).toBe('OLD_a');
+    expect(run.outcomeOf('a')).toMatchObject({ state: 'Verified', source: { path: 'OLD_a' } });
   });
 
   it('keeps on record where it was read while it cannot be read now', async () => {

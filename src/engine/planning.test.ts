@@ -67,7 +67,8 @@ describe('a selection', () => {
   it('of names that the path needs labels for tells which of them are missing', async () => {
     const world = aWorldOfMany();
     const spec = { select: { names: ['web-1', 'none'] }, mapping: { path: '{label:team}/{name}' } };
-    const run = await runEngine({ ...world, spec });
+    const prior = [aRow('none', { state: 'Conflict' })];
+    const run = await runEngine({ ...world, spec, prior });
     expect(run.outcomeOf('none')).toMatchObject({ state: 'Failed', reason: 'SourceMissing' });
     expect(world.destination.addresses()).toEqual(['web/web-1']);
   });

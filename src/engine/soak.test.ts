@@ -73,6 +73,15 @@ describe('a verified document soaks', () => {
     expect(run.result).toMatchObject({ awaitsSoak: true, wakeAfterMs: SOAK_MS });
   });
 
+  it('and the run comes back for the first of them', async () => {
+    const world = aCopiedDocument();
+    const first = await runEngine({ ...world, spec });
+    world.clock.jump(20_000);
+    world.source.put('late', { k: 'v' });
+    const run = await runEngine({ ...world, spec, prior: first.rows });
+    expect(run.result.wakeAfterMs).toBe(SOAK_MS + ROUNDING_MS - 20_000);
+  });
+
   it('not at all where its source stays', async () => {
     const world = aCopiedDocument();
     const run = await runEngine({ ...world, spec: { ...spec, sourcePolicy: 'Keep' } });
