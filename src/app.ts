@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { GROUP, KINDS, VERSION, type Kind } from './api/group.ts';
-import type { Parsed } from './api/parse.ts';
+import type { Parsed } from './schema/parse.ts';
 import { parseClusterSecretBackend, type Backend } from './api/v1alpha1/cluster-secret-backend.ts';
 import { parseSecretBackend } from './api/v1alpha1/secret-backend.ts';
 import { parseSecretMigration, type SecretMigration } from './api/v1alpha1/secret-migration.ts';

@@ -1,5 +1,5 @@
 import type { ConditionReason, ConditionType } from '#src/api/v1alpha1/conditions.ts';
-import type { Condition } from '#src/api/meta.ts';
+import type { Condition } from '#src/schema/meta.ts';
 import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { toKubernetesTime } from './row-table.ts';

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { API_VERSION, DEFAULT_BACKEND_ANNOTATION } from '../group.ts';
-import { ClusterObjectMetaSchema } from '../meta.ts';
-import { parseWith } from '../parse.ts';
-import type { Parsed } from '../parse.ts';
-import { withRules } from '../rules.ts';
+import { ClusterObjectMetaSchema } from '#src/schema/meta.ts';
+import { parseWith } from '#src/schema/parse.ts';
+import type { Parsed } from '#src/schema/parse.ts';
+import { withRules } from '#src/schema/rules.ts';
 import { BACKEND_MEMBERS, BACKEND_RULES, BackendStatusSchema, type SecretBackend } from './secret-backend.ts';
 
 /** Every namespace, in `allowedNamespaces`. */

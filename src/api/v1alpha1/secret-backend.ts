@@ -1,14 +1,9 @@
 import { z } from 'zod';
-import {
-  ConditionsSchema,
-  GenerationSchema,
-  ObjectNameSchema,
-  SecretKeySchema,
-  typeMetaOf,
-} from '../meta.ts';
-import { parseWith } from '../parse.ts';
-import type { Parsed } from '../parse.ts';
-import { exactlyOne, immutable, withRules, type Rule } from '../rules.ts';
+import { ConditionsSchema, GenerationSchema, ObjectNameSchema, SecretKeySchema } from '#src/schema/meta.ts';
+import { parseWith } from '#src/schema/parse.ts';
+import type { Parsed } from '#src/schema/parse.ts';
+import { exactlyOne, immutable, withRules, type Rule } from '#src/schema/rules.ts';
+import { typeMetaOf } from '../type-meta.ts';
 
 /**
  * What a server turned out to be able to do; the closed list behind `status.capabilities` and `Probe.capabilities`.

@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { API_VERSION, CATEGORY, DEFAULT_BACKEND_ANNOTATION, GROUP, KINDS, VERSION } from './group.ts';
-import type { Kind } from './group.ts';
+import { API_VERSION, CATEGORY, DEFAULT_BACKEND_ANNOTATION, GROUP, KINDS, VERSION } from '#src/api/group.ts';
+import type { Kind } from '#src/api/group.ts';
 import { toStructural } from './structural.ts';
 import type { StructuralSchema } from './structural.ts';
-import { ClusterSecretBackendSchema } from './v1alpha1/cluster-secret-backend.ts';
-import { SecretBackendSchema } from './v1alpha1/secret-backend.ts';
-import { SecretMigrationSchema } from './v1alpha1/secret-migration.ts';
-import { SecretMigrationReportSchema } from './v1alpha1/secret-migration-report.ts';
+import { ClusterSecretBackendSchema } from '#src/api/v1alpha1/cluster-secret-backend.ts';
+import { SecretBackendSchema } from '#src/api/v1alpha1/secret-backend.ts';
+import { SecretMigrationSchema } from '#src/api/v1alpha1/secret-migration.ts';
+import { SecretMigrationReportSchema } from '#src/api/v1alpha1/secret-migration-report.ts';
 
 /** One column of `kubectl get`; `wide` ones only with `-o wide`. */
 export interface PrinterColumn {
