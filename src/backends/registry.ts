@@ -1,12 +1,12 @@
-import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { Driver } from './driver.ts';
 import { OperatorError } from '#src/errors.ts';
+import type { BackendSpec } from './spec.ts';
 
 /** A SecretBackend or ClusterSecretBackend as a driver sees it. */
 export interface BackendDefinition {
   /** `SecretBackend namespace/name` or `ClusterSecretBackend name`, for messages. */
   readonly title: string;
-  readonly spec: Backend['spec'];
+  readonly spec: BackendSpec;
   /** Where the Secrets and ServiceAccounts are that the spec refers to. */
   readonly credentialsNamespace: string;
   /**
@@ -18,7 +18,8 @@ export interface BackendDefinition {
 
 /** One kind of backend. `create` allocates and checks the spec; it does no I/O. */
 export interface BackendFactory {
-  readonly kind: Backend['spec']['type'];
+  /** Value of `spec.type`. */
+  readonly kind: string;
   create(definition: BackendDefinition): Driver;
 }
 

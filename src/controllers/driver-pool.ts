@@ -1,5 +1,5 @@
 import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
-import type { ReservedPrefix } from '#src/api/v1alpha1/secret-backend.ts';
+import type { ReservedPrefix } from '#src/backends/reserved-prefix.ts';
 import { ConfinedDriver } from '#src/backends/confined.ts';
 import type { Driver, Probe } from '#src/backends/driver.ts';
 import type { BackendDefinition, BackendRegistry } from '#src/backends/registry.ts';

@@ -1,5 +1,5 @@
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
-import type { Capability } from '#src/api/v1alpha1/secret-backend.ts';
+import type { Capability } from '#src/backends/capabilities.ts';
 import type { Driver } from '#src/backends/driver.ts';
 import type { SourcePolicy } from '#src/core/plan.ts';
 import { OperatorError } from '#src/errors.ts';

@@ -7,8 +7,9 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { dump } from 'js-yaml';
-import { crdOf, KIND_DEFINITIONS } from './crd.ts';
+import { crdOf } from './crd.ts';
 import { GROUP, KINDS, VERSION } from '#src/api/group.ts';
+import { KIND_DEFINITIONS } from './kind-definitions.ts';
 import { referenceOf, vocabularyReference } from './reference.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');

@@ -1,6 +1,6 @@
 import { API_VERSION, CATEGORY, KINDS } from '#src/api/group.ts';
 import { structuralSchemaOf } from './crd.ts';
-import type { KindDefinition } from './crd.ts';
+import type { KindDefinition } from './kind-definitions.ts';
 import type { StructuralSchema } from './structural.ts';
 import {
   CONDITION_REASONS,
@@ -8,7 +8,7 @@ import {
   ROW_REASONS,
   ROW_STATE_MEANINGS,
 } from '#src/api/v1alpha1/conditions.ts';
-import { CAPABILITIES } from '#src/api/v1alpha1/secret-backend.ts';
+import { CAPABILITIES } from '#src/backends/capabilities.ts';
 
 const NOTICE =
   '<!-- Generated from src/api and src/backends by `node src/generate/generate.ts`; do not edit. -->';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { OpenBaoSpec } from '#src/api/v1alpha1/secret-backend.ts';
+import type { OpenBaoSpec } from './spec.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { Clock, Random } from '#src/ports.ts';
 import type { CredentialSource } from '../credentials.ts';
