@@ -8,6 +8,7 @@ import { parseSecretMigration, type SecretMigration } from './api/v1alpha1/secre
 import { AuditedDriver } from './backends/audited.ts';
 import { DirectoryFactory } from './backends/directory/factory.ts';
 import { GuardedDriver } from './backends/guarded.ts';
+import { BACKEND_KINDS } from './backends/kinds.ts';
 import { KubernetesCredentials } from './backends/kubernetes/credentials.ts';
 import { KubernetesFactory } from './backends/kubernetes/factory.ts';
 import { OpenBaoFactory } from './backends/openbao/factory.ts';
@@ -156,6 +157,7 @@ function createWatches(base: Base, pool: DriverPool): Watches {
     backendQueue: queue('secretbackend'),
     clusterBackendQueue: queue('clustersecretbackend'),
     clusterResourceNamespace,
+    kinds: BACKEND_KINDS,
     pool,
     metrics,
     logger,
@@ -233,7 +235,7 @@ function createMigrationController(parts: Parts): Controller {
       return (await listAll({ client, selection, pageSize: 50, signal })).objects;
     },
     seen: watches.migrations.store,
-    trustRootsIn: (namespace) => trustRootsOf(backendsReadingFrom(watches, namespace)),
+    trustRootsIn: (namespace) => trustRootsOf(backendsReadingFrom(watches, namespace), watches.kinds),
     pool,
     audited: (driver, accessor) =>
       audit === undefined ? driver : new AuditedDriver(driver, audit, accessor),
