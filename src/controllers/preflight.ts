@@ -1,6 +1,8 @@
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import type { Capability } from '#src/backends/capabilities.ts';
 import type { Driver } from '#src/backends/driver.ts';
+import type { BackendKind, Requirement } from '#src/backends/kind.ts';
+import { BACKEND_KINDS } from '#src/backends/kinds.ts';
 import type { SourcePolicy } from '#src/core/plan.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { DriverLoan } from './driver-pool.ts';
@@ -57,10 +59,13 @@ function missingAtSource(
   source: Driver,
   capabilities: readonly Capability[],
 ): Missing | undefined {
-  if (policies.has('Delete') && !canChange(capabilities)) return { end: 'source', detail: NO_CHANGES };
-  if (policies.has('Backup') && source.backups === undefined) return { end: 'source', detail: NO_BACKUPS };
-  if (policies.has('Project') && source.projections === undefined)
-    return { end: 'source', detail: NO_PROJECTIONS };
+  const missing = (requirement: Requirement): Missing => ({
+    end: 'source',
+    detail: detailOf(requirement, source.kind),
+  });
+  if (policies.has('Delete') && !canChange(capabilities)) return missing('changes');
+  if (policies.has('Backup') && source.backups === undefined) return missing('backups');
+  if (policies.has('Project') && source.projections === undefined) return missing('projections');
   return undefined;
 }
 
@@ -70,27 +75,39 @@ function missingAtDestination(
   found: { readonly policies: ReadonlySet<SourcePolicy>; readonly capabilities: readonly Capability[] },
 ): Missing | undefined {
   const { policies, capabilities } = found;
-  if (!canChange(capabilities)) return { end: 'destination', detail: NO_CHANGES };
+  const missing = (requirement: Requirement): Missing => ({
+    end: 'destination',
+    detail: detailOf(requirement, destination.driver.kind),
+  });
+  if (!canChange(capabilities)) return missing('changes');
   const removes = policies.has('Delete') || policies.has('Backup') || policies.has('Project');
   // Inside one store a value lives as long under its new name as it would have under the old one.
   const isOneStore = source.driver.locationOf('').store === destination.driver.locationOf('').store;
-  if (removes && !isOneStore && capabilities.includes('SelfDestructs')) {
-    return { end: 'destination', detail: SELF_DESTRUCTS };
-  }
+  if (removes && !isOneStore && capabilities.includes('SelfDestructs')) return missing('durability');
   if (migration.spec.conflictPolicy === 'Overwrite' && !capabilities.includes('Revisions')) {
-    return { end: 'destination', detail: NO_REVISIONS };
+    return missing('revisions');
   }
   return undefined;
 }
 
-const NO_CHANGES =
-  'Its mount is KV version 1, which cannot check what a write or delete replaces. Use a mount of version 2, or set spec.openbao.allowUnsafeWrites of the backend.';
-const NO_BACKUPS =
-  'sourcePolicy Backup needs a source that can keep a copy beside the original: kubernetes or directory. In a KV version 2 mount a removed version can be undeleted; use Delete.';
-const NO_PROJECTIONS = 'sourcePolicy Project needs a source of type kubernetes: pods read Secrets.';
-/** Such a mount must never be the only place of a value. */
-const SELF_DESTRUCTS =
-  'Its mount deletes versions by itself (delete_version_after), or its configuration may not be read.';
-/** What is overwritten must stay readable, or the only copy of a value could go. */
-const NO_REVISIONS =
-  'conflictPolicy Overwrite needs a destination that keeps earlier versions to go back to; this one has none, or its configuration may not be read. Use Fail or KeepDestination.';
+/** What the migration asks, and in the words of the kind why this backend cannot do it. */
+function detailOf(requirement: Requirement, type: string): string {
+  const kinds: readonly BackendKind[] = BACKEND_KINDS;
+  const limit =
+    kinds.find((kind) => kind.type === type)?.limits[requirement] ??
+    `This backend lacks what that takes: ${requirement}.`;
+  const able = kinds.filter(({ limits }) => limits[requirement] === undefined).map((kind) => kind.type);
+  return DETAILS[requirement](limit, able.join(' or '));
+}
+
+const DETAILS: Readonly<Record<Requirement, (limit: string, able: string) => string>> = {
+  changes: (limit) => limit,
+  backups: (limit, able) =>
+    `sourcePolicy Backup needs a source that can keep a copy beside the original: ${able}. ${limit}`,
+  projections: (limit, able) => `sourcePolicy Project needs a source that pods read: ${able}. ${limit}`,
+  // Such a store must never be the only place of a value.
+  durability: (limit) => limit,
+  // What is overwritten must stay readable, or the only copy of a value could go.
+  revisions: (limit) =>
+    `conflictPolicy Overwrite needs a destination that keeps earlier versions to go back to. ${limit} Use Fail or KeepDestination.`,
+};
