@@ -41,12 +41,12 @@ demo-down: $(INSTALLED) ## End a demo that was kept
 	node test/demo/demo-down.ts
 
 .PHONY: generate
-generate: $(INSTALLED) ## Write crds/ and docs/spec from src/api
-	node src/api/generate.ts
+generate: $(INSTALLED) ## Write crds/ and docs/spec from the schemas
+	node src/generate/generate.ts
 
 .PHONY: verify
 verify: $(INSTALLED) ## Fail when a generated file differs from its source
-	node src/api/generate.ts --check
+	node src/generate/generate.ts --check
 
 .PHONY: lint
 lint: $(INSTALLED) ## Types, lint with size caps, formatting

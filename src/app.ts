@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { GROUP, KINDS, VERSION, type Kind } from './api/group.ts';
-import type { Parsed } from './api/parse.ts';
+import type { Parsed } from './schema/parse.ts';
 import { parseClusterSecretBackend, type Backend } from './api/v1alpha1/cluster-secret-backend.ts';
 import { parseSecretBackend } from './api/v1alpha1/secret-backend.ts';
 import { parseSecretMigration, type SecretMigration } from './api/v1alpha1/secret-migration.ts';
 import { DirectoryFactory } from './backends/directory/factory.ts';
+import { BACKEND_KINDS } from './backends/kinds.ts';
 import { KubernetesCredentials } from './backends/kubernetes/credentials.ts';
 import { KubernetesFactory } from './backends/kubernetes/factory.ts';
 import { OpenBaoFactory } from './backends/openbao/factory.ts';
-import { BackendRegistry, type BackendFactory } from './backends/registry.ts';
+import type { BackendFactory } from './backends/factory.ts';
+import { BackendRegistry } from './backends/registry.ts';
 import type { Config } from './config/schema.ts';
 import { BackendLookup } from './controllers/backend/lookup.ts';
 import { BackendReconciler } from './controllers/backend/reconcile.ts';
@@ -151,6 +153,7 @@ function createWatches(base: Base, pool: DriverPool): Watches {
     backendQueue: queue('secretbackend'),
     clusterBackendQueue: queue('clustersecretbackend'),
     clusterResourceNamespace,
+    kinds: BACKEND_KINDS,
     pool,
     metrics,
     logger,
@@ -222,7 +225,7 @@ function createMigrationController(parts: Parts): Controller {
     }),
     reports: new ObjectClient(client, resourceOf('SecretMigrationReport')),
     cache: watches.migrations.store,
-    trustRootsIn: (namespace) => trustRootsOf(backendsReadingFrom(watches, namespace)),
+    trustRootsIn: (namespace) => trustRootsOf(backendsReadingFrom(watches, namespace), watches.kinds),
     pool,
     status: {
       writer,

@@ -19,12 +19,6 @@ export const MIGRATION_UID_LABEL = `${GROUP}/migration-uid`;
  */
 export const RECONCILE_REQUESTED_ANNOTATION = `${GROUP}/reconcile-requested-at`;
 
-/** On a Secret: it is the backup of one that a migration moved away. No migration reads it. */
-export const BACKUP_LABEL = `${GROUP}/backup`;
-
-/** On a Secret: the backend and path whose projection it is since a migration with sourcePolicy Project. */
-export const PROJECTED_FROM_ANNOTATION = `${GROUP}/projected-from`;
-
 /** On a ClusterSecretBackend, with the value "true": a migration that names no backend uses this one. */
 export const DEFAULT_BACKEND_ANNOTATION = `${GROUP}/is-default-backend`;
 

@@ -1,5 +1,5 @@
 import type { RefusalReason } from '#src/errors/reasons.ts';
-import type { Capability } from '#src/api/v1alpha1/secret-backend.ts';
+import type { Capability } from './capabilities.ts';
 import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
 
 /**
@@ -140,7 +140,7 @@ export interface Probe {
   readonly server: { readonly product: string; readonly version: string };
   /** Stable id of this very store (cluster id, mount accessor): another one later means a swapped or restored server. */
   readonly identity: string;
-  /** The list is in api/v1alpha1/secret-backend.ts; found by asking the server, never by comparing version strings. */
+  /** The list is in capabilities.ts; found by asking the server, never by comparing version strings. */
   readonly capabilities: readonly Capability[];
 }
 

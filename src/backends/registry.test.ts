@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { AccessRecord, Labels } from '#src/ports.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 import type { Driver } from './driver.ts';
-import { BackendRegistry, type BackendDefinition } from './registry.ts';
+import type { BackendDefinition } from './factory.ts';
+import { BackendRegistry } from './registry.ts';
 
 const { signal } = new AbortController();
 const PROBE = { server: { product: 'p', version: '1' }, identity: 'i', capabilities: [] };

@@ -1,4 +1,3 @@
-import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { AccessLog, Accessor } from '#src/ports.ts';
 import type { Driver, Probe } from './driver.ts';
@@ -6,26 +5,7 @@ import { audit } from './layers/audit.ts';
 import { confine } from './layers/confine.ts';
 import { guard, type GuardOptions } from './layers/guard.ts';
 import { withoutReserved } from './layers/reserved.ts';
-
-/** A SecretBackend or ClusterSecretBackend as a driver sees it. */
-export interface BackendDefinition {
-  /** `SecretBackend namespace/name` or `ClusterSecretBackend name`, for messages. */
-  readonly title: string;
-  readonly spec: Backend['spec'];
-  /** Where the Secrets and ServiceAccounts are that the spec refers to. */
-  readonly credentialsNamespace: string;
-  /**
-   * The namespace whose documents the driver is for: a flat store has a place for each. Undefined for a
-   * ClusterSecretBackend as a whole, which is probed and, if it is a tree, shared.
-   */
-  readonly tenant: string | undefined;
-}
-
-/** One kind of backend. `create` allocates and checks the spec; it does no I/O. */
-export interface BackendFactory {
-  readonly kind: Backend['spec']['type'];
-  create(definition: BackendDefinition): Driver;
-}
+import type { BackendDefinition, BackendFactory } from './factory.ts';
 
 export interface LayerOptions {
   readonly guard: GuardOptions;

@@ -1,5 +1,5 @@
 import type { ConditionType } from '#src/api/v1alpha1/conditions.ts';
-import { toKubernetesTime, type Condition } from '#src/api/meta.ts';
+import { toKubernetesTime, type Condition } from '#src/schema/meta.ts';
 import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { shortened } from '#src/errors/explain.ts';

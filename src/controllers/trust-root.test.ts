@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { parseSecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
-import { credentialSecretsOf, trustRootsOf } from './trust-root.ts';
+import { parseSecretBackend, type SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
+import { BACKEND_KINDS } from '#src/backends/kinds.ts';
+import { secretReferencesOf } from '#src/backends/spec.ts';
+import { trustRootsOf } from './trust-root.ts';
 
 function backend(auth: object, more: object = {}) {
   const parsed = parseSecretBackend({
@@ -13,6 +15,10 @@ function backend(auth: object, more: object = {}) {
   return parsed.value;
 }
 
+function secretsOf({ spec }: SecretBackend): readonly string[] {
+  return secretReferencesOf(spec, BACKEND_KINDS);
+}
+
 describe('the trust root', () => {
   it.each([
     ['token', { token: { secretRef: { name: 'held' } } }],
@@ -20,14 +26,14 @@ describe('the trust root', () => {
     ['jwt', { jwt: { role: 'r', secretRef: { name: 'held' } } }],
     ['cert', { cert: { secretRef: { name: 'held' } } }],
   ])('holds the Secret that %s logs in with, and that of the authority', (_name, auth) => {
-    expect(credentialSecretsOf(backend(auth, { caSecretRef: { name: 'ca' } }))).toEqual(['held', 'ca']);
-    expect(trustRootsOf([backend(auth)]).get('held')).toBe('SecretBackend bao');
+    expect(secretsOf(backend(auth, { caSecretRef: { name: 'ca' } }))).toEqual(['held', 'ca']);
+    expect(trustRootsOf([backend(auth)], BACKEND_KINDS).get('held')).toBe('SecretBackend bao');
   });
 
   it.each([
     ['kubernetes', { kubernetes: { role: 'r', serviceAccountRef: { name: 'default' } } }],
     ['jwt', { jwt: { role: 'r', serviceAccountRef: { name: 'default' } } }],
   ])('holds none for a ServiceAccount that %s logs in with', (_name, auth) => {
-    expect(credentialSecretsOf(backend(auth))).toEqual([]);
+    expect(secretsOf(backend(auth))).toEqual([]);
   });
 });

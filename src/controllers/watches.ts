@@ -5,6 +5,8 @@ import {
 } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
 import type { BackendRef, SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import type { BackendKind } from '#src/backends/kind.ts';
+import { secretReferencesOf } from '#src/backends/spec.ts';
 import type { Logger, Metrics } from '#src/ports.ts';
 import type { Change, Informer } from '#src/runtime/informer.ts';
 import type { WorkQueue } from '#src/runtime/queue.ts';
@@ -12,7 +14,6 @@ import { objectKey, type CachedObject } from '#src/runtime/store.ts';
 import { namespaceOf } from './backend/names.ts';
 import { readyOf } from './conditions.ts';
 import type { DriverPool } from './driver-pool.ts';
-import { credentialSecretsOf } from './trust-root.ts';
 
 export interface Watches {
   readonly migrations: Informer<SecretMigration>;
@@ -25,6 +26,8 @@ export interface Watches {
   readonly clusterBackendQueue: WorkQueue;
   /** Where the Secrets are that ClusterSecretBackends refer to. */
   readonly clusterResourceNamespace: string;
+  /** Tell which Secrets a backend reads. */
+  readonly kinds: readonly BackendKind[];
   readonly pool: DriverPool;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -135,7 +138,7 @@ function onSecret(watches: Watches, { old, current, initial }: Change<CachedObje
   const secret = current ?? old;
   if (secret === undefined || initial) return;
   for (const backend of backendsReadingFrom(watches, secret.metadata.namespace ?? '')) {
-    if (!credentialSecretsOf(backend).includes(secret.metadata.name)) continue;
+    if (!secretReferencesOf(backend.spec, watches.kinds).includes(secret.metadata.name)) continue;
     retire(watches, backend);
     queueOf(watches, backend).add(objectKey(backend.metadata));
   }

@@ -1,4 +1,4 @@
-import { toKubernetesTime } from '#src/api/meta.ts';
+import { toKubernetesTime } from '#src/schema/meta.ts';
 import type { SecretMigration, SecretMigrationStatus } from '#src/api/v1alpha1/secret-migration.ts';
 import type { Clock } from '#src/ports.ts';
 

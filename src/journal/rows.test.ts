@@ -4,7 +4,7 @@ import { isRowReason, ROW_REASONS, ROW_STATES } from '#src/api/v1alpha1/conditio
 import { StatusRowSchema } from '#src/api/v1alpha1/secret-migration.ts';
 import { recordedVersion, type Outcome, type PriorRecord } from '#src/core/outcome.ts';
 import { toPriorRecords, toRows } from './rows.ts';
-import { toKubernetesTime } from '#src/api/meta.ts';
+import { toKubernetesTime } from '#src/schema/meta.ts';
 
 const text = (maxLength: number) => fc.string({ minLength: 1, maxLength });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
-import { toKubernetesTime } from '#src/api/meta.ts';
+import { toKubernetesTime } from '#src/schema/meta.ts';
 import { toPriorRecords, toRows } from './rows.ts';
 import { isDone, RowTable } from './table.ts';
 

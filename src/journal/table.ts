@@ -1,4 +1,4 @@
-import { toKubernetesTime } from '#src/api/meta.ts';
+import { toKubernetesTime } from '#src/schema/meta.ts';
 import { rowsOf, type Outcome, type PriorRecord, type State } from '#src/core/outcome.ts';
 import type { TableEntry } from './rows.ts';
 

@@ -6,7 +6,7 @@ import {
   ROW_STATE_MEANINGS,
   ROW_STATES,
 } from '#src/api/v1alpha1/conditions.ts';
-import { CAPABILITIES } from '#src/api/v1alpha1/secret-backend.ts';
+import { CAPABILITIES } from '#src/backends/capabilities.ts';
 import { failing } from '#src/controllers/migration/verdict.ts';
 import { failedOutcome } from '#src/engine/failure.ts';
 import { ERROR_CODES } from '#src/errors/codes.ts';

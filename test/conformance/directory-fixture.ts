@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DirectorySpecSchema } from '#src/api/v1alpha1/secret-backend.ts';
+import { DirectorySpecSchema } from '#src/backends/directory/spec.ts';
 import { DirectoryFactory } from '#src/backends/directory/factory.ts';
 import type { Driver } from '#src/backends/driver.ts';
-import type { BackendDefinition } from '#src/backends/registry.ts';
+import type { BackendDefinition } from '#src/backends/factory.ts';
 import type { Clock, Random } from '#src/ports.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 

@@ -1,13 +1,9 @@
-import {
-  BackendRegistry,
-  type BackendDefinition,
-  type LayerOptions,
-  type OpenBackend,
-} from '#src/backends/registry.ts';
+import type { BackendDefinition } from '#src/backends/factory.ts';
+import { BackendRegistry, type LayerOptions, type OpenBackend } from '#src/backends/registry.ts';
 import type { Driver } from '#src/backends/driver.ts';
 import { KubernetesCredentials } from '#src/backends/kubernetes/credentials.ts';
 import { OpenBaoFactory } from '#src/backends/openbao/factory.ts';
-import { OpenBaoSpecSchema } from '#src/api/v1alpha1/secret-backend.ts';
+import { OpenBaoSpecSchema } from '#src/backends/openbao/spec.ts';
 import type { HttpKubeClient } from '#src/kube/transport.ts';
 import type { Clock } from '#src/ports.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';

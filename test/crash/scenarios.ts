@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { BACKUP_LABEL, PROJECTED_FROM_ANNOTATION } from '#src/api/group.ts';
+import { BACKUP_LABEL, PROJECTED_FROM_ANNOTATION } from '#src/backends/kubernetes/marks.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
 import { kvData, kvMetadata, kvNames, kvPut, pathOf } from '#test/integration/operator/questions.ts';
 import type { Tenant } from '#test/support/tenant.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { BACKUP_LABEL } from '#src/api/group.ts';
+import { BACKUP_LABEL } from '#src/backends/kubernetes/marks.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
 import {
   kvData,

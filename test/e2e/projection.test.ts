@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { PROJECTED_FROM_ANNOTATION } from '#src/api/group.ts';
+import { PROJECTED_FROM_ANNOTATION } from '#src/backends/kubernetes/marks.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
 import {
   kvData,

@@ -3,7 +3,7 @@ import {
   parseClusterSecretBackend,
   type ClusterSecretBackend,
 } from '#src/api/v1alpha1/cluster-secret-backend.ts';
-import type { Condition } from '#src/api/meta.ts';
+import type { Condition } from '#src/schema/meta.ts';
 import type { Cluster } from '#test/cluster/cluster.ts';
 import { eventually } from './eventually.ts';
 

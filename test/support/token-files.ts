@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { API_VERSION } from '#src/api/group.ts';
-import type { DirectorySpec } from '#src/api/v1alpha1/secret-backend.ts';
+import type { DirectorySpec } from '#src/backends/directory/spec.ts';
 import type { Cluster } from '#test/cluster/cluster.ts';
 
 /** The --directory-root of every operator of this cluster. It goes with the cluster. */

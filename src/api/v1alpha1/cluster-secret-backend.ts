@@ -1,54 +1,59 @@
 import { z } from 'zod';
+import type { BackendKind } from '#src/backends/kind.ts';
+import { BACKEND_KINDS } from '#src/backends/kinds.ts';
+import { composeBackendSpec } from '#src/backends/spec.ts';
+import { ClusterObjectMetaSchema } from '#src/schema/meta.ts';
+import { parseWith } from '#src/schema/parse.ts';
+import type { Parsed } from '#src/schema/parse.ts';
+import { withRules } from '#src/schema/rules.ts';
 import { API_VERSION, DEFAULT_BACKEND_ANNOTATION } from '../group.ts';
-import { ClusterObjectMetaSchema } from '../meta.ts';
-import { parseWith } from '../parse.ts';
-import type { Parsed } from '../parse.ts';
-import { withRules } from '../rules.ts';
-import { BACKEND_MEMBERS, BACKEND_RULES, BackendStatusSchema, type SecretBackend } from './secret-backend.ts';
+import { BackendStatusSchema, type SecretBackend } from './secret-backend.ts';
 
 /** Every namespace, in `allowedNamespaces`. */
 export const ALL_NAMESPACES = '*';
 
-export const ClusterSecretBackendSpecSchema = withRules(
-  z.object({
-    ...BACKEND_MEMBERS,
-    allowedNamespaces: z
-      .array(
-        z
-          .string()
-          .min(1)
-          .max(63)
-          .regex(/^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?)$/, { error: 'must be the name of a namespace, or "*"' })
-          .describe('Name of a namespace, or "*" for all of them.'),
-      )
-      .max(1024)
-      .meta({ 'x-kubernetes-list-type': 'set' })
-      .default([])
-      .describe(
-        'Namespaces whose migrations may use this backend. Each has a place of its own in it: its own Secrets, or a folder of its name. Default: none.',
-      ),
-  }),
-  ...BACKEND_RULES,
-).describe(
-  'Where values live, how to get there, and who may. What it refers to is in the namespace that the operator was started with (--cluster-resource-namespace).',
-);
-
-export const ClusterSecretBackendSchema = z
-  .object({
-    apiVersion: z.literal(API_VERSION),
-    kind: z.literal('ClusterSecretBackend'),
-    metadata: ClusterObjectMetaSchema,
-    spec: ClusterSecretBackendSpecSchema,
-    status: BackendStatusSchema.prefault({ observedGeneration: -1 }),
-  })
+const AllowedNamespacesSchema = z
+  .array(
+    z
+      .string()
+      .min(1)
+      .max(63)
+      .regex(/^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?)$/, { error: 'must be the name of a namespace, or "*"' })
+      .describe('Name of a namespace, or "*" for all of them.'),
+  )
+  .max(1024)
+  .meta({ 'x-kubernetes-list-type': 'set' })
+  .default([])
   .describe(
-    `A SecretBackend that an administrator shares among namespaces. With the annotation ${DEFAULT_BACKEND_ANNOTATION}: "true" it is the one that migrations use which name none.`,
+    'Namespaces whose migrations may use this backend. Each has a place of its own in it: its own Secrets, or a folder of its name. Default: none.',
   );
+
+/** The schema of a ClusterSecretBackend that can be of any of these kinds. */
+export function clusterSecretBackendSchemaOf(kinds: readonly BackendKind[]) {
+  const { members, rules } = composeBackendSpec(kinds);
+  return z
+    .object({
+      apiVersion: z.literal(API_VERSION),
+      kind: z.literal('ClusterSecretBackend'),
+      metadata: ClusterObjectMetaSchema,
+      spec: withRules(
+        z.object({ ...members, allowedNamespaces: AllowedNamespacesSchema }),
+        ...rules,
+      ).describe(
+        'Where values live, how to get there, and who may. What it refers to is in the namespace that the operator was started with (--cluster-resource-namespace).',
+      ),
+      status: BackendStatusSchema.prefault({ observedGeneration: -1 }),
+    })
+    .describe(
+      `A SecretBackend that an administrator shares among namespaces. With the annotation ${DEFAULT_BACKEND_ANNOTATION}: "true" it is the one that migrations use which name none.`,
+    );
+}
+
+export const ClusterSecretBackendSchema = clusterSecretBackendSchemaOf(BACKEND_KINDS);
 export type ClusterSecretBackend = z.infer<typeof ClusterSecretBackendSchema>;
 
 /** Either kind of backend. */
 export type Backend = SecretBackend | ClusterSecretBackend;
-export type BackendKind = Backend['kind'];
 
 /** Parses a ClusterSecretBackend as the apiserver returns it. */
 export function parseClusterSecretBackend(input: unknown): Parsed<ClusterSecretBackend> {

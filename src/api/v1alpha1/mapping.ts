@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { exactlyOne, withRules } from '../rules.ts';
+import { exactlyOne, withRules } from '#src/schema/rules.ts';
 
 /** What a document is called: the name of a Secret or file, or what stands for {name} in the path at the other side. */
 export const DocumentNameSchema = z

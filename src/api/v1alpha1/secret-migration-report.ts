@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { CountSchema, ObjectNameSchema, typeMetaOf } from '../meta.ts';
-import { parseWith } from '../parse.ts';
-import type { Parsed } from '../parse.ts';
+import { CountSchema, ObjectNameSchema } from '#src/schema/meta.ts';
+import { parseWith } from '#src/schema/parse.ts';
+import type { Parsed } from '#src/schema/parse.ts';
 import { StatusRowSchema, SummarySchema } from './secret-migration.ts';
+import { typeMetaOf } from '../type-meta.ts';
 
 /** Most rows of one report. */
 export const MAX_REPORT_ROWS = 500;

@@ -5,13 +5,13 @@ import {
   GenerationSchema,
   ObjectNameSchema,
   TimeSchema,
-  typeMetaOf,
-} from '../meta.ts';
-import { parseWith } from '../parse.ts';
-import type { Parsed } from '../parse.ts';
-import { exactlyOne, immutable, withRules } from '../rules.ts';
+} from '#src/schema/meta.ts';
+import { parseWith } from '#src/schema/parse.ts';
+import type { Parsed } from '#src/schema/parse.ts';
+import { exactlyOne, immutable, withRules } from '#src/schema/rules.ts';
 import { ROW_STATES } from './conditions.ts';
 import { DocumentNameSchema, MappingSchema, SourcePolicySchema } from './mapping.ts';
+import { typeMetaOf } from '../type-meta.ts';
 
 /** Most rows in `status.keys`; with more, the rows go to SecretMigrationReports. */
 export const MAX_INLINE_ROWS = 250;

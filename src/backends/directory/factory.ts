@@ -2,7 +2,9 @@ import { OperatorError } from '#src/errors.ts';
 import type { Clock, Random } from '#src/ports.ts';
 import type { Driver } from '../driver.ts';
 import { KeyedLock } from '#src/io/keyed-lock.ts';
-import type { BackendDefinition, BackendFactory } from '../registry.ts';
+import type { BackendDefinition, BackendFactory } from '../factory.ts';
+import { memberOf } from '../kind.ts';
+import { DIRECTORY } from './definition.ts';
 import { DirectoryDriver } from './driver.ts';
 
 export interface DirectoryFactoryOptions {
@@ -27,7 +29,7 @@ export class DirectoryFactory implements BackendFactory {
 
   /** Throws `SPEC_INVALID` where the operator has no root for such backends. No I/O. */
   create(definition: BackendDefinition): Driver {
-    const { directory } = definition.spec;
+    const directory = memberOf(DIRECTORY, definition.spec);
     if (directory === undefined) throw invalid(definition, 'spec.directory is missing.');
     const { root, clock, random } = this.#options;
     if (root === undefined) {

@@ -1,5 +1,5 @@
 import { release } from 'node:os';
-import type { Capability } from '#src/api/v1alpha1/secret-backend.ts';
+import type { Capability } from '../capabilities.ts';
 import type { Probe } from '../driver.ts';
 import type { Folder } from './folder.ts';
 import { identityOf } from './opened.ts';

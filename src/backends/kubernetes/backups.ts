@@ -1,4 +1,4 @@
-import { BACKUP_LABEL } from '#src/api/group.ts';
+import { BACKUP_LABEL } from './marks.ts';
 import type { Address, Attributes, Document, Version } from '#src/core/document.ts';
 import { sameAttributes, sameFields, sameVersion } from '#src/core/document.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';

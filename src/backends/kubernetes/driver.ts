@@ -1,4 +1,4 @@
-import { BACKUP_LABEL } from '#src/api/group.ts';
+import { BACKUP_LABEL } from './marks.ts';
 import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
 import type { KubeClient } from '#src/kube/client.ts';

@@ -1,6 +1,6 @@
 import type { KubeClient } from '#src/kube/client.ts';
 import type { Driver } from '../driver.ts';
-import type { BackendDefinition, BackendFactory } from '../registry.ts';
+import type { BackendDefinition, BackendFactory } from '../factory.ts';
 import { KubernetesDriver } from './driver.ts';
 
 /** The Secrets of one namespace: that of the SecretBackend, or of the migration that uses a ClusterSecretBackend. */

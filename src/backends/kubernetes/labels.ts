@@ -1,4 +1,4 @@
-import { BACKUP_LABEL } from '#src/api/group.ts';
+import { BACKUP_LABEL } from './marks.ts';
 import type { Attributes } from '#src/core/document.ts';
 import type { Refusal } from '../driver.ts';
 

@@ -1,4 +1,4 @@
-import { PROJECTED_FROM_ANNOTATION } from '#src/api/group.ts';
+import { PROJECTED_FROM_ANNOTATION } from './marks.ts';
 import type { Address, Version } from '#src/core/document.ts';
 import { sameVersion } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';

@@ -1,4 +1,4 @@
-import type { ReservedPrefix } from '#src/api/v1alpha1/secret-backend.ts';
+import type { ReservedPrefix } from '../reserved-prefix.ts';
 import type { Address } from '#src/core/document.ts';
 import type { Driver } from '../driver.ts';
 import { gate } from './gate.ts';

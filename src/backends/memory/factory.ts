@@ -1,6 +1,6 @@
 import type { Clock } from '#src/ports.ts';
 import type { Driver } from '../driver.ts';
-import type { BackendDefinition, BackendFactory } from '../registry.ts';
+import type { BackendDefinition, BackendFactory } from '../factory.ts';
 import { MemoryDriver } from './driver.ts';
 import { MemoryStore, type MemoryStoreOptions } from './store.ts';
 
@@ -9,7 +9,7 @@ export interface MemoryFactoryOptions extends Omit<MemoryStoreOptions, 'name' | 
 }
 
 /** Stores by the namespace whose documents they hold: flat ones are one for each, a tree is one for all. */
-export class MemoryFactory implements Pick<BackendFactory, 'create'> {
+export class MemoryFactory implements BackendFactory {
   readonly kind = 'memory';
   readonly #options: MemoryFactoryOptions;
   readonly #stores = new Map<string, MemoryStore>();

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import type { OpenBaoSpec } from '#src/api/v1alpha1/secret-backend.ts';
+import type { OpenBaoSpec } from './spec.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { Clock, Random } from '#src/ports.ts';
 import type { CredentialSource } from '../credentials.ts';
 import type { Driver } from '../driver.ts';
-import type { BackendDefinition, BackendFactory } from '../registry.ts';
+import type { BackendDefinition, BackendFactory } from '../factory.ts';
+import { memberOf } from '../kind.ts';
+import { OPENBAO } from './definition.ts';
 import { chooseAuthMethod } from './auth/choose-auth-method.ts';
 import { BaoConnection } from './connection.ts';
 import { OpenBaoDriver } from './driver.ts';
@@ -32,7 +34,7 @@ export class OpenBaoFactory implements BackendFactory {
 
   /** Throws `SPEC_INVALID` for a spec that the schema lets pass and that cannot work. No I/O. */
   create(definition: BackendDefinition): Driver {
-    const { openbao } = definition.spec;
+    const openbao = memberOf(OPENBAO, definition.spec);
     if (openbao === undefined) throw invalid(definition, 'spec.openbao is missing.');
     const prefix = openbao.pathPrefix ?? '';
     this.#check(definition, openbao);

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { OperatorError } from '#src/errors.ts';
-import type { Capability } from '#src/api/v1alpha1/secret-backend.ts';
+import type { Capability } from '../capabilities.ts';
 import type { Probe } from '../driver.ts';
 import { mapConcurrently } from '#src/io/map-concurrently.ts';
 import type { BaoClient, BaoRequest } from './client.ts';

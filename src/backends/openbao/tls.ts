@@ -1,5 +1,5 @@
 import { createSecureContext } from 'node:tls';
-import type { OpenBaoSpec } from '#src/api/v1alpha1/secret-backend.ts';
+import type { OpenBaoSpec } from './spec.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { CredentialSource } from '../credentials.ts';
 

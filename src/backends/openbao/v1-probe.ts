@@ -1,4 +1,4 @@
-import type { Capability } from '#src/api/v1alpha1/secret-backend.ts';
+import type { Capability } from '../capabilities.ts';
 import type { Probe } from '../driver.ts';
 import type { Session } from './auth/session.ts';
 import type { BaoClient } from './client.ts';

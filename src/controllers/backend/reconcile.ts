@@ -1,5 +1,5 @@
 import { API_VERSION } from '#src/api/group.ts';
-import type { Parsed } from '#src/api/parse.ts';
+import type { Parsed } from '#src/schema/parse.ts';
 import {
   asksToBeDefault,
   type Backend,

@@ -1,8 +1,8 @@
+import { requireCapabilities } from '#src/engine/plan/capabilities.ts';
 import { errorOf } from '#src/errors.ts';
 import type { MigrationJournal } from '#src/journal/journal.ts';
 import type { ReconcileContext, ReconcileResult } from '#src/runtime/controller.ts';
 import { shortNameOf } from '../backend/names.ts';
-import { requireCapabilities } from '../preflight.ts';
 import { openJournal, readMigration, type Attempt, type MigrationParts } from './attempt.ts';
 import { carryOut } from './engine-run.ts';
 import { finish } from './finish.ts';

@@ -1,5 +1,5 @@
 import { API_VERSION } from '#src/api/group.ts';
-import { toKubernetesTime } from '#src/api/meta.ts';
+import { toKubernetesTime } from '#src/schema/meta.ts';
 import {
   parseSecretMigration,
   type SecretMigration,

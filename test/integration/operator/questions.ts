@@ -1,6 +1,6 @@
 import { RECONCILE_REQUESTED_ANNOTATION } from '#src/api/group.ts';
 import type { ConditionType } from '#src/api/v1alpha1/conditions.ts';
-import type { Condition } from '#src/api/meta.ts';
+import type { Condition } from '#src/schema/meta.ts';
 import type { SecretMigration, StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
 import { uniqueName } from '#test/cluster/cluster.ts';
 import { ReplyError } from '#test/cluster/json-client.ts';

@@ -1,4 +1,3 @@
-import type { OpenBaoSpec } from '#src/api/v1alpha1/secret-backend.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { CredentialSource } from '../../credentials.ts';
 import type { BaoClient } from '../client.ts';
@@ -7,6 +6,7 @@ import { CertAuth } from './cert.ts';
 import { JwtAuth } from './jwt.ts';
 import type { JwtAuthOptions } from './jwt.ts';
 import type { AuthMethod } from './method.ts';
+import type { OpenBaoAuth } from './spec.ts';
 import { TokenAuth } from './token.ts';
 
 export interface AuthContext {
@@ -16,10 +16,8 @@ export interface AuthContext {
   readonly namespace: string;
 }
 
-type AuthSpec = OpenBaoSpec['auth'];
-
 /** The way to log in that the spec names. Throws `SPEC_INVALID` when it names none. No I/O. */
-export function chooseAuthMethod(auth: AuthSpec, context: AuthContext): AuthMethod {
+export function chooseAuthMethod(auth: OpenBaoAuth, context: AuthContext): AuthMethod {
   const method =
     fromToken(auth, context) ??
     fromServiceAccount(auth, context) ??
@@ -34,25 +32,25 @@ export function chooseAuthMethod(auth: AuthSpec, context: AuthContext): AuthMeth
   });
 }
 
-function fromToken({ token }: AuthSpec, context: AuthContext): AuthMethod | undefined {
+function fromToken({ token }: OpenBaoAuth, context: AuthContext): AuthMethod | undefined {
   return token && new TokenAuth({ ...context, secretRef: token.secretRef });
 }
 
-function fromServiceAccount({ kubernetes }: AuthSpec, context: AuthContext): AuthMethod | undefined {
+function fromServiceAccount({ kubernetes }: OpenBaoAuth, context: AuthContext): AuthMethod | undefined {
   if (kubernetes === undefined) return undefined;
   const { serviceAccountRef, audiences, mountPath, role } = kubernetes;
   const jwt = serviceAccountToken(context, serviceAccountRef.name, audiences);
   return new JwtAuth({ client: context.client, mountPath, role, ...jwt, op: 'openbao.auth.kubernetes' });
 }
 
-function fromAppRole({ appRole }: AuthSpec, context: AuthContext): AuthMethod | undefined {
+function fromAppRole({ appRole }: OpenBaoAuth, context: AuthContext): AuthMethod | undefined {
   if (appRole === undefined) return undefined;
   const { mountPath, roleId, secretIdRef } = appRole;
   const { read, target } = secretKey(context, secretIdRef);
   return new AppRoleAuth({ client: context.client, mountPath, roleId, readSecretId: read, target });
 }
 
-function fromJwt({ jwt }: AuthSpec, context: AuthContext): AuthMethod | undefined {
+function fromJwt({ jwt }: OpenBaoAuth, context: AuthContext): AuthMethod | undefined {
   if (jwt === undefined) return undefined;
   const { mountPath, role, serviceAccountRef, audiences, secretRef } = jwt;
   const common = { client: context.client, mountPath, role, op: 'openbao.auth.jwt' };
@@ -64,7 +62,7 @@ function fromJwt({ jwt }: AuthSpec, context: AuthContext): AuthMethod | undefine
   return new JwtAuth({ ...common, readJwt: read, target });
 }
 
-function fromCertificate({ cert }: AuthSpec, { client, namespace }: AuthContext): AuthMethod | undefined {
+function fromCertificate({ cert }: OpenBaoAuth, { client, namespace }: AuthContext): AuthMethod | undefined {
   if (cert === undefined) return undefined;
   const { mountPath, name, secretRef } = cert;
   return new CertAuth({ client, mountPath, name, target: `Secret ${namespace}/${secretRef.name}` });

@@ -1,16 +1,17 @@
-import { API_VERSION, CATEGORY, KINDS } from './group.ts';
+import { API_VERSION, CATEGORY, KINDS } from '#src/api/group.ts';
 import { structuralSchemaOf } from './crd.ts';
-import type { KindDefinition } from './crd.ts';
+import type { KindDefinition } from './kind-definitions.ts';
 import type { StructuralSchema } from './structural.ts';
 import {
   CONDITION_REASONS,
   CONDITION_TYPES,
   ROW_REASONS,
   ROW_STATE_MEANINGS,
-} from './v1alpha1/conditions.ts';
-import { CAPABILITIES } from './v1alpha1/secret-backend.ts';
+} from '#src/api/v1alpha1/conditions.ts';
+import { CAPABILITIES } from '#src/backends/capabilities.ts';
 
-const NOTICE = '<!-- Generated from src/api by `node src/api/generate.ts`; do not edit. -->';
+const NOTICE =
+  '<!-- Generated from src/api and src/backends by `node src/generate/generate.ts`; do not edit. -->';
 
 /** The API reference of one kind as Markdown: columns, every field with its limits, every rule. */
 export function referenceOf(definition: KindDefinition): string {

@@ -1,14 +1,15 @@
 /**
  * Writes crds/*.yaml and docs/spec/v1alpha1/*.md from the schemas.
  *
- *     node src/api/generate.ts           write
- *     node src/api/generate.ts --check   write nothing; exit 1 and name each file that differs
+ *     node src/generate/generate.ts           write
+ *     node src/generate/generate.ts --check   write nothing; exit 1 and name each file that differs
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { dump } from 'js-yaml';
-import { crdOf, KIND_DEFINITIONS } from './crd.ts';
-import { GROUP, KINDS, VERSION } from './group.ts';
+import { crdOf } from './crd.ts';
+import { GROUP, KINDS, VERSION } from '#src/api/group.ts';
+import { KIND_DEFINITIONS } from './kind-definitions.ts';
 import { referenceOf, vocabularyReference } from './reference.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -23,7 +24,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     const yaml = dump(crdOf(definition), { lineWidth: -1, noRefs: true });
     files.set(
       `${CRDS}/${GROUP}_${plural}.yaml`,
-      `# Generated from src/api by \`node src/api/generate.ts\`; do not edit.\n${yaml}`,
+      `# Generated from src/api and src/backends by \`node src/generate/generate.ts\`; do not edit.\n${yaml}`,
     );
     files.set(`${REFERENCE}/${definition.kind.toLowerCase()}.md`, referenceOf(definition));
   }
@@ -77,7 +78,7 @@ function main(argv: readonly string[]): number {
     process.stdout.write(drifted.map((file) => `wrote ${file}\n`).join(''));
     return 0;
   }
-  for (const file of drifted) process.stderr.write(`differs from src/api: ${file}\n`);
+  for (const file of drifted) process.stderr.write(`differs from its schema: ${file}\n`);
   if (drifted.length > 0) process.stderr.write('run: make generate\n');
   return drifted.length > 0 ? 1 : 0;
 }

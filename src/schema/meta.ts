@@ -1,6 +1,4 @@
 import { z } from 'zod';
-import { API_VERSION } from './group.ts';
-import type { Kind } from './group.ts';
 
 const MAX_INT64_SAFE = Number.MAX_SAFE_INTEGER;
 
@@ -91,8 +89,3 @@ export const ClusterObjectMetaSchema = z.object({
 /** The same of a namespaced object. In a CRD both are `type: object`; the apiserver knows the rest. */
 export const ObjectMetaSchema = ClusterObjectMetaSchema.extend({ namespace: z.string() });
 export type Metadata = z.infer<typeof ObjectMetaSchema>;
-
-/** What every one of our namespaced kinds begins with. */
-export function typeMetaOf<K extends Kind>(kind: K) {
-  return { apiVersion: z.literal(API_VERSION), kind: z.literal(kind), metadata: ObjectMetaSchema };
-}

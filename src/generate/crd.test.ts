@@ -2,8 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { crdOf, KIND_DEFINITIONS, structuralSchemaOf } from './crd.ts';
+import { crdOf, structuralSchemaOf } from './crd.ts';
 import { driftedFiles, writeGeneratedFiles } from './generate.ts';
+import { KIND_DEFINITIONS } from './kind-definitions.ts';
 import type { StructuralSchema } from './structural.ts';
 
 const PROJECT = join(import.meta.dirname, '..', '..');

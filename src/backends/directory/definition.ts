@@ -1,0 +1,15 @@
+import { defineKind } from '../kind.ts';
+import { DirectorySpecSchema } from './spec.ts';
+
+export const DIRECTORY = defineKind({
+  type: 'directory',
+  schema: DirectorySpecSchema,
+  summary:
+    'Files that the operator can reach: a file is a document with the field value, a folder one with a field for each file in it.',
+  secretReferences: () => [],
+  columns: [],
+  limits: {
+    projections: { why: 'Pods do not read files of the operator.' },
+    revisions: { why: 'A file has no earlier versions.' },
+  },
+});

@@ -1,0 +1,22 @@
+import { z } from 'zod';
+
+/** Entry of `spec.reservedPrefixes`: names that only some namespaces may use. */
+export const ReservedPrefixSchema = z.object({
+  prefix: z
+    .string()
+    .min(1)
+    .max(253)
+    .regex(/^[A-Za-z0-9_.=@:+~,-][A-Za-z0-9_.=@:+~,/-]*$/, {
+      error: 'must be letters, digits and "/_.=@:+~,-", and not begin with a slash',
+    })
+    .describe(
+      'What a reserved name begins with, or what follows any slash of a reserved path; paths are those below openbao.pathPrefix.',
+    ),
+  allowNamespaces: z
+    .array(z.string().min(1).max(63).describe('Name of a namespace.'))
+    .max(64)
+    .meta({ 'x-kubernetes-list-type': 'set' })
+    .default([])
+    .describe('Namespaces whose migrations may use such names. Default: none.'),
+});
+export type ReservedPrefix = z.infer<typeof ReservedPrefixSchema>;

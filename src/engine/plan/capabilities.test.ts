@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import { parseSecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import type { Capability } from '#src/backends/capabilities.ts';
+import { requireCapabilities } from './capabilities.ts';
+
+type Ends = Parameters<typeof requireCapabilities>[1];
+
+const ABLE: readonly Capability[] = ['ConditionalWrite', 'Revisions'];
+
+function anEnd(kind: string, capabilities: readonly Capability[]): Ends['source'] {
+  const driver = { kind, locationOf: () => ({ store: kind, path: '' }) };
+  const probe = async () => ({ capabilities, server: { product: kind, version: '1' }, identity: kind });
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- all of an end that the preflight looks at
+  return { title: kind, driver, probe } as unknown as Ends['source'];
+}
+
+function aMigration(spec: object) {
+  const parsed = parseSecretMigration({
+    apiVersion: 'keyferry.io/v1alpha1',
+    kind: 'SecretMigration',
+    metadata: { name: 'm', namespace: 'a', uid: 'u', resourceVersion: '1', generation: 1 },
+    spec: {
+      source: { backendRef: { kind: 'SecretBackend', name: 'from' } },
+      destination: { backendRef: { kind: 'SecretBackend', name: 'to' } },
+      select: { all: true },
+      ...spec,
+    },
+  });
+  if (!parsed.ok) throw new Error(parsed.problems.join('; '));
+  return parsed.value;
+}
+
+async function refusal(spec: object, source: Ends['source'], destination: Ends['source']): Promise<unknown> {
+  const signal = AbortSignal.timeout(1_000);
+  return await requireCapabilities(aMigration(spec), { source, destination }, signal).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+}
+
+describe('what a migration asks and a backend cannot do', () => {
+  it.each([
+    ['Delete', 'openbao', [], 'KV version 1'],
+    ['Backup', 'openbao', ABLE, 'beside the original: kubernetes or directory. A KV path cannot.'],
+    ['Project', 'openbao', ABLE, 'needs a source that pods read: kubernetes. Pods do not read KV paths.'],
+    ['Project', 'directory', ABLE, 'needs a source that pods read: kubernetes. Pods do not read files'],
+  ] as const)(
+    'at the source: %s from %s, in the words of that kind',
+    async (sourcePolicy, kind, able, words) => {
+      const error = await refusal({ sourcePolicy }, anEnd(kind, able), anEnd('openbao', ABLE));
+      expect(error).toMatchObject({ code: 'CAPABILITY_MISSING', target: kind });
+      expect(error).toHaveProperty('message', expect.stringContaining(words));
+    },
+  );
+
+  it.each([
+    ['openbao', {}, [], 'KV version 1'],
+    ['openbao', { sourcePolicy: 'Delete' }, [...ABLE, 'SelfDestructs'], 'delete_version_after'],
+    ['openbao', { conflictPolicy: 'Overwrite' }, ['ConditionalWrite'], 'max_versions 1'],
+    [
+      'kubernetes',
+      { conflictPolicy: 'Overwrite' },
+      ['ConditionalWrite'],
+      'A Secret has no earlier versions.',
+    ],
+    ['directory', { conflictPolicy: 'Overwrite' }, ['ConditionalWrite'], 'A file has no earlier versions.'],
+    ['made-up', { conflictPolicy: 'Overwrite' }, ['ConditionalWrite'], 'lacks what that takes: revisions'],
+  ] as const)('at the destination, a backend of kind %s with %j', async (kind, spec, able, words) => {
+    const error = await refusal(spec, anEnd('source', ABLE), anEnd(kind, able));
+    expect(error).toMatchObject({ code: 'CAPABILITY_MISSING', target: kind });
+    expect(error).toHaveProperty('message', expect.stringContaining(words));
+  });
+
+  it('is nothing where both can do it', async () => {
+    expect(
+      await refusal({ conflictPolicy: 'Overwrite' }, anEnd('a', ABLE), anEnd('b', ABLE)),
+    ).toBeUndefined();
+  });
+});

@@ -1,0 +1,124 @@
+import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import type { Capability } from '#src/backends/capabilities.ts';
+import type { Probe, Reader } from '#src/backends/driver.ts';
+import type { BackendKind, Limit, Requirement } from '#src/backends/kind.ts';
+import { BACKEND_KINDS } from '#src/backends/kinds.ts';
+import type { SourcePolicy } from '#src/core/checks.ts';
+import { OperatorError } from '#src/errors.ts';
+
+/** One backend of a migration, as far as its capabilities go. */
+export interface Probed {
+  /** For messages. */
+  readonly title: string;
+  readonly driver: Pick<Reader, 'kind' | 'locationOf'> & {
+    readonly backups: unknown;
+    readonly projections: unknown;
+  };
+  /** What the server can do: asked now, or as it was found before. */
+  probe(which: 'now' | 'known', signal: AbortSignal): Promise<Probe>;
+}
+
+interface Backends {
+  readonly source: Probed;
+  readonly destination: Probed;
+}
+
+/**
+ * Asks both servers what they can do; a driver that was never probed does not know its limits. What the promise of this
+ * very migration rests on is asked again: an administrator may have changed it since. Throws `CAPABILITY_MISSING`.
+ */
+export async function requireCapabilities(
+  migration: SecretMigration,
+  backends: Backends,
+  signal: AbortSignal,
+): Promise<void> {
+  const policies = sourcePoliciesOf(migration);
+  const isSafe =
+    [...policies].every((policy) => policy === 'Keep') && migration.spec.conflictPolicy !== 'Overwrite';
+  const { source, destination } = backends;
+  const { capabilities: atSource } = await source.probe('known', signal);
+  const { capabilities } = await destination.probe(isSafe ? 'known' : 'now', signal);
+  const missingAt = missingAtSource(policies, source.driver, atSource);
+  if (missingAt !== undefined) throw lacks(missingAt, source);
+  const missing = missingAtDestination(migration, backends, { policies, capabilities });
+  if (missing !== undefined) throw lacks(missing, destination);
+}
+
+/** That of the spec, and those of the rules that say otherwise. */
+function sourcePoliciesOf({ spec }: SecretMigration): ReadonlySet<SourcePolicy> {
+  const { overrides = [], prefixes = [], patterns = [] } = spec.mapping;
+  const ofRules = [...overrides, ...prefixes, ...patterns].map(({ sourcePolicy }) => sourcePolicy);
+  return new Set([spec.sourcePolicy, ...ofRules.filter((policy) => policy !== undefined)]);
+}
+
+/** The spec of the backend allows it, or the server checks what is replaced. */
+function canChange(capabilities: readonly Capability[]): boolean {
+  return capabilities.includes('ConditionalWrite') || capabilities.includes('UnsafeWrites');
+}
+
+function missingAtSource(
+  policies: ReadonlySet<SourcePolicy>,
+  source: Probed['driver'],
+  capabilities: readonly Capability[],
+): Requirement | undefined {
+  if (policies.has('Delete') && !canChange(capabilities)) return 'changes';
+  if (policies.has('Backup') && source.backups === undefined) return 'backups';
+  if (policies.has('Project') && source.projections === undefined) return 'projections';
+  return undefined;
+}
+
+function missingAtDestination(
+  migration: SecretMigration,
+  { source, destination }: Backends,
+  found: { readonly policies: ReadonlySet<SourcePolicy>; readonly capabilities: readonly Capability[] },
+): Requirement | undefined {
+  const { policies, capabilities } = found;
+  if (!canChange(capabilities)) return 'changes';
+  const removes = policies.has('Delete') || policies.has('Backup') || policies.has('Project');
+  // Inside one store a value lives as long under its new name as it would have under the old one.
+  const isOneStore = source.driver.locationOf('').store === destination.driver.locationOf('').store;
+  if (removes && !isOneStore && capabilities.includes('SelfDestructs')) return 'durability';
+  const overwrites = migration.spec.conflictPolicy === 'Overwrite';
+  return overwrites && !capabilities.includes('Revisions') ? 'revisions' : undefined;
+}
+
+/** What the migration asks, and in the words of the kind why this backend cannot do it and what to do instead. */
+function lacks(requirement: Requirement, { driver: { kind: type }, title }: Probed): OperatorError {
+  const kinds: readonly BackendKind[] = BACKEND_KINDS;
+  const limit: Limit = kinds.find((kind) => kind.type === type)?.limits[requirement] ?? {
+    why: `This backend lacks what that takes: ${requirement}.`,
+  };
+  const able = kinds.filter(({ limits }) => limits[requirement] === undefined).map((kind) => kind.type);
+  const { needs, hint } = ASKED[requirement](able.join(' or '));
+  return new OperatorError('CAPABILITY_MISSING', {
+    op: 'migration.capabilities',
+    target: title,
+    detail: [needs, limit.why].filter((part) => part !== undefined).join(' '),
+    hint: limit.hint ?? hint,
+  });
+}
+
+/** What is asked, where it is not plain from the limit, and what to do where the kind has nothing better to say. */
+interface Asked {
+  readonly needs?: string;
+  readonly hint: string;
+}
+
+const ASKED: Readonly<Record<Requirement, (able: string) => Asked>> = {
+  changes: () => ({ hint: 'Use another backend.' }),
+  backups: (able) => ({
+    needs: `sourcePolicy Backup needs a source that can keep a copy beside the original: ${able}.`,
+    hint: 'Use another sourcePolicy.',
+  }),
+  projections: (able) => ({
+    needs: `sourcePolicy Project needs a source that pods read: ${able}.`,
+    hint: `Use another sourcePolicy, or a source of type ${able}.`,
+  }),
+  // Such a store must never be the only place of a value.
+  durability: () => ({ hint: 'Use sourcePolicy Keep.' }),
+  // What is overwritten must stay readable, or the only copy of a value could go.
+  revisions: () => ({
+    needs: 'conflictPolicy Overwrite needs a destination that keeps earlier versions.',
+    hint: 'Use conflictPolicy Fail or KeepDestination.',
+  }),
+};
