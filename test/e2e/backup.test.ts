@@ -9,8 +9,8 @@ import {
   requestRun,
   rowsByName,
   standing,
-} from '#test/integration/operator/questions.ts';
-import { useStage } from '#test/integration/operator/stage.ts';
+} from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 import { eventually } from '#test/support/eventually.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 

@@ -1,16 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { EXPIRY_TOLERANCE_MS } from '#src/core/document.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
-import { Gate } from '#test/integration/operator/gate.ts';
-import {
-  kvData,
-  kvMetadata,
-  kvPut,
-  pathOf,
-  requestRun,
-  standing,
-} from '#test/integration/operator/questions.ts';
-import { useStage } from '#test/integration/operator/stage.ts';
+import { Gate } from '#test/support/gate.ts';
+import { kvData, kvMetadata, kvPut, pathOf, requestRun, standing } from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 import { eventually } from '#test/support/eventually.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 

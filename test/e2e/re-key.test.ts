@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { aMigration, anOpenBaoBackend } from '#test/builders/objects.ts';
-import { overtake } from '#test/integration/operator/gate.ts';
+import { overtake } from '#test/support/gate.ts';
 import {
   kvData,
   kvMetadata,
@@ -12,8 +12,8 @@ import {
   softDelete,
   standing,
   versionOf,
-} from '#test/integration/operator/questions.ts';
-import { useStage } from '#test/integration/operator/stage.ts';
+} from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 
 /*

@@ -1,14 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { aMigration } from '#test/builders/objects.ts';
-import {
-  kvPut,
-  pathOf,
-  requestRun,
-  rowsByName,
-  softDelete,
-  standing,
-} from '#test/integration/operator/questions.ts';
-import { useStage } from '#test/integration/operator/stage.ts';
+import { kvPut, pathOf, requestRun, rowsByName, softDelete, standing } from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 import { eventually } from '#test/support/eventually.ts';
 import type { Tenant, TenantOptions } from '#test/support/tenant.ts';
 

@@ -10,8 +10,8 @@ import {
   pathOf,
   requestRun,
   standing,
-} from '#test/integration/operator/questions.ts';
-import { useStage } from '#test/integration/operator/stage.ts';
+} from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
 import type { Tenant, TenantOptions } from '#test/support/tenant.ts';
 

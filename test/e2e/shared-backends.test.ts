@@ -3,8 +3,8 @@ import { z } from 'zod';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { aMigration, anOpenBaoBackend, aSecret } from '#test/builders/objects.ts';
 import { OPERATOR_ACCOUNT } from '#test/cluster/cluster.ts';
-import { kvData, kvMetadata, rowsByName, standing } from '#test/integration/operator/questions.ts';
-import { useStage } from '#test/integration/operator/stage.ts';
+import { kvData, kvMetadata, rowsByName, standing } from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 import {
   applyClusterBackend,
   clusterBackend,

@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
-import { holdWrites } from '#test/integration/operator/gate.ts';
+import { holdWrites } from '#test/support/gate.ts';
 import {
   kvData,
   kvMetadata,
@@ -11,8 +11,8 @@ import {
   requestRun,
   rowsByName,
   standing,
-} from '#test/integration/operator/questions.ts';
-import { useStage } from '#test/integration/operator/stage.ts';
+} from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 import { applyClusterBackend, clusterBackend, untilBackend } from '#test/support/cluster-backends.ts';
 import { eventually } from '#test/support/eventually.ts';
 import type { Tenant } from '#test/support/tenant.ts';

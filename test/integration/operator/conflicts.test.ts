@@ -3,7 +3,7 @@ import { TYPE_MARKER } from '#src/backends/openbao/markers.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
 import { eventually } from '#test/support/eventually.ts';
 import type { Tenant } from '#test/support/tenant.ts';
-import { overtake } from './gate.ts';
+import { overtake } from '#test/support/gate.ts';
 import {
   columnsOf,
   conditionOf,
@@ -18,8 +18,8 @@ import {
   softDelete,
   standing,
   versionOf,
-} from './questions.ts';
-import { useStage } from './stage.ts';
+} from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 
 const stage = useStage();
 

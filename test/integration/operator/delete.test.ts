@@ -3,8 +3,8 @@ import { aMigration, anOpenBaoBackend, aSecret } from '#test/builders/objects.ts
 import { eventually } from '#test/support/eventually.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 import { fieldsOf, plantMany, sourceNames, wholeNames } from './documents.ts';
-import { kvData, kvMetadata, kvPut, reasonOf, requestRun, standing } from './questions.ts';
-import { useStage } from './stage.ts';
+import { kvData, kvMetadata, kvPut, reasonOf, requestRun, standing } from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 
 const stage = useStage();
 

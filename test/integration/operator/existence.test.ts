@@ -12,8 +12,8 @@ import {
   requestRun,
   rowsByName,
   standing,
-} from './questions.ts';
-import { useStage } from './stage.ts';
+} from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 
 /*
  * Whether a document exists is asked twice: by listing the destination folder, and, where the listing is refused or says

@@ -6,8 +6,16 @@ import type { SecretMigrationReport } from '#src/api/v1alpha1/secret-migration-r
 import { aMigration, aSecret } from '#test/builders/objects.ts';
 import { eventually } from '#test/support/eventually.ts';
 import type { Tenant } from '#test/support/tenant.ts';
-import { conditionOf, kvMetadata, kvNames, kvPut, reasonOf, requestRun, standing } from './questions.ts';
-import { useStage } from './stage.ts';
+import {
+  conditionOf,
+  kvMetadata,
+  kvNames,
+  kvPut,
+  reasonOf,
+  requestRun,
+  standing,
+} from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 
 const stage = useStage();
 

@@ -12,8 +12,8 @@ import {
   requestRun,
   rowsByName,
   standing,
-} from './questions.ts';
-import { useStage } from './stage.ts';
+} from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 
 const stage = useStage();
 

@@ -4,8 +4,8 @@ import type { Condition } from '#src/api/meta.ts';
 import type { SecretMigration, StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
 import { uniqueName } from '#test/cluster/cluster.ts';
 import { ReplyError } from '#test/cluster/json-client.ts';
-import { eventually } from '#test/support/eventually.ts';
-import type { Tenant } from '#test/support/tenant.ts';
+import { eventually } from './eventually.ts';
+import type { Tenant } from './tenant.ts';
 
 /** What the KV server itself knows of one path. */
 export interface KvMetadata {
