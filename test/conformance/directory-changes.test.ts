@@ -8,7 +8,7 @@ import type { Clock } from '#src/ports.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 import { DirectoryFixture } from './directory-fixture.ts';
 import { aDocument, codeOf, failureOf, presentIn, versionIn } from './documents.ts';
-import { collect } from './driver-suite.ts';
+import { collect } from './collect.ts';
 
 const { signal } = new AbortController();
 const ID = '0123456789ab';

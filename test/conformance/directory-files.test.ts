@@ -9,7 +9,7 @@ import { errorOf } from '#src/errors.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 import { DirectoryFixture } from './directory-fixture.ts';
 import { aDocument, codeOf, contentOf, failureOf, presentIn, versionIn } from './documents.ts';
-import { collect } from './driver-suite.ts';
+import { collect } from './collect.ts';
 
 const { signal } = new AbortController();
 let fixture: DirectoryFixture;

@@ -1,6 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import * as fc from 'fast-check';
-import { describeDriver, type Place } from './driver-suite.ts';
+import { describeDriver } from './driver-suite.ts';
+import type { Place } from './suite/subject.ts';
 import { DirectoryFixture } from './directory-fixture.ts';
 
 async function openPlace(): Promise<Place> {

@@ -5,8 +5,9 @@ import { KubernetesDriver } from '#src/backends/kubernetes/driver.ts';
 import type { HttpKubeClient } from '#src/kube/transport.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
 import { aDocument, codeOf, contentOf, presentIn, secretKey } from './documents.ts';
-import { collect, describeDriver } from './driver-suite.ts';
-import type { Place } from './driver-suite.ts';
+import { collect } from './collect.ts';
+import { describeDriver } from './driver-suite.ts';
+import type { Place } from './suite/subject.ts';
 import { aNamespaceWithClient, CLOSED_PORT, kubeClientWith } from './kube-client.ts';
 import { requestsTo } from './request-log.ts';
 

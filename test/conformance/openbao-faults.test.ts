@@ -4,7 +4,7 @@ import { GuardedDriver } from '#src/backends/guarded.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
 import { aDocument, codeOf, contentOf, failureOf, presentIn } from './documents.ts';
-import { collect } from './driver-suite.ts';
+import { collect } from './collect.ts';
 import { FaultProxy } from './fault-proxy.ts';
 import { noMetrics } from './kube-client.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';

@@ -3,7 +3,7 @@ import { KubernetesDriver } from '#src/backends/kubernetes/driver.ts';
 import { startCluster } from '#test/cluster/cluster.ts';
 import type { Cluster } from '#test/cluster/cluster.ts';
 import { aDocument, codeOf, failureOf, presentIn } from './documents.ts';
-import { collect } from './driver-suite.ts';
+import { collect } from './collect.ts';
 import { aNamespaceWithClient } from './kube-client.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
 import { OpenBaoFixture } from './openbao-fixture.ts';
