@@ -58,6 +58,12 @@ describe('conflictPolicy KeepDestination', () => {
 });
 
 describe('conflictPolicy Overwrite', () => {
+  describeOverwriting();
+  describeLostReplies();
+  describeLimits();
+});
+
+function describeOverwriting(): void {
   it('writes over what differs and names the version to go back to', async () => {
     const tenant = await aTenantInConflict();
     await tenant.apply(aMigration('over', { conflictPolicy: 'Overwrite' }));
@@ -121,7 +127,9 @@ describe('conflictPolicy Overwrite', () => {
     expect(await kvData(tenant, pathOf(tenant, 'taken'), 2)).toEqual({ rotated: 'meanwhile' });
     expect(await kvData(tenant, pathOf(tenant, 'taken'))).toEqual(MINE);
   });
+}
 
+function describeLostReplies(): void {
   it('knows the version to go back to although the reply to its write was lost', async () => {
     const tenant = await aTenantInConflict();
     const path = dataPath(tenant, 'taken');
@@ -167,7 +175,9 @@ describe('conflictPolicy Overwrite', () => {
       lastHandledReconcileAt: undefined,
     });
   });
+}
 
+function describeLimits(): void {
   it('under dryRun says what would be overwritten and does not', async () => {
     const tenant = await aTenantInConflict();
     await tenant.apply(aMigration('dry', { conflictPolicy: 'Overwrite', dryRun: true }));
@@ -212,4 +222,4 @@ describe('conflictPolicy Overwrite', () => {
     const data = (await tenant.secret('app'))?.data;
     expect(data?.['password']).toBe(Buffer.from('theirs').toString('base64'));
   });
-});
+}

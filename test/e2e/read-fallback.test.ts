@@ -45,6 +45,11 @@ async function aTenantWhoMayNotRead(name: string): Promise<Tenant> {
 }
 
 describe('source.fallback', () => {
+  describeWindow();
+  describeOldValues();
+});
+
+function describeWindow(): void {
   it('reads the old name only where the new one is absent, and counts it with its time', async () => {
     const tenant = await aTenantBetweenNames();
     await tenant.apply(aWindow(tenant, inAnHour()));
@@ -103,7 +108,9 @@ describe('source.fallback', () => {
     expect((await rowsByName(tenant, 'window'))['b']?.message).toMatch(/spec.source.fallback ended at/);
     expect(await valueIn(tenant, 'b')).toBeUndefined();
   });
+}
 
+function describeOldValues(): void {
   it('does not take a deleted value for an absent one', async () => {
     const tenant = await aTenantBetweenNames();
     await kvPut(tenant, pathOf(tenant, 'b'), { value: 'new b' });
@@ -152,4 +159,4 @@ describe('source.fallback', () => {
     expect(await standing(tenant, 'window')).toEqual({ a: 'Verified', b: 'Failed PermissionDenied' });
     expect(status.fallback).toEqual({ state: 'Active', hits: 0 });
   });
-});
+}

@@ -55,6 +55,11 @@ function writesTo(tenant: Tenant, name: string): number {
 }
 
 describe('a destination that holds something else', () => {
+  describeReporting();
+  describeOthers();
+});
+
+function describeReporting(): void {
   it('stays as it is and is shown as a conflict, and the other documents finish', async () => {
     const tenant = await aTenantWith({ theirs: MINE, free: MINE, other: { a: '1', b: '2', c: '3' } });
     await kvPut(tenant, pathOf(tenant, 'theirs'), THEIRS);
@@ -118,7 +123,9 @@ describe('a destination that holds something else', () => {
     expect(await versionOf(tenant, 'more')).toBe(1);
     expect(await versionOf(tenant, 'less')).toBe(1);
   });
+}
 
+function describeOthers(): void {
   it('was deleted or destroyed there: it is not written again behind the back of whoever did that', async () => {
     const tenant = await aTenantWith({ deleted: MINE, destroyed: MINE, free: MINE });
     for (const name of ['deleted', 'destroyed']) await kvPut(tenant, pathOf(tenant, name), MINE);
@@ -175,7 +182,7 @@ describe('a destination that holds something else', () => {
     expect(await kvData(tenant, pathOf(tenant, 'raced'))).toEqual(THEIRS);
     expect(await versionOf(tenant, 'raced')).toBe(1);
   });
-});
+}
 
 describe('a destination that holds the same', () => {
   it('is adopted as it is, whoever wrote it: nothing is written', async () => {

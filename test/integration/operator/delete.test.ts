@@ -19,6 +19,11 @@ function baoGets(tenant: Tenant, name: string): RegExp {
 }
 
 describe('sourcePolicy Delete', () => {
+  describeRemovals();
+  describeObstacles();
+});
+
+function describeRemovals(): void {
   it('leaves the values at the destination only, and a second run finds nothing to do', async () => {
     const tenant = await stage().tenant();
     const names = await plantMany(tenant, 'doc', 3);
@@ -89,7 +94,9 @@ describe('sourcePolicy Delete', () => {
     await eventually('the guarded Secret is gone', async () => (await sourceNames(tenant)).length === 0);
     expect(await wholeNames(tenant)).toEqual(['guarded', 'pinned']);
   });
+}
 
+function describeObstacles(): void {
   it('is not Completed when a source may not be removed, and goes on when it may', async () => {
     const tenant = await stage().tenant();
     const names = await plantMany(tenant, 'doc', 3);
@@ -145,7 +152,7 @@ describe('sourcePolicy Delete', () => {
     expect(stage().changesOf(tenant)).toEqual(before);
     expect(await tenant.rows('many')).toEqual(rows);
   });
-});
+}
 
 describe('soakSeconds', () => {
   it('keeps the source for as long as it says, then removes it without being asked', async () => {
