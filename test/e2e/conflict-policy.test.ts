@@ -3,6 +3,7 @@ import { aMigration, aSecret } from '#test/builders/objects.ts';
 import { overtake } from '#test/support/gate.ts';
 import {
   conditionOf,
+  dataPathOf,
   kvData,
   kvMetadata,
   kvPut,
@@ -30,10 +31,6 @@ async function aTenantInConflict(): Promise<Tenant> {
   for (const name of ['taken', 'deleted']) await kvPut(tenant, pathOf(tenant, name), THEIRS);
   await softDelete(tenant, 'deleted');
   return tenant;
-}
-
-function dataPath(tenant: Tenant, name: string): RegExp {
-  return new RegExp(`^/v1/${tenant.mount}/data/${pathOf(tenant, name)}$`);
 }
 
 describe('conflictPolicy KeepDestination', () => {
@@ -85,7 +82,7 @@ function describeOverwriting(): void {
   it('has what it overwrites on record before it writes', async () => {
     const tenant = await aTenantInConflict();
     const release = Promise.withResolvers<void>();
-    const path = dataPath(tenant, 'taken');
+    const path = dataPathOf(tenant, 'taken');
     const rule = stage().bao.onRequest({ method: 'POST', path }, { kind: 'hold', until: release.promise });
     await tenant.apply(aMigration('recorded', { conflictPolicy: 'Overwrite' }));
     await rule.firstHit;
@@ -115,7 +112,7 @@ function describeOverwriting(): void {
 
   it('loses a race against another writer and then overwrites what that one wrote', async () => {
     const tenant = await aTenantInConflict();
-    const overtaken = overtake(stage().bao, dataPath(tenant, 'taken'), async () =>
+    const overtaken = overtake(stage().bao, dataPathOf(tenant, 'taken'), async () =>
       kvPut(tenant, pathOf(tenant, 'taken'), { rotated: 'meanwhile' }),
     );
     await tenant.apply(aMigration('race', { conflictPolicy: 'Overwrite' }));
@@ -132,7 +129,7 @@ function describeOverwriting(): void {
 function describeLostReplies(): void {
   it('knows the version to go back to although the reply to its write was lost', async () => {
     const tenant = await aTenantInConflict();
-    const path = dataPath(tenant, 'taken');
+    const path = dataPathOf(tenant, 'taken');
     const rule = stage().bao.onRequest({ method: 'POST', path }, { kind: 'drop-after' }, 1);
     await tenant.apply(aMigration('lost', { conflictPolicy: 'Overwrite' }));
     await tenant.untilReady('lost');
@@ -145,7 +142,7 @@ function describeLostReplies(): void {
 
   it('knows it as well when it was killed between the write and its row', async () => {
     const tenant = await aTenantInConflict();
-    const path = dataPath(tenant, 'taken');
+    const path = dataPathOf(tenant, 'taken');
     const rule = stage().bao.onRequest(
       { method: 'GET', path, query: /version=2/ },
       { kind: 'hold', until: new Promise(() => undefined) },

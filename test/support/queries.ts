@@ -32,6 +32,11 @@ export function pathOf(tenant: Tenant, name: string): string {
   return `${tenant.namespace}/${name}`;
 }
 
+/** Requests that read or write the document of this name at the destination, as a proxy sees their path. */
+export function dataPathOf(tenant: Tenant, name: string): RegExp {
+  return new RegExp(`^/v1/${tenant.mount}/data/${pathOf(tenant, name)}$`);
+}
+
 /** Undefined when the path was never written. */
 export async function kvMetadata(tenant: Tenant, path: string): Promise<KvMetadata | undefined> {
   return await kvGet<KvMetadata>(tenant, `metadata/${path}`);

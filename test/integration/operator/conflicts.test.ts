@@ -8,6 +8,7 @@ import {
   columnsOf,
   conditionOf,
   eventOf,
+  dataPathOf,
   kvData,
   kvMetadata,
   kvPut,
@@ -42,10 +43,6 @@ async function destroy(tenant: Tenant, name: string, version: number): Promise<v
 /** Removes all versions and the name, as `bao kv metadata delete` does. */
 async function removeForGood(tenant: Tenant, name: string): Promise<void> {
   await tenant.cluster.bao('DELETE', `${tenant.mount}/metadata/${pathOf(tenant, name)}`);
-}
-
-function dataPath(tenant: Tenant, name: string): RegExp {
-  return new RegExp(`^/v1/${tenant.mount}/data/${pathOf(tenant, name)}$`);
 }
 
 /** Writes to this path of the mount that passed the proxy. */
@@ -168,7 +165,7 @@ function describeOthers(): void {
 
   it('is somebody else’s write between the look and our own: theirs wins', async () => {
     const tenant = await aTenantWith({ raced: MINE, free: MINE });
-    const overtaken = overtake(stage().bao, dataPath(tenant, 'raced'), async () =>
+    const overtaken = overtake(stage().bao, dataPathOf(tenant, 'raced'), async () =>
       kvPut(tenant, pathOf(tenant, 'raced'), THEIRS),
     );
     await tenant.apply(aMigration('race'));
@@ -202,7 +199,7 @@ describe('a destination that holds the same', () => {
 
   it('is adopted also when somebody was faster by the blink of an eye', async () => {
     const tenant = await aTenantWith({ raced: MINE });
-    const overtaken = overtake(stage().bao, dataPath(tenant, 'raced'), async () =>
+    const overtaken = overtake(stage().bao, dataPathOf(tenant, 'raced'), async () =>
       kvPut(tenant, pathOf(tenant, 'raced'), MINE),
     );
     await tenant.apply(aMigration('race'));

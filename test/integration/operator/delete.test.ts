@@ -3,7 +3,15 @@ import { aMigration, anOpenBaoBackend, aSecret } from '#test/builders/objects.ts
 import { eventually } from '#test/support/eventually.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 import { fieldsOf, plantMany, sourceNames, wholeNames } from './documents.ts';
-import { kvData, kvMetadata, kvPut, reasonOf, requestRun, standing } from '#test/support/queries.ts';
+import {
+  dataPathOf,
+  kvData,
+  kvMetadata,
+  kvPut,
+  reasonOf,
+  requestRun,
+  standing,
+} from '#test/support/queries.ts';
 import { useStage } from '#test/support/stage.ts';
 
 const stage = useStage();
@@ -12,10 +20,6 @@ async function withDocument(name: string, tenant?: Tenant): Promise<Tenant> {
   const owner = tenant ?? (await stage().tenant());
   await owner.apply(aSecret(name, fieldsOf(name)));
   return owner;
-}
-
-function baoGets(tenant: Tenant, name: string): RegExp {
-  return new RegExp(`^/v1/${tenant.mount}/data/${tenant.namespace}/${name}$`);
 }
 
 describe('sourcePolicy Delete', () => {
@@ -166,7 +170,7 @@ describe('soakSeconds', () => {
     expect(await sourceNames(tenant)).toEqual([]);
     const { namespace } = tenant;
     const proof = stage().bao.requests.find(
-      ({ path, query }) => baoGets(tenant, 'db').test(path) && query === 'version=1',
+      ({ path, query }) => dataPathOf(tenant, 'db').test(path) && query === 'version=1',
     );
     const removal = stage().api.requests.find(
       ({ method, path }) => method === 'DELETE' && path.endsWith(`/${namespace}/secrets/db`),
@@ -240,7 +244,7 @@ describe('the way back with sourcePolicy Delete', () => {
 describe('a destination that cannot be trusted', () => {
   it('because what was written may not be read back keeps the source: Copied, and a failure', async () => {
     const tenant = await withDocument('db');
-    const readBack = { method: 'GET', path: baoGets(tenant, 'db'), query: /^version=/ };
+    const readBack = { method: 'GET', path: dataPathOf(tenant, 'db'), query: /^version=/ };
     const denial = stage().bao.onRequest(readBack, {
       kind: 'status',
       code: 403,
