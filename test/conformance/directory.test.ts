@@ -2,7 +2,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import * as fc from 'fast-check';
 import { describeDriver } from './driver-suite.ts';
 import type { Place } from './suite/subject.ts';
-import { DirectoryFixture } from './directory-fixture.ts';
+import { DirectoryFixture } from '#test/support/directory-fixture.ts';
 
 async function openPlace(): Promise<Place> {
   const fixture = await DirectoryFixture.open();

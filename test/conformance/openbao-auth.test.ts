@@ -8,7 +8,7 @@ import { createAuthority } from '#test/cluster/pki.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { ALL_METHODS, LOGIN_METHODS } from '#test/support/auth-methods.ts';
 import type { PreparedAuth, TokenTerms } from '#test/support/auth-methods.ts';
-import { codeOf, failureOf } from './documents.ts';
+import { codeOf, failureOf } from '#test/support/documents.ts';
 import { FaultProxy } from './fault-proxy.ts';
 import { OpenBaoFixture } from './openbao-fixture.ts';
 import { requestsTo } from './request-log.ts';

@@ -6,7 +6,7 @@ import { systemClock } from '#src/runtime/system-clock.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
 import { eventually } from '#test/support/eventually.ts';
-import { aDocument, codeOf, contentOf, failureOf, presentIn } from './documents.ts';
+import { aDocument, codeOf, contentOf, failureOf, presentIn } from '#test/support/documents.ts';
 import { OpenBaoFixture } from './openbao-fixture.ts';
 import { requestsTo } from './request-log.ts';
 

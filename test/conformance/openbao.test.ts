@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Driver } from '#src/backends/driver.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
-import { aDocument, codeOf, contentOf, failureOf, presentIn, versionIn } from './documents.ts';
-import { collect } from './collect.ts';
+import { aDocument, codeOf, contentOf, failureOf, presentIn, versionIn } from '#test/support/documents.ts';
+import { collect } from '#test/support/collect.ts';
 import { describeDriver } from './driver-suite.ts';
 import type { Place } from './suite/subject.ts';
 import { CLOSED_PORT } from './kube-client.ts';

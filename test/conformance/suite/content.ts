@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { aDocument, contentOf, documents, presentIn } from '../documents.ts';
+import { aDocument, contentOf, documents, presentIn } from '#test/support/documents.ts';
 import type { Trial } from './trial.ts';
 
 /** Bytes, names and attributes come back as they were written. */

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Entry } from '#src/backends/driver.ts';
-import { collect } from '../collect.ts';
-import { aDocument, codeOf, presentIn, versionIn } from '../documents.ts';
+import { collect } from '#test/support/collect.ts';
+import { aDocument, codeOf, presentIn, versionIn } from '#test/support/documents.ts';
 import type { Trial } from './trial.ts';
 
 /** Deleting, and what a deleted document leaves. */

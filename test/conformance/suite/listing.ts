@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Entry, ReadOutcome } from '#src/backends/driver.ts';
 import { sideBySide } from '#src/backends/side-by-side.ts';
-import { collect } from '../collect.ts';
-import { aDocument, codeOf, presentIn } from '../documents.ts';
+import { collect } from '#test/support/collect.ts';
+import { aDocument, codeOf, presentIn } from '#test/support/documents.ts';
 import type { Trial } from './trial.ts';
 
 /** Must be registered before everything else that writes there. */

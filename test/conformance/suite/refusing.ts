@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { collect } from '../collect.ts';
-import { aDocument, codeOf } from '../documents.ts';
+import { collect } from '#test/support/collect.ts';
+import { aDocument, codeOf } from '#test/support/documents.ts';
 import type { Trial } from './trial.ts';
 
 /** What is refused before anything is sent. */

@@ -1,7 +1,7 @@
 import type * as fc from 'fast-check';
 import type { Driver } from '#src/backends/driver.ts';
 import type { ErrorCode } from '#src/errors.ts';
-import type { Holdings } from '../documents.ts';
+import type { Holdings } from '#test/support/documents.ts';
 
 /** One kind of store, as the suite needs it. Everything that differs between drivers is declared here. */
 export interface Subject {

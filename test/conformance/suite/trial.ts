@@ -1,7 +1,7 @@
 import type { Driver } from '#src/backends/driver.ts';
 import type { ReadResult, Version } from '#src/core/document.ts';
 import type { ErrorCode } from '#src/errors.ts';
-import { aDocument, type Holdings } from '../documents.ts';
+import { aDocument, type Holdings } from '#test/support/documents.ts';
 import type { Place, Subject } from './subject.ts';
 
 /** What the tests of the suite act on: one place, and for each test an address that no other test uses. */

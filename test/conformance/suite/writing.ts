@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { sameVersion } from '#src/core/document.ts';
-import { aDocument, codeOf, contentOf, presentIn } from '../documents.ts';
+import { aDocument, codeOf, contentOf, presentIn } from '#test/support/documents.ts';
 import type { Trial } from './trial.ts';
 
 /** Creating and replacing, and every expectation that does not hold. */
