@@ -17,6 +17,11 @@ function refusal(argv: readonly string[], env: Record<string, string> = {}): Ope
 }
 
 describe('loadConfig', () => {
+  describeSources();
+  describeProblems();
+});
+
+function describeSources(): void {
   it('gives every setting its documented default', () => {
     expect(loadConfig([], {})).toEqual({
       serviceAccountDir: '/var/run/secrets/kubernetes.io/serviceaccount',
@@ -87,7 +92,9 @@ describe('loadConfig', () => {
   it('ignores the variables that Kubernetes sets for a Service named keyferry', () => {
     expect(() => loadConfig([], { KEYFERRY_PORT: 'tcp://10.0.0.2:8080' })).not.toThrow();
   });
+}
 
+function describeProblems(): void {
   it('reports all problems at once, by flag', () => {
     const error = refusal(
       [
@@ -155,7 +162,7 @@ describe('loadConfig', () => {
       }),
     );
   });
-});
+}
 
 describe('nearestName', () => {
   it('finds the name behind one or two slips of the finger', () => {

@@ -7,37 +7,43 @@ import { WorkQueue } from './queue.ts';
 
 const labels = { controller: 'smig' };
 
-describe('Controller', () => {
-  let clock: ManualClock;
-  let metrics: RecordedMetrics;
-  let log: RecordedLog;
-  let queue: WorkQueue;
-  let stop: AbortController;
+let clock: ManualClock;
+let metrics: RecordedMetrics;
+let log: RecordedLog;
+let queue: WorkQueue;
+let stop: AbortController;
 
-  beforeEach(() => {
-    clock = new ManualClock();
-    metrics = new RecordedMetrics();
-    log = new RecordedLog();
-    queue = new WorkQueue({ name: 'smig', clock, metrics });
-    stop = new AbortController();
+beforeEach(() => {
+  clock = new ManualClock();
+  metrics = new RecordedMetrics();
+  log = new RecordedLog();
+  queue = new WorkQueue({ name: 'smig', clock, metrics });
+  stop = new AbortController();
+});
+
+function run(reconcile: Reconcile, options: Partial<ControllerOptions> = {}): Promise<void> {
+  const controller = new Controller({
+    name: 'smig',
+    queue,
+    reconcile,
+    clock,
+    metrics,
+    logger: log,
+    ...options,
   });
+  return controller.run(stop.signal);
+}
 
-  function run(reconcile: Reconcile, options: Partial<ControllerOptions> = {}): Promise<void> {
-    const controller = new Controller({
-      name: 'smig',
-      queue,
-      reconcile,
-      clock,
-      metrics,
-      logger: log,
-      ...options,
-    });
-    return controller.run(stop.signal);
-  }
+const result = (name: string): number | undefined =>
+  metrics.value('controller_runtime_reconcile_total', { ...labels, result: name });
 
-  const result = (name: string): number | undefined =>
-    metrics.value('controller_runtime_reconcile_total', { ...labels, result: name });
+describe('Controller', () => {
+  describeRuns();
+  describeRetries();
+  describeWorkers();
+});
 
+function describeRuns(): void {
   test('runs a key once and forgets it', async () => {
     const keys: string[] = [];
     void run(async (key) => {
@@ -61,7 +67,9 @@ describe('Controller', () => {
     expect(times).toEqual([0, 30_000, 60_000]);
     expect(result('requeue_after')).toBe(3);
   });
+}
 
+function describeRetries(): void {
   interface Row {
     readonly code: ErrorCode;
     /** Times of the runs, in the first 100 ms resp. hour. */
@@ -147,7 +155,9 @@ describe('Controller', () => {
     await clock.advance(5);
     expect(runs).toBe(2);
   });
+}
 
+function describeWorkers(): void {
   test('never runs more keys at once than it has workers, and no key twice at once', async () => {
     let active = 0;
     let most = 0;
@@ -206,4 +216,4 @@ describe('Controller', () => {
     expect(log.lines.at(-1)?.level).toBe('warn');
     expect(metrics.value('controller_runtime_reconcile_errors_total', labels)).toBe(0);
   });
-});
+}

@@ -22,36 +22,41 @@ const event: EventRecord = {
   note: '12 of 12 keys are verified.',
 };
 
-describe('EventRecorder', () => {
-  let clock: ManualClock;
-  let metrics: RecordedMetrics;
-  let client: ScriptedKubeClient;
-  let answer: (request: KubeRequest) => unknown;
-  let stop: AbortController;
+let clock: ManualClock;
+let metrics: RecordedMetrics;
+let client: ScriptedKubeClient;
+let answer: (request: KubeRequest) => unknown;
+let stop: AbortController;
 
-  beforeEach(() => {
-    clock = new ManualClock();
-    metrics = new RecordedMetrics();
-    answer = () => ({});
-    client = new ScriptedKubeClient((request) => answer(request));
-    stop = new AbortController();
+beforeEach(() => {
+  clock = new ManualClock();
+  metrics = new RecordedMetrics();
+  answer = () => ({});
+  client = new ScriptedKubeClient((request) => answer(request));
+  stop = new AbortController();
+});
+
+function recorder(capacity?: number): EventRecorder {
+  const options = { client, reportingInstance: 'keyferry-0', clock, metrics, logger: new RecordedLog() };
+  return new EventRecorder({
+    ...options,
+    newId: () => 'id',
+    ...(capacity === undefined ? {} : { capacity }),
+  });
+}
+
+const seriesCounts = (): unknown[] =>
+  client.requests.map(({ body }) => {
+    const series = isJsonObject(body) ? body['series'] : undefined;
+    return isJsonObject(series) ? series['count'] : undefined;
   });
 
-  function recorder(capacity?: number): EventRecorder {
-    const options = { client, reportingInstance: 'keyferry-0', clock, metrics, logger: new RecordedLog() };
-    return new EventRecorder({
-      ...options,
-      newId: () => 'id',
-      ...(capacity === undefined ? {} : { capacity }),
-    });
-  }
+describe('EventRecorder', () => {
+  describeSeries();
+  describeSending();
+});
 
-  const seriesCounts = (): unknown[] =>
-    client.requests.map(({ body }) => {
-      const series = isJsonObject(body) ? body['series'] : undefined;
-      return isJsonObject(series) ? series['count'] : undefined;
-    });
-
+function describeSeries(): void {
   test('folds repeats into a series: the second at once, later ones at most every half minute', async () => {
     const events = recorder();
     void events.run(stop.signal);
@@ -106,7 +111,9 @@ describe('EventRecorder', () => {
     expect(client.requests.map((request) => request.method)).toEqual(['POST', 'PATCH', 'POST']);
     expect(seriesCounts()).toEqual([undefined, 2, 2]);
   });
+}
 
+function describeSending(): void {
   test('never throws or grows without bound: what does not fit is dropped and counted', () => {
     const events = recorder(10);
     for (let index = 0; index < 15; index += 1) events.record({ ...event, note: `note ${index}` });
@@ -158,4 +165,4 @@ describe('EventRecorder', () => {
     await clock.advance(3_000);
     await running;
   });
-});
+}

@@ -19,72 +19,78 @@ function listOf(items: readonly object[], kind = 'SecretList'): object {
   return { kind, metadata: { resourceVersion: '100' }, items };
 }
 
-describe('Informer', () => {
-  let clock: ManualClock;
-  let metrics: RecordedMetrics;
-  let log: RecordedLog;
-  let story: string[];
-  let stop: AbortController;
+let clock: ManualClock;
+let metrics: RecordedMetrics;
+let log: RecordedLog;
+let story: string[];
+let stop: AbortController;
 
-  beforeEach(() => {
-    clock = new ManualClock();
-    metrics = new RecordedMetrics();
-    log = new RecordedLog();
-    story = [];
-    stop = new AbortController();
+beforeEach(() => {
+  clock = new ManualClock();
+  metrics = new RecordedMetrics();
+  log = new RecordedLog();
+  story = [];
+  stop = new AbortController();
+});
+
+interface Scenario {
+  readonly list: (request: KubeRequest) => unknown;
+  readonly watch?: (request: WatchRequest) => AsyncIterable<WatchEvent>;
+  readonly selection?: Partial<Selection>;
+  readonly random?: () => number;
+}
+
+function start(scenario: Scenario): {
+  readonly informer: Informer<KubeObject>;
+  readonly running: Promise<void>;
+} {
+  const client = new ScriptedKubeClient(scenario.list, scenario.watch);
+  const informer = new Informer<KubeObject>({
+    client,
+    selection: { resource, ...scenario.selection },
+    project: (object) => object,
+    clock,
+    random: scenario.random ?? (() => 0.5),
+    logger: log,
+    metrics,
   });
+  informer.addHandler((change) => story.push(describeChange(informer, change)));
+  return { informer, running: informer.run(stop.signal) };
+}
 
-  interface Scenario {
-    readonly list: (request: KubeRequest) => unknown;
-    readonly watch?: (request: WatchRequest) => AsyncIterable<WatchEvent>;
-    readonly selection?: Partial<Selection>;
-    readonly random?: () => number;
-  }
+/** Also proves that the cache is ahead of the handler. */
+function describeChange(
+  informer: Informer<KubeObject>,
+  { old, current, initial }: Change<KubeObject>,
+): string {
+  const subject = current ?? old;
+  if (subject === undefined) throw new Error('neither old nor current');
+  expect(informer.store.get(objectKey(subject.metadata))).toBe(current);
+  const verb = old === undefined ? 'add' : current === undefined ? 'delete' : 'update';
+  return `${verb} ${subject.metadata.name}@${subject.metadata.uid}${initial ? ' initially' : ''}`;
+}
 
-  function start(scenario: Scenario): {
-    readonly informer: Informer<KubeObject>;
-    readonly running: Promise<void>;
-  } {
-    const client = new ScriptedKubeClient(scenario.list, scenario.watch);
-    const informer = new Informer<KubeObject>({
-      client,
-      selection: { resource, ...scenario.selection },
-      project: (object) => object,
-      clock,
-      random: scenario.random ?? (() => 0.5),
-      logger: log,
-      metrics,
-    });
-    informer.addHandler((change) => story.push(describeChange(informer, change)));
-    return { informer, running: informer.run(stop.signal) };
-  }
+/** A server whose first watch fails with 410 and whose second list is `second`. */
+function relisting(first: readonly object[], second: readonly object[]): Scenario {
+  let lists = 0;
+  let watches = 0;
+  return {
+    list: () => ((lists += 1) === 1 ? listOf(first) : listOf(second)),
+    watch: (request) => {
+      watches += 1;
+      if (watches > 1) return untilAborted(request);
+      throw new OperatorError('WATCH_EXPIRED', { op: 'kube.watch' });
+    },
+  };
+}
 
-  /** Also proves that the cache is ahead of the handler. */
-  function describeChange(
-    informer: Informer<KubeObject>,
-    { old, current, initial }: Change<KubeObject>,
-  ): string {
-    const subject = current ?? old;
-    if (subject === undefined) throw new Error('neither old nor current');
-    expect(informer.store.get(objectKey(subject.metadata))).toBe(current);
-    const verb = old === undefined ? 'add' : current === undefined ? 'delete' : 'update';
-    return `${verb} ${subject.metadata.name}@${subject.metadata.uid}${initial ? ' initially' : ''}`;
-  }
+describe('Informer', () => {
+  describeChanges();
+  describeConnections();
+  describeMetadataOnly();
+});
 
-  /** A server whose first watch fails with 410 and whose second list is `second`. */
-  function relisting(first: readonly object[], second: readonly object[]): Scenario {
-    let lists = 0;
-    let watches = 0;
-    return {
-      list: () => ((lists += 1) === 1 ? listOf(first) : listOf(second)),
-      watch: (request) => {
-        watches += 1;
-        if (watches > 1) return untilAborted(request);
-        throw new OperatorError('WATCH_EXPIRED', { op: 'kube.watch' });
-      },
-    };
-  }
-
+function describeChanges(): void {
   test('after 410 it lists again and tells only the differences; another uid is a delete and an add', async () => {
     const { informer } = start(
       relisting(
@@ -126,7 +132,9 @@ describe('Informer', () => {
     expect(metrics.value('keyferry_informer_handler_errors_total', labels)).toBe(2);
     expect(log.lines.filter((line) => line.level === 'error')).toHaveLength(2);
   });
+}
 
+function describeConnections(): void {
   test('keeps trying with growing pauses, honours Retry-After, and ends only by its signal', async () => {
     const times: number[] = [];
     const { running } = start({
@@ -195,7 +203,9 @@ describe('Informer', () => {
     });
     expect(asked[0]?.idleTimeoutMs).toBe(105_000);
   });
+}
 
+function describeMetadataOnly(): void {
   describe('of metadata only', () => {
     const metadataOnly = { metadataOnly: true };
 
@@ -264,4 +274,4 @@ describe('Informer', () => {
       ]);
     });
   });
-});
+}

@@ -82,51 +82,57 @@ class LeaseServer {
   }
 }
 
+let clock: ManualClock;
+let server: LeaseServer;
+let metrics: RecordedMetrics;
+
+beforeEach(() => {
+  clock = new ManualClock();
+  server = new LeaseServer(clock);
+  metrics = new RecordedMetrics();
+});
+
+interface Candidate {
+  readonly elector: LeaderElector;
+  readonly stop: AbortController;
+  readonly client: ScriptedKubeClient;
+  readonly outcome: Promise<string>;
+  leading: AbortSignal | undefined;
+}
+
+function start(identity: string, lead?: Lead, random = 0): Candidate {
+  const client = new ScriptedKubeClient(server.answer);
+  const options = {
+    client,
+    namespace: 'keyferry-system',
+    name: 'keyferry',
+    identity,
+    clock,
+    metrics,
+    logger: new RecordedLog(),
+  };
+  const elector = new LeaderElector({ ...options, random: () => random });
+  const stop = new AbortController();
+  const candidate: Candidate = { elector, stop, client, leading: undefined, outcome: Promise.resolve('') };
+  const work: Lead = async (leading) => {
+    candidate.leading = leading;
+    if (lead !== undefined) await lead(leading);
+    else await new Promise<void>((resolve) => leading.addEventListener('abort', () => resolve()));
+  };
+  const outcome = elector.run(stop.signal, work).then(
+    () => 'stopped',
+    (error: { code: string }) => error.code,
+  );
+  return Object.assign(candidate, { outcome });
+}
+
 describe('LeaderElector', () => {
-  let clock: ManualClock;
-  let server: LeaseServer;
-  let metrics: RecordedMetrics;
+  describeTakingOver();
+  describeOutages();
+  describeStopping();
+});
 
-  beforeEach(() => {
-    clock = new ManualClock();
-    server = new LeaseServer(clock);
-    metrics = new RecordedMetrics();
-  });
-
-  interface Candidate {
-    readonly elector: LeaderElector;
-    readonly stop: AbortController;
-    readonly client: ScriptedKubeClient;
-    readonly outcome: Promise<string>;
-    leading: AbortSignal | undefined;
-  }
-
-  function start(identity: string, lead?: Lead, random = 0): Candidate {
-    const client = new ScriptedKubeClient(server.answer);
-    const options = {
-      client,
-      namespace: 'keyferry-system',
-      name: 'keyferry',
-      identity,
-      clock,
-      metrics,
-      logger: new RecordedLog(),
-    };
-    const elector = new LeaderElector({ ...options, random: () => random });
-    const stop = new AbortController();
-    const candidate: Candidate = { elector, stop, client, leading: undefined, outcome: Promise.resolve('') };
-    const work: Lead = async (leading) => {
-      candidate.leading = leading;
-      if (lead !== undefined) await lead(leading);
-      else await new Promise<void>((resolve) => leading.addEventListener('abort', () => resolve()));
-    };
-    const outcome = elector.run(stop.signal, work).then(
-      () => 'stopped',
-      (error: { code: string }) => error.code,
-    );
-    return Object.assign(candidate, { outcome });
-  }
-
+function describeTakingOver(): void {
   test('the first one creates the lease and renews it every two seconds by one PUT, without reading', async () => {
     const a = start('a');
     await clock.advance(10_000);
@@ -169,7 +175,9 @@ describe('LeaderElector', () => {
     await clock.advance(17_700); // It is seen within 2.4 s, lasts 15 s from then, and is asked for within 0.2 s.
     expect(b.elector.isLeader).toBe(true);
   });
+}
 
+function describeOutages(): void {
   test.each([-3_600_000, 3_600_000])(
     'a leader whose wall clock is off by %i ms keeps its lease',
     async (skewMs) => {
@@ -236,7 +244,9 @@ describe('LeaderElector', () => {
     expect(await a.outcome).toBe('LEASE_LOST');
     expect(server.lease?.spec.holderIdentity).toBe('thief');
   });
+}
 
+function describeStopping(): void {
   test('renews while its workers drain, and releases only then', async () => {
     const drained = Promise.withResolvers<void>();
     const a = start('a', async () => await drained.promise);
@@ -281,4 +291,4 @@ describe('LeaderElector', () => {
     expect(await b.outcome).toBe('stopped');
     expect(b.leading).toBeUndefined();
   });
-});
+}

@@ -4,18 +4,24 @@ import { ManualClock } from '#test/support/manual-clock.ts';
 import { RecordedMetrics } from '#test/support/recorded.ts';
 import { WorkQueue } from './queue.ts';
 
+let clock: ManualClock;
+let metrics: RecordedMetrics;
+let queue: WorkQueue;
+const labels = { name: 'smig', controller: 'smig' };
+
+beforeEach(() => {
+  clock = new ManualClock();
+  metrics = new RecordedMetrics();
+  queue = new WorkQueue({ name: 'smig', clock, metrics });
+});
+
 describe('WorkQueue', () => {
-  let clock: ManualClock;
-  let metrics: RecordedMetrics;
-  let queue: WorkQueue;
-  const labels = { name: 'smig', controller: 'smig' };
+  describeOrder();
+  describeDelays();
+  describeAnyOrder();
+});
 
-  beforeEach(() => {
-    clock = new ManualClock();
-    metrics = new RecordedMetrics();
-    queue = new WorkQueue({ name: 'smig', clock, metrics });
-  });
-
+function describeOrder(): void {
   test('hands out a key once, however often it was added', async () => {
     queue.add('a');
     queue.add('b');
@@ -56,7 +62,9 @@ describe('WorkQueue', () => {
     await clock.advance(10_000);
     expect(queue.depth).toBe(0);
   });
+}
 
+function describeDelays(): void {
   test('uses one timer for all delayed keys', () => {
     for (let index = 0; index < 1_000; index += 1) queue.addAfter(`key-${index}`, 1_000 + index);
     expect(clock.pending).toBe(1);
@@ -95,7 +103,9 @@ describe('WorkQueue', () => {
     expect(await queue.take()).toBeUndefined();
     expect(clock.pending).toBe(0);
   });
+}
 
+function describeAnyOrder(): void {
   test('its metrics exist at zero and follow the work', async () => {
     for (const name of [
       'depth',
@@ -178,4 +188,4 @@ describe('WorkQueue', () => {
       { numRuns: 60 },
     );
   });
-});
+}

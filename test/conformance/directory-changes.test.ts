@@ -6,9 +6,9 @@ import type { Version } from '#src/core/document.ts';
 import { errorOf } from '#src/errors.ts';
 import type { Clock } from '#src/ports.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
-import { DirectoryFixture } from './directory-fixture.ts';
-import { aDocument, codeOf, failureOf, presentIn, versionIn } from './documents.ts';
-import { collect } from './driver-suite.ts';
+import { DirectoryFixture } from '#test/support/directory-fixture.ts';
+import { aDocument, codeOf, failureOf, presentIn, versionIn } from '#test/support/documents.ts';
+import { collect } from '#test/support/collect.ts';
 
 const { signal } = new AbortController();
 const ID = '0123456789ab';

@@ -7,9 +7,9 @@ import type { Driver } from '#src/backends/driver.ts';
 import type { Attributes, Version } from '#src/core/document.ts';
 import { errorOf } from '#src/errors.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
-import { DirectoryFixture } from './directory-fixture.ts';
-import { aDocument, codeOf, contentOf, failureOf, presentIn, versionIn } from './documents.ts';
-import { collect } from './driver-suite.ts';
+import { DirectoryFixture } from '#test/support/directory-fixture.ts';
+import { aDocument, codeOf, contentOf, failureOf, presentIn, versionIn } from '#test/support/documents.ts';
+import { collect } from '#test/support/collect.ts';
 
 const { signal } = new AbortController();
 let fixture: DirectoryFixture;

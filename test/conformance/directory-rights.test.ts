@@ -3,7 +3,7 @@ import { chmod, chown, cp, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { DirectoryFixture } from './directory-fixture.ts';
+import { DirectoryFixture } from '#test/support/directory-fixture.ts';
 
 /*
  * Root is bound by no permission bits, and access(2) asks for the real user: so the question is asked by a process of

@@ -1,8 +1,8 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import * as fc from 'fast-check';
 import type { Driver } from '#src/backends/driver.ts';
-import { DirectoryFixture, type DirectoryOptions } from './directory-fixture.ts';
-import type { Place, Subject } from './driver-suite.ts';
+import { DirectoryFixture, type DirectoryOptions } from '#test/support/directory-fixture.ts';
+import type { Place, Subject } from './suite/subject.ts';
 
 /** How a suite gets its driver: as the factory makes it, or with something around it. */
 export type MakeDriver = (

@@ -4,9 +4,10 @@ import { KubernetesCredentials } from '#src/backends/kubernetes/credentials.ts';
 import { KubernetesDriver } from '#src/backends/kubernetes/driver.ts';
 import type { HttpKubeClient } from '#src/kube/transport.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
-import { aDocument, codeOf, contentOf, presentIn, secretKey } from './documents.ts';
-import { collect, describeDriver } from './driver-suite.ts';
-import type { Place } from './driver-suite.ts';
+import { aDocument, codeOf, contentOf, presentIn, secretKey } from '#test/support/documents.ts';
+import { collect } from '#test/support/collect.ts';
+import { describeDriver } from './driver-suite.ts';
+import type { Place } from './suite/subject.ts';
 import { aNamespaceWithClient, CLOSED_PORT, kubeClientWith } from './kube-client.ts';
 import { requestsTo } from './request-log.ts';
 
@@ -67,20 +68,27 @@ describeDriver({
   ],
 });
 
+let namespace: string;
+let client: HttpKubeClient;
+let driver: KubernetesDriver;
+const { signal } = new AbortController();
+
+beforeAll(async () => {
+  ({ namespace, client } = await aNamespaceWithClient(cluster, 'secrets'));
+  driver = new KubernetesDriver(client, namespace);
+});
+afterAll(() => client[Symbol.asyncDispose]());
+
+const secretsPath = (name = '') => `/api/v1/namespaces/${namespace}/secrets${name && `/${name}`}`;
+
 describe('the kubernetes driver, beyond what all drivers share,', () => {
-  let namespace: string;
-  let client: HttpKubeClient;
-  let driver: KubernetesDriver;
-  const { signal } = new AbortController();
+  describeLabels();
+  describeRefusals();
+  describeReading();
+  describeCredentials();
+});
 
-  beforeAll(async () => {
-    ({ namespace, client } = await aNamespaceWithClient(cluster, 'secrets'));
-    driver = new KubernetesDriver(client, namespace);
-  });
-  afterAll(() => client[Symbol.asyncDispose]());
-
-  const secretsPath = (name = '') => `/api/v1/namespaces/${namespace}/secrets${name && `/${name}`}`;
-
+function describeLabels(): void {
   it('labels what it creates and leaves foreign metadata alone when it replaces', async () => {
     const version = await driver.write(aDocument('labelled', { a: '1' }), 'absent', signal);
     await cluster.kube(
@@ -142,7 +150,9 @@ describe('the kubernetes driver, beyond what all drivers share,', () => {
       'keyferry.io/backup': 'true',
     });
   });
+}
 
+function describeRefusals(): void {
   it('refuses what expires before anything is sent', async () => {
     const document = aDocument('short-lived', { a: '1' }, { expiresAt: '2099-01-01T00:00:00Z' });
     expect(driver.refusalOf(document)?.reason).toBe('ExpiryRefused');
@@ -194,7 +204,9 @@ describe('the kubernetes driver, beyond what all drivers share,', () => {
     expect(release).toHaveProperty('result.document.attributes.type', 'helm.sh/release.v1');
     expect(outcomes).toHaveLength(21);
   });
+}
 
+function describeReading(): void {
   it('selects by label on the server', async () => {
     await cluster.kube('POST', secretsPath(), { metadata: { name: 'chosen', labels: { pick: 'me' } } });
     const entries = await collect(driver.list({ folder: '', labelSelector: 'pick=me' }, signal));
@@ -216,7 +228,9 @@ describe('the kubernetes driver, beyond what all drivers share,', () => {
     expect(outcomes.map((outcome) => outcome.address).toSorted()).toEqual(names.toSorted());
     for (const outcome of outcomes) expect(outcome).toHaveProperty('result.state', 'present');
   });
+}
 
+function describeCredentials(): void {
   it('finds permissions that are granted by name', async () => {
     const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`;
     await cluster.kube('POST', `/api/v1/namespaces/${namespace}/serviceaccounts`, {
@@ -265,4 +279,4 @@ describe('the kubernetes driver, beyond what all drivers share,', () => {
       );
     });
   });
-});
+}

@@ -3,10 +3,11 @@ import { audit } from '#src/backends/layers/audit.ts';
 import { guard } from '#src/backends/layers/guard.ts';
 import { withoutReserved } from '#src/backends/layers/reserved.ts';
 import { BackendRegistry } from '#src/backends/registry.ts';
-import { NAMESPACE, DirectoryFixture } from './directory-fixture.ts';
+import { NAMESPACE, DirectoryFixture } from '#test/support/directory-fixture.ts';
 import { aDirectory, bareDriver, type MakeDriver } from './directory-subject.ts';
-import { aDocument, codeOf, presentIn } from './documents.ts';
-import { collect, describeDriver } from './driver-suite.ts';
+import { aDocument, codeOf, presentIn } from '#test/support/documents.ts';
+import { collect } from '#test/support/collect.ts';
+import { describeDriver } from './driver-suite.ts';
 import { accessorOf, allLayers, GUARD, KeptRecords, RESERVED } from './layers.ts';
 
 const { signal } = new AbortController();

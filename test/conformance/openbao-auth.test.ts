@@ -6,9 +6,9 @@ import { sharedCluster } from '#test/cluster/shared.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
 import { createAuthority } from '#test/cluster/pki.ts';
 import { eventually } from '#test/support/eventually.ts';
-import { ALL_METHODS, LOGIN_METHODS } from './auth-methods.ts';
-import type { PreparedAuth, TokenTerms } from './auth-methods.ts';
-import { codeOf, failureOf } from './documents.ts';
+import { ALL_METHODS, LOGIN_METHODS } from '#test/support/auth-methods.ts';
+import type { PreparedAuth, TokenTerms } from '#test/support/auth-methods.ts';
+import { codeOf, failureOf } from '#test/support/documents.ts';
 import { FaultProxy } from './fault-proxy.ts';
 import { OpenBaoFixture } from './openbao-fixture.ts';
 import { requestsTo } from './request-log.ts';
@@ -29,30 +29,37 @@ const fastClock: Clock = {
 const MANY = Array.from({ length: 20 });
 const ABSENT = { state: 'absent' };
 
+let fixture: OpenBaoFixture;
+let mount: string;
+const { signal } = new AbortController();
+
+beforeAll(async () => {
+  fixture = await OpenBaoFixture.open(cluster);
+  mount = await cluster.createMount('auth');
+});
+afterAll(() => fixture[Symbol.asyncDispose]());
+
+type Prepare = (typeof ALL_METHODS)[string];
+const prepare = (method: Prepare, terms: Partial<TokenTerms> = {}): Promise<PreparedAuth> =>
+  method({ cluster, keeper: fixture }, { policy: documentedPolicy(mount), ...terms });
+const driverWith = ({ auth }: PreparedAuth, clock?: Clock): Driver =>
+  fixture.driver({ mount, auth, ...(clock && { clock }) });
+const read = (driver: Driver) => driver.read('nothing', signal);
+const readMany = async (driver: Driver): Promise<void> => {
+  const found = await Promise.all(MANY.map(() => read(driver)));
+  expect(found).toEqual(MANY.map(() => ABSENT));
+};
+const countOf = async (path: string, during: () => Promise<unknown>): Promise<number> =>
+  countIn(await requestsTo(cluster.baoUrl, during), path);
+
 describe('a login to openbao', () => {
-  let fixture: OpenBaoFixture;
-  let mount: string;
-  const { signal } = new AbortController();
+  describeAllMethods();
+  describeLoginMethods();
+  describeToken();
+  describeMissingCredentials();
+});
 
-  beforeAll(async () => {
-    fixture = await OpenBaoFixture.open(cluster);
-    mount = await cluster.createMount('auth');
-  });
-  afterAll(() => fixture[Symbol.asyncDispose]());
-
-  type Prepare = (typeof ALL_METHODS)[string];
-  const prepare = (method: Prepare, terms: Partial<TokenTerms> = {}): Promise<PreparedAuth> =>
-    method({ cluster, keeper: fixture }, { policy: documentedPolicy(mount), ...terms });
-  const driverWith = ({ auth }: PreparedAuth, clock?: Clock): Driver =>
-    fixture.driver({ mount, auth, ...(clock && { clock }) });
-  const read = (driver: Driver) => driver.read('nothing', signal);
-  const readMany = async (driver: Driver): Promise<void> => {
-    const found = await Promise.all(MANY.map(() => read(driver)));
-    expect(found).toEqual(MANY.map(() => ABSENT));
-  };
-  const countOf = async (path: string, during: () => Promise<unknown>): Promise<number> =>
-    countIn(await requestsTo(cluster.baoUrl, during), path);
-
+function describeAllMethods(): void {
   describe.each(Object.entries(ALL_METHODS))('with %s', (_name, method) => {
     it('happens once for many first requests', async () => {
       const prepared = await prepare(method);
@@ -113,7 +120,9 @@ describe('a login to openbao', () => {
       if (!isStatic(prepared)) expect(await prepared.livingTokens()).toBe(0);
     });
   });
+}
 
+function describeLoginMethods(): void {
   describe.each(Object.entries(LOGIN_METHODS))('with %s', (_name, method) => {
     it('ends with a token that is revoked', async () => {
       const prepared = await prepare(method);
@@ -149,7 +158,9 @@ describe('a login to openbao', () => {
       expect(error.message).toContain(`auth/${String(spec['mountPath'])}`);
     });
   });
+}
 
+function describeToken(): void {
   it('happens again once and not more while a path is denied to a token that may not even ask about itself', async () => {
     const denied = `path "${mount}/data/denied" { capabilities = ["deny"] }`;
     const policy = `path "${mount}/data/*" { capabilities = ["read"] }\n${denied}`;
@@ -204,7 +215,9 @@ describe('a login to openbao', () => {
     await expect(driver.read('a', AbortSignal.abort(reason))).rejects.toBe(reason);
     expect(await codeOf(read(driver))).toBe('CREDENTIALS_MISSING');
   });
+}
 
+function describeMissingCredentials(): void {
   describe('says which credentials are missing', () => {
     it.each([
       ['token', { token: { secretRef: { name: 'nowhere' } } }],
@@ -246,7 +259,7 @@ describe('a login to openbao', () => {
       expect(error.message).not.toContain('words');
     });
   });
-});
+}
 
 function isStatic({ auth }: PreparedAuth): boolean {
   return 'token' in auth;

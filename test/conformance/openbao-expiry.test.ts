@@ -6,7 +6,7 @@ import { systemClock } from '#src/runtime/system-clock.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
 import { eventually } from '#test/support/eventually.ts';
-import { aDocument, codeOf, contentOf, failureOf, presentIn } from './documents.ts';
+import { aDocument, codeOf, contentOf, failureOf, presentIn } from '#test/support/documents.ts';
 import { OpenBaoFixture } from './openbao-fixture.ts';
 import { requestsTo } from './request-log.ts';
 
@@ -22,45 +22,48 @@ interface RawMetadata {
   readonly versions: Record<string, { readonly deletion_time: string }>;
 }
 
+let fixture: OpenBaoFixture;
+let mount: string;
+let auth: Record<string, unknown>;
+let driver: Driver;
+let counter = 0;
+let address = '';
+const { signal } = new AbortController();
+
+beforeAll(async () => {
+  fixture = await OpenBaoFixture.open(cluster);
+  mount = await cluster.createMount('lives');
+  auth = await fixture.tokenAuth(documentedPolicy(mount));
+  driver = fixture.driver({ mount, auth });
+  await driver.probe(signal);
+});
+beforeEach(() => {
+  counter += 1;
+  address = `doc-${counter}`;
+});
+afterAll(() => fixture[Symbol.asyncDispose]());
+
+const metadata = async (name = address) =>
+  (await cluster.bao<{ data: RawMetadata }>('GET', `${mount}/metadata/${name}`)).data;
+const setMetadata = (body: Record<string, unknown>, name = address) =>
+  cluster.bao('POST', `${mount}/metadata/${name}`, body);
+const writeRaw = (value: string, name = address) =>
+  cluster.bao('POST', `${mount}/data/${name}`, { data: { a: value } });
+const at = (fromNowMs: number) => new Date(Date.now() + fromNowMs).toISOString();
+const expiring = (fromNowMs: number, lifetime?: number, name = address): Document =>
+  aDocument(name, { a: '1' }, { expiresAt: at(fromNowMs), ...(lifetime === undefined ? {} : { lifetime }) });
+const stored = async (name = address) => presentIn(await driver.read(name, signal));
+const offsetOf = (copy: Document, original: Document) =>
+  Math.abs(Date.parse(copy.attributes.expiresAt ?? '') - Date.parse(original.attributes.expiresAt ?? ''));
+
 describe('an openbao mount', () => {
-  let fixture: OpenBaoFixture;
-  let mount: string;
-  let auth: Record<string, unknown>;
-  let driver: Driver;
-  let counter = 0;
-  let address = '';
-  const { signal } = new AbortController();
+  describeNotes();
+  describeExpiry();
+  describeExpired();
+  describeKilledAttempts();
+});
 
-  beforeAll(async () => {
-    fixture = await OpenBaoFixture.open(cluster);
-    mount = await cluster.createMount('lives');
-    auth = await fixture.tokenAuth(documentedPolicy(mount));
-    driver = fixture.driver({ mount, auth });
-    await driver.probe(signal);
-  });
-  beforeEach(() => {
-    counter += 1;
-    address = `doc-${counter}`;
-  });
-  afterAll(() => fixture[Symbol.asyncDispose]());
-
-  const metadata = async (name = address) =>
-    (await cluster.bao<{ data: RawMetadata }>('GET', `${mount}/metadata/${name}`)).data;
-  const setMetadata = (body: Record<string, unknown>, name = address) =>
-    cluster.bao('POST', `${mount}/metadata/${name}`, body);
-  const writeRaw = (value: string, name = address) =>
-    cluster.bao('POST', `${mount}/data/${name}`, { data: { a: value } });
-  const at = (fromNowMs: number) => new Date(Date.now() + fromNowMs).toISOString();
-  const expiring = (fromNowMs: number, lifetime?: number, name = address): Document =>
-    aDocument(
-      name,
-      { a: '1' },
-      { expiresAt: at(fromNowMs), ...(lifetime === undefined ? {} : { lifetime }) },
-    );
-  const stored = async (name = address) => presentIn(await driver.read(name, signal));
-  const offsetOf = (copy: Document, original: Document) =>
-    Math.abs(Date.parse(copy.attributes.expiresAt ?? '') - Date.parse(original.attributes.expiresAt ?? ''));
-
+function describeNotes(): void {
   describe('keeps notes', () => {
     it('as custom metadata, written before the data, and gives back any exactly', async () => {
       const character = fc.oneof(
@@ -130,7 +133,9 @@ describe('an openbao mount', () => {
       expect(contentOf(await stored())).toEqual(contentOf(document));
     });
   });
+}
 
+function describeExpiry(): void {
   describe('keeps the expiry of a document', () => {
     it('that it was given by its key, and gives the key of the copy the same life for later versions', async () => {
       await setMetadata({ delete_version_after: '90m' });
@@ -207,7 +212,9 @@ describe('an openbao mount', () => {
       await eventually('it is gone', async () => (await driver.read(address, signal)).state !== 'present');
     });
   });
+}
 
+function describeExpired(): void {
   describe('does not bring back', () => {
     it('what expired while it moved: nothing is written, neither new nor over another version', async () => {
       await setMetadata({ delete_version_after: '2s' });
@@ -267,7 +274,9 @@ describe('an openbao mount', () => {
       expect((await there.read(address, signal)).state).toBe('deleted');
     });
   });
+}
 
+function describeKilledAttempts(): void {
   describe('after an attempt that was killed', () => {
     it('between metadata and data, gets the life that is left now, not the one that was left then', async () => {
       await setMetadata({
@@ -328,4 +337,4 @@ describe('an openbao mount', () => {
       expect((await metadata()).delete_version_after).toBe(restored);
     });
   });
-});
+}

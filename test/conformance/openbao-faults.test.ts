@@ -3,8 +3,8 @@ import type { Driver } from '#src/backends/driver.ts';
 import { guard } from '#src/backends/layers/guard.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
-import { aDocument, codeOf, contentOf, failureOf, presentIn } from './documents.ts';
-import { collect } from './driver-suite.ts';
+import { aDocument, codeOf, contentOf, failureOf, presentIn } from '#test/support/documents.ts';
+import { collect } from '#test/support/collect.ts';
 import { FaultProxy } from './fault-proxy.ts';
 import { noMetrics } from './kube-client.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
@@ -13,44 +13,61 @@ import { OpenBaoFixture } from './openbao-fixture.ts';
 const cluster = sharedCluster();
 afterAll(() => cluster.dispose());
 
+let proxy: FaultProxy;
+let fixture: OpenBaoFixture;
+let mount: string;
+let driver: Driver;
+let counter = 0;
+let address = '';
+const { signal } = new AbortController();
+
+beforeAll(async () => {
+  proxy = await FaultProxy.start({ target: cluster.baoUrl, ca: cluster.baoCaPem });
+  fixture = await OpenBaoFixture.open(cluster);
+  mount = await cluster.createMount('faults');
+  driver = await aDriver(await fixture.tokenAuth(documentedPolicy(mount)));
+});
+beforeEach(() => {
+  counter += 1;
+  address = `doc-${counter}`;
+});
+afterEach(() => {
+  proxy.plan = () => 'pass';
+});
+afterAll(async () => {
+  await fixture[Symbol.asyncDispose]();
+  await proxy[Symbol.asyncDispose]();
+});
+
+/** A driver that talks through the proxy and has logged in already. */
+async function aDriver(auth: Record<string, unknown>): Promise<Driver> {
+  const made = fixture.driver({ mount, auth, address: proxy.origin });
+  await made.read('warm-up', signal);
+  return made;
+}
+
+const isWrite = (path: string) => path.startsWith(`/v1/${mount}/data/`);
+const calls = (path: string) => proxy.seen.filter((request) => request.path.startsWith(`/v1/${path}`)).length;
+
+/** `auth.kubernetes` for a role of this test's own, with the driver's policy. */
+async function kubernetesAuth(role: string): Promise<Record<string, unknown>> {
+  await cluster.createKubernetesRole({
+    role: `${mount}-${role}`,
+    serviceAccounts: ['default'],
+    namespaces: [fixture.namespace],
+    policy: documentedPolicy(mount),
+  });
+  return { kubernetes: { role: `${mount}-${role}`, serviceAccountRef: { name: 'default' } } };
+}
+
 describe('the openbao driver in front of a failing server', () => {
-  let proxy: FaultProxy;
-  let fixture: OpenBaoFixture;
-  let mount: string;
-  let driver: Driver;
-  let counter = 0;
-  let address = '';
-  const { signal } = new AbortController();
+  describeReplies();
+  describeOrder();
+  describeListing();
+  describeConnections();
+});
 
-  beforeAll(async () => {
-    proxy = await FaultProxy.start({ target: cluster.baoUrl, ca: cluster.baoCaPem });
-    fixture = await OpenBaoFixture.open(cluster);
-    mount = await cluster.createMount('faults');
-    driver = await aDriver(await fixture.tokenAuth(documentedPolicy(mount)));
-  });
-  beforeEach(() => {
-    counter += 1;
-    address = `doc-${counter}`;
-  });
-  afterEach(() => {
-    proxy.plan = () => 'pass';
-  });
-  afterAll(async () => {
-    await fixture[Symbol.asyncDispose]();
-    await proxy[Symbol.asyncDispose]();
-  });
-
-  /** A driver that talks through the proxy and has logged in already. */
-  async function aDriver(auth: Record<string, unknown>): Promise<Driver> {
-    const made = fixture.driver({ mount, auth, address: proxy.origin });
-    await made.read('warm-up', signal);
-    return made;
-  }
-
-  const isWrite = (path: string) => path.startsWith(`/v1/${mount}/data/`);
-  const calls = (path: string) =>
-    proxy.seen.filter((request) => request.path.startsWith(`/v1/${path}`)).length;
-
+function describeReplies(): void {
   it.each([
     [404, 'ENDS_ABSENT', '{"errors":[]}'],
     [404, 'MOUNT_MISSING', '{"errors":["no handler for route"]}'],
@@ -97,7 +114,9 @@ describe('the openbao driver in front of a failing server', () => {
     expect(error).toMatchObject({ code: 'BACKEND_UNREACHABLE', indeterminate: true });
     expect(contentOf(presentIn(await driver.read(address, signal)))).toEqual(contentOf(document));
   });
+}
 
+function describeOrder(): void {
   it('never writes data before its markers: an attempt that dies in between leaves the name absent', async () => {
     proxy.plan = ({ path }) => (isWrite(path) ? { status: 500 } : 'pass');
     const binary = aDocument(address, { a: Buffer.from([255]) }, { type: 'kubernetes.io/basic-auth' });
@@ -143,7 +162,9 @@ describe('the openbao driver in front of a failing server', () => {
       'ALREADY_EXISTS',
     );
   });
+}
 
+function describeListing(): void {
   it('goes on with the other addresses when one of many cannot be read', async () => {
     for (const name of ['one', 'two', 'three']) {
       await driver.write(aDocument(`${address}/${name}`, { name }), 'absent', signal);
@@ -175,7 +196,9 @@ describe('the openbao driver in front of a failing server', () => {
     expect(entries.map((entry) => entry.address)).toEqual(names.map((name) => `paged/${name}`));
     expect(pages).toEqual(['', 'b', 'd', 'e']);
   });
+}
 
+function describeConnections(): void {
   describe('keeps a token', () => {
     it('and does not log in again because a policy denies a path', async () => {
       const held = await aDriver(await kubernetesAuth('denied'));
@@ -238,15 +261,4 @@ describe('the openbao driver in front of a failing server', () => {
       expect(writes).toBe(1);
     });
   });
-
-  /** `auth.kubernetes` for a role of this test's own, with the driver's policy. */
-  async function kubernetesAuth(role: string): Promise<Record<string, unknown>> {
-    await cluster.createKubernetesRole({
-      role: `${mount}-${role}`,
-      serviceAccounts: ['default'],
-      namespaces: [fixture.namespace],
-      policy: documentedPolicy(mount),
-    });
-    return { kubernetes: { role: `${mount}-${role}`, serviceAccountRef: { name: 'default' } } };
-  }
-});
+}

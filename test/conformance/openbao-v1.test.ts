@@ -3,9 +3,10 @@ import type { Driver } from '#src/backends/driver.ts';
 import type { Attributes } from '#src/core/document.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
-import { aDocument, codeOf, contentOf, failureOf, presentIn, versionIn } from './documents.ts';
-import { collect, describeDriver } from './driver-suite.ts';
-import type { Place } from './driver-suite.ts';
+import { aDocument, codeOf, contentOf, failureOf, presentIn, versionIn } from '#test/support/documents.ts';
+import { collect } from '#test/support/collect.ts';
+import { describeDriver } from './driver-suite.ts';
+import type { Place } from './suite/subject.ts';
 import { FaultProxy } from './fault-proxy.ts';
 import { CLOSED_PORT } from './kube-client.ts';
 import { HOSTILE_KV_PATHS, kvFieldName } from './kv-names.ts';
@@ -51,31 +52,38 @@ describeDriver({
   holds: 'text',
 });
 
+let fixture: OpenBaoFixture;
+let mount: string;
+let auth: Record<string, unknown>;
+let driver: Driver;
+let counter = 0;
+let address = '';
+const { signal } = new AbortController();
+
+beforeAll(async () => {
+  fixture = await OpenBaoFixture.open(cluster);
+  mount = await cluster.createV1Mount('old');
+  auth = await fixture.tokenAuth(documentedPolicy(mount, 1));
+  driver = fixture.driver({ mount, auth, kv: WRITABLE });
+  await driver.probe(signal);
+});
+beforeEach(() => {
+  counter += 1;
+  address = `doc-${counter}`;
+});
+afterAll(() => fixture[Symbol.asyncDispose]());
+
+const raw = async (): Promise<unknown> =>
+  (await cluster.bao<{ data: unknown }>('GET', `${mount}/${address}`)).data;
+
 describe('KV version 1, beyond what all drivers share,', () => {
-  let fixture: OpenBaoFixture;
-  let mount: string;
-  let auth: Record<string, unknown>;
-  let driver: Driver;
-  let counter = 0;
-  let address = '';
-  const { signal } = new AbortController();
+  describeStorage();
+  describeVersions();
+  describeMounts();
+  describeFaults();
+});
 
-  beforeAll(async () => {
-    fixture = await OpenBaoFixture.open(cluster);
-    mount = await cluster.createV1Mount('old');
-    auth = await fixture.tokenAuth(documentedPolicy(mount, 1));
-    driver = fixture.driver({ mount, auth, kv: WRITABLE });
-    await driver.probe(signal);
-  });
-  beforeEach(() => {
-    counter += 1;
-    address = `doc-${counter}`;
-  });
-  afterAll(() => fixture[Symbol.asyncDispose]());
-
-  const raw = async (): Promise<unknown> =>
-    (await cluster.bao<{ data: unknown }>('GET', `${mount}/${address}`)).data;
-
+function describeStorage(): void {
   it('stores the plain fields, so that any other client can use them', async () => {
     await driver.write(aDocument(address, { user: 'admin', note: 'ä\n"<&>' }), 'absent', signal);
     expect(await raw()).toEqual({ user: 'admin', note: 'ä\n"<&>' });
@@ -124,7 +132,9 @@ describe('KV version 1, beyond what all drivers share,', () => {
     const { server } = await driver.probe(signal);
     expect(server.product).toBe(cluster.isOpenBao ? 'OpenBao' : 'Vault');
   });
+}
 
+function describeVersions(): void {
   describe('shows as a version nothing that is made from the value', () => {
     it('in the part that a status has', async () => {
       const first = await driver.write(aDocument(address, { a: 'one' }), 'absent', signal);
@@ -181,7 +191,9 @@ describe('KV version 1, beyond what all drivers share,', () => {
       expect(await raw()).toEqual(data);
     },
   );
+}
 
+function describeMounts(): void {
   describe('refuses a mount of the other version and says what to set', () => {
     it('when it is version 2', async () => {
       const newer = await cluster.createMount('newer');
@@ -226,7 +238,9 @@ describe('KV version 1, beyond what all drivers share,', () => {
     const refusals = await readOnly.denied([{ address: 'a', verbs }], signal);
     expect(refusals.get('a')?.message).toBe(`The policy must allow "create" on ${mount}/a to create it.`);
   });
+}
 
+function describeFaults(): void {
   describe('in front of a failing server', () => {
     let proxy: FaultProxy;
     let failing: Driver;
@@ -280,4 +294,4 @@ describe('KV version 1, beyond what all drivers share,', () => {
       expect(changes).toEqual([]);
     });
   });
-});
+}

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Driver } from '#src/backends/driver.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
-import { aDocument, codeOf, contentOf, failureOf, presentIn, versionIn } from './documents.ts';
-import { collect, describeDriver } from './driver-suite.ts';
-import type { Place } from './driver-suite.ts';
+import { aDocument, codeOf, contentOf, failureOf, presentIn, versionIn } from '#test/support/documents.ts';
+import { collect } from '#test/support/collect.ts';
+import { describeDriver } from './driver-suite.ts';
+import type { Place } from './suite/subject.ts';
 import { CLOSED_PORT } from './kube-client.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
 import { HOSTILE_KV_PATHS, kvFieldName } from './kv-names.ts';
@@ -45,36 +46,44 @@ describeDriver({
   listsDeleted: true,
 });
 
+let fixture: OpenBaoFixture;
+let mount: string;
+let auth: Record<string, unknown>;
+let driver: Driver;
+let counter = 0;
+let address = '';
+const { signal } = new AbortController();
+
+beforeAll(async () => {
+  fixture = await OpenBaoFixture.open(cluster);
+  mount = await cluster.createMount('kv');
+  auth = await fixture.tokenAuth(documentedPolicy(mount));
+  driver = fixture.driver({ mount, auth });
+  await driver.probe(signal);
+});
+beforeEach(() => {
+  counter += 1;
+  address = `folder/doc-${counter}`;
+});
+afterAll(() => fixture[Symbol.asyncDispose]());
+
+const rawData = async (name = address) => {
+  const reply = await cluster.bao<{ data: { data: unknown; metadata: { custom_metadata: unknown } } }>(
+    'GET',
+    `${mount}/data/${name}`,
+  );
+  return { data: reply.data.data, customMetadata: reply.data.metadata.custom_metadata };
+};
+
 describe('the openbao driver, beyond what all drivers share,', () => {
-  let fixture: OpenBaoFixture;
-  let mount: string;
-  let auth: Record<string, unknown>;
-  let driver: Driver;
-  let counter = 0;
-  let address = '';
-  const { signal } = new AbortController();
+  describeStorage();
+  describeMetadata();
+  describeForeignContent();
+  describePlaces();
+  describeProbe();
+});
 
-  beforeAll(async () => {
-    fixture = await OpenBaoFixture.open(cluster);
-    mount = await cluster.createMount('kv');
-    auth = await fixture.tokenAuth(documentedPolicy(mount));
-    driver = fixture.driver({ mount, auth });
-    await driver.probe(signal);
-  });
-  beforeEach(() => {
-    counter += 1;
-    address = `folder/doc-${counter}`;
-  });
-  afterAll(() => fixture[Symbol.asyncDispose]());
-
-  const rawData = async (name = address) => {
-    const reply = await cluster.bao<{ data: { data: unknown; metadata: { custom_metadata: unknown } } }>(
-      'GET',
-      `${mount}/data/${name}`,
-    );
-    return { data: reply.data.data, customMetadata: reply.data.metadata.custom_metadata };
-  };
-
+function describeStorage(): void {
   describe('stores', () => {
     it('text as text, without any marker, in one request, and reads it back in one', async () => {
       const document = aDocument(address, { user: 'admin', note: 'ä\n"<&>' });
@@ -118,7 +127,9 @@ describe('the openbao driver, beyond what all drivers share,', () => {
       expect(contentOf(presentIn(await driver.read(address, signal)))).toEqual(contentOf(document));
     });
   });
+}
 
+function describeMetadata(): void {
   it('refuses a binary value that fits only before it is base64', async () => {
     const document = aDocument(address, { blob: Buffer.alloc(900_000, 255) });
     expect(driver.refusalOf(document)?.reason).toBe('TooLarge');
@@ -173,7 +184,9 @@ describe('the openbao driver, beyond what all drivers share,', () => {
     expect(await codeOf(driver.write(binary, 'absent', signal))).toBe('ALREADY_EXISTS');
     expect(await rawData()).toEqual({ data: { a: 'dGV4dA==' }, customMetadata: null });
   });
+}
 
+function describeForeignContent(): void {
   describe('treats a soft-deleted version', () => {
     it('as taken: neither absent nor free to create, but free to replace by its version', async () => {
       const version = await driver.write(aDocument(address, { a: '1' }), 'absent', signal);
@@ -227,7 +240,9 @@ describe('the openbao driver, beyond what all drivers share,', () => {
     expect(error.code).toBe('ENCODING_CORRUPT');
     expect(error.message).not.toContain(Object.values(data)[0]);
   });
+}
 
+function describePlaces(): void {
   it('lists folders within folders, below the folder that was asked for', async () => {
     for (const name of ['tree/a', 'tree/b/c', 'tree/b', 'tree/b/d/e', 'other/x']) {
       await driver.write(aDocument(name, { name }), 'absent', signal);
@@ -277,7 +292,9 @@ describe('the openbao driver, beyond what all drivers share,', () => {
     const requests = await requestsTo(cluster.baoUrl, () => driver.denied(needs, signal));
     expect(requests).toHaveLength(3);
   });
+}
 
+function describeProbe(): void {
   describe('probes', () => {
     it('a mount that is not there, or is of another type', async () => {
       const root = await fixture.tokenAuthWith(cluster.rootToken);
@@ -345,4 +362,4 @@ describe('the openbao driver, beyond what all drivers share,', () => {
       expect(reply.status).toBe(limited ? 400 : 200);
     });
   });
-});
+}

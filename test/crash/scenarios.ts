@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { BACKUP_LABEL, PROJECTED_FROM_ANNOTATION } from '#src/backends/kubernetes/marks.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
-import { kvData, kvMetadata, kvNames, kvPut, pathOf } from '#test/integration/operator/questions.ts';
+import { kvData, kvMetadata, kvNames, kvPut, pathOf } from '#test/support/queries.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 import { aDirectoryBackend, filesIn, plantFiles, tokenFolderOf } from '#test/support/token-files.ts';
 import { FIELD } from './documents.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { aMigration, anOpenBaoBackend, aSecret } from '#test/builders/objects.ts';
-import { LOGIN_METHODS } from '#test/conformance/auth-methods.ts';
-import type { CredentialKeeper, PreparedAuth } from '#test/conformance/auth-methods.ts';
-import { kvData, pathOf, reasonOf, requestRun, standing } from '#test/integration/operator/questions.ts';
-import { useStage } from '#test/integration/operator/stage.ts';
+import { LOGIN_METHODS } from '#test/support/auth-methods.ts';
+import type { CredentialKeeper, PreparedAuth } from '#test/support/auth-methods.ts';
+import { kvData, pathOf, reasonOf, requestRun, standing } from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
 import { eventually } from '#test/support/eventually.ts';
 import type { Tenant } from '#test/support/tenant.ts';

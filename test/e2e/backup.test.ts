@@ -9,8 +9,8 @@ import {
   requestRun,
   rowsByName,
   standing,
-} from '#test/integration/operator/questions.ts';
-import { useStage } from '#test/integration/operator/stage.ts';
+} from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 import { eventually } from '#test/support/eventually.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 
@@ -30,6 +30,11 @@ async function passwordIn(tenant: Tenant, name: string): Promise<string | undefi
 }
 
 describe('sourcePolicy Backup of Kubernetes Secrets', () => {
+  describeCopies();
+  describeLifeOfBackups();
+});
+
+function describeCopies(): void {
   it('keeps a labelled copy under another name once the value is proven', async () => {
     const tenant = await aTenantWithLogin();
     await tenant.apply(aMigration('backup', { sourcePolicy: 'Backup' }));
@@ -89,7 +94,9 @@ describe('sourcePolicy Backup of Kubernetes Secrets', () => {
     expect(await passwordIn(tenant, BACKUP)).toBe('older');
     expect(await passwordIn(tenant, 'login')).toBe('p');
   });
+}
 
+function describeLifeOfBackups(): void {
   it('removes a backup after its time to live, and nothing else', async () => {
     const tenant = await aTenantWithLogin();
     await tenant.apply(aMigration('short', { sourcePolicy: 'Backup', backupTTLSeconds: 2 }));
@@ -139,4 +146,4 @@ describe('sourcePolicy Backup of Kubernetes Secrets', () => {
     expect(row?.backup).toBe(BACKUP);
     expect(row?.message).toContain('Restore it from its backup.');
   });
-});
+}

@@ -11,8 +11,8 @@ import {
   rowsByName,
   standing,
   versionOf,
-} from '#test/integration/operator/questions.ts';
-import { useStage } from '#test/integration/operator/stage.ts';
+} from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 
 /*

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
-import { overtake } from '#test/integration/operator/gate.ts';
+import { overtake } from '#test/support/gate.ts';
 import {
   conditionOf,
+  dataPathOf,
   kvData,
   kvMetadata,
   kvPut,
@@ -13,8 +14,8 @@ import {
   softDelete,
   standing,
   versionOf,
-} from '#test/integration/operator/questions.ts';
-import { useStage } from '#test/integration/operator/stage.ts';
+} from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 
 const stage = useStage();
@@ -33,10 +34,6 @@ async function aTenantInConflict(): Promise<Tenant> {
   for (const name of ['taken', 'deleted']) await kvPut(tenant, pathOf(tenant, name), THEIRS);
   await softDelete(tenant, 'deleted');
   return tenant;
-}
-
-function dataPath(tenant: Tenant, name: string): RegExp {
-  return new RegExp(`^/v1/${tenant.mount}/data/${pathOf(tenant, name)}$`);
 }
 
 describe('conflictPolicy KeepDestination', () => {
@@ -61,6 +58,12 @@ describe('conflictPolicy KeepDestination', () => {
 });
 
 describe('conflictPolicy Overwrite', () => {
+  describeOverwriting();
+  describeLostReplies();
+  describeLimits();
+});
+
+function describeOverwriting(): void {
   it('writes over what differs and names the version to go back to', async () => {
     const tenant = await aTenantInConflict();
     await tenant.apply(aMigration('over', { conflictPolicy: 'Overwrite' }));
@@ -82,7 +85,7 @@ describe('conflictPolicy Overwrite', () => {
   it('has what it overwrites on record before it writes', async () => {
     const tenant = await aTenantInConflict();
     const release = Promise.withResolvers<void>();
-    const path = dataPath(tenant, 'taken');
+    const path = dataPathOf(tenant, 'taken');
     const rule = stage().bao.onRequest({ method: 'POST', path }, { kind: 'hold', until: release.promise });
     await tenant.apply(aMigration('recorded', { conflictPolicy: 'Overwrite' }));
     await rule.firstHit;
@@ -112,7 +115,7 @@ describe('conflictPolicy Overwrite', () => {
 
   it('loses a race against another writer and then overwrites what that one wrote', async () => {
     const tenant = await aTenantInConflict();
-    const overtaken = overtake(stage().bao, dataPath(tenant, 'taken'), async () =>
+    const overtaken = overtake(stage().bao, dataPathOf(tenant, 'taken'), async () =>
       kvPut(tenant, pathOf(tenant, 'taken'), { rotated: 'meanwhile' }),
     );
     await tenant.apply(aMigration('race', { conflictPolicy: 'Overwrite' }));
@@ -124,10 +127,12 @@ describe('conflictPolicy Overwrite', () => {
     expect(await kvData(tenant, pathOf(tenant, 'taken'), 2)).toEqual({ rotated: 'meanwhile' });
     expect(await kvData(tenant, pathOf(tenant, 'taken'))).toEqual(MINE);
   });
+}
 
+function describeLostReplies(): void {
   it('knows the version to go back to although the reply to its write was lost', async () => {
     const tenant = await aTenantInConflict();
-    const path = dataPath(tenant, 'taken');
+    const path = dataPathOf(tenant, 'taken');
     const rule = stage().bao.onRequest({ method: 'POST', path }, { kind: 'drop-after' }, 1);
     await tenant.apply(aMigration('lost', { conflictPolicy: 'Overwrite' }));
     await tenant.untilReady('lost');
@@ -140,7 +145,7 @@ describe('conflictPolicy Overwrite', () => {
 
   it('knows it as well when it was killed between the write and its row', async () => {
     const tenant = await aTenantInConflict();
-    const path = dataPath(tenant, 'taken');
+    const path = dataPathOf(tenant, 'taken');
     const rule = stage().bao.onRequest(
       { method: 'GET', path, query: /version=2/ },
       { kind: 'hold', until: new Promise(() => undefined) },
@@ -170,7 +175,9 @@ describe('conflictPolicy Overwrite', () => {
       lastHandledReconcileAt: undefined,
     });
   });
+}
 
+function describeLimits(): void {
   it('under dryRun says what would be overwritten and does not', async () => {
     const tenant = await aTenantInConflict();
     await tenant.apply(aMigration('dry', { conflictPolicy: 'Overwrite', dryRun: true }));
@@ -215,4 +222,4 @@ describe('conflictPolicy Overwrite', () => {
     const data = (await tenant.secret('app'))?.data;
     expect(data?.['password']).toBe(Buffer.from('theirs').toString('base64'));
   });
-});
+}

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DEFAULT_BACKEND_ANNOTATION } from '#src/api/group.ts';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { aKubernetesBackend, aMigration, aSecret } from '#test/builders/objects.ts';
-import { kvData, pathOf, requestRun } from '#test/integration/operator/questions.ts';
-import { useStage } from '#test/integration/operator/stage.ts';
+import { kvData, pathOf, requestRun } from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 import {
   applyClusterBackend,
   clusterBackend,

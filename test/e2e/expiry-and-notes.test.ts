@@ -1,16 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { EXPIRY_TOLERANCE_MS } from '#src/core/document.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
-import { Gate } from '#test/integration/operator/gate.ts';
-import {
-  kvData,
-  kvMetadata,
-  kvPut,
-  pathOf,
-  requestRun,
-  standing,
-} from '#test/integration/operator/questions.ts';
-import { useStage } from '#test/integration/operator/stage.ts';
+import { Gate } from '#test/support/gate.ts';
+import { kvData, kvMetadata, kvPut, pathOf, requestRun, standing } from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 import { eventually } from '#test/support/eventually.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 
@@ -58,6 +51,11 @@ async function untilExpired(tenant: Tenant, name: string): Promise<void> {
 }
 
 describe('moving what expires inside one store', () => {
+  describeMoving();
+  describeExpired();
+});
+
+function describeMoving(): void {
   it('carries over the life that is left, the life of later versions and the custom metadata', async () => {
     const tenant = await stage().tenant();
     const end = await aToken(tenant, 'session:1', '1h');
@@ -98,7 +96,9 @@ describe('moving what expires inside one store', () => {
     expect((await kvMetadata(tenant, pathOf(tenant, 'session:1:okta')))?.current_version).toBe(1);
     expect(await kvData(tenant, pathOf(tenant, 'session:1'))).toEqual({ token: 't' });
   });
+}
 
+function describeExpired(): void {
   it('does not bring back what expired before, and moves the others', async () => {
     const tenant = await stage().tenant();
     await aToken(tenant, 'session:old', '1s');
@@ -173,7 +173,7 @@ describe('moving what expires inside one store', () => {
       delete_version_after: '1h0m0s',
     });
   });
-});
+}
 
 describe('between Kubernetes and OpenBao', () => {
   const labels = { 'example.org/owner': 'payments', tier: 'gold', internal: 'x' };

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { aMigration, anOpenBaoBackend, aSecret } from '#test/builders/objects.ts';
-import { conditionOf, rowsByName, standing } from '#test/integration/operator/questions.ts';
-import { useStage } from '#test/integration/operator/stage.ts';
+import { conditionOf, rowsByName, standing } from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 

@@ -1,15 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { PROJECTED_FROM_ANNOTATION } from '#src/backends/kubernetes/marks.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
-import {
-  kvData,
-  kvPut,
-  pathOf,
-  reasonOf,
-  requestRun,
-  standing,
-} from '#test/integration/operator/questions.ts';
-import { useStage } from '#test/integration/operator/stage.ts';
+import { kvData, kvPut, pathOf, reasonOf, requestRun, standing } from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 
 /* mcpctl #51, its unticked box: the Secrets that feed a workload move to OpenBao, and the workload notices nothing. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { aMigration, anOpenBaoBackend } from '#test/builders/objects.ts';
-import { overtake } from '#test/integration/operator/gate.ts';
+import { overtake } from '#test/support/gate.ts';
 import {
   kvData,
   kvMetadata,
@@ -12,8 +12,8 @@ import {
   softDelete,
   standing,
   versionOf,
-} from '#test/integration/operator/questions.ts';
-import { useStage } from '#test/integration/operator/stage.ts';
+} from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 
 /*
@@ -67,6 +67,12 @@ async function readable(tenant: Tenant): Promise<Readonly<Record<string, string>
 }
 
 describe('re-keying inside one store', () => {
+  describeNames();
+  describeOlderPrograms();
+  describeBackends();
+});
+
+function describeNames(): void {
   it('gives each name the scope of the first prefix that matches and removes the old name', async () => {
     const tenant = await aTenantWith('BEARER_TOKEN_a', 'registry-user-b', 'REGISTRY_OAUTH_c', 'MY_OWN');
     await tenant.apply(aReKeying('rekey'));
@@ -144,7 +150,9 @@ describe('re-keying inside one store', () => {
     expect(await readable(tenant)).toEqual({ __thv_workloads_BEARER_TOKEN_a: 'of BEARER_TOKEN_a' });
     expect(await versionOf(tenant, '__thv_workloads_BEARER_TOKEN_a')).toBe(1);
   });
+}
 
+function describeOlderPrograms(): void {
   it('keeps both when an older program has refreshed the old name: the original destroyed the newer value', async () => {
     const tenant = await aTenantWith('BEARER_TOKEN_a', 'BEARER_TOKEN_b');
     await kvPut(tenant, pathOf(tenant, '__thv_workloads_BEARER_TOKEN_a'), { value: 'older' });
@@ -207,7 +215,9 @@ describe('re-keying inside one store', () => {
     await tenant.untilReady('deleted', { status: 'False', reason: 'ConflictsFound' });
     expect(await readable(tenant)).toEqual({ BEARER_TOKEN_a: 'of BEARER_TOKEN_a' });
   });
+}
 
+function describeBackends(): void {
   it('refuses two names with one target, and one whose target is still another’s name', async () => {
     const tenant = await aTenantWith('old-a', 'OLD-a', 'chain-1', 'chain-2');
     const prefixes = [
@@ -279,4 +289,4 @@ describe('re-keying inside one store', () => {
       /must not hold its separator/,
     );
   });
-});
+}

@@ -1,14 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { aMigration } from '#test/builders/objects.ts';
-import {
-  kvPut,
-  pathOf,
-  requestRun,
-  rowsByName,
-  softDelete,
-  standing,
-} from '#test/integration/operator/questions.ts';
-import { useStage } from '#test/integration/operator/stage.ts';
+import { kvPut, pathOf, requestRun, rowsByName, softDelete, standing } from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 import { eventually } from '#test/support/eventually.ts';
 import type { Tenant, TenantOptions } from '#test/support/tenant.ts';
 
@@ -52,6 +45,11 @@ async function aTenantWhoMayNotRead(name: string): Promise<Tenant> {
 }
 
 describe('source.fallback', () => {
+  describeWindow();
+  describeOldValues();
+});
+
+function describeWindow(): void {
   it('reads the old name only where the new one is absent, and counts it with its time', async () => {
     const tenant = await aTenantBetweenNames();
     await tenant.apply(aWindow(tenant, inAnHour()));
@@ -110,7 +108,9 @@ describe('source.fallback', () => {
     expect((await rowsByName(tenant, 'window'))['b']?.message).toMatch(/spec.source.fallback ended at/);
     expect(await valueIn(tenant, 'b')).toBeUndefined();
   });
+}
 
+function describeOldValues(): void {
   it('does not take a deleted value for an absent one', async () => {
     const tenant = await aTenantBetweenNames();
     await kvPut(tenant, pathOf(tenant, 'b'), { value: 'new b' });
@@ -159,4 +159,4 @@ describe('source.fallback', () => {
     expect(await standing(tenant, 'window')).toEqual({ a: 'Verified', b: 'Failed PermissionDenied' });
     expect(status.fallback).toEqual({ state: 'Active', hits: 0 });
   });
-});
+}

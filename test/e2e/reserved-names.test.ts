@@ -10,8 +10,8 @@ import {
   pathOf,
   requestRun,
   standing,
-} from '#test/integration/operator/questions.ts';
-import { useStage } from '#test/integration/operator/stage.ts';
+} from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
 import type { Tenant, TenantOptions } from '#test/support/tenant.ts';
 
@@ -81,6 +81,11 @@ async function namesOfSecrets(tenant: Tenant): Promise<readonly string[]> {
 }
 
 describe('names that a backend reserves for others', () => {
+  describeSelections();
+  describeChanges();
+});
+
+function describeSelections(): void {
   it('are in no selection of everything, and their folders are not even listed', async () => {
     const tenant = await aTenantBesideTheSystem();
     await tenant.apply(fromBao('everything', { select: { all: true } }));
@@ -133,7 +138,9 @@ describe('names that a backend reserves for others', () => {
     expect(await kvNames(tenant, tenant.namespace)).toEqual([]);
     expect(await kvMetadata(tenant, 'team/sys_db')).toBeUndefined();
   });
+}
 
+function describeChanges(): void {
   it('refuse to overwrite, remove or keep a backup of one', async () => {
     const tenant = await aTenantBesideTheSystem();
     const names = ['sys_a'];
@@ -192,4 +199,4 @@ describe('names that a backend reserves for others', () => {
     await requestRun(tenant, 'named');
     await refused(tenant, 'named');
   });
-});
+}

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { aMigration, anOpenBaoBackend, aSecret } from '#test/builders/objects.ts';
 import { OPERATOR_ACCOUNT } from '#test/cluster/cluster.ts';
-import { kvData, kvMetadata, rowsByName, standing } from '#test/integration/operator/questions.ts';
-import { useStage } from '#test/integration/operator/stage.ts';
+import { kvData, kvMetadata, rowsByName, standing } from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 import {
   applyClusterBackend,
   clusterBackend,
@@ -64,6 +64,11 @@ beforeAll(async () => {
 });
 
 describe('a ClusterSecretBackend', () => {
+  describeSeparation();
+  describeSharing();
+});
+
+function describeSeparation(): void {
   it('gives each namespace a folder of its own, so that equal names do not meet', async () => {
     const [red, blue] = [await aTenantWith('of red'), await aTenantWith('of blue')];
     await share([red.namespace, blue.namespace]);
@@ -131,7 +136,9 @@ describe('a ClusterSecretBackend', () => {
     await tenant.apply(toShared('move'));
     await tenant.untilReady('move', { reason: 'Completed' });
   });
+}
 
+function describeSharing(): void {
   it('keeps a namespace in its folder, whatever an override says', async () => {
     const [red, blue] = [await aTenantWith('of red'), await aTenantWith('of blue')];
     await share(['*']);
@@ -193,7 +200,7 @@ describe('a ClusterSecretBackend', () => {
       { kind: 'ClusterSecretBackend', name: SHARED },
     ]);
   });
-});
+}
 
 describe('a migration in the namespace of the operator', () => {
   it('never removes the Secret that a ClusterSecretBackend reads its token from', async () => {

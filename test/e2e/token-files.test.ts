@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
-import { holdWrites } from '#test/integration/operator/gate.ts';
+import { holdWrites } from '#test/support/gate.ts';
 import {
   kvData,
   kvMetadata,
@@ -11,8 +11,8 @@ import {
   requestRun,
   rowsByName,
   standing,
-} from '#test/integration/operator/questions.ts';
-import { useStage } from '#test/integration/operator/stage.ts';
+} from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 import { applyClusterBackend, clusterBackend, untilBackend } from '#test/support/cluster-backends.ts';
 import { eventually } from '#test/support/eventually.ts';
 import type { Tenant } from '#test/support/tenant.ts';
@@ -41,6 +41,11 @@ function fromFiles(name: string, spec: Parameters<typeof aMigration>[1] = {}) {
 }
 
 describe('a directory of token files', () => {
+  describeMoving();
+  describeMapping();
+});
+
+function describeMoving(): void {
   it('goes to OpenBao, each file kept as a hidden backup once its value is proven', async () => {
     const { tenant, folder } = await aTenantWithFiles();
     await tenant.apply(fromFiles('boot'));
@@ -119,7 +124,9 @@ describe('a directory of token files', () => {
     await eventually('the backups are gone', () => Object.keys(filesIn(folder)).length === 0);
     expect(await kvData(tenant, pathOf(tenant, 'github'))).toEqual({ value: 'gh-token' });
   });
+}
 
+function describeMapping(): void {
   it('puts one instance where an override says, and the others where all go', async () => {
     const { tenant } = await aTenantWithFiles();
     const path = '{namespace}/{name}';
@@ -177,7 +184,7 @@ describe('a directory of token files', () => {
     await tenant.untilReady('compare', { reason: 'Completed' });
     expect((await kvMetadata(tenant, pathOf(tenant, 'login')))?.current_version).toBe(1);
   });
-});
+}
 
 describe('a backend of type directory', () => {
   it('is not Ready while everybody on the machine has rights on its folder, and says what to do', async () => {

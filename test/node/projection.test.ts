@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
 import { startNode, type Node } from '#test/cluster/node/node.ts';
 import type { RunningPod } from '#test/cluster/node/pod.ts';
-import { kvData, pathOf, standing } from '#test/integration/operator/questions.ts';
-import { useStage } from '#test/integration/operator/stage.ts';
+import { kvData, pathOf, standing } from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 import { eventually } from '#test/support/eventually.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 

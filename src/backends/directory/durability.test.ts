@@ -3,8 +3,8 @@ import * as promises from 'node:fs/promises';
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { DirectoryFixture } from '#test/conformance/directory-fixture.ts';
-import { aDocument, versionIn } from '#test/conformance/documents.ts';
+import { DirectoryFixture } from '#test/support/directory-fixture.ts';
+import { aDocument, versionIn } from '#test/support/documents.ts';
 import type { Driver } from '../driver.ts';
 
 /*

@@ -1,7 +1,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { aDocument, codeOf, presentIn } from '#test/conformance/documents.ts';
-import { collect, describeDriver, type Place } from '#test/conformance/driver-suite.ts';
+import { aDocument, codeOf, presentIn } from '#test/support/documents.ts';
+import { describeDriver } from '#test/conformance/driver-suite.ts';
+import type { Place } from '#test/conformance/suite/subject.ts';
+import { collect } from '#test/support/collect.ts';
 import { ManualClock } from '#test/support/manual-clock.ts';
 import { MemoryDriver } from './driver.ts';
 import { MemoryFactory } from './factory.ts';

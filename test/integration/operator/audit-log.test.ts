@@ -8,7 +8,7 @@ import { startCluster, type Cluster } from '#test/cluster/cluster.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { startOperator, type OperatorProcess } from '#test/support/operator-process.ts';
 import { Tenant } from '#test/support/tenant.ts';
-import { kvNames } from './questions.ts';
+import { kvNames } from '#test/support/queries.ts';
 
 /* claude-hooks TOK-1 (reference peers.md §1.5): who read which value is on record, and nothing is read unseen. */
 

@@ -3,11 +3,12 @@ import { TYPE_MARKER } from '#src/backends/openbao/markers.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
 import { eventually } from '#test/support/eventually.ts';
 import type { Tenant } from '#test/support/tenant.ts';
-import { overtake } from './gate.ts';
+import { overtake } from '#test/support/gate.ts';
 import {
   columnsOf,
   conditionOf,
   eventOf,
+  dataPathOf,
   kvData,
   kvMetadata,
   kvPut,
@@ -18,8 +19,8 @@ import {
   softDelete,
   standing,
   versionOf,
-} from './questions.ts';
-import { useStage } from './stage.ts';
+} from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 
 const stage = useStage();
 
@@ -44,10 +45,6 @@ async function removeForGood(tenant: Tenant, name: string): Promise<void> {
   await tenant.cluster.bao('DELETE', `${tenant.mount}/metadata/${pathOf(tenant, name)}`);
 }
 
-function dataPath(tenant: Tenant, name: string): RegExp {
-  return new RegExp(`^/v1/${tenant.mount}/data/${pathOf(tenant, name)}$`);
-}
-
 /** Writes to this path of the mount that passed the proxy. */
 function writesTo(tenant: Tenant, name: string): number {
   const path = new RegExp(`^/v1/${tenant.mount}/[a-z-]+/${pathOf(tenant, name)}$`);
@@ -55,6 +52,11 @@ function writesTo(tenant: Tenant, name: string): number {
 }
 
 describe('a destination that holds something else', () => {
+  describeReporting();
+  describeOthers();
+});
+
+function describeReporting(): void {
   it('stays as it is and is shown as a conflict, and the other documents finish', async () => {
     const tenant = await aTenantWith({ theirs: MINE, free: MINE, other: { a: '1', b: '2', c: '3' } });
     await kvPut(tenant, pathOf(tenant, 'theirs'), THEIRS);
@@ -118,7 +120,9 @@ describe('a destination that holds something else', () => {
     expect(await versionOf(tenant, 'more')).toBe(1);
     expect(await versionOf(tenant, 'less')).toBe(1);
   });
+}
 
+function describeOthers(): void {
   it('was deleted or destroyed there: it is not written again behind the back of whoever did that', async () => {
     const tenant = await aTenantWith({ deleted: MINE, destroyed: MINE, free: MINE });
     for (const name of ['deleted', 'destroyed']) await kvPut(tenant, pathOf(tenant, name), MINE);
@@ -161,7 +165,7 @@ describe('a destination that holds something else', () => {
 
   it('is somebody else’s write between the look and our own: theirs wins', async () => {
     const tenant = await aTenantWith({ raced: MINE, free: MINE });
-    const overtaken = overtake(stage().bao, dataPath(tenant, 'raced'), async () =>
+    const overtaken = overtake(stage().bao, dataPathOf(tenant, 'raced'), async () =>
       kvPut(tenant, pathOf(tenant, 'raced'), THEIRS),
     );
     await tenant.apply(aMigration('race'));
@@ -175,7 +179,7 @@ describe('a destination that holds something else', () => {
     expect(await kvData(tenant, pathOf(tenant, 'raced'))).toEqual(THEIRS);
     expect(await versionOf(tenant, 'raced')).toBe(1);
   });
-});
+}
 
 describe('a destination that holds the same', () => {
   it('is adopted as it is, whoever wrote it: nothing is written', async () => {
@@ -195,7 +199,7 @@ describe('a destination that holds the same', () => {
 
   it('is adopted also when somebody was faster by the blink of an eye', async () => {
     const tenant = await aTenantWith({ raced: MINE });
-    const overtaken = overtake(stage().bao, dataPath(tenant, 'raced'), async () =>
+    const overtaken = overtake(stage().bao, dataPathOf(tenant, 'raced'), async () =>
       kvPut(tenant, pathOf(tenant, 'raced'), MINE),
     );
     await tenant.apply(aMigration('race'));

@@ -3,8 +3,16 @@ import { aMigration, anOpenBaoBackend, aSecret } from '#test/builders/objects.ts
 import { eventually } from '#test/support/eventually.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 import { fieldsOf, plantMany, sourceNames, wholeNames } from './documents.ts';
-import { kvData, kvMetadata, kvPut, reasonOf, requestRun, standing } from './questions.ts';
-import { useStage } from './stage.ts';
+import {
+  dataPathOf,
+  kvData,
+  kvMetadata,
+  kvPut,
+  reasonOf,
+  requestRun,
+  standing,
+} from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 
 const stage = useStage();
 
@@ -14,11 +22,12 @@ async function withDocument(name: string, tenant?: Tenant): Promise<Tenant> {
   return owner;
 }
 
-function baoGets(tenant: Tenant, name: string): RegExp {
-  return new RegExp(`^/v1/${tenant.mount}/data/${tenant.namespace}/${name}$`);
-}
-
 describe('sourcePolicy Delete', () => {
+  describeRemovals();
+  describeObstacles();
+});
+
+function describeRemovals(): void {
   it('leaves the values at the destination only, and a second run finds nothing to do', async () => {
     const tenant = await stage().tenant();
     const names = await plantMany(tenant, 'doc', 3);
@@ -89,7 +98,9 @@ describe('sourcePolicy Delete', () => {
     await eventually('the guarded Secret is gone', async () => (await sourceNames(tenant)).length === 0);
     expect(await wholeNames(tenant)).toEqual(['guarded', 'pinned']);
   });
+}
 
+function describeObstacles(): void {
   it('is not Completed when a source may not be removed, and goes on when it may', async () => {
     const tenant = await stage().tenant();
     const names = await plantMany(tenant, 'doc', 3);
@@ -145,7 +156,7 @@ describe('sourcePolicy Delete', () => {
     expect(stage().changesOf(tenant)).toEqual(before);
     expect(await tenant.rows('many')).toEqual(rows);
   });
-});
+}
 
 describe('soakSeconds', () => {
   it('keeps the source for as long as it says, then removes it without being asked', async () => {
@@ -159,7 +170,7 @@ describe('soakSeconds', () => {
     expect(await sourceNames(tenant)).toEqual([]);
     const { namespace } = tenant;
     const proof = stage().bao.requests.find(
-      ({ path, query }) => baoGets(tenant, 'db').test(path) && query === 'version=1',
+      ({ path, query }) => dataPathOf(tenant, 'db').test(path) && query === 'version=1',
     );
     const removal = stage().api.requests.find(
       ({ method, path }) => method === 'DELETE' && path.endsWith(`/${namespace}/secrets/db`),
@@ -233,7 +244,7 @@ describe('the way back with sourcePolicy Delete', () => {
 describe('a destination that cannot be trusted', () => {
   it('because what was written may not be read back keeps the source: Copied, and a failure', async () => {
     const tenant = await withDocument('db');
-    const readBack = { method: 'GET', path: baoGets(tenant, 'db'), query: /^version=/ };
+    const readBack = { method: 'GET', path: dataPathOf(tenant, 'db'), query: /^version=/ };
     const denial = stage().bao.onRequest(readBack, {
       kind: 'status',
       code: 403,

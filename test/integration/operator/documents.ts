@@ -1,6 +1,6 @@
 import { aSecret } from '#test/builders/objects.ts';
 import type { Tenant } from '#test/support/tenant.ts';
-import { kvData, kvMetadata, kvNames } from './questions.ts';
+import { kvData, kvMetadata, kvNames } from '#test/support/queries.ts';
 
 /** More documents than the operator has under way at once (32): a run that is held cannot have begun all of them. */
 export const MANY = 48;

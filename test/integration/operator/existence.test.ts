@@ -4,6 +4,7 @@ import type { Action, Rule } from '#test/support/proxy-rules.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 import {
   conditionOf,
+  dataPathOf,
   kvData,
   kvMetadata,
   kvNames,
@@ -12,8 +13,8 @@ import {
   requestRun,
   rowsByName,
   standing,
-} from './questions.ts';
-import { useStage } from './stage.ts';
+} from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 
 /*
  * Whether a document exists is asked twice: by listing the destination folder, and, where the listing is refused or says
@@ -50,7 +51,7 @@ function onListing(tenant: Tenant, action: Action): Rule {
 
 /** From now on reads of this document's current version are answered like this. */
 function onRead(tenant: Tenant, name: string, action: Action): Rule {
-  const path = new RegExp(`^/v1/${tenant.mount}/data/${tenant.namespace}/${name}$`);
+  const path = dataPathOf(tenant, name);
   const rule = stage().bao.onRequest({ method: 'GET', path, query: /^$/ }, action);
   rules.push(rule);
   return rule;

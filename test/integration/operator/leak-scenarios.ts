@@ -4,8 +4,8 @@ import type { Action } from '#test/support/proxy-rules.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 import { aDirectoryBackend, plantFiles, tokenFolderOf } from '#test/support/token-files.ts';
 import { aBinaryCanary, aLongCanary, aTextCanary, type Canary } from './canary.ts';
-import { kvPut, standing } from './questions.ts';
-import type { Stage } from './stage.ts';
+import { kvPut, standing } from '#test/support/queries.ts';
+import type { Stage } from '#test/support/stage.ts';
 
 /** Length of one of the values: no other number of a run is as large by chance. */
 export const LONG = 79_193;

@@ -3,8 +3,8 @@ import { GROUP, KINDS, VERSION } from '#src/api/group.ts';
 import { findCanary, findNumber } from './canary.ts';
 import { LeakScenarios, LONG } from './leak-scenarios.ts';
 import { untilIdle } from './operator-state.ts';
-import { kvMetadata, kvNames } from './questions.ts';
-import { useStage } from './stage.ts';
+import { kvMetadata, kvNames } from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 
 /*
  * No value, no length and no digest of one is anywhere but in the two stores: values are planted, everything that can

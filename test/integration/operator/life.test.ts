@@ -2,10 +2,18 @@ import { describe, expect, it } from 'vitest';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { fieldsOf, MANY, plantMany, sourceNames, wholeNames } from './documents.ts';
-import { holdRemovals, holdWrites } from './gate.ts';
+import { holdRemovals, holdWrites } from '#test/support/gate.ts';
 import { untilIdle, untilMissed, untilNoticed } from './operator-state.ts';
-import { conditionOf, kvData, kvMetadata, kvNames, kvPut, requestRun, standing } from './questions.ts';
-import { useStage } from './stage.ts';
+import {
+  conditionOf,
+  kvData,
+  kvMetadata,
+  kvNames,
+  kvPut,
+  requestRun,
+  standing,
+} from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 
 const stage = useStage();
 

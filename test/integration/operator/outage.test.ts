@@ -3,10 +3,10 @@ import { aMigration, anOpenBaoBackend, aSecret } from '#test/builders/objects.ts
 import { OPERATOR_ACCOUNT } from '#test/cluster/cluster.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 import { fieldsOf, MANY, plantMany, sourceNames, wholeNames } from './documents.ts';
-import { holdRemovals, holdWrites } from './gate.ts';
+import { holdRemovals, holdWrites } from '#test/support/gate.ts';
 import { untilNoticed } from './operator-state.ts';
-import { kvNames } from './questions.ts';
-import { useStage } from './stage.ts';
+import { kvNames } from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 
 const stage = useStage();
 

@@ -6,8 +6,16 @@ import type { SecretMigrationReport } from '#src/api/v1alpha1/secret-migration-r
 import { aMigration, aSecret } from '#test/builders/objects.ts';
 import { eventually } from '#test/support/eventually.ts';
 import type { Tenant } from '#test/support/tenant.ts';
-import { conditionOf, kvMetadata, kvNames, kvPut, reasonOf, requestRun, standing } from './questions.ts';
-import { useStage } from './stage.ts';
+import {
+  conditionOf,
+  kvMetadata,
+  kvNames,
+  kvPut,
+  reasonOf,
+  requestRun,
+  standing,
+} from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 
 const stage = useStage();
 
@@ -211,6 +219,11 @@ describe('an operator that starts when all is done', () => {
 });
 
 describe('a migration of more keys than a status takes', () => {
+  describeWriting();
+  describeDeleting();
+});
+
+function describeWriting(): void {
   it('has every row in reports of its own, counts that add up, and in its status what is not fine', async () => {
     const { status, metadata } = await tenant.migration('bulk');
     const reports = await reportsOf(tenant, 'bulk');
@@ -279,7 +292,9 @@ describe('a migration of more keys than a status takes', () => {
     expect(done.status.summary).toMatchObject({ total: 300, removed: 300 });
     expect(Object.values(await standing(own, 'bulk'))).toEqual(names.map(() => 'Removed'));
   });
+}
 
+function describeDeleting(): void {
   it('takes its reports with it when it is deleted; values stay where they are, on both sides', async () => {
     const own = await stage().tenant();
     const names = await plantBulk(own);
@@ -313,4 +328,4 @@ describe('a migration of more keys than a status takes', () => {
     expect(Object.values(await standing(own, 'bulk'))).toEqual(names.map(() => 'Verified'));
     expect(await kvContents(own)).toEqual(stored);
   });
-});
+}

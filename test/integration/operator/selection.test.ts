@@ -12,8 +12,8 @@ import {
   requestRun,
   rowsByName,
   standing,
-} from './questions.ts';
-import { useStage } from './stage.ts';
+} from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 
 const stage = useStage();
 
@@ -49,6 +49,11 @@ function askedPaths(tenant: Tenant): readonly string[] {
 }
 
 describe('select', () => {
+  describeChoices();
+  describeRefusals();
+});
+
+function describeChoices(): void {
   it('by names takes these and no others, and reports one that does not exist', async () => {
     const tenant = await aTenantWith({ one: {}, two: {}, three: {} });
     await tenant.apply(aMigration('named', { select: { names: ['one', 'three', 'missing'] } }));
@@ -110,7 +115,9 @@ describe('select', () => {
     expect(migration.status.summary?.total).toBe(1);
     expect(await movedNames(tenant)).toEqual(['keep']);
   });
+}
 
+function describeRefusals(): void {
   it('with all never takes identities, bootstrap tokens and Helm releases, not even by name', async () => {
     const tenant = await aTenantWith({ app: {} });
     const accountToken = aSecret('account', {}, { type: 'kubernetes.io/service-account-token' });
@@ -185,7 +192,7 @@ describe('select', () => {
     const secrets = (await tenant.secrets()).map(({ metadata }) => metadata.name).toSorted();
     expect(secrets).toEqual([TOKEN, 'one', 'two']);
   });
-});
+}
 
 describe('mapping.path', () => {
   it('puts documents below the namespace unless it says something else', async () => {

@@ -4,8 +4,8 @@ import { aMigration, aSecret } from '#test/builders/objects.ts';
 import { createAuthority, issueCertificate } from '#test/cluster/pki.ts';
 import { eventually } from '#test/support/eventually.ts';
 import type { Tenant } from '#test/support/tenant.ts';
-import { kvData, kvMetadata, kvNames, standing } from './questions.ts';
-import { useStage } from './stage.ts';
+import { kvData, kvMetadata, kvNames, standing } from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 
 const stage = useStage();
 

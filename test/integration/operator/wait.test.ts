@@ -5,9 +5,9 @@ import type { KubectlResult } from '#test/cluster/kubectl.ts';
 import { eventually } from '#test/support/eventually.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 import { fieldsOf } from './documents.ts';
-import { holdStatus, holdWrites } from './gate.ts';
-import { kvData, kvNames } from './questions.ts';
-import { useStage } from './stage.ts';
+import { holdStatus, holdWrites } from '#test/support/gate.ts';
+import { kvData, kvNames } from '#test/support/queries.ts';
+import { useStage } from '#test/support/stage.ts';
 
 const stage = useStage();
 

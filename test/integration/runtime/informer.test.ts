@@ -48,40 +48,40 @@ function run(client: KubeClient, selection: Selection, pageSize = 500): Running 
   return { informer, metrics, story, stop };
 }
 
+let cluster: Cluster;
+let client: HttpKubeClient;
+let namespace: string;
+let running: Running | undefined;
+
+beforeAll(async () => {
+  cluster = sharedCluster();
+  client = await openAdminClient(cluster);
+});
+
+afterAll(async () => {
+  await client[Symbol.asyncDispose]();
+  await cluster.dispose();
+});
+
+beforeEach(async () => (namespace = await cluster.createNamespace('informer')));
+
+afterEach(async () => {
+  await running?.stop();
+  running = undefined;
+});
+
+const path = (plural: string, name?: string): string =>
+  `/api/v1/namespaces/${namespace}/${plural}${name === undefined ? '' : `/${name}`}`;
+
+const create = async (name: string): Promise<unknown> =>
+  await cluster.kube('POST', path('configmaps'), {
+    metadata: { name, labels: { [LABEL]: 'yes' } },
+    data: { a: '1' },
+  });
+
+const selection = (): Selection => ({ resource: configMaps, namespace, labelSelector: LABEL });
+
 describe('an informer on a real API server', () => {
-  let cluster: Cluster;
-  let client: HttpKubeClient;
-  let namespace: string;
-  let running: Running | undefined;
-
-  beforeAll(async () => {
-    cluster = sharedCluster();
-    client = await openAdminClient(cluster);
-  });
-
-  afterAll(async () => {
-    await client[Symbol.asyncDispose]();
-    await cluster.dispose();
-  });
-
-  beforeEach(async () => (namespace = await cluster.createNamespace('informer')));
-
-  afterEach(async () => {
-    await running?.stop();
-    running = undefined;
-  });
-
-  const path = (plural: string, name?: string): string =>
-    `/api/v1/namespaces/${namespace}/${plural}${name === undefined ? '' : `/${name}`}`;
-
-  const create = async (name: string): Promise<unknown> =>
-    await cluster.kube('POST', path('configmaps'), {
-      metadata: { name, labels: { [LABEL]: 'yes' } },
-      data: { a: '1' },
-    });
-
-  const selection = (): Selection => ({ resource: configMaps, namespace, labelSelector: LABEL });
-
   test('lists in pages of one consistent state', async () => {
     const names = Array.from({ length: 25 }, (_, index) => `page-${String(index).padStart(2, '0')}`);
     await Promise.all(names.map(create));

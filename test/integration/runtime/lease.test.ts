@@ -14,65 +14,65 @@ import { openAdminClient } from './real-client.ts';
 /** Short times with the proportions of the real ones. */
 const TIMES = { leaseDurationMs: 3_000, renewDeadlineMs: 2_000, retryPeriodMs: 400 };
 
-describe('leader election on a real API server', () => {
-  let cluster: Cluster;
-  let client: HttpKubeClient;
-  let namespace: string;
+let cluster: Cluster;
+let client: HttpKubeClient;
+let namespace: string;
 
-  beforeAll(async () => {
-    cluster = sharedCluster();
-    client = await openAdminClient(cluster);
-    namespace = await cluster.createNamespace('lease');
+beforeAll(async () => {
+  cluster = sharedCluster();
+  client = await openAdminClient(cluster);
+  namespace = await cluster.createNamespace('lease');
+});
+
+afterAll(async () => {
+  await client[Symbol.asyncDispose]();
+  await cluster.dispose();
+});
+
+interface Replica {
+  readonly elector: LeaderElector;
+  readonly stop: AbortController;
+  readonly outcome: Promise<string>;
+}
+
+function start(name: string, identity: string, kube: KubeClient = client): Replica {
+  const elector = new LeaderElector({
+    ...TIMES,
+    client: kube,
+    namespace,
+    name,
+    identity,
+    clock: systemClock,
+    random: Math.random,
+    logger: new RecordedLog(),
+    metrics: new RecordedMetrics(),
   });
-
-  afterAll(async () => {
-    await client[Symbol.asyncDispose]();
-    await cluster.dispose();
-  });
-
-  interface Replica {
-    readonly elector: LeaderElector;
-    readonly stop: AbortController;
-    readonly outcome: Promise<string>;
-  }
-
-  function start(name: string, identity: string, kube: KubeClient = client): Replica {
-    const elector = new LeaderElector({
-      ...TIMES,
-      client: kube,
-      namespace,
-      name,
-      identity,
-      clock: systemClock,
-      random: Math.random,
-      logger: new RecordedLog(),
-      metrics: new RecordedMetrics(),
-    });
-    const stop = new AbortController();
-    const outcome = elector
-      .run(stop.signal, async (leading) => {
-        await new Promise<void>((resolve) =>
-          leading.addEventListener('abort', () => resolve(), { once: true }),
-        );
-      })
-      .then(
-        () => 'stopped',
-        (error: { code: string }) => error.code,
+  const stop = new AbortController();
+  const outcome = elector
+    .run(stop.signal, async (leading) => {
+      await new Promise<void>((resolve) =>
+        leading.addEventListener('abort', () => resolve(), { once: true }),
       );
-    return { elector, stop, outcome };
-  }
+    })
+    .then(
+      () => 'stopped',
+      (error: { code: string }) => error.code,
+    );
+  return { elector, stop, outcome };
+}
 
-  interface Lease {
-    readonly spec: {
-      readonly holderIdentity: string;
-      readonly leaseTransitions: number;
-      readonly renewTime: string;
-    };
-  }
+interface Lease {
+  readonly spec: {
+    readonly holderIdentity: string;
+    readonly leaseTransitions: number;
+    readonly renewTime: string;
+  };
+}
 
-  const read = async (name: string): Promise<Lease> =>
-    await cluster.kube<Lease>('GET', `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${name}`);
+const read = async (name: string): Promise<Lease> =>
+  await cluster.kube<Lease>('GET', `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${name}`);
 
+describe('leader election on a real API server', () => {
   test('one leads; cut off, it stops before the other starts', async () => {
     let cut = false;
     const cutOff = new ScriptedKubeClient(async (request) => {

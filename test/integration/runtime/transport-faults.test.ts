@@ -12,93 +12,99 @@ import { clientOf } from './real-client.ts';
 /** Faults that a real API server cannot be made to produce on demand, over real TLS. */
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
+let authority: PemPair;
+let otherAuthority: PemPair;
+let server: Server;
+let client: HttpKubeClient;
+let metrics: RecordedMetrics;
+let ca: string;
+let tokens: string[];
+let handle: Handler;
+let seen: {
+  readonly method: string | undefined;
+  readonly authorization: string | undefined;
+  readonly port: number | undefined;
+}[];
+
+beforeAll(async () => {
+  [authority, otherAuthority] = await Promise.all([createAuthority('one'), createAuthority('other')]);
+});
+
+beforeEach(async () => {
+  seen = [];
+  tokens = ['token-1'];
+  ca = authority.certificate;
+  metrics = new RecordedMetrics();
+  await listen(authority);
+  client = clientOf(connection(), { metrics });
+});
+
+afterEach(async () => {
+  await client[Symbol.asyncDispose]();
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+async function listen(signer: PemPair, port = 0): Promise<void> {
+  const pair = await issueCertificate(signer, {
+    commonName: 'api',
+    ipAddresses: ['127.0.0.1'],
+    usages: ['server'],
+  });
+  server = createServer({ cert: pair.certificate, key: pair.key }, (request, response) => {
+    seen.push({
+      method: request.method,
+      authorization: request.headers.authorization,
+      port: request.socket.remotePort,
+    });
+    handle(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+}
+
+const host = (): string => {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('not listening');
+  return `127.0.0.1:${address.port}`;
+};
+
+const connection = (): KubeConnection => ({
+  server: new URL(`https://${host()}`),
+  namespace: 'ns',
+  tls: async () => ({ ca }),
+  authorization: async () => `Bearer ${tokens[0] ?? ''}`,
+  forgetAuthorization: () => void tokens.shift(),
+});
+
+const ask = async (request: Partial<KubeRequest> = {}): Promise<unknown> =>
+  await client.request({
+    method: 'GET',
+    path: '/version',
+    op: 'test',
+    target: 'Thing',
+    signal: new AbortController().signal,
+    ...(request.method === undefined || request.method === 'GET' ? {} : { body: { a: 1 } }),
+    ...request,
+  });
+
+const reply =
+  (status: number, body: string, headers: Record<string, string> = {}): Handler =>
+  (_request, response) =>
+    void response.writeHead(status, headers).end(body);
+
+/** The n-th request gets the n-th handler, later ones the last. */
+const inTurn =
+  (...handlers: readonly Handler[]): Handler =>
+  (request, response) =>
+    handlers[Math.min(seen.length, handlers.length) - 1]?.(request, response);
+
 describe('the transport, when things go wrong', () => {
-  let authority: PemPair;
-  let otherAuthority: PemPair;
-  let server: Server;
-  let client: HttpKubeClient;
-  let metrics: RecordedMetrics;
-  let ca: string;
-  let tokens: string[];
-  let handle: Handler;
-  let seen: {
-    readonly method: string | undefined;
-    readonly authorization: string | undefined;
-    readonly port: number | undefined;
-  }[];
+  describeRepeating();
+  describeReplies();
+  describeConnections();
+});
 
-  beforeAll(async () => {
-    [authority, otherAuthority] = await Promise.all([createAuthority('one'), createAuthority('other')]);
-  });
-
-  beforeEach(async () => {
-    seen = [];
-    tokens = ['token-1'];
-    ca = authority.certificate;
-    metrics = new RecordedMetrics();
-    await listen(authority);
-    client = clientOf(connection(), { metrics });
-  });
-
-  afterEach(async () => {
-    await client[Symbol.asyncDispose]();
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  });
-
-  async function listen(signer: PemPair, port = 0): Promise<void> {
-    const pair = await issueCertificate(signer, {
-      commonName: 'api',
-      ipAddresses: ['127.0.0.1'],
-      usages: ['server'],
-    });
-    server = createServer({ cert: pair.certificate, key: pair.key }, (request, response) => {
-      seen.push({
-        method: request.method,
-        authorization: request.headers.authorization,
-        port: request.socket.remotePort,
-      });
-      handle(request, response);
-    });
-    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-  }
-
-  const host = (): string => {
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('not listening');
-    return `127.0.0.1:${address.port}`;
-  };
-
-  const connection = (): KubeConnection => ({
-    server: new URL(`https://${host()}`),
-    namespace: 'ns',
-    tls: async () => ({ ca }),
-    authorization: async () => `Bearer ${tokens[0] ?? ''}`,
-    forgetAuthorization: () => void tokens.shift(),
-  });
-
-  const ask = async (request: Partial<KubeRequest> = {}): Promise<unknown> =>
-    await client.request({
-      method: 'GET',
-      path: '/version',
-      op: 'test',
-      target: 'Thing',
-      signal: new AbortController().signal,
-      ...(request.method === undefined || request.method === 'GET' ? {} : { body: { a: 1 } }),
-      ...request,
-    });
-
-  const reply =
-    (status: number, body: string, headers: Record<string, string> = {}): Handler =>
-    (_request, response) =>
-      void response.writeHead(status, headers).end(body);
-
-  /** The n-th request gets the n-th handler, later ones the last. */
-  const inTurn =
-    (...handlers: readonly Handler[]): Handler =>
-    (request, response) =>
-      handlers[Math.min(seen.length, handlers.length) - 1]?.(request, response);
-
+function describeRepeating(): void {
   test.each(['GET', 'PATCH'] as const)(
     'a %s that is told to slow down is repeated when it may',
     async (method) => {
@@ -160,7 +166,9 @@ describe('the transport, when things go wrong', () => {
     tokens = ['old', 'older'];
     await expect(ask()).rejects.toMatchObject({ code: 'AUTH_DENIED', status: 401 });
   });
+}
 
+function describeReplies(): void {
   test('a silent server: DEADLINE after the time-out, however often, and the next request gets through', async () => {
     handle = () => undefined;
     for (let round = 0; round < 3; round += 1) {
@@ -199,7 +207,9 @@ describe('the transport, when things go wrong', () => {
     handle = reply(200, JSON.stringify('x'.repeat(2_000)));
     await expect(ask()).rejects.toMatchObject({ code: 'REPLY_INVALID' });
   });
+}
 
+function describeConnections(): void {
   test('a server with a certificate of somebody else gets no request', async () => {
     ca = otherAuthority.certificate;
     handle = reply(200, '{}');
@@ -253,4 +263,4 @@ describe('the transport, when things go wrong', () => {
     await ask();
     expect(agent).toBe('keyferry/test');
   });
-});
+}

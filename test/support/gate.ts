@@ -1,7 +1,7 @@
-import type { RequestMatch } from '#test/support/proxy-rules.ts';
-import type { RecordingProxy } from '#test/support/recording-proxy.ts';
-import type { RecordedRequest } from '#test/support/request-history.ts';
-import type { Tenant } from '#test/support/tenant.ts';
+import type { RequestMatch } from './proxy-rules.ts';
+import type { RecordingProxy } from './recording-proxy.ts';
+import type { RecordedRequest } from './request-history.ts';
+import type { Tenant } from './tenant.ts';
 import type { Stage } from './stage.ts';
 
 /** Stops requests on their way until it opens; leaving the test opens it, or the operator would hang in the next one. */

@@ -4,8 +4,8 @@ import type { Condition } from '#src/schema/meta.ts';
 import type { SecretMigration, StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
 import { uniqueName } from '#test/cluster/cluster.ts';
 import { ReplyError } from '#test/cluster/json-client.ts';
-import { eventually } from '#test/support/eventually.ts';
-import type { Tenant } from '#test/support/tenant.ts';
+import { eventually } from './eventually.ts';
+import type { Tenant } from './tenant.ts';
 
 /** What the KV server itself knows of one path. */
 export interface KvMetadata {
@@ -33,6 +33,11 @@ async function kvGet<T>(tenant: Tenant, path: string): Promise<T | undefined> {
 /** Where a Secret of this name goes by default. */
 export function pathOf(tenant: Tenant, name: string): string {
   return `${tenant.namespace}/${name}`;
+}
+
+/** Requests that read or write the document of this name at the destination, as a proxy sees their path. */
+export function dataPathOf(tenant: Tenant, name: string): RegExp {
+  return new RegExp(`^/v1/${tenant.mount}/data/${pathOf(tenant, name)}$`);
 }
 
 /** Undefined when the path was never written. */

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { startCluster, type Cluster } from '#test/cluster/cluster.ts';
-import { startOperator, type OperatorProcess } from '#test/support/operator-process.ts';
-import { startProxy, type RecordingProxy } from '#test/support/recording-proxy.ts';
-import type { RecordedRequest } from '#test/support/request-history.ts';
-import { Tenant, type TenantOptions } from '#test/support/tenant.ts';
+import { startOperator, type OperatorProcess } from './operator-process.ts';
+import { startProxy, type RecordingProxy } from './recording-proxy.ts';
+import type { RecordedRequest } from './request-history.ts';
+import { Tenant, type TenantOptions } from './tenant.ts';
 
 /**
  * Nothing is tried again within a test because time has passed: what goes on must have been woken by an event. Failures

@@ -1,0 +1,30 @@
+import { expect, it } from 'vitest';
+import type { Entry } from '#src/backends/driver.ts';
+import { collect } from '#test/support/collect.ts';
+import { aDocument, codeOf, presentIn, versionIn } from '#test/support/documents.ts';
+import type { Trial } from './trial.ts';
+
+/** Deleting, and what a deleted document leaves. */
+export function describeDeleting(trial: Trial): void {
+  const { signal } = trial;
+
+  it('deletes the expected version, once', async () => {
+    const version = await trial.create({ a: '1' });
+    await trial.driver.delete(trial.address, version, signal);
+    expect((await trial.read()).state).not.toBe('present');
+    expect(await codeOf(trial.driver.delete(trial.address, version, signal))).toBe('NOT_FOUND');
+    expect(await codeOf(trial.driver.delete(`${trial.address}-never`, version, signal))).toBe('NOT_FOUND');
+  });
+
+  it('shows the name of what was deleted only where a version still takes it', async () => {
+    await trial.driver.delete(trial.address, await trial.create({ a: '1' }), signal);
+    const result = await trial.read();
+    const entries = await collect<Entry>(trial.driver.list({ folder: '' }, signal));
+    const listed = entries.some((entry) => entry.address === trial.address);
+    expect(listed).toBe(trial.subject.listsDeleted ?? false);
+    if (result.state === 'absent') return;
+    expect(await codeOf(trial.create({ a: '2' }))).toBe('ALREADY_EXISTS');
+    const revived = await trial.driver.write(aDocument(trial.address, { a: '2' }), versionIn(result), signal);
+    expect(presentIn(await trial.read()).version).toEqual(revived);
+  });
+}

@@ -1,0 +1,70 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Entry, ReadOutcome } from '#src/backends/driver.ts';
+import { mapConcurrently } from '#src/io/map-concurrently.ts';
+import { collect } from '#test/support/collect.ts';
+import { aDocument, codeOf, presentIn } from '#test/support/documents.ts';
+import type { Trial } from './trial.ts';
+
+/** Must be registered before everything else that writes there. */
+export function describeEmptyStore(trial: Trial): void {
+  const { signal } = trial;
+
+  it('lists an empty store as nothing, and reads nothing from it', async () => {
+    expect(await collect(trial.driver.list({ folder: '' }, signal))).toEqual([]);
+    expect(await collect(trial.driver.readMany([trial.address], signal))).toEqual([
+      { address: trial.address, result: { state: 'absent' } },
+    ]);
+  });
+}
+
+/** Listing and reading where there is more than one page. */
+export function describeManyDocuments(trial: Trial): void {
+  const { signal, subject, unreachableAs } = trial;
+
+  describe('with many documents', () => {
+    const names = Array.from({ length: subject.manyNames }, (_, index) => `many-${index}`);
+
+    beforeAll(async () => {
+      const writes = mapConcurrently(names, 32, (name) =>
+        trial.driver.write(aDocument(name, { name }), 'absent', signal),
+      );
+      await collect(writes);
+    });
+
+    it('lists every name once, page by page', async () => {
+      const entries = await collect<Entry>(trial.driver.list({ folder: '' }, signal));
+      const listed = entries.map((entry) => entry.address).filter((name) => name.startsWith('many-'));
+      expect(listed.toSorted()).toEqual(names.toSorted());
+    });
+
+    it('reads many, yielding each address once, the missing ones as absent', async () => {
+      const missing = ['not-there', 'not-there-either'];
+      const outcomes = await collect(trial.driver.readMany([...names, ...missing, names[0]!], signal));
+      expect(outcomes.map((outcome) => outcome.address).toSorted()).toEqual(
+        [...names, ...missing].toSorted(),
+      );
+      for (const outcome of outcomes) expect(textIn(outcome)).toBe(outcome.address);
+    });
+
+    it('reads a few, yielding each address once, the missing ones as absent', async () => {
+      const few = [...names.slice(0, 3), 'not-there'];
+      const outcomes = await collect(trial.driver.readMany(few, signal));
+      expect(outcomes.map((outcome) => outcome.address).toSorted()).toEqual(few.toSorted());
+      for (const outcome of outcomes) expect(textIn(outcome)).toBe(outcome.address);
+    });
+
+    it('fails the reading of many as a whole when the server is gone', async () => {
+      expect(await codeOf(collect(trial.place.unreachable.readMany(names, signal)))).toBe(unreachableAs);
+    });
+  });
+}
+
+/** The field of a present document; its own address for one that must be absent. */
+function textIn(outcome: ReadOutcome): string {
+  if ('error' in outcome) throw outcome.error;
+  if (outcome.address.startsWith('not-there')) {
+    expect(outcome.result).toEqual({ state: 'absent' });
+    return outcome.address;
+  }
+  return presentIn(outcome.result).fields.get('name')?.reveal().toString() ?? '';
+}

@@ -1,0 +1,86 @@
+import { expect, it } from 'vitest';
+import { sameVersion } from '#src/core/document.ts';
+import { aDocument, codeOf, contentOf, presentIn } from '#test/support/documents.ts';
+import type { Trial } from './trial.ts';
+
+/** Creating and replacing, and every expectation that does not hold. */
+export function describeWriting(trial: Trial): void {
+  const { signal } = trial;
+
+  it('returns from a write the version that a read then shows', async () => {
+    const version = await trial.create({ user: 'admin', password: 'p' });
+    const document = presentIn(await trial.read());
+    expect(document.version).toEqual(version);
+    expect(contentOf(document)).toEqual(
+      contentOf(aDocument(trial.address, { user: 'admin', password: 'p' })),
+    );
+  });
+
+  it('refuses to create what exists and leaves it as it is', async () => {
+    const version = await trial.create({ a: 'first' });
+    expect(await codeOf(trial.create({ a: 'second' }))).toBe('ALREADY_EXISTS');
+    const document = presentIn(await trial.read());
+    expect(document.version).toEqual(version);
+    expect(document.fields.get('a')?.reveal().toString()).toBe('first');
+  });
+
+  it('lets exactly one of many simultaneous creates win', async () => {
+    const attempts = Array.from({ length: 8 }, (_, index) => codeOf(trial.create({ winner: String(index) })));
+    const codes = await Promise.all(attempts);
+    expect(codes.filter((code) => code === 'none')).toHaveLength(1);
+    expect(codes.filter((code) => code === 'ALREADY_EXISTS')).toHaveLength(7);
+    expect(
+      presentIn(await trial.read())
+        .fields.get('winner')
+        ?.reveal()
+        .toString(),
+    ).toBe(String(codes.indexOf('none')));
+  });
+
+  it('replaces all fields of the expected version as one new version', async () => {
+    const first = await trial.create({ kept: 'old', dropped: 'x' });
+    const second = await trial.driver.write(
+      aDocument(trial.address, { kept: 'new', added: 'y' }),
+      first,
+      signal,
+    );
+    expect(sameVersion(first, second)).toBe(false);
+    const document = presentIn(await trial.read());
+    expect(document.version).toEqual(second);
+    expect(contentOf(document)).toEqual(contentOf(aDocument(trial.address, { kept: 'new', added: 'y' })));
+  });
+
+  it('refuses to write over, or to delete, a version that is no longer current', async () => {
+    const first = await trial.create({ a: '1' });
+    const second = await trial.driver.write(aDocument(trial.address, { a: '2' }), first, signal);
+    expect(await codeOf(trial.driver.write(aDocument(trial.address, { a: '3' }), first, signal))).toBe(
+      'VERSION_CONFLICT',
+    );
+    expect(await codeOf(trial.driver.delete(trial.address, first, signal))).toBe('VERSION_CONFLICT');
+    const document = presentIn(await trial.read());
+    expect(document.version).toEqual(second);
+    expect(document.fields.get('a')?.reveal().toString()).toBe('2');
+  });
+
+  it('refuses to write over, or to delete, another incarnation of the name', async () => {
+    const first = await trial.create({ a: '1' });
+    await trial.place.recreate(trial.address, 'a', 'theirs');
+    expect(await codeOf(trial.driver.write(aDocument(trial.address, { a: '2' }), first, signal))).toBe(
+      'VERSION_CONFLICT',
+    );
+    expect(await codeOf(trial.driver.delete(trial.address, first, signal))).toBe('VERSION_CONFLICT');
+    expect(
+      presentIn(await trial.read())
+        .fields.get('a')
+        ?.reveal()
+        .toString(),
+    ).toBe('theirs');
+  });
+
+  it('refuses to write with a version where nothing ever was', async () => {
+    const version = await trial.create({ a: '1' });
+    const elsewhere = aDocument(`${trial.address}-other`, { a: '1' });
+    expect(await codeOf(trial.driver.write(elsewhere, version, signal))).toBe('VERSION_CONFLICT');
+    expect(await trial.read(`${trial.address}-other`)).toEqual({ state: 'absent' });
+  });
+}
