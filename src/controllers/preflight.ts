@@ -12,7 +12,7 @@ interface Ends {
 
 /**
  * Asks both servers what they can do; a driver that was never probed does not know its limits. What the promise of this
- * very migration rests on is asked anew: an administrator may have changed it since. Throws `CAPABILITY_MISSING`.
+ * very migration rests on is asked again: an administrator may have changed it since. Throws `CAPABILITY_MISSING`.
  */
 export async function requireCapabilities(
   migration: SecretMigration,
