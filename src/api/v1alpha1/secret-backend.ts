@@ -81,7 +81,6 @@ export const KubernetesAuthSchema = z.object({
   serviceAccountRef: ServiceAccountRefSchema,
   audiences: AudiencesSchema,
 });
-export type KubernetesAuth = z.infer<typeof KubernetesAuthSchema>;
 
 const SecretIdRefSchema = z.object({
   name: ObjectNameSchema.describe('Name of a Secret in the namespace of this backend.'),
@@ -311,7 +310,6 @@ export const BACKEND_RULES: readonly Rule<z.output<typeof BackendMembersSchema>>
 export const SecretBackendSpecSchema = withRules(BackendMembersSchema, ...BACKEND_RULES).describe(
   'Where values live and how to get there.',
 );
-export type SecretBackendSpec = z.infer<typeof SecretBackendSpecSchema>;
 
 export const BackendStatusSchema = z
   .object({
