@@ -71,7 +71,9 @@ describe('a backup', () => {
     world.destination.put('ns/a', { k: 'newer' });
     expect((await whatIsLeft(world, prior)).outcomeOf('a').reason).toBe('BackupExpired');
   });
+});
 
+describe('a backup', () => {
   it.each(['read', 'discard'] as const)(
     'that fails to be removed (%s) is tried again later',
     async (what) => {

@@ -12,95 +12,94 @@ function withSource(): World {
   return world;
 }
 
+interface Row {
+  readonly spec?: object;
+  readonly there?: (world: World) => void;
+  readonly outcome: object;
+  /** What the destination holds afterwards. */
+  readonly holds: Readonly<Record<string, string>> | undefined;
+  readonly writes: number;
+}
+const differs = ({ destination }: World) => destination.put('ns/a', { k: 'theirs' });
+const table: Record<string, Row> = {
+  'that the destination does not have is written and proven': {
+    outcome: { state: 'Verified', keys: ['k'], destination: { path: 'ns/a', version: '1' } },
+    holds: { k: 'v' },
+    writes: 1,
+  },
+  'that the destination has already is adopted as it is': {
+    there: ({ destination }) => {
+      destination.put('ns/a', { k: 'older' });
+      destination.put('ns/a', { k: 'v' });
+    },
+    outcome: { state: 'Verified', destination: { path: 'ns/a', version: '2' } },
+    holds: { k: 'v' },
+    writes: 0,
+  },
+  'that differs is a conflict and stays as it is': {
+    there: differs,
+    outcome: { state: 'Conflict', reason: 'DestinationDiffers', retry: 'later' },
+    holds: { k: 'theirs' },
+    writes: 0,
+  },
+  'whose destination was deleted is a conflict and stays deleted': {
+    there: ({ destination }) => {
+      destination.put('ns/a', { k: 'v' });
+      destination.remove('ns/a');
+    },
+    outcome: { state: 'Conflict', reason: 'DestinationDeleted', retry: 'later' },
+    holds: undefined,
+    writes: 0,
+  },
+  'that differs is skipped where the destination is to be kept, and its source stays': {
+    spec: { conflictPolicy: 'KeepDestination', sourcePolicy: 'Delete' },
+    there: differs,
+    outcome: { state: 'Skipped', reason: 'DestinationDiffers' },
+    holds: { k: 'theirs' },
+    writes: 0,
+  },
+  'gets the new names of its fields': {
+    spec: { mapping: { fields: [{ from: 'k', to: 'key' }] } },
+    outcome: { state: 'Verified', keys: ['k'] },
+    holds: { key: 'v' },
+    writes: 1,
+  },
+  'would be written, says a dry run': {
+    spec: { dryRun: true },
+    outcome: { state: 'Pending', reason: 'WouldCreate' },
+    holds: undefined,
+    writes: 0,
+  },
+  'would be adopted, says a dry run': {
+    spec: { dryRun: true, sourcePolicy: 'Delete' },
+    there: ({ destination }) => destination.put('ns/a', { k: 'v' }),
+    outcome: { state: 'Pending', reason: 'WouldAdopt' },
+    holds: { k: 'v' },
+    writes: 0,
+  },
+  'would be overwritten, says a dry run': {
+    spec: { dryRun: true, conflictPolicy: 'Overwrite' },
+    there: differs,
+    outcome: { state: 'Pending', reason: 'WouldOverwrite', destination: { priorVersion: '1' } },
+    holds: { k: 'theirs' },
+    writes: 0,
+  },
+  'would be a conflict, says a dry run': {
+    spec: { dryRun: true },
+    there: differs,
+    outcome: { state: 'Conflict', reason: 'DestinationDiffers' },
+    holds: { k: 'theirs' },
+    writes: 0,
+  },
+  'would be skipped, says a dry run': {
+    spec: { dryRun: true, conflictPolicy: 'KeepDestination' },
+    there: differs,
+    outcome: { state: 'Skipped', reason: 'DestinationDiffers' },
+    holds: { k: 'theirs' },
+    writes: 0,
+  },
+};
 describe('a document', () => {
-  interface Row {
-    readonly spec?: object;
-    readonly there?: (world: World) => void;
-    readonly outcome: object;
-    /** What the destination holds afterwards. */
-    readonly holds: Readonly<Record<string, string>> | undefined;
-    readonly writes: number;
-  }
-  const differs = ({ destination }: World) => destination.put('ns/a', { k: 'theirs' });
-  const table: Record<string, Row> = {
-    'that the destination does not have is written and proven': {
-      outcome: { state: 'Verified', keys: ['k'], destination: { path: 'ns/a', version: '1' } },
-      holds: { k: 'v' },
-      writes: 1,
-    },
-    'that the destination has already is adopted as it is': {
-      there: ({ destination }) => {
-        destination.put('ns/a', { k: 'older' });
-        destination.put('ns/a', { k: 'v' });
-      },
-      outcome: { state: 'Verified', destination: { path: 'ns/a', version: '2' } },
-      holds: { k: 'v' },
-      writes: 0,
-    },
-    'that differs is a conflict and stays as it is': {
-      there: differs,
-      outcome: { state: 'Conflict', reason: 'DestinationDiffers', retry: 'later' },
-      holds: { k: 'theirs' },
-      writes: 0,
-    },
-    'whose destination was deleted is a conflict and stays deleted': {
-      there: ({ destination }) => {
-        destination.put('ns/a', { k: 'v' });
-        destination.remove('ns/a');
-      },
-      outcome: { state: 'Conflict', reason: 'DestinationDeleted', retry: 'later' },
-      holds: undefined,
-      writes: 0,
-    },
-    'that differs is skipped where the destination is to be kept, and its source stays': {
-      spec: { conflictPolicy: 'KeepDestination', sourcePolicy: 'Delete' },
-      there: differs,
-      outcome: { state: 'Skipped', reason: 'DestinationDiffers' },
-      holds: { k: 'theirs' },
-      writes: 0,
-    },
-    'gets the new names of its fields': {
-      spec: { mapping: { fields: [{ from: 'k', to: 'key' }] } },
-      outcome: { state: 'Verified', keys: ['k'] },
-      holds: { key: 'v' },
-      writes: 1,
-    },
-    'would be written, says a dry run': {
-      spec: { dryRun: true },
-      outcome: { state: 'Pending', reason: 'WouldCreate' },
-      holds: undefined,
-      writes: 0,
-    },
-    'would be adopted, says a dry run': {
-      spec: { dryRun: true, sourcePolicy: 'Delete' },
-      there: ({ destination }) => destination.put('ns/a', { k: 'v' }),
-      outcome: { state: 'Pending', reason: 'WouldAdopt' },
-      holds: { k: 'v' },
-      writes: 0,
-    },
-    'would be overwritten, says a dry run': {
-      spec: { dryRun: true, conflictPolicy: 'Overwrite' },
-      there: differs,
-      outcome: { state: 'Pending', reason: 'WouldOverwrite', destination: { priorVersion: '1' } },
-      holds: { k: 'theirs' },
-      writes: 0,
-    },
-    'would be a conflict, says a dry run': {
-      spec: { dryRun: true },
-      there: differs,
-      outcome: { state: 'Conflict', reason: 'DestinationDiffers' },
-      holds: { k: 'theirs' },
-      writes: 0,
-    },
-    'would be skipped, says a dry run': {
-      spec: { dryRun: true, conflictPolicy: 'KeepDestination' },
-      there: differs,
-      outcome: { state: 'Skipped', reason: 'DestinationDiffers' },
-      holds: { k: 'theirs' },
-      writes: 0,
-    },
-  };
-
   it.each(Object.entries(table))('%s', async (_sentence, { spec, there, outcome, holds, writes }) => {
     const world = withSource();
     there?.(world);

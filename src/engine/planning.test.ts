@@ -143,7 +143,9 @@ describe('before anything is written', () => {
     });
     nothingWritten(world);
   });
+});
 
+describe('before anything is written', () => {
   it.each<[string, object, 'source' | 'destination', string]>([
     ['to create at the destination', {}, 'destination', 'create'],
     ['to read back at the destination', {}, 'destination', 'read'],

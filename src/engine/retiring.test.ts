@@ -10,106 +10,105 @@ function withSource(): World {
   return world;
 }
 
+interface Row {
+  readonly sourcePolicy: string;
+  readonly there?: (world: World) => void;
+  readonly hooks?: (world: World) => Hooks;
+  readonly outcome: object;
+  /** Whether the source still has it. */
+  readonly stays: boolean;
+  readonly backup?: object;
+}
+const lostBefore = (operation: 'delete' | 'retire' | 'mark') => () => ({
+  before: once(operation, losesReply),
+});
+const lostAfter = (operation: 'delete' | 'retire' | 'mark') => () => ({
+  after: once(operation, losesReply),
+});
+const putBackup = (k: string) => (world: World) => {
+  const state = { version: world.source.put('b', { k }), fields: new Map([['k', Buffer.from(k)]]) };
+  world.source.backups.set(BACKUP, { ...state, attributes: {} });
+  world.source.remove('b');
+};
+const table: Record<string, Row> = {
+  'stays with Keep': { sourcePolicy: 'Keep', outcome: { state: 'Verified' }, stays: true },
+  'is removed with Delete': { sourcePolicy: 'Delete', outcome: { state: 'Removed' }, stays: false },
+  'is kept under another name with Backup': {
+    sourcePolicy: 'Backup',
+    outcome: { state: 'Removed', backup: BACKUP },
+    stays: false,
+    backup: { k: 'v' },
+  },
+  'stays and is marked with Project': {
+    sourcePolicy: 'Project',
+    outcome: { state: 'Verified', reason: 'Projected' },
+    stays: true,
+  },
+  'counts as removed when the reply of its removal is lost and it is gone': {
+    sourcePolicy: 'Delete',
+    hooks: lostAfter('delete'),
+    outcome: { state: 'Removed' },
+    stays: false,
+  },
+  'stays verified when the reply of its removal is lost and it is there': {
+    sourcePolicy: 'Delete',
+    hooks: lostBefore('delete'),
+    outcome: { state: 'Verified', reason: 'BackendUnavailable', retry: 'soon' },
+    stays: true,
+  },
+  'counts as removed when another writer removed it at the last moment': {
+    sourcePolicy: 'Delete',
+    hooks: ({ source }) => ({ before: once('delete', () => source.remove('a')) }),
+    outcome: { state: 'Removed' },
+    stays: false,
+  },
+  'stays verified when its removal fails': {
+    sourcePolicy: 'Delete',
+    hooks: () => ({ before: once('delete', failsWith('SERVER_ERROR')) }),
+    outcome: { state: 'Verified', reason: 'ServerError', retry: 'soon' },
+    stays: true,
+  },
+  'stays verified when it cannot be read for the second proof': {
+    sourcePolicy: 'Delete',
+    hooks: () => ({ before: once('read', failsWith('SERVER_ERROR'), { skip: 1 }) }),
+    outcome: { state: 'Verified', reason: 'ServerError', retry: 'soon' },
+    stays: true,
+  },
+  'stays when there is another backup of its name': {
+    sourcePolicy: 'Backup',
+    there: putBackup('other'),
+    outcome: { state: 'Verified', reason: 'BackupExists', retry: 'later' },
+    stays: true,
+    backup: { k: 'other' },
+  },
+  'is removed when there is an equal backup, of a run that was killed': {
+    sourcePolicy: 'Backup',
+    there: putBackup('v'),
+    outcome: { state: 'Removed', backup: BACKUP },
+    stays: false,
+    backup: { k: 'v' },
+  },
+  'counts as kept when the reply of its backup is lost': {
+    sourcePolicy: 'Backup',
+    hooks: lostAfter('retire'),
+    outcome: { state: 'Removed', backup: BACKUP },
+    stays: false,
+    backup: { k: 'v' },
+  },
+  'is marked by the next run when the reply of the mark is lost': {
+    sourcePolicy: 'Project',
+    hooks: lostAfter('mark'),
+    outcome: { state: 'Verified', reason: 'BackendUnavailable', retry: 'soon' },
+    stays: true,
+  },
+  'has changed when it is gone before it could be marked': {
+    sourcePolicy: 'Project',
+    hooks: ({ source }) => ({ before: once('mark', () => source.remove('a')) }),
+    outcome: { state: 'Pending', reason: 'SourceChanged' },
+    stays: false,
+  },
+};
 describe('the source of a proven document', () => {
-  interface Row {
-    readonly sourcePolicy: string;
-    readonly there?: (world: World) => void;
-    readonly hooks?: (world: World) => Hooks;
-    readonly outcome: object;
-    /** Whether the source still has it. */
-    readonly stays: boolean;
-    readonly backup?: object;
-  }
-  const lostBefore = (operation: 'delete' | 'retire' | 'mark') => () => ({
-    before: once(operation, losesReply),
-  });
-  const lostAfter = (operation: 'delete' | 'retire' | 'mark') => () => ({
-    after: once(operation, losesReply),
-  });
-  const putBackup = (k: string) => (world: World) => {
-    const state = { version: world.source.put('b', { k }), fields: new Map([['k', Buffer.from(k)]]) };
-    world.source.backups.set(BACKUP, { ...state, attributes: {} });
-    world.source.remove('b');
-  };
-  const table: Record<string, Row> = {
-    'stays with Keep': { sourcePolicy: 'Keep', outcome: { state: 'Verified' }, stays: true },
-    'is removed with Delete': { sourcePolicy: 'Delete', outcome: { state: 'Removed' }, stays: false },
-    'is kept under another name with Backup': {
-      sourcePolicy: 'Backup',
-      outcome: { state: 'Removed', backup: BACKUP },
-      stays: false,
-      backup: { k: 'v' },
-    },
-    'stays and is marked with Project': {
-      sourcePolicy: 'Project',
-      outcome: { state: 'Verified', reason: 'Projected' },
-      stays: true,
-    },
-    'counts as removed when the reply of its removal is lost and it is gone': {
-      sourcePolicy: 'Delete',
-      hooks: lostAfter('delete'),
-      outcome: { state: 'Removed' },
-      stays: false,
-    },
-    'stays verified when the reply of its removal is lost and it is there': {
-      sourcePolicy: 'Delete',
-      hooks: lostBefore('delete'),
-      outcome: { state: 'Verified', reason: 'BackendUnavailable', retry: 'soon' },
-      stays: true,
-    },
-    'counts as removed when another writer removed it at the last moment': {
-      sourcePolicy: 'Delete',
-      hooks: ({ source }) => ({ before: once('delete', () => source.remove('a')) }),
-      outcome: { state: 'Removed' },
-      stays: false,
-    },
-    'stays verified when its removal fails': {
-      sourcePolicy: 'Delete',
-      hooks: () => ({ before: once('delete', failsWith('SERVER_ERROR')) }),
-      outcome: { state: 'Verified', reason: 'ServerError', retry: 'soon' },
-      stays: true,
-    },
-    'stays verified when it cannot be read for the second proof': {
-      sourcePolicy: 'Delete',
-      hooks: () => ({ before: once('read', failsWith('SERVER_ERROR'), { skip: 1 }) }),
-      outcome: { state: 'Verified', reason: 'ServerError', retry: 'soon' },
-      stays: true,
-    },
-    'stays when there is another backup of its name': {
-      sourcePolicy: 'Backup',
-      there: putBackup('other'),
-      outcome: { state: 'Verified', reason: 'BackupExists', retry: 'later' },
-      stays: true,
-      backup: { k: 'other' },
-    },
-    'is removed when there is an equal backup, of a run that was killed': {
-      sourcePolicy: 'Backup',
-      there: putBackup('v'),
-      outcome: { state: 'Removed', backup: BACKUP },
-      stays: false,
-      backup: { k: 'v' },
-    },
-    'counts as kept when the reply of its backup is lost': {
-      sourcePolicy: 'Backup',
-      hooks: lostAfter('retire'),
-      outcome: { state: 'Removed', backup: BACKUP },
-      stays: false,
-      backup: { k: 'v' },
-    },
-    'is marked by the next run when the reply of the mark is lost': {
-      sourcePolicy: 'Project',
-      hooks: lostAfter('mark'),
-      outcome: { state: 'Verified', reason: 'BackendUnavailable', retry: 'soon' },
-      stays: true,
-    },
-    'has changed when it is gone before it could be marked': {
-      sourcePolicy: 'Project',
-      hooks: ({ source }) => ({ before: once('mark', () => source.remove('a')) }),
-      outcome: { state: 'Pending', reason: 'SourceChanged' },
-      stays: false,
-    },
-  };
-
   it.each(Object.entries(table))('%s', async (_sentence, row) => {
     const world = withSource();
     row.there?.(world);

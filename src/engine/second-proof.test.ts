@@ -14,6 +14,9 @@ async function runWith(world: World, onFlush: () => void, spec = {}) {
   return runEngine({ ...world, spec: { ...removing, ...spec }, onFlush });
 }
 
+const END = '2026-02-01T00:00:00.000Z';
+const notes = (...entries: [string, string][]) => ({ notes: new Map(entries) });
+
 describe('a source is removed only while', () => {
   it('it is what was verified: another version of it stays, with its new bytes', async () => {
     const world = aWorld();
@@ -84,10 +87,9 @@ describe('a source is removed only while', () => {
     expect(run.outcomeOf('a')).toMatchObject({ state: 'Pending', reason: 'DestinationChanged' });
     expect(world.source.textAt('a')).toEqual({ k: 'v' });
   });
+});
 
-  const END = '2026-02-01T00:00:00.000Z';
-  const notes = (...entries: [string, string][]) => ({ notes: new Map(entries) });
-
+describe('a source is removed only while', () => {
   it.each<[string, Attributes, Attributes]>([
     ['type', { type: 'kubernetes.io/tls' }, {}],
     ['type is not another one', { type: 'kubernetes.io/tls' }, { type: 'Opaque' }],

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { wordsOf } from '#test/architecture/said-words.ts';
+import { wordsOf } from '#test/support/said-words.ts';
 import { OperatorError, type ErrorCode } from '#src/errors.ts';
 import { MAX_HINT_BYTES } from './code-info.ts';
 import { ERROR_CODES } from './codes.ts';

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { explain } from '#src/errors/explain.ts';
+import { errorOf } from '#src/errors.ts';
 import type { AccessRecord, Logger, Metrics } from '#src/ports.ts';
 import { ManualClock } from '#test/support/manual-clock.ts';
 import { AuditLog } from './audit-log.ts';
@@ -168,12 +170,13 @@ describe('a file as the audit log', () => {
     ['a folder', async (path) => mkdir(path), 'cannot be opened'],
   ])('is refused when it is %s', async (_what, prepare, words) => {
     await prepare(file);
-    const opening = openAuditSink(file);
-    await expect(opening).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
-    await expect(opening).rejects.toThrow(words);
+    const refusal = await openAuditSink(file).catch((failure: unknown) => errorOf(failure));
+    expect(refusal).toMatchObject({ code: 'CONFIG_INVALID' });
+    expect(explain(refusal)).toContain(words);
   });
 
   it('is refused when its folder does not exist', async () => {
-    await expect(openAuditSink(join(folder, 'none', 'audit.log'))).rejects.toThrow('folder must exist');
+    const refusal = await openAuditSink(join(folder, 'none', 'audit.log')).catch(errorOf);
+    expect(explain(refusal)).toContain('Create its folder');
   });
 });

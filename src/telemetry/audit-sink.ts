@@ -1,7 +1,7 @@
 import { write as writeToDescriptor, type Stats } from 'node:fs';
 import { constants, lstat, open, type FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { OperatorError } from '#src/errors.ts';
+import { OperatorError, type ErrorDetail } from '#src/errors.ts';
 
 /** Where the lines of an audit log go. */
 export interface AuditSink {
@@ -88,11 +88,7 @@ async function openFile(path: string): Promise<FileHandle> {
   try {
     file = await open(path, FLAGS, OWNER_ONLY);
   } catch (cause) {
-    throw unfit(
-      path,
-      'it cannot be opened; its folder must exist, and it must be a file, not a link.',
-      cause,
-    );
+    throw unfit(path, { ...UNOPENED, cause });
   }
   const problem = problemOf(await file.stat(), path);
   if (problem === undefined) return file;
@@ -100,16 +96,20 @@ async function openFile(path: string): Promise<FileHandle> {
   throw unfit(path, problem);
 }
 
-function problemOf(stats: Stats, path: string): string | undefined {
-  if (!stats.isFile()) return 'it is no regular file.';
-  return (stats.mode & OTHERS) === 0 ? undefined : `everybody on the machine can use it: chmod o-rwx ${path}`;
+type Problem = Pick<ErrorDetail, 'detail' | 'hint' | 'cause'>;
+
+const UNOPENED: Problem = {
+  detail: 'The audit log cannot be opened.',
+  hint: 'Create its folder, and use a file that is not a link.',
+};
+
+function problemOf(stats: Stats, path: string): Problem | undefined {
+  if (!stats.isFile())
+    return { detail: 'The audit log is not a regular file.', hint: 'Use a file or stdout.' };
+  if ((stats.mode & OTHERS) === 0) return undefined;
+  return { detail: 'Every user of the machine can access the audit log.', hint: `Run: chmod o-rwx ${path}.` };
 }
 
-function unfit(path: string, detail: string, cause?: unknown): OperatorError {
-  return new OperatorError('CONFIG_INVALID', {
-    op: 'audit.open',
-    target: path,
-    detail: `--audit-log=${path}: ${detail}`,
-    ...(cause === undefined ? {} : { cause }),
-  });
+function unfit(path: string, problem: Problem): OperatorError {
+  return new OperatorError('CONFIG_INVALID', { op: 'audit.open', target: `--audit-log=${path}`, ...problem });
 }

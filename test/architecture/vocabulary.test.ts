@@ -12,7 +12,7 @@ import { failedOutcome } from '#src/engine/failure.ts';
 import { ERROR_CODES } from '#src/errors/codes.ts';
 import { REFUSAL_REASONS } from '#src/errors/reasons.ts';
 import { OperatorError, type ErrorCode } from '#src/errors.ts';
-import { wordsIn, wordsOf, type SaidWord } from './said-words.ts';
+import { wordsIn, wordsOf, type SaidWord } from '#test/support/said-words.ts';
 
 /*
  * Lists are API: what is listed is said by the sources that may say it, and what they say is listed. Each list is held

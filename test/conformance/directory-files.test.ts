@@ -234,7 +234,9 @@ describe('the factory', () => {
   it('says what the operator must be started with', () => {
     const factory = new DirectoryFactory({ root: undefined, clock: systemClock, random: Math.random });
     const create = () => factory.create(definitionIn('n'));
-    expect(create).toThrow(/start it with --directory-root/);
+    expect(create).toThrow(
+      expect.objectContaining({ hint: expect.stringMatching(/^Start it with --directory-root/) }),
+    );
   });
 
   it('puts every backend below the folder of its own namespace', async () => {

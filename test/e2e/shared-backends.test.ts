@@ -216,7 +216,7 @@ describe('a migration in the namespace of the operator', () => {
     expect(row).toMatchObject({
       state: 'Verified',
       reason: 'TrustRoot',
-      message: `Kept at the source: ClusterSecretBackend ${SHARED} reads its credentials from this Secret.`,
+      message: `The source is kept: ClusterSecretBackend ${SHARED} reads its credentials from this Secret.`,
     });
     expect(await operators.secret(TOKEN_SECRET)).toBeDefined();
   });

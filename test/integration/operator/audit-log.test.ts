@@ -123,6 +123,6 @@ it('is refused in one sentence when it cannot be what was asked for', async () =
   const operator = await startOperator(cluster, { args: ['--audit-log=/no/such/folder/a'], skipReady: true });
   expect(await operator.exited).toMatchObject({ code: 2 });
   expect(operator.logs()).toContain(
-    'keyferry: Invalid flags or environment variables. --audit-log=/no/such/folder/a: it cannot be opened; its folder must exist, and it must be a file, no link. Run keyferry --help.',
+    'keyferry: Invalid flags or environment variables. The audit log cannot be opened (--audit-log=/no/such/folder/a). Create its folder, and use a file that is not a link.',
   );
 });

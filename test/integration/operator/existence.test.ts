@@ -123,8 +123,12 @@ describe('a destination folder', () => {
       broken: 'Failed ServerError',
     });
     const rows = await rowsByName(tenant, 'three');
-    expect(rows['forbidden']?.message).toMatch(/refused the credentials or the permission\..*Grant/s);
-    expect(rows['broken']?.message).toMatch(/failed to handle the request\..*log of the server/s);
+    expect(rows['forbidden']?.message).toMatch(
+      /refused the credentials or the permission \(openbao\.read .*\)\. Grant/s,
+    );
+    expect(rows['broken']?.message).toMatch(
+      /failed to handle the request \(openbao\.read .*\)\..*log of the server/s,
+    );
     expect(migration.status.summary).toMatchObject({ total: 6, verified: 2, failed: 4 });
     expect(written(tenant)).toEqual(['absent']);
     expect(await kvNames(tenant, tenant.namespace)).toEqual(['absent']);
@@ -195,7 +199,7 @@ path "${mount}/config" { capabilities = ["read"] }`;
     });
     const path = `${tenant.mount}/data/${tenant.namespace}/forbidden`;
     expect((await rowsByName(tenant, 'narrow'))['forbidden']).toMatchObject({
-      message: `To read it the policy must allow "read" on ${path}.`,
+      message: `The policy must allow "read" on ${path} to read it.`,
       destination: { path: `${tenant.namespace}/forbidden` },
     });
     expect(stage().bao.count({ path: new RegExp(path) })).toBe(0);

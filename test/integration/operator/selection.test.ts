@@ -254,7 +254,7 @@ describe('mapping.path', () => {
     const rows = await rowsByName(tenant, 'collide');
     for (const name of ['b-c', 'c']) {
       expect(rows[name]).toMatchObject({
-        message: 'Several sources map to one path: b-c, c. Change spec.mapping or exclude all but one.',
+        message: 'Several sources map to the same path: b-c, c. Change spec.mapping, or exclude all but one.',
         destination: { path: 'a-b-c' },
       });
       expect(await tenant.secret(name)).toBeDefined();
