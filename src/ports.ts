@@ -80,9 +80,9 @@ export interface AccessRecord {
     readonly name: string;
   };
   readonly path: string;
-  readonly revision?: string | undefined;
+  readonly version?: string | undefined;
   /** Sorted; absent where nothing was found. */
-  readonly fields?: readonly string[] | undefined;
+  readonly keys?: readonly string[] | undefined;
   /** `present`, `absent`, `deleted` or `done`; else the code of the error. */
   readonly outcome: string;
 }

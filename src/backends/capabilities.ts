@@ -7,8 +7,8 @@ export const CAPABILITIES = {
     'A write can name the version that it replaces. Without it or UnsafeWrites, nothing is written.',
   UnsafeWrites:
     'The spec allows writes and deletes that only read before: a change that another writer makes in between is lost.',
-  Revisions: 'Older revisions stay readable after a newer write.',
-  FieldLimit498: 'A request holds at most 1,000 JSON strings: 498 fields per document.',
+  Versions: 'Earlier versions stay readable after a newer write.',
+  KeyLimit498: 'A request holds at most 1,000 JSON strings: 498 keys per document.',
   Expiry: 'A document can have an expiry time.',
   SelfDestructs:
     'Settings of the store delete values automatically, or cannot be read: no source is removed.',

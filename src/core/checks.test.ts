@@ -18,7 +18,7 @@ function present(fields: Record<string, string>, attributes: Attributes = {}): R
 }
 
 const TLS: Attributes = { type: 'kubernetes.io/tls' };
-const OWNED: Attributes = { notes: new Map([['owner', 'payments']]) };
+const OWNED: Attributes = { metadata: new Map([['owner', 'payments']]) };
 const desired = document({ user: 'u', pass: 'p' });
 
 interface Row {
@@ -136,19 +136,19 @@ const table: Record<string, Row> = {
     destination: present({ k: 'v' }, { expiresAt: '2030-01-01T00:00:00Z' }),
     step: { kind: 'conflict', reason: 'ExpiresEarly' },
   },
-  'equal bytes without the notes of the source are adopted while it stays': {
+  'equal bytes without the metadata of the source are adopted while it stays': {
     desired: document({ k: 'v' }, OWNED),
     destination: present({ k: 'v' }),
     attributesAreStated: true,
     step: { kind: 'adopt' },
   },
-  'equal bytes without the notes of the source are a conflict when it would go': {
+  'equal bytes without the metadata of the source are a conflict when it would go': {
     policy: DELETE,
     desired: document({ k: 'v' }, OWNED),
     destination: present({ k: 'v' }),
     step: { kind: 'conflict', reason: 'AttributesDiffer' },
   },
-  'a destination with notes of its own says nothing of a type': {
+  'a destination with metadata of its own says nothing of a type': {
     desired: document({ k: 'v' }, TLS),
     destination: present({ k: 'v' }, OWNED),
     step: { kind: 'adopt' },

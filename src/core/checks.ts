@@ -3,7 +3,7 @@ import {
   expiresBefore,
   isPlain,
   keepsKind,
-  keepsNotes,
+  keepsMetadata,
   outlives,
   sameFields,
   type Document,
@@ -63,7 +63,7 @@ function destinationDiffers(_policy: Policy, seen: Observation): Step | undefine
   return {
     kind: 'conflict',
     reason: 'DestinationDiffers',
-    message: 'The destination has other fields or bytes. Make both sides equal, or exclude the document.',
+    message: 'The destination has other keys or bytes. Make both sides equal, or exclude the document.',
   };
 }
 
@@ -89,7 +89,7 @@ function expiryDiffers(policy: Policy, seen: Observation): Conflict | undefined 
 }
 
 /**
- * Equal bytes, but the source has a type, is immutable or has notes, and the destination says otherwise. Harmless while
+ * Equal bytes, but the source has a type, is immutable or has metadata, and the destination says otherwise. Harmless while
  * the source stays and the destination says nothing at all; removing the source would lose what only the source knows.
  */
 function attributesWouldBeLost(policy: Policy, seen: Observation): Conflict | undefined {
@@ -98,8 +98,8 @@ function attributesWouldBeLost(policy: Policy, seen: Observation): Conflict | un
   const isSilent = isPlain(destination.document) && !seen.attributesAreStated;
   const sourceStays = policy.sourcePolicy === 'Keep';
   const kindIsSafe = keepsKind(desired, destination.document) || (sourceStays && isSilent);
-  const notesAreSafe = sourceStays || keepsNotes(desired, destination.document);
-  if (kindIsSafe && notesAreSafe) return undefined;
+  const metadataIsSafe = sourceStays || keepsMetadata(desired, destination.document);
+  if (kindIsSafe && metadataIsSafe) return undefined;
   return {
     kind: 'conflict',
     reason: 'AttributesDiffer',

@@ -20,7 +20,7 @@ function ending(ms: number | undefined): Document {
 }
 
 const end = fc.option(fc.integer({ min: 0, max: 1_000_000 }), { nil: undefined });
-const notes = fc
+const metadata = fc
   .array(fc.tuple(fc.constantFrom('a', 'b', '__proto__'), fc.constantFrom('1', '2')))
   .map((entries) => new Map(entries));
 
@@ -60,17 +60,17 @@ describe('a copy', () => {
     expect(keepsAttributes(server, ending(undefined))).toBe(false);
   });
 
-  it('keeps notes when it has each of them, whatever else it has', () => {
+  it('keeps metadata when it has each of them, whatever else it has', () => {
     const check = (wanted: Map<string, string>, more: Map<string, string>) => {
-      const copy = document({ notes: new Map([...more, ...wanted]) });
-      expect(keepsAttributes(document({ notes: wanted }), copy)).toBe(true);
+      const copy = document({ metadata: new Map([...more, ...wanted]) });
+      expect(keepsAttributes(document({ metadata: wanted }), copy)).toBe(true);
       for (const lost of wanted.keys()) {
         const rest = new Map([...wanted].filter(([key]) => key !== lost));
-        expect(keepsAttributes(document({ notes: wanted }), document({ notes: rest }))).toBe(false);
+        expect(keepsAttributes(document({ metadata: wanted }), document({ metadata: rest }))).toBe(false);
         const other = new Map([...wanted, [lost, 'another']]);
-        expect(keepsAttributes(document({ notes: wanted }), document({ notes: other }))).toBe(false);
+        expect(keepsAttributes(document({ metadata: wanted }), document({ metadata: other }))).toBe(false);
       }
     };
-    fc.assert(fc.property(notes, notes, check));
+    fc.assert(fc.property(metadata, metadata, check));
   });
 });

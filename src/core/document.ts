@@ -17,7 +17,7 @@ export interface Attributes {
   /** Whole seconds after which the store hides versions that are written later; absent: never, or not known. */
   readonly lifetime?: number;
   /** Descriptive pairs that travel along: custom metadata of a KV path, labels of a Secret; never Keyferry's own marks. */
-  readonly notes?: ReadonlyMap<string, string>;
+  readonly metadata?: ReadonlyMap<string, string>;
 }
 
 /** One Secret or one KV path: fields are written together, as one version. */
@@ -109,10 +109,10 @@ export function isPlain({ attributes: { type, immutable } }: Document): boolean 
   return type === undefined && immutable === undefined;
 }
 
-/** True when the copy has all notes of the original; it may have more. */
-export function keepsNotes(original: Document, copy: Document): boolean {
-  for (const [key, value] of original.attributes.notes ?? []) {
-    if (copy.attributes.notes?.get(key) !== value) return false;
+/** True when the copy has all metadata of the original; it may have more. */
+export function keepsMetadata(original: Document, copy: Document): boolean {
+  for (const [key, value] of original.attributes.metadata ?? []) {
+    if (copy.attributes.metadata?.get(key) !== value) return false;
   }
   return true;
 }
@@ -122,16 +122,16 @@ export function keepsKind(original: Document, copy: Document): boolean {
   return isPlain(original) || sameKind(original, copy);
 }
 
-/** True when type and immutability agree and the copy has all notes of the original. Expiry is compared by itself. */
+/** True when type and immutability agree and the copy has all metadata of the original. Expiry is compared by itself. */
 export function sameAttributes(original: Document, copy: Document): boolean {
-  return sameKind(original, copy) && keepsNotes(original, copy);
+  return sameKind(original, copy) && keepsMetadata(original, copy);
 }
 
 /** True when a copy loses nothing that `original` knows besides its bytes, and lives as long as it does, no longer. */
 export function keepsAttributes(original: Document, copy: Document): boolean {
   return (
     keepsKind(original, copy) &&
-    keepsNotes(original, copy) &&
+    keepsMetadata(original, copy) &&
     !outlives(copy, original) &&
     !expiresBefore(copy, original)
   );

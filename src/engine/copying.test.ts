@@ -59,7 +59,7 @@ const table: Record<string, Row> = {
     writes: 0,
   },
   'gets the new names of its fields': {
-    spec: { mapping: { fields: [{ from: 'k', to: 'key' }] } },
+    spec: { mapping: { keys: [{ from: 'k', to: 'key' }] } },
     outcome: { state: 'Verified', keys: ['k'] },
     holds: { key: 'v' },
     writes: 1,
@@ -120,23 +120,23 @@ describe('a document', () => {
 
   it('keeps its type, and of its labels those that are named', async () => {
     const world = aWorld();
-    const notes = new Map([
+    const metadata = new Map([
       ['team', 'web'],
       ['internal', 'x'],
     ]);
-    world.source.put('a', { k: 'v' }, { type: 'kubernetes.io/tls', immutable: true, notes });
+    world.source.put('a', { k: 'v' }, { type: 'kubernetes.io/tls', immutable: true, metadata });
     await runEngine({ ...world, spec: { mapping: { labels: ['team'] } } });
     expect(world.destination.currentAt('ns/a')?.attributes).toEqual({
       type: 'kubernetes.io/tls',
       immutable: true,
-      notes: new Map([['team', 'web']]),
+      metadata: new Map([['team', 'web']]),
     });
   });
 
   it('two fields of which would get one name fails, and nothing is written', async () => {
     const world = aWorld();
     world.source.put('a', { k: 'v', l: 'w' });
-    const run = await runEngine({ ...world, spec: { mapping: { fields: [{ from: 'k', to: 'l' }] } } });
+    const run = await runEngine({ ...world, spec: { mapping: { keys: [{ from: 'k', to: 'l' }] } } });
     expect(run.outcomeOf('a')).toMatchObject({ state: 'Failed', reason: 'MappingCollision', retry: 'later' });
     expect(writesIn(run.log)).toBe(0);
   });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { always, failsWith } from '#src/backends/memory/hooks.ts';
 import { aRow, aWorld, runEngine, type RunReport, type World } from '#test/support/engine-run.ts';
 
-const labels = (team: string) => ({ notes: new Map([['team', team]]) });
+const labels = (team: string) => ({ metadata: new Map([['team', team]]) });
 
 /** Names that a run had anything to say of, with the state of each. */
 function statesIn({ outcomes }: RunReport): Record<string, string> {

@@ -71,7 +71,7 @@ describe('what was written is proven by reading back', () => {
 
   it('which is a violation of integrity when a label did not arrive', async () => {
     const world = aWorld();
-    world.source.put('a', { k: 'v' }, { notes: new Map([['team', 'web']]) });
+    world.source.put('a', { k: 'v' }, { metadata: new Map([['team', 'web']]) });
     const at = afterTheWrite(() => world.destination.alter('ns/a', { attributes: {} }));
     const run = await runEngine({ ...world, spec: { mapping: { labels: ['team'] } }, at });
     expect(run.outcomeOf('a')).toMatchObject({ state: 'Copied', reason: 'VerifyMismatch' });

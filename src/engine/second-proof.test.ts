@@ -15,7 +15,7 @@ async function runWith(world: World, onFlush: () => void, spec = {}) {
 }
 
 const END = '2026-02-01T00:00:00.000Z';
-const notes = (...entries: [string, string][]) => ({ notes: new Map(entries) });
+const metadata = (...entries: [string, string][]) => ({ metadata: new Map(entries) });
 
 describe('a source is removed only while', () => {
   it('it is what was verified: another version of it stays, with its new bytes', async () => {
@@ -94,8 +94,8 @@ describe('a source is removed only while', () => {
     ['type', { type: 'kubernetes.io/tls' }, {}],
     ['type is not another one', { type: 'kubernetes.io/tls' }, { type: 'Opaque' }],
     ['immutability', { immutable: true }, {}],
-    ['labels', notes(['team', 'web'], ['tier', '1']), notes(['team', 'web'])],
-    ['labels have no other values', notes(['team', 'web']), notes(['team', 'api'])],
+    ['labels', metadata(['team', 'web'], ['tier', '1']), metadata(['team', 'web'])],
+    ['labels have no other values', metadata(['team', 'web']), metadata(['team', 'api'])],
     ['expiry, so that it does not outlive its source', { expiresAt: END }, {}],
     ['expiry is not an earlier one', { expiresAt: END }, { expiresAt: '2026-01-15T00:00:00.000Z' }],
     ['expiry is not a later one', { expiresAt: END }, { expiresAt: '2026-03-01T00:00:00.000Z' }],
@@ -110,12 +110,15 @@ describe('a source is removed only while', () => {
   });
 
   it.each<[string, Attributes]>([
-    ['more labels', notes(['team', 'web'], ['more', 'x'])],
-    ['an expiry within the tolerance', { ...notes(['team', 'web']), expiresAt: '2026-02-01T00:00:03.000Z' }],
+    ['more labels', metadata(['team', 'web'], ['more', 'x'])],
+    [
+      'an expiry within the tolerance',
+      { ...metadata(['team', 'web']), expiresAt: '2026-02-01T00:00:03.000Z' },
+    ],
   ])('or the copy has at most %s', async (what, after) => {
     const world = aWorld({ canExpire: true });
     const expiry = what.startsWith('an expiry') ? { expiresAt: END } : {};
-    world.source.put('a', { k: 'v' }, { ...notes(['team', 'web']), ...expiry });
+    world.source.put('a', { k: 'v' }, { ...metadata(['team', 'web']), ...expiry });
     const spec = { mapping: { labels: ['team'] } };
     const run = await runWith(world, () => world.destination.alter('ns/a', { attributes: after }), spec);
     expect(run.outcomeOf('a').state).toBe('Removed');

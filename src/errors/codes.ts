@@ -170,11 +170,11 @@ export const ERROR_CODES = {
     'The backend cannot store or read the document unchanged.',
     'Change the document at its source, or exclude it.',
   ),
-  FIELDS_COLLIDE: code(
+  KEYS_COLLIDE: code(
     'waiting',
     { condition: NEVER, row: 'MappingCollision' },
-    'Two fields of the document map to the same name.',
-    'Change spec.mapping.fields, or exclude the document.',
+    'Two keys of the document map to the same name.',
+    'Change spec.mapping.keys, or exclude the document.',
   ),
   EXPIRED: code(
     'stalled',

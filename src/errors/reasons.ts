@@ -56,7 +56,7 @@ export const REFUSAL_REASONS = [
   'KeyRefused',
   'TypeRefused',
   'ExpiryRefused',
-  'NoteRefused',
+  'MetadataRefused',
   'ReservedName',
   'NotRepresentable',
   'PermissionDenied',

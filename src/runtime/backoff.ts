@@ -20,7 +20,7 @@ export class Backoff {
     this.#options = options;
   }
 
-  /** Notes a failure and returns how long to wait, at least `atLeastMs` (what the server asked for). */
+  /** Metadata a failure and returns how long to wait, at least `atLeastMs` (what the server asked for). */
   nextMs(atLeastMs = 0): number {
     const { baseMs, capMs, resetAfterMs, clock, random } = this.#options;
     const now = clock.monotonic();

@@ -26,7 +26,7 @@ export class RetryLimiter {
     this.#clock = clock;
   }
 
-  /** Notes a failure of the key and returns its delay in milliseconds. */
+  /** Metadata a failure of the key and returns its delay in milliseconds. */
   nextMs(key: string): number {
     const failures = this.failures(key) + 1;
     this.#failures.set(key, failures);

@@ -29,7 +29,7 @@ function access(path: string): AccessRecord {
     migration: { namespace: 'ns', name: 'm', uid: 'u' },
     backend: { kind: 'SecretBackend', namespace: 'ns', name: 'bao' },
     path,
-    fields: ['a', 'b'],
+    keys: ['a', 'b'],
     outcome: 'present',
   };
 }
@@ -109,7 +109,7 @@ describe('the audit log', () => {
     const clock = new ManualClock();
     const { sink, text } = aSink([]);
     const log = new AuditLog({ sink, clock, metrics, logger: aLogger().logger });
-    const fromOutside = { ...access('a'), revision: '3', value: 'not for the log' };
+    const fromOutside = { ...access('a'), version: '3', value: 'not for the log' };
     await log.record(fromOutside, signal);
     expect([...text().matchAll(/"(\w+)":/g)].map(([, member]) => member)).toEqual([
       'time',
@@ -126,8 +126,8 @@ describe('the audit log', () => {
       'namespace',
       'name',
       'path',
-      'revision',
-      'fields',
+      'documentVersion',
+      'keys',
       'outcome',
     ]);
   });

@@ -54,7 +54,7 @@ export class AuditLog implements AccessLog, AsyncDisposable {
   }
 
   /** The members are the schema, docs/audit-log.md: in this order, and no others. */
-  #lineOf({ operation, migration, backend, path, revision, fields, outcome }: AccessRecord): string {
+  #lineOf({ operation, migration, backend, path, version, keys, outcome }: AccessRecord): string {
     this.#sequence += 1;
     const line = {
       time: new Date(this.#options.clock.now()).toISOString(),
@@ -65,8 +65,8 @@ export class AuditLog implements AccessLog, AsyncDisposable {
       migration: { namespace: migration.namespace, name: migration.name, uid: migration.uid },
       backend: { kind: backend.kind, namespace: backend.namespace, name: backend.name },
       path,
-      revision,
-      fields,
+      documentVersion: version,
+      keys,
       outcome,
     };
     return `${JSON.stringify(line)}\n`;

@@ -86,7 +86,7 @@ describe('files and folders', () => {
     ['a type', { type: 'kubernetes.io/basic-auth' }, 'TypeRefused'],
     ['immutability', { immutable: true }, 'NotRepresentable'],
     ['an end', { expiresAt: '2030-01-01T00:00:00Z' }, 'ExpiryRefused'],
-    ['labels', { notes: new Map([['team', 'payments']]) }, 'NotRepresentable'],
+    ['labels', { metadata: new Map([['team', 'payments']]) }, 'NotRepresentable'],
   ])('do not take %s, which they could not give back', async (_what, attributes, reason) => {
     const document = aDocument('x', { a: 'b' }, attributes);
     expect(driver.refusalOf(document)?.reason).toBe(reason);

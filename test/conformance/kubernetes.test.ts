@@ -109,12 +109,12 @@ function describeLabels(): void {
     });
   });
 
-  it('keeps notes as labels, and as notes only what is no label of its own', async () => {
-    const notes = new Map([
+  it('keeps metadata as labels, and as metadata only what is not a label of its own', async () => {
+    const travels = new Map([
       ['team', 'payments'],
       ['example.org/empty', ''],
     ]);
-    const document = aDocument('noted', { a: '1' }, { notes });
+    const document = aDocument('noted', { a: '1' }, { metadata: travels });
     await driver.write(document, 'absent', signal);
     expect(contentOf(presentIn(await driver.read('noted', signal)))).toEqual(contentOf(document));
     const { metadata } = await cluster.kube<{ metadata: Record<string, unknown> }>(
@@ -123,7 +123,7 @@ function describeLabels(): void {
     );
     expect(metadata['labels']).toEqual({
       'app.kubernetes.io/managed-by': 'keyferry',
-      ...Object.fromEntries(notes),
+      ...Object.fromEntries(travels),
     });
   });
 
@@ -134,14 +134,14 @@ function describeLabels(): void {
     const name = `relabelled-${what.replaceAll(' ', '-')}`;
     await cluster.kube('POST', secretsPath(), { metadata: { name, ...(labels && { labels }) } });
     const { version } = presentIn(await driver.read(name, signal));
-    const document = aDocument(name, { a: '2' }, { notes: new Map([['team', 'payments']]) });
+    const document = aDocument(name, { a: '2' }, { metadata: new Map([['team', 'payments']]) });
     await driver.write(document, version, signal);
     const stored = await cluster.kube<{ metadata: Record<string, unknown> }>('GET', secretsPath(name));
     expect(stored.metadata['labels']).toEqual({ ...labels, team: 'payments' });
   });
 
   it('does not copy labels to a backup, by which others could find it', async () => {
-    const document = aDocument('retired', { a: '1' }, { notes: new Map([['team', 'payments']]) });
+    const document = aDocument('retired', { a: '1' }, { metadata: new Map([['team', 'payments']]) });
     const version = await driver.write(document, 'absent', signal);
     const backup = await driver.backups.retire('retired', version, signal);
     const stored = await cluster.kube<{ metadata: Record<string, unknown> }>('GET', secretsPath(backup));

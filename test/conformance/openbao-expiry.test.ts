@@ -57,14 +57,14 @@ const offsetOf = (copy: Document, original: Document) =>
   Math.abs(Date.parse(copy.attributes.expiresAt ?? '') - Date.parse(original.attributes.expiresAt ?? ''));
 
 describe('an openbao mount', () => {
-  describeNotes();
+  describeMetadata();
   describeExpiry();
   describeExpired();
   describeKilledAttempts();
 });
 
-function describeNotes(): void {
-  describe('keeps notes', () => {
+function describeMetadata(): void {
+  describe('keeps metadata', () => {
     it('as custom metadata, written before the data, and gives back any exactly', async () => {
       const character = fc.oneof(
         fc.string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 1 }),
@@ -75,8 +75,8 @@ function describeNotes(): void {
       let run = 0;
       const check = async (entries: [string, string][]) => {
         run += 1;
-        const notes = new Map(entries);
-        const document = aDocument(`${address}-${run}`, { a: Buffer.from([255]) }, { notes });
+        const metadata = new Map(entries);
+        const document = aDocument(`${address}-${run}`, { a: Buffer.from([255]) }, { metadata });
         expect(driver.refusalOf(document)).toBeUndefined();
         await driver.write(document, 'absent', signal);
         expect(contentOf(await stored(document.address))).toEqual(contentOf(document));
@@ -86,7 +86,7 @@ function describeNotes(): void {
     });
 
     it('in three requests, and reads them back in one', async () => {
-      const document = aDocument(address, { a: '1' }, { notes: new Map([['owner', 'payments']]) });
+      const document = aDocument(address, { a: '1' }, { metadata: new Map([['owner', 'payments']]) });
       const writes = await requestsTo(cluster.baoUrl, () => driver.write(document, 'absent', signal));
       expect(writes.map(({ method, path }) => `${method} ${path}`)).toEqual([
         `GET /v1/${mount}/metadata/${address}`,
@@ -100,7 +100,7 @@ function describeNotes(): void {
       await setMetadata({ custom_metadata: { theirs: 'x', owner: 'nobody' } });
       await writeRaw('0');
       const { version } = await stored();
-      const document = aDocument(address, { a: '1' }, { notes: new Map([['owner', 'payments']]) });
+      const document = aDocument(address, { a: '1' }, { metadata: new Map([['owner', 'payments']]) });
       await driver.write(document, version, signal);
       expect((await metadata()).custom_metadata).toEqual({ theirs: 'x', owner: 'payments' });
       expect(keepsAttributes(document, await stored())).toBe(true);
@@ -114,9 +114,9 @@ function describeNotes(): void {
       ['a line break', [['x', 'a\nb']]],
       ['a no-break space', [['x', 'a\u00A0b']]],
       ['the name of a marker', [['keyferry-type', 'x']]],
-    ])('but refuses %s, as the server would, before anything is sent', async (_what, notes) => {
-      const document = aDocument(address, { a: '1' }, { notes: new Map(notes) });
-      expect(driver.refusalOf(document)?.reason).toBe('NoteRefused');
+    ])('but refuses %s, as the server would, before anything is sent', async (_what, metadata) => {
+      const document = aDocument(address, { a: '1' }, { metadata: new Map(metadata) });
+      expect(driver.refusalOf(document)?.reason).toBe('MetadataRefused');
       const requests = await requestsTo(cluster.baoUrl, async () => {
         expect(await codeOf(driver.write(document, 'absent', signal))).toBe('DOCUMENT_REFUSED');
       });
@@ -124,11 +124,11 @@ function describeNotes(): void {
     });
 
     it('of the largest size', async () => {
-      const notes = new Map([
+      const metadata = new Map([
         ...Array.from({ length: 63 }, (_, index) => [`n${index}`, 'x'] as const),
         ['ä'.repeat(64), 'ä'.repeat(256)] as const,
       ]);
-      const document = aDocument(address, { a: '1' }, { notes });
+      const document = aDocument(address, { a: '1' }, { metadata });
       await driver.write(document, 'absent', signal);
       expect(contentOf(await stored())).toEqual(contentOf(document));
     });
@@ -296,7 +296,7 @@ function describeKilledAttempts(): void {
 
     it.each<[string, Attributes]>([
       ['plain', {}],
-      ['with a note', { notes: new Map([['owner', 'x']]) }],
+      ['with a note', { metadata: new Map([['owner', 'x']]) }],
     ])('there, does not expire when its source stays by now (%s)', async (_what, attributes) => {
       await setMetadata({
         custom_metadata: { 'keyferry-lifetime': '5400' },
@@ -309,7 +309,7 @@ function describeKilledAttempts(): void {
       expect(contentOf(found)).toEqual(contentOf(document));
       expect(await metadata()).toMatchObject({
         delete_version_after: '0s',
-        custom_metadata: Object.fromEntries(attributes.notes ?? []),
+        custom_metadata: Object.fromEntries(attributes.metadata ?? []),
       });
     });
 
@@ -324,7 +324,7 @@ function describeKilledAttempts(): void {
       await writeRaw('1');
       const found = await stored();
       expect(found.unfinished).toBe(true);
-      expect(found.attributes.notes).toBeUndefined();
+      expect(found.attributes.metadata).toBeUndefined();
       const other = { ...found.version, revision: '2' };
       expect(await codeOf(driver.finish?.(address, other, signal) ?? Promise.resolve())).toBe(
         'VERSION_CONFLICT',

@@ -123,7 +123,7 @@ function describeStorage(): void {
   it('does not claim what it cannot do', async () => {
     const { capabilities } = await driver.probe(signal);
     expect(capabilities).toContain('UnsafeWrites');
-    for (const missing of ['ConditionalWrite', 'Revisions', 'SelfDestructs', 'Expiry']) {
+    for (const missing of ['ConditionalWrite', 'Versions', 'SelfDestructs', 'Expiry']) {
       expect(capabilities).not.toContain(missing);
     }
   });
@@ -166,7 +166,7 @@ function describeVersions(): void {
     ['a type', { a: 'b' }, { type: 'kubernetes.io/basic-auth' }, 'TypeRefused'],
     ['immutability', { a: 'b' }, { immutable: true }, 'NotRepresentable'],
     ['an end', { a: 'b' }, { expiresAt: '2030-01-01T00:00:00Z' }, 'ExpiryRefused'],
-    ['labels', { a: 'b' }, { notes: new Map([['team', 'payments']]) }, 'NotRepresentable'],
+    ['labels', { a: 'b' }, { metadata: new Map([['team', 'payments']]) }, 'NotRepresentable'],
   ])('refuses %s, which it could not give back', async (_what, fields, attributes, reason) => {
     const document = aDocument(address, fields, attributes);
     expect(driver.refusalOf(document)?.reason).toBe(reason);

@@ -173,7 +173,7 @@ function describeMetadata(): void {
     });
     expect(await driver.read(address, signal)).toEqual({ state: 'absent' });
     await driver.write(aDocument(address, { a: 'text' }), 'absent', signal);
-    const withNote = aDocument(address, { a: 'text' }, { notes: new Map([['owner', 'x']]) });
+    const withNote = aDocument(address, { a: 'text' }, { metadata: new Map([['owner', 'x']]) });
     expect(contentOf(presentIn(await driver.read(address, signal)))).toEqual(contentOf(withNote));
     expect((await rawData()).customMetadata).toEqual({ owner: 'x' });
   });
@@ -331,21 +331,21 @@ function describeProbe(): void {
     });
 
     it('whether the mount keeps what is written over, and assumes not when it may not know', async () => {
-      expect((await driver.probe(signal)).capabilities).toContain('Revisions');
+      expect((await driver.probe(signal)).capabilities).toContain('Versions');
       const forgetful = await cluster.createMount('forgetful');
       await cluster.bao('POST', `${forgetful}/config`, { max_versions: 1 });
       const auth = await fixture.tokenAuth(documentedPolicy(forgetful));
       const { capabilities } = await fixture.driver({ mount: forgetful, auth }).probe(signal);
-      expect(capabilities).not.toContain('Revisions');
+      expect(capabilities).not.toContain('Versions');
       const blind = fixture.driver({
         mount,
         auth: await fixture.tokenAuth(`path "${mount}/data/*" { capabilities = ["read"] }`),
       });
-      expect((await blind.probe(signal)).capabilities).not.toContain('Revisions');
+      expect((await blind.probe(signal)).capabilities).not.toContain('Versions');
     });
 
     it('the limit of fields, and refuses what is above it only where there is one', async () => {
-      const limited = (await driver.probe(signal)).capabilities.includes('FieldLimit498');
+      const limited = (await driver.probe(signal)).capabilities.includes('KeyLimit498');
       const names = Array.from({ length: 499 }, (_, index) => [`f${index}`, 'x'] as const);
       const document = aDocument(address, Object.fromEntries(names));
       expect(driver.refusalOf(document)?.reason).toBe(limited ? 'TooManyKeys' : undefined);

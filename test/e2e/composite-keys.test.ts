@@ -17,7 +17,7 @@ import type { Tenant } from '#test/support/tenant.ts';
 
 /*
  * ToolHive #4198 (reference peers.md §1.3): tokens whose names gain a part, in bulk. The original gave no verdict: it
- * went on past what it could not read and said that all was well. Expiry: expiry-and-notes.test.ts.
+ * went on past what it could not read and said that all was well. Expiry: expiry-and-metadata.test.ts.
  */
 
 const stage = useStage();
@@ -28,7 +28,7 @@ const MAPPING = {
     { from: 'user:{id}', to: 'user:{id}:okta', sourcePolicy: 'Keep' as const },
     { from: 'session:{id}', to: 'session:{id}:okta' },
   ],
-  fields: [{ from: 'okta_{part}', to: '{part}' }],
+  keys: [{ from: 'okta_{part}', to: '{part}' }],
 };
 
 function aReKeying(name: string) {

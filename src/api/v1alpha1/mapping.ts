@@ -109,19 +109,19 @@ export const MappingSchema = withRules(
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
       .optional()
       .describe('Single documents that go elsewhere, before all other rules.'),
-    fields: z
+    keys: z
       .array(
         z
           .object({
-            from: namePattern().describe('Name of the field at the source, or its form with parts.'),
+            from: namePattern().describe('Name of the key at the source, or its pattern with parts.'),
             to: namePattern().describe('Its name at the destination.'),
           })
-          .describe('One field, or all of one form.'),
+          .describe('One key, or all of one pattern.'),
       )
       .max(64)
       .meta({ 'x-kubernetes-list-type': 'atomic' })
       .optional()
-      .describe('New names of fields. Ordered: the first that matches decides; others keep theirs.'),
+      .describe('New names of keys. Ordered: the first match decides; other keys keep their names.'),
     labels: z
       .array(
         z

@@ -195,7 +195,7 @@ const RowIdentitySchema = z.string().max(128);
 export const StatusRowSchema = z
   .object({
     name: z.string().max(512).describe('Name of the document at the source.'),
-    key: z.string().max(512).describe('Name of the field; empty for a document without fields.'),
+    key: z.string().max(512).describe('Name of the key; empty for a document without keys.'),
     state: z.enum(ROW_STATES).describe('Where this key stands.'),
     reason: z
       .string()

@@ -5,7 +5,7 @@ export const DIRECTORY = defineKind({
   type: 'directory',
   schema: DirectorySpecSchema,
   summary:
-    'Files that the operator can reach: a file is a document with the field value, a folder one with a field for each file in it.',
+    'Files that the operator can reach: a file is a document with the key value, a folder one with a key for each file in it.',
   secretReferences: () => [],
   columns: [],
   limits: {

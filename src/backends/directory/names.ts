@@ -97,7 +97,7 @@ export function fieldRefusalOf(field: string): Refusal | undefined {
     field === '.' || isBookkeeping(field)
       ? 'must not be "." or start with two periods'
       : faultOf(field, MAX_FIELD_BYTES);
-  return fault === undefined ? undefined : { reason: 'KeyRefused', message: `The name of a field ${fault}.` };
+  return fault === undefined ? undefined : { reason: 'KeyRefused', message: `A key ${fault}.` };
 }
 
 function faultOf(name: string, maxBytes: number): string | undefined {

@@ -13,7 +13,7 @@ export const TOO_LARGE: Refusal = {
 };
 export const TOO_MANY_FIELDS: Refusal = {
   reason: 'TooManyKeys',
-  message: `A document in a directory can have at most ${MAX_FIELDS} fields.`,
+  message: `A document in a directory can have at most ${MAX_FIELDS} keys.`,
 };
 
 /** Why a directory cannot keep this document unchanged, or undefined. It stores names and bytes and nothing else. */
@@ -26,7 +26,7 @@ export function documentRefusalOf(document: Document): Refusal | undefined {
   );
 }
 
-function attributeRefusalOf({ type, immutable, expiresAt, notes }: Attributes): Refusal | undefined {
+function attributeRefusalOf({ type, immutable, expiresAt, metadata }: Attributes): Refusal | undefined {
   if (type !== undefined) {
     return { reason: 'TypeRefused', message: 'A directory can store Secrets of type Opaque only.' };
   }
@@ -34,7 +34,8 @@ function attributeRefusalOf({ type, immutable, expiresAt, notes }: Attributes): 
     return { reason: 'ExpiryRefused', message: 'A directory cannot let a document expire.' };
   }
   if (immutable !== undefined) return unkept('cannot store that a Secret is immutable');
-  if (notes !== undefined && notes.size > 0) return unkept('has no place for labels or custom metadata');
+  if (metadata !== undefined && metadata.size > 0)
+    return unkept('has no place for labels or custom metadata');
   return undefined;
 }
 

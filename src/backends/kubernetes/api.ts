@@ -80,7 +80,7 @@ export class SecretApi {
       metadata: {
         name: document.address,
         namespace: this.#namespace,
-        labels: { ...labelsOf(document.attributes.notes), ...MANAGED_BY, ...labels },
+        labels: { ...labelsOf(document.attributes.metadata), ...MANAGED_BY, ...labels },
       },
       type: document.attributes.type ?? DEFAULT_TYPE,
       ...(document.attributes.immutable === true ? { immutable: true } : {}),

@@ -45,7 +45,7 @@ export class SecretBackups implements BackupStore {
     if (!sameVersion(document.version, expect)) {
       throw new OperatorError('VERSION_CONFLICT', { op: OP, target: address });
     }
-    await this.#keep({ ...document, attributes: withoutNotes(document), address: backup }, signal);
+    await this.#keep({ ...document, attributes: withoutMetadata(document), address: backup }, signal);
     await this.#api.remove(address, expect, signal);
     return backup;
   }
@@ -83,8 +83,8 @@ export class SecretBackups implements BackupStore {
 }
 
 /** By labels others find Secrets and use them; nobody is to find a backup. */
-function withoutNotes({ attributes }: Document): Attributes {
-  const { notes: _notes, ...rest } = attributes;
+function withoutMetadata({ attributes }: Document): Attributes {
+  const { metadata: _notes, ...rest } = attributes;
   return rest;
 }
 

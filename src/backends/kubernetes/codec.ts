@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Attributes, Document, StoredDocument } from '#src/core/document.ts';
 import { SecretValue } from '#src/core/secret-value.ts';
 import { OperatorError } from '#src/errors.ts';
-import { MANAGED_BY_LABEL, notesOf } from './labels.ts';
+import { MANAGED_BY_LABEL, metadataOf } from './labels.ts';
 
 /*
  * Secrets ↔ documents. Only the structure of a reply is checked; `data` stays as parsed, because a schema that copies a
@@ -106,11 +106,11 @@ export function versionOf(secret: WireSecret): StoredDocument['version'] {
 
 function attributesOf(secret: WireSecret): Attributes {
   const type = secret.type === undefined || secret.type === DEFAULT_TYPE ? undefined : secret.type;
-  const notes = notesOf(secret.metadata.labels);
+  const metadata = metadataOf(secret.metadata.labels);
   return {
     ...(type === undefined ? {} : { type }),
     ...(secret.immutable === true ? { immutable: true as const } : {}),
-    ...(notes === undefined ? {} : { notes }),
+    ...(metadata === undefined ? {} : { metadata }),
   };
 }
 

@@ -158,10 +158,10 @@ export class KubernetesDriver implements Driver {
     document: Document,
     signal: AbortSignal,
   ): Promise<{ readonly labels?: Readonly<Record<string, string>> }> {
-    const { notes } = document.attributes;
-    if (notes === undefined) return {};
+    const { metadata } = document.attributes;
+    if (metadata === undefined) return {};
     const current = await this.#api.get(document.address, signal);
-    return { labels: { ...current?.metadata.labels, ...labelsOf(notes) } };
+    return { labels: { ...current?.metadata.labels, ...labelsOf(metadata) } };
   }
 
   async delete(address: Address, expect: Version, signal: AbortSignal): Promise<void> {

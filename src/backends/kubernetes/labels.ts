@@ -3,7 +3,7 @@ import type { Attributes } from '#src/core/document.ts';
 import type { Refusal } from '../driver.ts';
 
 /*
- * Labels of a Secret ↔ notes of a document. Two labels say what a Secret is to its keeper rather than what it holds; a
+ * Labels of a Secret ↔ metadata of a document. Two labels say what a Secret is to its keeper rather than what it holds; a
  * copy has its own. Limits: apimachinery validation (IsQualifiedName, IsValidLabelValue).
  */
 
@@ -15,20 +15,20 @@ const MAX_PREFIX_LENGTH = 253;
 const NAME = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
 const PREFIX = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
-/** The notes in these labels; undefined when there are none. */
-export function notesOf(labels: Readonly<Record<string, string>> = {}): Attributes['notes'] {
-  const notes = Object.entries(labels).filter(([key]) => !OF_THE_KEEPER.has(key));
-  return notes.length === 0 ? undefined : new Map(notes);
+/** The metadata in these labels; undefined when there are none. */
+export function metadataOf(labels: Readonly<Record<string, string>> = {}): Attributes['metadata'] {
+  const metadata = Object.entries(labels).filter(([key]) => !OF_THE_KEEPER.has(key));
+  return metadata.length === 0 ? undefined : new Map(metadata);
 }
 
-/** The labels that stand for these notes. */
-export function labelsOf(notes: Attributes['notes']): Readonly<Record<string, string>> {
-  return Object.fromEntries(notes ?? []);
+/** The labels that stand for these metadata. */
+export function labelsOf(metadata: Attributes['metadata']): Readonly<Record<string, string>> {
+  return Object.fromEntries(metadata ?? []);
 }
 
-/** Why these notes cannot be labels, or undefined. */
-export function labelRefusalOf(notes: Attributes['notes']): Refusal | undefined {
-  for (const [key, value] of notes ?? []) {
+/** Why these metadata cannot be labels, or undefined. */
+export function labelRefusalOf(metadata: Attributes['metadata']): Refusal | undefined {
+  for (const [key, value] of metadata ?? []) {
     if (OF_THE_KEEPER.has(key)) return refused(`The label ${key} is reserved for Keyferry.`);
     if (!isLabelKey(key) || (value !== '' && !NAME.test(value))) {
       return refused(
@@ -47,5 +47,5 @@ function isLabelKey(key: string): boolean {
 }
 
 function refused(message: string): Refusal {
-  return { reason: 'NoteRefused', message };
+  return { reason: 'MetadataRefused', message };
 }

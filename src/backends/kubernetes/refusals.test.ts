@@ -44,7 +44,7 @@ describe('a document that is to become a Secret', () => {
     ['a.b-c_D', 'x'.repeat(63)],
     [`${'a'.repeat(253)}/${'b'.repeat(63)}`, 'v'],
   ])('may have the label %j: %j', (key, value) => {
-    expect(refusalWith({ notes: new Map([[key, value]]) })).toBeUndefined();
+    expect(refusalWith({ metadata: new Map([[key, value]]) })).toBeUndefined();
   });
 
   it.each([
@@ -62,7 +62,7 @@ describe('a document that is to become a Secret', () => {
     ['app.kubernetes.io/managed-by', 'Helm'],
     ['keyferry.io/backup', 'true'],
   ])('may not have the label %j: %j', (key, value) => {
-    expect(refusalWith({ notes: new Map([[key, value]]) })?.reason).toBe('NoteRefused');
+    expect(refusalWith({ metadata: new Map([[key, value]]) })?.reason).toBe('MetadataRefused');
   });
 
   it('may not expire, because a Secret cannot', () => {

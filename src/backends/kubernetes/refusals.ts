@@ -60,7 +60,7 @@ export function documentRefusalOf(document: Document): Refusal | undefined {
     nameRefusalOf(document.address) ??
     typeRefusalOf(document) ??
     keyRefusalOf(document) ??
-    labelRefusalOf(document.attributes.notes) ??
+    labelRefusalOf(document.attributes.metadata) ??
     expiryRefusalOf(document) ??
     sizeRefusalOf(document)
   );

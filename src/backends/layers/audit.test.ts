@@ -56,8 +56,8 @@ describe('an audited driver', () => {
         operation: 'read',
         ...accessor,
         path: 'db',
-        revision: '7',
-        fields: ['password', 'user'],
+        version: '7',
+        keys: ['password', 'user'],
         outcome: 'present',
       },
     ]);

@@ -4,7 +4,7 @@ import type { AccessLog, AccessRecord, Accessor } from '#src/ports.ts';
 import type { BackupStore, Driver, ReadOutcome } from '../driver.ts';
 import { layered, OPERATIONS, type LayeredDriver, type OperationTraits } from '../layer.ts';
 
-type Access = Pick<AccessRecord, 'path' | 'revision' | 'fields' | 'outcome'>;
+type Access = Pick<AccessRecord, 'path' | 'version' | 'keys' | 'outcome'>;
 
 interface Attempt {
   readonly operation: AccessRecord['operation'];
@@ -24,7 +24,7 @@ export function audit(driver: Driver, log: AccessLog, accessor: Accessor): Layer
     around: async ({ operation, addresses: [path = ''], revision, document, signal }, next) => {
       const { recordedAs }: OperationTraits = OPERATIONS[operation];
       if (recordedAs === undefined) return next(signal);
-      const asked = { path, revision, fields: document && namesOf(document) };
+      const asked = { path, version: revision, keys: document && keysOf(document) };
       return records.around(
         { operation: recordedAs, asked, signal },
         async () => next(signal),
@@ -35,7 +35,7 @@ export function audit(driver: Driver, log: AccessLog, accessor: Accessor): Layer
     own: ({ backups }) => ({
       read: async (address, signal, revision) =>
         records.around(
-          { operation: 'read', asked: { path: address, revision }, signal },
+          { operation: 'read', asked: { path: address, version: revision }, signal },
           async () => driver.read(address, signal, revision),
           (result) => accessOf(address, result),
         ),
@@ -96,13 +96,13 @@ function accessIn(outcome: ReadOutcome): Access {
 function accessOf(address: Address, result: ReadResult): Access {
   if (result.state === 'absent') return { path: address, outcome: result.state };
   if (result.state === 'deleted') {
-    return { path: address, revision: result.version.revision, outcome: result.state };
+    return { path: address, version: result.version.revision, outcome: result.state };
   }
   const { document } = result;
-  const { revision } = document.version;
-  return { path: address, revision, fields: namesOf(document), outcome: result.state };
+  const { revision: version } = document.version;
+  return { path: address, version, keys: keysOf(document), outcome: result.state };
 }
 
-function namesOf(document: Document): readonly string[] {
+function keysOf(document: Document): readonly string[] {
   return [...document.fields.keys()].toSorted();
 }

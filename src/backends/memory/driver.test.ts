@@ -113,12 +113,12 @@ describe('a flat memory store', () => {
     ['team, tier=1', ['b']],
   ])('lists by the selector %s', async (labelSelector, names) => {
     const { store, driver } = open('flat');
-    store.put('a', {}, { notes: new Map([['team', 'web']]) });
+    store.put('a', {}, { metadata: new Map([['team', 'web']]) });
     store.put(
       'b',
       {},
       {
-        notes: new Map([
+        metadata: new Map([
           ['team', 'api'],
           ['tier', '1'],
         ]),

@@ -83,7 +83,7 @@ export class MemoryDriver implements Driver {
         identity: name,
         capabilities: [
           'ConditionalWrite',
-          ...(keepsRevisions ? (['Revisions'] as const) : []),
+          ...(keepsRevisions ? (['Versions'] as const) : []),
           ...(canExpire ? (['Expiry'] as const) : []),
         ],
       };

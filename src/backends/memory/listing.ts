@@ -30,9 +30,9 @@ function foldersOf(address: Address): readonly Address[] {
   return segments.map((_, index) => segments.slice(0, index + 1).join('/'));
 }
 
-/** The labels of a document are its notes. */
-function labelsOf({ notes }: Attributes): Labels {
-  return Object.fromEntries(notes ?? []);
+/** The labels of a document are its metadata. */
+function labelsOf({ metadata }: Attributes): Labels {
+  return Object.fromEntries(metadata ?? []);
 }
 
 /** One of `key`, `!key`, `key=value`, `key==value` and `key!=value`. */

@@ -18,7 +18,7 @@ const attributes = fc.record(
   {
     type: fc.constant('a/b'),
     immutable: fc.constant(true as const),
-    notes: fc
+    metadata: fc
       .array(fc.tuple(fc.constantFrom('a', 'b', '__proto__'), fc.constantFrom('1', '2')), { minLength: 1 })
       .map((entries) => new Map(entries)),
   },

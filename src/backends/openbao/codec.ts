@@ -24,7 +24,7 @@ export interface StoragePlan {
   /** The version that the write will make: the one expected plus one. */
   readonly version: number;
   readonly markers: Markers;
-  /** The markers and the notes. */
+  /** The markers and the metadata. */
   readonly customMetadata: Readonly<Record<string, string>>;
 }
 
@@ -55,7 +55,7 @@ export function storageRefusalOf(document: Document, plan: StoragePlan): Refusal
     return { reason: 'TypeRefused', message: 'The type must be 1 to 512 printable ASCII characters.' };
   }
   for (const name of document.fields.keys()) {
-    if (!name.isWellFormed()) return { reason: 'KeyRefused', message: 'A field name is not valid Unicode.' };
+    if (!name.isWellFormed()) return { reason: 'KeyRefused', message: 'A key is not valid Unicode.' };
   }
   const notesRefusal = notesRefusalOf(document.attributes, plan.markers);
   if (notesRefusal !== undefined) return notesRefusal;
@@ -120,7 +120,7 @@ function fromBase64(name: string, text: string, target: string): SecretValue {
     throw new OperatorError('ENCODING_CORRUPT', {
       op: 'openbao.decode',
       target,
-      detail: `Field ${shown(name)} is marked as base64 but is not base64.`,
+      detail: `Key ${shown(name)} is marked as base64 but is not base64.`,
     });
   }
   return SecretValue.fromBytes(bytes);
@@ -130,7 +130,7 @@ function notText(name: string, target: string): OperatorError {
   return new OperatorError('DOCUMENT_REFUSED', {
     op: 'openbao.decode',
     target,
-    detail: `Field ${shown(name)} has a JSON value that is not a string.`,
+    detail: `Key ${shown(name)} has a JSON value that is not a string.`,
   });
 }
 

@@ -46,7 +46,7 @@ export interface OpenBaoDriverOptions {
 
 /**
  * KV version 2 of OpenBao, and of Vault up to the last open version. One document is one path, all fields in one
- * version. Requests per document: write 1 (3 when type, immutability, binary fields or notes have to be marked, 4 when it
+ * version. Requests per document: write 1 (3 when type, immutability, binary fields or metadata have to be marked, 4 when it
  * expires), read 1 (2 when it expires), delete 3.
  *
  * A Version is the version number and, as its identity, the time the server made it: the number alone starts again at 1
@@ -60,7 +60,7 @@ export class OpenBaoDriver implements Driver {
   readonly projections = undefined;
   readonly #options: OpenBaoDriverOptions;
   #identity: string | undefined;
-  #fieldLimit: number | undefined;
+  #keyLimit: number | undefined;
   #canExpire = true;
 
   constructor(options: OpenBaoDriverOptions) {
@@ -76,7 +76,7 @@ export class OpenBaoDriver implements Driver {
     const open = await this.#open(signal);
     const probe = await probeServer({ ...open, mount: this.#options.mount }, signal);
     this.#identity = probe.identity;
-    this.#fieldLimit = probe.capabilities.includes('FieldLimit498') ? MAX_FIELDS_WHERE_COUNTED : undefined;
+    this.#keyLimit = probe.capabilities.includes('KeyLimit498') ? MAX_FIELDS_WHERE_COUNTED : undefined;
     this.#canExpire = probe.capabilities.includes('Expiry');
     return probe;
   }
@@ -136,11 +136,11 @@ export class OpenBaoDriver implements Driver {
   }
 
   #refusalOf(document: Document, plan: StoragePlan): Refusal | undefined {
-    const limit = this.#fieldLimit;
+    const limit = this.#keyLimit;
     if (limit !== undefined && document.fields.size > limit) {
       return {
         reason: 'TooManyKeys',
-        message: `The server accepts at most ${limit} fields in one document.`,
+        message: `The server accepts at most ${limit} keys in one document.`,
       };
     }
     if (!this.#canExpire && document.attributes.expiresAt !== undefined) {

@@ -13,7 +13,7 @@ import type { Refusal } from '../driver.ts';
  *   keyferry-lifetime   while a document that expires is being written: the seconds that delete_version_after of its key
  *                       is to have afterwards (0: none). A reader that meets it knows that the writer was cut off
  *
- * All other entries are notes: they travel with the document and mean nothing here.
+ * All other entries are metadata: they travel with the document and mean nothing here.
  */
 export const BASE64_MARKER = 'keyferry-base64';
 export const TYPE_MARKER = 'keyferry-type';
@@ -111,11 +111,11 @@ export function attributesOf(customMetadata: ReadonlyMap<string, string>, target
       detail: `The custom metadata ${IMMUTABLE_MARKER} must be "true" or absent.`,
     });
   }
-  const notes = [...customMetadata].filter(([key]) => !key.startsWith(MARKER_PREFIX));
+  const metadata = [...customMetadata].filter(([key]) => !key.startsWith(MARKER_PREFIX));
   return {
     ...(type === undefined ? {} : { type }),
     ...(immutable === undefined ? {} : { immutable: true as const }),
-    ...(notes.length === 0 ? {} : { notes: new Map(notes) }),
+    ...(metadata.length === 0 ? {} : { metadata: new Map(metadata) }),
   };
 }
 
@@ -136,7 +136,7 @@ export function pendingLifetime(
 
 /** All entries of custom_metadata that a document needs. */
 export function customMetadataOf(attributes: Attributes, markers: Markers): Readonly<Record<string, string>> {
-  return Object.fromEntries([...(attributes.notes ?? []), ...Object.entries(markers)]);
+  return Object.fromEntries([...(attributes.metadata ?? []), ...Object.entries(markers)]);
 }
 
 const MAX_ENTRIES = 64;
@@ -144,16 +144,16 @@ const MAX_KEY_BYTES = 128;
 /** What Go calls printable: no control, no separator but the space. A newer Unicode than the server's is its to refuse. */
 const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u;
 
-/** Why these notes cannot be entries of custom_metadata, or undefined. */
+/** Why these metadata cannot be entries of custom_metadata, or undefined. */
 export function notesRefusalOf(attributes: Attributes, markers: Markers): Refusal | undefined {
-  const { notes } = attributes;
-  if (notes === undefined) return undefined;
-  if (notes.size + Object.keys(markers).length > MAX_ENTRIES) {
+  const { metadata } = attributes;
+  if (metadata === undefined) return undefined;
+  if (metadata.size + Object.keys(markers).length > MAX_ENTRIES) {
     return refused(
       `A document can have at most ${MAX_ENTRIES} entries of custom metadata, markers included.`,
     );
   }
-  for (const [key, value] of notes) {
+  for (const [key, value] of metadata) {
     if (key.startsWith(MARKER_PREFIX))
       return refused(`Names that start with ${MARKER_PREFIX} are reserved for markers.`);
     if (!isEntry(key, MAX_KEY_BYTES) || !isEntry(value, MAX_MARKER_BYTES)) {
@@ -170,12 +170,12 @@ function isEntry(text: string, maxBytes: number): boolean {
 }
 
 function refused(message: string): Refusal {
-  return { reason: 'NoteRefused', message };
+  return { reason: 'MetadataRefused', message };
 }
 
 /**
  * The entries to change (null removes) so that `wanted` is there, and no marker besides; undefined when nothing has to
- * change. Notes of others stay.
+ * change. Metadata of others stay.
  */
 export function metadataPatch(
   present: ReadonlyMap<string, string>,

@@ -59,12 +59,12 @@ export async function probeServer(target: ProbeTarget, signal: AbortSignal): Pro
   const { session, kv, mount } = target;
   const somePath = kv.pathOf('data', PROBE_ADDRESS);
   const accessor = await readMount({ session, mount, kvVersion: 2, somePath }, signal);
-  const fieldLimit = await countsFields(target.session, signal);
+  const keyLimit = await countsFields(target.session, signal);
   const retention = await readRetention(target, signal);
   const capabilities: readonly (readonly [Capability, boolean])[] = [
     ['ConditionalWrite', true],
-    ['Revisions', retention.keepsEarlier],
-    ['FieldLimit498', fieldLimit],
+    ['Versions', retention.keepsEarlier],
+    ['KeyLimit498', keyLimit],
     ['SelfDestructs', retention.selfDestructs],
     ['Expiry', retention.canExpire],
   ];

@@ -23,7 +23,7 @@ export const OpenBaoSpecSchema = withRules(
       .max(2)
       .default(2)
       .describe(
-        'Version of that engine. Version 1 is read in full, and written only with allowUnsafeWrites; it keeps text fields and nothing else.',
+        'Version of that engine. Version 1 is read in full, and written only with allowUnsafeWrites; it keeps text and nothing else.',
       ),
     allowUnsafeWrites: z
       .boolean()

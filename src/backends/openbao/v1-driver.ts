@@ -57,7 +57,7 @@ export class OpenBaoV1Driver implements Driver {
   /** Keeps at least the writers of this process from overtaking one another. */
   readonly #lock = new KeyedLock();
   #identity: string | undefined;
-  #fieldLimit: number | undefined;
+  #keyLimit: number | undefined;
 
   constructor(options: OpenBaoV1DriverOptions) {
     this.#options = options;
@@ -74,7 +74,7 @@ export class OpenBaoV1Driver implements Driver {
     const { kv } = await this.#open(signal);
     const probe = await probeV1Server({ client, session, kv, mount, allowUnsafeWrites }, signal);
     this.#identity = probe.identity;
-    this.#fieldLimit = probe.capabilities.includes('FieldLimit498') ? MAX_FIELDS_WHERE_COUNTED : undefined;
+    this.#keyLimit = probe.capabilities.includes('KeyLimit498') ? MAX_FIELDS_WHERE_COUNTED : undefined;
     return probe;
   }
 
@@ -116,7 +116,7 @@ export class OpenBaoV1Driver implements Driver {
   }
 
   refusalOf(document: Document): Refusal | undefined {
-    return this.addressRefusalOf(document.address) ?? v1RefusalOf(document, this.#fieldLimit);
+    return this.addressRefusalOf(document.address) ?? v1RefusalOf(document, this.#keyLimit);
   }
 
   async denied(needs: readonly Need[], signal: AbortSignal): Promise<ReadonlyMap<Address, Refusal>> {

@@ -19,10 +19,10 @@ export async function probeV1Server(target: V1ProbeTarget, signal: AbortSignal):
   const health = await readHealth(client, signal);
   const question = { session, mount, kvVersion: 1, somePath: kv.pathOf(PROBE_ADDRESS) } as const;
   const accessor = await readMount(question, signal);
-  const fieldLimit = await countsFields(session, signal);
+  const keyLimit = await countsFields(session, signal);
   const capabilities: readonly (readonly [Capability, boolean])[] = [
     ['UnsafeWrites', allowUnsafeWrites],
-    ['FieldLimit498', fieldLimit],
+    ['KeyLimit498', keyLimit],
   ];
   return {
     server: serverOf(health),

@@ -6,13 +6,13 @@ import { MAX_STORED_BYTES, storedSize } from './size.ts';
  * Why KV version 1 cannot keep this document unchanged, or undefined. It stores text fields and nothing else: there is no
  * metadata to mark base64, a type, or when something ends.
  */
-export function v1RefusalOf(document: Document, fieldLimit: number | undefined): Refusal | undefined {
+export function v1RefusalOf(document: Document, keyLimit: number | undefined): Refusal | undefined {
   return (
-    attributeRefusalOf(document.attributes) ?? fieldRefusalOf(document) ?? sizeRefusalOf(document, fieldLimit)
+    attributeRefusalOf(document.attributes) ?? fieldRefusalOf(document) ?? sizeRefusalOf(document, keyLimit)
   );
 }
 
-function attributeRefusalOf({ type, immutable, expiresAt, notes }: Attributes): Refusal | undefined {
+function attributeRefusalOf({ type, immutable, expiresAt, metadata }: Attributes): Refusal | undefined {
   if (type !== undefined) {
     return { reason: 'TypeRefused', message: 'KV version 1 can store Secrets of type Opaque only.' };
   }
@@ -20,22 +20,23 @@ function attributeRefusalOf({ type, immutable, expiresAt, notes }: Attributes): 
     return { reason: 'ExpiryRefused', message: 'KV version 1 cannot let a document expire.' };
   }
   if (immutable !== undefined) return unkept('cannot store that a Secret is immutable');
-  if (notes !== undefined && notes.size > 0) return unkept('has no place for labels or custom metadata');
+  if (metadata !== undefined && metadata.size > 0)
+    return unkept('has no place for labels or custom metadata');
   return undefined;
 }
 
 function fieldRefusalOf({ fields }: Document): Refusal | undefined {
-  if (fields.size === 0) return unkept('cannot store a document without fields');
+  if (fields.size === 0) return unkept('cannot store a document without keys');
   for (const [name, value] of fields) {
-    if (!name.isWellFormed()) return { reason: 'KeyRefused', message: 'A field name is not valid Unicode.' };
-    if (!value.isText()) return unkept('stores text only, and a field has other bytes');
+    if (!name.isWellFormed()) return { reason: 'KeyRefused', message: 'A key is not valid Unicode.' };
+    if (!value.isText()) return unkept('stores text only, and a key has other bytes');
   }
   return undefined;
 }
 
-function sizeRefusalOf({ fields }: Document, fieldLimit: number | undefined): Refusal | undefined {
-  if (fieldLimit !== undefined && fields.size > fieldLimit) {
-    const message = `The server accepts at most ${fieldLimit} fields in one document.`;
+function sizeRefusalOf({ fields }: Document, keyLimit: number | undefined): Refusal | undefined {
+  if (keyLimit !== undefined && fields.size > keyLimit) {
+    const message = `The server accepts at most ${keyLimit} keys in one document.`;
     return { reason: 'TooManyKeys', message };
   }
   if (storedSize(fields, () => false) <= MAX_STORED_BYTES) return undefined;

@@ -13,7 +13,7 @@ import { Base64Marks, BASE64_MARKER, LIFETIME_MARKER, metadataPatch, pendingLife
  * How a document gets into a KV store, one request after the other. Any of them may be the last.
  *
  *   plain text            data                                                                       1 request
- *   markers or notes      look at the key → custom_metadata → data                                   3
+ *   markers or metadata      look at the key → custom_metadata → data                                   3
  *   and it expires        look at the key → custom_metadata and the life that is left → data
  *                         → the life that the key is to have from now on                             4
  *

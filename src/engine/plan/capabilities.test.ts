@@ -5,7 +5,7 @@ import { requireCapabilities } from './capabilities.ts';
 
 type Ends = Parameters<typeof requireCapabilities>[1];
 
-const ABLE: readonly Capability[] = ['ConditionalWrite', 'Revisions'];
+const ABLE: readonly Capability[] = ['ConditionalWrite', 'Versions'];
 
 function anEnd(kind: string, capabilities: readonly Capability[]): Ends['source'] {
   const driver = { kind, locationOf: () => ({ store: kind, path: '' }) };

@@ -79,7 +79,7 @@ function missingAtDestination(
   const isOneStore = source.driver.locationOf('').store === destination.driver.locationOf('').store;
   if (removes && !isOneStore && capabilities.includes('SelfDestructs')) return 'durability';
   const overwrites = migration.spec.conflictPolicy === 'Overwrite';
-  return overwrites && !capabilities.includes('Revisions') ? 'revisions' : undefined;
+  return overwrites && !capabilities.includes('Versions') ? 'revisions' : undefined;
 }
 
 /** What the migration asks, and in the words of the kind why this backend cannot do it and what to do instead. */

@@ -1,6 +1,6 @@
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
-import { compileFieldNames } from '#src/core/mapping/field-names.ts';
-import { compileNotes } from '#src/core/mapping/notes.ts';
+import { compileKeyNames } from '#src/core/mapping/key-names.ts';
+import { compileMetadata } from '#src/core/mapping/metadata.ts';
 import { compileRenaming, type Renaming } from '#src/core/mapping/renaming.ts';
 import { compileRoute, type Addressing } from '#src/core/mapping/route.ts';
 import type { Selection } from '#src/core/selection.ts';
@@ -72,8 +72,8 @@ export function toIntent(
       conflictPolicy,
       sourcePolicy: route.ruleOf(name)?.sourcePolicy ?? sourcePolicy,
     }),
-    fieldNames: compileFieldNames(mapping.fields ?? []),
-    travellingNotes: compileNotes(stores, mapping.labels ?? []),
+    keyNames: compileKeyNames(mapping.keys ?? []),
+    travellingMetadata: compileMetadata(stores, mapping.labels ?? []),
     fallbackUntil: fallback && Date.parse(fallback.untilTime),
     backupTtlMs: backupTTLSeconds === undefined ? undefined : backupTTLSeconds * 1000,
     soakMs: spec.soakSeconds * 1000,

@@ -1,13 +1,13 @@
 import type { Address, Document, StoredDocument } from '#src/core/document.ts';
 import type { Intent } from './intent.ts';
 
-/** The source document as it shall stand at the destination. Throws `FIELDS_COLLIDE`. */
+/** The source document as it shall stand at the destination. Throws `KEYS_COLLIDE`. */
 export function desiredDocument(intent: Intent, destination: Address, source: StoredDocument): Document {
-  const { notes: allNotes, ...attributes } = source.attributes;
-  const notes = intent.travellingNotes(allNotes);
+  const { metadata: allMetadata, ...attributes } = source.attributes;
+  const metadata = intent.travellingMetadata(allMetadata);
   return {
     address: destination,
-    fields: intent.fieldNames.rename(source.fields),
-    attributes: notes === undefined ? attributes : { ...attributes, notes },
+    fields: intent.keyNames.rename(source.fields),
+    attributes: metadata === undefined ? attributes : { ...attributes, metadata },
   };
 }

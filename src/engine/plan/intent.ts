@@ -1,6 +1,6 @@
 import type { Policy } from '#src/core/checks.ts';
-import type { FieldNames } from '#src/core/mapping/field-names.ts';
-import type { NoteFilter } from '#src/core/mapping/notes.ts';
+import type { KeyNames } from '#src/core/mapping/key-names.ts';
+import type { MetadataFilter } from '#src/core/mapping/metadata.ts';
 import type { Route } from '#src/core/mapping/route.ts';
 import type { Selection } from '#src/core/selection.ts';
 
@@ -11,9 +11,9 @@ export interface Intent {
   /** What is wanted of the document of this name: a rule of the mapping may say other than the spec. */
   policyOf(name: string): Policy;
   /** What its fields are called at the destination. */
-  readonly fieldNames: FieldNames;
+  readonly keyNames: KeyNames;
   /** Which of its labels or custom metadata go along. */
-  readonly travellingNotes: NoteFilter;
+  readonly travellingMetadata: MetadataFilter;
   /** How long a document stays Verified before its source may be removed, milliseconds. */
   readonly soakMs: number;
   /** Until when what is absent is looked for at its old address, milliseconds since the epoch. */

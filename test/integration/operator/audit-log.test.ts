@@ -19,7 +19,7 @@ const LineSchema = z.object({
   migration: z.object({ namespace: z.string(), name: z.string() }),
   backend: z.object({ name: z.string() }),
   path: z.string(),
-  fields: z.array(z.string()).optional(),
+  keys: z.array(z.string()).optional(),
   outcome: z.string(),
 });
 type Line = z.output<typeof LineSchema>;
@@ -47,8 +47,8 @@ function linesOf(text: string): readonly Line[] {
   return lines.map((line) => LineSchema.parse(JSON.parse(line)));
 }
 
-function tellOf({ operation, backend, path, fields, outcome }: Line): string {
-  return [operation, backend.name, path, ...(fields ?? []), outcome].join(' ');
+function tellOf({ operation, backend, path, keys, outcome }: Line): string {
+  return [operation, backend.name, path, ...(keys ?? []), outcome].join(' ');
 }
 
 it('has a line for every access of a migration, by names, and never a value', async () => {

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { compileFieldNames } from './field-names.ts';
+import { compileKeyNames } from './key-names.ts';
 
 function renamed(table: { from: string; to: string }[], ...names: string[]): string[] {
   return [
-    ...compileFieldNames(table)
+    ...compileKeyNames(table)
       .rename(new Map(names.map((name) => [name, name])))
       .keys(),
   ];
 }
 
-describe('mapping.fields', () => {
+describe('mapping.keys', () => {
   it('renames what is named or has the form, and leaves the others', () => {
     const table = [
       { from: 'tls.crt', to: 'certificate' },
@@ -20,7 +20,7 @@ describe('mapping.fields', () => {
 
   it('refuses to put two fields into one', () => {
     expect(() => renamed([{ from: 'a', to: 'b' }], 'a', 'b')).toThrow(
-      expect.objectContaining({ code: 'FIELDS_COLLIDE' }),
+      expect.objectContaining({ code: 'KEYS_COLLIDE' }),
     );
   });
 });

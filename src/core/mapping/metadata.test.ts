@@ -1,33 +1,33 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compileNotes } from './notes.ts';
+import { compileMetadata } from './metadata.ts';
 
 const key = fc.constantFrom('team', 'tier', '__proto__', 'example.org/owner', '');
-const notes = fc.array(fc.tuple(key, fc.string())).map((pairs) => new Map(pairs));
+const metadata = fc.array(fc.tuple(key, fc.string())).map((pairs) => new Map(pairs));
 const kind = fc.constantFrom('flat' as const, 'tree' as const);
 
-describe('the notes that travel', () => {
+describe('the metadata that travel', () => {
   it('are all of them between stores of one kind, whatever is named', () => {
     const check = (store: 'flat' | 'tree', all: Map<string, string>, labels: string[]) => {
-      expect(compileNotes({ source: store, destination: store }, labels)(all)).toEqual(all);
+      expect(compileMetadata({ source: store, destination: store }, labels)(all)).toEqual(all);
     };
-    fc.assert(fc.property(kind, notes, fc.array(key), check));
+    fc.assert(fc.property(kind, metadata, fc.array(key), check));
   });
 
   it('are those that are named, unchanged, between stores of two kinds, both ways', () => {
     const check = (source: 'flat' | 'tree', all: Map<string, string>, labels: string[]) => {
       const destination = source === 'flat' ? 'tree' : 'flat';
-      const travelling = compileNotes({ source, destination }, labels)(all) ?? new Map();
+      const travelling = compileMetadata({ source, destination }, labels)(all) ?? new Map();
       for (const name of all.keys()) {
         expect(travelling.get(name)).toBe(labels.includes(name) ? all.get(name) : undefined);
       }
       expect([...travelling.keys()].filter((name) => !all.has(name))).toEqual([]);
     };
-    fc.assert(fc.property(kind, notes, fc.array(key), check));
+    fc.assert(fc.property(kind, metadata, fc.array(key), check));
   });
 
   it('are nothing at all, rather than an empty map, when none is named', () => {
-    const filter = compileNotes({ source: 'flat', destination: 'tree' }, []);
+    const filter = compileMetadata({ source: 'flat', destination: 'tree' }, []);
     expect(filter(new Map([['team', 'payments']]))).toBeUndefined();
     expect(filter(undefined)).toBeUndefined();
   });
