@@ -360,7 +360,7 @@ export async function runOperator(
     const graceMs = config.gracefulShutdownSeconds * 1000;
     await runComponents({ components, graceMs, clock, logger }, process.signal);
   } catch (failure) {
-    logger.error('the operator ends', failure);
+    logger.error('operator failed', failure);
     return 1;
   }
   logger.info('stopped');
