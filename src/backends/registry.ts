@@ -13,7 +13,7 @@ export interface LayerOptions {
   readonly accessLog?: AccessLog | undefined;
 }
 
-/** The closed, explicit map from `spec.type` to its factory; app.ts fills it, nothing registers itself. */
+/** The closed, explicit map from `spec.type` to its factory; src/app fills it, nothing registers itself. */
 export class BackendRegistry {
   readonly #factories: ReadonlyMap<string, BackendFactory>;
   readonly #layers: LayerOptions;
