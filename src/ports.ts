@@ -1,4 +1,4 @@
-/** The outside world as Keyferry's rooms see it. Implementations live in src/telemetry, src/runtime and app.ts. */
+/** The outside world as Keyferry's rooms see it. Implementations live in src/telemetry and src/runtime. */
 
 /** Fields of a log line or event: names, counts, codes. Never a value, never an object of the user's. */
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;

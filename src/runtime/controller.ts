@@ -78,7 +78,7 @@ export class Controller {
 
   /**
    * Works until the signal aborts; then hands out no more keys, lets running reconciles finish for the grace period, aborts
-   * the rest and resolves. A reconcile that ignores even that is logged and left behind.
+   * the rest and resolves. It does not wait for a reconcile that ignores even the abort; a log line says so.
    */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, logger, name, queue, graceMs = 20_000, abandonMs = 2_000, workers = 1 } = this.#options;
@@ -96,7 +96,7 @@ export class Controller {
     const abandon = clock.sleep(abandonMs, drained.signal).catch(() => undefined);
     await Promise.race([working, abandon]);
     drained.abort();
-    if (!finished) logger.warn('reconciles ignored their abort and are left behind', { controller: name });
+    if (!finished) logger.warn('reconciles did not stop in time', { controller: name });
   }
 
   async #work(hardStop: AbortSignal): Promise<void> {
@@ -192,5 +192,5 @@ function logProblem(logger: Logger, level: Treatment['level'], problem: Operator
     return;
   }
   const { code, op, target, status } = problem;
-  logger[level]('reconcile will be repeated', { code, op, target, status });
+  logger[level]('reconcile requeued', { code, op, target, status });
 }

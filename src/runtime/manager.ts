@@ -14,7 +14,7 @@ export interface Component {
 export interface ManagerOptions {
   /** In start order; stopped in reverse. */
   readonly components: readonly Component[];
-  /** For all components together, from the first stop; what is still running then is left behind. */
+  /** For all components together, from the first stop; the manager does not wait for what still runs then. */
   readonly graceMs: number;
   readonly clock: Clock;
   readonly logger: Logger;

@@ -16,7 +16,7 @@ import type { StatusWriter } from '#src/runtime/status-patch.ts';
 import { parseObjectKey, type ReadonlyStore } from '#src/runtime/store.ts';
 import { defaultOf, namespaceOf } from './names.ts';
 import { MAX_CONDITION_MESSAGE, readyOf, toConditions, type Statement } from '../conditions.ts';
-import type { DriverPool } from '../driver-pool.ts';
+import type { DriverPool } from './pool.ts';
 import { failing } from '../migration/verdict.ts';
 
 export interface BackendReconcilerOptions {

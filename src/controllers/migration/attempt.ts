@@ -7,7 +7,8 @@ import type { ReconcileContext } from '#src/runtime/controller.ts';
 import type { ObjectClient } from '#src/runtime/object-client.ts';
 import { parseObjectKey, type ReadonlyStore } from '#src/runtime/store.ts';
 import type { BackendLookup } from '../backend/lookup.ts';
-import type { DriverPool } from '../driver-pool.ts';
+import type { DriverPool } from '../backend/pool.ts';
+import type { BackendReferences } from '../backend/trust-root.ts';
 import { renamingOf } from '#src/engine/plan/compile.ts';
 import type { MigrationStatus, MigrationStatusOptions } from './status.ts';
 import type { Task } from './task.ts';
@@ -19,14 +20,14 @@ export interface MigrationParts {
   readonly reports: ReportStore;
   /** What the watch saw last: tells a running reconcile that the spec changed meanwhile. */
   readonly cache: ReadonlyStore<SecretMigration>;
-  /** Secrets of a namespace that must not be removed, with what needs them. */
-  readonly trustRootsIn: (namespace: string) => ReadonlyMap<string, string>;
+  /** Tells which Secrets must not be removed. */
+  readonly references: BackendReferences;
   readonly pool: DriverPool;
   readonly status: MigrationStatusOptions;
   readonly clock: Clock;
   readonly concurrentDocuments: number;
-  /** Milliseconds before documents are tried again whose failure may pass. */
-  readonly retryMs: { readonly soon: number; readonly later: number };
+  /** Milliseconds before a migration is tried again that waits for a change elsewhere. */
+  readonly waitingRetryMs: number;
 }
 
 /** One reconcile of one migration. */

@@ -7,7 +7,8 @@ import type { MigrationJournal } from '#src/journal/journal.ts';
 import { objectKey } from '#src/runtime/store.ts';
 import type { BackendPair } from '../backend/lookup.ts';
 import { shortNameOf } from '../backend/names.ts';
-import type { DriverLease } from '../driver-pool.ts';
+import type { DriverLease } from '../backend/pool.ts';
+import { trustRootsIn } from '../backend/trust-root.ts';
 import type { Attempt } from './attempt.ts';
 import type { MigrationStatus } from './status.ts';
 
@@ -51,7 +52,9 @@ function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
     onFallback: () => journal.countFallback(),
     gates: [
       trustRootGate((secret) =>
-        source.driver.kind === 'kubernetes' ? parts.trustRootsIn(namespace).get(secret) : undefined,
+        source.driver.kind === 'kubernetes'
+          ? trustRootsIn(parts.references, namespace).get(secret)
+          : undefined,
       ),
     ],
   };

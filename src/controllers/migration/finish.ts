@@ -6,6 +6,9 @@ import { objectKey } from '#src/runtime/store.ts';
 import { readMigration, type Attempt } from './attempt.ts';
 import { concluding, failing, suspended } from './verdict.ts';
 
+/** Delay before documents are tried again whose failure has probably passed by then. */
+const RETRY_SOON_MS = 5_000;
+
 /** How an attempt ended. */
 export type Ending =
   | { readonly kind: 'waiting'; readonly afterMs: number | undefined }
@@ -60,12 +63,12 @@ async function conclude(
   const { dryRun } = migration.spec;
   const verdict = concluding({ counts: journal.counts(), outcomes, dryRun, awaitsSoak: result.awaitsSoak });
   await status.conclude(verdict, journal);
-  const { soon, later } = parts.retryMs;
+  const laterMs = parts.waitingRetryMs;
   const waits = [
     ...(result.wakeAfterMs === undefined ? [] : [result.wakeAfterMs]),
-    ...(outcomes.some(({ retry }) => retry === 'soon') ? [soon] : []),
-    ...(outcomes.some(({ retry }) => retry === 'later') ? [later] : []),
-    ...(outcomes.length === 0 ? [later] : []),
+    ...(outcomes.some(({ retry }) => retry === 'soon') ? [RETRY_SOON_MS] : []),
+    ...(outcomes.some(({ retry }) => retry === 'later') ? [laterMs] : []),
+    ...(outcomes.length === 0 ? [laterMs] : []),
   ];
   return waits.length === 0 ? undefined : Math.min(...waits);
 }

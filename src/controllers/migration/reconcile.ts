@@ -25,7 +25,7 @@ export async function reconcileMigration(
   const task = nextTask(migration, {
     nowMs: parts.clock.now(),
     awaitsProbe: parts.backends.awaitsProbe(migration),
-    probeWaitMs: parts.retryMs.later,
+    probeWaitMs: parts.waitingRetryMs,
   });
   const status = new MigrationStatus(parts.status, migration, signal);
   const attempt: Attempt = { parts, migration, task, status, context };

@@ -11,6 +11,7 @@ import type { MigrationJournal, TableStatus } from '#src/journal/journal.ts';
 import type { Clock, EventSink, Metrics } from '#src/ports.ts';
 import type { StatusWriter } from '#src/runtime/status-patch.ts';
 import { MAX_CONDITION_MESSAGE, readyOf, toConditions } from '../conditions.ts';
+import { measureMigration } from './metrics.ts';
 import { requestedRun } from './task.ts';
 import { progressing, statementsOf, type Verdict } from './verdict.ts';
 
@@ -172,21 +173,10 @@ export class MigrationStatus {
 
   #measure(verdict: Verdict): void {
     const { metrics, clock } = this.#options;
-    const { name, namespace } = this.#migration.metadata;
-    for (const [state, count] of Object.entries(this.#shown.summary ?? {})) {
-      if (state !== 'total') metrics.gauge('secretmigration_keys', { namespace, name, state }, count);
-    }
-    for (const status of ['True', 'False', 'Unknown'] as const) {
-      const labels = { namespace, name, type: 'Ready', status };
-      metrics.gauge('secretmigration_condition', labels, verdict.ready === status ? 1 : 0);
-    }
-    const { fallback } = this.#shown;
-    if (fallback !== undefined)
-      metrics.gauge('secretmigration_fallback_hits', { namespace, name }, fallback.hits);
+    const { metadata } = this.#migration;
+    measureMigration(metrics, metadata, { shown: this.#shown, verdict, nowMs: clock.now() });
     const conflicts = (this.#shown.summary?.conflict ?? 0) - this.#conflictsBefore;
     metrics.count('secretmigration_conflicts_total', {}, Math.max(0, conflicts));
-    if (verdict.succeeded !== 'True') return;
-    metrics.gauge('secretmigration_last_success_timestamp_seconds', { namespace, name }, clock.now() / 1000);
   }
 }
 
