@@ -20,17 +20,19 @@ export function composeBackendSpec(kinds: readonly BackendKind[]) {
   const types = kinds.map(({ type }) => type);
   const members = {
     type: withRules(
-      z.enum(types).describe('Kind of store; the member of the same name configures it. Immutable.'),
+      z.enum(types).describe('Type of backend; the field with the same name configures it. Immutable.'),
       immutable('type is immutable: create a new backend'),
     ),
     ...kindMembersOf(kinds),
     reservedPrefixes: z
-      .array(ReservedPrefixSchema.describe('One begin of reserved names, and who may use them.'))
+      .array(
+        ReservedPrefixSchema.describe('One prefix of reserved names, and the namespaces that may use them.'),
+      )
       .max(32)
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['prefix'] })
       .optional()
       .describe(
-        'Names that are reserved for system use: for every namespace that is not allowed they are invisible, and reading, writing or deleting one is refused.',
+        'Names that are reserved for system use. To every namespace that is not allowed they are invisible, and requests to read, write or delete them are refused.',
       ),
   };
   return { members, rules: [exactlyTheNamedMember(types)] };
@@ -45,7 +47,7 @@ function kindMembersOf(kinds: readonly BackendKind[]): KindMembers {
 function exactlyTheNamedMember(types: readonly string[]): Rule<Readonly<Record<string, unknown>>> {
   return {
     rule: types.map((type) => `has(self.${type}) == (self.type == '${type}')`).join(' && '),
-    message: `set exactly the member that type names: ${inWords(types)}`,
+    message: `set exactly the field that type names: ${inWords(types)}`,
     holds: (self) => types.every((type) => (self[type] !== undefined) === (self['type'] === type)),
   };
 }
