@@ -21,8 +21,12 @@ function accessorOf(namespace: string) {
   };
 }
 
-/** A backend whose drivers only say what they were asked, each with the namespace that it was made for. */
-function anOpenBackend(addressing: 'flat' | 'tree', definition: Partial<BackendDefinition> = {}) {
+/** A backend whose drivers record each call with the namespace that the driver is for. */
+function anOpenBackend(
+  addressing: 'flat' | 'tree',
+  definition: Partial<BackendDefinition> = {},
+  isAudited = true,
+) {
   const asked: string[] = [];
   const records: AccessRecord[] = [];
   const measured: (Labels | undefined)[] = [];
@@ -40,7 +44,7 @@ function anOpenBackend(addressing: 'flat' | 'tree', definition: Partial<BackendD
       read: async (address) => ask(`read ${address}`, { state: 'absent' } as const),
       [Symbol.asyncDispose]: async () => ask('closed', undefined),
     };
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a question that is not expected fails loudly
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a call that the test does not expect fails
     return driver as Driver;
   };
   const metrics = {
@@ -51,13 +55,15 @@ function anOpenBackend(addressing: 'flat' | 'tree', definition: Partial<BackendD
   };
   const registry = new BackendRegistry([{ kind: 'kubernetes', create }], {
     guard: { clock: systemClock, random: () => 0.5, metrics, deadlineMs: 1_000 },
-    accessLog: { record: async (record) => Promise.resolve(void records.push(record)) },
+    accessLog: isAudited
+      ? { record: async (record) => Promise.resolve(void records.push(record)) }
+      : undefined,
   });
   return { backend: registry.open({ ...DEFINITION, ...definition }), asked, records, measured };
 }
 
 describe('an open backend', () => {
-  it('gives each namespace a folder of a tree store, and a driver of its own where names are flat', async () => {
+  it('gives each namespace a folder of a tree store, or its own driver of a flat store', async () => {
     const tree = anOpenBackend('tree');
     await tree.backend.for('red', accessorOf('red')).read('a', signal);
     expect(tree.asked).toEqual(['* read red/a']);
@@ -66,13 +72,13 @@ describe('an open backend', () => {
     expect(flat.asked).toEqual(['red read a']);
   });
 
-  it('gives the only namespace of a SecretBackend the whole of it', async () => {
+  it('gives the namespace of a SecretBackend the whole store', async () => {
     const { backend, asked } = anOpenBackend('tree', { tenant: 'red' });
     await backend.for('red', accessorOf('red')).read('a', signal);
     expect(asked).toEqual(['red read a']);
   });
 
-  it('records a reserved name that was asked for, although the store never hears of it', async () => {
+  it('records a request for a reserved name and does not pass it on', async () => {
     const { backend, asked, records, measured } = anOpenBackend('tree');
     const driver = backend.for('red', accessorOf('red'));
     await expect(driver.read('sys_a', signal)).rejects.toMatchObject({ code: 'NAME_RESERVED' });
@@ -80,7 +86,7 @@ describe('an open backend', () => {
     expect([asked, measured]).toEqual([[], []]);
   });
 
-  it('judges the names that a namespace sees, not the folder that it is in', async () => {
+  it('checks the names that a namespace sees, not the folder that the namespace has', async () => {
     const { backend, asked, records, measured } = anOpenBackend('tree');
     await backend.for('sys_team', accessorOf('sys_team')).read('a', signal);
     expect(asked).toEqual(['* read sys_team/a']);
@@ -88,7 +94,7 @@ describe('an open backend', () => {
     expect(measured).toEqual([{ backend: 'fake', operation: 'read', code: 'ok' }]);
   });
 
-  it('probes once where an earlier answer will do, but a driver that only its namespace uses each time', async () => {
+  it('reuses a known probe result, except for a driver that only its namespace uses', async () => {
     const tree = anOpenBackend('tree');
     const flat = anOpenBackend('flat');
     for (const { backend } of [tree, flat]) {
@@ -102,15 +108,29 @@ describe('an open backend', () => {
     expect(flat.asked).toEqual(['red probe', 'red probe', '* probe', '* probe']);
   });
 
-  it('closes the drivers of its namespaces and then its own; those that it gave out close nothing', async () => {
+  it('closes the drivers of its tenants and then its own', async () => {
     const { backend, asked } = anOpenBackend('flat');
-    await backend.for('red', accessorOf('red'))[Symbol.asyncDispose]();
-    expect(asked).toEqual([]);
+    backend.for('red', accessorOf('red'));
     await backend[Symbol.asyncDispose]();
     expect(asked).toEqual(['red closed', '* closed']);
   });
 
-  it('cannot be made of a type that no factory is for', () => {
+  it.each([
+    ['with an access log', true, DEFINITION.spec],
+    ['without an access log', false, DEFINITION.spec],
+    ['without an access log and reserved prefixes', false, { type: 'kubernetes' }],
+  ])('hands out drivers that close nothing, %s', async (_case, isAudited, spec) => {
+    for (const tenant of [undefined, 'red']) {
+      const { backend, asked } = anOpenBackend('flat', { spec, tenant }, isAudited);
+      const driver = backend.for('red', accessorOf('red'));
+      await driver[Symbol.asyncDispose]();
+      expect(asked).toEqual([]);
+      await driver.read('a', signal);
+      expect(asked).toEqual(['red read a']);
+    }
+  });
+
+  it('cannot be opened for a type without a factory', () => {
     expect(() => anOpenBackend('flat', { spec: { type: 'openbao' } })).toThrow(
       expect.objectContaining({ code: 'SPEC_INVALID' }),
     );

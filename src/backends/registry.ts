@@ -1,6 +1,7 @@
 import { OperatorError } from '#src/errors.ts';
 import type { AccessLog, Accessor } from '#src/ports.ts';
 import type { Driver, Probe } from './driver.ts';
+import { layered } from './layer.ts';
 import { audit } from './layers/audit.ts';
 import { confine } from './layers/confine.ts';
 import { guard, type GuardOptions } from './layers/guard.ts';
@@ -13,7 +14,7 @@ export interface LayerOptions {
   readonly accessLog?: AccessLog | undefined;
 }
 
-/** The closed, explicit map from `spec.type` to its factory; app.ts fills it, nothing registers itself. */
+/** The closed, explicit map from `spec.type` to its factory. app.ts fills it; factories do not register themselves. */
 export class BackendRegistry {
   readonly #factories: ReadonlyMap<string, BackendFactory>;
   readonly #layers: LayerOptions;
@@ -23,7 +24,7 @@ export class BackendRegistry {
     this.#layers = layers;
   }
 
-  /** Does no I/O. Throws `SPEC_INVALID` when the spec makes no driver. */
+  /** Does no I/O. Throws `SPEC_INVALID` when the spec is not valid. */
   open(definition: BackendDefinition): OpenBackend {
     const factory = this.#factories.get(definition.spec.type);
     if (factory === undefined) {
@@ -37,82 +38,84 @@ export class BackendRegistry {
   }
 }
 
-/** The guarded driver of one place in a backend, and what its server answered last; a driver learns its limits by it. */
-interface Place {
+/** A guarded driver with the result of its last probe, from which it also learns its limits. */
+interface ProbedDriver {
   readonly driver: Driver;
   lastProbe: Probe | undefined;
-  /** No reconcile of the backend probes it, as the backend as a whole is: its user has to. */
-  readonly isApart: boolean;
+  /** True for a driver of one tenant: the reconcile of the backend does not probe it, so each use does. */
+  readonly probesAlone: boolean;
 }
 
 /**
- * One backend with its live drivers. A SecretBackend has one driver. A namespace that uses a ClusterSecretBackend gets
- * its own place in it: a folder of a tree store, behind the shared driver, or a driver of its own for a flat one.
- * Disposing of it closes them all.
+ * One backend with its open drivers. A SecretBackend has one driver. In a ClusterSecretBackend each namespace (tenant)
+ * gets a folder of a tree store, through the shared driver, or its own driver for a flat store. Disposing of the backend
+ * closes all drivers.
  */
 export class OpenBackend implements AsyncDisposable {
   readonly definition: BackendDefinition;
   readonly #factory: BackendFactory;
   readonly #layers: LayerOptions;
-  readonly #whole: Place;
-  readonly #tenants = new Map<string, Place>();
+  readonly #shared: ProbedDriver;
+  readonly #tenants = new Map<string, ProbedDriver>();
 
   constructor(definition: BackendDefinition, factory: BackendFactory, layers: LayerOptions) {
     this.definition = definition;
     this.#factory = factory;
     this.#layers = layers;
-    this.#whole = { driver: this.#create(definition), lastProbe: undefined, isApart: false };
+    this.#shared = { driver: this.#create(definition), lastProbe: undefined, probesAlone: false };
   }
 
   /**
-   * The driver with which a migration works on the documents of its namespace: from the store outwards guarded, confined
-   * to its place, without the names that are reserved for others, and audited, so that a refused name is recorded too.
-   * Disposing of it closes nothing. Throws `SPEC_INVALID` when the spec makes no driver for this namespace.
+   * The driver with which a migration reads and changes the documents of its namespace. Its layers, from the store
+   * outwards: guarded, confined to the tenant, without reserved names, audited. Audit is outermost, so that it also
+   * records a refused name. Disposing of the driver closes nothing: the backend owns the connection. Throws
+   * `SPEC_INVALID` when the spec is not valid for this namespace.
    */
   for(namespace: string, accessor: Accessor): Driver {
-    const { driver } = this.#placeOf(namespace);
+    const { driver } = this.#tenantDriver(namespace);
     const allowed = withoutReserved(driver, this.definition.spec.reservedPrefixes ?? [], namespace);
     const { accessLog } = this.#layers;
-    return accessLog === undefined ? allowed : audit(allowed, accessLog, accessor);
+    // Without a log the empty layer keeps the caller from closing the guarded driver, which owns the connection.
+    return accessLog === undefined ? layered(allowed, {}) : audit(allowed, accessLog, accessor);
   }
 
   /**
-   * What the server can do for this namespace, or without one for the backend as a whole: asked now, or as it was found
-   * before when `known` will do.
+   * What the server can do for this namespace or, without a namespace, for the whole backend. `now` asks the server;
+   * `known` accepts the last result, except for a driver that only this namespace uses.
    */
   async probe(which: 'now' | 'known', signal: AbortSignal, namespace?: string): Promise<Probe> {
-    const place = namespace === undefined ? this.#whole : this.#placeOf(namespace);
-    const isKnown = which === 'known' && !place.isApart;
-    if (!isKnown || place.lastProbe === undefined) place.lastProbe = await place.driver.probe(signal);
-    return place.lastProbe;
+    const probed = namespace === undefined ? this.#shared : this.#tenantDriver(namespace);
+    const acceptsLast = which === 'known' && !probed.probesAlone;
+    if (!acceptsLast || probed.lastProbe === undefined) probed.lastProbe = await probed.driver.probe(signal);
+    return probed.lastProbe;
   }
 
   #create(definition: BackendDefinition): Driver {
     return guard(this.#factory.create(definition), this.#layers.guard);
   }
 
-  #placeOf(namespace: string): Place {
-    if (this.definition.tenant !== undefined) return this.#whole;
-    let place = this.#tenants.get(namespace);
-    if (place === undefined) {
-      place = this.#openPlace(namespace);
-      this.#tenants.set(namespace, place);
+  #tenantDriver(namespace: string): ProbedDriver {
+    if (this.definition.tenant !== undefined) return this.#shared;
+    let opened = this.#tenants.get(namespace);
+    if (opened === undefined) {
+      opened = this.#openTenant(namespace);
+      this.#tenants.set(namespace, opened);
     }
-    return place;
+    return opened;
   }
 
-  #openPlace(tenant: string): Place {
-    const { driver } = this.#whole;
+  #openTenant(tenant: string): ProbedDriver {
+    const { driver } = this.#shared;
     if (driver.traits.addressing === 'tree')
-      return { driver: confine(driver, tenant), lastProbe: undefined, isApart: false };
+      return { driver: confine(driver, tenant), lastProbe: undefined, probesAlone: false };
     return {
       driver: this.#create({ ...this.definition, tenant }),
       lastProbe: undefined,
-      isApart: true,
+      probesAlone: true,
     };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { driver } of [...this.#tenants.values(), this.#whole]) await driver[Symbol.asyncDispose]();
+    for (const { driver } of [...this.#tenants.values(), this.#shared]) await driver[Symbol.asyncDispose]();
   }
 }

@@ -79,7 +79,7 @@ describe('files and folders', () => {
     expect((await failureOf(driver.read('large', signal))).message).toContain('1048576 bytes');
     await fixture.put('many', {});
     for (let index = 0; index <= 4096; index += 1) await writeFile(fixture.path('many', `f${index}`), '');
-    expect((await failureOf(driver.read('many', signal))).message).toContain('4096 fields');
+    expect((await failureOf(driver.read('many', signal))).message).toContain('4096 keys');
   });
 
   it.each<[string, Attributes, string]>([

@@ -1,53 +1,45 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, chown, cp, mkdir, readdir } from 'node:fs/promises';
+import { chmod, chown, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { build } from 'rolldown';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { DirectoryFixture } from '#test/support/directory-fixture.ts';
 
 /*
- * Root is bound by no permission bits, and access(2) asks for the real user: so the question is asked by a process of
- * another user where the tests run as root. It brings its own copy of the sources, which that user may read.
+ * Root is bound by no permission bits, and access(2) checks the real user: where the tests run as root, a process of
+ * another user asks. It gets its program on standard input, in one piece: that user may be unable to read the sources.
  */
 
-const REPOSITORY = join(import.meta.dirname, '..', '..');
 const NOBODY = 65_534;
-const Said = z.record(z.string(), z.string());
+const Messages = z.record(z.string(), z.string());
+let program: string;
 let fixture: DirectoryFixture;
 
+beforeAll(async () => {
+  const input = join(import.meta.dirname, 'print-denied.ts');
+  const { output } = await build({ input, platform: 'node', write: false, output: { format: 'esm' } });
+  program = output[0].code;
+});
 beforeEach(async () => {
   fixture = await DirectoryFixture.open();
 });
 afterEach(() => fixture[Symbol.asyncDispose]());
 
-const QUESTION = `
-  import { DirectoryFactory } from '#src/backends/directory/factory.ts';
-  const [root, needs] = process.argv.slice(1);
-  const spec = { type: 'directory', directory: { path: 'tokens', trailingNewline: 'Keep', allowWorldReadable: false } };
-  const factory = new DirectoryFactory({ root, clock: { now: () => Date.now() }, random: Math.random });
-  const driver = factory.create({ title: 't', spec, credentialsNamespace: 'team', tenant: 'team' });
-  const refusals = await driver.denied(JSON.parse(needs), new AbortController().signal);
-  console.log(JSON.stringify(Object.fromEntries([...refusals].map(([name, { message }]) => [name, message]))));
-`;
-
-/** Address → what is refused, of the verbs that each of them is asked for. */
+/** Asks for these verbs on each address; resolves with the message of each address that is refused. */
 async function deniedToOwner(
   needs: Readonly<Record<string, readonly string[]>>,
 ): Promise<Record<string, string>> {
-  const code = fixture.path('..', 'code');
-  await mkdir(code);
-  await cp(join(REPOSITORY, 'src'), join(code, 'src'), { recursive: true });
-  await cp(join(REPOSITORY, 'package.json'), join(code, 'package.json'));
   const isRoot = process.getuid?.() === 0;
   if (isRoot) {
     const names = await readdir(fixture.root, { recursive: true });
     for (const name of ['.', ...names]) await chown(join(fixture.root, name), NOBODY, NOBODY);
   }
   const asked = Object.entries(needs).map(([address, verbs]) => ({ address, verbs }));
-  const args = ['--input-type=module', '--eval', QUESTION, fixture.root, JSON.stringify(asked)];
+  const args = ['--input-type=module', '-', fixture.root, JSON.stringify(asked)];
   const user = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
-  return Said.parse(
-    JSON.parse(execFileSync(process.execPath, args, { cwd: code, encoding: 'utf8', ...user })),
+  return Messages.parse(
+    JSON.parse(execFileSync(process.execPath, args, { cwd: '/', encoding: 'utf8', input: program, ...user })),
   );
 }
 

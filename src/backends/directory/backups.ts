@@ -1,10 +1,10 @@
 import type { Address, Version } from '#src/core/document.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
 import type { BackupStore } from '../driver.ts';
-import { discard, type Taken } from './aside.ts';
+import { discard, type Claim } from './claims.ts';
 import { conflict, type Change } from './change.ts';
 import { keep, remove } from './changes.ts';
-import { lookAt, sameContent, type Content } from './content.ts';
+import { readOnce, sameContent, type Content } from './content.ts';
 import { backupNameOf, nameRefusalOf, originalOf } from './names.ts';
 import { lstatOf } from './opened.ts';
 import type { DirectoryStore } from './store.ts';
@@ -12,9 +12,9 @@ import type { DirectoryStore } from './store.ts';
 const OP = 'directory.backup';
 
 /**
- * A backup is `.<name>.migrated.bak` beside the document, for its owner alone. It is a copy of the bytes, compared before
- * the document is removed, and not the file under another name: one that is still open somewhere must not write into its
- * own backup, and the kernel lets nobody link or give other rights to a file of somebody else.
+ * A backup is `.<name>.migrated.bak` beside the document, with rights for its owner only. It is a copy of the bytes,
+ * compared before the document is removed, and not the renamed file: a program that still has the file open must not
+ * write into the backup, and the kernel refuses to link a file of another user or to change its rights.
  */
 export class DirectoryBackups implements BackupStore {
   readonly #store: DirectoryStore;
@@ -49,17 +49,17 @@ export class DirectoryBackups implements BackupStore {
     const address = originalOf(backup);
     if (address === undefined) throw noBackup(backup);
     await this.#store.change(address, { op: OP, signal }, async (change) => {
-      const look = await lookAt(change.folder, backup);
-      if (look === 'absent') return;
-      if (look === 'torn') throw conflict(change);
-      if (!look.isPlain) throw noBackup(backup);
-      const unwanted: Taken = { file: backup, shape: look.shape };
+      const snapshot = await readOnce(change.folder, backup);
+      if (snapshot === 'absent') return;
+      if (snapshot === 'torn') throw conflict(change);
+      if (!snapshot.isPlain) throw noBackup(backup);
+      const unwanted: Claim = { file: backup, shape: snapshot.shape };
       await discard(change, unwanted);
     });
   }
 }
 
-/** Also after a run that was killed: what is there decides. */
+/** Can run again after a run that was killed: an equal backup counts as its own. */
 async function keepAs(change: Change, backup: string, content: Content): Promise<void> {
   try {
     await keep(change, backup, content);
@@ -72,8 +72,8 @@ async function keepAs(change: Change, backup: string, content: Content): Promise
 
 async function isBackupOf({ folder }: Change, backup: string, content: Content): Promise<boolean> {
   try {
-    const look = await lookAt(folder, backup);
-    return typeof look !== 'string' && look.isPlain && sameContent(look, content);
+    const snapshot = await readOnce(folder, backup);
+    return typeof snapshot !== 'string' && snapshot.isPlain && sameContent(snapshot, content);
   } catch (failure) {
     if (hasCode(failure, 'DOCUMENT_REFUSED')) return false;
     throw failure;

@@ -24,7 +24,7 @@ describe('a failure of the file system', () => {
     ['ESTALE', 'BACKEND_UNREACHABLE'],
     ['EOPNOTSUPP', 'CAPABILITY_MISSING'],
     ['EWHATEVER', 'SERVER_ERROR'],
-  ])('%s before a change was decided is %s, and certain', async (code, expected) => {
+  ])('%s before the commit point is %s, and certain', async (code, expected) => {
     const failure = attempt(aChange(), async () => Promise.reject(errno(code)));
     await expect(failure).rejects.toMatchObject({
       code: expected,
@@ -34,7 +34,7 @@ describe('a failure of the file system', () => {
     });
   });
 
-  it('after a change was decided says that it may have been done', async () => {
+  it('after the commit point says that the change may be done', async () => {
     const failure = conclude(aChange(), async () => Promise.reject(errno('EIO')));
     await expect(failure).rejects.toMatchObject({ code: 'SERVER_ERROR', indeterminate: true });
     const ours = new OperatorError('VERSION_CONFLICT', { op: 'directory.read' });
@@ -44,7 +44,7 @@ describe('a failure of the file system', () => {
     });
   });
 
-  it('leaves alone what is no failure of the file system', async () => {
+  it('passes on a failure that is not of the file system', async () => {
     const reason = new DOMException('stop', 'AbortError');
     await expect(attempt(aChange(), async () => Promise.reject(reason))).rejects.toBe(reason);
     const aborted = aChange(AbortSignal.abort(reason));

@@ -5,7 +5,7 @@ import { failureOf } from './failures.ts';
 import type { Folder } from './folder.ts';
 import { transientName } from './names.ts';
 
-/** One change of one document, of which there is one at a time (see driver.ts). */
+/** One change of one document. A lock allows one change per document at a time (store.ts). */
 export interface Change {
   readonly folder: Folder;
   readonly address: Address;
@@ -20,13 +20,13 @@ type About = Pick<Change, 'op' | 'address' | 'signal'>;
 
 const ID_LENGTH = 12;
 
-/** A name of this kind that nothing else has. */
+/** A unique transient name of this kind. */
 export function transientFor({ address, random }: Change, kind: Parameters<typeof transientName>[1]): string {
   const id = Math.floor(random() * 16 ** ID_LENGTH).toString(16);
   return transientName(address, kind, id.padStart(ID_LENGTH, '0'));
 }
 
-/** Runs what may fail while nothing is decided yet. */
+/** Runs a step before the commit point: its failure is certain. */
 export async function attempt<T>(change: About, step: () => Promise<T>): Promise<T> {
   try {
     return await step();
@@ -35,7 +35,7 @@ export async function attempt<T>(change: About, step: () => Promise<T>): Promise
   }
 }
 
-/** Runs what comes after the step that decided the change: when it fails, only a read can tell how things are. */
+/** Runs a step after the commit point: its failure is indeterminate, only a read can tell the state. */
 export async function conclude<T>(change: About, step: () => Promise<T>): Promise<T> {
   try {
     return await step();
@@ -51,7 +51,7 @@ export async function conclude<T>(change: About, step: () => Promise<T>): Promis
   }
 }
 
-/** It is no longer what was read; nothing was changed. */
+/** The document is no longer in the state that was read; nothing was changed. */
 export function conflict({ op, address }: Change): OperatorError {
   return new OperatorError('VERSION_CONFLICT', { op, target: address });
 }

@@ -1,7 +1,7 @@
 import { link, rename, unlink } from 'node:fs/promises';
 import type { Version } from '#src/core/document.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
-import { drop, putBack, take } from './aside.ts';
+import { claim, commit, rollBack } from './claims.ts';
 import { attempt, conclude, conflict, transientFor, type Change } from './change.ts';
 import { sameContent, type Content, type Found } from './content.ts';
 import { failureOf } from './failures.ts';
@@ -10,35 +10,36 @@ import { prepare, removeQuietly, type Prepared } from './prepare.ts';
 import { readSettled } from './settled.ts';
 
 /*
- * A file system has no check-and-set: between a look at a name and its removal anybody can put something else there. So
- * what is to go is first taken, which gets exactly one incarnation, then looked at, and only then removed.
+ * A file system has no check-and-set: between reading a name and removing it, another writer can put something else
+ * there. So a change first claims the document by a rename, which gets exactly one incarnation, then compares it with
+ * what was read, and only then commits.
  *
- *   create    write .x.keyferry-<id> → fsync → link it to x, which fails when x is there → unlink the first name → fsync
- *   delete    rename x to .x.keyferry-aside-<id> → is it what was read? → unlink → fsync
- *               no → link it back to x: VERSION_CONFLICT, nothing was changed
- *               no, and x is there again → .x.keyferry-kept-<id>: VERSION_CONFLICT, both are there
- *   replace   write the new one → take the old one aside as above → link the new one to x → unlink the old one
+ *   create    write .x.keyferry-<id> → fsync → link it to x, which fails if x exists → unlink the first name → fsync
+ *   delete    claim: rename x to .x.keyferry-aside-<id> → is it what was read? → commit: unlink → fsync
+ *               no → roll back: link it to x again: VERSION_CONFLICT, nothing is changed
+ *               no, and x exists again → .x.keyferry-kept-<id>: VERSION_CONFLICT, both exist
+ *   replace   write the new one → claim the old one as above → link the new one to x → unlink the old one
  *
- * A folder cannot be linked; it is renamed, which fails when there is something in the way that holds anything. It cannot
- * be removed at once either: once it was compared it is renamed to .x.keyferry-trash-<id>, and then emptied.
+ * A folder cannot be linked. It is renamed, which fails if the target exists and is not an empty folder. A folder cannot
+ * be removed in one step either: once compared, it is renamed to .x.keyferry-trash-<id> and then emptied.
  *
- * Cut off at any point: recovery.ts puts back what was aside when x is free, and goes on to remove what was trash. While
- * something is aside its name is absent for other programs, for as long as a comparison takes.
+ * After a crash at any point, recovery.ts rolls back a claim if x is free, and continues the removal of trash. While a
+ * document is claimed, its name is absent for other programs, for as long as the comparison takes.
  *
- * The one limit: a program that has the file open when it is taken can still write into it, also after the comparison.
+ * One limit: a program that has the file open when it is claimed can still write into it, even after the comparison.
  */
 
-/** A version that nothing has: of what somebody else changed before it could be looked at. */
+/** A version that no document has: another writer changed the document before its version could be read. */
 const OVERTAKEN = 'overtaken';
 
-/** Writes a document under a name that must be free. `ALREADY_EXISTS` when it is not, with nothing changed. */
+/** Writes a document under a free name. Throws `ALREADY_EXISTS`, with nothing changed, if the name is taken. */
 export async function create(change: Change, content: Content): Promise<Version> {
   await using prepared = await prepareFor(change, content);
   await publish(change, change.address, prepared);
   return versionOf(change, prepared, content);
 }
 
-/** The same for a name that is not that of a document: nobody asks for its version. */
+/** Like `create`, for a name that is not the name of a document and needs no version. */
 export async function keep(change: Change, name: string, content: Content): Promise<void> {
   await using prepared = await prepareFor(change, content);
   await publish(change, name, prepared);
@@ -46,27 +47,27 @@ export async function keep(change: Change, name: string, content: Content): Prom
 
 /** Removes exactly what was read. */
 export async function remove(change: Change, expected: Found): Promise<void> {
-  await drop(change, await take(change, expected));
+  await commit(change, await claim(change, expected));
 }
 
-/** Puts other content in the place of exactly what was read. */
+/** Replaces exactly what was read with this content. */
 export async function replace(change: Change, expected: Found, content: Content): Promise<Version> {
   await using prepared = await prepareFor(change, content);
-  const old = await takeFor(change, expected, prepared);
+  const claimed = await claimFor(change, expected, prepared);
   try {
     await publish(change, change.address, prepared);
   } catch (failure) {
-    await conclude(change, async () => putBack(change.folder, change.address, old.file));
-    // Somebody put something there while the old one was aside.
+    await conclude(change, async () => rollBack(change.folder, change.address, claimed.file));
+    // Another writer took the name while the old document was claimed.
     throw hasCode(failure, 'ALREADY_EXISTS') ? conflict(change) : failure;
   }
-  await conclude(change, async () => drop(change, old));
+  await conclude(change, async () => commit(change, claimed));
   return versionOf(change, prepared, content);
 }
 
-async function takeFor(change: Change, expected: Found, prepared: Prepared): ReturnType<typeof take> {
+async function claimFor(change: Change, expected: Found, prepared: Prepared): ReturnType<typeof claim> {
   try {
-    return await take(change, expected);
+    return await claim(change, expected);
   } catch (failure) {
     await removeQuietly(change.folder, prepared.file);
     throw failure;
@@ -93,7 +94,7 @@ async function publish(change: Change, name: string, prepared: Prepared): Promis
   });
 }
 
-/** Fails when the name is taken. What a folder could take the place of after the look is one without anything in it. */
+/** Fails if the name is taken. Between check and rename, a folder can replace an empty folder, nothing more. */
 async function giveName({ folder, op, address }: Change, name: string, prepared: Prepared): Promise<void> {
   const path = folder.pathOf(name);
   if (prepared.shape === 'file') {
@@ -104,7 +105,7 @@ async function giveName({ folder, op, address }: Change, name: string, prepared:
   await rename(folder.pathOf(prepared.file), path);
 }
 
-/** Of what was written: it is still held, so that nothing else can have its number. */
+/** The version of what was written. The open handle keeps the inode number from being reused. */
 async function versionOf(change: Change, { handle }: Prepared, content: Content): Promise<Version> {
   return conclude(change, async () => {
     const identity = identityOf(await handle.stat({ bigint: true }));

@@ -7,32 +7,32 @@ import { FILE_FIELD, fieldRefusalOf, isBookkeeping } from './names.ts';
 import { identityOf, lstatOf, openInside, readBytes, refused, refusedBy, type OpenedFile } from './opened.ts';
 import { MAX_DOCUMENT_BYTES, MAX_FIELDS, TOO_LARGE, TOO_MANY_FIELDS } from './refusals.ts';
 
-/** What lies on the disk, byte for byte. */
+/** The bytes on the disk. */
 export interface Content {
   readonly shape: 'file' | 'folder';
-  /** By their names; that of a document which is a file is `value`. */
+  /** By name. A document that is a single file has the name `value`. */
   readonly files: ReadonlyMap<string, Buffer>;
 }
 
 /** One state of one document. */
 export interface Found extends Content {
   readonly version: Version;
-  /** When it changed last, nanoseconds of the file system's clock. */
+  /** Last change, in nanoseconds of the clock of the file system. */
   readonly changedNs: bigint;
-  /** What a change of its name leaves as it is: which files these are, when they were written and how long they are. */
+  /** What a rename does not change: identity, write time and size of each file. */
   readonly marks: string;
-  /** True when it consists of regular files and nothing else: only such a document is ever changed or removed. */
+  /** True for regular files only, without links: only such a document is ever changed or removed. */
   readonly isPlain: boolean;
 }
 
-/** What one look at a name found; `torn`: it was changed while it was looked at. */
-export type Look = Found | 'absent' | 'torn';
+/** Result of reading a name once. `torn`: it changed during the read. */
+export type Snapshot = Found | 'absent' | 'torn';
 
 /**
- * Looks at one name of a folder, once. A link is followed if what it leads to lies in the folder, which is decided on
- * what was opened. `DOCUMENT_REFUSED` for what is no document.
+ * Reads one name of a folder, once. Follows a link if its target is in the folder, as checked on the opened file. Throws
+ * `DOCUMENT_REFUSED` if it is not a document.
  */
-export async function lookAt(folder: Folder, name: string): Promise<Look> {
+export async function readOnce(folder: Folder, name: string): Promise<Snapshot> {
   const opened = await openInside(folder, folder.pathOf(name), name);
   if (typeof opened === 'string') return opened;
   try {
@@ -60,7 +60,7 @@ interface Entry {
   readonly isLink: boolean;
 }
 
-async function readFolder(folder: Folder, opened: OpenedFile, target: Address): Promise<Look> {
+async function readFolder(folder: Folder, opened: OpenedFile, target: Address): Promise<Snapshot> {
   const { names, hasOthers } = await namesIn(opened.handle, target);
   const entries: Entry[] = [];
   let left = MAX_DOCUMENT_BYTES;
@@ -84,7 +84,7 @@ async function readFolder(folder: Folder, opened: OpenedFile, target: Address): 
   };
 }
 
-/** Sorted, so that the same files always make the same version. */
+/** Sorted, so that the same files always have the same version. */
 async function namesIn(
   handle: FileHandle,
   target: Address,
@@ -120,10 +120,10 @@ async function readEntry(
   }
 }
 
-/** Nothing in the folder changed while the files in it were read one after the other. */
+/** True if nothing in the folder changed while its files were read one after the other. */
 async function isAsBefore({ handle, stats }: OpenedFile, entries: readonly Entry[]): Promise<boolean> {
   for (const { name, stats: before, isLink } of entries) {
-    // What a link leads to was compared with itself when it was read; that the link stayed, the folder tells.
+    // The target of a link was checked when it was read; the time of the folder shows whether the link stayed.
     const after = isLink ? before : await lstatOf(below(handle, name));
     if (after?.ino !== before.ino || after.ctimeNs !== before.ctimeNs) return false;
   }
@@ -139,8 +139,9 @@ function latest(stats: readonly BigIntStats[]): bigint {
 }
 
 /**
- * When anything in it changed last, and a digest of when which of its files did: a clock that was set back could hide a
- * change from the first part. Shown in the status; made of names, numbers of files and times, of no value and no length.
+ * The last change of anything in the folder, and a digest of the times of all files: a clock that was set back could
+ * hide a change from the first part alone. The status shows it, so it has names, inode numbers and times, but no value
+ * and no length.
  */
 function revisionOf(stats: BigIntStats, entries: readonly Entry[]): string {
   const hash = createHash('sha256').update(String(stats.ctimeNs));

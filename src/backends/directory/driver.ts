@@ -25,13 +25,13 @@ export interface DirectoryDriverOptions extends DirectoryStoreOptions {
   readonly trailingNewline: TrailingNewline;
 }
 
-/** Calls of the file system that node has under way at once are four; a few more keep it busy. */
+/** Node runs four calls of the file system at a time; a few more keep it busy. */
 const CONCURRENCY = 8;
 
 /**
- * The files of one folder: `<folder>/<name>` is a document with the field `value`, or, where it is a folder, one with a
- * field for each file in it. A Version is which file it is and when it changed last (content.ts); changes.ts draws how one
- * state and no other is replaced or removed.
+ * The files of one folder. `<folder>/<name>` is a document with the key `value` or, if it is a folder, with a key for each
+ * file in it. A Version is the inode and the time of the last change (content.ts). changes.ts shows how exactly one state
+ * is replaced or removed.
  */
 export class DirectoryDriver implements Driver {
   readonly kind = 'directory';
@@ -76,7 +76,7 @@ export class DirectoryDriver implements Driver {
     }
   }
 
-  /** There is one revision only: the current one, which may be newer than the one asked for. */
+  /** Returns the current revision, which may be newer than the requested one: files have no others. */
   async read(address: Address, signal: AbortSignal): Promise<ReadResult> {
     requireName(address, 'directory.read');
     const found = await this.#store.find(address, { op: 'directory.read', target: address, signal });
@@ -139,11 +139,11 @@ export class DirectoryDriver implements Driver {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Holds nothing of its own.
+    // Owns no resource.
   }
 }
 
-/** The last gate before the file system: a refused name never reaches it. */
+/** The last check before the file system: a refused name never reaches it. */
 function requireName(address: Address, op: string): void {
   const refusal = nameRefusalOf(address);
   if (refusal !== undefined) throw new OperatorError('DOCUMENT_REFUSED', { op, detail: refusal.message });

@@ -8,12 +8,12 @@ import { aDocument, versionIn } from '#test/support/documents.ts';
 import type { Driver } from '../driver.ts';
 
 /*
- * What survives when the power goes: a file is there with its bytes only if it was synced before it got its name, and a
- * name is given or taken for good only once its folder was synced. No file system shows that while the power is on, so
- * the calls that reach it are watched.
+ * What survives a power failure: a file has its bytes only if it was synced before it got its name, and an added or
+ * removed name is durable only once its folder was synced. No file system shows this while the power is on, so these
+ * tests observe the calls to it.
  */
 
-/** One call of the file system that succeeded. Paths are where things really are. */
+/** One successful call of the file system. Paths are real paths. */
 type Event =
   | { readonly kind: 'write' | 'sync'; readonly path: string }
   | { readonly kind: 'give'; readonly path: string; readonly from: string }
@@ -21,7 +21,7 @@ type Event =
 
 type Method = (this: promises.FileHandle & { fd: number }, ...args: unknown[]) => Promise<unknown>;
 
-/** Puts itself between the driver and node's file system until it is disposed. */
+/** Observes the calls of the driver to node's file system until it is disposed of. */
 class Watch implements AsyncDisposable {
   readonly events: Event[] = [];
   readonly #undo: (() => void)[] = [];
@@ -55,7 +55,7 @@ class Watch implements AsyncDisposable {
     });
   }
 
-  /** The named exports of node's modules follow once they are told to. */
+  /** The named exports of node's modules follow after `syncBuiltinESMExports`. */
   #observeNames(): void {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the module itself, whose members can be replaced
     const module = createRequire(import.meta.url)('node:fs/promises') as Record<
@@ -106,7 +106,7 @@ beforeEach(async () => {
 });
 afterEach(() => fixture[Symbol.asyncDispose]());
 
-/** What reached the file system; `before` the change itself nothing is watched. */
+/** Calls of the file system during the change. The probe before it is not observed. */
 async function eventsOf(change: () => Promise<unknown>): Promise<readonly Event[]> {
   await driver.probe(signal);
   await using watch = await Watch.start();
@@ -116,14 +116,14 @@ async function eventsOf(change: () => Promise<unknown>): Promise<readonly Event[
 
 const isPublic = (path: string): boolean => !basename(path).includes('.keyferry-');
 
-/** Names that people and programs read, and which got theirs. */
+/** Events that add a name which is not transient. */
 function publishedIn(events: readonly Event[]): readonly (Event & { kind: 'give' })[] {
   return events.filter(
     (event): event is Event & { kind: 'give' } => event.kind === 'give' && isPublic(event.path),
   );
 }
 
-/** What was published before it was synced as it was written. */
+/** Parts that were published before they were synced. */
 function publishedTooEarly(events: readonly Event[]): readonly string[] {
   return publishedIn(events).flatMap((published) => {
     const before = events.slice(0, events.indexOf(published));
@@ -145,7 +145,7 @@ function publishedTooEarly(events: readonly Event[]): readonly string[] {
   });
 }
 
-/** Names in this folder that were given or taken after its last sync. */
+/** Names in this folder that were added or removed after its last sync. */
 function namesNotDurable(events: readonly Event[], folder = fixture.folder): readonly string[] {
   const lastSync = events.findLastIndex(({ kind, path }) => kind === 'sync' && path === folder);
   return events
@@ -166,21 +166,21 @@ const SHAPES = [
 ] as const;
 
 describe.each(SHAPES)('for %s', (_shape, fields, old) => {
-  it('a new document is synced before it gets its name, and its name before the write is done', async () => {
+  it('syncs a new document before it gets its name, and its name before the write resolves', async () => {
     const events = await eventsOf(write(fields));
     expect(publishedIn(events).map(({ path }) => path)).toEqual([fixture.path('x')]);
     expect(publishedTooEarly(events)).toEqual([]);
     expect(namesNotDurable(events)).toEqual([]);
   });
 
-  it('the same is so when it takes the place of another one', async () => {
+  it('does the same when it replaces a document', async () => {
     await fixture.put('x', old);
     const version = await versionOfX();
     const events = await eventsOf(async () => driver.write(aDocument('x', fields), version, signal));
     expect(publishedIn(events).map(({ path }) => path)).toEqual([fixture.path('x')]);
     expect(publishedTooEarly(events)).toEqual([]);
     expect(namesNotDurable(events)).toEqual([]);
-    // The new name is durable before the old bytes go for good.
+    // The new name is durable before the old bytes are removed.
     const published = events.findIndex(({ kind, path }) => kind === 'give' && isPublic(path));
     const dropped = events.findLastIndex(
       ({ kind, path }) => kind === 'take' && path.includes('.keyferry-aside-'),
@@ -189,7 +189,7 @@ describe.each(SHAPES)('for %s', (_shape, fields, old) => {
     expect(between).toContainEqual({ kind: 'sync', path: fixture.folder });
   });
 
-  it('a removal is durable before it is done', async () => {
+  it('makes a removal durable before it resolves', async () => {
     await fixture.put('x', old);
     const version = await versionOfX();
     const events = await eventsOf(async () => driver.delete('x', version, signal));
@@ -197,7 +197,7 @@ describe.each(SHAPES)('for %s', (_shape, fields, old) => {
     expect(namesNotDurable(events)).toEqual([]);
   });
 
-  it('a backup is durable, bytes and name, before its document goes', async () => {
+  it('makes a backup durable, bytes and name, before it removes the document', async () => {
     await fixture.put('x', old);
     const version = await versionOfX();
     const events = await eventsOf(async () => driver.backups?.retire('x', version, signal));
@@ -209,14 +209,14 @@ describe.each(SHAPES)('for %s', (_shape, fields, old) => {
     expect(namesNotDurable(events)).toEqual([]);
   });
 
-  it('the removal of a backup is durable before it is done', async () => {
+  it('makes the removal of a backup durable before it resolves', async () => {
     await fixture.put('.x.migrated.bak', old);
     const events = await eventsOf(async () => driver.backups?.discard('.x.migrated.bak', signal));
     expect(events.some(({ kind }) => kind === 'take')).toBe(true);
     expect(namesNotDurable(events)).toEqual([]);
   });
 
-  it('what a crash left aside has its name back for good before it is read', async () => {
+  it('makes the rollback of a claim durable before the read', async () => {
     const events = await eventsOf(async () => {
       await fixture.put('.x.keyferry-aside-0123456789ab', old);
       await fixture.driverOfAnotherProcess().read('x', signal);

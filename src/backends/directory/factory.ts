@@ -15,8 +15,8 @@ export interface DirectoryFactoryOptions {
 }
 
 /**
- * Folders below the root that the operator was started with. The namespace whose documents they hold is always part of the
- * path, so that no tenant can name the files of another one.
+ * Folders below the root that the operator was started with. The namespace of the tenant is always part of the path, so
+ * that no tenant can name the files of another one.
  */
 export class DirectoryFactory implements BackendFactory {
   readonly kind = 'directory';
@@ -27,7 +27,7 @@ export class DirectoryFactory implements BackendFactory {
     this.#options = options;
   }
 
-  /** Throws `SPEC_INVALID` where the operator has no root for such backends. No I/O. */
+  /** Throws `SPEC_INVALID` if the operator was started without --directory-root. No I/O. */
   create(definition: BackendDefinition): Driver {
     const directory = memberOf(DIRECTORY, definition.spec);
     if (directory === undefined) throw invalid(definition, 'spec.directory is missing.');
@@ -41,7 +41,7 @@ export class DirectoryFactory implements BackendFactory {
     }
     const { path, trailingNewline, allowWorldReadable } = directory;
     const { tenant } = definition;
-    // A backend of many namespaces is only probed as a whole: that the root is there and may be used.
+    // A backend of many namespaces is only probed as a whole: does the root exist, and can it be used?
     const segments = tenant === undefined ? [] : [tenant, ...(path?.split('/') ?? [])];
     return new DirectoryDriver({
       place: { root, segments, allowWorldReadable },

@@ -2,7 +2,7 @@ import { OperatorError, type ErrorCode, type ErrorDetail } from '#src/errors.ts'
 
 interface Meaning {
   readonly code: ErrorCode;
-  /** What happened, without its period: the name of the errno comes behind it. */
+  /** What happened, without a period: the name of the errno follows. */
   readonly sentence: string;
   readonly hint?: string;
 }
@@ -73,13 +73,13 @@ export function errnoOf(thrown: unknown): string | undefined {
   return typeof thrown.code === 'string' ? thrown.code : undefined;
 }
 
-/** True when a call failed with one of these. */
+/** True if the call failed with one of these errnos. */
 export function failedWith(thrown: unknown, ...errnos: readonly string[]): boolean {
   const errno = errnoOf(thrown);
   return errno !== undefined && errnos.includes(errno);
 }
 
-/** The failure of a call as one of ours; what is not a failure of the file system passes through. */
+/** A failure of the file system as an OperatorError; returns any other failure unchanged. */
 export function failureOf(thrown: unknown, about: Omit<ErrorDetail, 'detail' | 'hint' | 'cause'>): unknown {
   const errno = errnoOf(thrown);
   if (errno === undefined) return thrown;

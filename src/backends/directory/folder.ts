@@ -14,28 +14,28 @@ export interface FolderPlace {
   readonly allowWorldReadable: boolean;
 }
 
-/** Rights of everybody who is neither owner nor in the group. */
+/** Permission bits of users who are neither owner nor in the group. */
 const OTHERS = 0o007n;
 const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY;
 
-/** The absolute path, for people and as the name of the place within this process. */
+/** The absolute path, for messages and as the key of the lock within this process. */
 export function pathOfPlace({ root, segments }: FolderPlace): string {
   return join(root, ...segments);
 }
 
-/** How Linux names something below an open folder, wherever that has been moved to: what `openat` is for other programs. */
+/** A path below an open folder, valid even if the folder moves: Linux offers it in place of `openat`. */
 export function below(handle: FileHandle, name: string): string {
   return `/proc/self/fd/${handle.fd}/${name}`;
 }
 
-/** Where an open file or folder really is, whatever links led to it. */
+/** The real path of an open file or folder, with all links resolved. */
 export async function realPathOf(handle: FileHandle): Promise<string> {
   return readlink(`/proc/self/fd/${handle.fd}`);
 }
 
 /**
- * The folder of one backend, held open: everything in it is reached through the handle, so nobody can put a link in the
- * way between a check and its use.
+ * The open folder of one backend. Everything in it is reached through the handle, so that no other program can place a
+ * link between a check and its use.
  */
 export class Folder implements AsyncDisposable {
   readonly #handle: FileHandle;
@@ -45,8 +45,8 @@ export class Folder implements AsyncDisposable {
   }
 
   /**
-   * Goes down from the root, one opened folder after the other. `FOLDER_MISSING` when one is not there or is a link,
-   * `FOLDER_EXPOSED` when everybody has rights to one, unless that is allowed.
+   * Opens the folders from the root down, one after the other. Throws `FOLDER_MISSING` if one does not exist or is a link,
+   * and `FOLDER_EXPOSED` if one has permissions for other users and allowWorldReadable is not set.
    */
   static async open(place: FolderPlace): Promise<Folder> {
     let path = place.root;
@@ -72,13 +72,13 @@ export class Folder implements AsyncDisposable {
     return this.#handle.stat({ bigint: true });
   }
 
-  /** True when what was opened lies in this folder or below it. */
-  async holds(opened: FileHandle): Promise<boolean> {
+  /** True if the opened file is in this folder or below it. */
+  async contains(opened: FileHandle): Promise<boolean> {
     const [inner, outer] = await Promise.all([realPathOf(opened), realPathOf(this.#handle)]);
     return inner.startsWith(`${outer}/`);
   }
 
-  /** Makes names that were given or taken away outlive the power supply. */
+  /** Makes added and removed names survive a power failure. */
   async sync(): Promise<void> {
     await this.#handle.sync();
   }

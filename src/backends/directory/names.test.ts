@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { backupNameOf, isHidden, leftoverOf, nameRefusalOf, originalOf, transientName } from './names.ts';
 
-/** Names of documents, those that look like ours among them. */
+/** Names of documents, including some that look like transient names. */
 const name = fc
   .oneof(
     fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }),
@@ -19,7 +19,7 @@ const name = fc
 const id = fc.stringMatching(/^[0-9a-f]{12}$/);
 
 describe('hidden names', () => {
-  it('are never those of documents, fit into a file system, and tell whose they are', () => {
+  it('are never names of documents, fit into a file system, and name their document', () => {
     fc.assert(
       fc.property(name, id, fc.constantFrom('temporary', 'aside', 'trash'), (address, number, kind) => {
         const file = transientName(address, kind, number);
@@ -30,7 +30,7 @@ describe('hidden names', () => {
     );
   });
 
-  it('of backups are taken for nothing else', () => {
+  it('of backups are recognized as backups only', () => {
     fc.assert(
       fc.property(name, (address) => {
         const backup = backupNameOf(address);
@@ -42,7 +42,7 @@ describe('hidden names', () => {
     );
   });
 
-  it('of what was kept for good are no leftovers', () => {
+  it('of kept documents are not leftovers', () => {
     fc.assert(
       fc.property(name, id, (address, number) => {
         const file = transientName(address, 'kept', number);
@@ -59,7 +59,7 @@ describe('hidden names', () => {
     '..keyferry-0123456789ab',
     '.a.keyferry-0123',
     '.a.keyferry-aside-0123456789AB',
-  ])('of others are none of ours: %s', (file) => {
+  ])('of other programs are not recognized: %s', (file) => {
     expect(leftoverOf(file)).toBeUndefined();
     expect(originalOf(file)).toBeUndefined();
   });

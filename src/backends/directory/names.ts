@@ -2,26 +2,26 @@ import type { Address } from '#src/core/document.ts';
 import type { Refusal } from '../driver.ts';
 
 /*
- * A name of a file is the address itself: nothing is escaped, so what cannot stand there as it is is refused. Names that
- * begin with a dot are no documents:
+ * The name of a file is the address itself. Nothing is escaped: an address that is not a legal name is refused. Names
+ * that start with a dot are not documents:
  *
- *   .<name>.keyferry-<id>         being written; complete only once it has its own name
- *   .<name>.keyferry-aside-<id>   taken, to be compared with what was read; goes back after a crash
- *   .<name>.keyferry-trash-<id>   a folder that was compared and is to go; its removal goes on after a crash
- *   .<name>.keyferry-kept-<id>    could not go back, because its name was taken; nobody touches it again
+ *   .<name>.keyferry-<id>         being written; complete only once it has its final name
+ *   .<name>.keyferry-aside-<id>   claimed, to be compared with what was read; rolled back after a crash
+ *   .<name>.keyferry-trash-<id>   a folder whose removal is committed; its removal continues after a crash
+ *   .<name>.keyferry-kept-<id>    could not be rolled back, because its name was taken; never touched again
  *   .<name>.migrated.bak          a backup
  */
 
-/** Bytes; NAME_MAX is 255, and the longest name around one of this length must fit as well. */
+/** Bytes. NAME_MAX is 255, and the longest transient name of a document must fit as well. */
 const MAX_NAME_BYTES = 220;
 const MAX_FIELD_BYTES = 255;
 
-/** Letters, marks, numbers, punctuation, symbols and the space. Lone surrogates are none. */
+/** Letters, marks, numbers, punctuation, symbols and the space. Lone surrogates do not match. */
 const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u;
-/** What a name that is not valid UTF-8 is read as: several files could share it. */
+/** What invalid UTF-8 in a name decodes to: several files could read as the same name. */
 const UNDECODABLE = '\uFFFD';
 
-/** The one field of a document that is a file. */
+/** The only key of a document that is a file. */
 export const FILE_FIELD = 'value';
 
 export const BACKUP_SUFFIX = '.migrated.bak';
@@ -30,23 +30,23 @@ const LEFTOVER = new RegExp(`^\\.(.+)\\.keyferry-(aside-|trash-|)(${ID})$`, 's')
 
 export type LeftoverKind = 'temporary' | 'aside' | 'trash';
 
-/** A name that a change gives for as long as it is under way. */
+/** A file or folder with a transient name, left by a change that was cut off. */
 export interface Leftover {
   readonly kind: LeftoverKind;
-  /** Of the document that it belongs to. */
+  /** The document that it belongs to. */
   readonly address: Address;
-  /** Its own. */
+  /** Its own name. */
   readonly file: string;
 }
 
 const INFIX = { temporary: '', aside: 'aside-', trash: 'trash-', kept: 'kept-' } as const;
 
-/** The name of something of this document while it is changed. `id`: 12 hexadecimal digits. */
+/** A name used while this document is changed. `id`: 12 hexadecimal digits. */
 export function transientName(address: Address, kind: keyof typeof INFIX, id: string): string {
   return `.${address}.keyferry-${INFIX[kind]}${id}`;
 }
 
-/** What a file of this name is, when it is something that a change leaves behind that was cut off. */
+/** Parses a transient name; undefined for any other name, and for a `kept` one. */
 export function leftoverOf(file: string): Leftover | undefined {
   const [, address, infix] = LEFTOVER.exec(file) ?? [];
   if (address === undefined || nameRefusalOf(address) !== undefined) return undefined;
@@ -58,14 +58,14 @@ export function backupNameOf(address: Address): string {
   return `.${address}${BACKUP_SUFFIX}`;
 }
 
-/** The address that a backup of this name was made of; undefined for any other name. */
+/** The address of the original of this backup; undefined for any other name. */
 export function originalOf(backup: string): Address | undefined {
   if (!backup.startsWith('.') || !backup.endsWith(BACKUP_SUFFIX)) return undefined;
   const address = backup.slice(1, -BACKUP_SUFFIX.length);
   return nameRefusalOf(address) === undefined ? address : undefined;
 }
 
-/** What many file systems keep at the top of a volume; taken for an empty document it would be moved away. */
+/** A folder at the top of many volumes. As an empty document it would be moved away. */
 const LOST_AND_FOUND = 'lost+found';
 
 /** Neither listed nor read: temporary files, backups, and what editors, mounts and file systems leave. */
@@ -73,12 +73,12 @@ export function isHidden(file: string): boolean {
   return file.startsWith('.') || file === LOST_AND_FOUND;
 }
 
-/** Inside a folder: what Kubernetes keeps the files of a volume in (`..data`); no field can be called so. */
+/** Inside a folder: where Kubernetes keeps the files of a volume (`..data`). No key can have such a name. */
 export function isBookkeeping(file: string): boolean {
   return file.startsWith('..');
 }
 
-/** Why no document can have this name, or undefined. Backups are among what is refused: none is ever read as a document. */
+/** Why no document can have this name, or undefined. Refuses backups too: they are never read as documents. */
 export function nameRefusalOf(address: Address): Refusal | undefined {
   if (isHidden(address)) {
     const message =
@@ -91,7 +91,7 @@ export function nameRefusalOf(address: Address): Refusal | undefined {
     : { reason: 'NameRefused', message: `The name of a file or folder ${fault}.` };
 }
 
-/** Why no field can have this name, or undefined. One period at the start is usual: `.dockerconfigjson`. */
+/** Why no key can have this name, or undefined. One period at the start is common: `.dockerconfigjson`. */
 export function fieldRefusalOf(field: string): Refusal | undefined {
   const fault =
     field === '.' || isBookkeeping(field)

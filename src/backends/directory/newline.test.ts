@@ -6,10 +6,10 @@ import { toContent, toFields } from './newline.ts';
 
 const NEWLINE = 0x0a;
 
-/** Bytes among which newlines are common, at the end above all. */
+/** Bytes with many newlines, most of them at the end. */
 const bytes = fc
   .tuple(fc.uint8Array({ maxLength: 40 }), fc.array(fc.constantFrom(0x0a, 0x0d, 0x20), { maxLength: 3 }))
-  .map(([begin, end]) => Buffer.from([...begin, ...end]));
+  .map(([start, end]) => Buffer.from([...start, ...end]));
 const contents = fc
   .dictionary(fc.stringMatching(/^[a-z]{1,5}$/), bytes, { maxKeys: 4, noNullPrototype: true })
   .map((files): Content => ({ shape: 'folder', files: new Map(Object.entries(files)) }));
@@ -20,7 +20,7 @@ const plain = (content: Content): Record<string, string> =>
   Object.fromEntries([...content.files].map(([name, file]) => [name, hexOf(file)]));
 
 describe('trailingNewline', () => {
-  it('gives back every value that was written, under either policy', () => {
+  it('returns every value that was written, with both policies', () => {
     fc.assert(
       fc.property(contents, policy, ({ files }, trailingNewline) => {
         const fields = new Map([...files].map(([name, file]) => [name, SecretValue.fromBytes(file)]));
@@ -31,7 +31,7 @@ describe('trailingNewline', () => {
     );
   });
 
-  it('Keep gives back every file that was read, byte for byte', () => {
+  it('Keep writes every file as it was read, byte for byte', () => {
     fc.assert(
       fc.property(contents, (content) => {
         expect(plain(toContent({ fields: toFields(content, 'Keep') }, 'Keep'))).toEqual(plain(content));
@@ -39,7 +39,7 @@ describe('trailingNewline', () => {
     );
   });
 
-  it('Strip gives back every file that was read and ends in a newline, and adds one to any other', () => {
+  it('Strip writes a file that ends in a newline as it was read, and adds a newline to any other', () => {
     fc.assert(
       fc.property(contents, (content) => {
         const back = toContent({ fields: toFields(content, 'Strip') }, 'Strip');
@@ -52,7 +52,7 @@ describe('trailingNewline', () => {
     );
   });
 
-  it('leaves the bytes that it was given as they are', () => {
+  it('does not change the bytes of the file', () => {
     const file = Buffer.from('v\n');
     toFields({ shape: 'file', files: new Map([['value', file]]) }, 'Strip');
     expect(file.toString()).toBe('v\n');
@@ -65,7 +65,7 @@ describe('the form of a document', () => {
     ['folder', ['token']],
     ['folder', ['value', 'other']],
     ['folder', []],
-  ] as const)('is a %s for the fields %j', (shape, names) => {
+  ] as const)('is a %s for the keys %j', (shape, names) => {
     const fields = new Map(names.map((name) => [name, SecretValue.fromUtf8('v')]));
     expect(toContent({ fields }, 'Keep').shape).toBe(shape);
   });

@@ -4,11 +4,11 @@ import type { Content } from './content.ts';
 import { FILE_FIELD } from './names.ts';
 
 /**
- * What a newline at the end of a file is, as spec.directory.trailingNewline says.
+ * How spec.directory.trailingNewline treats a newline at the end of a file.
  * - `Keep`   part of the value: the bytes of the file are the value
- * - `Strip`  one newline is not part of the value: taken away on reading if it is there, added on writing
+ * - `Strip`  not part of the value: a read removes one newline if there is one, a write adds one
  *
- * Under either, what was written is read as the same value.
+ * With both, a read returns the value that was written.
  */
 export type TrailingNewline = 'Keep' | 'Strip';
 
@@ -24,12 +24,12 @@ function bytesOf(value: SecretValue, policy: TrailingNewline): Buffer {
   return policy === 'Strip' ? Buffer.concat([bytes, Buffer.of(NEWLINE)]) : bytes;
 }
 
-/** From files to fields. */
+/** Files → keys. */
 export function toFields(content: Content, policy: TrailingNewline): ReadonlyMap<string, SecretValue> {
   return new Map([...content.files].map(([name, bytes]) => [name, valueOf(bytes, policy)]));
 }
 
-/** From fields to files: a document with the one field `value` is a file, any other a folder. */
+/** Keys → files: a document with the single key `value` is a file, any other document is a folder. */
 export function toContent({ fields }: Pick<Document, 'fields'>, policy: TrailingNewline): Content {
   const files = new Map([...fields].map(([name, value]) => [name, bytesOf(value, policy)]));
   return { shape: files.size === 1 && files.has(FILE_FIELD) ? 'file' : 'folder', files };

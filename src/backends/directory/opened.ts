@@ -7,10 +7,10 @@ import { failedWith } from './failures.ts';
 import type { Folder } from './folder.ts';
 import { TOO_LARGE } from './refusals.ts';
 
-/** Never waits for the other end of a fifo. */
+/** Opening a FIFO does not wait for a writer. */
 const READ_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
 
-/** A file or folder, held open: what is decided on it stays true of it. */
+/** An open file or folder: what was checked on it stays true. */
 export interface OpenedFile {
   readonly handle: FileHandle;
   readonly stats: BigIntStats;
@@ -18,8 +18,8 @@ export interface OpenedFile {
 }
 
 /**
- * Opens a name for reading. A link is followed if what it leads to lies in the folder; that is decided on what was opened,
- * since the way to it can change at any time. `torn`: it changed between two steps.
+ * Opens a name for reading. Follows a link if its target is in the folder; this is checked on the opened file, because
+ * the path to it can change at any time. `torn`: it changed between two steps.
  */
 export async function openInside(
   folder: Folder,
@@ -33,7 +33,7 @@ export async function openInside(
   const handle = await openForReading(path, isLink, target);
   if (handle === 'torn') return 'torn';
   try {
-    if (isLink && !(await folder.holds(handle))) {
+    if (isLink && !(await folder.contains(handle))) {
       throw refused(target, 'It is a symbolic link that leads out of the folder.');
     }
     const stats = await handle.stat({ bigint: true });
@@ -52,13 +52,13 @@ async function openForReading(path: string, isLink: boolean, target: Address): P
     if (isLink && failedWith(failure, 'ENOENT', 'ENOTDIR', 'ELOOP')) {
       throw refused(target, 'It is a symbolic link that leads nowhere.');
     }
-    // It is another thing now than a moment ago.
+    // It changed since the lstat.
     if (failedWith(failure, 'ENOENT', 'ELOOP', 'ENXIO')) return 'torn';
     throw failure;
   }
 }
 
-/** Undefined when there is nothing of this name. */
+/** Undefined if the name does not exist. */
 export async function lstatOf(path: string): Promise<BigIntStats | undefined> {
   try {
     return await lstat(path, { bigint: true });
@@ -73,13 +73,13 @@ function requireDocument(stats: BigIntStats, target: Address): void {
   throw refused(target, 'It is neither a file nor a folder.');
 }
 
-/** Reads no more than was there when it was opened, and never more than may be there. */
+/** Reads the size that the file had when it was opened; refuses a file above `maxBytes`. */
 export async function readBytes(
   { handle, stats }: OpenedFile,
   maxBytes: number,
   target: Address,
 ): Promise<Buffer | 'torn'> {
-  // One more than a value may have: where newlines are stripped, one of them is no part of it.
+  // One byte more than a value may have: a stripped newline is not part of the value.
   if (stats.size > BigInt(maxBytes) + 1n) throw refusedBy(target, TOO_LARGE);
   const size = Number(stats.size);
   const bytes = Buffer.allocUnsafeSlow(size + 1);
@@ -93,7 +93,7 @@ export async function readBytes(
   return length === size && after.ctimeNs === stats.ctimeNs ? bytes.subarray(0, size) : 'torn';
 }
 
-/** Which file or folder it is, for as long as it exists. */
+/** Identifies a file or folder for as long as it exists. */
 export function identityOf({ dev, ino }: BigIntStats): string {
   return `${dev}:${ino}`;
 }

@@ -4,21 +4,21 @@ import type { Content } from './content.ts';
 import { below, type Folder } from './folder.ts';
 import { lstatOf } from './opened.ts';
 
-/** Something that is complete and durable, still under a name that nobody reads. */
+/** A complete and durable file or folder that still has a transient name. */
 export interface Prepared extends AsyncDisposable {
   readonly file: string;
   readonly shape: Content['shape'];
-  /** Held, so that its number is not given to another file before its version is known. */
+  /** Stays open, so that its inode number is not reused before its version is known. */
   readonly handle: FileHandle;
 }
 
 const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const OPEN_FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
-/** For the owner alone. */
+/** For the owner only. */
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 
-/** Writes the content under a transient name. Leaves nothing when it fails. */
+/** Writes the content under a transient name. Leaves nothing behind if it fails. */
 export async function prepare(folder: Folder, file: string, content: Content): Promise<Prepared> {
   const path = folder.pathOf(file);
   try {
@@ -63,7 +63,7 @@ async function writeFolder(path: string, files: Content['files']): Promise<FileH
   }
 }
 
-/** Removes a file, or a folder with the files in it; not what is deeper. Nothing happens when it is gone. */
+/** Removes a file, or a folder with its files but without subfolders. Does nothing if it is gone. */
 export async function removeFlat(folder: Folder, file: string): Promise<void> {
   const path = folder.pathOf(file);
   const stats = await lstatOf(path);
@@ -81,7 +81,7 @@ export async function removeFlat(folder: Folder, file: string): Promise<void> {
   await rmdir(path);
 }
 
-/** What cannot be removed now is a leftover that is removed later. */
+/** Never throws: recovery removes later what cannot be removed now. */
 export async function removeQuietly(folder: Folder, file: string): Promise<void> {
   try {
     await removeFlat(folder, file);

@@ -5,13 +5,13 @@ import type { Folder } from './folder.ts';
 import { identityOf } from './opened.ts';
 
 /**
- * `ConditionalWrite` is true of a file system although it has no request for it: a name is given exclusively (link), and
- * what is to go is first taken, which gets exactly one incarnation, and compared (changes.ts). What somebody else writes
- * in between is found, not lost. Earlier versions it has none.
+ * A file system has no conditional write, but changes.ts has the same effect: `link` fails if the name exists, and a
+ * document is claimed and compared before it is replaced or removed. A change by another writer in between is detected,
+ * not lost. There are no earlier versions.
  */
 const CAPABILITIES: readonly Capability[] = ['ConditionalWrite'];
 
-/** There is no server to ask: opening the folder has checked everything that can be checked without writing. */
+/** There is no server to ask: opening the folder already checked all that can be checked without a write. */
 export async function probeFolder(folder: Folder): Promise<Probe> {
   return {
     server: { product: 'Linux file system', version: release() },

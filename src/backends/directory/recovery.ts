@@ -1,6 +1,6 @@
 import { opendir } from 'node:fs/promises';
 import type { Clock } from '#src/ports.ts';
-import { putBack } from './aside.ts';
+import { rollBack } from './claims.ts';
 import type { Folder } from './folder.ts';
 import { leftoverOf, type Leftover } from './names.ts';
 import { removeQuietly } from './prepare.ts';
@@ -8,36 +8,36 @@ import { unsettledMs } from './settled.ts';
 
 export interface RecoveryOptions {
   readonly clock: Clock;
-  /** Runs when no change of this document is under way in this process. */
+  /** Runs the task while no change of this document is under way in this process. */
   readonly exclusively: <T>(address: string, task: () => Promise<T>) => Promise<T>;
 }
 
 /**
- * Undoes what changes left that were cut off by a crash, before anybody could take it for the state of things:
+ * Repairs what a crash left of a change, before a read can see it as the current state:
  *
- *   aside      its name is free → back; taken → kept for good under another name
- *   trash      it was compared and decided: the removal goes on
- *   temporary  never had its name, or has it already: removed, it is not the only copy of anything
+ *   aside      its name is free → rolled back; its name is taken → kept permanently under another name
+ *   trash      its removal was committed → the removal continues
+ *   temporary  never published, or published already → removed; it is not the only copy
  *
- * One operator works at a time (the Lease), so what is found is not under way elsewhere. Where one outlives its Lease by a
- * moment, its change fails and is decided anew by a read.
+ * One operator works at a time (the Lease), so no leftover belongs to a change under way. If an operator works for a
+ * moment after its Lease expired, its change fails and a read decides again.
  */
 export class Recovery {
   readonly #options: RecoveryOptions;
-  /** When the folder changed last, as of the look that found nothing; undefined: it must be looked at. */
+  /** mtime of the folder when a scan found no leftovers; undefined: it must be scanned. */
   #cleanSince: bigint | undefined;
-  #hasLooked = false;
+  #hasRun = false;
 
   constructor(options: RecoveryOptions) {
     this.#options = options;
   }
 
-  /** Once, before anything else is done. */
-  async atFirst(folder: Folder): Promise<void> {
-    if (!this.#hasLooked) await this.run(folder);
+  /** Runs once, before the first operation. */
+  async runOnce(folder: Folder): Promise<void> {
+    if (!this.#hasRun) await this.run(folder);
   }
 
-  /** Whenever something is missing or all names are asked for; costs nothing while no name in the folder changes. */
+  /** Runs when a document is missing and before a listing; costs one stat while no name in the folder changes. */
   async run(folder: Folder): Promise<void> {
     const { mtimeNs } = await folder.stat();
     if (mtimeNs === this.#cleanSince) return;
@@ -45,14 +45,14 @@ export class Recovery {
     for (const leftover of leftovers) {
       await this.#options.exclusively(leftover.address, async () => this.#recover(folder, leftover));
     }
-    this.#hasLooked = true;
+    this.#hasRun = true;
     const isCertain = leftovers.length === 0 && unsettledMs(mtimeNs, this.#options.clock) === 0;
     this.#cleanSince = isCertain ? mtimeNs : undefined;
   }
 
-  /** One that stays would hold a value that nobody knows of; a document that stays aside would be taken for gone. */
+  /** A forgotten temporary file would keep a value on disk; a forgotten claim would make its document absent. */
   async #recover(folder: Folder, { kind, address, file }: Leftover): Promise<void> {
-    if (kind === 'aside') await putBack(folder, address, file);
+    if (kind === 'aside') await rollBack(folder, address, file);
     else await removeQuietly(folder, file);
   }
 }

@@ -2,9 +2,9 @@ import type { Attributes, Document } from '#src/core/document.ts';
 import type { Refusal } from '../driver.ts';
 import { fieldRefusalOf, nameRefusalOf } from './names.ts';
 
-/** As a Secret: the sum of the values. Also what a read holds in memory at most. */
+/** Sum of the values, as for a Secret. Also the most that a read keeps in memory. */
 export const MAX_DOCUMENT_BYTES = 1_048_576;
-/** So that the listing of a folder has an end. */
+/** Bounds the listing of a folder. */
 export const MAX_FIELDS = 4096;
 
 export const TOO_LARGE: Refusal = {
@@ -16,7 +16,7 @@ export const TOO_MANY_FIELDS: Refusal = {
   message: `A document in a directory can have at most ${MAX_FIELDS} keys.`,
 };
 
-/** Why a directory cannot keep this document unchanged, or undefined. It stores names and bytes and nothing else. */
+/** Why a directory cannot store this document unchanged, or undefined. It stores only names and bytes. */
 export function documentRefusalOf(document: Document): Refusal | undefined {
   return (
     nameRefusalOf(document.address) ??
@@ -33,9 +33,9 @@ function attributeRefusalOf({ type, immutable, expiresAt, metadata }: Attributes
   if (expiresAt !== undefined) {
     return { reason: 'ExpiryRefused', message: 'A directory cannot let a document expire.' };
   }
-  if (immutable !== undefined) return unkept('cannot store that a Secret is immutable');
+  if (immutable !== undefined) return notStorable('cannot store that a Secret is immutable');
   if (metadata !== undefined && metadata.size > 0)
-    return unkept('has no place for labels or custom metadata');
+    return notStorable('has no place for labels or custom metadata');
   return undefined;
 }
 
@@ -54,6 +54,6 @@ function sizeRefusalOf({ fields }: Document): Refusal | undefined {
   return total > MAX_DOCUMENT_BYTES ? TOO_LARGE : undefined;
 }
 
-function unkept(what: string): Refusal {
+function notStorable(what: string): Refusal {
   return { reason: 'NotRepresentable', message: `A directory ${what}.` };
 }

@@ -9,7 +9,7 @@ import { lstatOf } from './opened.ts';
 const { R_OK, W_OK, X_OK } = constants;
 const WIDTH = 8;
 
-/** What the kernel says that may not be done, by access(2) and without doing it; at most one refusal an address. */
+/** Asks the kernel, by access(2), which needs are denied. Changes nothing; at most one refusal per address. */
 export async function findDenied(
   folder: Folder,
   needs: readonly Need[],
@@ -27,7 +27,7 @@ export async function findDenied(
   return refusals;
 }
 
-/** All of them, when not even the folder may be opened. */
+/** Denies all needs, because the folder itself cannot be opened. */
 export function allDenied(needs: readonly Need[]): ReadonlyMap<Address, Refusal> {
   return new Map(needs.map(({ address }) => [address, denied('open the folder')]));
 }
@@ -36,7 +36,7 @@ function isChange(verb: Need['verbs'][number]): boolean {
   return verb !== 'read';
 }
 
-/** To remove a folder, what is in it must be removed first. */
+/** Removing a folder needs the right to remove its files first. */
 async function documentRefusalOf(folder: Folder, { address, verbs }: Need): Promise<Refusal | undefined> {
   const path = folder.pathOf(address);
   const isFolder = (await lstatOf(path))?.isDirectory() === true;
@@ -52,7 +52,7 @@ async function refusalOf(path: string, mode: number, what: string): Promise<Refu
     await access(path, mode);
     return undefined;
   } catch (failure) {
-    // What is not there needs no right to it; that of its folder was asked for.
+    // A missing file needs no right of its own; the right to its folder was checked.
     if (failedWith(failure, 'ENOENT') || errnoOf(failure) === undefined) return undefined;
     return denied(failedWith(failure, 'EROFS') ? `${what}: the file system is mounted read-only` : what);
   }

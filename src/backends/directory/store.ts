@@ -20,17 +20,17 @@ export interface DirectoryStoreOptions {
   readonly place: FolderPlace;
   readonly clock: Clock;
   readonly random: Random;
-  /** One for all backends of the process: two of them may lead to one folder. */
+  /** Shared by all backends of the process: two of them may use the same folder. */
   readonly lock: KeyedLock;
 }
 
-interface Work {
+interface Operation {
   readonly op: string;
   readonly target?: Address;
   readonly signal: AbortSignal;
 }
 
-/** The folder of one backend, opened anew for each call: rights are checked each time, and a volume may be mounted anew. */
+/** The folder of one backend. Each call opens it again, which checks its rights and follows a new mount. */
 export class DirectoryStore {
   readonly #options: DirectoryStoreOptions;
   readonly #path: string;
@@ -46,35 +46,35 @@ export class DirectoryStore {
     });
   }
 
-  /** Which folder it is; undefined before the first probe. */
+  /** Identity of the folder; undefined before the first probe. */
   get identity(): string | undefined {
     return this.#identity;
   }
 
   /**
-   * Looks at the folder, whichever is there now: from then on another one at this path is a failure, and not an empty
-   * folder. Also puts right what was cut off, so that no plaintext waits for a next run.
+   * Opens the folder and remembers its identity: from then on, another folder at this path is a failure instead of an
+   * empty store. Also runs recovery, so that no plaintext stays until the next run.
    */
   async probe(signal: AbortSignal): Promise<Probe> {
     return this.visit({ op: 'directory.probe', signal }, async (folder) => {
       const probe = await probeFolder(folder);
       this.#identity = probe.identity;
-      // Where that is not possible the folder can still be read, and whoever needs more is told why it fails.
+      // If recovery fails, the folder can still be read, and an operation that needs more reports its own failure.
       await this.#recovery.run(folder).catch(() => undefined);
       return probe;
     });
   }
 
-  /** Opens the folder whichever it is; a file system that hangs delays no caller beyond its abort. */
-  async visit<T>(work: Work, task: (folder: Folder) => Promise<T>): Promise<T> {
-    work.signal.throwIfAborted();
-    return orAborted(this.#run(work, task), work.signal);
+  /** Opens the folder without a check of its identity. A file system that hangs delays no caller beyond its abort. */
+  async visit<T>(operation: Operation, task: (folder: Folder) => Promise<T>): Promise<T> {
+    operation.signal.throwIfAborted();
+    return orAborted(this.#run(operation, task), operation.signal);
   }
 
-  /** What is at this address, once nothing of it is aside. */
-  async find(address: Address, work: Work): Promise<Found | undefined> {
-    return this.#enter(work, async (folder) => {
-      const about = { clock: this.#options.clock, signal: work.signal };
+  /** The document at this address; runs recovery before it reports a document as absent. */
+  async find(address: Address, operation: Operation): Promise<Found | undefined> {
+    return this.#enter(operation, async (folder) => {
+      const about = { clock: this.#options.clock, signal: operation.signal };
       const found = await readSettled(folder, address, about);
       if (found !== undefined) return found;
       await this.#recovery.run(folder);
@@ -82,9 +82,9 @@ export class DirectoryStore {
     });
   }
 
-  /** Names of documents, and of what looks like one. */
-  async names(work: Work): Promise<readonly string[]> {
-    return this.#enter(work, async (folder) => {
+  /** All names that are not hidden. */
+  async names(operation: Operation): Promise<readonly string[]> {
+    return this.#enter(operation, async (folder) => {
       await this.#recovery.run(folder);
       const names: string[] = [];
       for await (const { name } of await opendir(folder.pathOf(''))) {
@@ -94,11 +94,11 @@ export class DirectoryStore {
     });
   }
 
-  /** Changes a document while nobody else in this process does. */
-  async change<T>(address: Address, work: Work, task: (change: Change) => Promise<T>): Promise<T> {
+  /** Changes a document while no other caller in this process does. */
+  async change<T>(address: Address, operation: Operation, task: (change: Change) => Promise<T>): Promise<T> {
     const { clock, random } = this.#options;
-    const { op, signal } = work;
-    return this.#enter({ ...work, target: address }, async (folder) =>
+    const { op, signal } = operation;
+    return this.#enter({ ...operation, target: address }, async (folder) =>
       this.#exclusively(address, async () => {
         signal.throwIfAborted();
         return task({ folder, address, clock, random, signal, op });
@@ -106,18 +106,18 @@ export class DirectoryStore {
     );
   }
 
-  /** The same for a document that must be there, in exactly this state and such that it can be taken as a whole. */
+  /** Like `change`, for a document that must exist in exactly this state and consist of regular files only. */
   async changeFound<T>(
     { address, expect }: { readonly address: Address; readonly expect: Version },
-    work: Work,
+    operation: Operation,
     task: (change: Change, found: Found) => Promise<T>,
   ): Promise<T> {
-    await this.#enter(work, async (folder) => {
+    await this.#enter(operation, async (folder) => {
       if ((await lstatOf(folder.pathOf(address))) === undefined) await this.#recovery.run(folder);
     });
-    return this.change(address, work, async (change) => {
+    return this.change(address, operation, async (change) => {
       const found = await readSettled(change.folder, address, change);
-      if (found === undefined) throw new OperatorError('NOT_FOUND', { op: work.op, target: address });
+      if (found === undefined) throw new OperatorError('NOT_FOUND', { op: operation.op, target: address });
       if (!sameVersion(found.version, expect)) throw conflict(change);
       if (found.isPlain) return task(change, found);
       throw refused(
@@ -128,22 +128,22 @@ export class DirectoryStore {
     });
   }
 
-  async #enter<T>(work: Work, task: (folder: Folder) => Promise<T>): Promise<T> {
-    return this.visit(work, async (folder) => {
+  async #enter<T>(operation: Operation, task: (folder: Folder) => Promise<T>): Promise<T> {
+    return this.visit(operation, async (folder) => {
       if (this.#identity !== undefined && identityOf(await folder.stat()) !== this.#identity) {
         throw new OperatorError('BACKEND_UNREACHABLE', {
-          op: work.op,
+          op: operation.op,
           target: this.#path,
           detail: 'The folder at the path was replaced.',
           hint: 'No action needed; Keyferry checks the backend again and then uses it.',
         });
       }
-      await this.#recovery.atFirst(folder);
+      await this.#recovery.runOnce(folder);
       return task(folder);
     });
   }
 
-  async #run<T>({ op, target }: Work, task: (folder: Folder) => Promise<T>): Promise<T> {
+  async #run<T>({ op, target }: Operation, task: (folder: Folder) => Promise<T>): Promise<T> {
     try {
       await using folder = await Folder.open(this.#options.place);
       return await task(folder);

@@ -1,24 +1,24 @@
 import { link, rename, unlink } from 'node:fs/promises';
 import type { Address } from '#src/core/document.ts';
 import { attempt, conclude, conflict, transientFor, type Change } from './change.ts';
-import { lookAt, sameContent, type Found } from './content.ts';
+import { readOnce, sameContent, type Found } from './content.ts';
 import { failedWith, failureOf } from './failures.ts';
 import type { Folder } from './folder.ts';
 import { transientName } from './names.ts';
 import { lstatOf } from './opened.ts';
 import { removeFlat } from './prepare.ts';
 
-/** What was taken, and is exactly what was read. */
-export interface Taken {
+/** What a change has renamed to a transient name, so that no other program reaches it by its own name. */
+export interface Claim {
   readonly file: string;
   readonly shape: Found['shape'];
 }
 
 /**
- * Takes exactly one incarnation of the document and compares it with what was read. When it is another one it goes back,
- * and the change fails with `VERSION_CONFLICT`.
+ * Claims exactly one incarnation of the document and compares it with what was read. If it differs, the claim is rolled
+ * back and the change fails with `VERSION_CONFLICT`.
  */
-export async function take(change: Change, expected: Found): Promise<Taken> {
+export async function claim(change: Change, expected: Found): Promise<Claim> {
   const { folder, address } = change;
   const file = transientFor(change, 'aside');
   change.signal.throwIfAborted();
@@ -30,41 +30,41 @@ export async function take(change: Change, expected: Found): Promise<Taken> {
     }
   });
   if (await isStill(folder, file, expected)) return { file, shape: expected.shape };
-  await conclude(change, async () => putBack(folder, address, file));
+  await conclude(change, async () => rollBack(folder, address, file));
   throw conflict(change);
 }
 
-/** What cannot be looked at is not what was read. Times of its names have changed, and nothing else may have. */
+/** False also when the claimed file cannot be read. Only the ctime may differ: the rename changes it. */
 async function isStill(folder: Folder, file: string, expected: Found): Promise<boolean> {
   try {
-    const look = await lookAt(folder, file);
-    if (look === 'absent' || look === 'torn') return false;
-    return look.isPlain && look.marks === expected.marks && sameContent(look, expected);
+    const snapshot = await readOnce(folder, file);
+    if (snapshot === 'absent' || snapshot === 'torn') return false;
+    return snapshot.isPlain && snapshot.marks === expected.marks && sameContent(snapshot, expected);
   } catch {
     return false;
   }
 }
 
-/** Removes what was taken; when that is not possible it goes back. */
-export async function drop(change: Change, taken: Taken): Promise<void> {
+/** Removes what was claimed, or rolls the claim back when that fails. */
+export async function commit(change: Change, claimed: Claim): Promise<void> {
   const { folder, address, op } = change;
-  const name = await decideToRemove(change, taken).catch(async (failure: unknown) => {
-    await conclude(change, async () => putBack(folder, address, taken.file));
-    // Another replica found it aside and put it back.
+  const name = await startRemoval(change, claimed).catch(async (failure: unknown) => {
+    await conclude(change, async () => rollBack(folder, address, claimed.file));
+    // Another replica rolled the claim back.
     if (failedWith(failure, 'ENOENT')) throw conflict(change);
     throw failureOf(failure, { op, target: address });
   });
   await finishRemoval(change, name);
 }
 
-/** Removes something that is no document, as it is now. */
-export async function discard(change: Change, unwanted: Taken): Promise<void> {
-  const name = await attempt(change, async () => decideToRemove(change, unwanted));
+/** Removes a file or folder that is not a document, such as a backup, in its current state. */
+export async function discard(change: Change, unwanted: Claim): Promise<void> {
+  const name = await attempt(change, async () => startRemoval(change, unwanted));
   await finishRemoval(change, name);
 }
 
-/** The one step from which on it is gone; resolves with the name of the folder that is left to be emptied. */
-async function decideToRemove(change: Change, { file, shape }: Taken): Promise<string | undefined> {
+/** The commit point: after it the document is gone. Resolves with the name of a folder that is still to be emptied. */
+async function startRemoval(change: Change, { file, shape }: Claim): Promise<string | undefined> {
   const { folder } = change;
   if (shape === 'file') {
     await unlink(folder.pathOf(file));
@@ -86,38 +86,38 @@ async function finishRemoval(change: Change, trash: string | undefined): Promise
 }
 
 /**
- * Gives what is aside its name back. When that was taken meanwhile both stay: it gets a name under which nobody looks for
- * it again, so that it does not come back on the day on which the other one goes.
+ * Gives a claimed document its name back. If another writer took the name meanwhile, both stay: the claimed one gets a
+ * `kept` name, which recovery ignores, so that it does not come back when the other document is removed.
  */
-export async function putBack(folder: Folder, address: Address, file: string): Promise<void> {
+export async function rollBack(folder: Folder, address: Address, file: string): Promise<void> {
   const stats = await lstatOf(folder.pathOf(file));
   if (stats === undefined) return;
   const isBack = stats.isDirectory()
-    ? await moveBack(folder, address, file)
+    ? await renameBack(folder, address, file)
     : await linkBack(folder, address, file);
   if (!isBack) await rename(folder.pathOf(file), folder.pathOf(keptNameOf(address, file)));
   await folder.sync();
 }
 
-/** With the same id: nothing else has that. */
+/** Reuses the id, which is unique. */
 function keptNameOf(address: Address, file: string): string {
   return transientName(address, 'kept', file.slice(file.lastIndexOf('-') + 1));
 }
 
-/** False when the name is taken. */
+/** False when the name is claimed. */
 async function linkBack(folder: Folder, address: Address, file: string): Promise<boolean> {
   try {
     await link(folder.pathOf(file), folder.pathOf(address));
   } catch (failure) {
     if (failedWith(failure, 'EEXIST')) return false;
-    // The kernel lets nobody link a file of somebody else that he may not write to (protected_hardlinks).
-    return moveBack(folder, address, file);
+    // The kernel refuses a hard link to a file of another user without write access (protected_hardlinks).
+    return renameBack(folder, address, file);
   }
   await unlinkIfThere(folder.pathOf(file));
   return true;
 }
 
-/** Another replica may have put it back at the same moment. */
+/** Another replica may have rolled it back at the same moment. */
 async function unlinkIfThere(path: string): Promise<void> {
   try {
     await unlink(path);
@@ -126,8 +126,11 @@ async function unlinkIfThere(path: string): Promise<void> {
   }
 }
 
-/** False when the name is taken; what could be overtaken between the look and the move is an empty folder. */
-async function moveBack(folder: Folder, address: Address, file: string): Promise<boolean> {
+/**
+ * False when the name is taken. Between check and rename, a folder can replace a new empty folder. A file, which is renamed
+ * only if it cannot be linked, can replace a new file.
+ */
+async function renameBack(folder: Folder, address: Address, file: string): Promise<boolean> {
   if ((await lstatOf(folder.pathOf(address))) !== undefined) return false;
   try {
     await rename(folder.pathOf(file), folder.pathOf(address));
