@@ -94,7 +94,7 @@ export const ROW_REASONS = {
   SourceGone: 'Another writer removed the source.',
   MappingCollision: 'Another document maps to the same path, or another key to the same name.',
   AlreadyRenamed: 'The document already has its new name.',
-  NoRule: 'Source and destination are the same backend, and no rule of spec.mapping renames the document.',
+  NoRule: 'Source and destination use the same store, and no rule of spec.mapping renames the document.',
   Projected: 'Verified; the source is kept as the projection of the destination.',
   BackupExists: 'The source is kept: a different backup of this name exists.',
   BackupExpired: 'The backup of the source was removed after backupTTLSeconds.',

@@ -40,7 +40,7 @@ export const BackendStatusSchema = z
       .max(512)
       .optional()
       .describe(
-        'Stable id of the storage behind the backend. It changes when the storage is replaced or restored.',
+        'Stable id of the store that the backend reaches. It changes when the store is replaced or restored.',
       ),
   })
   .describe('Result of the last probe. Only the operator writes it.');
