@@ -40,7 +40,7 @@ describe('a fourth kind of backend', () => {
   it('is an API type with a member, defaults and the rule of the others', () => {
     const { spec } = parsed('SecretBackend', SPEC);
     expect(memberOf(MEMORY, spec)).toEqual({ secretRef: { name: 'held', key: 'token' } });
-    const rule = 'set exactly the member that type names: kubernetes, openbao, directory or memory';
+    const rule = 'set exactly the field that type names: kubernetes, openbao, directory or memory';
     expect(() => parsed('SecretBackend', { type: 'memory', kubernetes: {} })).toThrow(rule);
     expect(() => parsed('SecretBackend', { ...SPEC, kubernetes: {} })).toThrow(rule);
   });
