@@ -39,14 +39,14 @@ export async function maintain(inputs: ApplyInputs): Promise<RunResult> {
 
 async function showPlan(inputs: ApplyInputs, progress: Progress, planning: Planning): Promise<void> {
   const { plan, problem } = await makePlan(inputs, planning, () => progress.shouldStop());
-  for (const step of plan.steps) await progress.settle(shown(step));
+  for (const step of plan.steps) await progress.record(shown(step));
   if (problem !== undefined) progress.noteBackendFailure(problem);
 }
 
 async function applyPlan(inputs: ApplyInputs, progress: Progress, planning: Planning): Promise<void> {
   for await (const outcome of planning.reports()) {
     if (progress.shouldStop()) break;
-    await progress.settle(outcome);
+    await progress.record(outcome);
   }
   const transfer = new Transfer(inputs, progress);
   await transfer.copyAll(planning);

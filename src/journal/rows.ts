@@ -1,7 +1,13 @@
 import { isRowReason } from '#src/api/v1alpha1/conditions.ts';
 import { MAX_ROW_MESSAGE, type StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
 import { shortened } from '#src/errors/explain.ts';
-import type { Outcome, Place, PriorRecord, RecordedVersion, SourcePlace } from '#src/core/outcome.ts';
+import type {
+  Outcome,
+  DestinationRecord,
+  PriorRecord,
+  RecordedVersion,
+  SourceRecord,
+} from '#src/core/outcome.ts';
 
 /** One document of the table: what is known of it and since when. */
 export interface TableEntry {
@@ -59,12 +65,12 @@ function toPriorRecord(row: StatusRow): PriorRecord & { keys: string[] } {
   };
 }
 
-function toDestination(row: DestinationRow | Place): Place {
+function toDestination(row: DestinationRow | DestinationRecord): DestinationRecord {
   const { path, priorVersion } = row;
   return { path, ...toVersion(row), ...(priorVersion === undefined ? {} : { priorVersion }) };
 }
 
-function toSource(row: SourceRow | SourcePlace): SourcePlace {
+function toSource(row: SourceRow | SourceRecord): SourceRecord {
   return { ...(row.path === undefined ? {} : { path: row.path }), ...toVersion(row) };
 }
 

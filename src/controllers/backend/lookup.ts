@@ -51,12 +51,12 @@ export class BackendLookup {
    * migration started.
    */
   async find({ metadata, spec, status }: SecretMigration, signal: AbortSignal): Promise<BackendPair> {
-    const find = async (end: 'source' | 'destination'): Promise<Backend> => {
-      const { backendRef } = spec[end];
+    const find = async (role: 'source' | 'destination'): Promise<Backend> => {
+      const { backendRef } = spec[role];
       const backend = await this.#find(backendRef, metadata.namespace, signal);
-      const began = backendRef === undefined ? status.backends?.[end] : undefined;
-      if (began !== undefined && began !== shortNameOf(backend)) {
-        const detail = `The earlier default was ${began}.`;
+      const atStart = backendRef === undefined ? status.backends?.[role] : undefined;
+      if (atStart !== undefined && atStart !== shortNameOf(backend)) {
+        const detail = `The earlier default was ${atStart}.`;
         throw new OperatorError('DEFAULT_CHANGED', { op: OP, target: backend.metadata.name, detail });
       }
       return backend;

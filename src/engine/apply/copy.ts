@@ -57,7 +57,7 @@ async function decideAndWrite(
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     await finishWrite(inputs, decision);
     const write = writeOf(decision, announced);
-    if (write === undefined) return settle(inputs.prior, decision, undecided);
+    if (write === undefined) return finishWithoutWrite(inputs.prior, decision, undecided);
     const written = await writeOnce(inputs, write);
     if (!(written instanceof OperatorError)) return prove(inputs, decision, write, written);
     undecided = { error: written, priorVersion: write.step.destination.version?.revision };
@@ -120,7 +120,11 @@ async function prove(
 }
 
 /** The end of a document for which nothing is to be written now. */
-function settle(prior: Inputs['prior'], decision: Decision, undecided: Undecided | undefined): Copied {
+function finishWithoutWrite(
+  prior: Inputs['prior'],
+  decision: Decision,
+  undecided: Undecided | undefined,
+): Copied {
   const { document, failure, step } = decision;
   if (step?.kind === 'report')
     return { outcome: step.outcome, ...(failure === undefined ? {} : { failure }) };

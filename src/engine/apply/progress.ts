@@ -33,7 +33,7 @@ export class Progress {
     this.#inputs.journal.expect(outcomes.map((outcome) => this.#ruled(outcome)));
   }
 
-  async settle(outcome: Outcome): Promise<void> {
+  async record(outcome: Outcome): Promise<void> {
     const { intent, journal } = this.#inputs;
     await journal.record(this.#ruled(outcome));
     if (outcome.backup !== undefined && intent.backupTtlMs !== undefined) this.wakeIn(intent.backupTtlMs);

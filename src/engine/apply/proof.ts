@@ -1,5 +1,10 @@
 import type { Version } from '#src/core/document.ts';
-import { recordedVersion, type Outcome, type Place, type VerifiedPair } from '#src/core/outcome.ts';
+import {
+  recordedVersion,
+  type Outcome,
+  type DestinationRecord,
+  type VerifiedPair,
+} from '#src/core/outcome.ts';
 import type { PlannedDocument, TransferStep } from '../plan/plan.ts';
 
 /** What became of one document. */
@@ -31,7 +36,7 @@ export function verified(
     outcome: {
       ...row,
       state: 'Verified',
-      destination: placeOf(document, version, priorVersion),
+      destination: destinationRecordOf(document, version, priorVersion),
     },
     pair: {
       name: document.name,
@@ -44,11 +49,11 @@ export function verified(
 }
 
 /** Where the document is now, and what was there before. */
-export function placeOf(
+export function destinationRecordOf(
   { destination }: PlannedDocument,
   version: Version,
   priorVersion: string | undefined,
-): Place {
-  const place = { path: destination, ...recordedVersion(version) };
-  return priorVersion === undefined ? place : { ...place, priorVersion };
+): DestinationRecord {
+  const record = { path: destination, ...recordedVersion(version) };
+  return priorVersion === undefined ? record : { ...record, priorVersion };
 }

@@ -20,7 +20,7 @@ export async function retireSoaked(
   await journal.flush();
   await forEachConcurrently(
     due,
-    async ({ pair, outcome }) => progress.settle(await retireSource(inputs, pair, outcome)),
+    async ({ pair, outcome }) => progress.record(await retireSource(inputs, pair, outcome)),
     { limit: limitOf(inputs), stop: () => progress.shouldStop() },
   );
 }

@@ -36,7 +36,7 @@ export class Transfer {
       if (decision.step !== undefined) await this.#keep(decision, await carryOut(this.#inputs, decision));
     });
     if (this.#progress.interrupted) return;
-    for (const outcome of left.values()) await this.#progress.settle(outcome);
+    for (const outcome of left.values()) await this.#progress.record(outcome);
   }
 
   /**
@@ -58,7 +58,7 @@ export class Transfer {
     if (isBackendWide(failure)) this.#progress.noteBackendFailure(failure);
     if (pair !== undefined) this.proven.push({ pair, outcome });
     if (awaitsOverwrite !== undefined) this.#awaitOverwrite.set(document, awaitsOverwrite);
-    await this.#progress.settle(outcome);
+    await this.#progress.record(outcome);
   }
 
   async #each(

@@ -100,7 +100,8 @@ function plannedStep(
   },
 ): PlannedStep {
   const { base, removal, version } = known;
-  if (step.kind === 'conflict' || step.kind === 'keep') return { kind: 'report', outcome: left(base, step) };
+  if (step.kind === 'conflict' || step.kind === 'keep')
+    return { kind: 'report', outcome: leaveDestination(base, step) };
   return {
     kind: step.kind,
     row: base,
@@ -115,7 +116,7 @@ function plannedStep(
 }
 
 /** The destination stays as it is: a conflict is tried again, what the spec says to keep is not. */
-export function left(
+export function leaveDestination(
   base: Omit<Outcome, 'state'>,
   { kind, reason, message }: Extract<Step, { kind: 'conflict' | 'keep' }>,
 ): Outcome {

@@ -17,11 +17,11 @@ export interface NamedDocument {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-type Ends = Pick<PlanInputs, 'intent' | 'source' | 'destination'>;
+type Backends = Pick<PlanInputs, 'intent' | 'source' | 'destination'>;
 
 /** Throws `NAME_RESERVED` when a run could touch a reserved address for one of these, at either side. Asks nobody. */
 export function requireUnreserved(
-  inputs: Ends & Pick<PlanInputs, 'clock'>,
+  inputs: Backends & Pick<PlanInputs, 'clock'>,
   documents: Iterable<NamedDocument>,
 ): void {
   const { source, destination, intent } = inputs;
@@ -44,7 +44,7 @@ export function requireUnreservedBackups({
   source,
   destination,
   prior,
-}: Ends & Pick<PlanInputs, 'prior'>): void {
+}: Backends & Pick<PlanInputs, 'prior'>): void {
   if (intent.backupTtlMs === undefined) return;
   for (const record of prior.values()) {
     const { name, backup, state } = record;
@@ -56,7 +56,7 @@ export function requireUnreservedBackups({
 }
 
 /** True when what an earlier run recorded lies at an address that is reserved by now: no longer ours to look at. */
-export function isReservedNow({ intent, source, destination }: Ends, prior: PriorRecord): boolean {
+export function isReservedNow({ intent, source, destination }: Backends, prior: PriorRecord): boolean {
   const address = prior.source?.path ?? intent.route.sourceOf(prior.name);
   const path = prior.destination?.path;
   return (

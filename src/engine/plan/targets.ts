@@ -19,7 +19,7 @@ export interface Mapping {
   readonly refused: readonly Outcome[];
 }
 
-type Ends = Pick<PlanInputs, 'intent' | 'source' | 'destination' | 'prior'>;
+type Inputs = Pick<PlanInputs, 'intent' | 'source' | 'destination' | 'prior'>;
 
 /** Refusals that pass without an edit of the migration. */
 const LATER: ReadonlySet<RowReason> = new Set([
@@ -47,11 +47,11 @@ export function refusedOutcome(
 }
 
 /** Maps names to targets. Locations are asked of the stores, not of the names of backends: two may lead to one place. */
-export function mapTargets(inputs: Ends, documents: readonly NamedDocument[]): Mapping {
+export function mapTargets(inputs: Inputs, documents: readonly NamedDocument[]): Mapping {
   const { intent, source: from, destination: to } = inputs;
   const mapped: Mapped[] = [];
   const refused: Outcome[] = [];
-  const made = placesMade(inputs);
+  const made = writtenLocations(inputs);
   for (const { name, source, labels } of documents) {
     const target = intent.route.destinationOf(name, labels);
     if ('missingLabel' in target) {
@@ -74,7 +74,10 @@ function keyOf({ store, path }: Location): string {
 }
 
 /** Where earlier runs of this migration have put something: inside one store it must not be moved on. */
-function placesMade({ prior, destination }: Pick<PlanInputs, 'prior' | 'destination'>): ReadonlySet<string> {
+function writtenLocations({
+  prior,
+  destination,
+}: Pick<PlanInputs, 'prior' | 'destination'>): ReadonlySet<string> {
   const made = [...prior.values()].map((record) => record.destination);
   return new Set(
     made.flatMap((place) =>
