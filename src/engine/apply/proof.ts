@@ -7,18 +7,18 @@ import {
 } from '#src/core/outcome.ts';
 import type { PlannedDocument, TransferStep } from '../plan/plan.ts';
 
-/** What became of one document. */
+/** The result for one document. */
 export interface Copied {
   readonly outcome: Outcome;
   /** Set when source and destination were proven equal. */
   readonly pair?: VerifiedPair;
-  /** The version at the destination that is to be overwritten, which needs a durable record of that first. */
+  /** The destination version to overwrite, once the record of it is durable. */
   readonly awaitsOverwrite?: string;
-  /** What went wrong, to tell a failed document from a failed backend. */
+  /** The failure, to distinguish a failed document from a failed backend. */
   readonly failure?: unknown;
 }
 
-/** A document whose step was carried out, as far as its row and its source go. */
+/** A document whose step was carried out, with its row and its source version. */
 export interface Transferred {
   readonly document: PlannedDocument;
   readonly row: TransferStep['row'];
@@ -26,7 +26,7 @@ export interface Transferred {
   readonly sourceVersion: Version;
 }
 
-/** A document that is proven: equal at both ends, in these versions. */
+/** The result for a proven document: source and destination are equal, in these versions. */
 export function verified(
   { document, row, sourceVersion }: Transferred,
   found: { readonly version: Version; readonly priorVersion: string | undefined },
@@ -48,7 +48,7 @@ export function verified(
   };
 }
 
-/** Where the document is now, and what was there before. */
+/** The destination of the document: the version there now, and the one before. */
 export function destinationRecordOf(
   { destination }: PlannedDocument,
   version: Version,

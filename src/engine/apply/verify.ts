@@ -6,16 +6,16 @@ import { failedOutcome } from '../failure.ts';
 import { leaveDestination, observe } from '../plan/decide.ts';
 import { destinationRecordOf, verified, type Copied, type Transferred } from './proof.ts';
 
-/** What was written, and how the policy of its document judges it. */
+/** A document that was written, and the policy that applies to it. */
 export interface Written extends Transferred {
   readonly desired: Document;
   readonly version: Version;
-  /** What it replaced. */
+  /** The version that it replaced. */
   readonly priorVersion: string | undefined;
   readonly policy: Policy;
 }
 
-/** Reads exactly the version that was written and compares it. The read, not the write's reply, is the proof. */
+/** Reads exactly the version that was written and compares it. The read is the proof, not the reply to the write. */
 export async function readBack(destination: Reader, written: Written, signal: AbortSignal): Promise<Copied> {
   const { desired, document, row, version, priorVersion, policy } = written;
   const base = { ...row, destination: destinationRecordOf(document, version, priorVersion) };

@@ -42,14 +42,14 @@ async function refusal(
   );
 }
 
-describe('what a migration asks and a backend cannot do', () => {
+describe('a capability that a migration needs and a backend lacks', () => {
   it.each([
     ['Delete', 'openbao', [], 'KV version 1'],
     ['Backup', 'openbao', ABLE, 'beside the original: kubernetes or directory. A KV path cannot.'],
     ['Project', 'openbao', ABLE, 'needs a source that pods read: kubernetes. Pods do not read KV paths.'],
     ['Project', 'directory', ABLE, 'needs a source that pods read: kubernetes. Pods do not read files'],
   ] as const)(
-    'at the source: %s from %s, in the words of that kind',
+    'is reported at the source: %s from %s, with the text of that kind',
     async (sourcePolicy, kind, able, words) => {
       const error = await refusal({ sourcePolicy }, aBackend(kind, able), aBackend('openbao', ABLE));
       expect(error).toMatchObject({ code: 'CAPABILITY_MISSING', target: kind });
@@ -75,7 +75,7 @@ describe('what a migration asks and a backend cannot do', () => {
     expect(error).toHaveProperty('message', expect.stringContaining(words));
   });
 
-  it('is nothing where both can do it', async () => {
+  it('is not reported when both backends have it', async () => {
     expect(
       await refusal({ conflictPolicy: 'Overwrite' }, aBackend('a', ABLE), aBackend('b', ABLE)),
     ).toBeUndefined();
