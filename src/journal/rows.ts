@@ -9,10 +9,10 @@ import type {
   SourceRecord,
 } from '#src/core/outcome.ts';
 
-/** One document of the table: what is known of it and since when. */
+/** One document of the table: its outcome, and since when. */
 export interface TableEntry {
   readonly outcome: Outcome;
-  /** RFC 3339 with seconds: when the state was entered. */
+  /** RFC 3339 with seconds: when the document entered its state. */
   readonly since: string;
 }
 
@@ -20,7 +20,7 @@ type SourceRow = NonNullable<StatusRow['source']>;
 type DestinationRow = NonNullable<StatusRow['destination']>;
 
 /**
- * Rows of one document: one per field, or a single row with an empty key. Their members are in the order of the schema,
+ * Rows of one document: one per key, or a single row with an empty key. Their members are in the order of the schema,
  * because stored rows are compared as JSON.
  */
 export function toRows({ outcome, since }: TableEntry): StatusRow[] {
@@ -39,7 +39,7 @@ export function toRows({ outcome, since }: TableEntry): StatusRow[] {
   }));
 }
 
-/** Documents that recorded rows describe, by name: the reverse of `toRows`, without `retry`. */
+/** The documents of recorded rows, by name: the inverse of `toRows`, without `retry`. */
 export function toPriorRecords(rows: Iterable<StatusRow>): ReadonlyMap<string, PriorRecord> {
   const records = new Map<string, PriorRecord & { keys: string[] }>();
   for (const row of rows) {
