@@ -1,6 +1,6 @@
 /**
- * What a server can do: the closed list behind `status.capabilities` and `Probe.capabilities`. A probe finds it by requests,
- * never by a version number.
+ * What a server can do: the closed list behind `status.capabilities` and `Probe.capabilities`. A probe finds it by
+ * requests, never by a version number.
  */
 export const CAPABILITIES = {
   ConditionalWrite:

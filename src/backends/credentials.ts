@@ -8,8 +8,8 @@ export interface IssuedToken {
 }
 
 /**
- * Where a driver gets its credentials: the Kubernetes API, or a fake in a test. All references of a backend are in its own
- * namespace, so `namespace` is always the namespace of the backend and never user input.
+ * Where a driver gets its credentials: the Kubernetes API, or a fake in a test. All references of a backend are in its
+ * own namespace, so `namespace` is always the namespace of the backend and never user input.
  */
 export interface CredentialSource {
   /** One key of a Secret. Throws `CREDENTIALS_MISSING` if the Secret or the key does not exist. */

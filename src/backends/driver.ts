@@ -6,10 +6,10 @@ import type { Address, Document, Expectation, ReadResult, Version } from '#src/c
  * The contract between the engine and a store of secrets. Drivers work on documents; they do not know custom resources,
  * policies or the order of steps. test/conformance runs the same suite against each of them.
  *
- * A failure is an OperatorError with a code of src/errors.ts. 404, 403 and 5xx are three different things: only the 404 of
- * the store itself for the exact address is `absent`; a missing mount, the page of a proxy or a denied request throws. A
- * write or delete without a reply throws with `indeterminate: true` and is never retried here. Every method honours its
- * signal and rejects with the reason of the signal.
+ * A failure is an OperatorError with a code of src/errors.ts. 404, 403 and 5xx are three different things: only the 404
+ * of the store itself for the exact address is `absent`; a missing mount, the page of a proxy or a denied request
+ * throws. A write or delete without a reply throws with `indeterminate: true` and is never retried here. Every method
+ * honours its signal and rejects with the reason of the signal.
  */
 
 /** The part of a backend that changes nothing: a plan uses only this. */
@@ -18,8 +18,8 @@ export interface Reader {
   readonly traits: DriverTraits;
 
   /**
-   * Names that match the query, in pages, without values and in no particular order. Lists a name whose current version is
-   * deleted too, because the name is taken. `AUTH_DENIED` means that the names are unknown, not that there are none.
+   * Names that match the query, in pages, without values and in no particular order. Lists a name whose current version
+   * is deleted too, because the name is taken. `AUTH_DENIED` means that the names are unknown, not that there are none.
    */
   list(query: ListQuery, signal: AbortSignal): AsyncIterable<Entry>;
 
@@ -27,9 +27,9 @@ export interface Reader {
   read(address: Address, signal: AbortSignal, revision?: string): Promise<ReadResult>;
 
   /**
-   * Reads many addresses in the cheapest way of the store (pages of values, or concurrent reads). Yields each address at
-   * most once, in any order; an address that does not exist as `absent`. An address that fails yields its error and does
-   * not end the iteration; a failure of the backend (server gone) throws.
+   * Reads many addresses in the cheapest way of the store (pages of values, or concurrent reads). Yields each address
+   * at most once, in any order; an address that does not exist as `absent`. An address that fails yields its error and
+   * does not end the iteration; a failure of the backend (server gone) throws.
    */
   readMany(addresses: readonly Address[], signal: AbortSignal): AsyncIterable<ReadOutcome>;
 
@@ -40,14 +40,14 @@ export interface Reader {
   addressRefusalOf(address: Address): Refusal | undefined;
 
   /**
-   * The physical location of this address: equal locations are the same document, whatever backend, prefix or port leads
-   * to it. Throws `INVARIANT` before the first probe.
+   * The physical location of this address: equal locations are the same document, whatever backend, prefix or port
+   * leads to it. Throws `INVARIANT` before the first probe.
    */
   locationOf(address: Address): Location;
 
   /**
-   * Asks the server, without side effects, which of these needs the current credentials do not allow; at most one refusal
-   * per address. An empty result is not a promise: the write itself still decides.
+   * Asks the server, without side effects, which of these needs the current credentials do not allow; at most one
+   * refusal per address. An empty result is not a promise: the write itself still decides.
    */
   denied(needs: readonly Need[], signal: AbortSignal): Promise<ReadonlyMap<Address, Refusal>>;
 
@@ -61,21 +61,21 @@ export interface Driver extends Reader, AsyncDisposable {
   probe(signal: AbortSignal): Promise<Probe>;
 
   /**
-   * Writes all keys as one version. The precondition is not optional: `absent` fails with `ALREADY_EXISTS` if the name is
-   * taken (also by a deleted version); a Version fails with `VERSION_CONFLICT` if the current version differs. A document
-   * that expires is never stored without its expiry; throws `EXPIRED` if it expired before it was written.
+   * Writes all keys as one version. The precondition is not optional: `absent` fails with `ALREADY_EXISTS` if the name
+   * is taken (also by a deleted version); a Version fails with `VERSION_CONFLICT` if the current version differs. A
+   * document that expires is never stored without its expiry; throws `EXPIRED` if it expired before it was written.
    */
   write(document: Document, expect: Expectation, signal: AbortSignal): Promise<Version>;
 
   /**
-   * Removes exactly the state that was read. Throws `VERSION_CONFLICT` if it changed and `NOT_FOUND` if it is gone. Never
-   * removes history or another incarnation.
+   * Removes exactly the state that was read. Throws `VERSION_CONFLICT` if it changed and `NOT_FOUND` if it is gone.
+   * Never removes history or another incarnation.
    */
   delete(address: Address, expect: Version, signal: AbortSignal): Promise<void>;
 
   /**
-   * Does the remaining steps of a write that was cut off, for exactly this state (`StoredDocument.unfinished`) and without
-   * a new version. Throws the errors of `delete`. Undefined if a write is one request.
+   * Does the remaining steps of a write that was cut off, for exactly this state (`StoredDocument.unfinished`) and
+   * without a new version. Throws the errors of `delete`. Undefined if a write is one request.
    */
   finish?(address: Address, expect: Version, signal: AbortSignal): Promise<void>;
 
@@ -106,14 +106,17 @@ export interface BackupReader {
 /** Keeps sources that a migration moved: their owner can read them, a migration never reads them again. */
 export interface BackupStore extends BackupReader {
   /**
-   * Keeps exactly the state that was read as a backup, then removes it from its own address. Resolves with the address of
-   * the backup, which no listing shows and `addressRefusalOf` refuses. Throws the errors of `delete`, and `ALREADY_EXISTS`,
-   * with nothing removed, if a backup of that name has other bytes. Can be called again after a lost reply or a crash: an
-   * equal backup counts as its own.
+   * Keeps exactly the state that was read as a backup, then removes it from its own address. Resolves with the address
+   * of the backup, which no listing shows and `addressRefusalOf` refuses. Throws the errors of `delete`, and
+   * `ALREADY_EXISTS`, with nothing removed, if a backup of that name has other bytes. Can be called again after a lost
+   * reply or a crash: an equal backup counts as its own.
    */
   retire(address: Address, expect: Version, signal: AbortSignal): Promise<Address>;
 
-  /** Removes a backup permanently; does nothing if it is gone. Throws `DOCUMENT_REFUSED` if it is not a backup of Keyferry. */
+  /**
+   * Removes a backup permanently; does nothing if it is gone. Throws `DOCUMENT_REFUSED` if it is not a backup of
+   * Keyferry.
+   */
   discard(backup: Address, signal: AbortSignal): Promise<void>;
 }
 

@@ -11,8 +11,8 @@ import type { ReservedPrefix } from './reserved-prefix.ts';
 export type Requirement = 'changes' | 'backups' | 'projections' | 'durability' | 'revisions';
 
 /**
- * Everything about one kind of backend except its driver. The API, the generated CRDs, the trust root, the watches and the
- * preflight use it. A new kind is one such value in its own folder and one line in kinds.ts.
+ * Everything about one kind of backend except its driver. The API, the generated CRDs, the trust root, the watches and
+ * the preflight use it. A new kind is one such value in its own folder and one line in kinds.ts.
  */
 export interface BackendKind<T extends string = string, S extends z.ZodType = z.ZodType> {
   /** Value of `spec.type`, and the name of the member of the spec that configures it. */

@@ -55,8 +55,9 @@ export interface Layer {
 }
 
 /**
- * A driver with a layer around it. Only this module passes operations on; the return types below make it an error to forget
- * one. A layer does not own the driver below: disposing of the layer does nothing, unless `overrides` says otherwise.
+ * A driver with a layer around it. Only this module passes operations on; the return types below make it an error to
+ * forget one. A layer does not own the driver below: disposing of the layer does nothing, unless `overrides` says
+ * otherwise.
  */
 export function layered(driver: Driver, layer: Layer): LayeredDriver {
   const relay = new Relay(layer);

@@ -95,10 +95,10 @@ export class SecretApi {
   }
 
   /**
-   * Replaces data and type only: a JSON patch leaves other metadata unchanged. A JSON patch cannot add to a map of labels
-   * that may not exist, so `labels`, if given, must be the complete map. Because the patch sets resourceVersion, the server
-   * refuses it with 409 if the Secret is in another state (a `test` operation would be a 422). No two states of a name
-   * share a resourceVersion, even if the Secret was deleted and created again.
+   * Replaces data and type only: a JSON patch leaves other metadata unchanged. A JSON patch cannot add to a map of
+   * labels that may not exist, so `labels`, if given, must be the complete map. Because the patch sets resourceVersion,
+   * the server refuses it with 409 if the Secret is in another state (a `test` operation would be a 422). No two states
+   * of a name share a resourceVersion, even if the Secret was deleted and created again.
    */
   async replace(
     document: Document,

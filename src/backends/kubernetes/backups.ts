@@ -10,8 +10,8 @@ import { BACKUP_SUFFIX, fullNameRefusalOf } from './refusals.ts';
 const OP = 'kube.secret.backup';
 
 /**
- * A backup is a Secret `<name>.migrated-bak` with its own label: no workload mounts it, no migration reads it. It is stored
- * and compared before the original Secret is removed.
+ * A backup is a Secret `<name>.migrated-bak` with its own label: no workload mounts it, no migration reads it. It is
+ * stored and compared before the original Secret is removed.
  */
 export class SecretBackups implements BackupStore {
   readonly #api: SecretApi;

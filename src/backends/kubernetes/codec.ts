@@ -5,8 +5,8 @@ import { OperatorError } from '#src/errors.ts';
 import { MANAGED_BY_LABEL, metadataOf } from './labels.ts';
 
 /*
- * Secrets ↔ documents. The schemas check only the structure of a reply. `data` stays as parsed, because a schema that copies
- * a map loses names such as `__proto__`, and its issues would quote values.
+ * Secrets ↔ documents. The schemas check only the structure of a reply. `data` stays as parsed, because a schema that
+ * copies a map loses names such as `__proto__`, and its issues would quote values.
  */
 
 /** Label of every Secret that Keyferry creates. */

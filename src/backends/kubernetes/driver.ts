@@ -69,8 +69,8 @@ export class KubernetesDriver implements Driver {
   }
 
   /**
-   * Lists metadata only. The server leaves out the types that are never moved; the type of any other Secret is known after
-   * its read.
+   * Lists metadata only. The server leaves out the types that are never moved; the type of any other Secret is known
+   * after its read.
    */
   async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Entry> {
     if (query.folder !== '') return;

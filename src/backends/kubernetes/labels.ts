@@ -3,8 +3,8 @@ import type { Attributes } from '#src/core/document.ts';
 import type { Refusal } from '../driver.ts';
 
 /*
- * Labels of a Secret ↔ metadata of a document. Two labels belong to Keyferry, not to the document: they are never copied.
- * Limits: apimachinery validation (IsQualifiedName, IsValidLabelValue).
+ * Labels of a Secret ↔ metadata of a document. Two labels belong to Keyferry, not to the document: they are never
+ * copied. Limits: apimachinery validation (IsQualifiedName, IsValidLabelValue).
  */
 
 export const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by';

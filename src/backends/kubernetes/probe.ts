@@ -11,7 +11,9 @@ const NamespaceReply = z.object({ metadata: z.object({ uid: z.string().min(1) })
 /** `identity` if the kube-system namespace cannot be read (RBAC: get namespaces, resourceName kube-system). */
 const UNKNOWN_CLUSTER = 'unknown';
 
-/** Reports the version of the cluster and, as its identity, the uid of kube-system, stable for the life of the cluster. */
+/**
+ * Reports the version of the cluster and, as its identity, the uid of kube-system, stable for the life of the cluster.
+ */
 export async function probeCluster(client: KubeClient, signal: AbortSignal): Promise<Probe> {
   const version = await ask(client, { path: '/version', schema: VersionReply, signal });
   return {

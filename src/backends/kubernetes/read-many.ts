@@ -54,8 +54,8 @@ function isOfOneAddress(error: unknown): boolean {
 }
 
 /**
- * First reads the values, without the types that are never moved. For names that were not found, then lists the names of
- * all Secrets: reads a name that exists one by one (such a type, or just created) and reports the others as absent.
+ * First reads the values, without the types that are never moved. For names that were not found, then lists the names
+ * of all Secrets: reads a name that exists one by one (such a type, or just created) and reports the others as absent.
  */
 async function* readByPages(
   api: SecretApi,

@@ -17,8 +17,8 @@ const NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
 const KEY = /^[-._a-zA-Z0-9]+$/;
 
 /**
- * Types that grant access or belong to a controller: a copy of a service account token is an identity, a bootstrap token
- * gives access to the cluster, a Helm release is state that Helm owns.
+ * Types that grant access or belong to a controller: a copy of a service account token is an identity, a bootstrap
+ * token gives access to the cluster, a Helm release is state that Helm owns.
  */
 export const REFUSED_TYPES = [
   'kubernetes.io/service-account-token',

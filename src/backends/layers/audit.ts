@@ -14,8 +14,8 @@ interface Attempt {
 }
 
 /**
- * A driver that records every access to a value. A read returns and a change resolves only after its record is written: if
- * the log cannot be written, the operation fails. Disposing of it does not close the driver below.
+ * A driver that records every access to a value. A read returns and a change resolves only after its record is written:
+ * if the log cannot be written, the operation fails. Disposing of it does not close the driver below.
  */
 export function audit(driver: Driver, log: AccessLog, accessor: Accessor): LayeredDriver {
   const records = new AccessRecords(log, accessor);

@@ -12,8 +12,8 @@ export interface Gate {
 }
 
 /**
- * A driver that hides the addresses which the gate refuses: no listing shows one, and every operation on one fails before a
- * request leaves the process. Disposing of it does not close the driver below.
+ * A driver that hides the addresses which the gate refuses: no listing shows one, and every operation on one fails
+ * before a request leaves the process. Disposing of it does not close the driver below.
  */
 export function gate(driver: Driver, { code, refusalOf }: Gate): LayeredDriver {
   const errorOf = (operation: Operation, addresses: readonly Address[]): OperatorError | undefined => {

@@ -21,8 +21,8 @@ const MAX_DELAY_MS = 5_000;
 type Next<T> = (signal: AbortSignal) => Promise<T>;
 
 /**
- * A driver with a deadline and metrics for each call, and retries for reads. It never repeats a change: after a lost reply,
- * only a read can tell what happened. It owns the driver below and closes it when disposed of.
+ * A driver with a deadline and metrics for each call, and retries for reads. It never repeats a change: after a lost
+ * reply, only a read can tell what happened. It owns the driver below and closes it when disposed of.
  */
 export function guard(driver: Driver, options: GuardOptions): LayeredDriver {
   const calls = new GuardedCalls(driver.kind, options);
