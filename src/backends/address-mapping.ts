@@ -1,15 +1,15 @@
 import type { Address, ReadResult } from '#src/core/document.ts';
 import type { Entry, ListQuery, ReadOutcome, Refusal } from './driver.ts';
 
-/** Addresses above the layer, and what they are called below it. */
+/** Translates between addresses above a layer and addresses below it. */
 export interface AddressMapping {
   readonly inward: (address: Address) => Address;
   readonly outward: (address: Address) => Address;
-  /** The folder below that a listing of the folder '' asks for. */
+  /** The folder below the layer that the folder '' stands for. */
   readonly root: Address;
 }
 
-/** Everything with an address in it, translated in and out. Without a mapping each object stays the same one. */
+/** Translates everything that contains an address. Without a mapping it returns the same object. */
 export class AddressTranslator {
   readonly #mapping: AddressMapping | undefined;
 

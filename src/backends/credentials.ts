@@ -1,6 +1,6 @@
 import type { SecretValue } from '#src/core/secret-value.ts';
 
-/** A token of a ServiceAccount, minted for one purpose. */
+/** A ServiceAccount token, issued for one purpose. */
 export interface IssuedToken {
   readonly token: SecretValue;
   /** Milliseconds since the epoch, from the server's reply. */
@@ -8,16 +8,16 @@ export interface IssuedToken {
 }
 
 /**
- * Where a driver gets its credentials from: the Kubernetes API in a cluster, anything else in a test. All references of
- * a backend are in its own namespace, so the namespace is always that of the backend and never user input.
+ * Where a driver gets its credentials: the Kubernetes API, or a fake in a test. All references of a backend are in its
+ * own namespace, so `namespace` is always the namespace of the backend and never user input.
  */
 export interface CredentialSource {
-  /** One key of a Secret. `CREDENTIALS_MISSING` when the Secret or the key is not there. */
+  /** One key of a Secret. Throws `CREDENTIALS_MISSING` if the Secret or the key does not exist. */
   readSecretKey(namespace: string, name: string, key: string, signal: AbortSignal): Promise<SecretValue>;
 
   /**
-   * A short-lived token of a ServiceAccount (TokenRequest). No audiences means the API server's own audience.
-   * `CREDENTIALS_MISSING` when the ServiceAccount is not there.
+   * A short-lived token of a ServiceAccount (TokenRequest). No audiences means the audience of the API server. Throws
+   * `CREDENTIALS_MISSING` if the ServiceAccount does not exist.
    */
   requestToken(
     namespace: string,

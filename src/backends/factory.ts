@@ -6,11 +6,11 @@ export interface BackendDefinition {
   /** `SecretBackend namespace/name` or `ClusterSecretBackend name`, for messages. */
   readonly title: string;
   readonly spec: AnyBackendSpec;
-  /** Where the Secrets and ServiceAccounts are that the spec refers to. */
+  /** Namespace of the Secrets and ServiceAccounts that the spec refers to. */
   readonly credentialsNamespace: string;
   /**
-   * The namespace whose documents the driver is for: a flat store has a place for each. Undefined for a
-   * ClusterSecretBackend as a whole, which is probed and, if it is a tree, shared.
+   * The namespace whose documents the driver works on: a flat store has one driver for each. Undefined for a whole
+   * ClusterSecretBackend, whose driver is probed and, for a tree store, shared.
    */
   readonly tenant: string | undefined;
 }

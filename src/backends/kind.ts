@@ -3,32 +3,32 @@ import type { PrinterColumn } from '#src/schema/printer-column.ts';
 import type { ReservedPrefix } from './reserved-prefix.ts';
 
 /**
- * What a migration can ask of a backend and not every kind of it can do.
+ * What a migration can require of a backend and not every kind supports.
  * changes: writes and deletes that check what they replace. backups: keeping a removed source beside the original.
- * projections: staying readable as the copy of another store. durability: keeping what was written until it is removed.
+ * projections: staying readable as a copy of another store. durability: keeping what was written until it is removed.
  * revisions: keeping what is overwritten.
  */
 export type Requirement = 'changes' | 'backups' | 'projections' | 'durability' | 'revisions';
 
 /**
- * All that is said of one kind of backend, apart from its driver: the API, the generated CRDs, the trust root, the
- * watches and the preflight ask it. A new kind is one such value in its own folder and one line in kinds.ts.
+ * Everything about one kind of backend except its driver. The API, the generated CRDs, the trust root, the watches and
+ * the preflight use it. A new kind is one such value in its own folder and one line in kinds.ts.
  */
 export interface BackendKind<T extends string = string, S extends z.ZodType = z.ZodType> {
   /** Value of `spec.type`, and the name of the member of the spec that configures it. */
   readonly type: T;
-  /** What the member holds. */
+  /** Schema of that member. */
   readonly schema: S;
   /** One sentence for the API reference: what kind of store it is. */
   readonly summary: string;
   /**
    * Names of all Secrets that a backend with this member reads: credentials and CA. No migration removes them, and a
-   * change of one reopens the backend, so a Secret that is missing here can be lost.
+   * change of one reopens the backend. A Secret that is missing here can be lost.
    */
   secretReferences(member: z.output<S>): readonly string[];
   /** Columns of `kubectl get` over fields of the member. */
   readonly columns: readonly PrinterColumn[];
-  /** What stores of this kind, or some of them, cannot do. No entry: all can. */
+  /** What some or all stores of this kind cannot do. Without an entry, all can. */
   readonly limits: Readonly<Partial<Record<Requirement, Limit>>>;
 }
 
@@ -36,25 +36,25 @@ export interface BackendKind<T extends string = string, S extends z.ZodType = z.
 export interface Limit {
   /** One sentence. */
   readonly why: string;
-  /** What to do about it, where there is more to say than to ask for less. */
+  /** What to do about it, if there is more to do than to change the migration. */
   readonly hint?: string;
 }
 
-/** Checks a kind where it is written, with the type of its member known to `secretReferences`. */
+/** Returns the kind unchanged; infers the type of its member for `secretReferences`. */
 export function defineKind<const T extends string, S extends z.ZodType>(
   kind: BackendKind<T, S>,
 ): BackendKind<T, S> {
   return kind;
 }
 
-/** The spec of a backend of any kind, as far as no kind is needed to read it; the rest is read with `memberOf`. */
+/** The part of a backend spec that is the same for all kinds; `memberOf` reads the rest. */
 export type AnyBackendSpec = Readonly<{
   [member: string]: unknown;
   type: string;
   reservedPrefixes?: readonly ReservedPrefix[] | undefined;
 }>;
 
-/** What configures this kind in a parsed spec; undefined when the spec is of another kind. */
+/** The member of a parsed spec for this kind; undefined if the spec is for another kind. */
 export function memberOf<S extends z.ZodType>(
   { type }: BackendKind<string, S>,
   spec: AnyBackendSpec,

@@ -7,7 +7,7 @@ import { MEMORY } from './memory/definition.ts';
 
 type Schema = z.core.JSONSchema.BaseSchema;
 
-/** A value that has nothing but its references to Secrets, each with its own path as the name of the Secret. */
+/** A member with only its references to Secrets; the name of each Secret is the path of the reference. */
 function withEveryReference(schema: Schema, path: string): object {
   const members = Object.entries(schema.properties ?? {}).flatMap(([name, child]) => {
     if (typeof child === 'boolean') return [];
@@ -39,7 +39,7 @@ describe.each([...BACKEND_KINDS, MEMORY].map((kind: BackendKind) => [kind.type, 
       expect(kind.secretReferences(member).toSorted()).toEqual(namesIn(member).toSorted());
     });
 
-    it('speaks in sentences', () => {
+    it('describes itself in sentences', () => {
       const limits = Object.values<Limit>(kind.limits).flatMap(({ why, hint }) => [why, hint ?? why]);
       const sentences = [kind.summary, ...limits];
       expect(sentences.filter((sentence) => !/^[A-Z].*[.}]$/.test(sentence))).toEqual([]);
@@ -52,13 +52,13 @@ describe.each([...BACKEND_KINDS, MEMORY].map((kind: BackendKind) => [kind.type, 
   },
 );
 
-it('finds the five references of OpenBao, so that the search above cannot find nothing', () => {
+it('finds the five references of OpenBao, so that the search above does find some', () => {
   const [, openbao] = BACKEND_KINDS;
   const schema = z.toJSONSchema(openbao.schema, { target: 'openapi-3.0', io: 'input' });
   expect(namesIn(withEveryReference(schema, 'openbao'))).toHaveLength(5);
 });
 
-it('does not compile a kind that says nothing of its Secrets', () => {
+it('does not compile a kind without secretReferences', () => {
   // @ts-expect-error -- secretReferences is missing: its credentials could be lost
   defineKind({ type: 'forgetful', schema: z.object({}), summary: 'Forgets.', columns: [], limits: {} });
   expect(BACKEND_KINDS.map(({ type }) => type)).toEqual(['kubernetes', 'openbao', 'directory']);

@@ -3,15 +3,15 @@ import type { AccessRecord } from '#src/ports.ts';
 import { AddressTranslator, type AddressMapping } from './address-mapping.ts';
 import type { BackupStore, Driver, Need, ProjectionStore } from './driver.ts';
 
-/** What a layer has to know of an operation to treat it as any other one of its kind. */
+/** What a layer must know about an operation. */
 export interface OperationTraits {
-  /** It changes something: without a reply nobody knows whether it did, so it is never repeated. */
+  /** It changes something. Without a reply its result is unknown, so it is never repeated. */
   readonly changes: boolean;
-  /** It touches a value, and the audit log says so with this word. */
+  /** It accesses a value; the audit log names it with this word. */
   readonly recordedAs?: AccessRecord['operation'];
 }
 
-/** Every operation of the contract that reaches the store. Its name is a label of the metrics. */
+/** Every operation of the contract that reaches the store. The metrics use its name as a label. */
 export const OPERATIONS = {
   probe: { changes: false },
   list: { changes: false },
@@ -28,83 +28,84 @@ export const OPERATIONS = {
 
 export type Operation = keyof typeof OPERATIONS;
 
-/** One operation on its way to the driver below, as its caller sees it. */
+/** One operation, as its caller sees it, before it is passed to the driver below. */
 export interface Call {
   readonly operation: Operation;
-  /** Every address that it reaches; the first is the one that the caller names. */
+  /** Every address that it reaches; the first is the address from the caller. */
   readonly addresses: readonly Address[];
   readonly signal: AbortSignal;
-  /** The state that it asks for or expects. */
+  /** The revision that it requests or expects. */
   readonly revision?: string | undefined;
-  /** What it stores. */
+  /** The document that it stores. */
   readonly document?: Document;
 }
 
-/** A driver that has every member of the contract, those that a store may leave out too. */
+/** A driver with every member of the contract, optional ones included. */
 export type LayeredDriver = Required<Driver>;
 
-/** How a layer differs from the driver below it. Everything that it does not state is passed on unchanged. */
+/** How a layer differs from the driver below it. Everything else is passed on unchanged. */
 export interface Layer {
   /** Runs an operation: `next` passes it on. */
   readonly around?: <T>(call: Call, next: (signal: AbortSignal) => Promise<T>) => Promise<T>;
-  /** Runs an operation that yields: `next` passes it on. */
+  /** Runs an operation that returns an iterable: `next` passes it on. */
   readonly iterate?: <T>(call: Call, next: () => AsyncIterable<T>) => AsyncIterable<T>;
   readonly mapping?: AddressMapping;
-  /** Members that need more than that. `base` is the driver with the rest of this layer around it. */
-  readonly own?: (base: LayeredDriver) => Partial<LayeredDriver>;
+  /** Members that replace those of `base`, the driver with the rest of this layer around it. */
+  readonly overrides?: (base: LayeredDriver) => Partial<LayeredDriver>;
 }
 
 /**
- * A driver with a layer around it. This is the only place that passes operations on; the return types below make it an
- * error to forget one. A layer does not own the driver below: disposing of it does nothing, unless `own` says otherwise.
+ * A driver with a layer around it. Only this module passes operations on; the return types below make it an error to
+ * forget one. A layer does not own the driver below: disposing of the layer does nothing, unless `overrides` says
+ * otherwise.
  */
 export function layered(driver: Driver, layer: Layer): LayeredDriver {
-  const hand = new Hand(layer);
+  const relay = new Relay(layer);
   const base: LayeredDriver = {
-    ...readsOf(driver, hand),
-    ...changesOf(driver, hand),
-    backups: driver.backups && backupsOf(driver.backups, hand),
-    projections: driver.projections && projectionsOf(driver.projections, hand),
+    ...readsOf(driver, relay),
+    ...changesOf(driver, relay),
+    backups: driver.backups && backupsOf(driver.backups, relay),
+    projections: driver.projections && projectionsOf(driver.projections, relay),
     [Symbol.asyncDispose]: async () => Promise.resolve(),
   };
-  return { ...base, ...layer.own?.(base) };
+  return { ...base, ...layer.overrides?.(base) };
 }
 
 type Changes = 'write' | 'delete' | 'finish';
 type Reads = Exclude<keyof Driver, Changes | 'backups' | 'projections' | typeof Symbol.asyncDispose>;
 
-function readsOf(driver: Driver, hand: Hand): Pick<LayeredDriver, Reads> {
+function readsOf(driver: Driver, relay: Relay): Pick<LayeredDriver, Reads> {
   return {
     kind: driver.kind,
     traits: driver.traits,
     probe: async (signal) =>
-      hand.on({ operation: 'probe', addresses: [], signal }, async (inner) => driver.probe(inner)),
+      relay.call({ operation: 'probe', addresses: [], signal }, async (inner) => driver.probe(inner)),
     list: (query, signal) =>
-      hand.each(
+      relay.iterate(
         { operation: 'list', addresses: [query.folder], signal },
-        () => driver.list(hand.queryIn(query), signal),
-        (entry) => hand.entryOut(entry),
+        () => driver.list(relay.queryIn(query), signal),
+        (entry) => relay.entryOut(entry),
       ),
     read: async (address, signal, revision) =>
-      hand.resultOut(
-        await hand.on({ operation: 'read', addresses: [address], revision, signal }, async (inner) =>
-          driver.read(hand.in(address), inner, revision),
+      relay.resultOut(
+        await relay.call({ operation: 'read', addresses: [address], revision, signal }, async (inner) =>
+          driver.read(relay.in(address), inner, revision),
         ),
       ),
     readMany: (addresses, signal) =>
-      hand.each(
+      relay.iterate(
         { operation: 'readMany', addresses, signal },
-        () => driver.readMany(hand.allIn(addresses), signal),
-        (outcome) => hand.outcomeOut(outcome),
+        () => driver.readMany(relay.allIn(addresses), signal),
+        (outcome) => relay.outcomeOut(outcome),
       ),
-    refusalOf: (document) => driver.refusalOf(hand.placedIn(document)),
-    addressRefusalOf: (address) => driver.addressRefusalOf(hand.in(address)),
-    locationOf: (address) => driver.locationOf(hand.in(address)),
+    refusalOf: (document) => driver.refusalOf(relay.placedIn(document)),
+    addressRefusalOf: (address) => driver.addressRefusalOf(relay.in(address)),
+    locationOf: (address) => driver.locationOf(relay.in(address)),
     denied: async (needs, signal) =>
-      hand.refusalsOut(
-        await hand.on({ operation: 'denied', addresses: needs.map(addressOf), signal }, async (inner) =>
+      relay.refusalsOut(
+        await relay.call({ operation: 'denied', addresses: needs.map(addressOf), signal }, async (inner) =>
           driver.denied(
-            needs.map((need) => hand.placedIn(need)),
+            needs.map((need) => relay.placedIn(need)),
             inner,
           ),
         ),
@@ -112,57 +113,58 @@ function readsOf(driver: Driver, hand: Hand): Pick<LayeredDriver, Reads> {
   };
 }
 
-function changesOf(driver: Driver, hand: Hand): Pick<LayeredDriver, Changes> {
+function changesOf(driver: Driver, relay: Relay): Pick<LayeredDriver, Changes> {
   return {
     write: async (document, expect, signal) =>
-      hand.on({ operation: 'write', addresses: [document.address], document, signal }, async (inner) =>
-        driver.write(hand.placedIn(document), expect, inner),
+      relay.call({ operation: 'write', addresses: [document.address], document, signal }, async (inner) =>
+        driver.write(relay.placedIn(document), expect, inner),
       ),
     delete: async (address, expect, signal) =>
-      hand.on(
+      relay.call(
         { operation: 'delete', addresses: [address], revision: expect.revision, signal },
-        async (inner) => driver.delete(hand.in(address), expect, inner),
+        async (inner) => driver.delete(relay.in(address), expect, inner),
       ),
     finish: async (address, expect, signal) =>
-      hand.on(
+      relay.call(
         { operation: 'finish', addresses: [address], revision: expect.revision, signal },
-        async (inner) => driver.finish?.(hand.in(address), expect, inner),
+        async (inner) => driver.finish?.(relay.in(address), expect, inner),
       ),
   };
 }
 
-function backupsOf(backups: BackupStore, hand: Hand): Required<BackupStore> {
-  const backupOf = (address: Address): Address => hand.out(backups.addressOf(hand.in(address)));
+function backupsOf(backups: BackupStore, relay: Relay): Required<BackupStore> {
+  const backupOf = (address: Address): Address => relay.out(backups.addressOf(relay.in(address)));
   return {
     addressOf: backupOf,
     has: async (address, signal) =>
-      hand.on({ operation: 'read', addresses: [address, backupOf(address)], signal }, async (inner) =>
-        backups.has(hand.in(address), inner),
+      relay.call({ operation: 'read', addresses: [address, backupOf(address)], signal }, async (inner) =>
+        backups.has(relay.in(address), inner),
       ),
     retire: async (address, expect, signal) =>
-      hand.out(
-        await hand.on(
+      relay.out(
+        await relay.call(
           {
             operation: 'retire',
             addresses: [address, backupOf(address)],
             revision: expect.revision,
             signal,
           },
-          async (inner) => backups.retire(hand.in(address), expect, inner),
+          async (inner) => backups.retire(relay.in(address), expect, inner),
         ),
       ),
     discard: async (backup, signal) =>
-      hand.on({ operation: 'discard', addresses: [backup], signal }, async (inner) =>
-        backups.discard(hand.in(backup), inner),
+      relay.call({ operation: 'discard', addresses: [backup], signal }, async (inner) =>
+        backups.discard(relay.in(backup), inner),
       ),
   };
 }
 
-function projectionsOf(projections: ProjectionStore, hand: Hand): Required<ProjectionStore> {
+function projectionsOf(projections: ProjectionStore, relay: Relay): Required<ProjectionStore> {
   return {
     mark: async (address, expect, origin, signal) =>
-      hand.on({ operation: 'mark', addresses: [address], revision: expect.revision, signal }, async (inner) =>
-        projections.mark(hand.in(address), expect, origin, inner),
+      relay.call(
+        { operation: 'mark', addresses: [address], revision: expect.revision, signal },
+        async (inner) => projections.mark(relay.in(address), expect, origin, inner),
       ),
   };
 }
@@ -172,7 +174,7 @@ function addressOf({ address }: Need): Address {
 }
 
 /** Passes calls on through one layer. */
-class Hand extends AddressTranslator {
+class Relay extends AddressTranslator {
   readonly #layer: Layer;
 
   constructor(layer: Layer) {
@@ -180,11 +182,11 @@ class Hand extends AddressTranslator {
     this.#layer = layer;
   }
 
-  async on<T>(call: Call, next: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  async call<T>(call: Call, next: (signal: AbortSignal) => Promise<T>): Promise<T> {
     return this.#layer.around === undefined ? next(call.signal) : this.#layer.around(call, next);
   }
 
-  async *each<T>(call: Call, next: () => AsyncIterable<T>, out: (item: T) => T): AsyncGenerator<T> {
+  async *iterate<T>(call: Call, next: () => AsyncIterable<T>, out: (item: T) => T): AsyncGenerator<T> {
     const items = this.#layer.iterate === undefined ? next() : this.#layer.iterate(call, next);
     for await (const item of items) yield out(item);
   }

@@ -9,7 +9,7 @@ export interface ReadEachOptions {
   readonly signal: AbortSignal;
 }
 
-/** Reads each address once, several at a time: for stores that have no request for many. */
+/** Reads each address once, `width` at a time: for stores without a request for many addresses. */
 export async function* readEach(
   addresses: readonly Address[],
   { width, read, signal }: ReadEachOptions,

@@ -48,8 +48,8 @@ interface ProbedDriver {
 
 /**
  * One backend with its open drivers. A SecretBackend has one driver. In a ClusterSecretBackend each namespace (tenant)
- * gets a folder of a tree store, through the shared driver, or its own driver for a flat store. Disposing of the backend
- * closes all drivers.
+ * gets a folder of a tree store, through the shared driver, or its own driver for a flat store. Disposing of the
+ * backend closes all drivers.
  */
 export class OpenBackend implements AsyncDisposable {
   readonly definition: BackendDefinition;

@@ -20,8 +20,8 @@ import { readSettled } from './settled.ts';
  *               no, and x exists again → .x.keyferry-kept-<id>: VERSION_CONFLICT, both exist
  *   replace   write the new one → claim the old one as above → link the new one to x → unlink the old one
  *
- * A folder cannot be linked. It is renamed, which fails if the target exists and is not an empty folder. A folder cannot
- * be removed in one step either: once compared, it is renamed to .x.keyferry-trash-<id> and then emptied.
+ * A folder cannot be linked. It is renamed, which fails if the target exists and is not an empty folder. A folder
+ * cannot be removed in one step either: once compared, it is renamed to .x.keyferry-trash-<id> and then emptied.
  *
  * After a crash at any point, recovery.ts rolls back a claim if x is free, and continues the removal of trash. While a
  * document is claimed, its name is absent for other programs, for as long as the comparison takes.

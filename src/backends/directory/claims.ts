@@ -127,8 +127,8 @@ async function unlinkIfThere(path: string): Promise<void> {
 }
 
 /**
- * False when the name is taken. Between check and rename, a folder can replace a new empty folder. A file, which is renamed
- * only if it cannot be linked, can replace a new file.
+ * False when the name is taken. Between check and rename, a folder can replace a new empty folder. A file, which is
+ * renamed only if it cannot be linked, can replace a new file.
  */
 async function renameBack(folder: Folder, address: Address, file: string): Promise<boolean> {
   if ((await lstatOf(folder.pathOf(address))) !== undefined) return false;

@@ -29,8 +29,8 @@ export interface Found extends Content {
 export type Snapshot = Found | 'absent' | 'torn';
 
 /**
- * Reads one name of a folder, once. Follows a link if its target is in the folder, as checked on the opened file. Throws
- * `DOCUMENT_REFUSED` if it is not a document.
+ * Reads one name of a folder, once. Follows a link if its target is in the folder, as checked on the opened file.
+ * Throws `DOCUMENT_REFUSED` if it is not a document.
  */
 export async function readOnce(folder: Folder, name: string): Promise<Snapshot> {
   const opened = await openInside(folder, folder.pathOf(name), name);

@@ -29,9 +29,9 @@ export interface DirectoryDriverOptions extends DirectoryStoreOptions {
 const CONCURRENCY = 8;
 
 /**
- * The files of one folder. `<folder>/<name>` is a document with the key `value` or, if it is a folder, with a key for each
- * file in it. A Version is the inode and the time of the last change (content.ts). changes.ts shows how exactly one state
- * is replaced or removed.
+ * The files of one folder. `<folder>/<name>` is a document with the key `value` or, if it is a folder, with a key for
+ * each file in it. A Version is the inode and the time of the last change (content.ts). changes.ts shows how exactly
+ * one state is replaced or removed.
  */
 export class DirectoryDriver implements Driver {
   readonly kind = 'directory';

@@ -45,8 +45,8 @@ export class Folder implements AsyncDisposable {
   }
 
   /**
-   * Opens the folders from the root down, one after the other. Throws `FOLDER_MISSING` if one does not exist or is a link,
-   * and `FOLDER_EXPOSED` if one has permissions for other users and allowWorldReadable is not set.
+   * Opens the folders from the root down, one after the other. Throws `FOLDER_MISSING` if one does not exist or is a
+   * link, and `FOLDER_EXPOSED` if one has permissions for other users and allowWorldReadable is not set.
    */
   static async open(place: FolderPlace): Promise<Folder> {
     let path = place.root;

@@ -4,8 +4,8 @@ import { readOnce, type Found } from './content.ts';
 import type { Folder } from './folder.ts';
 
 /**
- * The clock of a file system advances in steps (4 to 10 ms): two changes within one step leave the same time, and so the
- * same version. If the last change is older than this, no later change can have the same time.
+ * The clock of a file system advances in steps (4 to 10 ms): two changes within one step leave the same time, and so
+ * the same version. If the last change is older than this, no later change can have the same time.
  */
 export const SETTLED_MS = 50;
 /** A document that changes during each of these reads has no state to move. */

@@ -21,7 +21,7 @@ const METADATA_ONLY = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.
 const JSON_PATCH = 'application/json-patch+json';
 const MERGE_PATCH = 'application/merge-patch+json';
 
-/** What the API server calls our verbs; an update is sent as a patch. */
+/** RBAC verbs for the verbs of a Need. An update is sent as a patch. */
 export const RBAC_VERBS = { read: 'get', create: 'create', update: 'patch', delete: 'delete' } as const;
 
 export interface PageQuery {
@@ -31,7 +31,7 @@ export interface PageQuery {
   readonly fieldSelector?: string | undefined;
 }
 
-/** The requests for Secrets of one namespace, one method each. Failures are those of KubeClient. */
+/** The requests for Secrets of one namespace, one method each. Throws the errors of KubeClient. */
 export class SecretApi {
   readonly #client: KubeClient;
   readonly #namespace: string;
@@ -41,7 +41,7 @@ export class SecretApi {
     this.#namespace = namespace;
   }
 
-  /** Undefined when there is no such Secret. */
+  /** Undefined if the Secret does not exist. */
   async get(name: string, signal: AbortSignal): Promise<WireSecret | undefined> {
     const request = this.#object(name, 'kube.secret.get');
     try {
@@ -53,7 +53,7 @@ export class SecretApi {
     }
   }
 
-  /** One page of whole Secrets: their values are in the reply. */
+  /** One page of Secrets with their values. */
   async page(query: PageQuery, signal: AbortSignal): Promise<Page<WireSecret>> {
     const request = this.#list('kube.secret.list', query);
     const reply = await this.#client.request({ ...request, signal });
@@ -67,7 +67,7 @@ export class SecretApi {
     return parseMetadataPage(reply, request.op, request.target);
   }
 
-  /** The stored Secret, as the reply of the create has it. */
+  /** Creates a Secret; resolves with it as the server stored it. */
   async create(
     document: Document,
     signal: AbortSignal,
@@ -95,10 +95,10 @@ export class SecretApi {
   }
 
   /**
-   * Replaces data and type and nothing else: a JSON patch leaves foreign metadata alone. A map of labels cannot be added
-   * to where there may be none, so `labels`, when given, are all that it is to have. Setting resourceVersion in it
-   * makes the server refuse with 409 when the Secret is in another state (a `test` operation would be a 422), and no two
-   * states of a name, deleted and created again or not, ever share one.
+   * Replaces data and type only: a JSON patch leaves other metadata unchanged. A JSON patch cannot add to a map of
+   * labels that may not exist, so `labels`, if given, must be the complete map. Because the patch sets resourceVersion,
+   * the server refuses it with 409 if the Secret is in another state (a `test` operation would be a 422). No two states
+   * of a name share a resourceVersion, even if the Secret was deleted and created again.
    */
   async replace(
     document: Document,
@@ -123,7 +123,7 @@ export class SecretApi {
     return parseSecret(reply, request.op, request.target);
   }
 
-  /** Adds annotations to exactly this state; the server refuses another one with 409. */
+  /** Adds annotations to exactly this state; the server refuses the request with 409 if the state differs. */
   async annotate(
     name: string,
     expect: Version,
@@ -152,7 +152,7 @@ export class SecretApi {
     });
   }
 
-  /** Whether the client itself may do this to Secrets here, to one or, without a name, to all. */
+  /** True if the client has the right to do this to one Secret or, without a name, to all Secrets of the namespace. */
   async mayDo(verb: Need['verbs'][number], name: string | undefined, signal: AbortSignal): Promise<boolean> {
     const op = 'kube.secret.review';
     const target = describeTarget(SECRET, { namespace: this.#namespace });

@@ -10,8 +10,8 @@ import { BACKUP_SUFFIX, fullNameRefusalOf } from './refusals.ts';
 const OP = 'kube.secret.backup';
 
 /**
- * A backup is a Secret `<name>.migrated-bak` with a label of its own: no workload mounts it, no migration reads it. It is
- * there, and was compared, before the Secret that it was made of is removed.
+ * A backup is a Secret `<name>.migrated-bak` with its own label: no workload mounts it, no migration reads it. It is
+ * stored and compared before the original Secret is removed.
  */
 export class SecretBackups implements BackupStore {
   readonly #api: SecretApi;
@@ -50,7 +50,7 @@ export class SecretBackups implements BackupStore {
     return backup;
   }
 
-  /** Also after a reply that was lost, or a run that was killed: what is there decides. */
+  /** Can run again after a lost reply or a killed run: an equal backup counts as its own. */
   async #keep(backup: Document, signal: AbortSignal): Promise<void> {
     try {
       await this.#api.create(backup, signal, { [BACKUP_LABEL]: 'true' });
@@ -82,9 +82,9 @@ export class SecretBackups implements BackupStore {
   }
 }
 
-/** By labels others find Secrets and use them; nobody is to find a backup. */
+/** Other clients find and use Secrets by their labels; they must not find a backup. */
 function withoutMetadata({ attributes }: Document): Attributes {
-  const { metadata: _notes, ...rest } = attributes;
+  const { metadata: _metadata, ...rest } = attributes;
   return rest;
 }
 

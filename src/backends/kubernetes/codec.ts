@@ -5,11 +5,11 @@ import { OperatorError } from '#src/errors.ts';
 import { MANAGED_BY_LABEL, metadataOf } from './labels.ts';
 
 /*
- * Secrets ↔ documents. Only the structure of a reply is checked; `data` stays as parsed, because a schema that copies a
- * map loses names such as `__proto__`, and its issues would quote what they saw.
+ * Secrets ↔ documents. The schemas check only the structure of a reply. `data` stays as parsed, because a schema that
+ * copies a map loses names such as `__proto__`, and its issues would quote values.
  */
 
-/** The label of every Secret that Keyferry created. */
+/** Label of every Secret that Keyferry creates. */
 export const MANAGED_BY = { [MANAGED_BY_LABEL]: 'keyferry' } as const;
 
 export const DEFAULT_TYPE = 'Opaque';
@@ -22,7 +22,7 @@ const Metadata = z.object({
   annotations: z.record(z.string(), z.string()).optional(),
 });
 
-/** Left out of a Secret without fields. */
+/** Absent in a Secret without keys. */
 const Data = z.custom<Readonly<Record<string, string>>>((data) => isStringMap(data)).nullish();
 
 function isStringMap(data: unknown): boolean {
@@ -42,7 +42,7 @@ const Secret = z.object({
 });
 
 const ListMeta = z.object({ continue: z.string().optional() });
-/** The API server writes an empty list as null: a nil slice of Go. */
+/** The API server writes an empty list as null (a nil slice of Go). */
 const SecretList = z.object({ metadata: ListMeta, items: z.array(Secret).nullable() });
 const MetadataList = z.object({
   metadata: ListMeta,
@@ -75,7 +75,7 @@ function nextOf(list: z.infer<typeof ListMeta>): string | undefined {
   return list.continue === '' ? undefined : list.continue;
 }
 
-/** The issues of a failed check are dropped: they may quote what they saw. */
+/** Drops the issues of a failed check: they can quote values. */
 function parse<T>(
   schema: z.ZodType<T>,
   reply: unknown,
@@ -86,7 +86,7 @@ function parse<T>(
   return parsed.data;
 }
 
-/** The API server writes canonical base64, so decoding needs no second look. */
+/** The API server writes canonical base64, so no check after decoding is needed. */
 export function toDocument(secret: WireSecret): StoredDocument {
   const fields = new Map<string, SecretValue>();
   for (const [name, base64] of Object.entries(secret.data ?? {})) {
@@ -121,7 +121,7 @@ export function encodeData(document: Document): Readonly<Record<string, string>>
   );
 }
 
-/** Rough bytes of a Secret in a list, for choosing the size of the next page. */
+/** Approximate bytes of a Secret in a list, to choose the size of the next page. */
 export function wireSize(secret: WireSecret): number {
   return Object.values(secret.data ?? {}).reduce((sum, base64) => sum + base64.length, 1024);
 }

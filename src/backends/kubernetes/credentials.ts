@@ -16,8 +16,8 @@ const SERVICE_ACCOUNT: Resource = {
   namespaced: true,
 };
 
-/** The shortest life that the API server grants. A token is used once, for a login. */
-const TOKEN_LIFE_SECONDS = 600;
+/** The shortest lifetime that the API server grants. A token is used once, for a login. */
+const TOKEN_LIFETIME_SECONDS = 600;
 
 const TokenReply = z.object({
   status: z.object({ token: z.string().min(1), expirationTimestamp: z.iso.datetime() }),
@@ -63,7 +63,7 @@ export class KubernetesCredentials implements CredentialSource {
         body: {
           apiVersion: 'authentication.k8s.io/v1',
           kind: 'TokenRequest',
-          spec: { expirationSeconds: TOKEN_LIFE_SECONDS, audiences },
+          spec: { expirationSeconds: TOKEN_LIFETIME_SECONDS, audiences },
         },
         op,
         target,

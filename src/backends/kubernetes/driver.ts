@@ -25,14 +25,14 @@ import { SecretProjections } from './projections.ts';
 import { readManySecrets, WITHOUT_REFUSED_TYPES } from './read-many.ts';
 import { documentRefusalOf, nameRefusalOf } from './refusals.ts';
 
-/** Names a page; nothing but metadata is in it. */
+/** Names per page, which contains metadata only. */
 const NAMES_PER_PAGE = 500;
-/** Writes that are worth having in flight: measured, more bring no rate and only latency. */
+/** Concurrent requests. Measured: more of them add latency, not throughput. */
 const CONCURRENCY = 16;
 
 /**
- * The Secrets of one namespace. A Version is uid and resourceVersion, both of which the API server checks on delete; on
- * an overwrite it checks the resourceVersion, which is unique to one state of one incarnation.
+ * The Secrets of one namespace. A Version is uid and resourceVersion. The API server checks both on a delete; on an
+ * overwrite it checks the resourceVersion, which is unique to one state of one incarnation.
  */
 export class KubernetesDriver implements Driver {
   readonly kind = 'kubernetes';
@@ -69,8 +69,8 @@ export class KubernetesDriver implements Driver {
   }
 
   /**
-   * Metadata only; the types that are never moved are left out by the server, and others are not known here: the read
-   * tells them.
+   * Lists metadata only. The server leaves out the types that are never moved; the type of any other Secret is known
+   * after its read.
    */
   async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Entry> {
     if (query.folder !== '') return;
@@ -92,7 +92,7 @@ export class KubernetesDriver implements Driver {
     } while (next !== undefined);
   }
 
-  /** There is one revision only: the current one, which may be newer than the one asked for. */
+  /** Returns the current revision, which may be newer than the requested one: a Secret has no others. */
   async read(address: Address, signal: AbortSignal): Promise<ReadResult> {
     this.#requireName(address, 'kube.secret.get');
     const secret = await this.#api.get(address, signal);
@@ -117,7 +117,7 @@ export class KubernetesDriver implements Driver {
     return nameRefusalOf(address);
   }
 
-  /** One question a verb; only where the namespace as a whole is not granted, one a name (resourceNames). */
+  /** One review per verb; one per name only if the verb is not granted for the whole namespace (resourceNames). */
   async denied(needs: readonly Need[], signal: AbortSignal): Promise<ReadonlyMap<Address, Refusal>> {
     const refusals = new Map<Address, Refusal>();
     const verbs = new Set(needs.flatMap((need) => need.verbs));
@@ -153,7 +153,7 @@ export class KubernetesDriver implements Driver {
     }
   }
 
-  /** The labels that are there and those of the document; the write itself refuses when they changed meanwhile. */
+  /** The current labels plus those of the document. If they change before the write, the write fails. */
   async #labelsWith(
     document: Document,
     signal: AbortSignal,
@@ -180,7 +180,7 @@ export class KubernetesDriver implements Driver {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Holds nothing of its own.
+    // Owns no resource.
   }
 }
 

@@ -3,7 +3,7 @@ import type { Driver } from '../driver.ts';
 import type { BackendDefinition, BackendFactory } from '../factory.ts';
 import { KubernetesDriver } from './driver.ts';
 
-/** The Secrets of one namespace: that of the SecretBackend, or of the migration that uses a ClusterSecretBackend. */
+/** The Secrets of one namespace: the namespace of the SecretBackend, or of the migration for a ClusterSecretBackend. */
 export class KubernetesFactory implements BackendFactory {
   readonly kind = 'kubernetes';
   readonly #client: KubeClient;

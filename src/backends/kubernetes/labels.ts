@@ -3,33 +3,33 @@ import type { Attributes } from '#src/core/document.ts';
 import type { Refusal } from '../driver.ts';
 
 /*
- * Labels of a Secret ↔ metadata of a document. Two labels say what a Secret is to its keeper rather than what it holds; a
- * copy has its own. Limits: apimachinery validation (IsQualifiedName, IsValidLabelValue).
+ * Labels of a Secret ↔ metadata of a document. Two labels belong to Keyferry, not to the document: they are never
+ * copied. Limits: apimachinery validation (IsQualifiedName, IsValidLabelValue).
  */
 
 export const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by';
 
-const OF_THE_KEEPER: ReadonlySet<string> = new Set([MANAGED_BY_LABEL, BACKUP_LABEL]);
+const KEYFERRY_LABELS: ReadonlySet<string> = new Set([MANAGED_BY_LABEL, BACKUP_LABEL]);
 
 const MAX_PREFIX_LENGTH = 253;
 const NAME = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
 const PREFIX = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
-/** The metadata in these labels; undefined when there are none. */
+/** The metadata in these labels; undefined if there are none. */
 export function metadataOf(labels: Readonly<Record<string, string>> = {}): Attributes['metadata'] {
-  const metadata = Object.entries(labels).filter(([key]) => !OF_THE_KEEPER.has(key));
+  const metadata = Object.entries(labels).filter(([key]) => !KEYFERRY_LABELS.has(key));
   return metadata.length === 0 ? undefined : new Map(metadata);
 }
 
-/** The labels that stand for these metadata. */
+/** The labels for this metadata. */
 export function labelsOf(metadata: Attributes['metadata']): Readonly<Record<string, string>> {
   return Object.fromEntries(metadata ?? []);
 }
 
-/** Why these metadata cannot be labels, or undefined. */
+/** Why this metadata cannot be labels, or undefined. */
 export function labelRefusalOf(metadata: Attributes['metadata']): Refusal | undefined {
   for (const [key, value] of metadata ?? []) {
-    if (OF_THE_KEEPER.has(key)) return refused(`The label ${key} is reserved for Keyferry.`);
+    if (KEYFERRY_LABELS.has(key)) return refused(`The label ${key} is reserved for Keyferry.`);
     if (!isLabelKey(key) || (value !== '' && !NAME.test(value))) {
       return refused(
         'A label must have a name of at most 63 letters, digits, "-", "_" and "." that starts and ends with a letter or digit, optionally after a DNS name and "/"; its value must be such a name or empty.',
@@ -42,8 +42,8 @@ export function labelRefusalOf(metadata: Attributes['metadata']): Refusal | unde
 function isLabelKey(key: string): boolean {
   const slash = key.indexOf('/');
   const prefix = key.slice(0, Math.max(0, slash));
-  const prefixIsFine = slash < 0 || (prefix.length <= MAX_PREFIX_LENGTH && PREFIX.test(prefix));
-  return prefixIsFine && NAME.test(key.slice(slash + 1));
+  const isPrefixValid = slash < 0 || (prefix.length <= MAX_PREFIX_LENGTH && PREFIX.test(prefix));
+  return isPrefixValid && NAME.test(key.slice(slash + 1));
 }
 
 function refused(message: string): Refusal {

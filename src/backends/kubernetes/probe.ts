@@ -8,10 +8,12 @@ const OP = 'kube.probe';
 const VersionReply = z.object({ gitVersion: z.string() });
 const NamespaceReply = z.object({ metadata: z.object({ uid: z.string().min(1) }) });
 
-/** `identity` of a cluster whose kube-system namespace may not be read (RBAC: get namespaces, resourceName kube-system). */
+/** `identity` if the kube-system namespace cannot be read (RBAC: get namespaces, resourceName kube-system). */
 const UNKNOWN_CLUSTER = 'unknown';
 
-/** The cluster's version, and as its identity the uid of kube-system, which lives as long as the cluster. */
+/**
+ * Reports the version of the cluster and, as its identity, the uid of kube-system, stable for the life of the cluster.
+ */
 export async function probeCluster(client: KubeClient, signal: AbortSignal): Promise<Probe> {
   const version = await ask(client, { path: '/version', schema: VersionReply, signal });
   return {

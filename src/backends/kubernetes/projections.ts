@@ -8,7 +8,7 @@ import { versionOf } from './codec.ts';
 
 const OP = 'kube.secret.project';
 
-/** An annotation says what a Secret is the projection of; its values, labels, type and owners stay as they are. */
+/** An annotation names the original of a projection. The values, labels, type and owners do not change. */
 export class SecretProjections implements ProjectionStore {
   readonly #api: SecretApi;
 

@@ -7,21 +7,21 @@ import { toDocument, wireSize } from './codec.ts';
 import type { Page, WireSecret } from './codec.ts';
 import { REFUSED_TYPES } from './refusals.ts';
 
-/** Up to here single reads are cheaper than pages that may hold a whole namespace. */
+/** Up to this number, single reads are cheaper than pages, which may cover a whole namespace. */
 const FEW = 10;
 const READS_AT_ONCE = 8;
 
-/** What a page of Secrets may weigh. */
+/** Target size of a page of Secrets. */
 const TARGET_PAGE_BYTES = 2 * 1024 * 1024;
 const FIRST_PAGE = 40;
 const LARGEST_PAGE = 500;
-/** Even Secrets of the largest size fit the transport's reply limit in this number. */
+/** This number of Secrets fits the reply limit of the transport, even at the largest size. */
 const SAFE_PAGE = 16;
 
-/** Selects every Secret except those of the types that are never moved: their values need not be loaded. */
+/** Excludes Secrets of the types that are never moved: their values need not be loaded. */
 export const WITHOUT_REFUSED_TYPES = REFUSED_TYPES.map((type) => `type!=${type}`).join(',');
 
-/** Reads wanted Secrets: single reads when they are few, else pages of values. */
+/** Reads few Secrets one by one, and many by pages of values. */
 export async function* readManySecrets(
   api: SecretApi,
   addresses: readonly Address[],
@@ -32,7 +32,7 @@ export async function* readManySecrets(
   else yield* readByPages(api, wanted, signal);
 }
 
-/** A Secret that cannot be read (denied by name) fails alone; a server that is gone fails the iteration. */
+/** A Secret that cannot be read (denied by name) yields its error; a server that is gone fails the iteration. */
 async function* readSingly(
   api: SecretApi,
   wanted: ReadonlySet<Address>,
@@ -54,8 +54,8 @@ function isOfOneAddress(error: unknown): boolean {
 }
 
 /**
- * First the values, without the types that are never moved; then, for names that were not among them, the names of all
- * Secrets: one that is there is read singly (such a type, or just created), one that is not is absent.
+ * First reads the values, without the types that are never moved. For names that were not found, then lists the names
+ * of all Secrets: reads a name that exists one by one (such a type, or just created) and reports the others as absent.
  */
 async function* readByPages(
   api: SecretApi,
@@ -69,13 +69,13 @@ async function* readByPages(
     }
     if (missing.size === 0) return;
   }
-  const there = new Set<Address>();
-  for await (const name of namePages(api, signal)) if (missing.has(name)) there.add(name);
-  yield* readSingly(api, there, signal);
-  for (const address of missing) if (!there.has(address)) yield { address, result: { state: 'absent' } };
+  const existing = new Set<Address>();
+  for await (const name of namePages(api, signal)) if (missing.has(name)) existing.add(name);
+  yield* readSingly(api, existing, signal);
+  for (const address of missing) if (!existing.has(address)) yield { address, result: { state: 'absent' } };
 }
 
-/** While one page is worked on, the next one is under way: the destination need not wait for the source. */
+/** Requests the next page while the caller works on this one, so that the destination does not wait for the source. */
 async function* valuePages(api: SecretApi, signal: AbortSignal): AsyncGenerator<WireSecret> {
   const fetch = async (limit: number, next?: string): Promise<Page<WireSecret>> =>
     onePage(api, { limit, next, fieldSelector: WITHOUT_REFUSED_TYPES }, signal);
@@ -84,15 +84,15 @@ async function* valuePages(api: SecretApi, signal: AbortSignal): AsyncGenerator<
     while (ahead !== undefined) {
       const { items, next }: Page<WireSecret> = await ahead;
       ahead = next === undefined ? undefined : fetch(nextLimit(items), next);
-      ahead?.catch(() => undefined); // Thrown when its turn comes.
+      ahead?.catch(() => undefined); // Thrown when it is awaited.
       yield* items;
     }
   } finally {
-    await ahead?.catch(() => undefined); // Nothing outlives the iterator.
+    await ahead?.catch(() => undefined); // No request outlives the iterator.
   }
 }
 
-/** A page above the transport's limit is asked for again with fewer Secrets. */
+/** Requests a page again with fewer Secrets if it exceeds the limit of the transport. */
 async function onePage(
   api: SecretApi,
   query: Parameters<SecretApi['page']>[0],
@@ -106,7 +106,7 @@ async function onePage(
   }
 }
 
-/** As many Secrets of the size just seen as weigh the target, but never more than four times this page. */
+/** The number of Secrets that reaches the target size, by the average of this page; at most four times this page. */
 function nextLimit(items: readonly WireSecret[]): number {
   if (items.length === 0) return FIRST_PAGE;
   const average = items.reduce((sum, item) => sum + wireSize(item), 0) / items.length;

@@ -15,16 +15,16 @@ function refusal(fields: Record<string, string>, type?: string) {
   });
 }
 
-describe('a document that is to become a Secret', () => {
+describe('a document to store as a Secret', () => {
   it.each(['a b', 'ünï', 'a/b', '', '.', '..', '..data', 'x'.repeat(254)])(
-    'may not have the key %j',
+    'cannot have the key %j',
     (key) => {
       expect(refusal({ [key]: 'v' })?.reason).toBe('KeyRefused');
     },
   );
 
   it.each(['.dockerconfigjson', 'tls.crt', '_', '-', 'A.b-c_9', 'x'.repeat(253)])(
-    'may have the key %j',
+    'can have the key %j',
     (key) => {
       expect(refusal({ [key]: 'v' })).toBeUndefined();
     },
@@ -43,7 +43,7 @@ describe('a document that is to become a Secret', () => {
     ['example.org/team', ''],
     ['a.b-c_D', 'x'.repeat(63)],
     [`${'a'.repeat(253)}/${'b'.repeat(63)}`, 'v'],
-  ])('may have the label %j: %j', (key, value) => {
+  ])('can have the label %j: %j', (key, value) => {
     expect(refusalWith({ metadata: new Map([[key, value]]) })).toBeUndefined();
   });
 
@@ -61,11 +61,11 @@ describe('a document that is to become a Secret', () => {
     ['x'.repeat(64), 'v'],
     ['app.kubernetes.io/managed-by', 'Helm'],
     ['keyferry.io/backup', 'true'],
-  ])('may not have the label %j: %j', (key, value) => {
+  ])('cannot have the label %j: %j', (key, value) => {
     expect(refusalWith({ metadata: new Map([[key, value]]) })?.reason).toBe('MetadataRefused');
   });
 
-  it('may not expire, because a Secret cannot', () => {
+  it('cannot expire', () => {
     expect(refusalWith({ expiresAt: '2030-01-01T00:00:00Z' })?.reason).toBe('ExpiryRefused');
   });
 

@@ -3,7 +3,7 @@ import type { Refusal } from '../driver.ts';
 import { labelRefusalOf } from './labels.ts';
 
 /*
- * What the API server would refuse, and what Keyferry refuses to create, known without asking. The limits are those of
+ * What the API server refuses, and what Keyferry refuses to create, checked without a request. The limits are those of
  * k8s.io/kubernetes pkg/apis/core/validation (ValidateSecret) and apimachinery validation (IsDNS1123Subdomain,
  * IsConfigMapKey).
  */
@@ -17,8 +17,8 @@ const NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
 const KEY = /^[-._a-zA-Z0-9]+$/;
 
 /**
- * Types that give power or belong to a controller: a copy of a service account token is an identity, a bootstrap token
- * a way into the cluster, a Helm release somebody else's state.
+ * Types that grant access or belong to a controller: a copy of a service account token is an identity, a bootstrap
+ * token gives access to the cluster, a Helm release is state that Helm owns.
  */
 export const REFUSED_TYPES = [
   'kubernetes.io/service-account-token',
@@ -33,10 +33,10 @@ const REQUIRED_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
   ['kubernetes.io/ssh-auth', ['ssh-privatekey']],
 ]);
 
-/** What the name of a backup ends in: 13 characters. */
+/** Suffix of the name of a backup: 13 characters. */
 export const BACKUP_SUFFIX = '.migrated-bak';
 
-/** Backups are out of reach: a migration that read one would bring back what it was kept from. */
+/** Refuses backups too: a migration must never read one. */
 export function nameRefusalOf(address: Address): Refusal | undefined {
   if (!address.endsWith(BACKUP_SUFFIX)) return fullNameRefusalOf(address);
   return {
@@ -45,7 +45,7 @@ export function nameRefusalOf(address: Address): Refusal | undefined {
   };
 }
 
-/** The same for any name, also that of a backup. */
+/** The same for any name, including that of a backup. */
 export function fullNameRefusalOf(address: Address): Refusal | undefined {
   if (address.length <= MAX_NAME_LENGTH && NAME.test(address)) return undefined;
   return {

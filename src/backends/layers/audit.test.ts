@@ -22,7 +22,7 @@ const stored: StoredDocument = {
 };
 const present: ReadResult = { state: 'present', document: stored };
 
-/** A driver of which only these calls are expected, and a log that is written when told. */
+/** A driver that expects only these calls, with a log whose write the test resolves. */
 function anAudited(calls: Partial<Driver>) {
   const records: AccessRecord[] = [];
   const written = Promise.withResolvers<void>();
@@ -32,7 +32,7 @@ function anAudited(calls: Partial<Driver>) {
       await written.promise;
     },
   };
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a call that the test does not expect fails loudly
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a call that the test does not expect fails
   const inner = { backups: undefined, projections: undefined, ...calls } as Driver;
   return { driver: audit(inner, log, accessor), records, written };
 }
@@ -43,14 +43,14 @@ async function* outcomes(...all: readonly ReadOutcome[]): AsyncGenerator<ReadOut
 }
 
 describe('an audited driver', () => {
-  it('hands on what it read only after the record of it is written', async () => {
+  it('returns what it read only after the record is written', async () => {
     const { driver, records, written } = anAudited({ read: async () => Promise.resolve(present) });
-    let handedOn = false;
+    let returned = false;
     const reading = driver.read('db', signal).finally(() => {
-      handedOn = true;
+      returned = true;
     });
     await new Promise(setImmediate);
-    expect(handedOn).toBe(false);
+    expect(returned).toBe(false);
     expect(records).toEqual([
       {
         operation: 'read',
@@ -66,7 +66,7 @@ describe('an audited driver', () => {
     expect(JSON.stringify(records)).not.toContain('canary');
   });
 
-  it('records each of many reads, and those that failed by their code', async () => {
+  it('records each of many reads, and the code of each failure', async () => {
     const error = new OperatorError('AUTH_DENIED', { op: 'x.read' });
     const { driver, records, written } = anAudited({
       readMany: () =>
@@ -107,12 +107,12 @@ describe('an audited driver', () => {
     ]);
   });
 
-  it('records that a backup was looked at, by the name of the backup', async () => {
+  it('records a check for a backup by the name of the backup', async () => {
     const backups = {
       addressOf: (address: string) => `${address}.bak`,
       has: async (address: string) => Promise.resolve(address === 'a'),
     };
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only what the test asks for
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only what the test calls
     const { driver, records, written } = anAudited({ backups: backups as unknown as BackupStore });
     written.resolve();
     expect([await driver.backups?.has('a', signal), await driver.backups?.has('b', signal)]).toEqual([

@@ -14,9 +14,8 @@ interface Attempt {
 }
 
 /**
- * A driver with a record of every value that passes through it. It returns what it read only after the record of it was
- * written, and a change ends only after its own was: a log that cannot be written stops the work. Disposing of it does
- * not close the driver below.
+ * A driver that records every access to a value. A read returns and a change resolves only after its record is written:
+ * if the log cannot be written, the operation fails. Disposing of it does not close the driver below.
  */
 export function audit(driver: Driver, log: AccessLog, accessor: Accessor): LayeredDriver {
   const records = new AccessRecords(log, accessor);
@@ -31,8 +30,8 @@ export function audit(driver: Driver, log: AccessLog, accessor: Accessor): Layer
         () => ({ ...asked, outcome: 'done' }),
       );
     },
-    // A record of a read says what was found.
-    own: ({ backups }) => ({
+    // The record of a read includes what was found.
+    overrides: ({ backups }) => ({
       read: async (address, signal, revision) =>
         records.around(
           { operation: 'read', asked: { path: address, version: revision }, signal },
@@ -45,12 +44,12 @@ export function audit(driver: Driver, log: AccessLog, accessor: Accessor): Layer
           yield outcome;
         }
       },
-      backups: driver.backups && backups && { ...backups, has: looksFor(driver.backups, records) },
+      backups: driver.backups && backups && { ...backups, has: recordedHas(driver.backups, records) },
     }),
   });
 }
 
-function looksFor(backups: BackupStore, records: AccessRecords): BackupStore['has'] {
+function recordedHas(backups: BackupStore, records: AccessRecords): BackupStore['has'] {
   return async (address, signal) => {
     const found = await backups.has(address, signal);
     const outcome = found ? 'present' : 'absent';
@@ -68,7 +67,7 @@ class AccessRecords {
     this.#accessor = accessor;
   }
 
-  /** Records what a call found or did, or the code with which it failed. */
+  /** Records the result of a call, or the code of its failure. */
   async around<T>(attempt: Attempt, call: () => Promise<T>, accessOf: (result: T) => Access): Promise<T> {
     const { operation, asked, signal } = attempt;
     try {

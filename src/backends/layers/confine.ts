@@ -2,9 +2,9 @@ import type { Driver } from '../driver.ts';
 import { layered, type LayeredDriver } from '../layer.ts';
 
 /**
- * One folder of a tree store as a store of its own: its user can name nothing outside. The folder becomes the prefix of
- * every address, and the driver below refuses addresses that would climb out of it. All folders share that driver, its
- * connections and its login; disposing of one folder does not close it.
+ * One folder of a tree store as a separate store: its user can name nothing outside. The folder is the prefix of every
+ * address, and the driver below refuses an address that would leave it. All folders share that driver, its connections
+ * and its login; disposing of one folder does not close the driver.
  *
  * `folder`: one or more segments, without a leading or trailing slash.
  */

@@ -20,7 +20,7 @@ async function* all<T>(...items: readonly T[]): AsyncGenerator<T> {
   await Promise.resolve();
 }
 
-/** A driver that can do everything, and what it was asked for. */
+/** A driver with every operation, and the calls to it. */
 class AnyDriver implements Driver {
   readonly asked: string[] = [];
   readonly kind = 'any';
@@ -74,7 +74,7 @@ function aGatedDriver() {
 }
 
 function storesOf({ backups, projections }: Driver) {
-  if (backups === undefined || projections === undefined) throw new Error('the driver behind has both');
+  if (backups === undefined || projections === undefined) throw new Error('the driver below has both');
   return { backups, projections };
 }
 
@@ -83,7 +83,7 @@ type Methods<T> = {
 };
 type Call = (address: Address) => unknown;
 
-/** By the contract itself: a method that is added to it has to be added here. */
+/** Typed by the contract: a new method of it must be added here. */
 function callsThatReachAnAddress() {
   const { inner, driver, backups, projections } = aGatedDriver();
   const ofDriver: Record<
@@ -117,7 +117,7 @@ function callsThatReachAnAddress() {
 }
 
 describe('a gated driver', () => {
-  it('refuses each call for a hidden address before anything leaves, and passes on every other one', async () => {
+  it('refuses each call for a hidden address before a request leaves, and passes on every other call', async () => {
     const { inner, calls } = callsThatReachAnAddress();
     for (const [, call] of calls) {
       await expect(call('sys_a')).rejects.toMatchObject({
@@ -130,7 +130,7 @@ describe('a gated driver', () => {
     expect(inner.asked).toEqual(calls.map(([name]) => `${name} a`));
   });
 
-  it('refuses a backup whose own name would be hidden, although that of the document is not', async () => {
+  it('refuses a backup with a hidden name, even if the name of the document is not hidden', async () => {
     const inner = new AnyDriver();
     const narrow: Gate = {
       ...GATE,
@@ -142,7 +142,7 @@ describe('a gated driver', () => {
     expect(inner.asked).toEqual([]);
   });
 
-  it('reads many: a hidden one fails alone and is not asked for', async () => {
+  it('reads many: only a hidden address fails, and it is not requested', async () => {
     const { inner, driver } = aGatedDriver();
     const outcomes = await Array.fromAsync(driver.readMany(['a', 'sys_a', 'b'], signal));
     expect(inner.asked).toEqual(['readMany a b']);
@@ -151,7 +151,7 @@ describe('a gated driver', () => {
     expect(outcomes).toHaveLength(3);
   });
 
-  it('has hidden names in no listing and asks for no hidden folder', async () => {
+  it('lists no hidden names and requests no hidden folder', async () => {
     const { inner, driver } = aGatedDriver();
     const listed = await Array.fromAsync(driver.list({ folder: '' }, signal));
     expect(listed.map(({ address }) => address)).toEqual(['a', 'b']);
@@ -159,7 +159,7 @@ describe('a gated driver', () => {
     expect(inner.asked).toEqual(['list ']);
   });
 
-  it('tells the driver behind which folders to skip, besides those that were named already', async () => {
+  it('adds the hidden folders to those that the driver below skips', async () => {
     let skips: ((folder: Address) => boolean) | undefined;
     const inner = Object.assign(new AnyDriver(), {
       list: (query: { readonly skips?: (folder: Address) => boolean }) => {
@@ -172,7 +172,7 @@ describe('a gated driver', () => {
     expect(['sys_a', 'other', 'a'].map((folder) => skips?.(folder))).toEqual([true, true, false]);
   });
 
-  it('answers for a hidden address itself when it is asked about rights, and what could be stored there', async () => {
+  it('refuses a hidden address when asked about rights or about what can be stored there', async () => {
     const { inner, driver } = aGatedDriver();
     const needs = ['sys_a', 'b'].map((address) => ({ address, verbs: ['read'] as const }));
     expect([...(await driver.denied(needs, signal))]).toEqual([['sys_a', REFUSAL]]);
@@ -182,7 +182,7 @@ describe('a gated driver', () => {
     expect(driver.addressRefusalOf('b')).toBeUndefined();
   });
 
-  it('does not close the driver behind it', async () => {
+  it('does not close the driver below', async () => {
     const { inner, driver } = aGatedDriver();
     await driver[Symbol.asyncDispose]();
     expect(inner.asked).toEqual([]);

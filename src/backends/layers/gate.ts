@@ -3,17 +3,17 @@ import { OperatorError, type ErrorCode } from '#src/errors.ts';
 import type { Driver, Need, Refusal } from '../driver.ts';
 import { layered, type LayeredDriver, type Operation } from '../layer.ts';
 
-/** Which addresses of a store its user may not use. */
+/** Which addresses of a store its user must not use. */
 export interface Gate {
-  /** Code of the error that refuses them. */
+  /** Code of the error for a refused address. */
   readonly code: ErrorCode;
-  /** Why this address is out of reach, or undefined. Whatever is below a refused address is refused as well. Pure. */
+  /** Why this address is refused, or undefined. An address below a refused one must be refused too. Pure. */
   readonly refusalOf: (address: Address) => Refusal | undefined;
 }
 
 /**
- * A driver in which only the addresses exist that the gate lets pass: no listing shows another one, and the gate refuses
- * every operation on it before a request leaves the process. Disposing of it does not close the driver below.
+ * A driver that hides the addresses which the gate refuses: no listing shows one, and every operation on one fails
+ * before a request leaves the process. Disposing of it does not close the driver below.
  */
 export function gate(driver: Driver, { code, refusalOf }: Gate): LayeredDriver {
   const errorOf = (operation: Operation, addresses: readonly Address[]): OperatorError | undefined => {
@@ -33,10 +33,10 @@ export function gate(driver: Driver, { code, refusalOf }: Gate): LayeredDriver {
       requirePassed(operation, addresses);
       return next();
     },
-    own: (base) => ({
+    overrides: (base) => ({
       refusalOf: (document) => refusalOf(document.address) ?? base.refusalOf(document),
       addressRefusalOf: (address) => refusalOf(address) ?? base.addressRefusalOf(address),
-      // A hidden folder is not asked for: a failure would show its rights, its size or its depth.
+      // Does not request a hidden folder: a failure would show its rights, its size or its depth.
       async *list(query, signal) {
         const skips = (folder: Address): boolean =>
           query.skips?.(folder) === true || refusalOf(`${folder}/`) !== undefined;

@@ -9,7 +9,7 @@ import { guard } from './guard.ts';
 const { signal } = new AbortController();
 const document = { address: 'a', fields: new Map(), attributes: {} };
 
-/** Records what it was asked for; timers fire only when told. */
+/** Records sleeps; timers fire only when the test calls them. */
 class ManualTime implements Clock {
   readonly slept: number[] = [];
   readonly timers = new Set<() => void>();
@@ -70,7 +70,7 @@ const failing = (
 ) => new OperatorError(code, { op: 'test', ...detail });
 
 describe('a guarded driver', () => {
-  it('repeats a read that failed in passing, later each time, and then gives up', async () => {
+  it('retries a read with a temporary failure, with growing delays, and then gives up', async () => {
     const { driver, clock, counted } = aGuard({ read: () => Promise.reject(failing('BACKEND_SEALED')) });
     await expect(driver.read('a', signal)).rejects.toMatchObject({ code: 'BACKEND_SEALED' });
     expect(clock.slept).toEqual([150, 300]);
@@ -78,7 +78,7 @@ describe('a guarded driver', () => {
     expect(new Set(counted.map((labels) => labels?.['code']))).toEqual(new Set(['BACKEND_SEALED']));
   });
 
-  it('waits as long as the server asks, and not at all if that is too long', async () => {
+  it('waits as long as the server asks, but not if that is too long', async () => {
     const patient = aGuard({ read: () => Promise.reject(failing('RATE_LIMITED', { retryAfterMs: 2_000 })) });
     await expect(patient.driver.read('a', signal)).rejects.toThrow();
     expect(patient.clock.slept.every((ms) => ms >= 2_000)).toBe(true);
@@ -87,7 +87,7 @@ describe('a guarded driver', () => {
     expect(busy.clock.slept).toEqual([]);
   });
 
-  it('does not repeat what another try cannot change, nor any write or delete', async () => {
+  it('does not retry a permanent failure, nor any write or delete', async () => {
     let calls = 0;
     const fail = (code: 'BACKEND_SEALED' | 'AUTH_DENIED') => () => {
       calls += 1;
@@ -104,7 +104,7 @@ describe('a guarded driver', () => {
     expect(calls).toBe(3);
   });
 
-  it('ends a write that takes too long as indeterminate', async () => {
+  it('reports a write past its deadline as indeterminate', async () => {
     const { driver, clock } = aGuard({ write: (_document, _expect, inner) => whenAborted(inner) });
     const write = driver.write(document, 'absent', signal);
     for (const fire of clock.timers) fire();
@@ -112,7 +112,7 @@ describe('a guarded driver', () => {
     expect(clock.timers.size).toBe(0);
   });
 
-  it('passes an abort on untouched', async () => {
+  it('passes on an abort unchanged', async () => {
     const { driver, clock, counted } = aGuard({ read: (_address, inner) => whenAborted(inner) });
     const controller = new AbortController();
     const read = driver.read('a', controller.signal);
@@ -123,7 +123,7 @@ describe('a guarded driver', () => {
     expect(counted).toEqual([{ backend: 'fake', operation: 'read', code: 'aborted' }]);
   });
 
-  it('reads again the one of many that failed in passing', async () => {
+  it('retries the one of many reads that failed temporarily', async () => {
     const { driver } = aGuard({
       async *readMany() {
         yield { address: 'a', error: failing('BACKEND_SEALED') };

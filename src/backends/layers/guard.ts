@@ -9,21 +9,21 @@ export interface GuardOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: Metrics;
-  /** For one call without its retries, milliseconds; default 90 s. A call may be several requests. */
+  /** Deadline in milliseconds for one call, without its retries; default 90 s. A call can be several requests. */
   readonly deadlineMs?: number;
 }
 
 const DEADLINE_MS = 90_000;
 const READ_ATTEMPTS = 3;
 const BACKOFF: BackoffShape = { baseMs: 200, capMs: 5_000, jitter: 0.5 };
-/** A server that asks for more than this is left to the caller's own schedule. */
+/** If a server asks for a longer delay, the call fails and the caller schedules the next try. */
 const MAX_DELAY_MS = 5_000;
 
 type Next<T> = (signal: AbortSignal) => Promise<T>;
 
 /**
- * A driver with a deadline and metrics for each call, and retries of what only reads. It never repeats a change: after a
- * lost reply only a read can tell what happened. It owns the driver below and closes it when disposed of.
+ * A driver with a deadline and metrics for each call, and retries for reads. It never repeats a change: after a lost
+ * reply, only a read can tell what happened. It owns the driver below and closes it when disposed of.
  */
 export function guard(driver: Driver, options: GuardOptions): LayeredDriver {
   const calls = new GuardedCalls(driver.kind, options);
@@ -31,12 +31,12 @@ export function guard(driver: Driver, options: GuardOptions): LayeredDriver {
     around: async (call, next) =>
       OPERATIONS[call.operation].changes ? calls.once(call, next) : calls.retried(call, next),
     iterate: (call, next) => calls.iterated(call, next()),
-    own: (base) => ({
-      // An address that failed for a passing reason gets the retries of a single read before its error is yielded.
+    overrides: (base) => ({
+      // An address with a temporary failure gets the retries of a single read before its error is yielded.
       async *readMany(addresses, signal) {
         for await (const outcome of base.readMany(addresses, signal)) {
-          const isPassing = 'error' in outcome && errorOf(outcome.error).disposition === 'transient';
-          yield isPassing ? await readAgain(base, outcome.address, signal) : outcome;
+          const isTemporary = 'error' in outcome && errorOf(outcome.error).disposition === 'transient';
+          yield isTemporary ? await readAgain(base, outcome.address, signal) : outcome;
         }
       },
       [Symbol.asyncDispose]: async () => driver[Symbol.asyncDispose](),
@@ -94,7 +94,7 @@ class GuardedCalls {
     }
   }
 
-  /** The whole iteration counts as one call; its requests have the driver's own deadlines. */
+  /** The whole iteration counts as one call; the driver sets the deadlines of its requests. */
   async *iterated<T>({ operation, signal }: Call, items: AsyncIterable<T>): AsyncGenerator<T> {
     const started = this.#options.clock.monotonic();
     try {
@@ -123,7 +123,7 @@ function deadlineError(operation: Operation): OperatorError {
   return new OperatorError('DEADLINE', { op: `backend.${operation}`, indeterminate });
 }
 
-/** Label of the outcome: an error code, or `aborted` when the caller gave up. */
+/** Metric label of a failure: an error code, or `aborted` if the caller aborted. */
 function codeOf(thrown: unknown, signal: AbortSignal): string {
   return isAbort(thrown, signal) ? 'aborted' : errorOf(thrown).code;
 }

@@ -4,7 +4,7 @@ import type { Address } from '#src/core/document.ts';
 import type { Driver } from '../driver.ts';
 import { withoutReserved } from './reserved.ts';
 
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only what a gate asks of a driver without a request
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only what a gate calls without a request
 const bare = { addressRefusalOf: () => undefined } as unknown as Driver;
 
 function isReserved(prefix: string, address: Address): boolean {
@@ -28,27 +28,27 @@ describe('names under a reserved prefix', () => {
     ['team/sys_', 'all/team/sys_a', true],
     ['team/sys_', 'sys_a', false],
     ['team/sys_', 'my-team/sys_a', false],
-  ])('%s: %s is one: %s', (prefix, address, expected) => {
+  ])('%s: %s is reserved: %s', (prefix, address, expected) => {
     expect(isReserved(prefix, address)).toBe(expected);
   });
 
   const segment = fc.stringMatching(/^[a-c_]{1,4}$/);
   const path = fc.array(segment, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('/'));
 
-  it('are those that begin with it after some slash, and all that lies below one', () => {
+  it('are those that start with it, at the start or after a slash, and all names below them', () => {
     fc.assert(
       fc.property(path, path, segment, (prefix, address, child) => {
         const parts = address.split('/');
         const tails = parts.map((_, index) => parts.slice(index).join('/'));
         const expected = tails.some((tail) => tail.startsWith(prefix));
         expect(isReserved(prefix, address)).toBe(expected);
-        // What is below a reserved folder is hidden with it, so that a listing need not look.
+        // Names below a reserved folder are reserved too, so that a listing can skip the folder.
         if (expected) expect(isReserved(prefix, `${address}/${child}`)).toBe(true);
       }),
     );
   });
 
-  it('are those of each prefix on its own, for whom that prefix does not allow', () => {
+  it('are checked for each prefix separately, for namespaces that the prefix does not allow', () => {
     const reserved = [
       { prefix: 'sys_', allowNamespaces: ['platform'] },
       { prefix: 'sys_root_', allowNamespaces: [] },
@@ -62,7 +62,7 @@ describe('names under a reserved prefix', () => {
     expect(refusal('team', 'sys_a')).toBe('Names that start with sys_ are reserved for system use.');
   });
 
-  it('leave the driver as it is where nothing is reserved for others', () => {
+  it('leave the driver unchanged if nothing is reserved for others', () => {
     expect(withoutReserved(bare, [], 'ns')).toBe(bare);
     expect(withoutReserved(bare, [{ prefix: 'sys_', allowNamespaces: ['ns'] }], 'ns')).toBe(bare);
   });

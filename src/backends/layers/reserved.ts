@@ -4,8 +4,8 @@ import type { Driver } from '../driver.ts';
 import { gate } from './gate.ts';
 
 /**
- * The driver as this namespace may use it: names under a prefix that is reserved for others are invisible and refused.
- * The same driver when there are none.
+ * The driver without the names that are reserved for other namespaces: they are invisible and refused. Returns the same
+ * driver if there are none.
  */
 export function withoutReserved(
   driver: Driver,
@@ -29,7 +29,7 @@ export function withoutReserved(
   });
 }
 
-/** The whole address, or what follows any of its slashes, begins with the prefix. */
+/** True if the address, or the part after any of its slashes, starts with the prefix. */
 function isUnder(prefix: string, address: Address): boolean {
   return `/${address}`.includes(`/${prefix}`);
 }

@@ -5,7 +5,7 @@ import type { Call } from './hooks.ts';
 import { addressRefusalOf, BACKUP_SUFFIX } from './refusals.ts';
 import type { MemoryStore, State } from './store.ts';
 
-/** What a driver lends to its backups. */
+/** What a driver gives to its backups. */
 export interface Change {
   readonly store: MemoryStore;
   readonly perform: <T>(call: Call, signal: AbortSignal, work: () => T) => Promise<T>;
@@ -13,7 +13,7 @@ export interface Change {
   readonly requireCurrent: (call: Call, expect: Version) => State;
 }
 
-/** A backup is `<address>.migrated-bak`, beside all documents and in no listing. */
+/** A backup is `<address>.migrated-bak`. It is stored apart from the documents and is not in any listing. */
 export class MemoryBackups implements BackupStore {
   readonly #change: Change;
 

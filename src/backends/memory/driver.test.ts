@@ -67,7 +67,7 @@ function open(addressing: 'flat' | 'tree', hooks = {}) {
 }
 
 describe('a memory store that keeps revisions', () => {
-  it('reads exactly the revision that is asked for', async () => {
+  it('reads exactly the requested revision', async () => {
     const { store, driver } = open('tree');
     const first = store.put('a/b', { k: 'old' });
     store.put('a/b', { k: 'new' });
@@ -76,7 +76,7 @@ describe('a memory store that keeps revisions', () => {
     expect(await driver.read('a/b', signal, '3')).toEqual({ state: 'absent' });
   });
 
-  it('hides a version whose time has come, and says that it expired', async () => {
+  it('hides an expired version, and reports that it expired', async () => {
     const { clock, store, driver } = open('tree');
     const version = store.put('a', { k: 'v' }, { expiresAt: new Date(clock.now() + 1_000).toISOString() });
     expect((await driver.read('a', signal)).state).toBe('present');
@@ -86,7 +86,7 @@ describe('a memory store that keeps revisions', () => {
     expect(await codeOf(driver.write(late, 'absent', signal))).toBe('EXPIRED');
   });
 
-  it('finishes what a write left to do without another version', async () => {
+  it('finishes a write without a new version', async () => {
     const { store, driver } = open('tree');
     const version = store.put('a', { k: 'v' }, {}, { isUnfinished: true });
     expect(presentIn(await driver.read('a', signal)).unfinished).toBe(true);
@@ -95,7 +95,7 @@ describe('a memory store that keeps revisions', () => {
     expect(presentIn(await driver.read('a', signal)).unfinished).toBeUndefined();
   });
 
-  it('lists what is below a folder, without the folders that are skipped', async () => {
+  it('lists the names below a folder, without skipped folders', async () => {
     const { store, driver } = open('tree');
     for (const path of ['a/x', 'a/no/y', 'a/yes/z', 'ab/x', 'b']) store.put(path, {});
     const query = { folder: 'a', skips: (folder: string) => folder === 'a/no' };
@@ -129,7 +129,7 @@ describe('a flat memory store', () => {
     expect(entries.map(({ address }) => address)).toEqual(names);
   });
 
-  it('keeps a backup that no listing shows, once, and discards it', async () => {
+  it('keeps one backup, which no listing shows, and discards it', async () => {
     const { store, driver } = open('flat');
     const backup = await driver.backups!.retire('a', store.put('a', { k: 'v' }), signal);
     expect([await driver.read('a', signal), store.backupTextAt(backup)]).toEqual([
@@ -147,7 +147,7 @@ describe('a flat memory store', () => {
     expect(await codeOf(driver.backups!.discard('a', signal))).toBe('DOCUMENT_REFUSED');
   });
 
-  it('marks a projection once, as another version with the same bytes', async () => {
+  it('marks a projection once, as a new version with the same bytes', async () => {
     const { store, driver } = open('flat');
     await driver.projections!.mark('a', store.put('a', { k: 'v' }), 'there', signal);
     const { version, origin } = store.currentAt('a')!;
@@ -161,7 +161,7 @@ describe('a flat memory store', () => {
 });
 
 describe('a fault hook', () => {
-  it('before a write fails it with nothing done, and after it loses the reply of one that was done', async () => {
+  it('before a write makes it fail with nothing done, and after a write loses its reply', async () => {
     const failing = open('tree', { before: once('write', failsWith('SERVER_ERROR')) });
     const write = failing.driver.write(aDocument('a', { k: 'v' }), 'absent', signal);
     await expect(write).rejects.toMatchObject({ code: 'SERVER_ERROR', indeterminate: false });
@@ -173,7 +173,7 @@ describe('a fault hook', () => {
   });
 });
 
-it('makes drivers of one flat store for each namespace, and of one tree for all', () => {
+it('makes one flat store per namespace, or one tree store for all', () => {
   const clock = new ManualClock();
   const definition = { title: 'B', spec: { type: 'kubernetes' as const }, credentialsNamespace: 'c' };
   const flat = new MemoryFactory({ clock, addressing: 'flat' });

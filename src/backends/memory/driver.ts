@@ -30,7 +30,7 @@ export interface MemoryDriverOptions {
 
 export type Verb = Need['verbs'][number] | 'list';
 
-/** Reads under way at once. */
+/** Concurrent reads. */
 const CONCURRENCY = 8;
 
 const VERBS: Partial<Record<Call['operation'], readonly Verb[]>> = {
@@ -45,7 +45,7 @@ const VERBS: Partial<Record<Call['operation'], readonly Verb[]>> = {
 };
 
 /**
- * A backend for tests: every rule of the contract, in a Map. It is never part of the product; a test of the architecture
+ * A backend for tests: every rule of the contract, in a Map. It is not part of the product; a test of the architecture
  * checks that no source imports it.
  */
 export class MemoryDriver implements Driver {
@@ -174,7 +174,7 @@ export class MemoryDriver implements Driver {
     });
   }
 
-  /** A mark is another version of the document, as it is of a Secret. */
+  /** A mark makes a new version of the document, as for a Secret. */
   async #mark(
     { address, expect, origin }: { address: Address; expect: Version; origin: string },
     signal: AbortSignal,
@@ -190,7 +190,7 @@ export class MemoryDriver implements Driver {
     });
   }
 
-  /** One call from end to end; nothing else happens to the store between the two hooks. */
+  /** Runs one call with its hooks; nothing else changes the store between the two hooks. */
   async #perform<T>(call: Call, signal: AbortSignal, work: () => T): Promise<T> {
     const { hooks } = this.#options;
     signal.throwIfAborted();

@@ -8,7 +8,7 @@ export interface MemoryFactoryOptions extends Omit<MemoryStoreOptions, 'name' | 
   readonly clock: Pick<Clock, 'now'>;
 }
 
-/** Stores by the namespace whose documents they hold: flat ones are one for each, a tree is one for all. */
+/** Makes one flat store per namespace, or one tree store for all namespaces. */
 export class MemoryFactory implements BackendFactory {
   readonly kind = 'memory';
   readonly #options: MemoryFactoryOptions;
@@ -24,7 +24,7 @@ export class MemoryFactory implements BackendFactory {
     return new MemoryDriver({ store: this.storeOf(name) });
   }
 
-  /** For tests: what a driver of this name works on. */
+  /** For tests: the store of a driver of this name. */
   storeOf(name: string): MemoryStore {
     const existing = this.#stores.get(name);
     if (existing !== undefined) return existing;

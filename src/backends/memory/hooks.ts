@@ -1,7 +1,7 @@
 import type { Address } from '#src/core/document.ts';
 import { OperatorError, type ErrorCode } from '#src/errors.ts';
 
-/** What a driver is asked to do. A read of many is one `read` an address. */
+/** An operation of a driver. A read of many is one `read` per address. */
 export type Operation =
   | 'probe'
   | 'list'
@@ -19,17 +19,17 @@ export interface Call {
   readonly operation: Operation;
   /** The folder of a `list`; '' where an operation has none. */
   readonly address: Address;
-  /** The one revision that a read asks for. */
+  /** The revision that a read requests. */
   readonly revision?: string | undefined;
 }
 
 export type Hook = (call: Call) => void | Promise<void>;
 
-/** Where a test stands between a driver and its store. A hook may change the store, and may throw. */
+/** Hooks of a test between a driver and its store. A hook may change the store, and may throw. */
 export interface Hooks {
-  /** Before the store is looked at: what it throws is a failure with nothing done. */
+  /** Runs before the store is read: an error it throws is a failure with nothing done. */
   readonly before?: Hook;
-  /** After the store has done it: what it throws is a lost reply. */
+  /** Runs after the store has changed: an error it throws is a lost reply. */
   readonly after?: Hook;
 }
 
@@ -39,7 +39,7 @@ export interface When {
   readonly skip?: number;
 }
 
-/** Acts at one call of this operation and at no other. */
+/** Acts at exactly one call of this operation. */
 export function once(operation: Operation, act: () => void, { address, skip = 0 }: When = {}): Hook {
   let calls = 0;
   return (call) => {
@@ -63,14 +63,14 @@ export function all(...hooks: readonly Hook[]): Hook {
   };
 }
 
-/** For the place of `act`: fails with this code, and nothing was done. */
+/** An `act` that fails with this code; nothing is done. */
 export function failsWith(code: ErrorCode): () => never {
   return () => {
     throw new OperatorError(code, { op: 'memory.fault' });
   };
 }
 
-/** For the place of `act` after a call: it was done, or not, and the caller cannot know. */
+/** An `act` after a call: the caller cannot tell whether the call was done. */
 export function losesReply(): never {
   throw new OperatorError('BACKEND_UNREACHABLE', { op: 'memory.fault', indeterminate: true });
 }

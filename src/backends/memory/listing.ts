@@ -5,7 +5,7 @@ import type { MemoryStore } from './store.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
-/** What the store shows of the names that the query asks for, sorted. */
+/** The entries that match the query, sorted. */
 export function entriesIn(store: MemoryStore, { folder, labelSelector, skips }: ListQuery): readonly Entry[] {
   const matches = compileSelector(labelSelector);
   return store
@@ -39,8 +39,8 @@ function labelsOf({ metadata }: Attributes): Labels {
 const REQUIREMENT = /^(?<not>!)?(?<key>[A-Za-z0-9._/-]+)(?:(?<operator>!=|==?)(?<value>[A-Za-z0-9._-]*))?$/;
 
 /**
- * Whether labels match a selector: equality and existence, joined by commas. Throws `REQUEST_REJECTED` for anything else
- * that Kubernetes knows, so that no test passes by what is missing here.
+ * Whether labels match a selector: equality and existence, joined by commas. Throws `REQUEST_REJECTED` for any other
+ * selector of Kubernetes, so that no test passes because of a missing feature here.
  */
 function compileSelector(selector: string | undefined): (labels: Labels) => boolean {
   if (selector === undefined) return () => true;

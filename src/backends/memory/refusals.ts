@@ -3,7 +3,7 @@ import type { Refusal } from '../driver.ts';
 import type { MemoryStore } from './store.ts';
 
 export const BACKUP_SUFFIX = '.migrated-bak';
-/** Bytes of all fields of one document. */
+/** Total bytes of the values of one document. */
 export const MAX_DOCUMENT_BYTES = 1_048_576;
 const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u;
 
@@ -28,7 +28,7 @@ export function refusalOf(store: MemoryStore, document: Document): Refusal | und
     return { reason: 'TooLarge', message: `A document has at most ${MAX_DOCUMENT_BYTES} bytes.` };
   }
   if (document.attributes.expiresAt !== undefined && !store.traits.canExpire) {
-    return { reason: 'ExpiryRefused', message: 'The store keeps documents for ever.' };
+    return { reason: 'ExpiryRefused', message: 'The store keeps documents forever.' };
   }
   return addressRefusalOf(store, document.address);
 }

@@ -3,7 +3,7 @@ import { SecretValue } from '#src/core/secret-value.ts';
 import type { Clock } from '#src/ports.ts';
 
 export interface MemoryStoreOptions {
-  /** Tells one store from another in `locationOf`. */
+  /** Distinguishes stores in `locationOf`. */
   readonly name: string;
   readonly clock: Pick<Clock, 'now'>;
   /** Default: tree. */
@@ -14,9 +14,9 @@ export interface MemoryStoreOptions {
   readonly keepsBackups?: boolean;
   /** Default: in a flat store. */
   readonly keepsProjections?: boolean;
-  /** A document that says nothing of type and immutability is Opaque and mutable. Default: in a flat store. */
+  /** A document without attributes is Opaque and mutable. Default: in a flat store. */
   readonly statesAttributes?: boolean;
-  /** Versions can have an end. Default: where revisions are kept. */
+  /** Versions can expire. Default: if revisions are kept. */
   readonly canExpire?: boolean;
   /** A listing shows the type of each document. Default: false. */
   readonly listsTypes?: boolean;
@@ -29,25 +29,25 @@ export interface State {
   readonly attributes: Attributes;
   readonly isDeleted?: true;
   readonly isUnfinished?: true;
-  /** What the document is marked as a projection of. */
+  /** Origin, if the document is marked as a projection. */
   readonly origin?: string;
 }
 
 export type Fields = Readonly<Record<string, string | Buffer>>;
 
-/** What another writer can leave behind besides fields and attributes. */
+/** What another writer can leave behind in addition to keys and attributes. */
 export interface PutOptions {
   readonly isUnfinished?: true;
 }
 
 /**
- * Documents in a Map. A driver of this folder works on it, and a test is another writer: its methods change the store
- * without any precondition.
+ * Documents in a Map. MemoryDriver works on it, and a test is another writer: the methods change the store without any
+ * precondition.
  */
 export class MemoryStore {
   readonly traits: Required<Omit<MemoryStoreOptions, 'clock'>>;
   readonly #clock: Pick<Clock, 'now'>;
-  /** By address, oldest first; only the last one where revisions are not kept. */
+  /** By address, oldest first; only the last one if revisions are not kept. */
   readonly #states = new Map<Address, readonly State[]>();
   readonly #backups = new Map<Address, State>();
   #incarnations = 0;
@@ -87,7 +87,7 @@ export class MemoryStore {
     return this.#states.get(address)?.at(-1);
   }
 
-  /** Exactly this revision where revisions are kept, else the current one. */
+  /** Exactly this revision if revisions are kept, else the current one. */
   stateAt(address: Address, revision: string | undefined): State | undefined {
     if (revision === undefined || !this.traits.keepsRevisions) return this.currentAt(address);
     return this.#states.get(address)?.find((state) => state.version.revision === revision);
@@ -134,7 +134,7 @@ export class MemoryStore {
     this.#states.set(address, [...older, state]);
   }
 
-  /** Marks the current state as deleted where revisions are kept, else forgets the document. */
+  /** Marks the current state as deleted if revisions are kept, else forgets the document. */
   remove(address: Address): void {
     if (this.traits.keepsRevisions) this.alter(address, { isDeleted: true });
     else this.purge(address);
@@ -145,14 +145,14 @@ export class MemoryStore {
     this.#states.delete(address);
   }
 
-  /** Another writer: a new version with these fields, whatever is there. */
+  /** Acts as another writer: adds a version with these keys, whatever the current state is. */
   put(address: Address, fields: Fields, attributes: Attributes = {}, options: PutOptions = {}): Version {
     const version = this.append(toDocument(address, { fields: toBytes(fields), attributes }));
     if (options.isUnfinished === true) this.alter(address, { isUnfinished: true });
     return version;
   }
 
-  /** What a reader of the current version sees as text; undefined when there is nothing to read. */
+  /** The current version as text; undefined if there is none. */
   textAt(address: Address): Readonly<Record<string, string>> | undefined {
     const state = this.currentAt(address);
     return state === undefined || state.isDeleted === true ? undefined : textOf(state);
@@ -163,7 +163,7 @@ export class MemoryStore {
     return state && textOf(state);
   }
 
-  /** In KV version 2 each path counts for itself; in Kubernetes the whole cluster counts. */
+  /** In KV version 2 each path has its own counter; in Kubernetes the whole cluster shares one. */
   #nextVersion(before: Version | undefined): Version {
     if (before === undefined) this.#incarnations += 1;
     this.#revisions += 1;

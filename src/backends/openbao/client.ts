@@ -9,25 +9,25 @@ import type { Clock } from '#src/ports.ts';
 import type { TlsMaterial } from './tls.ts';
 
 /*
- * HTTP to one OpenBao server, and nothing of KV: one pool with keep-alive, pinned to the origin of the address. Redirects
- * are never followed, replies are bounded, and no body text reaches an error.
+ * HTTP to one OpenBao server, without knowledge of KV: one pool with keep-alive, pinned to the origin of the address.
+ * It never follows redirects, bounds replies, and puts no body text into an error.
  */
 
-/** Largest reply that is read: a listing of a very large folder. A document is at most 1 MiB. */
+/** Limit of a reply. The largest replies list very large folders; a document has at most 1 MiB. */
 const MAX_REPLY_BYTES = 32 * 1024 * 1024;
-/** Below the server's own idle timeout of 5 minutes, so that it is never the server that closes first. */
+/** Below the idle timeout of the server (5 minutes), so that the server never closes first. */
 const KEEP_ALIVE_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 
 export interface ClientOptions {
   /** Origin of the server, e.g. `https://bao.example.org:8200`. */
   readonly origin: string;
-  /** Value of X-Vault-Namespace, where the server has namespaces. */
+  /** Value of X-Vault-Namespace, if the server has namespaces. */
   readonly namespace: string | undefined;
   readonly tls: TlsMaterial;
   readonly serverName: string | undefined;
   readonly timeoutMs: number;
-  /** Requests in flight at once: the size of the pool. */
+  /** Concurrent requests: the size of the pool. */
   readonly maxInFlight: number;
   readonly userAgent: string;
   readonly clock: Clock;
@@ -43,21 +43,21 @@ export interface BaoRequest {
   readonly contentType?: string;
   /** Constant name of the operation. */
   readonly op: string;
-  /** What it is done to, for errors. */
+  /** What the operation is done to, for errors. */
   readonly target: string;
-  /** True when it changes something: a lost reply is then indeterminate. */
+  /** True if it changes something: a lost reply is then indeterminate. */
   readonly mutates?: boolean;
   /** True for paths that refuse the namespace header (sys/health). */
   readonly rootNamespace?: boolean;
 }
 
-/** What came back; the status is not judged here. */
+/** Any reply, whatever its status. */
 export interface BaoReply {
   readonly status: number;
-  /** The parsed body; undefined when there was none or it is no JSON. */
+  /** The parsed body; undefined if there is none or if it is not JSON. */
   readonly body: unknown;
   readonly retryAfterMs: number | undefined;
-  /** The server's clock, milliseconds since the epoch cut to whole seconds; undefined when the reply does not say. */
+  /** Time of the server, milliseconds since the epoch in whole seconds; undefined if the reply has no date. */
   readonly serverTime: number | undefined;
 }
 
@@ -86,7 +86,7 @@ export class BaoClient implements AsyncDisposable {
 
   /**
    * One request. Resolves for every HTTP status; throws `BACKEND_UNREACHABLE`, `TLS_FAILED`, `DEADLINE` or
-   * `REPLY_INVALID` (too large) when there is no usable reply, and the signal's reason when it aborts.
+   * `REPLY_INVALID` (too large) if there is no usable reply, and the reason of the signal if it aborts.
    */
   async request(request: BaoRequest, token: SecretValue | undefined, signal: AbortSignal): Promise<BaoReply> {
     signal.throwIfAborted();
@@ -146,7 +146,7 @@ function withQuery(request: BaoRequest): string {
   return query === '' ? request.path : `${request.path}?${query}`;
 }
 
-/** The error of JSON.parse quotes its input, so it is dropped here. */
+/** Drops the error of JSON.parse, because it quotes its input. */
 function parseJson(bytes: Buffer): unknown {
   if (bytes.byteLength === 0) return undefined;
   try {

@@ -36,14 +36,14 @@ const anyDocument: fc.Arbitrary<Document> = fc
     attributes,
   }));
 
-/** What the server does with the data: parses and writes JSON again. */
+/** Acts as the server: parses the JSON and writes it again. */
 function throughServer(data: object): object {
   const parsed: object = JSON.parse(JSON.stringify(data));
   return parsed;
 }
 
 describe('the encoding of documents', () => {
-  it('gives back every document', () => {
+  it('returns every document unchanged', () => {
     const check = (document: Document): void => {
       const plan = planStorage(document);
       const stored = throughServer(encodeFields(document, plan));
@@ -87,12 +87,12 @@ describe('the encoding of documents', () => {
     fc.assert(fc.property(fc.array(anyDocument, { maxLength: 20 }), check), { numRuns: 300 });
   });
 
-  it('marks text with nothing', () => {
+  it('does not mark text', () => {
     const document = { address: 'a', fields: new Map([['a', SecretValue.fromUtf8('ä')]]), attributes: {} };
     expect(planStorage(document).markers).toEqual({});
   });
 
-  it('patches only markers that differ and removes those that are left over', () => {
+  it('patches only markers that differ, and removes others that exist', () => {
     const present = new Map([
       ['keyferry-base64', 'a'],
       ['keyferry-type', 'x'],

@@ -8,34 +8,34 @@ import {
   BASE64_MARKER,
   customMetadataOf,
   markersOf,
-  notesRefusalOf,
+  metadataRefusalOf,
 } from './markers.ts';
 import type { Markers } from './markers.ts';
 import { MAX_STORED_BYTES, storedSize } from './size.ts';
 
 /*
- * Fields ↔ JSON. Bytes that are well-formed UTF-8 are stored as text, so that every other client of the server can use
- * them; all others as base64, and custom_metadata says which (markers.ts).
+ * Keys ↔ JSON. Values in well-formed UTF-8 are stored as text, so that every other client of the server can use them;
+ * all others as base64, and custom_metadata names them (markers.ts).
  */
 
-/** How one document will be stored: decided from names and bytes, before anything is sent. */
+/** How to store one document: decided from names and bytes, before a request is sent. */
 export interface StoragePlan {
   readonly base64: Base64Marks;
-  /** The version that the write will make: the one expected plus one. */
+  /** The version that the write makes: the expected version plus one. */
   readonly version: number;
   readonly markers: Markers;
   /** The markers and the metadata. */
   readonly customMetadata: Readonly<Record<string, string>>;
 }
 
-/** The version a write makes when it expects nothing to be there. */
+/** The version of a write that expects the document to be absent. */
 const FIRST_VERSION = 1;
-/** Type names above this do not fit one custom_metadata value. */
+/** A longer type does not fit into one custom_metadata value. */
 const PRINTABLE_TYPE = /^[\x21-\x7e]{1,512}$/;
 
 /**
- * Plans the encoding. For an overwrite, `existing` are the marks of the key and `version` the one to be made: what was
- * base64 stays base64, so that the version that is there now stays readable whatever happens in between.
+ * Plans the encoding. For an overwrite, `existing` are the marks of the path and `version` is the version to write:
+ * what was base64 stays base64, so that the current version stays readable even if the write is cut off.
  */
 export function planStorage(
   document: Document,
@@ -57,8 +57,8 @@ export function storageRefusalOf(document: Document, plan: StoragePlan): Refusal
   for (const name of document.fields.keys()) {
     if (!name.isWellFormed()) return { reason: 'KeyRefused', message: 'A key is not valid Unicode.' };
   }
-  const notesRefusal = notesRefusalOf(document.attributes, plan.markers);
-  if (notesRefusal !== undefined) return notesRefusal;
+  const metadataRefusal = metadataRefusalOf(document.attributes, plan.markers);
+  if (metadataRefusal !== undefined) return metadataRefusal;
   const size = storedSize(document.fields, (name) => plan.base64.applies(name, plan.version));
   if (size > MAX_STORED_BYTES) {
     return {
@@ -69,7 +69,7 @@ export function storageRefusalOf(document: Document, plan: StoragePlan): Refusal
   return undefined;
 }
 
-/** The `data` member of a write: strings only, whatever the field names are called. */
+/** The `data` member of a write: strings only, for any names of keys. */
 export function encodeFields(document: Document, plan: StoragePlan): Readonly<Record<string, string>> {
   return Object.fromEntries(
     [...document.fields].map(([name, value]) => [
@@ -94,8 +94,8 @@ export interface DecodedFields {
 }
 
 /**
- * Throws `DOCUMENT_REFUSED` when a field is not a string (another client wrote it; turning it into text would be a
- * guess), `ENCODING_CORRUPT` when a field marked as base64 is not canonical base64 or a marker cannot be understood.
+ * Throws `DOCUMENT_REFUSED` if the value of a key is not a string (another client wrote it; any conversion would be a
+ * guess), and `ENCODING_CORRUPT` if a value marked as base64 is not canonical base64 or a marker is not valid.
  */
 export function decodeFields(stored: StoredFields): DecodedFields {
   const marks = Base64Marks.parse(stored.customMetadata.get(BASE64_MARKER), stored.target);
@@ -134,7 +134,7 @@ function notText(name: string, target: string): OperatorError {
   });
 }
 
-/** A field name that another client chose, fit for a message. */
+/** A name of a key from another client, quoted and cut for a message. */
 function shown(name: string): string {
   return JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}…` : name);
 }

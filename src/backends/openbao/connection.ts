@@ -15,14 +15,14 @@ export interface OpenConnection {
 
 export interface ConnectionOptions {
   readonly client: Omit<ClientOptions, 'tls'>;
-  /** What to trust and, with `auth.cert`, what to show; read before the first request. */
+  /** The trusted CAs and, with `auth.cert`, the client certificate; read before the first request. */
   readonly readTls: (signal: AbortSignal) => Promise<TlsMaterial>;
   readonly openSession: (client: BaoClient) => Omit<SessionOptions, 'client'>;
   readonly mount: string;
   readonly prefix: string;
 }
 
-/** Opens once, at the first use, because certificates may have to be read from the API server first. */
+/** Opens once, at the first use, because it may have to read certificates from the API server first. */
 export class BaoConnection implements AsyncDisposable {
   readonly #options: ConnectionOptions;
   #open: OpenConnection | undefined;
@@ -36,7 +36,7 @@ export class BaoConnection implements AsyncDisposable {
     if (this.#open !== undefined) return this.#open;
     const tls = await this.#options.readTls(signal);
     if (this.#closed) throw new OperatorError('BACKEND_NOT_READY', { op: 'openbao.open' });
-    // Two first requests may both have read the certificates; only one of them opens.
+    // Two concurrent first requests can both read the certificates; only one of them opens.
     this.#open ??= this.#connect(tls);
     return this.#open;
   }

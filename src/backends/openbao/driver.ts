@@ -38,24 +38,24 @@ import { DocumentWriter, versionOf } from './writer.ts';
 export interface OpenBaoDriverOptions {
   readonly connection: BaoConnection;
   readonly mount: string;
-  /** Folder below the mount that all addresses are relative to; '' for the mount itself. */
+  /** Folder below the mount that contains all addresses; '' for the mount itself. */
   readonly prefix: string;
   readonly maxInFlight: number;
   readonly clock: Clock;
 }
 
 /**
- * KV version 2 of OpenBao, and of Vault up to the last open version. One document is one path, all fields in one
- * version. Requests per document: write 1 (3 when type, immutability, binary fields or metadata have to be marked, 4 when it
- * expires), read 1 (2 when it expires), delete 3.
+ * KV version 2 of OpenBao, and of Vault up to its last open-source version. One document is one path, with all keys in
+ * one version. Requests per document: write 1 (3 if it must mark type, immutability, binary values or metadata, 4 if
+ * the document expires), read 1 (2 if it expires), delete 3.
  *
- * A Version is the version number and, as its identity, the time the server made it: the number alone starts again at 1
- * after somebody removes the whole key.
+ * A Version is the version number and, as its identity, the time at which the server created it: the number alone
+ * starts again at 1 after a client removes the whole path.
  */
 export class OpenBaoDriver implements Driver {
   readonly kind = 'openbao';
   readonly traits: DriverTraits;
-  /** A removed version can be undeleted: that is backup enough. */
+  /** A removed version can be undeleted, so no backup is needed. */
   readonly backups = undefined;
   readonly projections = undefined;
   readonly #options: OpenBaoDriverOptions;
@@ -187,8 +187,8 @@ export class OpenBaoDriver implements Driver {
   }
 
   /**
-   * 204 is also the answer of a node that lags behind and did nothing; and a version that was written meanwhile is still
-   * there: only the one that was named has gone.
+   * A node that lags behind also replies 204, and does nothing. If another client wrote a version meanwhile, that
+   * version still exists: the delete removes only the named one.
    */
   async #confirmDeleted(
     kv: KvMount,
@@ -210,7 +210,7 @@ export class OpenBaoDriver implements Driver {
     return this.#options.connection.open(signal);
   }
 
-  /** The last gate before a request: refused addresses never leave the process. */
+  /** The last check before a request: a refused address never leaves the process. */
   #requireAddress(address: Address, op: string): void {
     const refusal = this.addressRefusalOf(address);
     if (refusal !== undefined) throw new OperatorError('DOCUMENT_REFUSED', { op, detail: refusal.message });
@@ -221,7 +221,7 @@ export class OpenBaoDriver implements Driver {
   }
 }
 
-/** The two ways in which a mount does not do what a document that expires needs. */
+/** Covers both reasons why a mount cannot store a document that expires. */
 const CANNOT_EXPIRE =
   'The source expires, and the mount keeps versions forever (delete_version_after below zero), or its configuration cannot be read.';
 
@@ -229,7 +229,7 @@ function expiryOf({ deletionTime }: VersionInfo): { readonly expiresAt?: string 
   return deletionTime === undefined ? {} : { expiresAt: deletionTime };
 }
 
-/** What the key itself gives its versions; 0 is also said of a key whose metadata may not be read. */
+/** The lifetime that the path sets for its versions, in seconds; 0 also if its metadata cannot be read. */
 async function lifetimeOf(kv: KvMount, address: Address, signal: AbortSignal): Promise<number> {
   try {
     const found = await kv.readMetadata(address, signal);
@@ -244,7 +244,7 @@ function deleteOf(address: Address): { readonly op: string; readonly target: Add
   return { op: 'openbao.delete', target: address };
 }
 
-/** Which right on which path a verb needs; a versioned delete is an update of its own tree. */
+/** The right on the path that a verb needs; the delete of a version is an update in the `delete` tree. */
 function rightFor(kv: KvMount, address: Address, verb: Need['verbs'][number]): NeededRight {
   return verb === 'delete'
     ? { path: kv.pathOf('delete', address), right: 'update' }

@@ -32,7 +32,7 @@ export class OpenBaoFactory implements BackendFactory {
     this.#options = options;
   }
 
-  /** Throws `SPEC_INVALID` for a spec that the schema lets pass and that cannot work. No I/O. */
+  /** Throws `SPEC_INVALID` for a spec that passes the schema but cannot work. No I/O. */
   create(definition: BackendDefinition): Driver {
     const openbao = memberOf(OPENBAO, definition.spec);
     if (openbao === undefined) throw invalid(definition, 'spec.openbao is missing.');
@@ -60,9 +60,9 @@ export class OpenBaoFactory implements BackendFactory {
       prefix,
     });
     const { mount, maxInFlight, kvVersion, allowUnsafeWrites } = openbao;
-    const place = { connection, mount, prefix, maxInFlight };
-    if (kvVersion === 2) return new OpenBaoDriver({ ...place, clock });
-    return new OpenBaoV1Driver({ ...place, allowUnsafeWrites, fingerprintKey: randomBytes(32) });
+    const common = { connection, mount, prefix, maxInFlight };
+    if (kvVersion === 2) return new OpenBaoDriver({ ...common, clock });
+    return new OpenBaoV1Driver({ ...common, allowUnsafeWrites, fingerprintKey: randomBytes(32) });
   }
 
   #check(definition: BackendDefinition, openbao: OpenBaoSpec): void {

@@ -7,15 +7,15 @@ import type { Session } from './auth/session.ts';
 import { DeletedReply, KeyMetadataReply, ListReply, parseReply, ReadReply, WriteReply } from './wire.ts';
 
 /*
- * The requests of KV version 2 that Keyferry makes, one method each. No decisions here: what a refused precondition means
- * is for the driver.
+ * The requests of KV version 2 that Keyferry makes, one method each. No decisions here: the driver decides what a
+ * failed precondition means.
  */
 
 export interface VersionInfo {
   readonly version: number;
-  /** Time the server made this version, nanoseconds: tells incarnations apart whose counters started again. */
+  /** Time at which the server created this version, in nanoseconds: distinguishes incarnations with the same number. */
   readonly createdTime: string;
-  /** When the server hides it, or did; undefined for one that stays. */
+  /** Time at which the server hides or hid it; undefined if it stays. */
   readonly deletionTime: string | undefined;
   readonly customMetadata: ReadonlyMap<string, string>;
 }
@@ -25,11 +25,11 @@ export type KvRead =
   | ({ readonly state: 'deleted' } & VersionInfo)
   | ({ readonly state: 'present'; readonly data: object } & VersionInfo);
 
-/** `rejected` is a 400: the precondition failed, or the server refuses the request as such. */
+/** `rejected` is a 400: the precondition failed, or the server refuses the request itself. */
 export type KvWrite = ({ readonly outcome: 'written' } & VersionInfo) | { readonly outcome: 'rejected' };
 
 export type KvMetadata = {
-  /** The server's clock, as BaoReply has it. */
+  /** Time of the server, as in BaoReply. */
   readonly serverTime: number | undefined;
 } & (
   | { readonly state: 'absent' }
@@ -37,16 +37,16 @@ export type KvMetadata = {
       readonly state: 'present';
       readonly currentVersion: number;
       readonly customMetadata: ReadonlyMap<string, string>;
-      /** The key's own delete_version_after, seconds; 0: none. */
+      /** The delete_version_after of the path itself, in seconds; 0: none. */
       readonly lifetime: number;
     }
 );
 
-/** What is to change of a key; what is not named stays. */
+/** A change of the metadata of a path. Everything else stays. */
 export interface MetadataChange {
   /** Entries of custom_metadata; null removes. */
   readonly custom: Readonly<Record<string, string | null>>;
-  /** delete_version_after, at least one second: the server ignores a zero in a patch. */
+  /** delete_version_after in seconds, at least 1: the server ignores a zero in a patch. */
   readonly lifetime?: number | undefined;
 }
 
@@ -56,7 +56,7 @@ export interface KvOptions {
   readonly prefix: string;
 }
 
-/** The four trees of the API below a mount. */
+/** The trees of the API below a mount. */
 type Tree = 'data' | 'metadata' | 'delete';
 
 export class KvMount {
@@ -66,7 +66,7 @@ export class KvMount {
     this.#options = options;
   }
 
-  /** `<mount>/<tree>/<prefix>/<address>`, not encoded: as policies and capabilities name it. */
+  /** `<mount>/<tree>/<prefix>/<address>`, not encoded, as in policies and capabilities. */
   pathOf(tree: Tree, address: Address): string {
     return joinPath(this.#options.mount, tree, this.#options.prefix, address);
   }
@@ -84,7 +84,7 @@ export class KvMount {
     return { state: 'present', data: data.data, ...infoOf(data.metadata) };
   }
 
-  /** Writes all fields as one version if `cas` is the current one; 0: if there has never been one. */
+  /** Writes all keys as one version if `cas` is the current version; 0: if there has never been one. */
   async write(
     address: Address,
     fields: Readonly<Record<string, string>>,
@@ -103,7 +103,7 @@ export class KvMount {
     return { outcome: 'written', ...infoOf(parseReply(WriteReply, reply, request).data) };
   }
 
-  /** Hides exactly this version. Unknown versions and names are answered with 204 as well: look before and after. */
+  /** Hides exactly this version. The server replies 204 to unknown versions and names too: read before and after. */
   async softDelete(address: Address, version: number, signal: AbortSignal): Promise<void> {
     const request: BaoRequest = {
       ...this.#at('delete', address, 'openbao.delete'),
@@ -131,7 +131,7 @@ export class KvMount {
     };
   }
 
-  /** Makes a name that has metadata and no version yet. Servers with metadata_cas refuse it if somebody was faster. */
+  /** Creates a path with metadata and no version yet. A server with metadata_cas refuses it if the path exists. */
   async createMetadata(address: Address, change: MetadataChange, signal: AbortSignal): Promise<void> {
     await this.#changeMetadata(
       {
@@ -144,7 +144,7 @@ export class KvMount {
     );
   }
 
-  /** Merges into custom_metadata; null removes. Everything else there stays as it is. */
+  /** Merges into custom_metadata; null removes. Everything else there stays. */
   async patchMetadata(address: Address, change: MetadataChange, signal: AbortSignal): Promise<void> {
     await this.#changeMetadata(
       {
@@ -159,8 +159,8 @@ export class KvMount {
   }
 
   /**
-   * Lets versions that are written from now on stay. Not a patch: OpenBao 2.6 answers a patch to zero with 204 and does
-   * nothing. A POST leaves out what it does not name, custom_metadata as well.
+   * Makes versions that are written from now on stay. Not a patch: OpenBao 2.6 replies 204 to a patch to zero and does
+   * nothing. A POST keeps what it does not name, including custom_metadata.
    */
   async clearLifetime(address: Address, signal: AbortSignal): Promise<void> {
     await this.#changeMetadata(
@@ -181,7 +181,7 @@ export class KvMount {
 
   /**
    * One page of the names in a folder, folders ending in a slash, in bytewise order. A server without paging ignores
-   * `after` and `limit` and sends everything. An absent folder and a page behind the last name are both empty.
+   * `after` and `limit` and sends everything. An absent folder and a page after the last name are both empty.
    */
   async listPage(
     folder: Address,

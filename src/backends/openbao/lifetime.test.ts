@@ -18,31 +18,31 @@ describe('a lifetime', () => {
     expect(parseLifetime(text)).toBe(seconds);
   });
 
-  it('that is left ends when the original does, within the tolerance, whatever part of a second it is', () => {
+  it('that remains ends with the original, within the tolerance, at any fraction of a second', () => {
     const check = (leftMs: number, partOfSecond: number) => {
       const expiresAt = new Date(NOW + leftMs).toISOString();
-      // The server tells NOW and writes up to a second later.
+      // The server reports NOW and writes up to a second later.
       const end = NOW + partOfSecond + lifetimeLeft(expiresAt, NOW, 'a') * 1_000;
       expect(Math.abs(end - (NOW + leftMs))).toBeLessThanOrEqual(EXPIRY_TOLERANCE_MS);
     };
     fc.assert(fc.property(fc.integer({ min: 1, max: 1e12 }), fc.integer({ min: 0, max: 999 }), check));
   });
 
-  it.each([NOW, NOW - 1, NOW - 1e9])('of which nothing is left (%i) is no life', (end) => {
+  it.each([NOW, NOW - 1, NOW - 1e9])('that has passed (%i) is an error', (end) => {
     expect(() => lifetimeLeft(new Date(end).toISOString(), NOW, 'a')).toThrow(
       expect.objectContaining({ code: 'EXPIRED' }),
     );
   });
 
-  it('that cannot be understood is no life', () => {
+  it('that is not a time is an error', () => {
     expect(() => lifetimeLeft('tomorrow', NOW, 'a')).toThrow(expect.objectContaining({ code: 'EXPIRED' }));
   });
 });
 
 describe('a hidden version', () => {
   it.each([
-    ['whole seconds after its begin, to the nanosecond', '2030-01-01T00:00:05.040163496Z', true],
-    ['at another part of a second', '2030-01-01T00:00:05.040163497Z', false],
+    ['whole seconds after its creation, to the nanosecond', '2030-01-01T00:00:05.040163496Z', true],
+    ['at another fraction of a second', '2030-01-01T00:00:05.040163497Z', false],
     ['at once', '2030-01-01T00:00:00.040163496Z', false],
     ['never', undefined, false],
   ])('that ended %s has expired: %s', (_when, end, expired) => {

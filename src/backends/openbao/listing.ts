@@ -4,17 +4,17 @@ import type { Entry, ListQuery } from '../driver.ts';
 import type { KvMount } from './kv.ts';
 import { joinPath, pathRefusalOf } from './path.ts';
 
-/** A page is big because the server decrypts and sorts the whole folder for each. */
+/** Pages are large because the server decrypts and sorts the whole folder for each page. */
 const PAGE_SIZE = 1_000;
-/** Folders below one another; deeper trees cannot be addressed anyway (path.ts). */
+/** Levels of nested folders; deeper documents have no valid address (path.ts). */
 const MAX_DEPTH = 16;
 
 /** A mount of either version. */
 type Listable = Pick<KvMount, 'listPage'>;
 
 /**
- * All names below the folder of the query, depth first. A folder whose name could not be addressed is yielded as `name/`,
- * which `addressRefusalOf` refuses: it is shown, not silently left out.
+ * All names below the folder of the query, depth first. Yields a folder without a valid address as `name/`, which
+ * `addressRefusalOf` refuses: it is shown, not silently left out.
  */
 export async function* listTree(kv: Listable, query: ListQuery, signal: AbortSignal): AsyncGenerator<Entry> {
   const { folder, skips = () => false } = query;
@@ -31,9 +31,9 @@ export async function* listTree(kv: Listable, query: ListQuery, signal: AbortSig
 }
 
 /**
- * The names of one folder, page by page. A page may be short although more follows (an administrator can cap it), so
- * only an empty page is the end. A server that ignores paging shows it: by a page above the limit, or by one that
- * starts over; its first reply was everything.
+ * The names of one folder, page by page. A page can be short although more follows (an administrator can cap it), so
+ * only an empty page is the end. A server that ignores paging sends a page above the limit, or a page that starts again
+ * from the beginning: its first reply contained everything.
  */
 async function* listFolder(
   kv: Listable,

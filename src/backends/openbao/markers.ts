@@ -3,43 +3,43 @@ import { OperatorError } from '#src/errors.ts';
 import type { Refusal } from '../driver.ts';
 
 /*
- * The custom_metadata keys in which a document keeps what JSON text cannot hold. custom_metadata belongs to the key, not
- * to one version of it, so an entry that is added by an overwrite names the version from which on it holds: older
- * versions stay readable, and the marker can be written before the data.
+ * The custom_metadata entries for what JSON text cannot represent. custom_metadata belongs to the path, not to one
+ * version of it, so an entry that an overwrite adds names the first version for which it is valid: older versions stay
+ * readable, and the marker can be written before the data.
  *
- *   keyferry-base64     comma list of `name` or `name@version`; `*` is every field; absent: all fields are text
+ *   keyferry-base64     comma list of `name` or `name@version`; `*` is every key; absent: all values are text
  *   keyferry-type       type of the Kubernetes Secret when it is not Opaque
  *   keyferry-immutable  "true" when the Secret is immutable
- *   keyferry-lifetime   while a document that expires is being written: the seconds that delete_version_after of its key
- *                       is to have afterwards (0: none). A reader that meets it knows that the writer was cut off
+ *   keyferry-lifetime   only while a document that expires is being written: the delete_version_after, in seconds, that its
+ *                       path must have afterwards (0: none). To a reader it means that the write was cut off
  *
- * All other entries are metadata: they travel with the document and mean nothing here.
+ * All other entries are metadata: they are copied with the document and have no meaning here.
  */
 export const BASE64_MARKER = 'keyferry-base64';
 export const TYPE_MARKER = 'keyferry-type';
 export const IMMUTABLE_MARKER = 'keyferry-immutable';
 export const LIFETIME_MARKER = 'keyferry-lifetime';
 export const MARKER_NAMES = [BASE64_MARKER, TYPE_MARKER, IMMUTABLE_MARKER, LIFETIME_MARKER] as const;
-/** What all markers begin with, those of other versions of Keyferry included: never a note. */
+/** Prefix of all markers, including those of other versions of Keyferry: never metadata. */
 const MARKER_PREFIX = 'keyferry-';
 
 export type Markers = Readonly<Partial<Record<(typeof MARKER_NAMES)[number], string>>>;
 
 /** The server's limit for one value of custom_metadata, bytes. */
 const MAX_MARKER_BYTES = 512;
-/** Left free in a first list, so that a later `,*@<version>` always fits. */
+/** Reserved in a first list, so that a later `,*@<version>` always fits. */
 const RESERVED_BYTES = 32;
 const SAFE_NAME = /^[-._a-zA-Z0-9]+$/;
 const ENTRY = /^([-._a-zA-Z0-9]+|\*)(?:@([1-9][0-9]{0,14}))?$/;
 
 interface Base64Entry {
-  /** Field name, or `*`. */
+  /** Name of a key, or `*`. */
   readonly name: string;
-  /** First version for which it holds. */
+  /** First version for which it is valid. */
   readonly since: number;
 }
 
-/** Which fields of which version are stored as base64. */
+/** Which keys are stored as base64, and from which version on. */
 export class Base64Marks {
   readonly #entries: readonly Base64Entry[];
 
@@ -69,7 +69,7 @@ export class Base64Marks {
     );
   }
 
-  /** These marks and, from `version` on, also `fields`; `*` when they do not fit or have unsafe names. Version 1 is the first. */
+  /** These marks plus `fields` from `version` on; `*` if they do not fit or have unsafe names. Versions start at 1. */
   with(fields: readonly string[], version: number): Base64Marks {
     const missing = fields.filter((field) => !this.applies(field, version));
     if (missing.length === 0) return this;
@@ -90,7 +90,7 @@ export class Base64Marks {
   }
 }
 
-/** The markers that a document with these attributes and marks must have; no others may be left over. */
+/** The markers that a document with these attributes and marks must have, and no others. */
 export function markersOf(attributes: Attributes, base64: Base64Marks): Markers {
   return {
     ...(base64.isEmpty ? {} : { [BASE64_MARKER]: base64.format() }),
@@ -100,7 +100,7 @@ export function markersOf(attributes: Attributes, base64: Base64Marks): Markers 
   };
 }
 
-/** What the markers say about the document as a whole. */
+/** The attributes from the custom_metadata of a document. Throws `ENCODING_CORRUPT` for a marker that is not valid. */
 export function attributesOf(customMetadata: ReadonlyMap<string, string>, target: string): Attributes {
   const type = customMetadata.get(TYPE_MARKER);
   const immutable = customMetadata.get(IMMUTABLE_MARKER);
@@ -119,7 +119,7 @@ export function attributesOf(customMetadata: ReadonlyMap<string, string>, target
   };
 }
 
-/** What the key is to have as its lifetime once its writer is done; undefined when nobody is writing. */
+/** The lifetime, in seconds, that the path must have after a write; undefined if no write is pending. */
 export function pendingLifetime(
   customMetadata: ReadonlyMap<string, string>,
   target: string,
@@ -141,11 +141,13 @@ export function customMetadataOf(attributes: Attributes, markers: Markers): Read
 
 const MAX_ENTRIES = 64;
 const MAX_KEY_BYTES = 128;
-/** What Go calls printable: no control, no separator but the space. A newer Unicode than the server's is its to refuse. */
+/**
+ * As in Go: no control characters, no separators except the space. The server can refuse characters of a newer Unicode.
+ */
 const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u;
 
-/** Why these metadata cannot be entries of custom_metadata, or undefined. */
-export function notesRefusalOf(attributes: Attributes, markers: Markers): Refusal | undefined {
+/** Why this metadata cannot be entries of custom_metadata, or undefined. */
+export function metadataRefusalOf(attributes: Attributes, markers: Markers): Refusal | undefined {
   const { metadata } = attributes;
   if (metadata === undefined) return undefined;
   if (metadata.size + Object.keys(markers).length > MAX_ENTRIES) {
@@ -174,8 +176,8 @@ function refused(message: string): Refusal {
 }
 
 /**
- * The entries to change (null removes) so that `wanted` is there, and no marker besides; undefined when nothing has to
- * change. Metadata of others stay.
+ * The entries to change (null removes) so that all of `wanted` exists and no other marker; undefined if nothing must
+ * change. Metadata of other clients stays.
  */
 export function metadataPatch(
   present: ReadonlyMap<string, string>,

@@ -11,7 +11,7 @@ const anyPath = fc.oneof(
 );
 
 describe('a path', () => {
-  it('that is accepted means the same to a URL parser as it says', () => {
+  it('that is accepted is the same path to a URL parser', () => {
     const check = (path: string): void => {
       fc.pre(pathRefusalOf(path) === undefined);
       const encoded = apiPathOf(path, 'test');
@@ -42,7 +42,7 @@ describe('a path', () => {
     "a'b(c)!*~",
     'a+b',
     'a:b@c;d=e&f,g$h',
-  ])('may be %j', (path) => {
+  ])('can be %j', (path) => {
     expect(pathRefusalOf(path)).toBeUndefined();
   });
 
@@ -50,7 +50,7 @@ describe('a path', () => {
     expect(pathRefusalOf('hunter2\u0007')?.message).not.toContain('hunter2');
   });
 
-  it('is joined from parts that may be empty', () => {
+  it('is joined from parts that can be empty', () => {
     expect(joinPath('secret', 'data', '', 'a/b')).toBe('secret/data/a/b');
   });
 });

@@ -3,16 +3,19 @@ import { OperatorError } from '#src/errors.ts';
 import type { Refusal } from '../driver.ts';
 
 /*
- * What a path may look like before a request leaves. The servers differ in what they make of hostile paths (measured:
- * `f/%2e%2e/z` is accepted by one and refused by the other, `//` is redirected, a trailing space becomes part of the
- * name), so anything that two parsers could read differently is refused here.
+ * Which paths are allowed in a request. Servers treat hostile paths differently (measured: one accepts `f/%2e%2e/z` and
+ * the other refuses it, `//` is redirected, a trailing space becomes part of the name), so every path that two parsers
+ * could read differently is refused here.
  */
 
 const MAX_SEGMENTS = 16;
 const MAX_SEGMENT_BYTES = 512;
 const MAX_PATH_BYTES = 2048;
 
-/** As Go's unicode.IsPrint: letters, marks, numbers, punctuation, symbols and the ASCII space. Lone surrogates are none. */
+/**
+ * As Go's unicode.IsPrint: letters, marks, numbers, punctuation, symbols and the ASCII space. Lone surrogates do not
+ * match.
+ */
 const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u;
 
 /** Why no document can live at `address`, or undefined. Also used for mounts and prefixes. */
@@ -45,14 +48,14 @@ function refused(fault: string): Refusal {
   return { reason: 'PathRefused', message: `The path ${fault}.` };
 }
 
-/** Joins path parts with slashes, leaving out empty ones. */
+/** Joins the parts of a path with slashes, without empty parts. */
 export function joinPath(...parts: readonly string[]): string {
   return parts.filter((part) => part !== '').join('/');
 }
 
 /**
  * The request path `/v1/<path>` with every segment percent-encoded. Throws `DOCUMENT_REFUSED` for a path that
- * `pathRefusalOf` refuses, and `INVARIANT` if a URL parser would see another path than the one intended.
+ * `pathRefusalOf` refuses, and `INVARIANT` if a URL parser would read a different path.
  */
 export function apiPathOf(path: string, op: string): string {
   const refusal = pathRefusalOf(path);

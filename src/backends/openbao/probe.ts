@@ -18,18 +18,18 @@ import {
 } from './wire.ts';
 
 /*
- * What this server and this mount can do, found by harmless requests. Version strings decide nothing: a source build of
- * OpenBao calls itself 2.0.0-HEAD.
+ * What this server and this mount can do, found by harmless requests. Version strings do not decide: a source build of
+ * OpenBao reports 2.0.0-HEAD.
  */
 
 const OP = 'openbao.probe';
 /** An address that nothing is ever written to. */
 export const PROBE_ADDRESS = 'keyferry-probe';
-/** One more than a listener takes by default (max_request_json_strings), the member name included. */
+/** One more than a listener accepts by default (max_request_json_strings), including the member name. */
 const TOO_MANY_STRINGS = 1_000;
-/** Paths per question: stays below that limit with room. */
+/** Paths per request, well below that limit. */
 const PATHS_PER_CALL = 400;
-/** The server weighs each path against every policy of the token: 0.1 s of work for one call. */
+/** The server checks each path against every policy of the token: 0.1 s of work per call. */
 const CALLS_AT_ONCE = 4;
 
 export interface ProbeTarget {
@@ -42,17 +42,17 @@ export interface ProbeTarget {
 type Health = z.output<typeof HealthReply>;
 
 interface Retention {
-  /** It hides versions after some time. */
+  /** The mount hides versions after some time. */
   readonly selfDestructs: boolean;
-  /** A single key can be told to. */
+  /** A single path can be set to hide its versions. */
   readonly canExpire: boolean;
-  /** A version that was written over can still be read. */
+  /** An overwritten version can still be read. */
   readonly keepsEarlier: boolean;
 }
 
 /**
- * Throws `BACKEND_SEALED`, `AUTH_DENIED`, `MOUNT_MISSING`, `CAPABILITY_MISSING` (KV version 1) or what the transport
- * throws.
+ * Throws `BACKEND_SEALED`, `AUTH_DENIED`, `MOUNT_MISSING`, `CAPABILITY_MISSING` (KV version 1) or the errors of the
+ * transport.
  */
 export async function probeServer(target: ProbeTarget, signal: AbortSignal): Promise<Probe> {
   const health = await readHealth(target.client, signal);
@@ -75,17 +75,20 @@ export async function probeServer(target: ProbeTarget, signal: AbortSignal): Pro
   };
 }
 
-/** For display only: OpenBao has no performance standbys, and its health says nothing of them. */
+/** For display only. The health of OpenBao does not mention performance standbys: it has none. */
 export function serverOf({ performance_standby: standby, version }: Health): Probe['server'] {
   return { product: standby === undefined ? 'OpenBao' : 'Vault', version };
 }
 
-/** Stable id of this very mount of this very cluster. */
+/** Stable id of this mount in this cluster. */
 export function identityOf({ cluster_id: clusterId }: Health, accessor: string): string {
   return [clusterId, accessor].filter((part) => part !== undefined).join('/');
 }
 
-/** sys/health refuses the namespace header and needs no token. 200 is active, 429 a standby; both serve requests. */
+/**
+ * sys/health refuses the namespace header and needs no token. 200 is an active node, 429 a standby; both serve
+ * requests.
+ */
 export async function readHealth(client: BaoClient, signal: AbortSignal): Promise<Health> {
   const request: BaoRequest = {
     method: 'GET',
@@ -105,13 +108,13 @@ export async function readHealth(client: BaoClient, signal: AbortSignal): Promis
 export interface MountQuestion {
   readonly session: Session;
   readonly mount: string;
-  /** What the spec says it is. */
+  /** The version in the spec. */
   readonly kvVersion: 1 | 2;
-  /** A path in it that a policy for it would allow something on. */
+  /** A path in the mount on which a policy for the mount grants some right. */
   readonly somePath: string;
 }
 
-/** The mount's accessor, once it is known to be KV of the version that the spec says. */
+/** The accessor of the mount, after a check that it is KV of the version in the spec. */
 export async function readMount(target: MountQuestion, signal: AbortSignal): Promise<string> {
   const path = `sys/internal/ui/mounts/${target.mount}`;
   const request: BaoRequest = { method: 'GET', path: apiPathOf(path, OP), op: OP, target: path };
@@ -132,7 +135,7 @@ export async function readMount(target: MountQuestion, signal: AbortSignal): Pro
   return data.accessor;
 }
 
-/** The server answers 403 for a mount that is not there as for one without any right. Rights decide which it is. */
+/** The server replies 403 both to a missing mount and to a missing right. The rights of the token tell which it is. */
 async function absentOrDenied(target: MountQuestion, signal: AbortSignal): Promise<OperatorError> {
   const rights = await readCapabilities(target.session, [target.somePath], signal);
   const allowed = rights?.get(target.somePath)?.some((right) => right !== 'deny') ?? false;
@@ -142,7 +145,7 @@ async function absentOrDenied(target: MountQuestion, signal: AbortSignal): Promi
     : new OperatorError('AUTH_DENIED', { ...about, hint: GRANT_POLICY });
 }
 
-/** True when a request with too many JSON strings is refused although the same one with few is not. */
+/** True if the server refuses a request with too many JSON strings but accepts the same request with few. */
 export async function countsFields(session: Session, signal: AbortSignal): Promise<boolean> {
   const few = await askCapabilities(session, ['sys/health'], signal);
   if (few.reply.status !== 200) return false;
@@ -150,7 +153,7 @@ export async function countsFields(session: Session, signal: AbortSignal): Promi
   return many.reply.status === 400;
 }
 
-/** What the mount does with versions as time goes on; the worst, when nobody may know (no `read` on its config). */
+/** How long the mount keeps versions; assumes the worst without the right to `read` its config. */
 async function readRetention(target: ProbeTarget, signal: AbortSignal): Promise<Retention> {
   const path = `${target.mount}/config`;
   const request: BaoRequest = { method: 'GET', path: apiPathOf(path, OP), op: OP, target: path };
@@ -166,8 +169,8 @@ async function readRetention(target: ProbeTarget, signal: AbortSignal): Promise<
 }
 
 /**
- * The capabilities of the token on each path, in calls of at most 400 paths; undefined when the token may not even ask
- * (the `default` policy was taken from it).
+ * The capabilities of the token on each path, in calls of at most 400 paths; undefined if the token has no right to ask
+ * (it lacks the `default` policy).
  */
 export async function readCapabilities(
   session: Session,

@@ -5,7 +5,7 @@ import { readCapabilities } from './probe.ts';
 
 /** The right of a policy that a verb needs. */
 export interface NeededRight {
-  /** Not encoded, with the mount: as policies name it. */
+  /** Not encoded and with the mount, as in policies. */
   readonly path: string;
   readonly right: string;
 }
@@ -15,7 +15,7 @@ export interface RightsQuestion {
   readonly rightFor: (address: Address, verb: Need['verbs'][number]) => NeededRight;
 }
 
-/** What the token may not do of all this, one refusal an address; nothing when it may not even ask. */
+/** The needs that the token lacks rights for, one refusal per address; empty if the token has no right to ask. */
 export async function findDenied(
   { session, rightFor }: RightsQuestion,
   needs: readonly Need[],

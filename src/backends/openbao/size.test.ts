@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { SecretValue } from '#src/core/secret-value.ts';
 import { storedSize, storedTextSize } from './size.ts';
 
-/** The rules of Go's encoding/json (HTMLEscape on) by replacement, as a second opinion. */
+/** The rules of Go's encoding/json (HTMLEscape on), implemented again by replacement. */
 function goJson(text: string): string {
   return JSON.stringify(text)
     .replace(/[<>&\u2028\u2029]/g, '\\u0000')
@@ -11,7 +11,7 @@ function goJson(text: string): string {
 }
 
 describe('the stored size', () => {
-  it('of a text is that of the literal that Go writes', () => {
+  it('of a text is the size of the literal that Go writes', () => {
     const text = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.string({
@@ -24,7 +24,7 @@ describe('the stored size', () => {
     fc.assert(fc.property(text, check), { numRuns: 2_000 });
   });
 
-  it('of a document is that of its JSON, with base64 where it is base64', () => {
+  it('of a document is the size of its JSON, with base64 values as base64', () => {
     const fields = fc.dictionary(fc.string({ unit: 'binary' }), fc.uint8Array(), { noNullPrototype: true });
     const check = (bytes: Record<string, Uint8Array>): void => {
       const values = new Map(

@@ -1,15 +1,15 @@
 import type { SecretValue } from '#src/core/secret-value.ts';
 
 /*
- * The server stores a version as one JSON text written by Go's encoding/json and refuses an entry above 1 MiB with a 500
- * that no client can tell from a passing failure (measured: a text of 1,048,000 bytes passes, 1,048,500 does not;
- * 170,000 `<` pass, 200,000 do not). So the size is computed before anything is sent.
+ * The server stores a version as one JSON text written by Go's encoding/json and refuses an entry above 1 MiB with a
+ * 500 that a client cannot distinguish from a temporary failure (measured: it accepts a text of 1,048,000 bytes, but
+ * not of 1,048,500; 170,000 `<`, but not 200,000). So the size is computed before a request is sent.
  */
 
-/** Bytes of stored JSON that a document may have; the rest of the entry is metadata and encryption. */
+/** Maximum bytes of the stored JSON of a document; the rest of the entry is metadata and encryption. */
 export const MAX_STORED_BYTES = 1_040_000;
 
-/** JSON strings that one request may hold where the server counts them (default of its listener): 3 + 2 a field. */
+/** Maximum keys if the server counts the JSON strings of a request (default of its listener): 3 + 2 per key. */
 export const MAX_FIELDS_WHERE_COUNTED = 498;
 
 const QUOTE = 0x22;
@@ -17,7 +17,7 @@ const BACKSLASH = 0x5c;
 const ESCAPED_IN_TWO = new Set([QUOTE, BACKSLASH, 0x0a, 0x0d, 0x09]);
 const HTML_SENSITIVE = new Set([0x3c, 0x3e, 0x26]);
 
-/** Bytes of this UTF-8 text as a JSON string literal written by Go, quotes included. */
+/** Bytes of this UTF-8 text as a JSON string literal of Go, including quotes. */
 export function storedTextSize(utf8: Uint8Array): number {
   let size = 2;
   for (let index = 0; index < utf8.byteLength; index += 1) {
@@ -39,12 +39,12 @@ function isLineSeparatorEnd(utf8: Uint8Array, index: number): boolean {
   return (byte === 0xa8 || byte === 0xa9) && utf8[index - 1] === 0x80 && utf8[index - 2] === 0xe2;
 }
 
-/** Bytes of the standard base64 of `length` bytes, quotes included. */
+/** Bytes of the standard base64 of `length` bytes, including quotes. */
 function storedBase64Size(length: number): number {
   return 2 + 4 * Math.ceil(length / 3);
 }
 
-/** Upper bound of the stored JSON of these fields; `inBase64` says which of them are stored as base64. */
+/** Upper bound of the stored JSON of these keys, in bytes; `inBase64`: true for a key that is stored as base64. */
 export function storedSize(
   fields: ReadonlyMap<string, SecretValue>,
   inBase64: (name: string) => boolean,

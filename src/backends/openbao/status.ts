@@ -4,17 +4,17 @@ import type { BaoReply, BaoRequest } from './client.ts';
 import { isDeletedEnvelope, isEmptyErrors, isEnvelope } from './wire.ts';
 
 /*
- * HTTP status → error code, from the table of the server's own sources. Texts are never looked at: they differ between
- * versions, and a proxy can send any.
+ * HTTP status → error code, from the table in the sources of the server. Never reads texts: they differ between
+ * versions, and a proxy can send any text.
  */
 
-/** What a 404 means, told by its shape only. */
+/** Meaning of a 404, by the shape of its body only. */
 export type MissingKind =
-  /** `{"errors":[]}`: nothing was ever there, or an empty listing. */
+  /** `{"errors":[]}`: the path never existed, or an empty listing. */
   | 'absent'
   /** The full envelope without data: the version was deleted, destroyed or has expired. */
   | 'deleted'
-  /** Anything else: no such mount, a wrong path for this kind of mount, a proxy. */
+  /** Any other body: no such mount, a wrong path for this kind of mount, a proxy. */
   | 'other';
 
 export function missingKindOf(reply: BaoReply): MissingKind {
@@ -26,11 +26,11 @@ interface Meaning {
   readonly code: ErrorCode;
   readonly detail?: string;
   readonly hint?: string;
-  /** True when a change may have been applied nevertheless. */
+  /** True if the server may have applied the change despite this status. */
   readonly maybeApplied?: boolean;
 }
 
-/** What to do about a refused permission of a policy. */
+/** Hint for a missing permission. */
 export const GRANT_POLICY = 'Grant the policy in docs/openbao-policy.md, or renew the credentials.';
 
 const MEANINGS: Readonly<Record<number, Meaning>> = {
@@ -51,8 +51,8 @@ const MEANINGS: Readonly<Record<number, Meaning>> = {
 };
 
 /**
- * The error for a reply that is not the success that was asked for. A 400 on a write is for the caller to judge first:
- * whether its precondition failed can only be told by reading again.
+ * The error for a reply without success. The caller handles a 400 of a write first: only another read can tell whether
+ * its precondition failed.
  */
 export function failureOf(reply: BaoReply, request: BaoRequest): OperatorError {
   const meaning = meaningOf(reply, request);
@@ -84,7 +84,7 @@ function meaningOf(reply: BaoReply, request: BaoRequest): Meaning {
 
 const RETRIED = 'No action needed; Keyferry tries again.';
 
-/** A read at a checked path is refused with 400 only while the mount is being converted to version 2. */
+/** The server refuses a read of a valid path with 400 only while it converts the mount to version 2. */
 function badRequest(request: BaoRequest): Meaning {
   return request.mutates === true
     ? { code: 'REQUEST_REJECTED' }

@@ -3,22 +3,25 @@ import type { OpenBaoSpec } from './spec.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { CredentialSource } from '../credentials.ts';
 
-/** What the TLS connections of a backend are made with, as PEM. */
+/** CAs and certificate for the TLS connections of a backend, as PEM. */
 export interface TlsMaterial {
-  /** The authorities to trust; undefined means the system's. */
+  /** The trusted CAs; undefined means those of the system. */
   readonly ca: string | undefined;
-  /** The client's own certificate, shown when the server asks for one; only with `auth.cert`. */
+  /** The client certificate, sent if the server requests one; only with `auth.cert`. */
   readonly identity: { readonly certificate: string; readonly key: string } | undefined;
 }
 
 export interface TlsContext {
   readonly credentials: CredentialSource;
-  /** That of the backend: every reference stays in it. */
+  /** Namespace of the backend: every reference is in it. */
   readonly namespace: string;
   readonly signal: AbortSignal;
 }
 
-/** Reads what the spec refers to. Throws `CREDENTIALS_MISSING` when it is not there, or is no certificate and its key. */
+/**
+ * Reads the PEM that the spec refers to. Throws `CREDENTIALS_MISSING` if it is missing or not a certificate with its
+ * key.
+ */
 export async function readTls(openbao: OpenBaoSpec, context: TlsContext): Promise<TlsMaterial> {
   return { ca: await readAuthorities(openbao, context), identity: await readIdentity(openbao, context) };
 }
@@ -44,7 +47,10 @@ async function readPem(name: string, key: string, context: TlsContext): Promise<
   return (await credentials.readSecretKey(namespace, name, key, signal)).reveal().toString('utf8');
 }
 
-/** Asked of the TLS library before the first connection, whose error would blame the server. It may quote the key. */
+/**
+ * Checks the pair before the first connection, whose error would blame the server. Drops the cause: it can quote the
+ * key.
+ */
 function requirePair(pair: { readonly certificate: string; readonly key: string }, target: string): void {
   try {
     createSecureContext({ cert: pair.certificate, key: pair.key });

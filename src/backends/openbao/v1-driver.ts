@@ -29,7 +29,7 @@ import { v1RefusalOf } from './v1-refusal.ts';
 export interface OpenBaoV1DriverOptions {
   readonly connection: BaoConnection;
   readonly mount: string;
-  /** Folder below the mount that all addresses are relative to; '' for the mount itself. */
+  /** Folder below the mount that contains all addresses; '' for the mount itself. */
   readonly prefix: string;
   readonly maxInFlight: number;
   /** spec.openbao.allowUnsafeWrites. */
@@ -44,9 +44,9 @@ interface Opened {
 }
 
 /**
- * KV version 1. It can be read as safely as any other store. It has no check-and-set, so a write or delete can only look
- * right before: whatever another client writes between that look and the change is lost without a trace. Both are
- * therefore refused unless the spec allows it; a delete is final, since there is no earlier version.
+ * KV version 1. Reads are as safe as in any other store. There is no check-and-set, so a write or delete can only read
+ * just before: what another client writes between that read and the change is lost without a trace. Both are therefore
+ * refused unless the spec allows them. A delete is final, because there are no earlier versions.
  */
 export class OpenBaoV1Driver implements Driver {
   readonly kind = 'openbao';
@@ -54,7 +54,7 @@ export class OpenBaoV1Driver implements Driver {
   readonly backups = undefined;
   readonly projections = undefined;
   readonly #options: OpenBaoV1DriverOptions;
-  /** Keeps at least the writers of this process from overtaking one another. */
+  /** Serializes at least the writers of this process. */
   readonly #lock = new KeyedLock();
   #identity: string | undefined;
   #keyLimit: number | undefined;
@@ -95,7 +95,7 @@ export class OpenBaoV1Driver implements Driver {
     yield* listTree(kv, query, signal);
   }
 
-  /** There are no earlier revisions: what is read is what is there now. */
+  /** Returns the current revision: there are no others. */
   async read(address: Address, signal: AbortSignal): Promise<ReadResult> {
     this.#requireAddress(address, 'openbao.read');
     const { kv } = await this.#open(signal);
@@ -173,7 +173,7 @@ export class OpenBaoV1Driver implements Driver {
     return { session, kv: new V1KvMount({ session, mount, prefix }) };
   }
 
-  /** The last gate before a request: refused addresses never leave the process. */
+  /** The last check before a request: a refused address never leaves the process. */
   #requireAddress(address: Address, op: string): void {
     const refusal = this.addressRefusalOf(address);
     if (refusal !== undefined) throw new OperatorError('DOCUMENT_REFUSED', { op, detail: refusal.message });
@@ -194,7 +194,7 @@ export class OpenBaoV1Driver implements Driver {
   }
 }
 
-/** The look before a change, which is all that this store offers. */
+/** The check by a read just before a change: this store offers no other. */
 function requireExpected(
   current: ReadResult,
   expect: Expectation,
@@ -207,7 +207,7 @@ function requireExpected(
   }
 }
 
-/** 204 is also the answer of a node that lags behind and did nothing. */
+/** A node that lags behind also replies 204, and does nothing. */
 async function confirmRemoved(kv: V1KvMount, address: Address, signal: AbortSignal): Promise<void> {
   if ((await kv.read(address, signal)) === undefined) return;
   throw new OperatorError('SERVER_ERROR', {

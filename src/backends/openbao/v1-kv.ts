@@ -6,8 +6,8 @@ import { failureOf, missingKindOf } from './status.ts';
 import { ListReply, parseReply, V1ReadReply } from './wire.ts';
 
 /*
- * The requests of KV version 1 that Keyferry makes, one method each. The plain fields are body and reply; there is no
- * version, no metadata and no precondition. On a mount of version 2 these paths answer with a 404 that is not `absent`.
+ * The requests of KV version 1 that Keyferry makes, one method each. Body and reply are the plain keys; there are no
+ * versions, metadata or preconditions. On a mount of version 2, the reply to these paths is a 404 that is not `absent`.
  */
 
 export interface V1KvOptions {
@@ -23,12 +23,12 @@ export class V1KvMount {
     this.#options = options;
   }
 
-  /** `<mount>/<prefix>/<address>`, not encoded: as policies and capabilities name it. */
+  /** `<mount>/<prefix>/<address>`, not encoded, as in policies and capabilities. */
   pathOf(address: Address): string {
     return joinPath(this.#options.mount, this.#options.prefix, address);
   }
 
-  /** The fields, as parsed; undefined when there is nothing at the address. */
+  /** The keys, as parsed; undefined if nothing exists at the address. */
   async read(address: Address, signal: AbortSignal): Promise<object | undefined> {
     const request: BaoRequest = { ...this.#at(address, 'openbao.read'), method: 'GET' };
     const reply = await this.#options.session.request(request, signal);
@@ -37,7 +37,7 @@ export class V1KvMount {
     return parseReply(V1ReadReply, reply, request).data;
   }
 
-  /** Writes all fields over whatever is there. */
+  /** Writes all keys, overwriting the current document. */
   async write(
     address: Address,
     fields: Readonly<Record<string, string>>,
@@ -47,7 +47,7 @@ export class V1KvMount {
     await this.#change({ ...about, method: 'POST', body: fields, mutates: true }, signal);
   }
 
-  /** Removes whatever is there, for good. */
+  /** Removes the current document permanently. */
   async remove(address: Address, signal: AbortSignal): Promise<void> {
     const about = this.#at(address, 'openbao.delete');
     await this.#change({ ...about, method: 'DELETE', mutates: true }, signal);
@@ -58,7 +58,7 @@ export class V1KvMount {
     if (reply.status !== 204 && reply.status !== 200) throw failureOf(reply, request);
   }
 
-  /** The names in a folder, folders ending in a slash. There is no paging: the first page is everything. */
+  /** The names in a folder; a folder ends in a slash. There is no paging: the first page contains everything. */
   async listPage(
     folder: Address,
     page: { readonly after: string },

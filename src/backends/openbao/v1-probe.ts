@@ -13,7 +13,7 @@ export interface V1ProbeTarget {
   readonly allowUnsafeWrites: boolean;
 }
 
-/** As `probeServer`, for a mount of version 1: `CAPABILITY_MISSING` when it is one of version 2. */
+/** Like `probeServer`, for a mount of version 1. Throws `CAPABILITY_MISSING` if the mount is version 2. */
 export async function probeV1Server(target: V1ProbeTarget, signal: AbortSignal): Promise<Probe> {
   const { client, session, kv, mount, allowUnsafeWrites } = target;
   const health = await readHealth(client, signal);

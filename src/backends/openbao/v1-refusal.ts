@@ -3,8 +3,8 @@ import type { Refusal } from '../driver.ts';
 import { MAX_STORED_BYTES, storedSize } from './size.ts';
 
 /**
- * Why KV version 1 cannot keep this document unchanged, or undefined. It stores text fields and nothing else: there is no
- * metadata to mark base64, a type, or when something ends.
+ * Why KV version 1 cannot store this document unchanged, or undefined. It stores only text values: there is no metadata
+ * to mark base64, a type or an expiry.
  */
 export function v1RefusalOf(document: Document, keyLimit: number | undefined): Refusal | undefined {
   return (
@@ -19,17 +19,17 @@ function attributeRefusalOf({ type, immutable, expiresAt, metadata }: Attributes
   if (expiresAt !== undefined) {
     return { reason: 'ExpiryRefused', message: 'KV version 1 cannot let a document expire.' };
   }
-  if (immutable !== undefined) return unkept('cannot store that a Secret is immutable');
+  if (immutable !== undefined) return notStorable('cannot store that a Secret is immutable');
   if (metadata !== undefined && metadata.size > 0)
-    return unkept('has no place for labels or custom metadata');
+    return notStorable('has no place for labels or custom metadata');
   return undefined;
 }
 
 function fieldRefusalOf({ fields }: Document): Refusal | undefined {
-  if (fields.size === 0) return unkept('cannot store a document without keys');
+  if (fields.size === 0) return notStorable('cannot store a document without keys');
   for (const [name, value] of fields) {
     if (!name.isWellFormed()) return { reason: 'KeyRefused', message: 'A key is not valid Unicode.' };
-    if (!value.isText()) return unkept('stores text only, and a key has other bytes');
+    if (!value.isText()) return notStorable('stores text only, and a key has other bytes');
   }
   return undefined;
 }
@@ -44,6 +44,6 @@ function sizeRefusalOf({ fields }: Document, keyLimit: number | undefined): Refu
   return { reason: 'TooLarge', message };
 }
 
-function unkept(what: string): Refusal {
+function notStorable(what: string): Refusal {
   return { reason: 'NotRepresentable', message: `KV version 1 ${what}. Use a mount of KV version 2.` };
 }

@@ -3,19 +3,19 @@ import { OperatorError } from '#src/errors.ts';
 import type { BaoReply, BaoRequest } from './client.ts';
 
 /*
- * The replies that are read, as far as they are read. Only the structure is checked; members that hold values stay
- * `unknown`, so that no schema ever sees, copies or drops a field (a zod record would lose `__proto__`). Issues of a
- * failed check are thrown away: they may quote names.
+ * The members of replies that Keyferry reads. The schemas check only the structure. Members with values stay `unknown`,
+ * so that no schema reads, copies or drops a key (a zod record would lose `__proto__`). The issues of a failed check
+ * are dropped: they can quote names.
  */
 
-/** An object as JSON.parse makes it, untouched. */
+/** An object as JSON.parse returns it, unchanged. */
 const RawObject = z.custom<object>((value) => isRawObject(value));
 
 function isRawObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** String → string, as a Map so that no key is special. */
+/** String → string, as a Map, so that no name is special. */
 const CustomMetadata = z
   .custom<Readonly<Record<string, string>>>((value) => isStringMap(value))
   .nullish()
@@ -34,7 +34,7 @@ const VersionMetadata = z.object({
 });
 
 export const ReadReply = z.object({ data: z.object({ data: RawObject, metadata: VersionMetadata }) });
-/** KV version 1: the plain fields. */
+/** KV version 1: the plain keys. */
 export const V1ReadReply = z.object({ data: RawObject });
 export const DeletedReply = z.object({ data: z.object({ data: z.null(), metadata: VersionMetadata }) });
 export const WriteReply = z.object({ data: VersionMetadata });
@@ -45,7 +45,7 @@ export const KeyMetadataReply = z.object({
     delete_version_after: z.string().default('0s'),
   }),
 });
-/** A server that warns about a parameter it does not know answers an absent folder with 200 and `data: {}`. */
+/** A server that warns about an unknown parameter replies 200 and `data: {}` for an absent folder. */
 export const ListReply = z.object({
   data: z.union([
     z.object({ keys: z.array(z.string().min(1)) }),
@@ -56,7 +56,7 @@ export const ListReply = z.object({
 export const HealthReply = z.object({
   version: z.string(),
   cluster_id: z.string().optional(),
-  /** Vault has it, OpenBao has not. */
+  /** Vault sends it, OpenBao does not. */
   performance_standby: z.boolean().optional(),
 });
 export const MountReply = z.object({
@@ -94,7 +94,7 @@ export const LookupReply = z.object({
 const ErrorsBody = z.object({ errors: z.array(z.string()) });
 const WarningsBody = z.object({ data: z.null(), warnings: z.array(z.string()) });
 
-/** `{"errors":[]}` and nothing else: the store's own "not there". */
+/** `{"errors":[]}` and nothing else: the "not found" of the store itself. */
 export function isEmptyErrors(body: unknown): boolean {
   const parsed = ErrorsBody.strict().safeParse(body);
   return parsed.success && parsed.data.errors.length === 0;
@@ -105,12 +105,12 @@ export function isDeletedEnvelope(body: unknown): boolean {
   return DeletedReply.safeParse(body).success;
 }
 
-/** Something that this API says (errors or warnings), rather than a page of a proxy. */
+/** True for a body of this API (errors or warnings), as opposed to a page of a proxy. */
 export function isEnvelope(body: unknown): boolean {
   return ErrorsBody.safeParse(body).success || WarningsBody.safeParse(body).success;
 }
 
-/** The body as `schema` has it, or `REPLY_INVALID`; a change whose reply is not understood is indeterminate. */
+/** Parses the body. Throws `REPLY_INVALID` if it does not match, indeterminate if the request is a change. */
 export function parseReply<T>(schema: z.ZodType<T>, reply: BaoReply, request: BaoRequest): T {
   const parsed = schema.safeParse(reply.body);
   if (parsed.success) return parsed.data;

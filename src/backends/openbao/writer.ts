@@ -10,15 +10,15 @@ import { lifetimeLeft } from './lifetime.ts';
 import { Base64Marks, BASE64_MARKER, LIFETIME_MARKER, metadataPatch, pendingLifetime } from './markers.ts';
 
 /*
- * How a document gets into a KV store, one request after the other. Any of them may be the last.
+ * How a document is written to a KV store, one request after the other. A crash can follow any of them.
  *
  *   plain text            data                                                                       1 request
- *   markers or metadata      look at the key → custom_metadata → data                                   3
- *   and it expires        look at the key → custom_metadata and the life that is left → data
- *                         → the life that the key is to have from now on                             4
+ *   markers or metadata   read the metadata → custom_metadata → data                                 3
+ *   and it expires        read the metadata → custom_metadata and the remaining lifetime → data
+ *                         → the lifetime that the path must have from now on                         4
  *
- * So data never exists without its markers or its expiry. A life that an attempt left behind which died is set anew
- * before the data is written, and the marker keyferry-lifetime says that the last step is still to be done.
+ * So data never exists without its markers or its expiry. A lifetime that a crashed attempt left behind is set again
+ * before the data is written. The marker keyferry-lifetime says that the last step is still to do.
  */
 
 export interface WriterOptions {
@@ -59,7 +59,7 @@ export class DocumentWriter {
     throw rejected(address);
   }
 
-  /** Metadata of a name that already has a version belongs to that version: it is left alone. */
+  /** Does not change the metadata of a path that already has a version: it belongs to that version. */
   async #markNew({ document, plan, signal }: Task): Promise<void> {
     const { address } = document;
     const found = await this.#kv.readMetadata(address, signal);
@@ -76,14 +76,17 @@ export class DocumentWriter {
     await this.#kv.patchMetadata(address, { custom: custom ?? {}, lifetime }, signal);
   }
 
-  /** By the clock of the server, which is the one that counts; by our own where the server does not tell. */
+  /** By the clock of the server, which decides; by the local clock if the server does not report its time. */
   #lifetimeLeft(document: Document, serverTime: number | undefined): number | undefined {
     const { expiresAt } = document.attributes;
     if (expiresAt === undefined) return undefined;
     return lifetimeLeft(expiresAt, serverTime ?? this.#options.clock.now(), document.address);
   }
 
-  /** The write's reply shows for free what an earlier attempt left behind that died between metadata and data. */
+  /**
+   * The reply to the write shows, without a further request, what an attempt left that crashed between metadata and
+   * data.
+   */
   async #finishNew(task: Task, written: VersionInfo): Promise<VersionInfo> {
     const { document, plan, signal } = task;
     const { address } = document;
@@ -100,7 +103,10 @@ export class DocumentWriter {
     return stays;
   }
 
-  /** The version took the life of an attempt for a document that expired: a second one, which stays, goes over it. */
+  /**
+   * The version got the lifetime of an earlier attempt for a document that expires: a second version, which stays,
+   * replaces it.
+   */
   async #writeToStay({ document, plan, signal }: Task, written: VersionInfo): Promise<VersionInfo> {
     const { address } = document;
     await this.#kv.clearLifetime(address, signal);
@@ -109,7 +115,10 @@ export class DocumentWriter {
     return again;
   }
 
-  /** Without its expiry a version does not stay: the mount may have stopped to keep track of lives. */
+  /**
+   * Checks the expiry of the new version, and deletes a version without one: the mount may have stopped expiring
+   * versions.
+   */
   async #endWithSource({ document, signal }: Task, written: VersionInfo): Promise<void> {
     const { address } = document;
     if (written.deletionTime === undefined) {
@@ -124,7 +133,7 @@ export class DocumentWriter {
     await this.#restoreLifetime(address, document.attributes.lifetime ?? 0, signal);
   }
 
-  /** What users write later lives as long as it would have lived at the source. */
+  /** Sets the lifetime of the path to that at the source, for versions that users write later. */
   async #restoreLifetime(address: Address, lifetime: number, signal: AbortSignal): Promise<void> {
     const custom = { [LIFETIME_MARKER]: null };
     if (lifetime === 0) await this.#kv.clearLifetime(address, signal);
@@ -168,7 +177,7 @@ export class DocumentWriter {
     await this.#kv.patchMetadata(address, { custom: custom ?? {}, lifetime }, signal);
   }
 
-  /** The last step of a write that was cut off before it. */
+  /** Does the last step of a write that was cut off before that step. */
   async finish(address: Address, expect: Version, signal: AbortSignal): Promise<void> {
     const current = await this.#kv.read(address, signal);
     if (current.state === 'absent') throw new OperatorError('NOT_FOUND', { op: OP_FINISH, target: address });
@@ -196,7 +205,7 @@ function conflict(code: 'ALREADY_EXISTS' | 'VERSION_CONFLICT', address: Address)
   return new OperatorError(code, { op: 'openbao.write', target: address });
 }
 
-/** 400 although the state is as expected: it is the document that the server refuses. */
+/** A 400 with the expected state: the server refuses the document itself. */
 function rejected(address: Address): OperatorError {
   return new OperatorError('REQUEST_REJECTED', { op: 'openbao.write', target: address, status: 400 });
 }

@@ -9,7 +9,7 @@ const OP = 'openbao.auth.approle';
 export interface AppRoleAuthOptions {
   readonly client: BaoClient;
   readonly mountPath: string;
-  /** Names the role; half of the credentials, and no secret. */
+  /** Names the role. Half of the credentials, but not a secret. */
   readonly roleId: string;
   /** The other half; fetched for each login. */
   readonly readSecretId: (signal: AbortSignal) => Promise<SecretValue>;

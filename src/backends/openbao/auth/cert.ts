@@ -3,10 +3,10 @@ import { logIn } from './login.ts';
 import type { AuthMethod, BaoToken } from './method.ts';
 
 export interface CertAuthOptions {
-  /** Shows the client certificate on every connection: the server compares it again when the token is renewed. */
+  /** Sends the client certificate on every connection: the server checks it again when the token is renewed. */
   readonly client: BaoClient;
   readonly mountPath: string;
-  /** The certificate role to log in with; undefined lets the server find one that fits. */
+  /** The certificate role to log in with; undefined lets the server find a matching one. */
   readonly name: string | undefined;
   /** Where the certificate comes from, for errors. */
   readonly target: string;

@@ -12,11 +12,11 @@ import { TokenAuth } from './token.ts';
 export interface AuthContext {
   readonly client: BaoClient;
   readonly credentials: CredentialSource;
-  /** That of the backend: every reference stays in it. */
+  /** Namespace of the backend: every reference is in it. */
   readonly namespace: string;
 }
 
-/** The way to log in that the spec names. Throws `SPEC_INVALID` when it names none. No I/O. */
+/** The auth method that the spec names. Throws `SPEC_INVALID` if it names none. No I/O. */
 export function chooseAuthMethod(auth: OpenBaoAuth, context: AuthContext): AuthMethod {
   const method =
     fromToken(auth, context) ??

@@ -1,12 +1,12 @@
 import { SecretValue } from '#src/core/secret-value.ts';
 import { OperatorError } from '#src/errors.ts';
 
-/** What a header can carry, and what tokens, secret ids and JWTs are made of. */
+/** Characters that a header can have; tokens, secret ids and JWTs have no others. */
 const PRINTABLE = /^[\x21-\x7e]+$/;
 
 /**
- * A credential as a Secret holds it, without the newline that an editor leaves behind. Throws `CREDENTIALS_MISSING` for
- * what cannot be one; the message says nothing of it.
+ * A credential from a Secret, without the newline that an editor adds. Throws `CREDENTIALS_MISSING` if it cannot be a
+ * credential; the message does not quote it.
  */
 export function toCredential(
   stored: SecretValue,

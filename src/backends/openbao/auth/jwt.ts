@@ -8,11 +8,11 @@ export interface JwtAuthOptions {
   readonly client: BaoClient;
   readonly mountPath: string;
   readonly role: string;
-  /** The token to show; fetched for each login. */
+  /** The token to log in with; fetched for each login. */
   readonly readJwt: (signal: AbortSignal) => Promise<SecretValue>;
   /** `openbao.auth.kubernetes` or `openbao.auth.jwt`. */
   readonly op: string;
-  /** Whose token it is, for errors. */
+  /** Owner of the token, for errors. */
   readonly target: string;
 }
 

@@ -9,17 +9,17 @@ import type { BaoToken } from './method.ts';
 import { revoke } from './self-request.ts';
 
 export interface LoginAttempt {
-  /** Where the auth method is enabled, without `auth/`. */
+  /** Path of the auth method, without `auth/`. */
   readonly mountPath: string;
   readonly body: Readonly<Record<string, string>>;
   readonly op: string;
-  /** Whose credentials these are, for errors. */
+  /** Source of the credentials, for errors. */
   readonly target: string;
 }
 
 /**
- * `POST auth/<mountPath>/login`, the same in all methods. Throws `AUTH_DENIED` when the server does not accept the
- * credentials, has no such role or no such auth method; a token with a limited number of uses is given back at once.
+ * `POST auth/<mountPath>/login`, the same for all methods. Throws `AUTH_DENIED` if the server does not accept the
+ * credentials, or has no such role or auth method, or issues a token with a limited number of uses, which is revoked.
  */
 export async function logIn(
   client: BaoClient,
@@ -49,9 +49,9 @@ export async function logIn(
 }
 
 /**
- * Methods and versions differ in whether bad credentials, an unknown role or a wrong path are a 400, a 403 or, for an
- * unknown namespace, a 404. Vault answers a wrong secret id with 500, as it does a failing disk: only the text would
- * tell, so both are said.
+ * Bad credentials, an unknown role or a wrong path are a 400 or a 403, depending on method and version; an unknown
+ * namespace is a 404. Vault replies 500 to a wrong secret id, as to a failing disk. Only the text would tell them
+ * apart, so the message names both.
  */
 function refusalOf(reply: BaoReply, request: BaoRequest, mountPath: string): OperatorError {
   const { status } = reply;

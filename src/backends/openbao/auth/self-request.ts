@@ -4,7 +4,7 @@ import { apiPathOf } from '../path.ts';
 
 const OP = 'openbao.auth';
 
-/** A request about the token that makes it; the built-in `default` policy allows these. */
+/** A request of a token about itself; the built-in `default` policy allows it. */
 export function selfRequest(action: 'lookup-self' | 'renew-self' | 'revoke-self'): BaoRequest {
   const target = `auth/token/${action}`;
   const about = { path: apiPathOf(target, OP), op: OP, target };
@@ -13,11 +13,11 @@ export function selfRequest(action: 'lookup-self' | 'renew-self' | 'revoke-self'
     : { ...about, method: 'POST', body: {}, mutates: true };
 }
 
-/** Ends a token that Keyferry made. Best effort and never throws: what cannot be revoked ends with its life. */
+/** Revokes a token that Keyferry got by a login. Best effort, never throws: a token that is not revoked expires. */
 export async function revoke(client: BaoClient, token: SecretValue, signal: AbortSignal): Promise<void> {
   try {
     await client.request(selfRequest('revoke-self'), token, signal);
   } catch {
-    // It ends with its life.
+    // It expires.
   }
 }

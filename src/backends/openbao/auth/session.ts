@@ -9,23 +9,24 @@ import { revoke, selfRequest } from './self-request.ts';
 /*
  * The life of one token:
  *
- *   (none) ──login, one at a time──▶ held ──2/3 of its life──▶ renewed, or logged in again
+ *   (none) ──login, one at a time──▶ held ──2/3 of its TTL──▶ renewed, or logged in again
  *      ▲                              │
  *      └── expired, or 403 and ───────┘
  *          lookup-self refuses it too
  *
- * A 403 has two meanings that only their text would tell apart: the token is no longer good, or a policy denies the path.
- * So the token itself is asked about (lookup-self): only when it is bad, one login and one more try follow.
+ * A 403 has two meanings that only the text would tell apart: the token is not valid any more, or a policy denies the
+ * path. So the session looks the token up (lookup-self): only if the token is not valid, one login and one more try
+ * follow.
  */
 
 const OP = 'openbao.auth';
-/** A token this close to its end is not used any more. */
+/** A token with a remaining TTL below this is not used any more. */
 const EXPIRY_MARGIN_MS = 2_000;
-/** At most one login in this time is caused by refused requests, whatever the server answers. */
+/** In this time, refused requests cause at most one login, whatever the server replies. */
 const RELOGIN_INTERVAL_MS = 10_000;
-/** Near its maximum life a token is granted less and less; this bounds how often that is tried. */
+/** Near its maximum TTL, each renewal of a token grants less; this bounds the rate of renewals. */
 const MIN_RENEWAL_MS = 1_000;
-/** For a login under way and the revocation together. */
+/** Timeout of a login under way and the revocation together. */
 const CLOSE_TIMEOUT_MS = 2_000;
 
 export interface SessionOptions {
@@ -45,7 +46,7 @@ export class Session implements AsyncDisposable {
   readonly #closing = new AbortController();
   #isClosed = false;
   #held: HeldToken | undefined;
-  /** Ours, replaced before their end; a request may still carry one. */
+  /** Own tokens that were replaced before they expired; a request under way may still use one. */
   #replaced: readonly HeldToken[] = [];
   #login: Promise<HeldToken> | undefined;
   #lastForcedLogin = Number.NEGATIVE_INFINITY;
@@ -55,7 +56,7 @@ export class Session implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** One authenticated request; a status is returned, not judged, except that 403 may cost one login and a second try. */
+  /** One authenticated request. Returns any status; a 403 can cause one login and a second try. */
   async request(request: BaoRequest, signal: AbortSignal): Promise<BaoReply> {
     const held = await this.#token(signal);
     const reply = await this.#options.client.request(request, held.secret, signal);
@@ -64,7 +65,7 @@ export class Session implements AsyncDisposable {
     return this.#options.client.request(request, fresh.secret, signal);
   }
 
-  /** True when the refused token is no good (any more) and another one may be had. */
+  /** True if the refused token is not valid (any more) and another one is available or can be requested. */
   async #lostToken(refused: HeldToken, signal: AbortSignal): Promise<boolean> {
     if (this.#held !== undefined && this.#held !== refused) return true;
     const lookup = await this.#options.client.request(selfRequest('lookup-self'), refused.secret, signal);
@@ -78,9 +79,9 @@ export class Session implements AsyncDisposable {
     return true;
   }
 
-  /** The current token, or the one that the login under way brings; concurrent callers share one login. */
+  /** The current token, or the token of the login under way; concurrent callers share one login. */
   async #token(signal: AbortSignal): Promise<HeldToken> {
-    // A login that nobody waits for must not be started: its failure would be nobody's.
+    // Do not start a login without a caller that waits: its failure would be unhandled.
     signal.throwIfAborted();
     const held = this.#held;
     if (held !== undefined && this.#options.clock.monotonic() < held.expiresAt - EXPIRY_MARGIN_MS)
@@ -99,26 +100,28 @@ export class Session implements AsyncDisposable {
   }
 
   #hold(token: BaoToken): HeldToken {
-    const lifeMs = token.ttlSeconds === 0 ? Number.POSITIVE_INFINITY : token.ttlSeconds * 1000;
-    const held = { ...token, expiresAt: this.#options.clock.monotonic() + lifeMs };
+    const ttlMs = token.ttlSeconds === 0 ? Number.POSITIVE_INFINITY : token.ttlSeconds * 1000;
+    const held = { ...token, expiresAt: this.#options.clock.monotonic() + ttlMs };
     if (this.#held !== undefined && this.#held.secret !== held.secret)
       this.#replaced = this.#ownLiving(this.#held);
     this.#held = held;
-    this.#scheduleRenewal(held, lifeMs);
+    this.#scheduleRenewal(held, ttlMs);
     return held;
   }
 
-  /** At 2/3 of the life, up to a tenth of it earlier, so that replicas and backends do not renew together. */
-  #scheduleRenewal(held: HeldToken, lifeMs: number): void {
+  /** At 2/3 of the TTL, up to a tenth of it earlier, so that replicas and backends do not renew at the same time. */
+  #scheduleRenewal(held: HeldToken, ttlMs: number): void {
     this.#cancelRenewal();
-    if (!Number.isFinite(lifeMs) || this.#isClosed) return;
-    const delayMs = Math.max(MIN_RENEWAL_MS, lifeMs * (2 / 3 - this.#options.random() / 10));
+    if (!Number.isFinite(ttlMs) || this.#isClosed) return;
+    const delayMs = Math.max(MIN_RENEWAL_MS, ttlMs * (2 / 3 - this.#options.random() / 10));
     this.#cancelRenewal = this.#options.clock.schedule(delayMs, () => {
       void this.#renew(held);
     });
   }
 
-  /** Never throws: when nothing works the token is used to its end, and the next request then reports the failure. */
+  /**
+   * Never throws: if no renewal works, the token is used until it expires, and the next request reports the failure.
+   */
   async #renew(held: HeldToken): Promise<void> {
     try {
       const renewed = held.renewable ? await this.#renewSelf(held) : undefined;
@@ -136,7 +139,7 @@ export class Session implements AsyncDisposable {
     return Math.max(0, (held.expiresAt - this.#options.clock.monotonic()) / 1000);
   }
 
-  /** Undefined when the server does not renew it; the granted life stops growing near the token's maximum. */
+  /** Undefined if the server does not renew it. The granted TTL stops growing near the maximum of the token. */
   async #renewSelf(held: HeldToken): Promise<BaoToken | undefined> {
     const request = selfRequest('renew-self');
     const reply = await this.#options.client.request(request, held.secret, this.#closing.signal);
@@ -145,7 +148,7 @@ export class Session implements AsyncDisposable {
     return { ...held, ttlSeconds: auth.lease_duration, renewable: auth.renewable };
   }
 
-  /** Those that were replaced and, if it is one of them, this one: what is to be revoked in the end. */
+  /** The own tokens that have not expired, replaced ones included: the tokens to revoke at the end. */
   #ownLiving(held: HeldToken | undefined): readonly HeldToken[] {
     const all = held === undefined ? this.#replaced : [...this.#replaced, held];
     return all.filter((token) => token.own && token.expiresAt > this.#options.clock.monotonic());
@@ -157,8 +160,8 @@ export class Session implements AsyncDisposable {
   }
 
   /**
-   * Revokes the tokens that Keyferry made, also one that a login under way is about to bring; a server that does not
-   * answer in time just lets them expire.
+   * Revokes the tokens that Keyferry got by a login, including the token of a login under way. If the server does not
+   * reply in time, they expire.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;

@@ -16,7 +16,7 @@ export interface TokenAuthOptions {
   readonly secretRef: { readonly name: string; readonly key: string };
 }
 
-/** A token from a Secret of the backend's namespace, read again at each login so that a rotated one is picked up. */
+/** A token from a Secret in the namespace of the backend, read again at each login so that a rotated token is used. */
 export class TokenAuth implements AuthMethod {
   readonly #options: TokenAuthOptions;
 
