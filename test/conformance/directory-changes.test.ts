@@ -51,7 +51,7 @@ const CHANGES = [
   ['backup', 1, async (by: Driver, version: Version) => backupsOf(by).retire('x', version, signal)],
 ] as const;
 
-/** What somebody else can do to `x` in that moment; the file `x` afterwards. */
+/** What another writer can do to `x` in that moment; the file `x` afterwards. */
 const OVERTAKERS: readonly (readonly [string, () => void])[] = [
   ['writes into it', () => writeFileSync(fixture.path('x'), 'theirs')],
   ['writes as many bytes into it', () => writeFileSync(fixture.path('x'), 'THEY')],
@@ -71,7 +71,7 @@ const OVERTAKERS: readonly (readonly [string, () => void])[] = [
   ],
 ];
 
-describe.each(CHANGES)('%s, while somebody else', (kind, skip, change) => {
+describe.each(CHANGES)('%s, while another writer', (kind, skip, change) => {
   it.each(OVERTAKERS)('%s, changes nothing', async (_what, overtake) => {
     await fixture.put('x', 'ours');
     const version = await versionAt('x');
@@ -175,10 +175,10 @@ describe('what a crash left', () => {
     expect(await fixture.names()).toEqual([]);
   });
 
-  it('of a write goes, and nothing of somebody else does', async () => {
+  it('of a write goes, and nothing of another writer does', async () => {
     await fixture.put(`.x.keyferry-${ID}`, 'half');
     await fixture.put(`.y.keyferry-${ID}`, { a: 'half' });
-    await fixture.put('.vimrc', 'of somebody else');
+    await fixture.put('.vimrc', 'of another writer');
     expect(await driver.read('x', signal)).toEqual({ state: 'absent' });
     expect(await fixture.names()).toEqual(['.vimrc']);
   });

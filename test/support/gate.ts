@@ -49,7 +49,7 @@ export function holdStatus(stage: Stage, tenant: Tenant, migration: string): Gat
   return new Gate(stage.api, { method: 'PATCH', path });
 }
 
-/** Lets somebody else `act` after the operator has looked and before its POST to `path` reaches the server. */
+/** Lets another writer `act` after the operator has looked and before its POST to `path` reaches the server. */
 export async function overtake(proxy: RecordingProxy, path: RegExp, act: () => Promise<void>): Promise<void> {
   const { promise: until, resolve: release } = Promise.withResolvers<void>();
   const held = proxy.onRequest({ method: 'POST', path }, { kind: 'hold', until }, 1);

@@ -87,7 +87,7 @@ function describeAttributes(trial: Trial): void {
 
   it.each([
     ['a type', { type: 'kubernetes.io/basic-auth' }],
-    ['a type of somebody else', { type: 'example.org/what.ever' }],
+    ['an unknown type', { type: 'example.org/what.ever' }],
     ['immutability', { immutable: true as const }],
     ['both', { type: 'kubernetes.io/ssh-auth', immutable: true as const }],
   ])('keeps %s', async (_what, attributes) => {
