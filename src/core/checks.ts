@@ -66,7 +66,8 @@ function destinationDiffers(_policy: Policy, observation: Observation): Step | u
   return {
     kind: 'conflict',
     reason: 'DestinationDiffers',
-    message: 'The destination has other keys or bytes. Make both sides equal, or exclude the document.',
+    message:
+      'The destination has other keys or bytes. Make source and destination equal, or exclude the document.',
   };
 }
 

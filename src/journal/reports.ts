@@ -31,7 +31,7 @@ export interface ReportSelection {
   readonly labelSelector: string;
 }
 
-/** Where SecretMigrationReports are stored. Objects come back as the API server returns them; callers parse them. */
+/** Where SecretMigrationReports are stored. Returns objects as the API server sends them; callers parse them. */
 export interface ReportStore {
   list(selection: ReportSelection, signal: AbortSignal): Promise<readonly unknown[]>;
 

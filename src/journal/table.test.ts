@@ -17,7 +17,7 @@ const tableOf = (...prior: readonly PriorRecord[]) =>
 describe('the time of a row', () => {
   it.each<[string, Outcome]>([
     ['another version at the destination', verified('2')],
-    ['no version any more', { ...verified('1'), destination: { path: 'p' } }],
+    ['no version', { ...verified('1'), destination: { path: 'p' } }],
     ['another state', verified('1', { state: 'Failed' })],
     ['another reason', verified('1', { reason: 'Projected' })],
   ])('starts again with %s', (_what, after) => {

@@ -11,10 +11,10 @@ export type MetadataFilter = (metadata: Metadata) => Metadata;
  * directions, because most labels of a Secret are instructions to other controllers and most custom metadata is not a label.
  */
 export function compileMetadata(
-  stores: { readonly source: Addressing; readonly destination: Addressing },
+  addressing: { readonly source: Addressing; readonly destination: Addressing },
   labels: readonly string[],
 ): MetadataFilter {
-  if (stores.source === stores.destination) return (metadata) => metadata;
+  if (addressing.source === addressing.destination) return (metadata) => metadata;
   const named = new Set(labels);
   return (metadata = new Map()) => {
     const chosen = [...metadata].filter(([key]) => named.has(key));

@@ -65,7 +65,7 @@ export interface RouteOptions {
   /** `mapping.path`. */
   readonly path: string;
   readonly namespace: string;
-  readonly stores: { readonly source: Addressing; readonly destination: Addressing };
+  readonly addressing: { readonly source: Addressing; readonly destination: Addressing };
   readonly renaming: Renaming;
   /** `source.fallback.prefix`: the text before {name} in the old addresses. */
   readonly fallbackPrefix?: string | undefined;
@@ -73,11 +73,11 @@ export interface RouteOptions {
 
 /** Throws `SPEC_INVALID` when old and new addresses are the same. */
 function compileFallback(
-  { path, namespace, stores, fallbackPrefix }: RouteOptions,
+  { path, namespace, addressing, fallbackPrefix }: RouteOptions,
   nested: boolean,
 ): FallbackRoute | undefined {
   if (fallbackPrefix === undefined) return undefined;
-  const [before = '', after = ''] = stores.source === 'flat' ? [] : path.split('{name}');
+  const [before = '', after = ''] = addressing.source === 'flat' ? [] : path.split('{name}');
   if (fallbackPrefix === before) {
     throw new OperatorError('SPEC_INVALID', {
       op: 'mapping.compile',
@@ -87,7 +87,7 @@ function compileFallback(
   }
   const template = compilePathTemplate(`${fallbackPrefix}{name}${after}`, namespace, { nested });
   return {
-    folder: stores.source === 'flat' ? '' : template.folder,
+    folder: addressing.source === 'flat' ? '' : template.folder,
     nameOf: (address) => template.toName(address),
     sourceOf: (name) => addressOf(template.toPath(name, {}), name),
   };
@@ -97,14 +97,14 @@ function addressOf(rendered: RenderedPath, name: string): Address {
   return 'path' in rendered ? rendered.path : name;
 }
 
-/** Throws `SPEC_INVALID` when the template does not work for this pair of stores. */
+/** Throws `SPEC_INVALID` when the template does not work for this pair of backends. */
 export function compileRoute(options: RouteOptions): Route {
-  const { path, namespace, stores, renaming } = options;
+  const { path, namespace, addressing, renaming } = options;
   // A name can have several segments only if both backends have paths.
-  const nested = stores.source === 'tree' && stores.destination === 'tree';
+  const nested = addressing.source === 'tree' && addressing.destination === 'tree';
   const template = compilePathTemplate(path, namespace, { nested });
-  const source = placementOf(stores.source, template);
-  const destination = placementOf(stores.destination, template);
+  const source = placementOf(addressing.source, template);
+  const destination = placementOf(addressing.destination, template);
   if (!source.reversible) {
     throw new OperatorError('SPEC_INVALID', {
       op: 'mapping.compile',

@@ -51,7 +51,7 @@ function requireKeptOldNames({ source }: SecretMigration['spec'], { rules }: Ren
 /** The spec as the engine carries it out. Throws `SPEC_INVALID` for what the schema cannot express. */
 export function toIntent(
   migration: SecretMigration,
-  stores: { readonly source: Addressing; readonly destination: Addressing },
+  addressing: { readonly source: Addressing; readonly destination: Addressing },
 ): Intent {
   const { spec, metadata } = migration;
   const { conflictPolicy, sourcePolicy, mapping, backupTTLSeconds } = spec;
@@ -61,7 +61,7 @@ export function toIntent(
   const route = compileRoute({
     path: mapping.path,
     namespace: metadata.namespace,
-    stores,
+    addressing,
     renaming,
     fallbackPrefix: fallback?.prefix,
   });
@@ -73,7 +73,7 @@ export function toIntent(
       sourcePolicy: route.ruleOf(name)?.sourcePolicy ?? sourcePolicy,
     }),
     keyNames: compileKeyNames(mapping.keys ?? []),
-    travellingMetadata: compileMetadata(stores, mapping.labels ?? []),
+    travellingMetadata: compileMetadata(addressing, mapping.labels ?? []),
     fallbackUntil: fallback && Date.parse(fallback.untilTime),
     backupTtlMs: backupTTLSeconds === undefined ? undefined : backupTTLSeconds * 1000,
     soakMs: spec.soakSeconds * 1000,

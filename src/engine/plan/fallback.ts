@@ -17,7 +17,7 @@ export function activeFallback({ intent, clock }: Window): FallbackRoute | undef
   return fallbackUntil !== undefined && clock.now() < fallbackUntil ? route.fallback : undefined;
 }
 
-export interface FoundElsewhere {
+export interface FoundAtOldAddress {
   /** The document with its old address as its source. */
   readonly document: PlannedDocument;
   readonly stored: StoredDocument;
@@ -27,7 +27,7 @@ export interface FoundElsewhere {
 export async function readFallback(
   inputs: Window & Pick<PlanInputs, 'prior' | 'source' | 'signal' | 'onFallback'>,
   document: PlannedDocument,
-): Promise<FoundElsewhere | undefined> {
+): Promise<FoundAtOldAddress | undefined> {
   const fallback = activeFallback(inputs);
   if (fallback === undefined || wasReadUnderItsName(inputs, document.name)) return undefined;
   const source = fallback.sourceOf(document.name);

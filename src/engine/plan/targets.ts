@@ -62,8 +62,8 @@ export function mapTargets(inputs: Inputs, documents: readonly NamedDocument[]):
     const refusal = from.addressRefusalOf(source) ?? to.addressRefusalOf(target.path);
     const here = keyOf(from.locationOf(source));
     if (refusal !== undefined) refused.push(refusedOutcome(name, refusal, target.path));
-    else if (written.has(here)) refused.push(leftAlone(name, { path: source, isRenamed: true }));
-    else if (here === keyOf(to.locationOf(target.path))) refused.push(leftAlone(name, target));
+    else if (written.has(here)) refused.push(skippedOutcome(name, { path: source, isRenamed: true }));
+    else if (here === keyOf(to.locationOf(target.path))) refused.push(skippedOutcome(name, target));
     else mapped.push({ name, source, destination: target.path });
   }
   return { mapped, refused };
@@ -86,7 +86,10 @@ function writtenLocations({
   );
 }
 
-function leftAlone(name: string, target: { readonly path: Address; readonly isRenamed: boolean }): Outcome {
+function skippedOutcome(
+  name: string,
+  target: { readonly path: Address; readonly isRenamed: boolean },
+): Outcome {
   const why = target.isRenamed
     ? ({ reason: 'AlreadyRenamed', message: 'The document already has its new name.' } as const)
     : ({

@@ -88,7 +88,7 @@ function describeReporting(): void {
     const { theirs } = await rowsByName(tenant, 'told');
     expect(theirs).toMatchObject({ destination: { path: pathOf(tenant, 'theirs') } });
     expect(theirs?.message).toBe(
-      'The destination has other keys or bytes. Make both sides equal, or exclude the document.',
+      'The destination has other keys or bytes. Make source and destination equal, or exclude the document.',
     );
     expect(await columnsOf(tenant, 'told')).toEqual({
       NAME: 'told',
