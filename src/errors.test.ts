@@ -6,7 +6,7 @@ import { ERROR_CODES } from './errors/codes.ts';
 const DOCUMENT = join(import.meta.dirname, '..', 'docs', 'errors.md');
 
 describe('the table of error codes', () => {
-  it('is the table of docs/errors.md, both ways', () => {
+  it('equals the table of docs/errors.md', () => {
     const documented = readFileSync(DOCUMENT, 'utf8').match(/^\| `[A-Z_]+` .*$/gm) ?? [];
     const expected = Object.entries(ERROR_CODES).map(
       ([code, { disposition, summary, hint }]) => `| \`${code}\` | ${disposition} | ${summary} | ${hint} |`,
@@ -14,11 +14,8 @@ describe('the table of error codes', () => {
     expect(documented.toSorted()).toEqual(expected.toSorted());
   });
 
-  it.each(Object.entries(ERROR_CODES))(
-    'says in whole sentences what %s means and what to do',
-    (_code, info) => {
-      expect(info.summary).toMatch(/^[A-Z].*\.$/);
-      expect(info.hint).toMatch(/^[A-Z].*\.$/);
-    },
-  );
+  it.each(Object.entries(ERROR_CODES))('explains %s in whole sentences, with what to do', (_code, info) => {
+    expect(info.summary).toMatch(/^[A-Z].*\.$/);
+    expect(info.hint).toMatch(/^[A-Z].*\.$/);
+  });
 });

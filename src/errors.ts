@@ -12,24 +12,24 @@ import { ERROR_CODES } from './errors/codes.ts';
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 export interface ErrorDetail {
-  /** What was being done: `openbao.write`, `kube.list`, … a constant, never built from data. */
+  /** The operation: `openbao.write`, `kube.list`, … a constant, never built from data. */
   readonly op: string;
-  /** What it was done to: a path or `Kind namespace/name`. Names only. */
+  /** The object of the operation: a path or `Kind namespace/name`. Names only. */
   readonly target?: string;
-  /** One more sentence for this very case. Names and numbers that are not secret, never a value. */
+  /** One more sentence for this case. Names and numbers that are not secret, never a value. */
   readonly detail?: string;
-  /** What to do in this very case, instead of the hint of the code. One sentence; short enough for a row. */
+  /** What to do in this case, instead of the hint of the code. One sentence; short enough for a row. */
   readonly hint?: string;
-  /** HTTP status of the reply, if one came. */
+  /** HTTP status of the reply, if there was one. */
   readonly status?: number;
   /** Milliseconds that the server asked to wait. */
   readonly retryAfterMs?: number;
-  /** True when a write may have been applied although no (good) reply came: read before deciding. */
+  /** True when a write may have been applied without a (good) reply: read before deciding. */
   readonly indeterminate?: boolean;
   readonly cause?: unknown;
 }
 
-/** The only error that crosses a room's border. `message` is safe to show to a user. */
+/** The only error that one room throws to another. `message` is safe to show to a user. */
 export class OperatorError extends Error {
   override readonly name = 'OperatorError';
   readonly code: ErrorCode;
@@ -56,7 +56,7 @@ export class OperatorError extends Error {
   }
 }
 
-/** The nearest OperatorError in the cause chain; anything else becomes `INVARIANT` without its text. */
+/** The nearest OperatorError in the cause chain; any other value becomes `INVARIANT` without its text. */
 export function errorOf(thrown: unknown): OperatorError {
   for (let current = thrown; current instanceof Error; current = current.cause) {
     if (current instanceof OperatorError) return current;
@@ -69,7 +69,7 @@ export function hasCode(thrown: unknown, errorCode: ErrorCode): boolean {
   return errorOf(thrown).code === errorCode;
 }
 
-/** Codes that speak of a whole backend and of no document in it. */
+/** Codes that describe a whole backend, not a document in it. */
 const BACKEND_WIDE: ReadonlySet<ErrorCode> = new Set([
   'BACKEND_SEALED',
   'BACKEND_UNREACHABLE',
@@ -80,12 +80,12 @@ const BACKEND_WIDE: ReadonlySet<ErrorCode> = new Set([
   'CREDENTIALS_MISSING',
 ]);
 
-/** True for a failure that the next document of the same backend would only meet as well. */
+/** True for a failure that the next document of the same backend would have too. */
 export function isBackendWide(thrown: unknown): boolean {
   return BACKEND_WIDE.has(errorOf(thrown).code);
 }
 
-/** True for the reason of an aborted AbortSignal: it passes through everything untouched. */
+/** True for the reason of an aborted AbortSignal, which all code rethrows unchanged. */
 export function isAbort(thrown: unknown, signal: AbortSignal): boolean {
   return (
     signal.aborted && (thrown === signal.reason || (thrown instanceof Error && thrown.name === 'AbortError'))

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=65536 node --max-old-space-size=512 --max-semi-space-size=4 --v8-pool-size=1
 // A large heap limit makes V8 collect late, and malloc keeps what it freed: together half as much memory again as is in use.
 import { readFileSync } from 'node:fs';
-import { runOperator } from './app.ts';
+import { runOperator } from './app/run.ts';
 import { helpText } from './config/help.ts';
 import { loadConfig } from './config/load.ts';
 import { explain } from './errors/explain.ts';

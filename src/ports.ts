@@ -1,9 +1,9 @@
-/** The outside world as Keyferry's rooms see it. Implementations live in src/telemetry, src/runtime and app.ts. */
+/** Interfaces to everything outside Keyferry. Implementations are in src/telemetry and src/runtime. */
 
-/** Fields of a log line or event: names, counts, codes. Never a value, never an object of the user's. */
+/** Fields of a log line or event: names, counts, codes. Never a value, never a user's object. */
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** Structured log: `message` is a constant, everything variable is a field. */
+/** Structured log: `message` is a constant; variable data goes into fields. */
 export interface Logger {
   debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
@@ -15,11 +15,11 @@ export interface Logger {
 
 /** Time as a parameter. Tests inject their own. */
 export interface Clock {
-  /** Wall clock, milliseconds since the epoch. For display and for soak periods. */
+  /** Wall clock, milliseconds since the epoch. For display and soak periods. */
   now(): number;
   /** Monotonic milliseconds. For leases, deadlines and durations. */
   monotonic(): number;
-  /** Resolves after `ms`; rejects with the signal's reason when it aborts first. Delays over 2^31-1 ms are re-armed. */
+  /** Resolves after `ms`; rejects with the signal's reason if it aborts first. Delays over 2^31-1 ms are re-armed. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
   /** Calls `run` once after `ms`; the result cancels it. */
   schedule(ms: number, run: () => void): () => void;
@@ -38,7 +38,7 @@ export interface Metrics {
   observe(name: string, labels: Labels, seconds: number): void;
   /** Sets a gauge. */
   gauge(name: string, labels: Labels, value: number): void;
-  /** Forgets the series of a gauge with exactly these labels (the object is gone). */
+  /** Removes the series of a gauge with exactly these labels (the object no longer exists). */
   forget(name: string, labels: Labels): void;
 }
 
@@ -65,11 +65,11 @@ export interface EventRecord {
 }
 
 export interface EventSink {
-  /** Never throws and never blocks a reconcile; repeats are folded into a series. */
+  /** Never throws and never blocks a reconcile; repeats are aggregated into a series. */
   record(event: EventRecord): void;
 }
 
-/** One use of a document's values: who, where, what came of it. Names only. */
+/** One access to the values of a document: who, where, with which outcome. Names only. */
 export interface AccessRecord {
   readonly operation: 'read' | 'write' | 'delete' | 'backup';
   readonly migration: { readonly namespace: string; readonly name: string; readonly uid: string };
@@ -81,19 +81,19 @@ export interface AccessRecord {
   };
   readonly path: string;
   readonly version?: string | undefined;
-  /** Sorted; absent where nothing was found. */
+  /** Sorted; absent if nothing was found. */
   readonly keys?: readonly string[] | undefined;
   /** `present`, `absent`, `deleted` or `done`; else the code of the error. */
   readonly outcome: string;
 }
 
-/** On whose behalf a driver works, and for which backend. */
+/** The migration that a driver works for, and the backend. */
 export type Accessor = Pick<AccessRecord, 'migration' | 'backend'>;
 
 export interface AccessLog {
   /**
-   * Resolves when the record has been written out, and waits for as long as it cannot be: nobody may use a value before.
-   * Rejects with the signal's reason only, and the record is written all the same.
+   * Resolves when the record is written; waits as long as it cannot be written. No caller may use a value before that.
+   * Rejects only with the signal's reason; the record is still written.
    */
   record(record: AccessRecord, signal: AbortSignal): Promise<void>;
 }

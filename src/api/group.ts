@@ -1,28 +1,28 @@
-/** Names under which Keyferry is known in a cluster. They are part of the API: never rename one. */
+/** Names that Keyferry uses in a cluster. They are part of the API: never rename one. */
 
 export const GROUP = 'keyferry.io';
 export const VERSION = 'v1alpha1';
 export const API_VERSION = `${GROUP}/${VERSION}`;
 
-/** Category of all our kinds: `kubectl get keyferry`. */
+/** Category of all Keyferry kinds: `kubectl get keyferry`. */
 export const CATEGORY = 'keyferry';
 
-/** On a SecretMigrationReport: name of the SecretMigration that it belongs to. */
+/** On a SecretMigrationReport: name of its SecretMigration. */
 export const MIGRATION_LABEL = `${GROUP}/migration`;
 
 /** On a SecretMigrationReport: uid of that SecretMigration, to tell it from an earlier one of the same name. */
 export const MIGRATION_UID_LABEL = `${GROUP}/migration-uid`;
 
 /**
- * Holds an opaque token, usually the time; any change of it starts a run at once. Its first 256 characters are echoed
- * in `status.lastHandledReconcileAt`, so that a script can wait for them.
+ * An opaque token, usually the time; any change of it starts a run immediately. `status.lastHandledReconcileAt` echoes
+ * its first 256 characters, so that a script can wait for them.
  */
 export const RECONCILE_REQUESTED_ANNOTATION = `${GROUP}/reconcile-requested-at`;
 
-/** On a ClusterSecretBackend, with the value "true": a migration that names no backend uses this one. */
+/** On a ClusterSecretBackend, with the value "true": migrations that name no backend use this one. */
 export const DEFAULT_BACKEND_ANNOTATION = `${GROUP}/is-default-backend`;
 
-/** Every kind with the plural that its REST path uses. */
+/** Every kind, with the plural of its REST path. */
 export const KINDS = {
   SecretBackend: { plural: 'secretbackends', shortName: 'sbe', namespaced: true },
   ClusterSecretBackend: { plural: 'clustersecretbackends', shortName: 'csbe', namespaced: false },

@@ -46,7 +46,7 @@ describe('parseSecretMigration', () => {
     expect(JSON.stringify(parsed)).not.toMatch(/future|other/);
   });
 
-  it('names every field that is wrong, by its path', () => {
+  it('names every invalid field by its path', () => {
     const spec = { ...SPEC, mode: 'Sync', soakSeconds: -1, select: { names: ['ok', '/b'] } };
     expect(problemsOf(migration({ spec })).map((problem) => problem.split(': ')[0])).toEqual([
       'spec.mode',
@@ -55,7 +55,7 @@ describe('parseSecretMigration', () => {
     ]);
   });
 
-  it('says what is wrong with something that is no object at all', () => {
+  it('reports a value that is not an object', () => {
     expect(problemsOf(undefined)[0]).toMatch(/^object: /);
   });
 
@@ -103,7 +103,7 @@ describe('parseSecretBackend', () => {
     'http://127.0.0.1:8200',
     'https://[::1]:8200/',
     'https://bao.svc.cluster.local:8200',
-  ])('takes the address %s', (address) => {
+  ])('accepts the address %s', (address) => {
     expect(parse({ address }).ok).toBe(true);
   });
 

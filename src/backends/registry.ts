@@ -14,7 +14,7 @@ export interface LayerOptions {
   readonly accessLog?: AccessLog | undefined;
 }
 
-/** The closed, explicit map from `spec.type` to its factory. app.ts fills it; factories do not register themselves. */
+/** The closed, explicit map from `spec.type` to its factory. src/app fills it; factories do not register themselves. */
 export class BackendRegistry {
   readonly #factories: ReadonlyMap<string, BackendFactory>;
   readonly #layers: LayerOptions;

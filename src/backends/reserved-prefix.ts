@@ -7,10 +7,10 @@ export const ReservedPrefixSchema = z.object({
     .min(1)
     .max(253)
     .regex(/^[A-Za-z0-9_.=@:+~,-][A-Za-z0-9_.=@:+~,/-]*$/, {
-      error: 'must be letters, digits and "/_.=@:+~,-", and not begin with a slash',
+      error: 'must be letters, digits and "/_.=@:+~,-", and not start with a slash',
     })
     .describe(
-      'What a reserved name begins with, or what follows any slash of a reserved path; paths are those below openbao.pathPrefix.',
+      'A name is reserved if its path, or the part of its path after any slash, starts with this prefix. Paths are relative to openbao.pathPrefix.',
     ),
   allowNamespaces: z
     .array(z.string().min(1).max(63).describe('Name of a namespace.'))

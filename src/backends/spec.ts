@@ -6,31 +6,33 @@ import { ReservedPrefixSchema } from './reserved-prefix.ts';
 
 type ShippedKind = (typeof BACKEND_KINDS)[number];
 
-/** The members that configure the kinds that ship; those of any other kind are read with `memberOf`. */
+/** The members of the kinds that ship; `memberOf` reads those of any other kind. */
 type KindMembers = { [K in ShippedKind as K['type']]: z.ZodOptional<K['schema']> };
 
-/** Spec of a backend of either scope, with the members of the kinds that ship. */
+/** Spec of a SecretBackend or ClusterSecretBackend, with the members of the kinds that ship. */
 export type BackendSpec = z.output<z.ZodObject<ReturnType<typeof composeBackendSpec>['members']>>;
 
 /**
- * What the specs of SecretBackend and ClusterSecretBackend share, for these kinds of backend: the fields, and the rules
- * between them.
+ * The fields that the specs of SecretBackend and ClusterSecretBackend share for these kinds of backend, and the rules
+ * between the fields.
  */
 export function composeBackendSpec(kinds: readonly BackendKind[]) {
   const types = kinds.map(({ type }) => type);
   const members = {
     type: withRules(
-      z.enum(types).describe('Kind of store; the member of the same name configures it. Immutable.'),
+      z.enum(types).describe('Type of backend; the field with the same name configures it. Immutable.'),
       immutable('type is immutable: create a new backend'),
     ),
     ...kindMembersOf(kinds),
     reservedPrefixes: z
-      .array(ReservedPrefixSchema.describe('One begin of reserved names, and who may use them.'))
+      .array(
+        ReservedPrefixSchema.describe('One prefix of reserved names, and the namespaces that may use them.'),
+      )
       .max(32)
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['prefix'] })
       .optional()
       .describe(
-        'Names that are reserved for system use: for every namespace that is not allowed they are invisible, and reading, writing or deleting one is refused.',
+        'Names that are reserved for system use. To every namespace that is not allowed they are invisible, and requests to read, write or delete them are refused.',
       ),
   };
   return { members, rules: [exactlyTheNamedMember(types)] };
@@ -38,14 +40,14 @@ export function composeBackendSpec(kinds: readonly BackendKind[]) {
 
 function kindMembersOf(kinds: readonly BackendKind[]): KindMembers {
   const members = kinds.map(({ type, schema, summary }) => [type, schema.optional().describe(summary)]);
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- optional members: true of a shorter list, too
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- optional members: also correct for a shorter list
   return Object.fromEntries(members) as KindMembers;
 }
 
 function exactlyTheNamedMember(types: readonly string[]): Rule<Readonly<Record<string, unknown>>> {
   return {
     rule: types.map((type) => `has(self.${type}) == (self.type == '${type}')`).join(' && '),
-    message: `set exactly the member that type names: ${inWords(types)}`,
+    message: `set exactly the field that type names: ${inWords(types)}`,
     holds: (self) => types.every((type) => (self[type] !== undefined) === (self['type'] === type)),
   };
 }
@@ -54,7 +56,7 @@ function inWords(words: readonly string[]): string {
   return new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(words);
 }
 
-/** Names of all Secrets that a backend of this spec reads, whatever its kind. */
+/** Names of all Secrets that a backend with this spec reads, for any kind. */
 export function secretReferencesOf(spec: BackendSpec, kinds: readonly BackendKind[]): readonly string[] {
   return kinds.flatMap((kind) => {
     const member = memberOf(kind, spec);

@@ -4,14 +4,14 @@ import type { Setting } from './schema.ts';
 const WIDTH = 100;
 const INDENT = ' '.repeat(6);
 
-/** What `keyferry operator --help` prints: usage, and every setting with its variable, default and sentence. */
+/** Output of `keyferry operator --help`: usage, and every setting with its description, variable and default. */
 export function helpText(): string {
   return [
     'Usage: keyferry operator [flags]',
     '',
-    'Moves secret values between Kubernetes Secrets and OpenBao, as SecretMigrations ask for.',
+    'Moves secret values between Kubernetes, OpenBao and directories, as SecretMigrations specify.',
     '',
-    'Flags (each also as an environment variable; the flag wins):',
+    'Flags (each is also an environment variable; the flag takes precedence):',
     ...SETTINGS.flatMap(entryOf),
     '',
   ].join('\n');

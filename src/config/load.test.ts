@@ -42,7 +42,7 @@ function describeSources(): void {
     });
   });
 
-  it('returns an object that nobody can change', () => {
+  it('returns a frozen object', () => {
     expect(Object.isFrozen(loadConfig([], {}))).toBe(true);
   });
 
@@ -71,13 +71,13 @@ function describeSources(): void {
     expect(config).toMatchObject({ allowInsecureHttp: true, logLevel: 'warn' });
   });
 
-  it('prefers a flag to its variable, and the variable to the default', () => {
+  it('prefers a flag over its variable, and the variable over the default', () => {
     const env = { KEYFERRY_LOG_LEVEL: 'error', KEYFERRY_CONCURRENT_DOCUMENTS: '8' };
     const config = loadConfig(['--log-level=debug'], env);
     expect(config).toMatchObject({ logLevel: 'debug', concurrentDocuments: 8 });
   });
 
-  it('takes the host and port of the API from the variables that Kubernetes sets in every pod', () => {
+  it('reads the host and port of the API from the variables that Kubernetes sets in every pod', () => {
     const env = { KUBERNETES_SERVICE_HOST: '10.0.0.1', KUBERNETES_SERVICE_PORT: '6443' };
     expect(loadConfig([], env)).toMatchObject({
       kubernetesServiceHost: '10.0.0.1',
@@ -95,7 +95,7 @@ function describeSources(): void {
 }
 
 function describeProblems(): void {
-  it('reports all problems at once, by flag', () => {
+  it('reports all problems in one error, by flag', () => {
     const error = refusal(
       [
         '--log-level=loud',
@@ -119,13 +119,13 @@ function describeProblems(): void {
     );
   });
 
-  it('names the nearest flag to an unknown one and blames nothing else', () => {
+  it('suggests the nearest flag for an unknown one and reports no other problem', () => {
     const error = refusal(['--log-levle', 'debug']);
     expect(error.message).toContain('--log-levle is not a flag; did you mean --log-level?');
     expect(error.message).not.toContain('argument');
   });
 
-  it('suggests nothing for a flag that resembles none', () => {
+  it('suggests nothing for a flag that is not similar to any', () => {
     expect(refusal(['--colour=blue']).message).toContain('--colour is not a flag.');
   });
 
@@ -135,13 +135,13 @@ function describeProblems(): void {
   });
 
   it.each([':0', '127.0.0.1:8080', '[::1]:8080', 'localhost:65535'])(
-    'takes %j as an address to bind',
+    'accepts %j as an address to bind',
     (address) => {
       expect(loadConfig([`--health-bind-address=${address}`], {}).healthBindAddress).toBe(address);
     },
   );
 
-  it('takes an absolute path, and no other, as the root of directories', () => {
+  it('accepts only an absolute path as the root of directories', () => {
     expect(loadConfig(['--directory-root=/var/lib/keyferry'], {}).directoryRoot).toBe('/var/lib/keyferry');
     for (const path of ['tokens', './tokens', '~/tokens'])
       expect(refusal([`--directory-root=${path}`]).message).toContain(
@@ -165,7 +165,7 @@ function describeProblems(): void {
 }
 
 describe('nearestName', () => {
-  it('finds the name behind one or two slips of the finger', () => {
+  it('finds the name for a word with one missing letter', () => {
     const flags = SETTINGS.map(({ flag }) => flag);
     fc.assert(
       fc.property(fc.constantFrom(...flags), fc.nat(), (flag, position) => {

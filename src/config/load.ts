@@ -7,8 +7,8 @@ const OP = 'config.load';
 
 /**
  * Reads the settings from the arguments after the subcommand and from the environment. The result is frozen.
- * Throws `CONFIG_INVALID` whose message names every problem at once, by flag. Values are not repeated: whoever pasted
- * a token into the wrong place shall not find it in a log.
+ * Throws `CONFIG_INVALID`; its message names every problem, by flag. It does not repeat values: a token that was pasted
+ * into the wrong flag must not appear in a log.
  */
 export function loadConfig(
   argv: readonly string[],
@@ -18,7 +18,7 @@ export function loadConfig(
   const given = readFlags(argv, problems);
   const raw: Record<string, string> = {};
   for (const setting of SETTINGS) {
-    // An empty variable is what a manifest leaves behind for "not set".
+    // Manifests often set a variable to the empty string to mean "not set".
     const value = given.get(setting) ?? (env[setting.env] || undefined);
     if (value !== undefined) raw[setting.key] = value;
   }
@@ -42,7 +42,7 @@ function problemOf(
     : `--${setting.flag} (${setting.env}) ${message}`;
 }
 
-/** `--flag value`, `--flag=value`, and `--flag` alone for one that is true or false. */
+/** `--flag value`, `--flag=value`, and `--flag` alone for a switch. */
 function readFlags(argv: readonly string[], problems: string[]): ReadonlyMap<Setting, string> {
   const given = new Map<Setting, string>();
   const rest = [...argv];
@@ -66,7 +66,7 @@ function splitFlag(argument: string): { readonly name?: string; readonly inline?
   return /^--(?<name>[^=]+)(=(?<inline>.*))?$/s.exec(argument)?.groups ?? {};
 }
 
-/** Takes the value of `setting` off the arguments that follow it. An unknown flag takes one too: it is not a mistake of its own. */
+/** Removes the value of `setting` from `rest`. An unknown flag takes a value too, so that it is reported as one problem. */
 function takeValue(setting: Setting | undefined, rest: string[]): string | undefined {
   const [next] = rest;
   if (setting?.isSwitch === true) return next === 'true' || next === 'false' ? rest.shift() : 'true';

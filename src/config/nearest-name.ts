@@ -1,7 +1,7 @@
-/** The one of `names` that `word` is most likely a slip of, or undefined when none is near. */
+/** The one of `names` that `word` most likely misspells; undefined if none is similar. */
 export function nearestName(word: string, names: readonly string[]): string | undefined {
   let nearest: string | undefined;
-  // More than a third of the letters wrong is another word, not a slip.
+  // With more than a third of the letters wrong it is another word, not a misspelling.
   let least = Math.floor(word.length / 3) + 1;
   for (const name of names) {
     const distance = editDistance(word, name);
@@ -10,7 +10,7 @@ export function nearestName(word: string, names: readonly string[]): string | un
   return nearest;
 }
 
-/** Levenshtein: how many letters to insert, delete or replace. */
+/** Levenshtein distance: the number of letters to insert, delete or replace. */
 function editDistance(left: string, right: string): number {
   let previous = Array.from({ length: right.length + 1 }, (_, column) => column);
   for (let row = 1; row <= left.length; row += 1) {

@@ -1,14 +1,14 @@
 import { z } from 'zod';
 
 /**
- * Every setting of the operator: what it is, its default, and the sentence that `--help` prints. The flag is the
- * kebab-case of the key (`leaderElection` → `--leader-election`), the variable that in capitals after `KEYFERRY_`
- * (`KEYFERRY_LEADER_ELECTION`). A flag wins over its variable, which wins over the default.
+ * Every setting of the operator: its type, its default, and the description that `--help` prints. The flag is the
+ * kebab-case of the key (`leaderElection` → `--leader-election`); the variable is the flag in upper case with the prefix
+ * `KEYFERRY_` (`KEYFERRY_LEADER_ELECTION`). A flag takes precedence over its variable, the variable over the default.
  */
 export const ConfigSchema = z.object({
   kubeconfig: text()
     .optional()
-    .describe('Kubeconfig file to reach the cluster with. Default: the service account of the pod.'),
+    .describe('Kubeconfig file for access to the cluster. Default: the service account of the pod.'),
   serviceAccountDir: text()
     .default('/var/run/secrets/kubernetes.io/serviceaccount')
     .describe('Folder with token, ca.crt and namespace of the service account of the pod.'),
@@ -22,7 +22,9 @@ export const ConfigSchema = z.object({
     .describe('Port of the Kubernetes API, used without --kubeconfig.'),
   leaderElection: flag()
     .default(true)
-    .describe('Work only while this replica holds the Lease. Turn it off only where there is one replica.'),
+    .describe(
+      'Reconcile only while this replica holds the Lease. Set to false only if there is one replica.',
+    ),
   leaderElectionNamespace: text()
     .optional()
     .describe('Namespace of the Lease. Default: the namespace of the pod.'),
@@ -37,12 +39,12 @@ export const ConfigSchema = z.object({
   logLevel: z
     .enum(['debug', 'info', 'warn', 'error'], { error: 'must be debug, info, warn or error' })
     .default('info')
-    .describe('The least severe lines that are logged: debug, info, warn or error.'),
+    .describe('Lowest level that is logged: debug, info, warn or error.'),
   auditLog: text()
     .regex(/^(off|stdout|\/.*)$/s, { error: 'must be off, stdout or the absolute path of a file' })
     .default('off')
     .describe(
-      'Where every access to a value is recorded: off, stdout or the absolute path of a file. Work waits while it cannot be written.',
+      'Where to record every access to a value: off, stdout or the absolute path of a file. Migrations wait while the audit log cannot be written.',
     ),
   clusterResourceNamespace: objectName()
     .optional()
@@ -52,33 +54,31 @@ export const ConfigSchema = z.object({
   directoryRoot: text()
     .regex(/^\/./s, { error: 'must be an absolute path below /' })
     .optional()
-    .describe('Folder with the files of backends of type directory. Default: there are no such backends.'),
-  concurrentMigrations: whole(1, 64).default(4).describe('How many migrations are worked on at once.'),
+    .describe('Root folder of the backends of type directory. Default: none; such backends are refused.'),
+  concurrentMigrations: whole(1, 64).default(4).describe('Maximum number of concurrent migrations.'),
   concurrentDocuments: whole(1, 256)
     .default(32)
-    .describe('How many documents of one migration are under way at once.'),
+    .describe('Maximum number of concurrent documents of one migration.'),
   allowInsecureHttp: flag()
     .default(false)
-    .describe('Accept backends with a plain http address. Secret values and tokens then travel unencrypted.'),
+    .describe(
+      'Accept backends with a plain http address. Secret values and tokens are then sent unencrypted.',
+    ),
   gracefulShutdownSeconds: whole(1, 3600)
     .default(30)
-    .describe('How many seconds running work gets after SIGTERM before it is abandoned.'),
+    .describe('Seconds that running reconciles have after SIGTERM before they are abandoned.'),
   statusIntervalSeconds: whole(1, 300)
     .default(5)
-    .describe('Least number of seconds between two progress writes to the status of a migration.'),
+    .describe('Minimum number of seconds between two progress updates of the status of a migration.'),
   waitingRetrySeconds: whole(1, 3600)
     .default(30)
-    .describe(
-      'How many seconds to wait before what another object or a grant is missing for is tried again.',
-    ),
-  probeIntervalSeconds: whole(1, 3600)
-    .default(60)
-    .describe('How many seconds between two checks that a backend still answers.'),
+    .describe('Seconds between retries while another object or a permission is missing.'),
+  probeIntervalSeconds: whole(1, 3600).default(60).describe('Seconds between two probes of a backend.'),
 });
 export type Config = Readonly<z.infer<typeof ConfigSchema>>;
 export type ConfigKey = keyof Config;
 
-/** One setting as the command line sees it. */
+/** One setting of the command line. */
 export interface Setting {
   readonly key: ConfigKey;
   /** Without the two dashes. */

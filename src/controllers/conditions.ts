@@ -5,7 +5,7 @@ import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { shortened } from '#src/errors/explain.ts';
 import type { ConditionReason } from '#src/errors/reasons.ts';
 
-/** Bytes of the message of a condition. The note of an event may have as many. */
+/** Maximum bytes of the message of a condition, and of the note of an event. */
 export const MAX_CONDITION_MESSAGE = 1024;
 
 type Status = Condition['status'];
@@ -18,7 +18,7 @@ export interface Statement {
 }
 
 /**
- * Conditions for these statements about `generation`. lastTransitionTime moves only when the status does. A type that is
+ * Conditions for these statements about `generation`. lastTransitionTime changes only with the status. A type that is
  * not stated is dropped: Reconciling, Stalled and Suspended exist only while they are true (kstatus).
  */
 export function toConditions(
@@ -40,14 +40,14 @@ export function toConditions(
   });
 }
 
-/** The condition Ready of an object of ours, whatever generation it is about. */
+/** The Ready condition of an object, for any generation. */
 export function readyOf(status: {
   readonly conditions?: readonly Condition[] | undefined;
 }): Condition | undefined {
   return status.conditions?.find((condition) => condition.type === 'Ready');
 }
 
-/** Ready, and that of the spec as it is now. */
+/** True when the object is Ready for its current generation. */
 export function isReady({ metadata, status }: Backend | SecretMigration): boolean {
   const ready = readyOf(status);
   return ready?.status === 'True' && ready.observedGeneration === metadata.generation;

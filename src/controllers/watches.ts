@@ -5,29 +5,29 @@ import {
 } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
 import type { BackendRef, SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
-import type { BackendKind } from '#src/backends/kind.ts';
-import { secretReferencesOf } from '#src/backends/spec.ts';
 import type { Logger, Metrics } from '#src/ports.ts';
 import type { Change, Informer } from '#src/runtime/informer.ts';
-import type { WorkQueue } from '#src/runtime/queue.ts';
 import { objectKey, type CachedObject } from '#src/runtime/store.ts';
 import { namespaceOf } from './backend/names.ts';
+import type { DriverPool } from './backend/pool.ts';
+import { backendsReading, type BackendReferences } from './backend/trust-root.ts';
 import { readyOf } from './conditions.ts';
-import type { DriverPool } from './driver-pool.ts';
+import { forgetMigration } from './migration/metrics.ts';
+import { backendQueue, type Queues } from './queues.ts';
 
-export interface Watches {
+/** The caches, and what keeps them in step. */
+export interface Informers {
   readonly migrations: Informer<SecretMigration>;
   readonly backends: Informer<SecretBackend>;
   readonly clusterBackends: Informer<ClusterSecretBackend>;
   /** Metadata only: values never sit in a cache. */
   readonly secrets: Informer<CachedObject>;
-  readonly migrationQueue: WorkQueue;
-  readonly backendQueue: WorkQueue;
-  readonly clusterBackendQueue: WorkQueue;
-  /** Where the Secrets are that ClusterSecretBackends refer to. */
-  readonly clusterResourceNamespace: string;
+}
+
+export interface Watches extends Informers {
+  readonly queues: Queues;
   /** Tell which Secrets a backend reads. */
-  readonly kinds: readonly BackendKind[];
+  readonly references: BackendReferences;
   readonly pool: DriverPool;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -52,7 +52,7 @@ export function connectWatches(watches: Watches): void {
 function onMigration(watches: Watches, change: Change<SecretMigration>): void {
   const { old, current } = change;
   if (current === undefined) {
-    if (old !== undefined) forgetMetrics(watches.metrics, old);
+    if (old !== undefined) forgetMigration(watches.metrics, old.metadata);
     return;
   }
   const onlyStatusChanged =
@@ -61,55 +61,38 @@ function onMigration(watches: Watches, change: Change<SecretMigration>): void {
     old.metadata.deletionTimestamp === current.metadata.deletionTimestamp &&
     JSON.stringify(old.metadata.annotations) === JSON.stringify(current.metadata.annotations);
   if (onlyStatusChanged) return;
-  watches.migrationQueue.add(objectKey(current.metadata));
-}
-
-function forgetMetrics(metrics: Metrics, migration: SecretMigration): void {
-  const { namespace, name } = migration.metadata;
-  for (const state of ['pending', 'copied', 'verified', 'removed', 'conflict', 'failed', 'skipped']) {
-    metrics.forget('secretmigration_keys', { namespace, name, state });
-  }
-  for (const status of ['True', 'False', 'Unknown']) {
-    metrics.forget('secretmigration_condition', { namespace, name, type: 'Ready', status });
-  }
-  metrics.forget('secretmigration_fallback_hits', { namespace, name });
-  metrics.forget('secretmigration_last_success_timestamp_seconds', { namespace, name });
+  watches.queues.migrations.add(objectKey(current.metadata));
 }
 
 function onBackend(watches: Watches, { old, current }: Change<Backend>): void {
   const backend = current ?? old;
   if (backend === undefined) return;
   if (current === undefined) retire(watches, backend);
-  if (aspirationOf(old) !== aspirationOf(current)) wakeCandidates(watches, backend);
-  if (intentOf(old) !== intentOf(current) && current !== undefined)
-    queueOf(watches, current).add(objectKey(current.metadata));
-  if (intentOf(old) === intentOf(current) && readinessOf(old) === readinessOf(current)) return;
-  wakeMigrations(
-    watches,
-    backend,
-    [old, current].some((state) => aspirationOf(state)),
-  );
+  if (wantsDefault(old) !== wantsDefault(current)) wakeCandidates(watches, backend);
+  const specChanged = specKeyOf(old) !== specKeyOf(current);
+  if (specChanged && current !== undefined) wake(watches, current);
+  if (!specChanged && readinessOf(old) === readinessOf(current)) return;
+  wakeMigrations(watches, backend, wantsDefault(old) || wantsDefault(current));
 }
 
 /** Whether it asks to be the default. */
-function aspirationOf(backend: Backend | undefined): boolean {
+function wantsDefault(backend: Backend | undefined): boolean {
   return backend !== undefined && asksToBeDefault(backend);
 }
 
-/** All that a user says in it. */
-function intentOf(backend: Backend | undefined): string {
-  return `${backend?.metadata.generation} ${aspirationOf(backend)}`;
+/** Differs when anything that a user writes in it differs. */
+function specKeyOf(backend: Backend | undefined): string {
+  return `${backend?.metadata.generation} ${wantsDefault(backend)}`;
 }
 
-function queueOf({ backendQueue, clusterBackendQueue }: Watches, { kind }: Backend): WorkQueue {
-  return kind === 'SecretBackend' ? backendQueue : clusterBackendQueue;
+function wake({ queues }: Watches, backend: Backend): void {
+  backendQueue(queues, backend.kind).add(objectKey(backend.metadata));
 }
 
-/** Which of them is the default may be another one now. */
-function wakeCandidates({ clusterBackends, clusterBackendQueue }: Watches, changed: Backend): void {
-  for (const backend of clusterBackends.store.values()) {
-    if (asksToBeDefault(backend) && backend.metadata.uid !== changed.metadata.uid)
-      clusterBackendQueue.add(objectKey(backend.metadata));
+/** Another one of them may be the default now. */
+function wakeCandidates(watches: Watches, changed: Backend): void {
+  for (const backend of watches.clusterBackends.store.values()) {
+    if (asksToBeDefault(backend) && backend.metadata.uid !== changed.metadata.uid) wake(watches, backend);
   }
 }
 
@@ -124,12 +107,12 @@ function wakeMigrations(watches: Watches, backend: Backend, isDefault: boolean):
   const namespace = namespaceOf(backend);
   const { kind } = backend;
   const { name } = backend.metadata;
-  const isMeant = (ref: BackendRef | undefined): boolean =>
+  const refersTo = (ref: BackendRef | undefined): boolean =>
     ref === undefined ? isDefault : ref.kind === kind && ref.name === name;
   for (const migration of namespace === undefined ? store.values() : store.byIndex('namespace', namespace)) {
     const { source, destination } = migration.spec;
-    if (isMeant(source.backendRef) || isMeant(destination.backendRef)) {
-      watches.migrationQueue.add(objectKey(migration.metadata));
+    if (refersTo(source.backendRef) || refersTo(destination.backendRef)) {
+      watches.queues.migrations.add(objectKey(migration.metadata));
     }
   }
 }
@@ -137,21 +120,11 @@ function wakeMigrations(watches: Watches, backend: Backend, isDefault: boolean):
 function onSecret(watches: Watches, { old, current, initial }: Change<CachedObject>): void {
   const secret = current ?? old;
   if (secret === undefined || initial) return;
-  for (const backend of backendsReadingFrom(watches, secret.metadata.namespace ?? '')) {
-    if (!secretReferencesOf(backend.spec, watches.kinds).includes(secret.metadata.name)) continue;
+  const { namespace = '', name } = secret.metadata;
+  for (const backend of backendsReading(watches.references, { namespace, name })) {
     retire(watches, backend);
-    queueOf(watches, backend).add(objectKey(backend.metadata));
+    wake(watches, backend);
   }
-}
-
-/** The backends whose references are in this namespace. */
-export function backendsReadingFrom(
-  watches: Pick<Watches, 'backends' | 'clusterBackends' | 'clusterResourceNamespace'>,
-  namespace: string,
-): readonly Backend[] {
-  const { backends, clusterBackends, clusterResourceNamespace } = watches;
-  const own = backends.store.byIndex('namespace', namespace);
-  return namespace === clusterResourceNamespace ? [...own, ...clusterBackends.store.values()] : own;
 }
 
 function retire(watches: Watches, backend: Backend): void {

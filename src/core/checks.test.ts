@@ -38,15 +38,15 @@ const table: Record<string, Row> = {
     destination: present({ user: 'u', pass: 'P' }),
     step: { kind: 'conflict', reason: 'DestinationDiffers' },
   },
-  'a missing field is a conflict': {
+  'a missing key is a conflict': {
     destination: present({ user: 'u' }),
     step: { kind: 'conflict', reason: 'DestinationDiffers' },
   },
-  'an additional field is a conflict': {
+  'an additional key is a conflict': {
     destination: present({ user: 'u', pass: 'p', more: '' }),
     step: { kind: 'conflict', reason: 'DestinationDiffers' },
   },
-  'a deleted destination is a conflict, not a free place': {
+  'a deleted destination is a conflict, not a free name': {
     destination: { state: 'deleted', version },
     step: { kind: 'conflict', reason: 'DestinationDeleted' },
   },
@@ -72,18 +72,18 @@ const table: Record<string, Row> = {
     destination: present({ k: 'v' }, { type: 'kubernetes.io/basic-auth' }),
     step: { kind: 'conflict', reason: 'AttributesDiffer' },
   },
-  'a source that says nothing of a type loses nothing': {
+  'a source without a type loses nothing': {
     policy: DELETE,
     desired: document({ k: 'v' }),
     destination: present({ k: 'v' }, TLS),
     step: { kind: 'adopt' },
   },
-  'a differing destination that shall be kept is left alone': {
+  'a differing destination is kept with KeepDestination': {
     policy: { ...KEEP, conflictPolicy: 'KeepDestination' },
     destination: present({ user: 'u', pass: 'P' }),
     step: { kind: 'keep', reason: 'DestinationDiffers' },
   },
-  'a deleted destination that shall be kept stays deleted': {
+  'a deleted destination stays deleted with KeepDestination': {
     policy: { ...KEEP, conflictPolicy: 'KeepDestination' },
     destination: { state: 'deleted', version },
     step: { kind: 'keep', reason: 'DestinationDeleted' },
@@ -148,7 +148,7 @@ const table: Record<string, Row> = {
     destination: present({ k: 'v' }),
     step: { kind: 'conflict', reason: 'AttributesDiffer' },
   },
-  'a destination with metadata of its own says nothing of a type': {
+  'a destination with its own metadata still has no type': {
     desired: document({ k: 'v' }, TLS),
     destination: present({ k: 'v' }, OWNED),
     step: { kind: 'adopt' },
@@ -170,7 +170,7 @@ describe('planning one document', () => {
     expect(step).toMatchObject(row.step);
   });
 
-  it('never tells a value in a conflict', () => {
+  it('never shows a value in a conflict', () => {
     const step = decideStep(KEEP, {
       desired,
       destination: present({ user: 'u', pass: 'canary-1' }),

@@ -11,45 +11,45 @@ import {
   type Version,
 } from './document.ts';
 
-/** What becomes of a source once its copy is proven; the words of the API. */
+/** What happens to a source once its copy is proven. The values are those of the API. */
 export type SourcePolicy = 'Keep' | 'Delete' | 'Backup' | 'Project';
 
-/** What a migration wants, as far as one document is concerned. */
+/** The policies that apply to one document. */
 export interface Policy {
   readonly conflictPolicy: 'Fail' | 'KeepDestination' | 'Overwrite';
   readonly sourcePolicy: SourcePolicy;
 }
 
-/** Both sides of one document, read before anything is decided. */
+/** Source and destination of one document, read before any decision. */
 export interface Observation {
-  /** The source document as it shall stand at the destination. */
+  /** The document that the destination should have. */
   readonly desired: Document;
   readonly destination: ReadResult;
-  /** True when a destination that says nothing of type and immutability is known to be Opaque and mutable. */
+  /** True when a destination document without type and immutability is known to be Opaque and mutable. */
   readonly attributesAreStated: boolean;
 }
 
-/** The one next thing to do with a document. */
+/** The next action for a document. */
 export type Step =
   | { readonly kind: 'create' }
   | { readonly kind: 'adopt'; readonly version: Version }
   | { readonly kind: 'conflict'; readonly reason: ConflictReason; readonly message: string }
   /** The destination differs and stays as it is. */
   | { readonly kind: 'keep'; readonly reason: ConflictReason; readonly message: string }
-  /** The destination differs and is written over, if it still is the version that was read. */
+  /** The destination differs and is overwritten if it still has the version that was read. */
   | { readonly kind: 'overwrite'; readonly reason: ConflictReason; readonly version: Version };
 
 export type Conflict = Extract<Step, { kind: 'conflict' }>;
 
-type Check = (policy: Policy, seen: Observation) => Step | undefined;
+type Check = (policy: Policy, observation: Observation) => Step | undefined;
 
-function destinationIsAbsent(_policy: Policy, seen: Observation): Step | undefined {
-  return seen.destination.state === 'absent' ? { kind: 'create' } : undefined;
+function destinationIsAbsent(_policy: Policy, observation: Observation): Step | undefined {
+  return observation.destination.state === 'absent' ? { kind: 'create' } : undefined;
 }
 
-/** Somebody removed it there on purpose; writing it again would undo that silently. */
-function destinationWasDeleted(_policy: Policy, seen: Observation): Step | undefined {
-  if (seen.destination.state !== 'deleted') return undefined;
+/** Another writer deleted it deliberately; a write would silently undo that. */
+function destinationWasDeleted(_policy: Policy, observation: Observation): Step | undefined {
+  if (observation.destination.state !== 'deleted') return undefined;
   return {
     kind: 'conflict',
     reason: 'DestinationDeleted',
@@ -57,8 +57,11 @@ function destinationWasDeleted(_policy: Policy, seen: Observation): Step | undef
   };
 }
 
-function destinationDiffers(_policy: Policy, seen: Observation): Step | undefined {
-  if (seen.destination.state !== 'present' || sameFields(seen.desired, seen.destination.document))
+function destinationDiffers(_policy: Policy, observation: Observation): Step | undefined {
+  if (
+    observation.destination.state !== 'present' ||
+    sameFields(observation.desired, observation.destination.document)
+  )
     return undefined;
   return {
     kind: 'conflict',
@@ -67,11 +70,11 @@ function destinationDiffers(_policy: Policy, seen: Observation): Step | undefine
   };
 }
 
-/** A value that was meant to end must not go on somewhere else; harmless is only the reverse, while the source stays. */
-function expiryDiffers(policy: Policy, seen: Observation): Conflict | undefined {
-  if (seen.destination.state !== 'present') return undefined;
-  const copy = seen.destination.document;
-  if (outlives(copy, seen.desired)) {
+/** A copy must not outlive a source that expires. A copy that expires earlier is harmless only while the source stays. */
+function expiryDiffers(policy: Policy, observation: Observation): Conflict | undefined {
+  if (observation.destination.state !== 'present') return undefined;
+  const copy = observation.destination.document;
+  if (outlives(copy, observation.desired)) {
     return {
       kind: 'conflict',
       reason: 'OutlivesSource',
@@ -79,7 +82,7 @@ function expiryDiffers(policy: Policy, seen: Observation): Conflict | undefined 
         'The bytes are equal, but the source expires and the destination does not. Let the destination expire too, or exclude the document.',
     };
   }
-  if (policy.sourcePolicy === 'Keep' || !expiresBefore(copy, seen.desired)) return undefined;
+  if (policy.sourcePolicy === 'Keep' || !expiresBefore(copy, observation.desired)) return undefined;
   return {
     kind: 'conflict',
     reason: 'ExpiresEarly',
@@ -89,13 +92,13 @@ function expiryDiffers(policy: Policy, seen: Observation): Conflict | undefined 
 }
 
 /**
- * Equal bytes, but the source has a type, is immutable or has metadata, and the destination says otherwise. Harmless while
- * the source stays and the destination says nothing at all; removing the source would lose what only the source knows.
+ * Equal bytes, but the source has a type, is immutable or has metadata, and the destination differs in that. Harmless while
+ * the source stays and the destination has neither; removing the source would lose what only the source has.
  */
-function attributesWouldBeLost(policy: Policy, seen: Observation): Conflict | undefined {
-  if (seen.destination.state !== 'present') return undefined;
-  const { desired, destination } = seen;
-  const isSilent = isPlain(destination.document) && !seen.attributesAreStated;
+function attributesWouldBeLost(policy: Policy, observation: Observation): Conflict | undefined {
+  if (observation.destination.state !== 'present') return undefined;
+  const { desired, destination } = observation;
+  const isSilent = isPlain(destination.document) && !observation.attributesAreStated;
   const sourceStays = policy.sourcePolicy === 'Keep';
   const kindIsSafe = keepsKind(desired, destination.document) || (sourceStays && isSilent);
   const metadataIsSafe = sourceStays || keepsMetadata(desired, destination.document);
@@ -108,17 +111,17 @@ function attributesWouldBeLost(policy: Policy, seen: Observation): Conflict | un
   };
 }
 
-/** What speaks against a destination that holds the same bytes, or undefined: it is as good as the source. */
-export function adoptionConflict(policy: Policy, seen: Observation): Conflict | undefined {
-  return expiryDiffers(policy, seen) ?? attributesWouldBeLost(policy, seen);
+/** Why a destination with the same bytes cannot replace the source; undefined if it can. */
+export function adoptionConflict(policy: Policy, observation: Observation): Conflict | undefined {
+  return expiryDiffers(policy, observation) ?? attributesWouldBeLost(policy, observation);
 }
 
-function destinationIsEqual(_policy: Policy, seen: Observation): Step | undefined {
-  if (seen.destination.state !== 'present') return undefined;
-  return { kind: 'adopt', version: seen.destination.document.version };
+function destinationIsEqual(_policy: Policy, observation: Observation): Step | undefined {
+  if (observation.destination.state !== 'present') return undefined;
+  return { kind: 'adopt', version: observation.destination.document.version };
 }
 
-/** In this order; the first that has something to say decides. */
+/** In this order; the first check that returns a step decides. */
 const CHECKS: readonly Check[] = [
   destinationIsAbsent,
   destinationWasDeleted,
@@ -127,27 +130,28 @@ const CHECKS: readonly Check[] = [
   destinationIsEqual,
 ];
 
-/** What the user said about a destination that differs. */
-function settleConflict(policy: Policy, seen: Observation, conflict: Conflict): Step {
+/** Applies the user's conflictPolicy to a destination that differs. */
+function applyConflictPolicy(policy: Policy, observation: Observation, conflict: Conflict): Step {
   const { reason } = conflict;
   if (policy.conflictPolicy === 'KeepDestination') {
     const message =
       'The destination differs and is kept, as spec.conflictPolicy requires; the source is kept too.';
     return { kind: 'keep', reason, message };
   }
-  // Written again it would expire just as early, with every run.
-  const isInVain = reason === 'ExpiresEarly';
-  if (policy.conflictPolicy === 'Fail' || isInVain || seen.destination.state === 'absent') return conflict;
-  const { destination } = seen;
+  // Each run would write a copy that expires just as early.
+  const wouldExpireAgain = reason === 'ExpiresEarly';
+  if (policy.conflictPolicy === 'Fail' || wouldExpireAgain || observation.destination.state === 'absent')
+    return conflict;
+  const { destination } = observation;
   const version = destination.state === 'deleted' ? destination.version : destination.document.version;
   return { kind: 'overwrite', reason, version };
 }
 
-/** Decides for one document. Pure: same observation, same step. */
-export function decideStep(policy: Policy, seen: Observation): Step {
+/** Chooses the step for one document. Pure: same arguments, same step. */
+export function decideStep(policy: Policy, observation: Observation): Step {
   for (const check of CHECKS) {
-    const step = check(policy, seen);
-    if (step?.kind === 'conflict') return settleConflict(policy, seen, step);
+    const step = check(policy, observation);
+    if (step?.kind === 'conflict') return applyConflictPolicy(policy, observation, step);
     if (step !== undefined) return step;
   }
   return {

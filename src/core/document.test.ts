@@ -25,7 +25,7 @@ const metadata = fc
   .map((entries) => new Map(entries));
 
 describe('a copy', () => {
-  it('never both outlives its original and ends before it, and agrees with itself', () => {
+  it('never both outlives its original and expires before it, and equals itself', () => {
     const check = (left: number | undefined, right: number | undefined) => {
       const [copy, original] = [ending(left), ending(right)];
       expect(outlives(copy, original) && expiresBefore(copy, original)).toBe(false);
@@ -35,7 +35,7 @@ describe('a copy', () => {
     fc.assert(fc.property(end, end, check));
   });
 
-  it('that stays outlives an original that expires, however late that is', () => {
+  it('without expiry outlives an original that expires, however late', () => {
     const check = (ms: number) => {
       expect(outlives(ending(undefined), ending(ms))).toBe(true);
       expect(keepsAttributes(ending(ms), ending(undefined))).toBe(false);
@@ -50,17 +50,17 @@ describe('a copy', () => {
     [-EXPIRY_TOLERANCE_MS, true],
     [EXPIRY_TOLERANCE_MS + 1, false],
     [-EXPIRY_TOLERANCE_MS - 1, false],
-  ])('that ends %i ms after its original keeps its expiry: %s', (offset, kept) => {
+  ])('that expires %i ms after its original keeps its expiry: %s', (offset, kept) => {
     expect(keepsAttributes(ending(60_000), ending(60_000 + offset))).toBe(kept);
   });
 
-  it('understands the nanoseconds of a server', () => {
+  it('parses times with nanoseconds', () => {
     const server = document({ expiresAt: '2030-01-01T00:00:10.040163496Z' });
     expect(keepsAttributes(ending(10_000), server)).toBe(true);
     expect(keepsAttributes(server, ending(undefined))).toBe(false);
   });
 
-  it('keeps metadata when it has each of them, whatever else it has', () => {
+  it('keeps metadata when it has each pair, whatever else it has', () => {
     const check = (wanted: Map<string, string>, more: Map<string, string>) => {
       const copy = document({ metadata: new Map([...more, ...wanted]) });
       expect(keepsAttributes(document({ metadata: wanted }), copy)).toBe(true);

@@ -6,56 +6,56 @@ import type { SecretValue } from './secret-value.ts';
  */
 export type Address = string;
 
-/** What must survive a move besides the bytes. Only what differs from the default is set. */
+/** What a move must preserve besides the bytes. Only values that differ from the default are set. */
 export interface Attributes {
   /** Type of the Kubernetes Secret; absent means `Opaque`. */
   readonly type?: string;
   /** Present when the Secret is immutable. */
   readonly immutable?: true;
-  /** RFC 3339: when the store hides this version by itself. Absent: never. */
+  /** RFC 3339: when the backend hides this version automatically. Absent: never. */
   readonly expiresAt?: string;
-  /** Whole seconds after which the store hides versions that are written later; absent: never, or not known. */
+  /** Whole seconds after which the backend hides versions that are written later. Absent: never, or unknown. */
   readonly lifetime?: number;
-  /** Descriptive pairs that travel along: custom metadata of a KV path, labels of a Secret; never Keyferry's own marks. */
+  /** Descriptive pairs that are copied too: custom metadata of a KV path, labels of a Secret; never Keyferry's own marks. */
   readonly metadata?: ReadonlyMap<string, string>;
 }
 
-/** One Secret or one KV path: fields are written together, as one version. */
+/** One Secret or one KV path. Its keys are written together, as one version. */
 export interface Document {
   readonly address: Address;
-  /** Field name → bytes. May be empty. */
+  /** Key → bytes. May be empty. */
   readonly fields: ReadonlyMap<string, SecretValue>;
   readonly attributes: Attributes;
 }
 
 /**
  * Opaque token of one state of one incarnation of a document: a Kubernetes uid and resourceVersion, a KV v2 version
- * and its created_time. It comes only out of a read (or of the write that made it); it is compared for equality and
- * handed back to the driver, nothing else.
+ * and its created_time. It comes only from a read (or from the write that made it); it is compared for equality and
+ * passed back to the driver, nothing else.
  */
 export interface Version {
-  /** Which incarnation: a deleted and re-created document has another one. */
+  /** The incarnation: a document that was deleted and re-created has another one. */
   readonly identity: string;
-  /** Which state of it: resourceVersion, or the decimal KV version. */
+  /** The state of that incarnation: resourceVersion, or the decimal KV version. */
   readonly revision: string;
-  /** The identity means nothing outside this process: it is compared in memory and never recorded. */
+  /** The identity is valid only inside this process: it is compared in memory and never recorded. */
   readonly isEphemeral?: true;
 }
 
 export interface StoredDocument extends Document {
   readonly version: Version;
-  /** A write was cut off after its data: `Driver.finish` does the rest. */
+  /** A write was interrupted after its data: `Driver.finish` completes it. */
   readonly unfinished?: true;
 }
 
-/** What a read at one exact address found. Errors and refusals are thrown, they are never one of these. */
+/** What a read of one exact address found. Errors and refusals are thrown; they are never a result. */
 export type ReadResult =
   | { readonly state: 'absent' }
-  /** A name whose current version was deleted or destroyed: taken, although there is nothing to read. */
+  /** The current version was deleted or destroyed: the name is taken, but there is nothing to read. */
   | {
       readonly state: 'deleted';
       readonly version: Version;
-      /** It came to the end of its life; nobody removed it. */
+      /** It expired; no writer deleted it. */
       readonly expired?: true;
     }
   | { readonly state: 'present'; readonly document: StoredDocument };
@@ -67,7 +67,7 @@ export function sameVersion(left: Version, right: Version): boolean {
   return left.identity === right.identity && left.revision === right.revision;
 }
 
-/** True when both hold the same field names with the same bytes. */
+/** True when both have the same keys with the same bytes. */
 export function sameFields(left: Document, right: Document): boolean {
   if (left.fields.size !== right.fields.size) return false;
   for (const [name, value] of left.fields) {
@@ -78,22 +78,22 @@ export function sameFields(left: Document, right: Document): boolean {
 }
 
 /**
- * How far the end of a copy may lie from that of its original, milliseconds: a life is whole seconds, a server tells its
- * time in whole seconds, and a write takes its time.
+ * Milliseconds by which the expiry of a copy may differ from that of its original: a lifetime is whole seconds, a server
+ * reports its time in whole seconds, and a write takes time.
  */
 export const EXPIRY_TOLERANCE_MS = 3_000;
 
-/** Milliseconds since the epoch; Infinity for what stays. */
+/** Milliseconds since the epoch; Infinity for a document that does not expire. */
 function endOf({ attributes: { expiresAt } }: Document): number {
   return expiresAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(expiresAt);
 }
 
-/** True when the copy is still there after the original has expired. */
+/** True when the copy expires after the original, by more than the tolerance. */
 export function outlives(copy: Document, original: Document): boolean {
   return endOf(copy) > endOf(original) + EXPIRY_TOLERANCE_MS;
 }
 
-/** True when the copy is gone while the original is still there. */
+/** True when the copy expires before the original, by more than the tolerance. */
 export function expiresBefore(copy: Document, original: Document): boolean {
   return endOf(copy) < endOf(original) - EXPIRY_TOLERANCE_MS;
 }
@@ -104,7 +104,7 @@ function sameKind(left: Document, right: Document): boolean {
   );
 }
 
-/** True when a document says that it is Opaque and mutable, or says nothing of either. */
+/** True when a document is Opaque and mutable, or states neither type nor immutability. */
 export function isPlain({ attributes: { type, immutable } }: Document): boolean {
   return type === undefined && immutable === undefined;
 }
@@ -117,17 +117,17 @@ export function keepsMetadata(original: Document, copy: Document): boolean {
   return true;
 }
 
-/** True when type and immutability agree, or the original knows nothing of either. */
+/** True when type and immutability agree, or the original has neither. */
 export function keepsKind(original: Document, copy: Document): boolean {
   return isPlain(original) || sameKind(original, copy);
 }
 
-/** True when type and immutability agree and the copy has all metadata of the original. Expiry is compared by itself. */
+/** True when type and immutability agree and the copy has all metadata of the original. Does not compare expiry. */
 export function sameAttributes(original: Document, copy: Document): boolean {
   return sameKind(original, copy) && keepsMetadata(original, copy);
 }
 
-/** True when a copy loses nothing that `original` knows besides its bytes, and lives as long as it does, no longer. */
+/** True when the copy has all attributes of the original and expires at the same time. Does not compare bytes. */
 export function keepsAttributes(original: Document, copy: Document): boolean {
   return (
     keepsKind(original, copy) &&

@@ -1,19 +1,19 @@
 import type { Outcome, PriorRecord } from './outcome.ts';
 
 /**
- * What a run records for the next one and for the user. It is observation: truth is always derived again from both
- * stores; a lost record costs time and never data.
+ * What a run records for the next one and for the user. It only reports: each run derives the truth again from both
+ * backends, so a lost record costs time and never data.
  */
 export interface Journal {
   /** What earlier runs recorded, by document name. */
   readonly prior: ReadonlyMap<string, PriorRecord>;
 
-  /** Names the documents that the run will work on, so that progress has a total from the start. */
+  /** Lists the documents that the run will process, so that progress has a total from the start. */
   expect(outcomes: readonly Outcome[]): void;
 
-  /** Takes one outcome, which may become durable later, in a batch. Resolves when the caller may forget it. */
+  /** Takes one outcome, which may become durable later, in a batch. Resolves when the caller may drop it. */
   record(outcome: Outcome): Promise<void>;
 
-  /** Resolves when everything recorded so far is durable. The engine removes nothing at a source before that. */
+  /** Resolves when everything recorded so far is durable. The engine removes no source before that. */
   flush(): Promise<void>;
 }

@@ -1,44 +1,44 @@
 import type { RowReason } from '#src/errors/reasons.ts';
 import type { Address, Version } from './document.ts';
 
-/** Where a document stands. The words are those of the API. */
+/** The state of a document. The values are those of the API. */
 export type State = 'Pending' | 'Copied' | 'Verified' | 'Removed' | 'Conflict' | 'Failed' | 'Skipped';
 
-/** A version as a row records it, for a later run to tell whether a document is still what it was. */
+/** A version as a row records it, so that a later run can tell whether a document changed. */
 export interface RecordedVersion {
   /** `Version.revision`. */
   readonly version?: string;
-  /** `Version.identity`; absent where it means nothing after a restart. Never without a version. */
+  /** `Version.identity`; absent where it is not valid after a restart. Never without a version. */
   readonly identity?: string;
 }
 
-/** The source side of a document, as it was when it was last read. */
-export interface SourcePlace extends RecordedVersion {
-  /** Only where it was read at its old address; otherwise the mapping gives the address. */
+/** The source of a document as it was last read. */
+export interface SourceRecord extends RecordedVersion {
+  /** Present only if it was read at its old address; otherwise the mapping gives the address. */
   readonly path?: Address;
 }
 
-/** Where a document goes or went; the version is the one that was written or found. */
-export interface Place extends RecordedVersion {
+/** The destination of a document; the version is the one that was written or found. */
+export interface DestinationRecord extends RecordedVersion {
   readonly path: Address;
-  /** The version that was current before we overwrote it, or will be overwritten: what to go back to. */
+  /** The version that was overwritten or will be overwritten: the one to roll back to. */
   readonly priorVersion?: string;
 }
 
-/** What is known of one document after a step; every field of it shares the state. */
+/** What is known of one document after a step; all of its keys share the state. */
 export interface Outcome {
   readonly name: string;
-  /** Field names, sorted; empty for a document without fields or one that was never read. */
+  /** Sorted; empty for a document without keys or one that was never read. */
   readonly keys: readonly string[];
   readonly state: State;
   readonly reason?: RowReason;
   /** From the closed catalogue of messages: names and limits, never values. */
   readonly message?: string;
-  readonly destination?: Place;
-  readonly source?: SourcePlace;
-  /** The rule of spec.mapping that gives it its name: `prefixes[0]`. */
+  readonly destination?: DestinationRecord;
+  readonly source?: SourceRecord;
+  /** The rule of spec.mapping that applies to its name: `prefixes[0]`. */
   readonly rule?: string;
-  /** Where the source is kept after it was moved away. */
+  /** The address of the backup of a removed source. */
   readonly backup?: Address;
   /** How a failure is retried: `soon` with back-off, `later` at an interval, `never` until the spec changes. */
   readonly retry?: 'soon' | 'later' | 'never';
@@ -49,7 +49,7 @@ export function recordedVersion({ revision, identity, isEphemeral }: Version): R
   return isEphemeral === true ? { version: revision } : { version: revision, identity };
 }
 
-/** A verified pair: what removal needs to prove everything once more. */
+/** A verified pair: what a removal needs to prove the document again. */
 export interface VerifiedPair {
   readonly name: string;
   readonly source: Address;
@@ -60,7 +60,7 @@ export interface VerifiedPair {
 
 /** What an earlier run recorded of a document, read back from status or report shards. */
 export interface PriorRecord extends Omit<Outcome, 'retry'> {
-  /** Milliseconds since the epoch at which the state was entered. */
+  /** Milliseconds since the epoch at which the document entered the state. */
   readonly since: number;
 }
 
@@ -76,12 +76,12 @@ const COUNTER = {
   Skipped: 'skipped',
 } as const satisfies Record<State, keyof Counts>;
 
-/** One for each field; a document without fields has one as well. */
+/** The number of rows: one for each key, and one for a document without keys. */
 export function rowsOf({ keys }: Outcome): number {
   return Math.max(1, keys.length);
 }
 
-/** Counted in rows. */
+/** Counts rows by state. */
 export function countOutcomes(outcomes: Iterable<Outcome>): Counts {
   const counts = { pending: 0, copied: 0, verified: 0, removed: 0, conflict: 0, failed: 0, skipped: 0 };
   let total = 0;
@@ -93,7 +93,7 @@ export function countOutcomes(outcomes: Iterable<Outcome>): Counts {
   return { ...counts, total };
 }
 
-/** Rows that need nothing more: verified or removed, and what was left out on purpose. */
+/** The number of rows that need no more work: verified, removed, or skipped deliberately. */
 export function doneRows(counts: Counts): number {
   return counts.verified + counts.removed + counts.skipped;
 }

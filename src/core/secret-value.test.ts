@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { SecretValue } from './secret-value.ts';
 
 describe('SecretValue', () => {
-  it('never shows its bytes, whatever prints it', () => {
+  it('never shows its bytes, however it is printed', () => {
     const value = SecretValue.fromUtf8('hunter2-canary');
     const shown = [
       String(value),
@@ -18,7 +18,7 @@ describe('SecretValue', () => {
     expect(shown).toContain('[secret]');
   });
 
-  it('is equal exactly to the same bytes', () => {
+  it('equals only the same bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array(), fc.uint8Array(), (left, right) => {
         const same = Buffer.compare(left, right) === 0;
@@ -28,7 +28,7 @@ describe('SecretValue', () => {
     );
   });
 
-  it('calls text what survives a trip through a string', () => {
+  it('is text exactly when its bytes survive a round trip through a string', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
         const survives = Buffer.from(Buffer.from(bytes).toString('utf8'), 'utf8').equals(bytes);

@@ -4,7 +4,7 @@ import { timingSafeEqual } from 'node:crypto';
 const REDACTED = '[secret]';
 
 /**
- * The bytes of one secret field, from socket to socket. Everything that could print it (string conversion, JSON,
+ * The bytes of one secret key, from socket to socket. Everything that could print it (string conversion, JSON,
  * console, template literals) yields `[secret]`; the bytes come out only through `reveal()`.
  */
 export class SecretValue {
@@ -23,7 +23,7 @@ export class SecretValue {
     return new SecretValue(Buffer.from(text, 'utf8'));
   }
 
-  /** The bytes themselves. For codecs at a socket only; never log, store or compare the result elsewhere. */
+  /** The bytes themselves. Only for codecs at a socket; never log, store or compare the result elsewhere. */
   reveal(): Buffer {
     return this.#bytes;
   }
@@ -37,7 +37,7 @@ export class SecretValue {
     return isUtf8(this.#bytes);
   }
 
-  /** Byte for byte, in time that depends on the length only. */
+  /** Compares byte for byte, in time that depends only on the length. */
   equals(other: SecretValue): boolean {
     return this.#bytes.byteLength === other.#bytes.byteLength && timingSafeEqual(this.#bytes, other.#bytes);
   }

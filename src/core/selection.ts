@@ -1,4 +1,4 @@
-/** Which documents of the source a migration is about. */
+/** Which documents of the source a migration selects. */
 export interface Selection {
   readonly scope:
     | { readonly by: 'names'; readonly names: readonly string[] }
@@ -11,7 +11,7 @@ export interface Selection {
 }
 
 /**
- * Types that no migration ever touches: whoever could move a service-account token could become that account
+ * Types that no migration touches: a user who could move a service-account token could become that account
  * (external-secrets CVE-2026-42876), Helm reads its own releases, and bootstrap tokens admit nodes.
  */
 export const NEVER_MIGRATED_TYPES: ReadonlySet<string> = new Set([
@@ -20,7 +20,7 @@ export const NEVER_MIGRATED_TYPES: ReadonlySet<string> = new Set([
   'helm.sh/release.v1',
 ]);
 
-/** By name alone, before anything is read; the label selector is evaluated by the source. */
+/** Checks the name only, before any read; the source evaluates the label selector. */
 export function nameIsSelected(selection: Selection, name: string): boolean {
   if (selection.excludeNames.has(name)) return false;
   if (selection.excludePrefixes.some((prefix) => name.startsWith(prefix))) return false;
@@ -30,12 +30,12 @@ export function nameIsSelected(selection: Selection, name: string): boolean {
   return true;
 }
 
-/** Written down by name, but of a type that is never migrated: that must be said. */
+/** True when the user selected the document by name but its type is never migrated: this must be reported. */
 export function isForbiddenType(selection: Selection, type: string | undefined): boolean {
   return selection.scope.by === 'names' && type !== undefined && NEVER_MIGRATED_TYPES.has(type);
 }
 
-/** By type, which some stores tell only with the value. */
+/** Checks the type, which some backends return only with the value. */
 export function typeIsSelected(selection: Selection, type: string | undefined): boolean {
   const effective = type ?? 'Opaque';
   return !NEVER_MIGRATED_TYPES.has(effective) && !selection.excludeTypes.has(effective);

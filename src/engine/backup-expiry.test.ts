@@ -8,7 +8,7 @@ const ROUNDING_MS = 1_000;
 const spec = { sourcePolicy: 'Backup', backupTTLSeconds: TTL_MS / 1_000 };
 const BACKUP = 'a.migrated-bak';
 
-/** A document that was moved, with its backup; and the rows that say so. */
+/** A document that was moved, with its backup, and its rows. */
 async function moved(): Promise<{ world: World; prior: readonly PriorRecord[] }> {
   const world = aWorld();
   world.source.put('a', { k: 'v' });
@@ -18,18 +18,18 @@ async function moved(): Promise<{ world: World; prior: readonly PriorRecord[] }>
   return { world, prior: run.rows };
 }
 
-const whatIsLeft = (world: World, prior: readonly PriorRecord[], more: Partial<EngineRun> = {}) =>
+const runMaintenance = (world: World, prior: readonly PriorRecord[], more: Partial<EngineRun> = {}) =>
   runEngine({ ...world, spec, prior, task: 'maintain', ...more });
 
 describe('a backup', () => {
   it('is removed once its time has passed in full, and not before', async () => {
     const { world, prior } = await moved();
     world.clock.jump(TTL_MS + ROUNDING_MS - 1);
-    const early = await whatIsLeft(world, prior);
+    const early = await runMaintenance(world, prior);
     expect([early.outcomes.size, early.result.wakeAfterMs]).toEqual([0, 1]);
     expect(world.source.backupTextAt(BACKUP)).toEqual({ k: 'v' });
     world.clock.jump(1);
-    const due = await whatIsLeft(world, prior);
+    const due = await runMaintenance(world, prior);
     expect(due.outcomeOf('a')).toMatchObject({ state: 'Removed', reason: 'BackupExpired' });
     expect(due.outcomeOf('a').backup).toBeUndefined();
     expect(due.result.wakeAfterMs).toBeUndefined();
@@ -37,11 +37,11 @@ describe('a backup', () => {
   });
 
   it.each(['Pending', 'Copied', 'Verified', 'Conflict', 'Failed', 'Skipped'] as const)(
-    'stays while its row is %s: only a source that was removed needs no backup any more',
+    'stays while its row is %s: only the backup of a removed source expires',
     async (state) => {
       const { world } = await moved();
       world.clock.jump(TTL_MS * 10);
-      const run = await whatIsLeft(world, [aRow('a', { state, backup: BACKUP })]);
+      const run = await runMaintenance(world, [aRow('a', { state, backup: BACKUP })]);
       expect(run.log).toEqual([]);
       expect(run.result.wakeAfterMs).toBeUndefined();
       expect(world.source.backupTextAt(BACKUP)).toEqual({ k: 'v' });
@@ -49,12 +49,12 @@ describe('a backup', () => {
   );
 
   it.each(['remove', 'purge'] as const)(
-    'stays when the destination no longer holds the document (%s), and says so',
+    'stays when the destination no longer has the document (%s), and the row says so',
     async (gone) => {
       const { world, prior } = await moved();
       world.clock.jump(TTL_MS * 2);
       world.destination[gone]('ns/a');
-      const run = await whatIsLeft(world, prior);
+      const run = await runMaintenance(world, prior);
       expect(run.outcomeOf('a')).toMatchObject({
         state: 'Failed',
         reason: 'DestinationLost',
@@ -65,11 +65,11 @@ describe('a backup', () => {
     },
   );
 
-  it('is removed also when the destination has a newer value by then', async () => {
+  it('is also removed when the destination has a newer value by then', async () => {
     const { world, prior } = await moved();
     world.clock.jump(TTL_MS * 2);
     world.destination.put('ns/a', { k: 'newer' });
-    expect((await whatIsLeft(world, prior)).outcomeOf('a').reason).toBe('BackupExpired');
+    expect((await runMaintenance(world, prior)).outcomeOf('a').reason).toBe('BackupExpired');
   });
 });
 
@@ -80,27 +80,27 @@ describe('a backup', () => {
       const { world, prior } = await moved();
       world.clock.jump(TTL_MS * 2);
       const hooks = { before: always(what, failsWith('SERVER_ERROR')) };
-      const run = await whatIsLeft(world, prior, { at: { source: hooks, destination: hooks } });
+      const run = await runMaintenance(world, prior, { at: { source: hooks, destination: hooks } });
       expect([run.outcomes.size, run.result.wakeAfterMs]).toEqual([0, 60_000]);
       expect(world.source.backupTextAt(BACKUP)).toEqual({ k: 'v' });
     },
   );
 
-  it('of a row without a place at the destination stays', async () => {
+  it('of a row without a destination stays', async () => {
     const { world, prior } = await moved();
     world.clock.jump(TTL_MS * 2);
     const [{ destination: _place, ...row }] = [prior[0] ?? aRow('a')];
-    expect((await whatIsLeft(world, [row])).outcomeOf('a').reason).toBe('DestinationLost');
+    expect((await runMaintenance(world, [row])).outcomeOf('a').reason).toBe('DestinationLost');
   });
 
-  it('stays for ever without backupTTLSeconds', async () => {
+  it('stays forever without backupTTLSeconds', async () => {
     const { world, prior } = await moved();
     world.clock.jump(TTL_MS * 1_000);
-    const run = await whatIsLeft(world, prior, { spec: { sourcePolicy: 'Backup' } });
+    const run = await runMaintenance(world, prior, { spec: { sourcePolicy: 'Backup' } });
     expect([run.log, run.result.wakeAfterMs]).toEqual([[], undefined]);
   });
 
-  it('expires at the end of a whole run as well, but not of a dry one', async () => {
+  it('also expires at the end of a full run, but not of a dry run', async () => {
     const { world, prior } = await moved();
     world.clock.jump(TTL_MS * 2);
     await runEngine({ ...world, spec: { ...spec, dryRun: true }, prior });
@@ -109,7 +109,7 @@ describe('a backup', () => {
     expect(world.source.backupTextAt(BACKUP)).toBeUndefined();
   });
 
-  it('stays when the run met a backend that fails as a whole', async () => {
+  it('stays when a whole backend fails during the run', async () => {
     const { world, prior } = await moved();
     world.clock.jump(TTL_MS * 2);
     world.source.put('new', { k: 'v' });
@@ -119,17 +119,17 @@ describe('a backup', () => {
     expect(world.source.backupTextAt(BACKUP)).toEqual({ k: 'v' });
   });
 
-  it('stays while the migration is to stop', async () => {
+  it('stays when the migration must stop', async () => {
     const { world, prior } = await moved();
     world.clock.jump(TTL_MS * 2);
-    await whatIsLeft(world, prior, { shouldStop: () => true });
+    await runMaintenance(world, prior, { shouldStop: () => true });
     expect(world.source.backupTextAt(BACKUP)).toEqual({ k: 'v' });
   });
 
-  it('is all that a migration that is done looks at: new documents are not copied', async () => {
+  it('is all that a completed migration processes: new documents are not copied', async () => {
     const { world, prior } = await moved();
     world.source.put('new', { k: 'v' });
-    const run = await whatIsLeft(world, prior);
+    const run = await runMaintenance(world, prior);
     expect(run.log).toEqual([]);
   });
 });

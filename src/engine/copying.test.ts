@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { once } from '#src/backends/memory/hooks.ts';
 import { aWorld, runEngine, type World } from '#test/support/engine-run.ts';
 
-/** Writes that were asked for, also those that failed. */
+/** Requested writes, including those that failed. */
 const writesIn = (log: readonly string[]): number =>
   log.filter((line) => line.startsWith('destination write')).length;
 
@@ -16,7 +16,7 @@ interface Row {
   readonly spec?: object;
   readonly there?: (world: World) => void;
   readonly outcome: object;
-  /** What the destination holds afterwards. */
+  /** What the destination has afterwards. */
   readonly holds: Readonly<Record<string, string>> | undefined;
   readonly writes: number;
 }
@@ -27,7 +27,7 @@ const table: Record<string, Row> = {
     holds: { k: 'v' },
     writes: 1,
   },
-  'that the destination has already is adopted as it is': {
+  'that the destination already has is adopted': {
     there: ({ destination }) => {
       destination.put('ns/a', { k: 'older' });
       destination.put('ns/a', { k: 'v' });
@@ -51,47 +51,47 @@ const table: Record<string, Row> = {
     holds: undefined,
     writes: 0,
   },
-  'that differs is skipped where the destination is to be kept, and its source stays': {
+  'that differs is skipped with KeepDestination, and its source stays': {
     spec: { conflictPolicy: 'KeepDestination', sourcePolicy: 'Delete' },
     there: differs,
     outcome: { state: 'Skipped', reason: 'DestinationDiffers' },
     holds: { k: 'theirs' },
     writes: 0,
   },
-  'gets the new names of its fields': {
+  'gets the new names of its keys': {
     spec: { mapping: { keys: [{ from: 'k', to: 'key' }] } },
     outcome: { state: 'Verified', keys: ['k'] },
     holds: { key: 'v' },
     writes: 1,
   },
-  'would be written, says a dry run': {
+  'is reported by a dry run as one to write': {
     spec: { dryRun: true },
     outcome: { state: 'Pending', reason: 'WouldCreate' },
     holds: undefined,
     writes: 0,
   },
-  'would be adopted, says a dry run': {
+  'is reported by a dry run as one to adopt': {
     spec: { dryRun: true, sourcePolicy: 'Delete' },
     there: ({ destination }) => destination.put('ns/a', { k: 'v' }),
     outcome: { state: 'Pending', reason: 'WouldAdopt' },
     holds: { k: 'v' },
     writes: 0,
   },
-  'would be overwritten, says a dry run': {
+  'is reported by a dry run as one to overwrite': {
     spec: { dryRun: true, conflictPolicy: 'Overwrite' },
     there: differs,
     outcome: { state: 'Pending', reason: 'WouldOverwrite', destination: { priorVersion: '1' } },
     holds: { k: 'theirs' },
     writes: 0,
   },
-  'would be a conflict, says a dry run': {
+  'is reported by a dry run as a conflict': {
     spec: { dryRun: true },
     there: differs,
     outcome: { state: 'Conflict', reason: 'DestinationDiffers' },
     holds: { k: 'theirs' },
     writes: 0,
   },
-  'would be skipped, says a dry run': {
+  'is reported by a dry run as skipped': {
     spec: { dryRun: true, conflictPolicy: 'KeepDestination' },
     there: differs,
     outcome: { state: 'Skipped', reason: 'DestinationDiffers' },
@@ -110,7 +110,7 @@ describe('a document', () => {
     expect(world.source.textAt('a')).toEqual({ k: 'v' });
   });
 
-  it('without fields is moved as well', async () => {
+  it('without keys is moved too', async () => {
     const world = aWorld();
     world.source.put('a', {});
     const run = await runEngine(world);
@@ -118,7 +118,7 @@ describe('a document', () => {
     expect(world.destination.textAt('ns/a')).toEqual({});
   });
 
-  it('keeps its type, and of its labels those that are named', async () => {
+  it('keeps its type, and those of its labels that are named', async () => {
     const world = aWorld();
     const metadata = new Map([
       ['team', 'web'],
@@ -133,7 +133,7 @@ describe('a document', () => {
     });
   });
 
-  it('two fields of which would get one name fails, and nothing is written', async () => {
+  it('two keys of which map to one name fails, and nothing is written', async () => {
     const world = aWorld();
     world.source.put('a', { k: 'v', l: 'w' });
     const run = await runEngine({ ...world, spec: { mapping: { keys: [{ from: 'k', to: 'l' }] } } });
@@ -141,7 +141,7 @@ describe('a document', () => {
     expect(writesIn(run.log)).toBe(0);
   });
 
-  it('that the destination can never hold fails, and nothing is written', async () => {
+  it('that the destination cannot store fails, and nothing is written', async () => {
     const world = aWorld({ canExpire: true }, { canExpire: false });
     world.source.put('a', { k: 'v' }, { expiresAt: '2026-02-01T00:00:00Z' });
     const run = await runEngine(world);
@@ -149,7 +149,7 @@ describe('a document', () => {
     expect(writesIn(run.log)).toBe(0);
   });
 
-  it('whose time comes before it is written is skipped', async () => {
+  it('that expires before it is written is skipped', async () => {
     const world = aWorld({ canExpire: true });
     world.source.put('a', { k: 'v' }, { expiresAt: '2026-01-01T00:00:01Z' });
     const before = once('write', () => world.clock.jump(1_000));
@@ -158,7 +158,7 @@ describe('a document', () => {
   });
 
   it.each(['Keep', 'Delete'])(
-    'with a type that the destination does not tell is adopted only while its source stays: %s',
+    'with a type that the destination does not store is adopted only while its source stays: %s',
     async (sourcePolicy) => {
       const world = aWorld();
       world.source.put('a', { k: 'v' }, { type: 'kubernetes.io/tls' });

@@ -22,7 +22,7 @@ describe('a document that fails', () => {
     expect(run.result.problem).toBeUndefined();
   });
 
-  it('keeps the fields and the place that earlier runs recorded of it', async () => {
+  it('keeps the keys and the destination that earlier runs recorded', async () => {
     const at = { source: { before: always('read', failsWith('SERVER_ERROR')) } };
     const run = await runEngine({ ...withSources(1), prior: [aRow('doc-0', { keys: ['k', 'l'] })], at });
     expect(run.outcomeOf('doc-0')).toMatchObject({
@@ -34,7 +34,7 @@ describe('a document that fails', () => {
 });
 
 describe('a backend that fails as a whole', () => {
-  it('at the destination ends the run with its error, after what was in flight', async () => {
+  it('at the destination ends the run with its error, after the documents in flight', async () => {
     const world = withSources(50);
     const at = { destination: { before: always('write', failsWith('BACKEND_SEALED')) } };
     const run = await runEngine({ ...world, spec: { sourcePolicy: 'Delete' }, at });
@@ -46,7 +46,7 @@ describe('a backend that fails as a whole', () => {
     expect(states).toEqual(new Set(['Failed', 'Pending']));
   });
 
-  it('leaves the sources of documents that were proven before', async () => {
+  it('keeps the sources of documents that were proven before', async () => {
     const world = withSources(20);
     const before = once('write', failsWith('BACKEND_UNREACHABLE'), { skip: 10 });
     const run = await runEngine({
@@ -63,7 +63,7 @@ describe('a backend that fails as a whole', () => {
     await expect(runEngine({ ...withSources(3), at })).rejects.toMatchObject({ code: 'BACKEND_UNREACHABLE' });
   });
 
-  it('while rights are asked for fails the run before anything is written', async () => {
+  it('during the check of rights fails the run before anything is written', async () => {
     const world = withSources(3);
     const at = { destination: { before: always('denied', failsWith('BACKEND_SEALED')) } };
     await expect(runEngine({ ...world, at })).rejects.toMatchObject({ code: 'BACKEND_SEALED' });
@@ -71,8 +71,8 @@ describe('a backend that fails as a whole', () => {
   });
 });
 
-describe('a run that is to stop', () => {
-  it('ends after what is in flight, and every document keeps a row', async () => {
+describe('a run that must stop', () => {
+  it('ends after the documents in flight, and every document keeps a row', async () => {
     const world = withSources(50);
     const shouldStop = (log: readonly string[]) => countOf(log, 'row') >= 5;
     const run = await runEngine({ ...world, shouldStop, prior: [aRow('old', { state: 'Conflict' })] });
@@ -84,7 +84,7 @@ describe('a run that is to stop', () => {
     expect(run.rows.some(({ name }) => name === 'old')).toBe(true);
   });
 
-  it('leaves what the next run finds: nothing is written twice', async () => {
+  it('leaves its copies for the next run: nothing is written twice', async () => {
     const world = withSources(20);
     const shouldStop = (log: readonly string[]) => countOf(log, 'row') >= 5;
     const first = await runEngine({ ...world, shouldStop });
@@ -96,7 +96,7 @@ describe('a run that is to stop', () => {
 });
 
 describe('documents in flight at once', () => {
-  it('are no more than the run may have, and more than one', async () => {
+  it('are more than one, and at most the limit', async () => {
     let inFlight = 0;
     let most = 0;
     const before = async ({ operation }: Call): Promise<void> => {
@@ -113,31 +113,31 @@ describe('documents in flight at once', () => {
 
 describe('a signal that aborts', () => {
   interface Abort {
-    readonly end: 'source' | 'destination';
+    readonly backend: 'source' | 'destination';
     readonly more: Partial<EngineRun>;
   }
   const prior = [aRow('a', { state: 'Removed', backup: 'a.migrated-bak' })];
   const fallback = { prefix: 'OLD_', untilTime: '2026-01-01T01:00:00Z' };
 
   it.each<[string, Abort]>([
-    ['an unlisted document', { end: 'destination', more: { prior } }],
+    ['an unlisted document', { backend: 'destination', more: { prior } }],
     [
       'a document at its old address',
-      { end: 'source', more: { spec: { select: { names: ['a'] }, source: { fallback } } } },
+      { backend: 'source', more: { spec: { select: { names: ['a'] }, source: { fallback } } } },
     ],
     [
       'a document whose backup is to expire',
       {
-        end: 'destination',
+        backend: 'destination',
         more: { prior, task: 'maintain', spec: { sourcePolicy: 'Backup', backupTTLSeconds: 1 } },
       },
     ],
-  ])('while the run looks at %s ends it without a row', async (_what, { end, more }) => {
+  ])('while the run reads %s ends it without a row', async (_what, { backend, more }) => {
     const world = aWorld({ addressing: 'tree' });
     const aborting = new AbortController();
     const reason = new Error('the Lease is lost');
     const before = always('read', ({ address }) => {
-      if (end === 'source' && address !== 'OLD_a') return;
+      if (backend === 'source' && address !== 'OLD_a') return;
       aborting.abort(reason);
       throw reason;
     });
@@ -147,7 +147,7 @@ describe('a signal that aborts', () => {
       return false;
     };
     const { signal } = aborting;
-    const run = runEngine({ ...world, ...more, at: { [end]: { before } }, signal, shouldStop });
+    const run = runEngine({ ...world, ...more, at: { [backend]: { before } }, signal, shouldStop });
     await expect(run).rejects.toBe(reason);
     expect(log.filter((line) => line.startsWith('row'))).toEqual([]);
   });
@@ -159,28 +159,25 @@ describe('a signal that aborts', () => {
     ['destination', 'write'],
     ['destination', 'read'],
     ['source', 'delete'],
-  ] as const)(
-    'ends the run with its reason and says nothing of a document: %s %s',
-    async (end, operation) => {
-      const world = withSources(1);
-      const aborting = new AbortController();
-      const reason = new Error('the Lease is lost');
-      const before = once(operation, () => {
-        aborting.abort(reason);
-        throw reason;
-      });
-      let log: readonly string[] = [];
-      const shouldStop = (current: readonly string[]) => {
-        log = current;
-        return false;
-      };
-      const { signal } = aborting;
-      const spec = { sourcePolicy: 'Delete' };
-      const run = runEngine({ ...world, spec, at: { [end]: { before } }, signal, shouldStop });
-      await expect(run).rejects.toBe(reason);
-      expect(world.source.addresses()).toHaveLength(1);
-      // Only the proof before a removal may be on record.
-      expect(log.filter((line) => line.startsWith('row') && line !== 'row doc-0 Verified')).toEqual([]);
-    },
-  );
+  ] as const)('ends the run with its reason and reports no document: %s %s', async (backend, operation) => {
+    const world = withSources(1);
+    const aborting = new AbortController();
+    const reason = new Error('the Lease is lost');
+    const before = once(operation, () => {
+      aborting.abort(reason);
+      throw reason;
+    });
+    let log: readonly string[] = [];
+    const shouldStop = (current: readonly string[]) => {
+      log = current;
+      return false;
+    };
+    const { signal } = aborting;
+    const spec = { sourcePolicy: 'Delete' };
+    const run = runEngine({ ...world, spec, at: { [backend]: { before } }, signal, shouldStop });
+    await expect(run).rejects.toBe(reason);
+    expect(world.source.addresses()).toHaveLength(1);
+    // Only the proof before a removal may be on record.
+    expect(log.filter((line) => line.startsWith('row') && line !== 'row doc-0 Verified')).toEqual([]);
+  });
 });

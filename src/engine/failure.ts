@@ -5,7 +5,7 @@ import { explain } from '#src/errors/explain.ts';
 import type { RowReason } from '#src/errors/reasons.ts';
 import { errorOf, type OperatorError } from '#src/errors.ts';
 
-/** Of a document that expired before it was written. */
+/** The outcome of a document that expired before it was written. */
 export const EXPIRED = {
   state: 'Skipped',
   reason: 'Expired',
@@ -25,7 +25,7 @@ export function reasonOf(failure: OperatorError): RowReason {
   return ERROR_CODES[failure.code].rowReason;
 }
 
-/** The row of a document whose step failed, in the state it had reached. */
+/** The outcome of a document whose step failed, in the state that it had reached. */
 export function failedOutcome(
   base: Omit<Outcome, 'state'>,
   failure: unknown,

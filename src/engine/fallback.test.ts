@@ -6,7 +6,7 @@ const HOUR_MS = 3_600_000;
 const UNTIL = '2026-01-01T01:00:00Z';
 const source = { fallback: { prefix: 'OLD_', untilTime: UNTIL } };
 
-/** A tree in which names had another form before: `ns/a` was `OLD_a`. */
+/** A tree in which names had another form: `ns/a` was `OLD_a`. */
 function aTree(...addresses: readonly string[]): World {
   const world = aWorld({ addressing: 'tree' });
   for (const address of addresses) world.source.put(address, { k: address });
@@ -17,7 +17,7 @@ const byName = (world: World, more: Partial<EngineRun> = {}) =>
   runEngine({ ...world, spec: { source, select: { names: ['a'] } }, ...more });
 
 describe('a document that is absent under its name', () => {
-  it('is read at its old address, and says where', async () => {
+  it('is read at its old address, and the row has that address', async () => {
     const world = aTree('OLD_a');
     const run = await byName(world);
     expect(run.outcomeOf('a')).toMatchObject({
@@ -29,7 +29,7 @@ describe('a document that is absent under its name', () => {
     expect(world.destination.textAt('ns/a')).toEqual({ k: 'OLD_a' });
   });
 
-  it('is found by a selection of everything as well, once', async () => {
+  it('is also found by a selection of everything, once', async () => {
     const run = await runEngine({ ...aTree('ns/b', 'OLD_a', 'OLD_b'), spec: { source } });
     expect(run.rows.map(({ name, state }) => [name, state])).toEqual([
       ['a', 'Verified'],
@@ -39,13 +39,13 @@ describe('a document that is absent under its name', () => {
     expect(run.fallbacks).toBe(1);
   });
 
-  it('is missing when it is not at its old address either', async () => {
+  it('is missing when it is absent at its old address too', async () => {
     const run = await byName(aTree());
     expect(run.outcomeOf('a')).toMatchObject({ state: 'Failed', reason: 'SourceMissing' });
     expect(run.fallbacks).toBe(0);
   });
 
-  it('is missing once the time of old addresses has passed, and the row says when', async () => {
+  it('is missing once the fallback has ended, and the row says when', async () => {
     const world = aTree('OLD_a');
     world.clock.jump(HOUR_MS);
     const run = await byName(world);
@@ -55,27 +55,27 @@ describe('a document that is absent under its name', () => {
   });
 
   it.each([
-    ['its fields', { destination: { path: 'ns/a' } }],
-    ['its version, as of one without fields', { keys: [] }],
-  ])('is not looked for elsewhere when an earlier run read it under its name: %s', async (_what, row) => {
+    ['its keys', { destination: { path: 'ns/a' } }],
+    ['its version, if it has no keys', { keys: [] }],
+  ])('is not read at its old address when an earlier run read it at its own: %s', async (_what, row) => {
     const run = await byName(aTree('OLD_a'), { prior: [aRow('a', row)] });
     expect(run.outcomeOf('a')).toMatchObject({ state: 'Failed', reason: 'SourceMissing' });
     expect(run.fallbacks).toBe(0);
   });
 
-  it('is looked for again where an earlier run read it', async () => {
+  it('is read again at the old address where an earlier run read it', async () => {
     const run = await byName(aTree('OLD_a'), { prior: [aRow('a', { source: { path: 'OLD_a' } })] });
     expect(run.outcomeOf('a')).toMatchObject({ state: 'Verified', source: { path: 'OLD_a' } });
   });
 
-  it('keeps on record where it was read while it cannot be read now', async () => {
+  it('keeps its recorded address while it cannot be read', async () => {
     const before = always('read', failsWith('SERVER_ERROR'));
     const prior = [aRow('a', { source: { path: 'OLD_a' } })];
     const run = await byName(aTree('OLD_a'), { prior, at: { source: { before } } });
     expect(run.outcomeOf('a')).toMatchObject({ state: 'Failed', source: { path: 'OLD_a' } });
   });
 
-  it('is looked for when an earlier run could not read anything of it', async () => {
+  it('is read at its old address when an earlier run could not read it', async () => {
     const prior = [aRow('a', { state: 'Failed', keys: [], destination: { path: 'ns/a' } })];
     expect((await byName(aTree('OLD_a'), { prior })).outcomeOf('a').source?.path).toBe('OLD_a');
   });
@@ -88,7 +88,7 @@ describe('a document that is absent under its name', () => {
     expect(run.outcomeOf('a')).toMatchObject({ state: 'Failed', reason: 'ServerError', retry: 'soon' });
   });
 
-  it('is left alone when what is there is of a type that is never moved', async () => {
+  it('is not moved when the document there has a type that is never migrated', async () => {
     const world = aTree();
     world.source.put('OLD_a', { k: 'v' }, { type: 'kubernetes.io/service-account-token' });
     expect((await byName(world)).outcomeOf('a').reason).toBe('TypeRefused');
@@ -114,7 +114,7 @@ describe('an old address is not read', () => {
     expect(run.log).not.toContain('source read OLD_a');
   });
 
-  it('when the document cannot be read under its name: an error is not an absence', async () => {
+  it('when the document cannot be read at its own address: an error is not an absence', async () => {
     const before = always('read', failsWith('AUTH_DENIED'));
     const run = await byName(aTree('OLD_a'), { at: { source: { before } } });
     expect(run.outcomeOf('a')).toMatchObject({ state: 'Failed', reason: 'PermissionDenied' });
@@ -122,7 +122,7 @@ describe('an old address is not read', () => {
   });
 });
 
-it('a run with old addresses comes back when their time ends, and not after that', async () => {
+it('a run with a fallback is due again when the fallback ends, and not after that', async () => {
   const world = aTree('ns/a');
   const first = await byName(world);
   expect(first.result.wakeAfterMs).toBe(HOUR_MS);

@@ -1,6 +1,6 @@
 /**
- * Conditions that must hold before a source is removed, each one fact, asked in order: by the plan, which shows what is
- * held, and again right before the removal.
+ * A condition for the removal of a source; each gate checks one fact. The plan asks the gates in order, to show what is
+ * held; they are asked again right before the removal.
  */
 export type RemovalGate = (document: RemovalCandidate) => Held | undefined;
 
@@ -25,8 +25,8 @@ export function heldBy(gates: readonly RemovalGate[], document: RemovalCandidate
 }
 
 /**
- * Holds the Secrets that a backend needs for its credentials. `holderOf` says which backend needs the Secret of this name,
- * or undefined.
+ * Holds the Secrets that a backend needs for its credentials. `holderOf` returns the backend that needs the Secret of this
+ * name, or undefined.
  */
 export function trustRootGate(holderOf: (name: string) => string | undefined): RemovalGate {
   return ({ name }) => {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { aRow, aWorld, runEngine } from '#test/support/engine-run.ts';
 
-/* Both ends are one store: what a run puts there is what the next run finds there. */
+/* Source and destination are one backend: the next run finds what a run wrote. */
 
-/** The name that it gives to one document is one that another rule would change: nothing in it tells that it is new. */
+/** One rule produces a name that another rule renames: the name alone does not show that it is new. */
 const renamesAgain = {
   mapping: {
     path: '{name}',
@@ -18,8 +18,8 @@ function aTree(...addresses: readonly string[]) {
   return world;
 }
 
-describe('inside one store', () => {
-  it('what this migration has moved is not moved again, although its rules fit the new name', async () => {
+describe('inside one backend', () => {
+  it('a document that this migration moved is not moved again, although a rule matches its new name', async () => {
     const world = aTree('a');
     const spec = { ...renamesAgain, sourcePolicy: 'Delete' };
     const first = await runEngine({ ...world, spec });
@@ -31,7 +31,7 @@ describe('inside one store', () => {
     expect(world.source.textAt('new-a')).toBeUndefined();
   });
 
-  it('nor is what it has copied, run after run', async () => {
+  it('nor is a document that it copied, run after run', async () => {
     const world = aTree('a');
     let run = await runEngine({ ...world, spec: renamesAgain });
     for (let again = 0; again < 3; again += 1) {
@@ -42,14 +42,14 @@ describe('inside one store', () => {
     expect(world.source.addresses()).toEqual(['a', 'old-a']);
   });
 
-  it('a document at a place that was only meant, and never written, is moved as any other one', async () => {
+  it('a document at a target that was planned but never written is moved like any other', async () => {
     const world = aTree('old-a');
     const prior = [aRow('a', { state: 'Failed', destination: { path: 'old-a' } })];
     const run = await runEngine({ ...world, spec: renamesAgain, prior });
     expect(run.outcomeOf('old-a')).toMatchObject({ state: 'Verified', destination: { path: 'new-a' } });
   });
 
-  it('a document that no rule gives another name is left alone', async () => {
+  it('a document that no rule renames is skipped', async () => {
     const world = aTree('old-a', 'b');
     const mapping = { path: '{name}', prefixes: [{ from: 'old-', to: 'new-', stripPrefix: true }] };
     const run = await runEngine({ ...world, spec: { mapping } });
@@ -58,14 +58,14 @@ describe('inside one store', () => {
     expect(run.outcomeOf('old-a').rule).toBe('prefixes[0]');
   });
 
-  it('a document that has the form of a new name is left alone', async () => {
+  it('a document with the form of a new name is skipped', async () => {
     const world = aTree('new-a');
     const mapping = { path: '{name}', prefixes: [{ from: 'old-', to: 'new-', stripPrefix: true }] };
     const run = await runEngine({ ...world, spec: { mapping } });
     expect(run.outcomeOf('new-a')).toMatchObject({ state: 'Skipped', reason: 'AlreadyRenamed' });
   });
 
-  it('a target where another document of the selection still is is refused, and nothing is written', async () => {
+  it('a target that is the path of another selected document is refused, and nothing is written', async () => {
     const world = aTree('a', 'b');
     const mapping = {
       path: '{name}',

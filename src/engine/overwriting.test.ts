@@ -5,7 +5,7 @@ import { aRow, aWorld, runEngine, type World } from '#test/support/engine-run.ts
 
 const spec = { conflictPolicy: 'Overwrite' };
 
-/** The destination holds something else, in version 1. */
+/** The destination differs, in version 1. */
 function differing(): World {
   const world = aWorld();
   world.source.put('a', { k: 'v' });
@@ -13,8 +13,8 @@ function differing(): World {
   return world;
 }
 
-describe('what differs is overwritten', () => {
-  it('after the version to go back to was recorded durably, and is read back as any other write', async () => {
+describe('a destination that differs is overwritten', () => {
+  it('after the version to roll back to is durably recorded, and is read back like any other write', async () => {
     const world = differing();
     const run = await runEngine({ ...world, spec });
     const destination = { path: 'ns/a', version: '2', priorVersion: '1' };
@@ -33,7 +33,7 @@ describe('what differs is overwritten', () => {
     expect(world.destination.textAt('ns/a')).toEqual({ k: 'v' });
   });
 
-  it('and its source removed only after that was proven and recorded', async () => {
+  it('and its source is removed only after that was proven and recorded', async () => {
     const world = differing();
     const run = await runEngine({ ...world, spec: { ...spec, sourcePolicy: 'Delete' } });
     expect(run.outcomeOf('a')).toMatchObject({ state: 'Removed', destination: { priorVersion: '1' } });
@@ -54,8 +54,8 @@ describe('what differs is overwritten', () => {
   });
 });
 
-describe('what was announced is not overwritten', () => {
-  it('when it has another version by then, which is announced for the next run', async () => {
+describe('an announced overwrite does not happen', () => {
+  it('when the destination has another version by then, which is announced for the next run', async () => {
     const world = differing();
     const run = await runEngine({
       ...world,
@@ -73,7 +73,7 @@ describe('what was announced is not overwritten', () => {
     expect(world.destination.textAt('ns/a')).toEqual({ k: 'new' });
   });
 
-  it('when another writer is faster by a moment', async () => {
+  it('when another writer is faster', async () => {
     const world = differing();
     const before = once('write', () => world.destination.put('ns/a', { k: 'new' }));
     const run = await runEngine({ ...world, spec, at: { destination: { before } } });
@@ -81,14 +81,14 @@ describe('what was announced is not overwritten', () => {
     expect(world.destination.textAt('ns/a')).toEqual({ k: 'new' });
   });
 
-  it('when it is equal by then', async () => {
+  it('when the destination is equal by then', async () => {
     const world = differing();
     const run = await runEngine({ ...world, spec, onFlush: () => world.destination.put('ns/a', { k: 'v' }) });
     expect(run.outcomeOf('a')).toMatchObject({ state: 'Verified', destination: { version: '2' } });
     expect(run.log).not.toContain('destination write ns/a');
   });
 
-  it('when its source is gone by then', async () => {
+  it('when the source is absent by then', async () => {
     const world = differing();
     const run = await runEngine({ ...world, spec, onFlush: () => world.source.remove('a') });
     expect(run.outcomeOf('a')).toMatchObject({ state: 'Pending', reason: 'WillOverwrite' });
@@ -104,7 +104,7 @@ describe('what was announced is not overwritten', () => {
     expect(world.destination.textAt('ns/a')).toEqual({ k: 'theirs' });
   });
 
-  it('when the migration is to stop first', async () => {
+  it('when the migration must stop first', async () => {
     const world = differing();
     const shouldStop = (log: readonly string[]) => log.includes('row a Pending');
     const run = await runEngine({ ...world, spec, shouldStop });
@@ -114,8 +114,8 @@ describe('what was announced is not overwritten', () => {
   });
 });
 
-describe('the version to go back to', () => {
-  it('stays on record when the overwrite fails: it may have happened for all that is known', async () => {
+describe('the version to roll back to', () => {
+  it('stays on record when the overwrite fails: it may still have been applied', async () => {
     const world = differing();
     const before = once('write', failsWith('SERVER_ERROR'));
     const run = await runEngine({ ...world, spec, at: { destination: { before } } });
@@ -133,27 +133,27 @@ describe('the version to go back to', () => {
       '1',
     ],
     [
-      'is that of an announcement, when a killed run could not say that it wrote',
+      'is that of an announcement if a killed run could not record its write',
       { state: 'Pending', reason: 'WillOverwrite', destination: { path: 'ns/a', priorVersion: '1' } },
       '1',
     ],
     [
-      'is none when a dry run announced it: another writer wrote',
+      'is undefined if a dry run announced it: another writer wrote',
       { state: 'Pending', reason: 'WouldOverwrite', destination: { path: 'ns/a', priorVersion: '1' } },
       undefined,
     ],
     [
-      'is none when what was announced was never overwritten',
+      'is undefined if the announced overwrite never happened',
       { state: 'Pending', reason: 'WillOverwrite', destination: { path: 'ns/a', priorVersion: '2' } },
       undefined,
     ],
     [
-      'is none when it was recorded for another version',
+      'is undefined if it was recorded for another version',
       { destination: { path: 'ns/a', version: '7', priorVersion: '1' } },
       undefined,
     ],
     [
-      'is none when it was recorded for another place',
+      'is undefined if it was recorded for another path',
       { destination: { path: 'elsewhere/a', version: '2', priorVersion: '1' } },
       undefined,
     ],

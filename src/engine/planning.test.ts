@@ -4,7 +4,7 @@ import { aRow, aWorld, runEngine, type RunReport, type World } from '#test/suppo
 
 const labels = (team: string) => ({ metadata: new Map([['team', team]]) });
 
-/** Names that a run had anything to say of, with the state of each. */
+/** Names that a run reported, with the state of each. */
 function statesIn({ outcomes }: RunReport): Record<string, string> {
   return Object.fromEntries([...outcomes].map(([name, { state }]) => [name, state]));
 }
@@ -30,14 +30,14 @@ describe('a selection', () => {
     ['without prefixes', { all: true, exclude: { prefixes: ['web-'] } }, ['db']],
     ['without types', { all: true, exclude: { types: ['kubernetes.io/tls'] } }, ['web-1', 'web-2']],
     ['by name, without some of them', { names: ['db', 'web-2'], exclude: { names: ['db'] } }, ['web-2']],
-  ])('%s moves those and no others', async (_how, select, names) => {
+  ])('%s moves exactly these', async (_how, select, names) => {
     const world = aWorldOfMany();
     const run = await runEngine({ ...world, spec: { select } });
     expect(statesIn(run)).toEqual(Object.fromEntries(names.map((name) => [name, 'Verified'])));
     expect(world.destination.addresses()).toEqual(names.map((name) => `ns/${name}`));
   });
 
-  it('leaves out by the types that a listing tells, without a read', async () => {
+  it('excludes by type without a read, if the listing has types', async () => {
     const world = aWorld({ listsTypes: true });
     world.source.put('tls', { k: 'v' }, { type: 'kubernetes.io/tls' });
     const select = { all: true, exclude: { types: ['kubernetes.io/tls'] } };
@@ -45,7 +45,7 @@ describe('a selection', () => {
     expect([run.outcomes.size, run.log.includes('source read tls')]).toEqual([0, false]);
   });
 
-  it('that names a document of a type that is never moved says so', async () => {
+  it('by name of a document whose type is never migrated reports it', async () => {
     const world = aWorldOfMany();
     const run = await runEngine({ ...world, spec: { select: { names: ['token'] } } });
     expect(run.outcomeOf('token')).toMatchObject({ state: 'Failed', reason: 'TypeRefused', retry: 'later' });
@@ -57,14 +57,14 @@ describe('a selection', () => {
     expect(run.log.filter((line) => /^source (list|read)/.test(line))).toEqual(['source read db']);
   });
 
-  it('of names one of which is missing moves the others', async () => {
+  it('by names, one of which is missing, moves the others', async () => {
     const world = aWorldOfMany();
     const run = await runEngine({ ...world, spec: { select: { names: ['db', 'none'] } } });
     expect(run.outcomeOf('none')).toMatchObject({ state: 'Failed', reason: 'SourceMissing', retry: 'later' });
     expect(run.outcomeOf('db').state).toBe('Verified');
   });
 
-  it('of names that the path needs labels for tells which of them are missing', async () => {
+  it('by names, with labels in the path, reports which of them are missing', async () => {
     const world = aWorldOfMany();
     const spec = { select: { names: ['web-1', 'none'] }, mapping: { path: '{label:team}/{name}' } };
     const prior = [aRow('none', { state: 'Conflict' })];
@@ -73,7 +73,7 @@ describe('a selection', () => {
     expect(world.destination.addresses()).toEqual(['web/web-1']);
   });
 
-  it('of names that the path needs labels for does not miss what was moved away', async () => {
+  it('by names, with labels in the path, does not report moved documents as missing', async () => {
     const world = aWorld();
     world.source.put('a', { k: 'v' }, labels('web'));
     const spec = {
@@ -86,7 +86,7 @@ describe('a selection', () => {
     expect(second.outcomeOf('a')).toMatchObject({ state: 'Removed', destination: { path: 'web/a' } });
   });
 
-  it('from a tree is what has the form of the path, below its folder', async () => {
+  it('from a tree contains the paths that match the template, below its folder', async () => {
     const world = aWorld({ addressing: 'tree' }, { addressing: 'flat' });
     for (const path of ['ns/a', 'other/b', 'ns/deep/c', 'd']) world.source.put(path, { k: 'v' });
     const run = await runEngine(world);
@@ -111,7 +111,7 @@ describe('before anything is written', () => {
     expect(world.destination.addresses()).toEqual(['web/b']);
   });
 
-  it('documents that would go to one place all fail, and are named', async () => {
+  it('documents with the same target all fail, and the message names them', async () => {
     const world = aWorld();
     for (const name of ['a', 'b', 'c']) world.source.put(name, { k: name });
     const overrides = [
@@ -131,7 +131,7 @@ describe('before anything is written', () => {
     expect(world.destination.addresses()).toEqual(['ns/c']);
   });
 
-  it('a document whose target no document can have fails for good', async () => {
+  it('a document with an invalid target fails permanently', async () => {
     const world = aWorld({ addressing: 'tree' }, { addressing: 'flat' });
     world.source.put('ns/a.migrated-bak', { k: 'v' });
     const run = await runEngine(world);
@@ -147,16 +147,16 @@ describe('before anything is written', () => {
 
 describe('before anything is written', () => {
   it.each<[string, object, 'source' | 'destination', string]>([
-    ['to create at the destination', {}, 'destination', 'create'],
-    ['to read back at the destination', {}, 'destination', 'read'],
-    ['to remove at the source', { sourcePolicy: 'Delete' }, 'source', 'delete'],
-    ['to make a backup at the source', { sourcePolicy: 'Backup' }, 'source', 'create'],
-    ['to mark at the source', { sourcePolicy: 'Project' }, 'source', 'update'],
-  ])('a document fails that the right is missing for %s', async (_what, spec, end, denied) => {
+    ['create at the destination', {}, 'destination', 'create'],
+    ['read back at the destination', {}, 'destination', 'read'],
+    ['remove at the source', { sourcePolicy: 'Delete' }, 'source', 'delete'],
+    ['make a backup at the source', { sourcePolicy: 'Backup' }, 'source', 'create'],
+    ['mark at the source', { sourcePolicy: 'Project' }, 'source', 'update'],
+  ])('a document fails without the right to %s', async (_what, spec, backend, denied) => {
     const world = aWorld();
     world.source.put('a', { k: 'v' });
     world.source.put('b', { k: 'v' });
-    const mayNot = { [end]: (verb: string, address: string) => verb === denied && address.endsWith('a') };
+    const mayNot = { [backend]: (verb: string, address: string) => verb === denied && address.endsWith('a') };
     const run = await runEngine({ ...world, spec: { ...spec }, mayNot });
     expect(run.outcomeOf('a')).toMatchObject({ state: 'Failed', reason: 'PermissionDenied', retry: 'later' });
     expect(run.log).not.toContain('source read a');
@@ -165,9 +165,9 @@ describe('before anything is written', () => {
   });
 
   it.each<[string, object, string]>([
-    ['to update where nothing is overwritten', {}, 'update'],
-    ['to create where the name is taken', {}, 'create'],
-  ])('no right is asked for %s', async (_what, spec, denied) => {
+    ['update if nothing is overwritten', {}, 'update'],
+    ['create if the name is taken', {}, 'create'],
+  ])('a document needs no right to %s', async (_what, spec, denied) => {
     const world = aWorld();
     world.source.put('a', { k: 'v' });
     world.destination.put('ns/a', { k: 'v' });
@@ -176,7 +176,7 @@ describe('before anything is written', () => {
     expect(run.outcomeOf('a').state).toBe('Verified');
   });
 
-  it('the right to update is asked for where the name is taken and may be overwritten', async () => {
+  it('the right to update is needed if the name is taken and may be overwritten', async () => {
     const world = aWorld();
     world.source.put('a', { k: 'v' });
     world.destination.put('ns/a', { k: 'theirs' });
@@ -185,7 +185,7 @@ describe('before anything is written', () => {
     expect(run.outcomeOf('a')).toMatchObject({ state: 'Failed', reason: 'PermissionDenied' });
   });
 
-  it('a listing of the source that is denied fails the run: it is not an empty one', async () => {
+  it('a denied listing of the source fails the run: it is not an empty listing', async () => {
     const world = aWorld();
     world.source.put('a', { k: 'v' });
     const mayNot = { source: (verb: string) => verb === 'list' };
@@ -194,7 +194,7 @@ describe('before anything is written', () => {
     });
   });
 
-  it('a listing of the destination that fails ends the run', async () => {
+  it('a failed listing of the destination ends the run', async () => {
     const world = aWorld();
     world.source.put('a', { k: 'v' });
     const at = { destination: { before: always('list', failsWith('SERVER_ERROR')) } };
@@ -202,7 +202,7 @@ describe('before anything is written', () => {
     nothingWritten(world);
   });
 
-  it('an override outside of the folder that was listed is looked up by itself', async () => {
+  it('an override outside the listed folder is read separately', async () => {
     const world = aWorld();
     world.source.put('a', { k: 'v' });
     world.destination.put('team/a', { k: 'v' });

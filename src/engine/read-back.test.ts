@@ -12,8 +12,8 @@ function afterTheWrite(act: () => void) {
   return { destination: { after: once('write', act) } };
 }
 
-describe('what was written is proven by reading back', () => {
-  it('exactly the version that was written, also when there is a newer one by then', async () => {
+describe('a write is proven by reading it back', () => {
+  it('in exactly the version that was written, even if there is a newer one by then', async () => {
     const world = aSource(aWorld());
     const at = afterTheWrite(() => world.destination.put('ns/a', { k: 'theirs' }));
     const run = await runEngine({ ...world, at });
@@ -21,7 +21,7 @@ describe('what was written is proven by reading back', () => {
     expect(world.destination.textAt('ns/a')).toEqual({ k: 'theirs' });
   });
 
-  it('and where older versions are gone, a newer one proves nothing, although its bytes are equal', async () => {
+  it('and where older versions are gone, a newer one proves nothing, even with equal bytes', async () => {
     const world = aSource(aWorld({}, { keepsRevisions: false }));
     const at = afterTheWrite(() => world.destination.put('ns/a', { k: 'v' }));
     const run = await runEngine({ ...world, at });
@@ -33,7 +33,7 @@ describe('what was written is proven by reading back', () => {
     });
   });
 
-  it('and never takes the source away on the proof of another version', async () => {
+  it('and another version never proves it, so the source stays', async () => {
     for (const keepsRevisions of [true, false]) {
       const world = aSource(aWorld({}, { keepsRevisions }));
       const at = afterTheWrite(() => world.destination.put('ns/a', { k: 'v' }));
@@ -56,20 +56,20 @@ describe('what was written is proven by reading back', () => {
 
   it.each<[string, (world: World) => void]>([
     ['other bytes', ({ destination }) => destination.alter('ns/a', { fields: { k: 'x' } })],
-    ['fewer fields', ({ destination }) => destination.alter('ns/a', { fields: {} })],
-    ['more fields', ({ destination }) => destination.alter('ns/a', { fields: { k: 'v', more: '' } })],
+    ['fewer keys', ({ destination }) => destination.alter('ns/a', { fields: {} })],
+    ['more keys', ({ destination }) => destination.alter('ns/a', { fields: { k: 'v', more: '' } })],
     [
       'another type',
       ({ destination }) => destination.alter('ns/a', { attributes: { type: 'kubernetes.io/tls' } }),
     ],
-  ])('which is a violation of integrity when it has %s', async (_what, change) => {
+  ])('which is an integrity violation when it has %s', async (_what, change) => {
     const world = aSource(aWorld());
     const run = await runEngine({ ...world, at: afterTheWrite(() => change(world)) });
     expect(run.outcomeOf('a')).toMatchObject({ state: 'Copied', reason: 'VerifyMismatch', retry: 'later' });
     expect(run.log.filter((line) => line.startsWith('destination write'))).toHaveLength(1);
   });
 
-  it('which is a violation of integrity when a label did not arrive', async () => {
+  it('which is an integrity violation when a label is missing', async () => {
     const world = aWorld();
     world.source.put('a', { k: 'v' }, { metadata: new Map([['team', 'web']]) });
     const at = afterTheWrite(() => world.destination.alter('ns/a', { attributes: {} }));
@@ -90,7 +90,7 @@ describe('what was written is proven by reading back', () => {
     expect(world.source.textAt('a')).toEqual({ k: 'v' });
   });
 
-  it('and stays Copied, with the version that was written, while it cannot be read', async () => {
+  it('and the document stays Copied, with the version that was written, while it cannot be read', async () => {
     const world = aSource(aWorld());
     const before = always('read', failsWith('SERVER_ERROR'));
     const run = await runEngine({ ...world, at: { destination: { before } } });

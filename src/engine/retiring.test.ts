@@ -44,13 +44,13 @@ const table: Record<string, Row> = {
     outcome: { state: 'Verified', reason: 'Projected' },
     stays: true,
   },
-  'counts as removed when the reply of its removal is lost and it is gone': {
+  'counts as removed when the reply to its removal is lost and it is absent': {
     sourcePolicy: 'Delete',
     hooks: lostAfter('delete'),
     outcome: { state: 'Removed' },
     stays: false,
   },
-  'stays verified when the reply of its removal is lost and it is there': {
+  'stays verified when the reply to its removal is lost and it is present': {
     sourcePolicy: 'Delete',
     hooks: lostBefore('delete'),
     outcome: { state: 'Verified', reason: 'BackendUnavailable', retry: 'soon' },
@@ -74,34 +74,34 @@ const table: Record<string, Row> = {
     outcome: { state: 'Verified', reason: 'ServerError', retry: 'soon' },
     stays: true,
   },
-  'stays when there is another backup of its name': {
+  'stays when a different backup of its name exists': {
     sourcePolicy: 'Backup',
     there: putBackup('other'),
     outcome: { state: 'Verified', reason: 'BackupExists', retry: 'later' },
     stays: true,
     backup: { k: 'other' },
   },
-  'is removed when there is an equal backup, of a run that was killed': {
+  'is removed when an equal backup exists, from a run that was killed': {
     sourcePolicy: 'Backup',
     there: putBackup('v'),
     outcome: { state: 'Removed', backup: BACKUP },
     stays: false,
     backup: { k: 'v' },
   },
-  'counts as kept when the reply of its backup is lost': {
+  'counts as backed up when the reply to its backup is lost': {
     sourcePolicy: 'Backup',
     hooks: lostAfter('retire'),
     outcome: { state: 'Removed', backup: BACKUP },
     stays: false,
     backup: { k: 'v' },
   },
-  'is marked by the next run when the reply of the mark is lost': {
+  'is marked by the next run when the reply to the mark is lost': {
     sourcePolicy: 'Project',
     hooks: lostAfter('mark'),
     outcome: { state: 'Verified', reason: 'BackendUnavailable', retry: 'soon' },
     stays: true,
   },
-  'has changed when it is gone before it could be marked': {
+  'has changed when it is absent before it can be marked': {
     sourcePolicy: 'Project',
     hooks: ({ source }) => ({ before: once('mark', () => source.remove('a')) }),
     outcome: { state: 'Pending', reason: 'SourceChanged' },
@@ -120,7 +120,7 @@ describe('the source of a proven document', () => {
     expect(world.destination.textAt('ns/a')).toEqual({ k: 'v' });
   });
 
-  it('names what it is a projection of, and is marked once', async () => {
+  it('names the origin of its projection, and is marked once', async () => {
     const world = withSource();
     const spec = { sourcePolicy: 'Project' };
     const first = await runEngine({ ...world, spec });
@@ -135,7 +135,7 @@ describe('the source of a proven document', () => {
     ['Delete', { state: 'Verified', reason: 'TrustRoot' }],
     ['Backup', { state: 'Verified', reason: 'TrustRoot' }],
     ['Project', { state: 'Verified', reason: 'Projected' }],
-  ])('that holds the credentials of a backend is not removed: %s', async (sourcePolicy, outcome) => {
+  ])('with the credentials of a backend is not removed: %s', async (sourcePolicy, outcome) => {
     const world = withSource();
     const trustRoots = { a: 'SecretBackend ns/vault' };
     const run = await runEngine({ ...world, spec: { sourcePolicy }, trustRoots });
@@ -144,7 +144,7 @@ describe('the source of a proven document', () => {
   });
 
   it.each(['Backup', 'Project'])(
-    'stays where the store cannot do what is asked: %s',
+    'stays if the backend does not support the policy: %s',
     async (sourcePolicy) => {
       const world = aWorld({ keepsBackups: false, keepsProjections: false });
       world.source.put('a', { k: 'v' });
@@ -154,7 +154,7 @@ describe('the source of a proven document', () => {
     },
   );
 
-  it('has the policy of its rule, where that says other than the spec', async () => {
+  it('has the policy of its rule, if that overrides the spec', async () => {
     const world = withSource();
     world.source.put('tmp-b', { k: 'v' });
     const prefixes = [{ from: 'tmp-', to: 'x-', sourcePolicy: 'Delete' }];
@@ -177,7 +177,7 @@ describe('no source is removed', () => {
     expect(world.source.textAt('a')).toEqual({ k: 'v' });
   });
 
-  it('by a run that is to stop', async () => {
+  it('by a run that must stop', async () => {
     const world = withSource();
     const shouldStop = (log: readonly string[]) => log.includes('row a Verified');
     const run = await runEngine({ ...world, spec: { sourcePolicy: 'Delete' }, shouldStop });
@@ -197,7 +197,7 @@ describe('no source is removed', () => {
     expect(world.source.textAt('a')).toEqual({ k: 'v' });
   });
 
-  it('by a dry run, although both sides are equal', async () => {
+  it('by a dry run, although source and destination are equal', async () => {
     const world = withSource();
     world.destination.put('ns/a', { k: 'v' });
     await runEngine({ ...world, spec: { sourcePolicy: 'Delete', dryRun: true } });

@@ -12,12 +12,12 @@ import { requireUnreservedBackups } from './plan/reserved-names.ts';
  *
  *   take the inventory → plan each document → with dryRun: show the plan, and stop
  *   → carry out each step and prove its copy
- *   → only with conflictPolicy Overwrite: make the record of what is there durable → overwrite and prove
- *   → make the record of that durable → remove, keep as a backup or mark as projections the sources of documents that
+ *   → only with conflictPolicy Overwrite: make the record of the current versions durable → overwrite and prove
+ *   → make the record of the proofs durable → remove, back up or mark as projections the sources of documents that
  *     were proven and have soaked
  *
- * Any point may be the last one. The next run reads both stores again: an equal document is adopted, so nothing is
- * written twice; a source is removed only by a run that proved it in full, after its proof was recorded.
+ * A run can end at any point. The next run reads both backends again: it adopts an equal document, so nothing is
+ * written twice; only a run that proved a document in full removes its source, after it recorded the proof.
  */
 export async function runMigration(inputs: ApplyInputs): Promise<RunResult> {
   const progress = new Progress(inputs);
@@ -29,7 +29,7 @@ export async function runMigration(inputs: ApplyInputs): Promise<RunResult> {
   return progress.result();
 }
 
-/** What a migration that is done still has to do: its backups expire. Nothing is copied and no source is read. */
+/** The work of a completed migration: expires its backups. Copies nothing and reads no source. */
 export async function maintain(inputs: ApplyInputs): Promise<RunResult> {
   const progress = new Progress(inputs);
   requireUnreservedBackups(inputs);
@@ -39,14 +39,14 @@ export async function maintain(inputs: ApplyInputs): Promise<RunResult> {
 
 async function showPlan(inputs: ApplyInputs, progress: Progress, planning: Planning): Promise<void> {
   const { plan, problem } = await makePlan(inputs, planning, () => progress.shouldStop());
-  for (const step of plan.steps) await progress.settle(shown(step));
+  for (const step of plan.steps) await progress.record(shown(step));
   if (problem !== undefined) progress.noteBackendFailure(problem);
 }
 
 async function applyPlan(inputs: ApplyInputs, progress: Progress, planning: Planning): Promise<void> {
   for await (const outcome of planning.reports()) {
     if (progress.shouldStop()) break;
-    await progress.settle(outcome);
+    await progress.record(outcome);
   }
   const transfer = new Transfer(inputs, progress);
   await transfer.copyAll(planning);
@@ -61,7 +61,7 @@ async function expire(inputs: ApplyInputs, progress: Progress): Promise<void> {
   if (next !== undefined) progress.wakeIn(next);
 }
 
-/** A later reader of the status must not find old names active after their time. */
+/** Schedules a run at the end of the fallback, so that the status does not show it as active after its time. */
 function awaitEndOfFallback(
   { clock, intent }: Pick<ApplyInputs, 'clock' | 'intent'>,
   progress: Progress,

@@ -4,8 +4,8 @@ import type { Attributes } from '#src/core/document.ts';
 import { aRow, aWorld, runEngine, type World } from '#test/support/engine-run.ts';
 
 /*
- * Between the proof of a document and the removal of its source both sides are read and compared once more. What each test
- * changes is changed while the record of the proof is made durable: after the first proof, before the second one.
+ * Between the proof of a document and the removal of its source, source and destination are read and compared again. Each
+ * test makes its change while the record of the proof is made durable: after the first proof, before the second one.
  */
 
 const removing = { sourcePolicy: 'Delete' };
@@ -18,7 +18,7 @@ const END = '2026-02-01T00:00:00.000Z';
 const metadata = (...entries: [string, string][]) => ({ metadata: new Map(entries) });
 
 describe('a source is removed only while', () => {
-  it('it is what was verified: another version of it stays, with its new bytes', async () => {
+  it('it is the verified document: another version of it stays, with its new bytes', async () => {
     const world = aWorld();
     world.source.put('a', { k: 'v' });
     const run = await runWith(world, () => world.source.put('a', { k: 'new' }));
@@ -26,7 +26,7 @@ describe('a source is removed only while', () => {
     expect(world.source.textAt('a')).toEqual({ k: 'new' });
   });
 
-  it('its version is what was verified, although another one has the same bytes', async () => {
+  it('its version is the verified one, although another one has the same bytes', async () => {
     const world = aWorld();
     world.source.put('a', { k: 'v' });
     const run = await runWith(world, () => world.source.put('a', { k: 'v' }));
@@ -34,7 +34,7 @@ describe('a source is removed only while', () => {
     expect(run.log).not.toContain('source delete a');
   });
 
-  it('its incarnation is what was verified, although another one has the same revision', async () => {
+  it('its incarnation is the verified one, although another one has the same revision', async () => {
     const world = aWorld({ addressing: 'tree' });
     world.source.put('ns/a', { k: 'v' });
     const run = await runWith(world, () => {
@@ -45,7 +45,7 @@ describe('a source is removed only while', () => {
     expect(world.source.textAt('ns/a')).toEqual({ k: 'v' });
   });
 
-  it('its bytes are what was verified, whatever its version says', async () => {
+  it('its bytes are the verified ones, whatever its version is', async () => {
     const world = aWorld();
     world.source.put('a', { k: 'v' });
     const run = await runWith(world, () => world.source.alter('a', { fields: { k: 'x' } }));
@@ -99,7 +99,7 @@ describe('a source is removed only while', () => {
     ['expiry, so that it does not outlive its source', { expiresAt: END }, {}],
     ['expiry is not an earlier one', { expiresAt: END }, { expiresAt: '2026-01-15T00:00:00.000Z' }],
     ['expiry is not a later one', { expiresAt: END }, { expiresAt: '2026-03-01T00:00:00.000Z' }],
-  ])('the copy keeps what was not bytes, without a new version: its %s', async (_what, before, after) => {
+  ])('the copy keeps its attributes, without a new version: its %s', async (_what, before, after) => {
     const world = aWorld({ canExpire: true });
     world.source.put('a', { k: 'v' }, before);
     const spec = { mapping: { labels: ['team', 'tier'] } };
@@ -124,17 +124,20 @@ describe('a source is removed only while', () => {
     expect(run.outcomeOf('a').state).toBe('Removed');
   });
 
-  it.each(['Backup', 'Project'])('both sides are equal, also with sourcePolicy %s', async (sourcePolicy) => {
-    const world = aWorld();
-    world.source.put('a', { k: 'v' });
-    const alter = () => world.destination.alter('ns/a', { fields: { k: 'x' } });
-    const run = await runWith(world, alter, { sourcePolicy });
-    expect(run.outcomeOf('a')).toMatchObject({ state: 'Pending', reason: 'DestinationChanged' });
-    expect(world.source.currentAt('a')?.origin).toBeUndefined();
-    expect(world.source.textAt('a')).toEqual({ k: 'v' });
-  });
+  it.each(['Backup', 'Project'])(
+    'source and destination are equal, also with sourcePolicy %s',
+    async (sourcePolicy) => {
+      const world = aWorld();
+      world.source.put('a', { k: 'v' });
+      const alter = () => world.destination.alter('ns/a', { fields: { k: 'x' } });
+      const run = await runWith(world, alter, { sourcePolicy });
+      expect(run.outcomeOf('a')).toMatchObject({ state: 'Pending', reason: 'DestinationChanged' });
+      expect(world.source.currentAt('a')?.origin).toBeUndefined();
+      expect(world.source.textAt('a')).toEqual({ k: 'v' });
+    },
+  );
 
-  it('it is what the second proof read: what changes right before the removal stays', async () => {
+  it('it is what the second proof read: a source that changes right before the removal stays', async () => {
     const world = aWorld();
     world.source.put('a', { k: 'v' });
     const change = once('delete', () => world.source.put('a', { k: 'new' }));
@@ -144,7 +147,7 @@ describe('a source is removed only while', () => {
   });
 });
 
-it('a source is removed by a run that proved it itself, whatever an earlier one recorded', async () => {
+it('a source is removed by a run that proved it, whatever an earlier run recorded', async () => {
   const world = aWorld();
   world.source.put('a', { k: 'v' });
   world.destination.put('ns/a', { k: 'other' });
@@ -153,7 +156,7 @@ it('a source is removed by a run that proved it itself, whatever an earlier one 
   expect(world.source.textAt('a')).toEqual({ k: 'v' });
 });
 
-it('a source is removed after its proof was recorded durably, and both sides were read again', async () => {
+it('a source is removed after its proof was durably recorded and both documents were read again', async () => {
   const world = aWorld();
   world.source.put('a', { k: 'v' });
   const { log } = await runEngine({ ...world, spec: removing });

@@ -13,7 +13,7 @@ function aCopiedDocument(): World {
 }
 
 describe('a verified document soaks', () => {
-  it('before its source is removed, and the run says when to come back', async () => {
+  it('before its source is removed, and the run returns when it is due again', async () => {
     const world = aCopiedDocument();
     const run = await runEngine({ ...world, spec });
     expect(run.outcomeOf('a').state).toBe('Verified');
@@ -21,7 +21,7 @@ describe('a verified document soaks', () => {
     expect(world.source.textAt('a')).toEqual({ k: 'v' });
   });
 
-  it('until its time has passed in full, and no longer', async () => {
+  it('until its full time has passed, and no longer', async () => {
     const world = aCopiedDocument();
     const first = await runEngine({ ...world, spec });
     world.clock.jump(SOAK_MS + ROUNDING_MS - 1);
@@ -34,7 +34,7 @@ describe('a verified document soaks', () => {
     expect(due.result.awaitsSoak).toBe(false);
   });
 
-  it('from the start again when the destination has another version than the one it was counted for', async () => {
+  it('from the start again when the version at the destination changed', async () => {
     const world = aCopiedDocument();
     const first = await runEngine({ ...world, spec });
     world.clock.jump(SOAK_MS * 2);
@@ -52,7 +52,7 @@ describe('a verified document soaks', () => {
   });
 
   it.each(['Pending', 'Copied', 'Conflict', 'Failed', 'Skipped'] as const)(
-    'from the start when the version was recorded as %s and not as Verified',
+    'from the start when the version was recorded as %s instead of Verified',
     async (state) => {
       const world = aCopiedDocument();
       world.destination.put('ns/a', { k: 'v' });
@@ -62,7 +62,7 @@ describe('a verified document soaks', () => {
     },
   );
 
-  it('each for itself: what has soaked is removed while another one waits', async () => {
+  it('independently of others: a source is removed while another one waits', async () => {
     const world = aCopiedDocument();
     const first = await runEngine({ ...world, spec });
     world.clock.jump(SOAK_MS + ROUNDING_MS);
@@ -73,7 +73,7 @@ describe('a verified document soaks', () => {
     expect(run.result).toMatchObject({ awaitsSoak: true, wakeAfterMs: SOAK_MS });
   });
 
-  it('and the run comes back for the first of them', async () => {
+  it('and the run is due again for the first of them', async () => {
     const world = aCopiedDocument();
     const first = await runEngine({ ...world, spec });
     world.clock.jump(20_000);
@@ -82,7 +82,7 @@ describe('a verified document soaks', () => {
     expect(run.result.wakeAfterMs).toBe(SOAK_MS + ROUNDING_MS - 20_000);
   });
 
-  it('not at all where its source stays', async () => {
+  it('not at all if its source stays', async () => {
     const world = aCopiedDocument();
     const run = await runEngine({ ...world, spec: { ...spec, sourcePolicy: 'Keep' } });
     expect(run.result.awaitsSoak).toBe(false);

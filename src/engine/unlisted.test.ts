@@ -4,8 +4,8 @@ import type { PriorRecord } from '#src/core/outcome.ts';
 import { aRow, aWorld, runEngine, type EngineRun, type World } from '#test/support/engine-run.ts';
 
 /*
- * A document that an earlier run recorded and the source no longer has. Both stores are asked, neither is changed: what
- * the earlier run had proven decides, and what the destination holds now.
+ * A document that an earlier run recorded and the source no longer has. Both backends are read, neither is changed. The
+ * outcome depends on what the earlier run proved and on what the destination has now.
  */
 
 type There = 'nothing' | 'it' | 'deleted' | 'expired' | 'an error';
@@ -29,13 +29,13 @@ interface Row {
 
 const unproven = { path: 'ns/a' };
 const table: Record<string, Row> = {
-  'that was proven and was to go was removed by a run that could not say so': {
+  'that was proven and due for removal was removed by a run that could not record it': {
     sourcePolicy: 'Delete',
     prior: {},
     there: 'it',
     outcome: { state: 'Removed', destination: { path: 'ns/a', version: '1' } },
   },
-  'that was to be kept as a backup as well': {
+  'that was proven and due for a backup too': {
     sourcePolicy: 'Backup',
     prior: {},
     there: 'it',
@@ -53,7 +53,7 @@ const table: Record<string, Row> = {
     there: 'it',
     outcome: { state: 'Removed', destination: { path: 'ns/a', version: '1', priorVersion: '8' } },
   },
-  'that was removed and is not at the destination is lost': {
+  'that was removed and is absent at the destination is lost': {
     sourcePolicy: 'Delete',
     prior: { state: 'Removed' },
     there: 'nothing',
@@ -77,7 +77,7 @@ const table: Record<string, Row> = {
     there: 'expired',
     outcome: { state: 'Removed', reason: 'Expired' },
   },
-  'that was proven and has expired at both sides is skipped': {
+  'that was proven and has expired in both backends is skipped': {
     sourcePolicy: 'Delete',
     prior: {},
     there: 'expired',
@@ -89,13 +89,13 @@ const table: Record<string, Row> = {
     there: 'an error',
     outcome: { state: 'Failed', reason: 'ServerError', retry: 'soon', destination: { version: '1' } },
   },
-  'that was proven and was to stay was removed by another writer': {
+  'that was proven and whose source stays was removed by another writer': {
     sourcePolicy: 'Keep',
     prior: {},
     there: 'it',
     outcome: { state: 'Skipped', reason: 'SourceGone', destination: { path: 'ns/a' } },
   },
-  'that was to be marked was removed by another writer': {
+  'that was due to be marked was removed by another writer': {
     sourcePolicy: 'Project',
     prior: {},
     there: 'it',
@@ -131,12 +131,12 @@ describe('a document', () => {
     expect(run.log.filter((line) => /write|delete|retire|mark/.test(line))).toEqual([]);
   });
 
-  it('that was removed by another writer is not said to be proven', async () => {
+  it('that was removed by another writer is not reported as proven', async () => {
     const run = await runEngine({ ...withDestination('it'), prior: [aRow('a')] });
     expect(run.outcomeOf('a').destination?.version).toBeUndefined();
   });
 
-  it('that left the selection and is still there is no longer spoken of', async () => {
+  it('that left the selection and still exists is no longer reported', async () => {
     const world = withDestination('it');
     world.source.put('a', { k: 'v' });
     const run = await runEngine({ ...world, spec: { select: { prefix: 'b' } }, prior: [aRow('a')] });
@@ -154,7 +154,7 @@ describe('a document', () => {
     expect(run.outcomeOf('a').destination?.version).toBe(version);
   });
 
-  it('that was lost is named with its backup', async () => {
+  it('that was lost is reported with its backup', async () => {
     const world = aWorld();
     world.source.put('a', { k: 'v' });
     const spec = { sourcePolicy: 'Backup' };
@@ -166,7 +166,7 @@ describe('a document', () => {
     expect(second.outcomeOf('a').message).toContain('Restore it from its backup.');
   });
 
-  it('is looked for at its old address, when it was read there', async () => {
+  it('is read at its old address if it was read there before', async () => {
     const world = aWorld({ addressing: 'tree' });
     world.source.put('OLD_a', { k: 'v' });
     const run = await runEngine({ ...world, prior: [aRow('a', { source: { path: 'OLD_a' } })] });
@@ -180,12 +180,12 @@ describe('a document that is selected by name and missing', () => {
   const runWith = (world: World, sourcePolicy: string, more: Partial<EngineRun> = {}) =>
     runEngine({ ...world, spec: { select, sourcePolicy }, ...more });
 
-  it('was removed by us, when it was proven and was to go', async () => {
+  it('was removed by us if it was proven and due for removal', async () => {
     const run = await runWith(withDestination('it'), 'Delete', { prior: [aRow('a')] });
     expect(run.outcomeOf('a').state).toBe('Removed');
   });
 
-  it('is missing, when nothing was proven or it was to stay', async () => {
+  it('is missing if it was not proven or its source stays', async () => {
     for (const prior of [[], [aRow('a')]]) {
       const run = await runWith(withDestination('it'), 'Keep', { prior });
       expect(run.outcomeOf('a')).toMatchObject({ state: 'Failed', reason: 'SourceMissing', retry: 'later' });
@@ -195,7 +195,7 @@ describe('a document that is selected by name and missing', () => {
   it.each([
     ['was deleted', false, { state: 'Skipped', reason: 'SourceDeleted', retry: 'later' }],
     ['has expired', true, { state: 'Skipped', reason: 'Expired' }],
-  ])('says so when its version %s', async (_what, expires, outcome) => {
+  ])('is reported when its version %s', async (_what, expires, outcome) => {
     const world = aWorld({ addressing: 'tree' });
     const expiresAt = new Date(world.clock.now() + 1_000).toISOString();
     world.source.put('ns/a', { k: 'v' }, expires ? { expiresAt } : {});

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { all, always, failsWith, losesReply, once, type Hooks } from '#src/backends/memory/hooks.ts';
 import { aWorld, runEngine, type World } from '#test/support/engine-run.ts';
 
-/** Writes that were asked for, also those that failed. */
+/** Requested writes, including those that failed. */
 const writesIn = (log: readonly string[]): number =>
   log.filter((line) => line.startsWith('destination write')).length;
 
@@ -13,12 +13,12 @@ function withSource(): World {
 }
 
 describe('a write', () => {
-  it('is not preceded by a read where the listing tells that there is nothing', async () => {
+  it('needs no read first where the listing shows that the address is free', async () => {
     const { log } = await runEngine(withSource());
     expect(log.indexOf('destination read ns/a')).toBeGreaterThan(log.indexOf('destination write ns/a'));
   });
 
-  it('is preceded by a read where the names of the destination may not be listed', async () => {
+  it('needs a read first where the destination may not be listed', async () => {
     const mayNot = { destination: (verb: string) => verb === 'list' };
     const run = await runEngine({ ...withSource(), mayNot });
     const { log } = run;
@@ -33,27 +33,27 @@ describe('a write', () => {
   }
   const write = (world: World, k: string) => () => void world.destination.put('ns/a', { k });
   const lost: Record<string, Lost> = {
-    'whose reply is lost after it was done is not repeated': {
+    'whose reply is lost after it was applied is not repeated': {
       hooks: () => ({ after: once('write', losesReply) }),
       outcome: { state: 'Verified', destination: { path: 'ns/a', version: '1' } },
       writes: 1,
     },
-    'whose reply is lost and which was not done is decided again, and repeated': {
+    'whose reply is lost and which was not applied is decided again, and repeated': {
       hooks: () => ({ before: once('write', losesReply) }),
       outcome: { state: 'Verified', destination: { path: 'ns/a', version: '1' } },
       writes: 2,
     },
-    'that another writer overtook with the same bytes adopts those': {
+    'that loses against another writer with the same bytes adopts those': {
       hooks: (world) => ({ before: once('write', write(world, 'v')) }),
       outcome: { state: 'Verified', destination: { path: 'ns/a', version: '1' } },
       writes: 1,
     },
-    'that another writer overtook with other bytes is a conflict': {
+    'that loses against another writer with other bytes is a conflict': {
       hooks: (world) => ({ before: once('write', write(world, 'theirs')) }),
       outcome: { state: 'Conflict', reason: 'DestinationDiffers' },
       writes: 1,
     },
-    'whose place is taken and free again by turns is given up for this run': {
+    'whose address is alternately taken and free fails in this run': {
       hooks: (world) => ({
         before: all(
           always('write', write(world, 'theirs')),
@@ -63,12 +63,12 @@ describe('a write', () => {
       outcome: { state: 'Failed', reason: 'DestinationChanged', retry: 'soon' },
       writes: 3,
     },
-    'that is refused for lack of rights fails, and waits': {
+    'that is refused for lack of rights fails, and is retried later': {
       hooks: () => ({ before: once('write', failsWith('AUTH_DENIED')) }),
       outcome: { state: 'Failed', reason: 'PermissionDenied', retry: 'later' },
       writes: 1,
     },
-    'that came too fast fails, and is tried again soon': {
+    'that is rate limited fails, and is retried soon': {
       hooks: () => ({ before: once('write', failsWith('RATE_LIMITED')) }),
       outcome: { state: 'Failed', reason: 'RateLimited', retry: 'soon' },
       writes: 1,
@@ -82,7 +82,7 @@ describe('a write', () => {
     expect(writesIn(run.log)).toBe(writes);
   });
 
-  it('that was cut off before its end is finished, without another version', async () => {
+  it('that was interrupted is completed, without another version', async () => {
     const world = withSource();
     world.destination.put('ns/a', { k: 'v' }, {}, { isUnfinished: true });
     const run = await runEngine(world);
@@ -92,8 +92,8 @@ describe('a write', () => {
 
   it.each<[string, object, string]>([
     ['by a dry run', { dryRun: true }, 'v'],
-    ['when it holds something else', {}, 'theirs'],
-  ])('that was cut off before its end is not finished %s', async (_when, spec, k) => {
+    ['when the destination differs', {}, 'theirs'],
+  ])('that was interrupted is not completed %s', async (_when, spec, k) => {
     const world = withSource();
     world.destination.put('ns/a', { k }, {}, { isUnfinished: true });
     await runEngine({ ...world, spec: { ...spec } });

@@ -1,29 +1,29 @@
 import type { Cause, ConditionReason, RowReason } from './reasons.ts';
 
 /**
- * What a reader of the error does with it.
+ * How the caller handles the error.
  * - `conflict`   another writer changed the object: read it and decide again, soon
  * - `transient`  a temporary failure: retry with back-off, honour `retryAfterMs`
  * - `waiting`    another object or a permission is missing: retry at a fixed interval, a watch wakes earlier
  * - `stalled`    requires a spec change: no retry until the generation of the object changes
- * - `integrity`  bytes are not what they must be: freeze the document, page a human
- * - `bug`        ours
+ * - `integrity`  bytes are not what they must be: freeze the document, page an operator
+ * - `bug`        a bug in Keyferry
  */
 export type Disposition = 'conflict' | 'transient' | 'waiting' | 'stalled' | 'integrity' | 'bug';
 
 export interface CodeInfo {
   readonly disposition: Disposition;
-  /** Reason of the condition when a whole reconcile fails with it. */
+  /** The reason of the condition if a whole reconcile fails with this code. */
   readonly conditionReason: ConditionReason;
-  /** Reason of the row when one document fails with it. */
+  /** The reason of the row if one document fails with this code. */
   readonly rowReason: RowReason;
   /** One sentence: what happened. Safe to show. */
   readonly summary: string;
-  /** One sentence: what to do next. At most `MAX_HINT_BYTES`, so that it fits into every message whole. */
+  /** One sentence: what to do next. At most `MAX_HINT_BYTES`, so that it always fits into a message in full. */
   readonly hint: string;
 }
 
-/** Bytes of UTF-8 that the hint of a code may have. */
+/** Maximum length of the hint of a code, bytes of UTF-8. */
 export const MAX_HINT_BYTES = 128;
 
 interface Reasons {
@@ -31,10 +31,10 @@ interface Reasons {
   readonly row: RowReason;
 }
 
-/** A code that never gets there; if one does, that is our bug. */
+/** The reason for a code that never occurs there; if it does, that is our bug. */
 export const NEVER = 'InternalError';
 
-/** One word for both columns, or two where condition and row have a real difference to tell. */
+/** One reason for condition and row, or two if they differ in meaning. */
 export function code(
   disposition: Disposition,
   reasons: Cause | Reasons,

@@ -1,12 +1,12 @@
 import { code, NEVER, type CodeInfo } from './code-info.ts';
 
 /**
- * The table of error codes: what each means for retry, for status and for people. docs/errors.md lists the same table
- * and a test compares both.
+ * The table of error codes: what each means for retries, for status and for people. docs/errors.md has the same table
+ * and a test compares the two.
  */
 
 export const ERROR_CODES = {
-  // Of one document: what a reconcile as a whole reads and writes is read again before a condition says anything.
+  // For one document only: a reconcile reads its own objects again before it sets a condition.
   VERSION_CONFLICT: code(
     'conflict',
     { condition: NEVER, row: 'DestinationChanged' },
@@ -163,7 +163,7 @@ export const ERROR_CODES = {
     'The server rejected the request permanently.',
     'Correct the named field or document; the same request is not sent again.',
   ),
-  // Without a document it is the request itself that the server does not take.
+  // Without a document, the server refuses the request itself.
   DOCUMENT_REFUSED: code(
     'stalled',
     { condition: 'Rejected', row: 'NotRepresentable' },
@@ -205,7 +205,7 @@ export const ERROR_CODES = {
     'waiting',
     NEVER,
     'The audit log cannot be written.',
-    'Free disk space or correct the file; work resumes by itself and no record is lost.',
+    'Free disk space or correct the file; work resumes automatically and no record is lost.',
   ),
   CONFIG_INVALID: code('stalled', NEVER, 'Invalid flags or environment variables.', 'Run keyferry --help.'),
   INVARIANT: code('bug', 'InternalError', 'Internal error.', 'Report it with the log line.'),

@@ -23,21 +23,21 @@ describe('the explanation of an error', () => {
     );
   });
 
-  it('names the operation where a permission or a server is to be looked at', () => {
+  it('names the operation if a permission or a server must be checked', () => {
     const error = new OperatorError('AUTH_DENIED', { op: 'openbao.write', target: 'kv/data/a' });
     expect(explain(error, ROW)).toBe(
       'The server refused the credentials or the permission (openbao.write kv/data/a). Grant the permission, or renew the credentials.',
     );
   });
 
-  it('has the advice of the case instead of that of the code', () => {
+  it('has the hint of the case instead of that of the code', () => {
     const error = new OperatorError('DOCUMENT_REFUSED', { op: 'kube.write', hint: 'Use sourcePolicy Keep.' });
     expect(explain(error)).toBe(
       'The backend cannot store or read the document unchanged. Use sourcePolicy Keep.',
     );
   });
 
-  it('does not quote what is not ours', () => {
+  it('does not quote errors that are not ours', () => {
     const text = explain(new SyntaxError('Unexpected token hunter2'));
     expect(text).toBe('Internal error. Report it with the log line.');
   });
@@ -45,7 +45,7 @@ describe('the explanation of an error', () => {
   it.each([
     ['row', ROW],
     ['condition', CONDITION],
-  ])('fits into a %s with its whole advice, whatever it is about', (_what, limit) => {
+  ])('fits into a %s with its whole hint, whatever its target', (_what, limit) => {
     const text = fc.string({ unit: 'grapheme', maxLength: 2_000 });
     fc.assert(
       fc.property(fc.constantFrom(...CODES), text, text, text, (code, target, detail, hint) => {
@@ -59,7 +59,7 @@ describe('the explanation of an error', () => {
     );
   });
 
-  it('shortens what happened at a word and keeps where and what to do', () => {
+  it('shortens what happened at a word and keeps the location and the hint', () => {
     const error = new OperatorError('SPEC_INVALID', {
       op: 'test',
       target: 'spec.mapping',
@@ -70,14 +70,14 @@ describe('the explanation of an error', () => {
     );
   });
 
-  it('shortens a place that leaves no room for a sentence', () => {
+  it('shortens a location that leaves no room for a sentence', () => {
     const error = new OperatorError('FOLDER_MISSING', { op: 'test', target: `/${'a'.repeat(1_000)}` });
     expect(explain(error, ROW)).toMatch(/^There is no folder at this path \(\/a+… Create it, /);
   });
 });
 
 describe('a message of parts', () => {
-  it('needs no place', () => {
+  it('needs no location', () => {
     expect(fitted({ happened: 'It is so.', hint: 'Do this.' }, ROW)).toBe('It is so. Do this.');
   });
 });
@@ -94,7 +94,7 @@ describe('a shortened text', () => {
   });
 });
 
-describe('advice', () => {
+describe('a hint', () => {
   const hints = [
     ...CODES.map((code) => ERROR_CODES[code].hint),
     ...wordsOf('.')
@@ -102,7 +102,7 @@ describe('advice', () => {
       .map(({ word }) => word),
   ];
 
-  it.each([...new Set(hints)])('is whole sentences that fit into a row: %s', (hint) => {
+  it.each([...new Set(hints)])('consists of whole sentences that fit into a row: %s', (hint) => {
     expect(hint).toMatch(/^[A-Z].*\.$/);
     expect(Buffer.byteLength(hint)).toBeLessThanOrEqual(MAX_HINT_BYTES);
   });

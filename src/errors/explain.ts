@@ -1,7 +1,7 @@
 import { ERROR_CODES } from './codes.ts';
 import { errorOf, type ErrorCode, type OperatorError } from '#src/errors.ts';
 
-/** Codes for which it helps to know the operation besides its target: a permission or a server is to be looked at. */
+/** Codes whose message also names the operation, because the user must check a permission or a server. */
 const NAMES_OPERATION: ReadonlySet<ErrorCode> = new Set([
   'AUTH_DENIED',
   'DEADLINE',
@@ -30,47 +30,47 @@ export function messageOf(error: OperatorError): Message {
 }
 
 /**
- * What happened, where, and what to do, for people: the one text of an error in a row, a condition, an event and on the
- * command line. At most `maxBytes` of UTF-8, which are at least as many as the characters that the API counts.
+ * What happened, where, and what to do: the text of an error for people, the same in a row, a condition, an event and on
+ * the command line. At most `maxBytes` of UTF-8. The API counts characters, which are at most as many.
  */
 export function explain(thrown: unknown, maxBytes: number = Number.POSITIVE_INFINITY): string {
   const error = errorOf(thrown);
   const message = messageOf(error);
-  // A hint with a long path in it gives way to that of the code, which always fits.
+  // The hint of the code, which always fits, replaces a hint with a long path.
   const fits = bytesOf(message.hint) <= maxBytes / 2; // MAX_HINT_BYTES is half of a row.
   return fitted(fits ? message : { ...message, hint: ERROR_CODES[error.code].hint }, maxBytes);
 }
 
 /**
  * `What happened (where). What to do.` in at most `maxBytes` bytes. What happened is shortened first, then where; the hint
- * stays whole.
+ * is never shortened.
  */
 export function fitted({ happened, where, hint }: Message, maxBytes: number): string {
   const room = maxBytes - bytesOf(hint) - 1;
-  const place = where === undefined ? '' : ` (${where})`;
+  const location = where === undefined ? '' : ` (${where})`;
   const said = happened.endsWith('.') ? happened.slice(0, -1) : happened;
-  const whole = `${said}${place}.`;
+  const whole = `${said}${location}.`;
   if (bytesOf(whole) <= room) return `${whole} ${hint}`;
-  const left = room - bytesOf(place);
-  // A place that leaves no room for a sentence is shortened together with it.
+  const left = room - bytesOf(location);
+  // A location that leaves no room for a sentence is shortened together with it.
   if (left < room / 2) return `${shortened(whole, room)} ${hint}`;
-  return `${shortened(said, left)}${place} ${hint}`;
+  return `${shortened(said, left)}${location} ${hint}`;
 }
 
 const ELLIPSIS = '…';
 
-/** At most `maxBytes` bytes of UTF-8 of the text, cut at a word, with … where something is missing. */
+/** At most `maxBytes` bytes of UTF-8 of the text, cut at a word, with … for what is missing. */
 export function shortened(text: string, maxBytes: number): string {
   if (bytesOf(text) <= maxBytes) return text;
   const room = Math.max(0, maxBytes - bytesOf(ELLIPSIS));
   const cut = prefixOf(text, room);
   const lastSpace = cut.lastIndexOf(' ');
-  // A word that alone fills most of the room (a path) is cut inside.
+  // A word that fills most of the space (a path) is cut inside.
   const end = lastSpace > cut.length / 2 ? lastSpace : cut.length;
   return `${cut.slice(0, end).replace(/[\s.,;:(]+$/, '')}${ELLIPSIS}`;
 }
 
-/** The longest prefix of whole characters in so many bytes. */
+/** The longest prefix of whole characters that fits into `maxBytes`. */
 function prefixOf(text: string, maxBytes: number): string {
   const buffer = new Uint8Array(maxBytes);
   const { read } = new TextEncoder().encodeInto(text, buffer);

@@ -1,9 +1,9 @@
 /**
- * The words that say why: reasons of conditions and of rows. They are API; src/api/v1alpha1/conditions.ts has a sentence
- * for each. One cause has one word in both lists.
+ * The reasons of conditions and rows. They are API; src/api/v1alpha1/conditions.ts has a sentence for each. One cause has
+ * the same reason in both lists.
  */
 
-/** Causes that a condition and a row name alike. */
+/** Reasons that conditions and rows share. */
 export type Cause =
   | 'BackendNotReady'
   | 'BackendSealed'
@@ -43,11 +43,11 @@ export type ConditionReason =
   | 'Progressing'
   | 'Suspended';
 
-/** Why a destination that exists is not simply taken as it is. */
+/** Why an existing destination is not adopted as it is. */
 export type ConflictReason =
   'DestinationDiffers' | 'DestinationDeleted' | 'AttributesDiffer' | 'OutlivesSource' | 'ExpiresEarly';
 
-/** Why a store cannot have a document. */
+/** Why a backend cannot store a document. */
 export const REFUSAL_REASONS = [
   'TooLarge',
   'TooManyKeys',

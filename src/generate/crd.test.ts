@@ -22,7 +22,7 @@ function placesBelow(path: string, schema: StructuralSchema): readonly Place[] {
   return [{ path, schema }, ...below.flatMap(([childPath, child]) => placesBelow(childPath, child))];
 }
 
-/** Every field that is ours to describe: all but what the apiserver knows by itself. */
+/** Every field that Keyferry describes: all except those that the apiserver owns. */
 const PLACES = KIND_DEFINITIONS.flatMap((definition) =>
   placesBelow(definition.kind, structuralSchemaOf(definition)),
 ).filter(({ path }) => !/^\w+\.(metadata|apiVersion|kind)/.test(path));
@@ -50,7 +50,7 @@ describe('the schemas of all kinds', () => {
     ).toEqual([]);
   });
 
-  it('bound every number from below, and hold no map', () => {
+  it('bound every number from below, and contain no map', () => {
     expect(offenders((at) => at.type === 'integer' && at.minimum === undefined)).toEqual([]);
     expect(offenders((at) => at.additionalProperties !== undefined)).toEqual([]);
   });
@@ -87,7 +87,7 @@ describe('generated files', () => {
     expect(driftedFiles(folder)).toEqual([]);
   });
 
-  it('are found when somebody changed, added or removed one, and put right by writing again', () => {
+  it('are reported when one is changed, added or removed, and correct after writing again', () => {
     writeGeneratedFiles(folder);
     const crd = join(folder, 'crds/keyferry.io_secretbackends.yaml');
     writeFileSync(crd, `${readFileSync(crd, 'utf8')}# edited\n`);

@@ -6,7 +6,7 @@ import type { StructuralSchema } from './structural.ts';
 
 const OWNED_BY_THE_APISERVER: ReadonlySet<string> = new Set(['apiVersion', 'kind', 'metadata']);
 
-/** The structural schema of a whole object of this kind, with the parts that the apiserver owns left open. */
+/** The structural schema of a complete object of this kind, without the parts that the apiserver validates itself. */
 export function structuralSchemaOf(definition: KindDefinition): StructuralSchema {
   const json = z.toJSONSchema(definition.schema, { target: 'openapi-3.0', io: 'input' });
   const own = Object.fromEntries(
@@ -29,7 +29,7 @@ export function structuralSchemaOf(definition: KindDefinition): StructuralSchema
   };
 }
 
-/** The CustomResourceDefinition of this kind as `kubectl apply` takes it. */
+/** The CustomResourceDefinition of this kind, as `kubectl apply` accepts it. */
 export function crdOf(definition: KindDefinition) {
   const { kind, columns, hasStatus } = definition;
   const { plural, shortName, namespaced } = KINDS[kind];

@@ -79,7 +79,7 @@ function main(argv: readonly string[]): number {
     return 0;
   }
   for (const file of drifted) process.stderr.write(`differs from its schema: ${file}\n`);
-  if (drifted.length > 0) process.stderr.write('run: make generate\n');
+  if (drifted.length > 0) process.stderr.write('Run: make generate\n');
   return drifted.length > 0 ? 1 : 0;
 }
 

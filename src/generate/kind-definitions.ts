@@ -8,14 +8,14 @@ import type { BackendKind } from '#src/backends/kind.ts';
 import { BACKEND_KINDS } from '#src/backends/kinds.ts';
 import type { PrinterColumn } from '#src/schema/printer-column.ts';
 
-/** All that `crds/` and the API reference need to know of one kind. */
+/** What the generators of `crds/` and of the API reference need from one kind. */
 export interface KindDefinition {
   readonly kind: Kind;
   readonly schema: z.ZodType;
   readonly columns: readonly PrinterColumn[];
-  /** Whether `/status` is written apart from the rest. */
+  /** Whether the kind has the subresource `/status`. */
   readonly hasStatus: boolean;
-  /** Longest name of an object, when it must fit into something shorter than a name. */
+  /** Maximum length of an object name, if it is shorter than the limit of Kubernetes. */
   readonly maxNameLength?: number;
 }
 
@@ -25,13 +25,13 @@ const READY: PrinterColumn = {
   name: 'Ready',
   type: 'string',
   jsonPath: ready('status'),
-  description: 'Whether the object does what its spec asks.',
+  description: 'Whether the object matches its spec.',
 };
 const STATUS: PrinterColumn = {
   name: 'Status',
   type: 'string',
   jsonPath: ready('reason'),
-  description: 'Reason of the condition Ready.',
+  description: 'Reason of the Ready condition.',
 };
 const AGE: PrinterColumn = {
   name: 'Age',
@@ -43,7 +43,7 @@ const MESSAGE: PrinterColumn = {
   name: 'Message',
   type: 'string',
   jsonPath: ready('message'),
-  description: 'Message of the condition Ready.',
+  description: 'Message of the Ready condition.',
   wide: true,
 };
 
@@ -51,14 +51,14 @@ const TYPE: PrinterColumn = {
   name: 'Type',
   type: 'string',
   jsonPath: '.spec.type',
-  description: 'Kind of store.',
+  description: 'Type of backend.',
 };
 
 const DEFAULT: PrinterColumn = {
   name: 'Default',
   type: 'string',
   jsonPath: `.metadata.annotations.${DEFAULT_BACKEND_ANNOTATION.replaceAll('.', String.raw`\.`)}`,
-  description: 'Whether it asks to be the default backend.',
+  description: 'Whether the backend requests to be the default.',
 };
 const SERVER: PrinterColumn = {
   name: 'Server',
@@ -99,7 +99,7 @@ const SECRET_MIGRATION: KindDefinition = {
       name: 'Progress',
       type: 'string',
       jsonPath: '.status.progress',
-      description: 'Keys that are done, of all keys.',
+      description: 'Completed keys of all keys.',
     },
     {
       name: 'Failed',
@@ -111,21 +111,27 @@ const SECRET_MIGRATION: KindDefinition = {
       name: 'Conflicts',
       type: 'integer',
       jsonPath: '.status.summary.conflict',
-      description: 'Keys for which the destination holds something else.',
+      description: 'Keys for which the destination differs.',
     },
-    { name: 'Mode', type: 'string', jsonPath: '.spec.mode', description: 'How long it goes on.', wide: true },
+    {
+      name: 'Mode',
+      type: 'string',
+      jsonPath: '.spec.mode',
+      description: 'Mode of the migration.',
+      wide: true,
+    },
     {
       name: 'Source',
       type: 'string',
       jsonPath: '.status.backends.source',
-      description: 'Backend that the values come from.',
+      description: 'Backend of the source.',
       wide: true,
     },
     {
       name: 'Destination',
       type: 'string',
       jsonPath: '.status.backends.destination',
-      description: 'Backend that the values go to.',
+      description: 'Backend of the destination.',
       wide: true,
     },
     MESSAGE,
@@ -142,14 +148,14 @@ const SECRET_MIGRATION_REPORT: KindDefinition = {
       name: 'Migration',
       type: 'string',
       jsonPath: '.report.migration',
-      description: 'SecretMigration that it belongs to.',
+      description: 'SecretMigration of this report.',
     },
-    { name: 'Rows', type: 'integer', jsonPath: '.report.summary.total', description: 'Keys in this part.' },
+    { name: 'Rows', type: 'integer', jsonPath: '.report.summary.total', description: 'Keys in this report.' },
     {
       name: 'Verified',
       type: 'integer',
       jsonPath: '.report.summary.verified',
-      description: 'Keys that were read back and are equal.',
+      description: 'Keys that were read back and compared equal.',
     },
     {
       name: 'Failed',
@@ -161,16 +167,16 @@ const SECRET_MIGRATION_REPORT: KindDefinition = {
       name: 'Conflicts',
       type: 'integer',
       jsonPath: '.report.summary.conflict',
-      description: 'Keys for which the destination holds something else.',
+      description: 'Keys for which the destination differs.',
     },
     AGE,
   ],
 };
 
-/** Every kind of this version, in the order of the documentation, where these kinds of backend are known. */
+/** Every kind of this version, in the order of the documentation, with these kinds of backend. */
 export function kindDefinitionsOf(backends: readonly BackendKind[]): readonly KindDefinition[] {
   return [...backendDefinitions(backends), SECRET_MIGRATION, SECRET_MIGRATION_REPORT];
 }
 
-/** What `crds/` and the API reference are made of. */
+/** The kinds in `crds/` and in the API reference. */
 export const KIND_DEFINITIONS = kindDefinitionsOf(BACKEND_KINDS);

@@ -25,7 +25,7 @@ export function referenceOf(definition: KindDefinition): string {
     `\`${API_VERSION}\`, ${namespaced ? 'namespaced' : 'cluster-scoped'}. \`kubectl get ${plural}\`, short \`${shortName}\`, category \`${CATEGORY}\`.` +
       (definition.maxNameLength === undefined
         ? ''
-        : ` The name may have ${definition.maxNameLength} characters.`),
+        : ` The name can have at most ${definition.maxNameLength} characters.`),
     '## Columns',
     table(
       ['column', 'shows', 'from'],
@@ -41,7 +41,7 @@ export function referenceOf(definition: KindDefinition): string {
     const fields = fieldsOf(part, name);
     sections.push(`## ${name}`, part.description ?? '', table(['field', 'type', 'meaning'], fields.rows));
     if (fields.rules.length > 0)
-      sections.push('The apiserver enforces, besides:', table(['at', 'message'], fields.rules));
+      sections.push('The apiserver also enforces these rules:', table(['at', 'message'], fields.rules));
   }
   return `${sections.join('\n\n')}\n`;
 }
@@ -50,18 +50,18 @@ export function referenceOf(definition: KindDefinition): string {
 export function vocabularyReference(): string {
   return `${[
     NOTICE,
-    '# What a status can say',
+    '# Status vocabulary',
     '## Types of conditions',
     glossary('type', CONDITION_TYPES),
     '## Reasons of conditions',
-    'The reason of `Ready` is the column STATUS.',
+    'The column STATUS shows the reason of `Ready`.',
     glossary('reason', CONDITION_REASONS),
     '## States of a row',
     glossary('state', ROW_STATE_MEANINGS),
     '## Reasons of a row',
     glossary('reason', ROW_REASONS),
     '## Capabilities of a backend',
-    'Found by asking the server, never by its version number.',
+    'The operator finds them by asking the server, never from its version number.',
     glossary('capability', CAPABILITIES),
   ].join('\n\n')}\n`;
 }
@@ -105,11 +105,11 @@ function typeOf(schema: StructuralSchema): string {
 }
 
 function meaningOf(schema: StructuralSchema): string {
-  const notes = [schema.description ?? ''];
-  if (schema.default !== undefined) notes.push(`Default: \`${JSON.stringify(schema.default)}\`.`);
+  const sentences = [schema.description ?? ''];
+  if (schema.default !== undefined) sentences.push(`Default: \`${JSON.stringify(schema.default)}\`.`);
   const bounds = boundsOf(schema);
-  if (bounds !== undefined) notes.push(bounds);
-  return notes.filter((note) => note !== '').join(' ');
+  if (bounds !== undefined) sentences.push(bounds);
+  return sentences.filter((sentence) => sentence !== '').join(' ');
 }
 
 function boundsOf(schema: StructuralSchema): string | undefined {

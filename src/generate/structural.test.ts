@@ -53,7 +53,7 @@ describe('toStructural', () => {
     expect(rewrite(z.string().regex(/^a\/b\.c$/)).pattern).toBe(String.raw`^a/b\.c$`);
   });
 
-  it('drops decoration that a CRD has no place for', () => {
+  it('drops decoration that a CRD does not allow', () => {
     expect(
       rewrite(
         z
@@ -85,11 +85,11 @@ describe('toStructural', () => {
     ['a strict object that is a map as well', z.object({ a: z.string() }).catchall(z.string()), 'exclude'],
     ['an object that is open to anything', z.looseObject({ a: z.string() }), 'exclude each other'],
     ['an unknown keyword', z.string().meta({ surprise: 1 }), 'the keyword surprise'],
-  ])('refuses %s and says where', (_what, schema, message) => {
+  ])('refuses %s and names the path', (_what, schema, message) => {
     expect(() => rewrite(schema)).toThrow(message);
   });
 
-  it('takes an escaped backslash before a digit for what it is', () => {
+  it('does not mistake an escaped backslash before a digit for a back-reference', () => {
     expect(rewrite(z.string().regex(/^\\1$/)).pattern).toBe(String.raw`^\\1$`);
   });
 });
@@ -120,7 +120,7 @@ const { schema: anySchema } = fc.letrec<{ schema: z.ZodType; leaf: z.ZodType }>(
   ),
 }));
 
-/** The apiserver's rules for a structural schema, written down a second time. */
+/** The rules of the apiserver for a structural schema, written independently. */
 function expectStructural(node: StructuralSchema): void {
   const schema: Readonly<Record<string, unknown>> = { ...node };
   expect(['object', 'array', 'string', 'integer', 'number', 'boolean']).toContain(schema['type']);
@@ -134,12 +134,12 @@ function expectStructural(node: StructuralSchema): void {
   for (const child of Object.values(node.properties ?? {})) expectStructural(child);
 }
 
-describe('toStructural, for any schema of the shapes that it knows', () => {
-  it('yields what the apiserver accepts', () => {
+describe('toStructural, for any schema of the supported shapes', () => {
+  it('returns a schema that the apiserver accepts', () => {
     fc.assert(fc.property(anySchema, (schema) => expectStructural(rewrite(schema))));
   });
 
-  it('leaves its own result as it is', () => {
+  it('does not change its own result', () => {
     fc.assert(
       fc.property(anySchema, (schema) => {
         const once = rewrite(schema);

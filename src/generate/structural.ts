@@ -1,10 +1,10 @@
 /**
- * JSON Schema, as zod writes it for `openapi-3.0`, → the structural schema of a CustomResourceDefinition.
+ * Converts JSON Schema, as zod writes it for `openapi-3.0`, to the structural schema of a CustomResourceDefinition.
  *
- * The apiserver accepts less than OpenAPI: every node has exactly one type, nothing hides in junctors, patterns are
- * RE2, and `additionalProperties` cannot stand beside `properties` (kubernetes.io, "Specifying a structural schema";
- * KEP-2335). What has a structural equivalent is rewritten, what is mere decoration is dropped, and everything else is
- * an error that names the path, so that a schema that cannot be served never reaches crds/.
+ * The apiserver accepts less than OpenAPI: every node has exactly one type outside of junctors (anyOf,
+ * oneOf, allOf, not), patterns are RE2, and `additionalProperties` excludes `properties` (kubernetes.io, "Specifying a
+ * structural schema"; KEP-2335). Keywords with a structural equivalent are rewritten, decoration is dropped, and any
+ * other keyword is an error that names the path, so that a schema that cannot be served never reaches crds/.
  */
 
 export interface StructuralSchema {
@@ -66,16 +66,16 @@ const COPIED = [
 /** Handled one by one below. */
 const HANDLED = ['description', 'type', 'format', 'properties', 'additionalProperties', 'items'] as const;
 
-/** Not in JSONSchemaProps, and without any meaning for validation. */
+/** Not in JSONSchemaProps, and not used in validation. */
 const DECORATION = ['$schema', 'id', 'examples', 'deprecated', 'readOnly', 'writeOnly', 'contentEncoding'];
 
-/** What is refused, and how the schema should say it instead. */
+/** Keywords that are refused, and what to use instead. */
 const REFUSED: Readonly<Record<string, string>> = {
-  anyOf: 'a union is not structural: use one object of optional members and a rule',
-  oneOf: 'a union is not structural: use one object of optional members and a rule',
+  anyOf: 'a union is not structural: use one object with optional members and a rule',
+  oneOf: 'a union is not structural: use one object with optional members and a rule',
   allOf: 'an intersection is not structural: extend the object, or use one pattern',
   not: 'never is not structural: leave the field out',
-  nullable: 'null is not the Kubernetes way: make the field optional',
+  nullable: 'null is not a Kubernetes convention: make the field optional',
   $ref: 'references are not structural: no meta id, no recursion',
   definitions: 'references are not structural: no meta id, no recursion',
   uniqueItems: 'uniqueItems is forbidden: set x-kubernetes-list-type to set',
@@ -88,7 +88,7 @@ export function toStructural(schema: unknown, path = '$'): StructuralSchema {
   const node = nodeOf(schema, path);
   refuseUnknown(node, path);
   const { type } = node;
-  if (!isType(type)) throw notStructural(path, 'a schema without a type accepts anything: describe it');
+  if (!isType(type)) throw notStructural(path, 'a schema without a type accepts any value: set a type');
   const output: Record<string, unknown> = {};
   if (node['description'] !== undefined) output['description'] = node['description'];
   output['type'] = type;
@@ -110,7 +110,7 @@ function children(node: Node, path: string): Record<string, unknown> {
   }
   if (properties !== undefined) {
     const entries = Object.entries(nodeOf(properties, path));
-    // zod says `false` here for strict objects; the apiserver prunes or refuses unknown fields by itself.
+    // zod writes `false` here for strict objects; the apiserver prunes or refuses unknown fields itself.
     if (isNode(additionalProperties)) {
       throw notStructural(path, 'properties and additionalProperties exclude each other');
     }
@@ -123,7 +123,7 @@ function children(node: Node, path: string): Record<string, unknown> {
   return {};
 }
 
-/** zod gives every integer the bounds of a double; Kubernetes wants a format instead. */
+/** zod writes the bounds of a double for every integer; Kubernetes uses a format instead. */
 function integerBounds(node: Node): Node {
   const { minimum, maximum, ...rest } = node;
   const lowest = minimum === Number.MIN_SAFE_INTEGER ? undefined : minimum;
@@ -139,7 +139,7 @@ function integerBounds(node: Node): Node {
 /** The apiserver compiles patterns with RE2, which has neither look-around nor back-references. */
 function re2(pattern: unknown, path: string): string {
   if (typeof pattern !== 'string') throw notStructural(path, 'a pattern must be a string');
-  // An escaped backslash is no escape: take pairs away before looking for the others.
+  // An escaped backslash does not start an escape: remove the pairs before the search.
   const bare = pattern.replaceAll('\\\\', '');
   if (/\(\?(?!:)/.test(bare) || /\\[1-9k]/.test(bare)) {
     throw notStructural(path, 'the pattern is not RE2: no look-around, no named groups, no back-references');
@@ -151,7 +151,7 @@ function refuseUnknown(node: Node, path: string): void {
   for (const keyword of Object.keys(node)) {
     const advice = REFUSED[keyword];
     if (advice !== undefined) throw notStructural(path, advice);
-    if (!KNOWN.has(keyword)) throw notStructural(path, `the keyword ${keyword} has no place in a CRD`);
+    if (!KNOWN.has(keyword)) throw notStructural(path, `the keyword ${keyword} is not allowed in a CRD`);
   }
 }
 

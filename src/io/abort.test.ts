@@ -5,7 +5,7 @@ import { onAbort, orAborted, whenAborted } from './abort.ts';
 const reason = new Error('enough');
 const never = new Promise<never>(() => undefined);
 
-it('onAbort runs once, at once when it is too late to listen, and not after its disposal', () => {
+it('onAbort runs once, immediately if the signal is already aborted, and not after its disposal', () => {
   const controller = new AbortController();
   let runs = 0;
   const count = (): void => void (runs += 1);
@@ -18,7 +18,7 @@ it('onAbort runs once, at once when it is too late to listen, and not after its 
   expect(runs).toBe(2);
 });
 
-it('orAborted gives the result, or the reason, whichever comes first, and leaves no listener behind', async () => {
+it('orAborted gives the result or the reason, whichever comes first, and leaves no listener', async () => {
   const controller = new AbortController();
   expect(await orAborted(Promise.resolve(1), controller.signal)).toBe(1);
   await expect(orAborted(Promise.reject(new Error('own')), controller.signal)).rejects.toThrow('own');
@@ -29,7 +29,7 @@ it('orAborted gives the result, or the reason, whichever comes first, and leaves
   await expect(orAborted(never, controller.signal)).rejects.toBe(reason);
 });
 
-it('whenAborted resolves with the abort, also one that is past', async () => {
+it('whenAborted resolves with the abort, also with an earlier one', async () => {
   const controller = new AbortController();
   const waiting = whenAborted(controller.signal);
   controller.abort(reason);

@@ -2,8 +2,8 @@ import { OperatorError } from '#src/errors.ts';
 import type { FailedOperation } from './network-failure.ts';
 
 /**
- * The whole body of a reply, at most `maxBytes`. A larger one throws `REPLY_INVALID`, which of a write is indeterminate:
- * it was answered, and nobody read how.
+ * The whole body of a reply, at most `maxBytes`. A larger one throws `REPLY_INVALID`, which is indeterminate for a write:
+ * the server replied, but the reply was not read.
  */
 export async function readBounded(
   body: AsyncIterable<Uint8Array>,

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { ManualClock } from '#test/support/manual-clock.ts';
 import { Deadline } from './deadline.ts';
 
-it('aborts with DEADLINE when its time is over, and says about what', async () => {
+it('aborts with DEADLINE after its timeout, and names the operation', async () => {
   const clock = new ManualClock();
   using deadline = new Deadline(clock, 1_000, new AbortController().signal, { op: 'test', target: 'a' });
   await clock.advance(999);
@@ -13,7 +13,7 @@ it('aborts with DEADLINE when its time is over, and says about what', async () =
   expect(deadline.signal.reason).toMatchObject({ code: 'DEADLINE', op: 'test', target: 'a' });
 });
 
-it('follows the caller, who is then the one who ended it', async () => {
+it('follows the signal of the caller, and then reports that the caller ended it', async () => {
   const clock = new ManualClock();
   const caller = new AbortController();
   using deadline = new Deadline(clock, 1_000, caller.signal);
@@ -38,7 +38,7 @@ it('counts from the last touch', async () => {
   expect(deadline.expired).toBe(true);
 });
 
-it('leaves neither timer nor listener behind', () => {
+it('leaves neither timer nor listener', () => {
   const clock = new ManualClock();
   const caller = new AbortController();
   new Deadline(clock, 1_000, caller.signal)[Symbol.dispose]();

@@ -3,9 +3,9 @@ import type { Clock } from '#src/ports.ts';
 import { onAbort } from './abort.ts';
 
 /**
- * A signal that follows the caller's signal and also aborts when `timeoutMs` pass without `touch`, with `DEADLINE` as its
- * reason. Untouched it is a total deadline, touched at every byte it is an idle timer. Dispose it: neither timer nor
- * listener stays behind then, which AbortSignal.any would leave on a signal that lives long.
+ * A signal that follows the caller's signal and also aborts after `timeoutMs` without `touch`, with `DEADLINE` as its
+ * reason. Without `touch` it is a total deadline; with a `touch` for every byte it is an idle timer. Dispose it, so that
+ * no timer and no listener remains; AbortSignal.any would leave one on a long-lived signal.
  */
 export class Deadline implements Disposable {
   readonly #clock: Clock;
@@ -19,7 +19,7 @@ export class Deadline implements Disposable {
   #expired = false;
   #cancelTimer: () => void;
 
-  /** `about` is what the reason says when the time is over. */
+  /** `about` describes the operation in the reason. */
   constructor(clock: Clock, timeoutMs: number, parent: AbortSignal, about: ErrorDetail = { op: 'deadline' }) {
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
@@ -34,7 +34,7 @@ export class Deadline implements Disposable {
     return this.#controller.signal;
   }
 
-  /** True when it was the time, not the caller, that ended the work. */
+  /** True when the timeout, not the caller, ended the work. */
   get expired(): boolean {
     return this.#expired && !this.#parent.aborted;
   }
@@ -43,7 +43,7 @@ export class Deadline implements Disposable {
     return Math.max(0, this.#startedAt + this.#timeoutMs - this.#clock.monotonic());
   }
 
-  /** Starts the time again. Cheap: the one timer looks at the new start when it fires. */
+  /** Restarts the timeout. Cheap: the one timer reads the new start when it fires. */
   touch(): void {
     this.#startedAt = this.#clock.monotonic();
     this.#touched = true;

@@ -1,4 +1,4 @@
-/** Runs the tasks of one key one after the other, in the order of their calls; those of different keys side by side. */
+/** Runs the tasks of one key one after the other, in the order of their calls; those of different keys concurrently. */
 export class KeyedLock {
   readonly #last = new Map<string, Promise<void>>();
 

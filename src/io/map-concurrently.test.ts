@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { mapConcurrently } from './map-concurrently.ts';
 
 describe('mapConcurrently', () => {
-  it('runs every item once and never more than the width at a time', async () => {
+  it('runs every item once and never more than the width at once', async () => {
     const check = async (items: readonly number[], width: number): Promise<void> => {
       let running = 0;
       let most = 0;
@@ -23,7 +23,7 @@ describe('mapConcurrently', () => {
     await fc.assert(fc.asyncProperty(fc.array(fc.nat(50)), fc.integer({ min: 1, max: 8 }), check));
   });
 
-  it('ends with the first failure, after everything that was started has ended', async () => {
+  it('ends with the first failure, after all started tasks have ended', async () => {
     let ended = 0;
     const task = async (item: number): Promise<number> => {
       await Promise.resolve();

@@ -1,7 +1,7 @@
 /**
- * Runs `task` for every item, at most `width` at once, and yields the results as they come. Pulls the next item only when
- * a slot is free. The first rejection ends the iteration; tasks that are still running are awaited (their results are
- * dropped), so nothing outlives the iterator.
+ * Runs `task` for every item, at most `width` at once, and yields the results as they arrive. Pulls the next item only when
+ * a slot is free. The first rejection ends the iteration; running tasks are awaited (their results are dropped), so nothing
+ * outlives the iterator.
  */
 export async function* mapConcurrently<T, R>(
   items: AsyncIterable<T> | Iterable<T>,
@@ -24,7 +24,7 @@ interface Finished<R> {
   readonly result: R;
 }
 
-/** Tasks that run, and the item that is waited for. */
+/** The running tasks, and the item that is awaited. */
 class RunningTasks<T, R> {
   readonly #iterator: AsyncIterator<T> | Iterator<T>;
   readonly #width: number;
@@ -44,7 +44,7 @@ class RunningTasks<T, R> {
     return this.#pulled !== undefined || this.#running.size > 0;
   }
 
-  /** Starts what is there, up to the width; of an asynchronous source it asks for one item. */
+  /** Starts available items, up to the width; requests one item from an asynchronous source. */
   fill(): void {
     while (!this.#isExhausted && this.#pulled === undefined && this.#running.size < this.#width) {
       const pulled = this.#iterator.next();
@@ -53,7 +53,7 @@ class RunningTasks<T, R> {
     }
   }
 
-  /** Waits for a task to finish or for an item to come; undefined when it was an item, which is started. */
+  /** Waits for a finished task or a new item; undefined for an item, which it starts. */
   async next(): Promise<Finished<R> | undefined> {
     const waitedFor = [...(this.#pulled === undefined ? [] : [this.#pulled]), ...this.#running.values()];
     const first = await Promise.race(waitedFor);
@@ -86,8 +86,8 @@ class RunningTasks<T, R> {
 
 /**
  * Feeds `items` to `work` with at most `limit` in flight, in order, pulling the next item only when a slot is free, so
- * that a slow destination holds back the reading of the source. Stops pulling when `stop` says so. Resolves when all
- * started work ended; rejects with the first failure of `items` or `work`, after what was in flight ended.
+ * that a slow destination slows down the reads of the source. Stops pulling when `stop` returns true. Resolves when all
+ * started work has ended; rejects with the first failure of `items` or `work`, after all work in flight has ended.
  */
 export async function forEachConcurrently<Item>(
   items: AsyncIterable<Item> | Iterable<Item>,

@@ -10,7 +10,7 @@ const read = { ...write, writes: false };
 
 describe('a network failure', () => {
   it.each([
-    // Before a byte left, however TLS failed.
+    // Before a byte was sent, however TLS failed.
     ['CRL_HAS_EXPIRED', undefined, 'tls', 'not-sent'],
     ['CRL_SIGNATURE_FAILURE', undefined, 'tls', 'not-sent'],
     ['CERT_CHAIN_TOO_LONG', undefined, 'tls', 'not-sent'],
@@ -24,7 +24,7 @@ describe('a network failure', () => {
     ['HOSTNAME_MISMATCH', undefined, 'tls', 'not-sent'],
     ['ERR_TLS_CERT_ALTNAME_INVALID', undefined, 'tls', 'not-sent'],
     ['ERR_TLS_HANDSHAKE_TIMEOUT', undefined, 'tls', 'not-sent'],
-    // OpenSSL says the same thing before and after the request.
+    // OpenSSL has the same code before and after the request.
     ['ERR_SSL_WRONG_VERSION_NUMBER', undefined, 'tls', 'unknown'],
     ['ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE', undefined, 'tls', 'unknown'],
     ['ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC', undefined, 'tls', 'unknown'],
@@ -43,7 +43,7 @@ describe('a network failure', () => {
     ['EAI_AGAIN', 'getaddrinfo', 'unreachable', 'not-sent'],
     ['UND_ERR_CONNECT_TIMEOUT', undefined, 'unreachable', 'not-sent'],
     ['UND_ERR_CLOSED', undefined, 'unreachable', 'not-sent'],
-    // A connection that broke: the request may be with the server.
+    // A connection that failed: the server may have the request.
     ['EHOSTUNREACH', 'read', 'unreachable', 'unknown'],
     ['ENETUNREACH', 'read', 'unreachable', 'unknown'],
     ['EHOSTUNREACH', 'write', 'unreachable', 'unknown'],
@@ -57,14 +57,14 @@ describe('a network failure', () => {
     ['UND_ERR_DESTROYED', undefined, 'unreachable', 'unknown'],
     ['UND_ERR_HEADERS_TIMEOUT', undefined, 'timeout', 'unknown'],
     ['HPE_INVALID_CONSTANT', undefined, 'unreachable', 'unknown'],
-    // A reply that began and did not end.
+    // A reply that started and did not end.
     ['UND_ERR_BODY_TIMEOUT', undefined, 'timeout', 'sent'],
     ['UND_ERR_RES_CONTENT_LENGTH_MISMATCH', undefined, 'unreachable', 'sent'],
   ])('%s on %s is %s, %s', (code, syscall, kind, sent) => {
     expect(networkFailureOf(failure(code, syscall))).toEqual({ kind, sent, code });
   });
 
-  it('of several addresses is "not sent" only when that holds for each of them', () => {
+  it('of several addresses is "not sent" only if it is so for each of them', () => {
     const refused = failure('ECONNREFUSED', 'connect');
     const reset = failure('ECONNRESET', 'read');
     const all = Object.assign(new AggregateError([refused, failure('ETIMEDOUT', 'connect')]), {

@@ -1,32 +1,32 @@
 import { OperatorError } from '#src/errors.ts';
 
-/** One request to a server, as its errors name it. */
+/** One request to a server, for its errors. */
 export interface FailedOperation {
   /** Constant name of the operation, e.g. `kube.create`. */
   readonly op: string;
   readonly target: string;
-  /** True when it changes something: without a reply it is then open whether it was applied. */
+  /** True for a write: without a reply it is unknown whether it was applied. */
   readonly writes: boolean;
 }
 
-/** What an error of the connection says about the request. */
+/** What a connection error shows about the request. */
 export interface NetworkFailure {
-  /** `tls`: the two sides cannot agree; `timeout`: connected, but silent; `unreachable`: everything else. */
+  /** `tls`: the handshake failed; `timeout`: connected, but no reply; `unreachable`: all other errors. */
   readonly kind: 'tls' | 'timeout' | 'unreachable';
   /**
-   * `not-sent`: no byte of the request left this machine, so the server did nothing. `sent`: at least the head of a reply
-   * came back. `unknown`: anything between; the server may have done all of it.
+   * `not-sent`: no byte of the request left this machine, so the server did nothing. `sent`: at least the header of a reply
+   * arrived. `unknown`: all other cases; the server may have applied the request.
    */
   readonly sent: 'sent' | 'not-sent' | 'unknown';
-  /** The error's code, where it has one that can be shown. */
+  /** The code of the error, if it has one that is safe to show. */
   readonly code: string | undefined;
 }
 
 /**
- * Classifies an error of undici, net, tls or dns. It looks at the code and the system call, never at text: the same code
- * (ETIMEDOUT, ECONNRESET, EHOSTUNREACH) means "no connection" on `connect` and "no reply" on `read` or `write`.
+ * Classifies an error of undici, net, tls or dns by code and system call, never by text: the same code (ETIMEDOUT,
+ * ECONNRESET, EHOSTUNREACH) means "no connection" on `connect` and "no reply" on `read` or `write`.
  *
- * What is not known for certain is `unknown`, which costs one read; `not-sent` by mistake would cost the truth.
+ * A case that is not certain is `unknown`, which costs one read; a wrong `not-sent` would cause a wrong decision.
  */
 export function networkFailureOf(thrown: unknown): NetworkFailure {
   const code = codeOf(thrown);
@@ -41,7 +41,7 @@ export function networkFailureOf(thrown: unknown): NetworkFailure {
   };
 }
 
-/** An error of the connection as `TLS_FAILED`, `DEADLINE` or `BACKEND_UNREACHABLE`. Keeps its code and no other text. */
+/** A connection error as `TLS_FAILED`, `DEADLINE` or `BACKEND_UNREACHABLE`. Keeps its code and no other text. */
 export function networkError(thrown: unknown, operation: FailedOperation): OperatorError {
   const { kind, sent, code } = networkFailureOf(thrown);
   return new OperatorError(CODE_BY_KIND[kind], {
@@ -56,14 +56,14 @@ const CODE_BY_KIND = { tls: 'TLS_FAILED', timeout: 'DEADLINE', unreachable: 'BAC
 
 /**
  * The server's certificate or our own settings ended the handshake: the codes in "X509 certificate error codes" of Node's
- * documentation of tls, and Node's own ERR_TLS_*, of which the two about renegotiation come later. undici writes only
+ * documentation of tls, and Node's own ERR_TLS_*, of which the two about renegotiation occur later. undici writes only
  * after `secureConnect`, which Node emits after it has checked the certificate.
  */
 const REFUSED_CERTIFICATE =
   /^(?:CERT_|CRL_|UNABLE_TO_|ERROR_IN_C|ERR_TLS_(?!RENEGOTIATION_DISABLED|SESSION_ATTACK)|(?:DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|PATH_LENGTH_EXCEEDED|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH)$)/;
 
 /**
- * OpenSSL gave up, in the handshake or at any time after it. Node (src/crypto/crypto_tls.cc) builds ERR_SSL_* from the
+ * OpenSSL failed, in the handshake or at any time after it. Node (src/crypto/crypto_tls.cc) builds ERR_SSL_* from the
  * reason of a failed read in both phases: a proxy that answers in plain text is ERR_SSL_WRONG_VERSION_NUMBER before the
  * request and after it. EPROTO is a failed *write* of plain text, which undici begins only after the handshake.
  */
@@ -83,15 +83,15 @@ const AFTER_REPLY_BEGAN: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * undici's limit for the connection, handshake included (core/connect.js; it also stands for an AggregateError with a
- * time-out in it), and a pool that was closed before it took the request. UND_ERR_DESTROYED is missing on purpose: it
- * ends requests under way too. So is UND_ERR_SOCKET: the other side closed an established connection.
+ * undici's limit for the connection, including the handshake (core/connect.js; it also represents an AggregateError with a
+ * time-out in it), and a pool that was closed before it took the request. UND_ERR_DESTROYED is missing deliberately: it
+ * also ends requests in flight. So is UND_ERR_SOCKET: the server closed an established connection.
  */
 const NEVER_CONNECTED: ReadonlySet<string> = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_CLOSED']);
 
 function wasNeverConnected(thrown: unknown, code: string | undefined): boolean {
   if (thrown instanceof AggregateError) {
-    // Happy eyeballs: one error for each address that was tried.
+    // Happy eyeballs: one error per address that was tried.
     return thrown.errors.length > 0 && thrown.errors.every((each) => wasNeverConnected(each, codeOf(each)));
   }
   if (code !== undefined && NEVER_CONNECTED.has(code)) return true;
@@ -101,7 +101,7 @@ function wasNeverConnected(thrown: unknown, code: string | undefined): boolean {
 
 /**
  * Codes are constants of Node, undici and OpenSSL (whose reasons become ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE);
- * anything else is not repeated: undici's parser errors carry raw bytes of the reply.
+ * no other text is kept: undici's parser errors contain raw bytes of the reply.
  */
 function codeOf(thrown: unknown): string | undefined {
   if (!(thrown instanceof Error) || !('code' in thrown)) return undefined;

@@ -5,7 +5,7 @@ const shape = { baseMs: 200, capMs: 1_000, jitter: 0.5 };
 const delays = (drawn: number, retryAfterMs?: number): number[] =>
   [1, 2, 3, 4, 100].map((failures) => backoffMs(shape, failures, { random: () => drawn, retryAfterMs }));
 
-test('a delay doubles up to the cap, and only its jitter is drawn', () => {
+test('a delay doubles up to the cap, and only its jitter is random', () => {
   expect([1, 2, 3, 4, 1_000].map((failures) => exponentialMs(shape, failures))).toEqual([
     200, 400, 800, 1_000, 1_000,
   ]);

@@ -2,14 +2,14 @@ import type { Random } from '#src/ports.ts';
 
 /** How delays grow from one failure to the next. */
 export interface BackoffShape {
-  /** Largest delay after the first failure, milliseconds; doubles with each further one. */
+  /** Largest delay after the first failure, milliseconds; doubles with each further failure. */
   readonly baseMs: number;
   readonly capMs: number;
-  /** Share of a delay that is drawn at random: 0 is none, 1 is all of it. */
+  /** Share of a delay that is random: 0 is none, 1 is all of it. */
   readonly jitter: number;
 }
 
-/** Milliseconds after the `failures`-th failure in a row (from 1), before anything is drawn. */
+/** Milliseconds after the `failures`-th failure in a row (from 1), before jitter. */
 export function exponentialMs(
   { baseMs, capMs }: Pick<BackoffShape, 'baseMs' | 'capMs'>,
   failures: number,
@@ -18,8 +18,8 @@ export function exponentialMs(
 }
 
 /**
- * Milliseconds to wait after the `failures`-th failure in a row (from 1): the caller's own delay, and never less than the
- * server asked for. What it asked for is lengthened by up to a fifth, so that not all who were refused come back at once.
+ * Milliseconds to wait after the `failures`-th failure in a row (from 1): the caller's delay, but never less than the server
+ * asked for, plus up to a fifth, so that not all refused clients retry at once.
  */
 export function backoffMs(
   shape: BackoffShape,
@@ -32,7 +32,7 @@ export function backoffMs(
 }
 
 /**
- * `Retry-After` in whole seconds → milliseconds; undefined for anything else. Neither the API server nor OpenBao sends
+ * `Retry-After` in whole seconds → milliseconds; undefined for other formats. Neither the API server nor OpenBao sends
  * dates. OpenBao sends 0 for its default interval of one second.
  */
 export function parseRetryAfter(header: string | string[] | undefined): number | undefined {

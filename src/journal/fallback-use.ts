@@ -2,7 +2,7 @@ import { toKubernetesTime } from '#src/schema/meta.ts';
 import type { SecretMigration, SecretMigrationStatus } from '#src/api/v1alpha1/secret-migration.ts';
 import type { Clock } from '#src/ports.ts';
 
-/** Counts how often documents were read at their old address, on top of what earlier runs counted. */
+/** Counts the reads at old addresses, added to the counts of earlier runs. */
 export class FallbackUse {
   readonly #migration: SecretMigration;
   readonly #clock: Clock;
@@ -14,7 +14,7 @@ export class FallbackUse {
     this.#clock = clock;
   }
 
-  /** One more document was read at its old address. */
+  /** Counts one document that was read at its old address. */
   count(): void {
     this.#hits += 1;
     this.#lastHitAt = this.#clock.now();

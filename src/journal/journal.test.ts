@@ -41,7 +41,7 @@ async function recordMany(journal: MigrationJournal, count: number): Promise<voi
   for (let index = 0; index < count; index += 1) await journal.record(anOutcome(index));
 }
 
-/** A table that is in reports: two shards. */
+/** A table in reports: two shards. */
 async function inReports(): Promise<MemoryReports> {
   const reports = new MemoryReports();
   const journal = await open(reports);
@@ -61,7 +61,7 @@ describe('a table that fits the status', () => {
     expect(journal.table().reports).toBeUndefined();
   });
 
-  it('is moved to reports by the row that no longer fits, before a status omits its rows', async () => {
+  it('moves to reports with the first row that no longer fits, before a status omits its rows', async () => {
     const reports = new MemoryReports();
     const before = await open(reports);
     await recordMany(before, MAX_INLINE_ROWS);
@@ -72,7 +72,7 @@ describe('a table that fits the status', () => {
     expect(journal.table().keys).toBeUndefined();
   });
 
-  it('that cannot be moved keeps the caller from writing such a status', async () => {
+  it('that cannot move prevents the caller from writing such a status', async () => {
     const reports = new MemoryReports();
     const before = await open(reports);
     await recordMany(before, MAX_INLINE_ROWS);
@@ -98,14 +98,14 @@ describe('a table of long rows', () => {
 });
 
 describe('a table in reports', () => {
-  it('is read back whole by the next run', async () => {
+  it('is read back in full by the next run', async () => {
     const reports = await inReports();
     const journal = await open(reports);
     expect(journal.prior.size).toBe(600);
     expect(journal.counts()).toMatchObject({ total: 600, verified: 600 });
   });
 
-  it('stays in reports when it gets small again', async () => {
+  it('stays in reports when it becomes small again', async () => {
     const reports = await inReports();
     const journal = await open(reports);
     await journal.record(anOutcome(0));
@@ -115,7 +115,7 @@ describe('a table in reports', () => {
     expect(journal.table()).toMatchObject({ documents: 1, keysTruncated: true });
   });
 
-  it('writes what differs and nothing else', async () => {
+  it('writes only shards that differ', async () => {
     const reports = await inReports();
     reports.writes.length = 0;
     const journal = await open(reports);
@@ -126,7 +126,7 @@ describe('a table in reports', () => {
     expect(reports.writes).toEqual(['replace m-1']);
   });
 
-  it('writes nothing for a row that is what it was in the end', async () => {
+  it('writes nothing for a row that changes back', async () => {
     const reports = await inReports();
     reports.writes.length = 0;
     const journal = await open(reports);
@@ -146,12 +146,12 @@ describe('a table in reports', () => {
 });
 
 describe('writing reports', () => {
-  it('creates each one once, however many callers ask at once', async () => {
+  it('creates each report once, however many callers write concurrently', async () => {
     const reports = new MemoryReports();
     const release = Promise.withResolvers<void>();
     reports.gate = release.promise;
     const journal = await open(reports);
-    await recordMany(journal, 1100); // Full shards are being written already.
+    await recordMany(journal, 1100); // Full shards are already being written.
     const stored = Promise.all([journal.storeReports(), journal.storeReports()]);
     release.resolve();
     await stored;
@@ -162,7 +162,7 @@ describe('writing reports', () => {
     expect(reports.rows()).toHaveLength(1100);
   });
 
-  it('writes again what changed during a write', async () => {
+  it('writes a shard again if it changed during a write', async () => {
     const reports = new MemoryReports();
     const journal = await open(reports);
     await recordMany(journal, 300);
@@ -177,7 +177,7 @@ describe('writing reports', () => {
     expect(reports.rows().find(({ name }) => name === nameOf(7))?.state).toBe('Removed');
   });
 
-  it('does not hold a document up, and meets a failure when everything must be durable', async () => {
+  it('does not delay a document, and throws a failure when everything must be durable', async () => {
     const reports = new MemoryReports();
     reports.failure = new OperatorError('AUTH_DENIED', { op: 'test' });
     const journal = await open(reports);
@@ -188,7 +188,7 @@ describe('writing reports', () => {
     expect(reports.rows()).toHaveLength(600);
   });
 
-  it('is a conflict when another writer was there first', async () => {
+  it('is a conflict when another writer was faster', async () => {
     const reports = new MemoryReports();
     const [mine, theirs] = [await open(reports), await open(reports)];
     await recordMany(theirs, 300);

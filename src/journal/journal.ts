@@ -33,13 +33,13 @@ export interface JournalOptions {
   readonly reports: ReportStore;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Ids of the mapping rules to count keys by; if empty, `TableStatus.rules` is absent. */
+  /** Ids of the mapping rules to count keys for; if empty, `TableStatus.rules` is absent. */
   readonly rules: readonly string[];
 }
 
 /**
- * The per-key table of one migration: what earlier runs recorded and what this one adds. Few rows are inline, in the
- * status that the caller writes from `table()`; many are in SecretMigrationReports, which the journal writes itself. A
+ * The per-key table of one migration: what earlier runs recorded and what this run adds. A small table is inline, in the
+ * status that the caller writes from `table()`; a large one is in SecretMigrationReports, which the journal writes. A
  * report is written when it is full or when `storeReports` asks for it, and only if its rows differ from what is stored.
  *
  * So the table is durable once `storeReports` has resolved and a status with `table()` has been written after it.
@@ -63,7 +63,7 @@ export class MigrationJournal {
     this.#table = new RowTable(this.prior);
     for (const [shard, shardRows] of stored.shards()) this.#layout.adopt(shard, shardRows);
     if (stored.size > 0) return;
-    // Inline rows have a layout too: it is written as soon as they are too many.
+    // Inline rows have a layout too: it is written once there are too many rows.
     for (const entry of this.#table.entries()) this.#layout.set(entry.outcome.name, toRows(entry));
   }
 
@@ -93,7 +93,7 @@ export class MigrationJournal {
     if (!this.#isInline()) await this.#write(() => this.#layout.dirty(false));
   }
 
-  /** Removes documents that a complete run did not record: they left the selection. */
+  /** Removes documents that a complete run did not record, because they left the selection. */
   dropUnvisited(): void {
     this.#table.dropUnvisited();
     for (const name of this.#layout.names()) if (!this.#table.has(name)) this.#layout.delete(name);
@@ -107,12 +107,12 @@ export class MigrationJournal {
     return this.#table.outcomes();
   }
 
-  /** One more document was read at its old address. */
+  /** Counts one document that was read at its old address. */
   countFallback(): void {
     this.#fallback.count();
   }
 
-  /** The table as a status shows it: all rows inline, or the exceptions and where the reports are. */
+  /** The table for the status: all rows inline, or the exceptions and a reference to the reports. */
   table(): TableStatus {
     const counts = this.counts();
     const fallback = this.#fallback.status();
@@ -144,15 +144,15 @@ export class MigrationJournal {
     return rows.slice(0, MAX_EXCEPTIONS);
   }
 
-  /** Once in reports, always in reports: moving back and forth would only cost writes. Expected rows count already. */
+  /** A table in reports never moves back, which would only cost writes. Expected rows count too. */
   #isInline(): boolean {
     const fits = this.#table.rowCount <= MAX_INLINE_ROWS && this.#layout.jsonBytes < MAX_INLINE_BYTES;
     return this.#stored.size === 0 && fits;
   }
 
   /**
-   * Rows of an earlier run that are only in the status must be in reports before the next status omits them. Reports of
-   * all other rows may wait: no document waits for the report of another one.
+   * Rows of an earlier run that are only in the status must be in reports before the next status omits them. All other
+   * reports are written in the background: no document waits for the report of another one.
    */
   async #moveToReports(): Promise<void> {
     const areOnlyInStatus = this.#stored.size === 0 && this.prior.size > 0;
@@ -166,18 +166,18 @@ export class MigrationJournal {
     try {
       await this.#write(() => this.#newlyFull());
     } catch {
-      // The shard stays dirty: storeReports writes it again and throws the failure if it lasts.
+      // The shard stays dirty: storeReports writes it again and throws if it still fails.
     } finally {
       this.#isWritingAhead = false;
     }
   }
 
-  /** Full and never stored. Only storeReports rewrites stored shards, or each removed source would cost a write. */
+  /** Full shards that were never stored. Only storeReports rewrites stored ones; else each removed source costs a write. */
   #newlyFull(): readonly number[] {
     return this.#layout.dirty(true).filter((shard) => !this.#stored.has(shard));
   }
 
-  /** One write after the other: documents are recorded concurrently, and a shard must not be created twice. */
+  /** Serialises writes: documents are recorded concurrently, and a shard must not be created twice. */
   async #write(choose: () => readonly number[]): Promise<void> {
     const before = this.#writing;
     this.#writing = before.catch(() => undefined).then(async () => this.#writeNow(choose()));

@@ -8,7 +8,7 @@ import {
 import { countOutcomes } from '#src/core/outcome.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
 
-/** A report as it is written; a stored one also has the uid and resourceVersion that were read. */
+/** A report to create; a stored one also has the uid and resourceVersion that were read. */
 export interface ReportObject {
   readonly apiVersion: string;
   readonly kind: string;
@@ -38,12 +38,12 @@ export interface ReportStore {
   /** Throws `ALREADY_EXISTS`. Resolves with the stored object. */
   create(report: ReportObject, signal: AbortSignal): Promise<unknown>;
 
-  /** Throws `VERSION_CONFLICT` when the stored object is not the one that was read. Resolves with the stored object. */
+  /** Throws `VERSION_CONFLICT` if the stored object changed since it was read. Resolves with the stored object. */
   replace(report: StoredReportObject, signal: AbortSignal): Promise<unknown>;
 }
 
 /**
- * The stored reports of one migration, by shard. Writes are the caller's to serialise: two writes of a new shard at once
+ * The stored reports of one migration, by shard. The caller must serialise writes: two concurrent writes of a new shard
  * would create it twice.
  */
 export class StoredReports {
@@ -58,7 +58,7 @@ export class StoredReports {
     this.#signal = signal;
   }
 
-  /** Reads what is stored. Throws what the store throws. */
+  /** Reads the stored reports. Throws what the store throws. */
   async load(): Promise<void> {
     const { name, namespace } = this.#migration.metadata;
     const selection = { namespace, labelSelector: this.labelSelector };
@@ -69,7 +69,7 @@ export class StoredReports {
     }
   }
 
-  /** Finds the reports. It has the uid, because reports of a deleted namesake may still wait for garbage collection. */
+  /** Selects the reports. Has the uid, because reports of a deleted migration of this name may await garbage collection. */
   get labelSelector(): string {
     const { name, uid } = this.#migration.metadata;
     return `${MIGRATION_LABEL}=${name},${MIGRATION_UID_LABEL}=${uid}`;
@@ -84,14 +84,14 @@ export class StoredReports {
     return this.#stored.has(shard);
   }
 
-  /** Rows of each stored shard. */
+  /** The rows of each stored shard. */
   *shards(): Generator<readonly [shard: number, rows: readonly StatusRow[]]> {
     for (const [shard, { report }] of this.#stored) yield [shard, report.rows];
   }
 
   /**
-   * Stores a shard; sends nothing when its rows are stored already. Throws `VERSION_CONFLICT` when another writer has
-   * changed or created it since it was read, else what the store throws.
+   * Stores a shard; sends nothing if its rows are already stored. Throws `VERSION_CONFLICT` if another writer changed or
+   * created it since it was read, else what the store throws.
    */
   async write(shard: number, rows: readonly StatusRow[]): Promise<void> {
     const stored = this.#stored.get(shard);
@@ -108,7 +108,7 @@ export class StoredReports {
     try {
       return await this.#store.create(object, this.#signal);
     } catch (failure) {
-      // Our own create whose reply was lost, or an earlier leader's: the next run reads the reports again.
+      // Created by us (without a reply) or by an earlier leader: the next run reads the reports again.
       if (!hasCode(failure, 'ALREADY_EXISTS')) throw failure;
       throw new OperatorError('VERSION_CONFLICT', {
         op: 'record.write',

@@ -46,7 +46,7 @@ function rowsOf({ since, ...outcome }: PriorRecord) {
 }
 
 describe('the rows of a document', () => {
-  it('are read back as the same record, and what the API server returns is the same JSON', () => {
+  it('are read back as the same record, and as the same JSON from the API server', () => {
     const records = fc.uniqueArray(record, { selector: ({ name }) => name, maxLength: 6 });
     fc.assert(
       fc.property(records, (written) => {
@@ -58,7 +58,7 @@ describe('the rows of a document', () => {
     );
   });
 
-  it('are the same JSON in whatever order an outcome was put together', () => {
+  it('are the same JSON whatever the order of members in an outcome', () => {
     const place = { path: 'ns/a', version: '2', identity: 'i', priorVersion: '1' };
     const shuffled = { priorVersion: '1', identity: 'i', path: 'ns/a', version: '2' };
     const base = { name: 'a', keys: ['k'], state: 'Verified' } as const;
@@ -69,7 +69,7 @@ describe('the rows of a document', () => {
     );
   });
 
-  it('never hold an identity that is derived from a value', () => {
+  it('never contain an identity that is derived from a value', () => {
     const ephemeral = { revision: 'unversioned', identity: 'digest', isEphemeral: true } as const;
     expect(recordedVersion(ephemeral)).toEqual({ version: 'unversioned' });
   });

@@ -1,12 +1,18 @@
 import { isRowReason } from '#src/api/v1alpha1/conditions.ts';
 import { MAX_ROW_MESSAGE, type StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
 import { shortened } from '#src/errors/explain.ts';
-import type { Outcome, Place, PriorRecord, RecordedVersion, SourcePlace } from '#src/core/outcome.ts';
+import type {
+  Outcome,
+  DestinationRecord,
+  PriorRecord,
+  RecordedVersion,
+  SourceRecord,
+} from '#src/core/outcome.ts';
 
-/** One document of the table: what is known of it and since when. */
+/** One document of the table: its outcome, and since when. */
 export interface TableEntry {
   readonly outcome: Outcome;
-  /** RFC 3339 with seconds: when the state was entered. */
+  /** RFC 3339 with seconds: when the document entered its state. */
   readonly since: string;
 }
 
@@ -14,7 +20,7 @@ type SourceRow = NonNullable<StatusRow['source']>;
 type DestinationRow = NonNullable<StatusRow['destination']>;
 
 /**
- * Rows of one document: one per field, or a single row with an empty key. Their members are in the order of the schema,
+ * Rows of one document: one per key, or a single row with an empty key. Their members are in the order of the schema,
  * because stored rows are compared as JSON.
  */
 export function toRows({ outcome, since }: TableEntry): StatusRow[] {
@@ -33,7 +39,7 @@ export function toRows({ outcome, since }: TableEntry): StatusRow[] {
   }));
 }
 
-/** Documents that recorded rows describe, by name: the reverse of `toRows`, without `retry`. */
+/** The documents of recorded rows, by name: the inverse of `toRows`, without `retry`. */
 export function toPriorRecords(rows: Iterable<StatusRow>): ReadonlyMap<string, PriorRecord> {
   const records = new Map<string, PriorRecord & { keys: string[] }>();
   for (const row of rows) {
@@ -59,12 +65,12 @@ function toPriorRecord(row: StatusRow): PriorRecord & { keys: string[] } {
   };
 }
 
-function toDestination(row: DestinationRow | Place): Place {
+function toDestination(row: DestinationRow | DestinationRecord): DestinationRecord {
   const { path, priorVersion } = row;
   return { path, ...toVersion(row), ...(priorVersion === undefined ? {} : { priorVersion }) };
 }
 
-function toSource(row: SourceRow | SourcePlace): SourcePlace {
+function toSource(row: SourceRow | SourceRecord): SourceRecord {
   return { ...(row.path === undefined ? {} : { path: row.path }), ...toVersion(row) };
 }
 

@@ -25,7 +25,7 @@ function allRows(layout: ShardLayout): StatusRow[] {
 }
 
 describe('ShardLayout', () => {
-  it('holds every row exactly once and no shard over its limits, whatever is set or deleted', () => {
+  it('contains every row exactly once and no shard over its limits, whatever is set or deleted', () => {
     const action = fc.record({
       name: fc.integer({ min: 0, max: 40 }).map((n) => `secret-${n}`),
       keys: fc.integer({ min: 1, max: 700 }),
@@ -58,7 +58,7 @@ describe('ShardLayout', () => {
     );
   });
 
-  it('keeps a document in its shard, so that a change of one row dirties one report', () => {
+  it('keeps a document in its shard, so that a change of one row makes one report dirty', () => {
     const layout = new ShardLayout();
     for (let n = 0; n < 1200; n += 1) layout.set(`secret-${n}`, rowsOf(`secret-${n}`, 1));
     expect(layout.count).toBeGreaterThan(2);
@@ -70,7 +70,7 @@ describe('ShardLayout', () => {
     expect(layout.dirty(false)).toEqual([]);
   });
 
-  it('drops messages rather than outgrow a report', () => {
+  it('drops messages rather than exceed the size of a report', () => {
     const layout = new ShardLayout();
     for (let n = 0; n < 500; n += 1) layout.set(`s-${n}`, rowsOf(`s-${n}`, 1, 'Failed', 'm'.repeat(256)));
     for (let shard = 0; shard < layout.count; shard += 1) {

@@ -1,17 +1,17 @@
 import type { StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
 import { MAX_REPORT_BYTES, MAX_REPORT_ROWS } from '#src/api/v1alpha1/secret-migration-report.ts';
 
-/** Upper bound of the bytes of a report around its rows: metadata, owner reference, summary. */
+/** Maximum bytes of a report without its rows: metadata, owner reference, summary. */
 const ENVELOPE_BYTES = 4 * 1024;
-/** Bytes that a row may grow by when its state changes: a reason, an earlier version. Messages are cut first, see `fit`. */
+/** Bytes by which a row may grow when its state changes: a reason, a prior version. Messages are cut first, see `fit`. */
 const ROW_RESERVE_BYTES = 128;
-/** Bytes that the version and identity of one side need, reserved while a row does not have them. */
+/** Bytes of the version and identity of a source or destination, reserved while a row lacks them. */
 const VERSION_RESERVE_BYTES = 96;
 
 /**
- * Which shard holds which document, and which shards changed. A document stays in its shard while its number of keys
- * does, so that a change of one row rewrites one report; new documents go to the last shard until it is full. Rows of a
- * document with more keys than a shard holds continue in the next one.
+ * The assignment of documents to shards, and the shards that changed. A document stays in its shard while its number of
+ * keys is unchanged, so that a change of one row rewrites one report; new documents go to the last shard until it is full.
+ * The rows of a document with more keys than fit into a shard continue in the next one.
  */
 export class ShardLayout {
   readonly #shards: { rows: Map<string, readonly StatusRow[]>; count: number; bytes: number }[] = [];
@@ -19,7 +19,7 @@ export class ShardLayout {
   readonly #home = new Map<string, readonly number[]>();
   #jsonBytes = 0;
 
-  /** Takes over a stored shard as it is; it is not dirty. */
+  /** Adds a stored shard as it is; it is not dirty. */
   adopt(shard: number, rows: readonly StatusRow[]): void {
     while (this.#shards.length <= shard)
       this.#shards.push({ rows: new Map(), count: 0, bytes: ENVELOPE_BYTES });
@@ -30,7 +30,7 @@ export class ShardLayout {
     this.#dirty.delete(shard);
   }
 
-  /** Records the rows of a document; marks the shards dirty whose rows differ. */
+  /** Sets the rows of a document; marks the shards whose rows differ as dirty. */
   set(name: string, rows: readonly StatusRow[]): void {
     const home = this.#home.get(name) ?? [];
     const before = home.flatMap((shard) => this.#shards[shard]?.rows.get(name) ?? []);
@@ -65,7 +65,7 @@ export class ShardLayout {
     return this.#home.keys();
   }
 
-  /** Shards whose stored report is out of date, in order; `onlyFull` omits the one that still has space. */
+  /** Shards whose stored report is outdated, in order; `onlyFull` omits the shard that still has space. */
   dirty(onlyFull: boolean): number[] {
     const last = this.#shards.length - 1;
     return [...this.#dirty].filter((shard) => !onlyFull || shard < last).toSorted((a, b) => a - b);
@@ -79,7 +79,7 @@ export class ShardLayout {
     this.#dirty.add(shard);
   }
 
-  /** Rows of a shard, sorted by document, fitted into the size of a report. */
+  /** Rows of a shard, sorted by document, reduced to the size of a report. */
   rowsOf(shard: number): readonly StatusRow[] {
     const rows = this.#shards[shard]?.rows ?? new Map<string, readonly StatusRow[]>();
     return fit([...rows.keys()].toSorted().flatMap((name) => rows.get(name) ?? []));
@@ -150,7 +150,7 @@ interface Segment {
   readonly part: readonly StatusRow[];
 }
 
-/** Each row has a comma or bracket after it; together they are an array. */
+/** Bytes as part of a JSON array: each row is followed by a comma or bracket. */
 function jsonBytesOf(rows: readonly StatusRow[]): number {
   return rows.reduce((sum, row) => sum + Buffer.byteLength(JSON.stringify(row)) + 1, 0);
 }
@@ -164,11 +164,11 @@ function sizeOf(rows: readonly StatusRow[]): number {
 }
 
 function reserveOf({ source, destination }: Pick<StatusRow, 'source' | 'destination'>): number {
-  const unknown = [source, destination].filter((side) => side?.version === undefined);
+  const unknown = [source, destination].filter((record) => record?.version === undefined);
   return ROW_RESERVE_BYTES + unknown.length * VERSION_RESERVE_BYTES;
 }
 
-/** Drops the messages of a shard that is too large: they only repeat at length what reasons say. */
+/** Drops the messages of a shard that is too large: they only explain the reasons. */
 function fit(rows: readonly StatusRow[]): readonly StatusRow[] {
   if (Buffer.byteLength(JSON.stringify(rows)) + ENVELOPE_BYTES <= MAX_REPORT_BYTES) return rows;
   return rows.map(({ message: _message, ...row }) => row);

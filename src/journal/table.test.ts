@@ -26,20 +26,20 @@ describe('the time of a row', () => {
     expect(table.set(after, LATER).since).toBe(toKubernetesTime(LATER));
   });
 
-  it('stays with the same state of the same version, whatever else is said of it', () => {
+  it('stays for the same state of the same version, whatever else changes', () => {
     const table = tableOf();
     table.set(verified('1'), FIRST);
     const again = table.set(verified('1', { message: 'again', keys: ['k', 'l'] }), LATER);
     expect(again.since).toBe(toKubernetesTime(FIRST));
   });
 
-  it('goes on from what an earlier run recorded', () => {
+  it('continues from what an earlier run recorded', () => {
     const table = tableOf({ ...verified('1'), since: FIRST });
     expect(table.set(verified('1'), LATER).since).toBe(toKubernetesTime(FIRST));
     expect(table.set(verified('2'), LATER).since).toBe(toKubernetesTime(LATER));
   });
 
-  it('survives the way into a status and back, cut to whole seconds', () => {
+  it('survives a round trip through a status, cut to whole seconds', () => {
     const table = tableOf();
     const rows = toRows(table.set(verified('1'), FIRST + 999));
     expect(toPriorRecords(rows).get('a')?.since).toBe(FIRST);
@@ -47,7 +47,7 @@ describe('the time of a row', () => {
 });
 
 describe('rows of a document', () => {
-  it('are one for each field, or one with an empty key, and become one record again', () => {
+  it('are one for each key, or one with an empty key, and become one record again', () => {
     const two = verified('1', { keys: ['k', 'l'], source: { path: 's' }, rule: 'prefixes[0]', backup: 'b' });
     const none = verified('1', { name: 'b', keys: [] });
     const table = tableOf();
@@ -64,7 +64,7 @@ describe('rows of a document', () => {
 });
 
 describe('the table', () => {
-  it('begins with what earlier runs recorded and keeps it over an announcement', () => {
+  it('starts with what earlier runs recorded and keeps it when a document is announced', () => {
     const table = tableOf({ ...verified('1'), since: FIRST });
     table.expect({ name: 'a', keys: [], state: 'Pending' }, LATER);
     table.expect({ name: 'new', keys: [], state: 'Pending' }, LATER);
@@ -74,7 +74,7 @@ describe('the table', () => {
     ]);
   });
 
-  it('counts a row for each field, also of documents whose fields change', () => {
+  it('counts a row for each key, also of documents whose keys change', () => {
     const table = tableOf({ ...verified('1', { keys: ['k', 'l'] }), since: FIRST });
     table.set(verified('1', { name: 'b', keys: [] }), FIRST);
     expect([table.size, table.rowCount]).toEqual([2, 3]);
@@ -82,7 +82,7 @@ describe('the table', () => {
     expect(table.rowCount).toBe(2);
   });
 
-  it('forgets what a run did not meet, and nothing else', () => {
+  it('drops exactly the documents that a run did not set', () => {
     const table = tableOf(
       { ...verified('1'), since: FIRST },
       { ...verified('1', { name: 'b' }), since: FIRST },
@@ -99,7 +99,7 @@ describe('the table', () => {
   });
 });
 
-it('is fine what needs nothing more', () => {
+it('a document is done when it needs no more work', () => {
   const states = ['Pending', 'Copied', 'Verified', 'Removed', 'Conflict', 'Failed', 'Skipped'] as const;
   const fine = states.filter((state) => isDone({ name: 'a', keys: [], state }));
   expect(fine).toEqual(['Verified', 'Removed', 'Skipped']);

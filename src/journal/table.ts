@@ -3,8 +3,8 @@ import { rowsOf, type Outcome, type PriorRecord, type State } from '#src/core/ou
 import type { TableEntry } from './rows.ts';
 
 /**
- * The per-key table of one migration while a run fills it. It starts with what earlier runs recorded, so that the user
- * never sees fewer rows than before; `dropUnvisited` removes what a complete run did not meet again.
+ * The per-key table of one migration during a run. It starts with what earlier runs recorded, so that the user never sees
+ * fewer rows than before; `dropUnvisited` removes documents that a complete run did not set.
  */
 export class RowTable {
   readonly #entries = new Map<string, TableEntry>();
@@ -18,12 +18,12 @@ export class RowTable {
     }
   }
 
-  /** Adds a document that the run will work on; what is already known of it stays. */
+  /** Adds a document that the run will process; an existing entry stays. */
   expect(outcome: Outcome, nowMs: number): void {
     if (!this.#entries.has(outcome.name)) this.#put({ outcome, since: toKubernetesTime(nowMs) });
   }
 
-  /** Sets the outcome of a document. The time of transition moves only when its state does. */
+  /** Sets the outcome of a document. The transition time changes only if state, reason or destination version change. */
   set(outcome: Outcome, nowMs: number): TableEntry {
     const before = this.#entries.get(outcome.name);
     const same = before !== undefined && sameState(before.outcome, outcome);
@@ -83,7 +83,7 @@ function sameState(before: Outcome, after: Outcome): boolean {
 
 const DONE: ReadonlySet<State> = new Set(['Verified', 'Removed', 'Skipped']);
 
-/** True when a document needs nothing more; all others are exceptions. */
+/** True when a document needs no more work; all others are exceptions. */
 export function isDone(outcome: Outcome): boolean {
   return DONE.has(outcome.state);
 }

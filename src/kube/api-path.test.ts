@@ -37,7 +37,7 @@ describe('apiPath', () => {
     expect(hasCode(thrown, 'REQUEST_REJECTED')).toBe(true);
   });
 
-  test('whatever it accepts comes out of a URL parser as the same segments', () => {
+  test('a URL parser returns the same segments for every accepted path', () => {
     fc.assert(
       fc.property(fc.array(fc.string({ unit: 'binary' }), { minLength: 1, maxLength: 4 }), (segments) => {
         let path: string;

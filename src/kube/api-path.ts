@@ -4,8 +4,9 @@ const MAX_SEGMENT_LENGTH = 253;
 
 /**
  * `/a/b/c` from raw segments. Each segment is checked first, since a URL parser on the way would resolve `..` (also
- * when it is spelt `%2e%2e`) and the request would reach another object; then it is percent-encoded.
- * Throws `REQUEST_REJECTED` before anything is sent. The segment itself is not quoted: it may hold control characters.
+ * in the form `%2e%2e`) and the request would reach another object; then it is percent-encoded.
+ * Throws `REQUEST_REJECTED` before anything is sent. The message does not quote the segment, which may contain control
+ * characters.
  */
 export function apiPath(segments: readonly string[]): string {
   return segments.map((segment) => `/${encodeSegment(segment)}`).join('');
@@ -19,7 +20,7 @@ function encodeSegment(segment: string): string {
   return encodeURIComponent(segment);
 }
 
-/** The rules of IsValidPathSegmentName (k8s.io/apimachinery), plus what no name of ours may hold. */
+/** The rules of IsValidPathSegmentName (k8s.io/apimachinery), plus characters that none of our names may contain. */
 function segmentProblem(segment: string): string | undefined {
   if (segment === '') return 'is empty';
   if (segment === '.' || segment === '..') return 'is a relative path';

@@ -1,4 +1,4 @@
-/** What the rooms above need of the Kubernetes API. `transport.ts` implements it on shared undici dispatchers. */
+/** The client interface to the Kubernetes API. `transport.ts` implements it on shared undici dispatchers. */
 
 export interface KubeRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -7,7 +7,7 @@ export interface KubeRequest {
   readonly query?: Readonly<Record<string, string | undefined>>;
   /** Serialised as JSON. */
   readonly body?: unknown;
-  /** Default `application/json`; patches name theirs. */
+  /** Default `application/json`; patches set their own. */
   readonly contentType?: string;
   /** Default `application/json`. */
   readonly accept?: string;
@@ -15,9 +15,9 @@ export interface KubeRequest {
   readonly op: string;
   /** `Kind namespace/name` for errors. */
   readonly target: string;
-  /** Default: the transport's request timeout. */
+  /** Default: the request timeout of the transport. */
   readonly timeoutMs?: number;
-  /** Which connection pool; a busy default pool cannot delay the lease. */
+  /** The connection pool. Pools are separate, so that a busy default pool cannot delay the lease. */
   readonly pool?: 'default' | 'lease';
   readonly signal: AbortSignal;
 }
@@ -30,7 +30,7 @@ export interface KubeClient extends AsyncDisposable {
    * a proxy or for a kind that is not served, `REPLY_INVALID`), 409 AlreadyExists `ALREADY_EXISTS`, other 409
    * `VERSION_CONFLICT`, 410 `WATCH_EXPIRED`, 400, 405, 415 and 422 `REQUEST_REJECTED`, 413 `DOCUMENT_REFUSED`,
    * 429 `RATE_LIMITED`, 5xx `SERVER_ERROR`, time-outs `DEADLINE`, no connection `BACKEND_UNREACHABLE`, bad TLS
-   * `TLS_FAILED`, a body that is not JSON `REPLY_INVALID`. Never carries body text.
+   * `TLS_FAILED`, a body that is not JSON `REPLY_INVALID`. Errors never contain text of the body.
    */
   request(request: KubeRequest): Promise<unknown>;
 
@@ -54,7 +54,7 @@ export interface WatchEvent {
   readonly object: unknown;
 }
 
-/** metadata as every Kubernetes object has it, as far as Keyferry reads it. */
+/** The metadata of a Kubernetes object that Keyferry reads. */
 export interface ObjectMeta {
   readonly name: string;
   readonly namespace?: string | undefined;

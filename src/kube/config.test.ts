@@ -40,7 +40,7 @@ describe('openInClusterConnection', () => {
     expect((await open('fd00::1', '6443')).server.origin).toBe('https://[fd00::1]:6443');
   });
 
-  test('reads token and CA again after a minute, not before', async () => {
+  test('reads token and CA again after a minute, but not earlier', async () => {
     const connection = await open('10.0.0.1', '443');
     await put('token', 'second');
     await put('ca.crt', otherCa);
@@ -51,14 +51,14 @@ describe('openInClusterConnection', () => {
     expect(await connection.tls()).toEqual({ ca: otherCa.trim() });
   });
 
-  test('reads the token again at once when the server refused it', async () => {
+  test('reads the token again immediately when the server refused it', async () => {
     const connection = await open('10.0.0.1', '443');
     await put('token', 'second');
     connection.forgetAuthorization();
     expect(await connection.authorization()).toBe('Bearer second');
   });
 
-  test('keeps the token while its file is gone in the middle of a rotation', async () => {
+  test('keeps the token while its file is absent during a rotation', async () => {
     const connection = await open('10.0.0.1', '443');
     await rm(join(directory, 'token'));
     connection.forgetAuthorization();
@@ -69,7 +69,7 @@ describe('openInClusterConnection', () => {
     ['KUBERNETES_SERVICE_HOST', undefined, '443'],
     ['KUBERNETES_SERVICE_PORT', '10.0.0.1', ''],
     ['https address', '10.0.0.1', 'no-port'],
-  ])('says that %s is wrong, and has no other server to fall back to', async (word, host, port) => {
+  ])('reports that %s is wrong, and has no other server as a fallback', async (word, host, port) => {
     await expect(open(host, port)).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
       message: expect.stringContaining(word),

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { OperatorError } from '#src/errors.ts';
 import type { Clock } from '#src/ports.ts';
 
-/** What TLS needs to know about the API server and us. A changed field means a new dispatcher. */
+/** TLS settings for the API server. A changed field causes a new dispatcher. */
 export interface TlsSettings {
   /** PEM bundle; absent means the certificate authorities of the system. */
   readonly ca?: string;
@@ -14,17 +14,17 @@ export interface TlsSettings {
   readonly serverName?: string;
 }
 
-/** How to reach one API server and who we are there. */
+/** How to connect and authenticate to one API server. */
 export interface KubeConnection {
   /** `https://host:port`, with a base path only if the server is behind one. */
   readonly server: URL;
   /** The namespace we run in, or that of the kubeconfig context. */
   readonly namespace: string;
-  /** Current TLS material; read again from its files as they age. */
+  /** Current TLS material; read again from its files when they are older than a minute. */
   tls(): Promise<TlsSettings>;
-  /** Value of the Authorization header, if we authenticate by one. */
+  /** Value of the Authorization header, if we use one. */
   authorization(): Promise<string | undefined>;
-  /** Makes the next `authorization()` read its source again: the server has just refused what it returned. */
+  /** Makes the next `authorization()` read its source again, after the server refused its result. */
   forgetAuthorization(): void;
 }
 
@@ -41,7 +41,7 @@ export interface InClusterOptions {
 const FILE_MAX_AGE_MS = 60_000;
 
 /**
- * The connection of a pod. Reads the three files of the service account once to find mistakes at start.
+ * The connection of a pod. Reads the three files of the service account once, to find mistakes at start.
  * Throws `CONFIG_INVALID` naming the variable or file; there is no fallback to another server.
  */
 export async function openInClusterConnection(options: InClusterOptions): Promise<KubeConnection> {
@@ -123,7 +123,7 @@ class AgingFile {
       (text) => text.trim(),
       () => '',
     );
-    // Mid-rotation the file can be gone for a moment; what we have is still the best we know.
+    // During a rotation the file can be absent for a moment; the old content is the best available.
     const usable = content === '' ? this.#content : content;
     if (usable === undefined) throw configInvalid(`${this.#path} is missing, unreadable or empty.`);
     this.#content = usable;

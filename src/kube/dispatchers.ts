@@ -4,9 +4,9 @@ import type { TlsSettings } from './config.ts';
 export type PoolName = 'default' | 'watch' | 'lease';
 
 /**
- * The three connection pools to one API server. They are separate because one pool is starved by its slowest users
- * (measured: 16 connections and 20 watches leave no connection for anything else), and a late lease renewal loses the lease.
- * HTTP/1.1 on purpose: aborting a request then also ends its socket, so a dead connection never stays in the pool.
+ * The three connection pools to one API server. They are separate because slow users of a pool starve the others (measured:
+ * 20 watches use up 16 connections), and a late lease renewal loses the lease.
+ * Deliberately HTTP/1.1: an aborted request then also closes its socket, so that a dead connection never stays in the pool.
  */
 export class Dispatchers {
   readonly #connections: number;
@@ -17,7 +17,7 @@ export class Dispatchers {
     this.#connections = connections;
   }
 
-  /** The pool for these TLS settings; other settings than last time replace all pools. */
+  /** The pool for these TLS settings; changed settings replace all pools. */
   pool(name: PoolName, tls: TlsSettings): Dispatcher {
     if (this.#tls !== undefined && !sameTls(this.#tls, tls)) this.rebuild();
     this.#tls = tls;
@@ -28,13 +28,13 @@ export class Dispatchers {
     return created;
   }
 
-  /** New requests get new connections; those under way finish on the old ones, or run into their own deadlines. */
+  /** New requests get new connections; requests in flight finish on the old ones, or reach their own deadlines. */
   rebuild(): void {
     for (const agent of this.#pools.values()) agent.close().catch(() => undefined);
     this.#pools = new Map();
   }
 
-  /** Ends everything, also what is under way. */
+  /** Closes all connections, including those of requests in flight. */
   async destroy(): Promise<void> {
     const agents = [...this.#pools.values()];
     this.#pools = new Map();
@@ -46,7 +46,7 @@ export class Dispatchers {
       allowH2: false,
       connections: { default: this.#connections, watch: null, lease: 1 }[name],
       keepAliveTimeout: 60_000,
-      // Deadlines are the transport's own; undici's would fire later and with less to say.
+      // The transport has its own deadlines; undici's would fire later and with less detail.
       headersTimeout: 0,
       bodyTimeout: 0,
       connect: {

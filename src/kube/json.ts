@@ -16,7 +16,7 @@ export function parseJson(
   try {
     return JSON.parse(utf8.decode(bytes)) as unknown;
   } catch {
-    // The parser's error quotes what it saw, and what it saw may be a Secret: it is dropped on purpose.
+    // The parser's error quotes its input, which may be a Secret: it is deliberately dropped.
     throw new OperatorError('REPLY_INVALID', { ...detail, detail: 'A reply is not valid JSON.' });
   }
 }

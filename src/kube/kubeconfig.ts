@@ -16,13 +16,13 @@ interface Material {
   readonly authorization: string | undefined;
 }
 
-/** Short, because an exec plugin's token may expire at any time and client-node keeps it to the last second. */
+/** Short, because the token of an exec plugin may expire at any time and client-node uses it to the last second. */
 const MATERIAL_MAX_AGE_MS = 30_000;
 
 /**
- * The connection of one context of a kubeconfig file, with whatever authentication client-node understands (token,
- * client certificate, exec plugin). client-node is loaded only here: it costs 550 ms and 90 MB, which a pod never pays.
- * Throws `CONFIG_INVALID` for a missing file or context and for what we refuse: plain http, skipped verification, proxies.
+ * The connection of one context of a kubeconfig file, with any authentication that client-node supports (token,
+ * client certificate, exec plugin). client-node is loaded only here: it costs 550 ms and 90 MB, which a pod never needs.
+ * Throws `CONFIG_INVALID` for a missing file or context and for plain http, skipped verification and proxies.
  */
 export async function openKubeconfigConnection(options: KubeconfigOptions): Promise<KubeConnection> {
   const config = await loadKubeconfig(options);
@@ -48,7 +48,7 @@ async function loadKubeconfig(options: KubeconfigOptions): Promise<KubeConfig> {
     config.loadFromString(text);
     config.makePathsAbsolute(options.path.replace(/[^/]*$/, ''));
   } catch {
-    // The YAML parser quotes the line it fails at, which may hold a token.
+    // The YAML parser quotes the line at which it fails, which may contain a token.
     throw configInvalid(`The kubeconfig file ${options.path} is not a valid kubeconfig.`);
   }
   if (options.context !== undefined) config.setCurrentContext(options.context);
@@ -70,7 +70,7 @@ function requireCluster(config: KubeConfig, path: string): Cluster {
   return cluster;
 }
 
-/** Runs client-node's authenticators at most once per age limit, one at a time (an exec plugin is a process). */
+/** Runs client-node's authenticators at most once per maximum age, one at a time (an exec plugin is a process). */
 class AgingMaterial {
   readonly #config: KubeConfig;
   readonly #clock: Clock;
@@ -100,7 +100,7 @@ class AgingMaterial {
     try {
       await this.#config.applyToHTTPSOptions(options);
     } catch {
-      // An exec plugin's output and a key file's content would be in the error.
+      // The error would contain the output of an exec plugin or the content of a key file.
       throw configInvalid('The credentials of the kubeconfig user cannot be loaded.');
     }
     this.#material = toMaterial(options);

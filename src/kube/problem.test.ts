@@ -36,7 +36,7 @@ describe('problemOf', () => {
     expect(problemOf({ httpStatus, body: status(reason) }, read).code).toBe(code);
   });
 
-  test.each([404, 409, 410])('%i without a Status says nothing about the object', (httpStatus) => {
+  test.each([404, 409, 410])('%i without a Status is not a fact about the object', (httpStatus) => {
     expect(problemOf({ httpStatus, body: undefined }, read).code).toBe('REPLY_INVALID');
   });
 
@@ -57,14 +57,14 @@ describe('problemOf', () => {
     expect(inspect(problem)).not.toMatch(/hunter|has space/);
   });
 
-  test('only a write that the server failed at may have been applied', () => {
+  test('only a write with a server error may have been applied', () => {
     expect(problemOf({ httpStatus: 500, body: undefined }, write).indeterminate).toBe(true);
     expect(problemOf({ httpStatus: 500, body: undefined }, read).indeterminate).toBe(false);
     expect(problemOf({ httpStatus: 409, body: status('Conflict') }, write).indeterminate).toBe(false);
     expect(problemOf({ httpStatus: 429, body: undefined }, write).indeterminate).toBe(false);
   });
 
-  test('takes the wait from the header or from the Status', () => {
+  test('reads the delay from the header or from the Status', () => {
     const body = status('TooManyRequests', { retryAfterSeconds: 7 });
     expect(problemOf({ httpStatus: 429, body }, read).retryAfterMs).toBe(7_000);
     expect(problemOf({ httpStatus: 429, body, retryAfterMs: 2_000 }, read).retryAfterMs).toBe(2_000);

@@ -2,7 +2,7 @@ import { OperatorError, type ErrorCode } from '#src/errors.ts';
 import type { FailedOperation } from '#src/io/network-failure.ts';
 import { isJsonObject, type JsonObject } from './json.ts';
 
-/** What came back instead of success. */
+/** A reply that reports a failure. */
 export interface FailedReply {
   readonly httpStatus: number;
   /** The parsed body, if it was JSON. Only fields with closed vocabularies are read from it. */
@@ -32,8 +32,8 @@ const CODE_BY_REASON: Readonly<Record<string, ErrorCode>> = {
 };
 
 /**
- * For replies without a Status. 404, 409 and 410 are missing on purpose: they are facts about an object, and a proxy,
- * a load balancer or a path that is not served ("404 page not found") must not be believed about objects.
+ * For replies without a Status. 404, 409 and 410 are missing deliberately: they are facts about an object, and a proxy, a
+ * load balancer or a path that is not served ("404 page not found") is not a reliable source for them.
  */
 const CODE_BY_HTTP_STATUS: Readonly<Record<number, ErrorCode>> = {
   400: 'REQUEST_REJECTED',
@@ -49,7 +49,7 @@ const CODE_BY_HTTP_STATUS: Readonly<Record<number, ErrorCode>> = {
 
 const GRANT_ROLE = 'Grant the RBAC permissions in config/rbac, or renew the credentials.';
 
-/** A failed reply (or the object of a watch ERROR event) as an OperatorError. Takes no text from the body. */
+/** A failed reply (or the object of a watch ERROR event) as an OperatorError. Uses no text of the body. */
 export function problemOf(reply: FailedReply, operation: FailedOperation): OperatorError {
   const status = isStatus(reply.body) ? reply.body : undefined;
   const code = codeOf(reply.httpStatus, status);
@@ -88,7 +88,7 @@ function detailOf(code: ErrorCode, status: JsonObject | undefined): string | und
   return causes.length === 0 ? undefined : `Fields: ${causes.join(', ')}.`;
 }
 
-/** `spec.select (FieldValueRequired)`; messages are left out because they quote the refused value. */
+/** `spec.select (FieldValueRequired)`; without the messages, because they quote the refused value. */
 function causesOf(status: JsonObject | undefined): string[] {
   const details = status?.['details'];
   const causes = isJsonObject(details) ? details['causes'] : undefined;

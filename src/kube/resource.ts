@@ -1,7 +1,7 @@
 import { OperatorError } from '#src/errors.ts';
 import { apiPath } from './api-path.ts';
 
-/** One kind of object and where the API server keeps it. */
+/** One kind of object and its API path. */
 export interface Resource {
   /** Empty for the core group. */
   readonly group: string;
@@ -11,18 +11,18 @@ export interface Resource {
   readonly namespaced: boolean;
 }
 
-/** Which object of a resource. `namespace` is absent exactly for cluster-scoped resources. */
+/** The reference to one object of a resource. `namespace` is absent exactly for cluster-scoped resources. */
 export interface ObjectName {
   readonly namespace?: string | undefined;
   readonly name: string;
 }
 
-/** `v1` or `group/version`, as objects carry it. */
+/** `v1` or `group/version`, as in objects. */
 export function apiVersionOf(resource: Resource): string {
   return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;
 }
 
-/** Path of the list; without a namespace that of all namespaces. */
+/** Path of the list; without a namespace, of all namespaces. */
 export function collectionPath(resource: Resource, namespace?: string): string {
   const root = resource.group === '' ? ['api'] : ['apis', resource.group];
   const scope = namespace === undefined ? [] : ['namespaces', namespace];

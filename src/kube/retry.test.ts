@@ -6,7 +6,7 @@ const read = { writes: false, random: () => 0 };
 const write = { writes: true, random: () => 0 };
 
 describe('retryDelayMs', () => {
-  test('waits as long as a 429 asks, for writes too: nothing was carried out', () => {
+  test('waits as long as a 429 asks for, also for writes: nothing was applied', () => {
     const problem = new OperatorError('RATE_LIMITED', { op: 'x', status: 429, retryAfterMs: 1_000 });
     expect(retryDelayMs(problem, 1, write)).toBe(1_000);
     expect(retryDelayMs(problem, 9, { writes: true, random: () => 0.5 })).toBe(1_100);
@@ -25,7 +25,7 @@ describe('retryDelayMs', () => {
     ).toBeUndefined();
   });
 
-  test('repeats an unreachable server a few times, unless a write may have arrived', () => {
+  test('retries an unreachable server a few times, unless a write may have arrived', () => {
     const unsent = new OperatorError('BACKEND_UNREACHABLE', { op: 'x' });
     expect([1, 2, 3, 4].map((attempt) => retryDelayMs(unsent, attempt, write))).toEqual([
       100,

@@ -4,13 +4,13 @@ import type { Random } from '#src/ports.ts';
 
 /** client-go gives up after ten tries with Retry-After. */
 const MAX_ATTEMPTS_ASKED_BY_SERVER = 10;
-/** A server that is gone is the business of the caller's own back-off; this only bridges a restart of a replica. */
+/** Only bridges the restart of a server replica; the back-off of the caller handles longer outages. */
 const MAX_ATTEMPTS_UNREACHABLE = 4;
 const BACKOFF: BackoffShape = { baseMs: 200, capMs: 1_000, jitter: 0.5 };
 
 /**
- * Milliseconds to wait before trying again after the `attempt`-th failure (from 1), or undefined to give up.
- * A write is repeated only when the server has provably not carried it out: it said 429, or no connection was made.
+ * Milliseconds to wait before the retry after the `attempt`-th failure (from 1), or undefined to give up.
+ * A write is repeated only if the server provably did not apply it: it replied 429, or there was no connection.
  */
 export function retryDelayMs(
   problem: OperatorError,

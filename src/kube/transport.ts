@@ -18,19 +18,19 @@ export interface TransportOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: Metrics;
-  /** Version of Keyferry for the User-Agent. */
+  /** Keyferry version for the User-Agent. */
   readonly version: string;
-  /** Connections of the default pool; default 32. */
+  /** Number of connections of the default pool; default 32. */
   readonly connections?: number;
-  /** Deadline of a request that names none, retries included; default 30 s. */
+  /** Deadline of a request without its own, including retries; default 30 s. */
   readonly requestTimeoutMs?: number;
-  /** A larger reply is refused; default 64 MiB. */
+  /** Maximum bytes of a reply; default 64 MiB. */
   readonly maxReplyBytes?: number;
 }
 
 type Reply = Dispatcher.ResponseData;
 
-/** One HTTP exchange, after the differences between a request and a watch are gone. */
+/** One HTTP exchange, of a request or a watch. */
 interface Exchange {
   readonly method: KubeRequest['method'];
   readonly path: string;
@@ -48,10 +48,10 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const MAX_REPLY_BYTES = 64 * 1024 * 1024;
 /** An etcd value is at most 1.5 MiB; a watch event is one object and a few bytes. */
 const MAX_EVENT_BYTES = 8 * 1024 * 1024;
-/** So many time-outs in a row mean that the connections, not the requests, are at fault. */
+/** After this many time-outs in a row, the connections are at fault, not the requests. */
 const TIMEOUTS_BEFORE_REBUILD = 3;
 
-/** KubeClient over HTTP/1.1 with shared, separated connection pools. Creating it opens nothing. */
+/** KubeClient over HTTP/1.1 with shared, separate connection pools. The constructor opens no connection. */
 export class HttpKubeClient implements KubeClient {
   readonly #options: TransportOptions;
   readonly #dispatchers: Dispatchers;
@@ -130,7 +130,7 @@ export class HttpKubeClient implements KubeClient {
     }
   }
 
-  /** Sends; after a 401, which means that nothing was carried out, once more with freshly read credentials. */
+  /** Sends; after a 401, which means that nothing was applied, sends again with freshly read credentials. */
   async #sendAuthorized(exchange: Exchange, deadline: Deadline): Promise<Reply> {
     const reply = await this.#send(exchange, deadline);
     if (reply.statusCode !== 401) return reply;
@@ -182,7 +182,7 @@ export class HttpKubeClient implements KubeClient {
     try {
       return parseJson(bytes, exchange);
     } catch (thrown) {
-      // The status said that a write succeeded; only what it made is unknown.
+      // The status shows that a write succeeded; only its result is unknown.
       throw exchange.writes ? invalidReplyToWrite(exchange) : thrown;
     }
   }
@@ -193,7 +193,7 @@ export class HttpKubeClient implements KubeClient {
     try {
       body = parseJson(bytes, exchange);
     } catch {
-      body = undefined; // A proxy's page or a plain-text refusal: the HTTP status has to do.
+      body = undefined; // A page of a proxy or a plain-text refusal: only the HTTP status is usable.
     }
     const retryAfterMs = parseRetryAfter(reply.headers['retry-after']);
     return problemOf({ httpStatus: reply.statusCode, body, retryAfterMs }, exchange);
@@ -212,9 +212,9 @@ export class HttpKubeClient implements KubeClient {
     return thrown instanceof OperatorError ? thrown : networkError(thrown, exchange);
   }
 
-  /** Connections that swallow requests (a half-open NAT entry, a dead node) are left behind. */
+  /** Replaces connections that never reply (a half-open NAT entry, a dead node). */
   #noteTimeout(pool: PoolName): void {
-    if (pool === 'watch') return; // An aborted watch has taken its socket with it.
+    if (pool === 'watch') return; // An aborted watch has closed its socket.
     this.#timeoutsInARow += 1;
     if (this.#timeoutsInARow < TIMEOUTS_BEFORE_REBUILD) return;
     this.#timeoutsInARow = 0;

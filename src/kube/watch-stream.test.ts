@@ -33,7 +33,7 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
 }
 
 describe('readWatchEvents', () => {
-  test('gives the same events however the bytes are cut, also inside a character', async () => {
+  test('yields the same events however the bytes are split, even inside a character', async () => {
     const event = fc.record({
       type: fc.constantFrom('ADDED' as const, 'MODIFIED' as const, 'DELETED' as const, 'BOOKMARK' as const),
       object: fc.record({
@@ -49,7 +49,7 @@ describe('readWatchEvents', () => {
     );
   });
 
-  test('a line that is not JSON is an error, not a lost event', async () => {
+  test('a line that is not JSON is an error and not a silently lost event', async () => {
     const bytes = Buffer.from(`${line({ type: 'ADDED', object: {} })}{"type":"ADDED","obj\n`);
     await expect(readAll(bytes)).rejects.toSatisfy((error) => hasCode(error, 'REPLY_INVALID'));
   });
@@ -73,13 +73,13 @@ describe('readWatchEvents', () => {
     expect(await codeOf(readAll(bytes))).toBe('REPLY_INVALID');
   });
 
-  test('refuses an event above the limit, finished or not', async () => {
+  test('refuses an event above the limit, complete or not', async () => {
     const long = line({ type: 'ADDED', object: { a: 'x'.repeat(5000) } });
     expect(await codeOf(readAll(Buffer.from(long)))).toBe('REPLY_INVALID');
     expect(await codeOf(readAll(Buffer.from('x'.repeat(5000)), [1000, 2000, 3000]))).toBe('REPLY_INVALID');
   });
 
-  test('an ERROR event is its typed problem', async () => {
+  test('throws an ERROR event as its typed problem', async () => {
     const gone = { kind: 'Status', code: 410, reason: 'Expired', message: 'too old resource version' };
     expect(await codeOf(readAll(Buffer.from(line({ type: 'ERROR', object: gone }))))).toBe('WATCH_EXPIRED');
     const failed = { kind: 'Status', code: 500, reason: 'InternalError' };

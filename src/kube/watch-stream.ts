@@ -6,15 +6,15 @@ import { problemOf } from './problem.ts';
 export interface WatchStreamOptions {
   readonly op: string;
   readonly target: string;
-  /** An event larger than this is refused instead of filling the memory. */
+  /** Maximum bytes of an event; a larger one is refused. */
   readonly maxLineBytes: number;
 }
 
 const NEWLINE = 0x0a;
 
 /**
- * The events of a watch body: one JSON object a line. Throws `REPLY_INVALID` at a line that is not an event or that the
- * stream ends inside of, because a dropped line is a lost event; the reader then resumes at the last resourceVersion.
+ * The events of a watch body: one JSON object per line. Throws `REPLY_INVALID` at a line that is not an event or that is cut
+ * off by the end of the stream, because a dropped line is a lost event; the reader then resumes at the last resourceVersion.
  * An ERROR event is thrown as its typed problem (410 → `WATCH_EXPIRED`).
  */
 export async function* readWatchEvents(
@@ -26,7 +26,7 @@ export async function* readWatchEvents(
   }
 }
 
-/** Splits at newline bytes, which never occur inside a multi-byte UTF-8 sequence. */
+/** Splits at newline bytes, which never occur in a multi-byte UTF-8 sequence. */
 async function* splitLines(
   chunks: AsyncIterable<Uint8Array>,
   options: WatchStreamOptions,

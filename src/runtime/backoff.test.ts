@@ -15,7 +15,7 @@ test('doubles up to the cap, and starts again after two quiet minutes', async ()
   expect(backoff.nextMs()).toBe(800);
 });
 
-test('draws from the whole range, and never comes before the server asked', () => {
+test('draws from the whole range, and never waits less than the server asked for', () => {
   const backoff = new Backoff({ ...limits, clock: new ManualClock(), random: () => 0.25 });
   expect(backoff.nextMs()).toBe(200);
   expect(backoff.nextMs(5_000)).toBe(5_250);

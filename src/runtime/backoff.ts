@@ -4,13 +4,13 @@ import type { Clock, Random } from '#src/ports.ts';
 export interface BackoffOptions {
   readonly baseMs: number;
   readonly capMs: number;
-  /** A failure after so long a time without one starts again at `baseMs`. */
+  /** A failure after this time without failures starts again at `baseMs`. */
   readonly resetAfterMs: number;
   readonly clock: Clock;
   readonly random: Random;
 }
 
-/** Exponential delays with full jitter, for one loop: each `nextMs` is drawn from twice the range of the one before. */
+/** Exponential delays with full jitter, for one loop: each `nextMs` is drawn from twice the previous range. */
 export class Backoff {
   readonly #options: BackoffOptions;
   #failures = 0;
@@ -20,7 +20,7 @@ export class Backoff {
     this.#options = options;
   }
 
-  /** Metadata a failure and returns how long to wait, at least `atLeastMs` (what the server asked for). */
+  /** Records a failure and returns how long to wait, at least `atLeastMs` (what the server asked for). */
   nextMs(atLeastMs = 0): number {
     const { baseMs, capMs, resetAfterMs, clock, random } = this.#options;
     const now = clock.monotonic();

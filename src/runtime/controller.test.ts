@@ -56,7 +56,7 @@ function describeRuns(): void {
     expect(result('success')).toBe(1);
   });
 
-  test('comes back when asked', async () => {
+  test('reconciles again after the requested time', async () => {
     const times: number[] = [];
     void run(async () => {
       times.push(clock.monotonic());
@@ -94,7 +94,7 @@ function describeRetries(): void {
     { code: 'INVARIANT', secondRunAt: 5, result: 'error', errors: 1, extra: 'reconcile_panics' },
   ];
 
-  test.each(table)('$code is tried again at $secondRunAt ms', async (row) => {
+  test.each(table)('$code is retried at $secondRunAt ms', async (row) => {
     const times: number[] = [];
     void run(async () => {
       times.push(clock.monotonic());
@@ -112,7 +112,7 @@ function describeRetries(): void {
     expect(times).toEqual(row.secondRunAt === undefined ? [0] : [0, row.secondRunAt]);
   });
 
-  test('waits as long as the server asked', async () => {
+  test('waits as long as the server asked for', async () => {
     const times: number[] = [];
     void run(async () => {
       times.push(clock.monotonic());
@@ -124,7 +124,7 @@ function describeRetries(): void {
     expect(times).toEqual([0, 7_000]);
   });
 
-  test('a thrown anything is a bug, counted, and the worker lives on', async () => {
+  test('counts any other thrown value as a bug, and the worker continues', async () => {
     const keys: string[] = [];
     void run(async (key) => {
       keys.push(key);
@@ -158,7 +158,7 @@ function describeRetries(): void {
 }
 
 function describeWorkers(): void {
-  test('never runs more keys at once than it has workers, and no key twice at once', async () => {
+  test('never runs more keys than it has workers at once, and no key twice at once', async () => {
     let active = 0;
     let most = 0;
     void run(
@@ -196,7 +196,7 @@ function describeWorkers(): void {
     expect(clock.pending).toBe(0);
   });
 
-  test('aborts what is not finished after the grace period, and leaves behind what ignores that', async () => {
+  test('aborts running reconciles after the grace period, and does not wait for those that ignore it', async () => {
     let reason: unknown;
     const running = run(
       async (_key, { signal }) => {

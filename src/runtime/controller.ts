@@ -8,36 +8,36 @@ import type { WorkQueue } from './queue.ts';
 
 export type ReconcileResult =
   | { readonly kind: 'done' }
-  /** Come back after so long, although nothing failed. */
+  /** Reconcile again after this time, although nothing failed. */
   | { readonly kind: 'requeue'; readonly requeueAfterMs: number };
 
 export interface ReconcileContext {
-  /** Names this one run in all its log lines. */
+  /** Identifies this run in all its log lines. */
   readonly reconcileId: string;
-  /** Aborts at the deadline of the run and when the process cannot wait for it any longer. */
+  /** Aborts at the deadline of the run, and when the process cannot wait for it any longer. */
   readonly signal: AbortSignal;
-  /** Carries controller, key and reconcileID. */
+  /** Has the fields controller, key and reconcileID. */
   readonly logger: Logger;
 }
 
-/** Brings the object named `key` to where it should be; reads what it needs itself. Throws OperatorErrors. */
+/** Brings the object named `key` to its desired state; reads all it needs itself. Throws OperatorErrors. */
 export type Reconcile = (key: string, context: ReconcileContext) => Promise<ReconcileResult>;
 
 export interface ControllerOptions {
   readonly name: string;
   readonly queue: WorkQueue;
   readonly reconcile: Reconcile;
-  /** How many keys at once; default 1. */
+  /** Maximum number of concurrent keys; default 1. */
   readonly workers?: number;
-  /** Longest run of one reconcile; default 10 min. */
+  /** Deadline of one reconcile; default 10 min. */
   readonly deadlineMs?: number;
-  /** Pause before a `waiting` key is looked at again, if no watch wakes it; default 30 s. */
+  /** Delay before a `waiting` key is reconciled again, if no watch wakes it; default 30 s. */
   readonly waitingIntervalMs?: number;
-  /** The same for `integrity`; default 1 h. */
+  /** The same delay for `integrity`; default 1 h. */
   readonly integrityIntervalMs?: number;
-  /** How long running reconciles may take to finish at shutdown before they are aborted; default 20 s. */
+  /** Time for running reconciles to finish at shutdown before they are aborted; default 20 s. */
   readonly graceMs?: number;
-  /** How long aborted reconciles get to notice; default 2 s. */
+  /** Time for aborted reconciles to stop; default 2 s. */
   readonly abandonMs?: number;
   readonly newId?: () => string;
   readonly clock: Clock;
@@ -47,7 +47,7 @@ export interface ControllerOptions {
 
 type MetricResult = 'success' | 'error' | 'requeue' | 'requeue_after';
 
-/** What the worker does with a thrown error. The table of docs/errors.md in code. */
+/** How the worker handles a thrown error: the table of docs/errors.md in code. */
 interface Treatment {
   readonly retry: 'backoff' | 'waiting' | 'integrity' | 'never';
   readonly result: MetricResult;
@@ -64,7 +64,7 @@ const TREATMENTS: Readonly<Record<Disposition, Treatment>> = {
   bug: { retry: 'backoff', result: 'error', level: 'error', counter: 'reconcile_panics' },
 };
 
-/** N workers that take keys, run `reconcile` and decide when each key is due again. The only catch-all of the process. */
+/** N workers that take keys, run `reconcile` and decide when each key is due again. Only they catch all errors. */
 export class Controller {
   readonly #options: ControllerOptions;
   readonly #labels: Labels;
@@ -77,8 +77,8 @@ export class Controller {
   }
 
   /**
-   * Works until the signal aborts; then hands out no more keys, lets running reconciles finish for the grace period, aborts
-   * the rest and resolves. A reconcile that ignores even that is logged and left behind.
+   * Runs until the signal aborts. Then hands out no more keys, lets running reconciles finish for the grace period, aborts
+   * the rest and resolves. It logs a reconcile that ignores the abort and does not wait for it.
    */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, logger, name, queue, graceMs = 20_000, abandonMs = 2_000, workers = 1 } = this.#options;
@@ -96,7 +96,7 @@ export class Controller {
     const abandon = clock.sleep(abandonMs, drained.signal).catch(() => undefined);
     await Promise.race([working, abandon]);
     drained.abort();
-    if (!finished) logger.warn('reconciles ignored their abort and are left behind', { controller: name });
+    if (!finished) logger.warn('reconciles did not stop in time', { controller: name });
   }
 
   async #work(hardStop: AbortSignal): Promise<void> {
@@ -192,5 +192,5 @@ function logProblem(logger: Logger, level: Treatment['level'], problem: Operator
     return;
   }
   const { code, op, target, status } = problem;
-  logger[level]('reconcile will be repeated', { code, op, target, status });
+  logger[level]('reconcile requeued', { code, op, target, status });
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { DelayHeap } from './delay-heap.ts';
 
-test('gives back everything in order of time', () => {
+test('returns all keys in order of time', () => {
   fc.assert(
     fc.property(fc.array(fc.nat()), (times) => {
       const heap = new DelayHeap();

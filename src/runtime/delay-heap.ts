@@ -44,7 +44,7 @@ export class DelayHeap {
     }
   }
 
-  /** Past the end everything is later than all else, so that no bound needs checking. */
+  /** Positions past the end count as later than any key, so that callers need no bounds check. */
   #at(index: number): number {
     return this.#entries[index]?.at ?? Number.POSITIVE_INFINITY;
   }

@@ -57,7 +57,7 @@ describe('EventRecorder', () => {
 });
 
 function describeSeries(): void {
-  test('folds repeats into a series: the second at once, later ones at most every half minute', async () => {
+  test('aggregates repeats into a series: the second immediately, later ones at most every half minute', async () => {
     const events = recorder();
     void events.run(stop.signal);
     events.record(event);
@@ -97,7 +97,7 @@ function describeSeries(): void {
     ]);
   });
 
-  test('makes a new Event when the server has swept the old one away', async () => {
+  test('creates a new Event when the old one no longer exists', async () => {
     answer = ({ method }) => {
       if (method === 'PATCH') throw new OperatorError('NOT_FOUND', { op: 'event.patch' });
       return {};
@@ -114,13 +114,13 @@ function describeSeries(): void {
 }
 
 function describeSending(): void {
-  test('never throws or grows without bound: what does not fit is dropped and counted', () => {
+  test('never throws or grows without bound: excess events are dropped and counted', () => {
     const events = recorder(10);
     for (let index = 0; index < 15; index += 1) events.record({ ...event, note: `note ${index}` });
     expect(metrics.value('keyferry_events_dropped_total')).toBe(5);
   });
 
-  test('tries a broken server three times, a refusing one once', async () => {
+  test('sends three times to a server that fails, once to a server that refuses', async () => {
     answer = () => {
       throw new OperatorError('SERVER_ERROR', { op: 'event.create' });
     };
@@ -146,7 +146,7 @@ function describeSending(): void {
     expect(client.requests[0]?.body).toMatchObject({ note: 'x'.repeat(1_023) });
   });
 
-  test('sends what is queued when it is stopped, and leaves no timer', async () => {
+  test('sends queued events when it is stopped, and leaves no timer', async () => {
     const events = recorder();
     events.record(event);
     stop.abort();
@@ -155,7 +155,7 @@ function describeSending(): void {
     expect(clock.pending).toBe(0);
   });
 
-  test('gives up a hanging server three seconds after it is stopped', async () => {
+  test('stops waiting for a hanging server after three seconds', async () => {
     answer = ({ signal }) =>
       new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
     const events = recorder();

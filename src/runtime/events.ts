@@ -8,12 +8,12 @@ import { toMicroTime } from './micro-time.ts';
 
 export interface EventRecorderOptions {
   readonly client: KubeClient;
-  /** Pod name: which replica says so. */
+  /** Pod name of the replica that reports. */
   readonly reportingInstance: string;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** Events that wait to be sent; more are dropped and counted. Default 1000. */
+  /** Maximum number of queued events; more are dropped and counted. Default 1000. */
   readonly capacity?: number;
   readonly newId?: () => string;
 }
@@ -29,16 +29,16 @@ export const EVENTS: Resource = {
 const REPORTING_CONTROLLER = 'keyferry.io/operator';
 const MAX_NOTE_BYTES = 1024;
 const MAX_WORD_LENGTH = 128;
-/** A repeat after so long a silence is news again (client-go's finishTime). */
+/** A repeat after this time becomes a new event (client-go's finishTime). */
 const SERIES_ENDS_AFTER_MS = 6 * 60_000;
-/** Least time between two updates of one series. */
+/** Minimum time between two updates of one series. */
 const SERIES_INTERVAL_MS = 30_000;
 const MAX_SERIES = 4_096;
 const ATTEMPTS = 3;
 const RETRY_MS = 1_000;
 const DRAIN_MS = 3_000;
 
-/** One Event object of ours and what has happened since it was written. */
+/** One Event object of ours, and its repeats since it was written. */
 interface Series {
   readonly record: EventRecord;
   name: string;
@@ -50,15 +50,15 @@ interface Series {
 }
 
 /**
- * Posts events.k8s.io/v1 Events from a bounded queue. An equal event within six minutes raises the count of the first
- * (`series`) instead of making another object. Recording is immediate and never fails; what cannot be sent is dropped
- * and counted.
+ * Posts events.k8s.io/v1 Events from a bounded queue. An equal event within six minutes increments the count of the first
+ * (`series`) instead of creating another object. Recording is immediate and never fails; events that cannot be sent are
+ * dropped and counted.
  */
 export class EventRecorder implements EventSink {
   readonly #options: EventRecorderOptions;
   readonly #series = new Map<string, Series>();
   readonly #queue: Series[] = [];
-  /** Cancels the timers of series updates that are not due yet. */
+  /** Cancels the timers of pending series updates. */
   readonly #timers = new Map<Series, () => void>();
   #wake: () => void = () => undefined;
 
@@ -91,7 +91,7 @@ export class EventRecorder implements EventSink {
     if (this.#enqueue(series)) this.#series.set(key, series);
   }
 
-  /** Sends until the signal aborts, then sends what is queued for at most three seconds more. */
+  /** Sends until the signal aborts, then sends queued events for at most three more seconds. */
   async run(signal: AbortSignal): Promise<void> {
     const drain = new AbortController();
     let cancelDrain = (): void => undefined;
@@ -125,7 +125,7 @@ export class EventRecorder implements EventSink {
     }
     series.queued = true;
     const dueInMs = series.writtenAt + SERIES_INTERVAL_MS - this.#options.clock.monotonic();
-    // The second occurrence is told at once, later ones at most every half minute.
+    // The second occurrence is sent immediately, later ones at most every half minute.
     if (series.writtenCount > 1 && dueInMs > 0)
       this.#options.clock.schedule(dueInMs, () => this.#push(series));
     else this.#push(series);
@@ -149,7 +149,7 @@ export class EventRecorder implements EventSink {
         const problem = errorOf(thrown);
         if (signal.aborted || problem.disposition !== 'transient' || attempt === ATTEMPTS) {
           metrics.count('keyferry_events_dropped_total');
-          logger.warn('event was not accepted', { code: problem.code, reason: series.record.reason });
+          logger.warn('event rejected', { code: problem.code, reason: series.record.reason });
           return;
         }
       }
@@ -168,7 +168,7 @@ export class EventRecorder implements EventSink {
   async #create(series: Series, signal: AbortSignal): Promise<void> {
     const { client, newId = randomUUID } = this.#options;
     const { regarding } = series.record;
-    // A fixed name makes a repeated POST harmless; prefixed like kubectl's so that it sorts by its object.
+    // A fixed name makes a repeated POST harmless; the prefix, as in kubectl, sorts it by its object.
     if (series.name === '') series.name = `${regarding.name.slice(0, 200)}.${newId().replaceAll('-', '')}`;
     try {
       await client.request({
@@ -185,7 +185,7 @@ export class EventRecorder implements EventSink {
     }
   }
 
-  /** False when the Event has been swept away by its time to live. */
+  /** False when the Event no longer exists because its time to live ended. */
   async #patch(series: Series, signal: AbortSignal): Promise<boolean> {
     const namespace = namespaceOf(series.record);
     try {
@@ -221,7 +221,7 @@ export class EventRecorder implements EventSink {
       eventTime: toMicroTime(this.#options.clock.now()),
       reportingController: REPORTING_CONTROLLER,
       reportingInstance: this.#options.reportingInstance.slice(0, MAX_WORD_LENGTH),
-      // The server refuses a series of fewer than two.
+      // The server rejects a series of fewer than two.
       ...(series.count > 1 ? { series: this.#toSeriesField(series) } : {}),
     };
   }
@@ -237,18 +237,18 @@ export class EventRecorder implements EventSink {
     for (const [key, series] of this.#series) {
       if (now - series.lastAt >= SERIES_ENDS_AFTER_MS) this.#series.delete(key);
     }
-    // All of them recent: the one seen first goes, at worst a repeat of it becomes a new Event.
+    // All are recent: drop the one recorded first. At worst a repeat of it becomes a new Event.
     const first = this.#series.keys().next();
     if (this.#series.size >= MAX_SERIES && first.done !== true) this.#series.delete(first.value);
   }
 }
 
-/** The note is part of it, since a stored Event's note cannot be changed. */
+/** Includes the note, because the note of a stored Event cannot be changed. */
 function seriesKey({ regarding, type, reason, action, note }: EventRecord): string {
   return JSON.stringify([regarding.uid, regarding.kind, regarding.name, type, reason, action, note]);
 }
 
-/** Events about cluster-scoped objects live in `default` (pkg/apis/core/validation/events.go). */
+/** Events about cluster-scoped objects are in `default` (pkg/apis/core/validation/events.go). */
 function namespaceOf({ regarding }: EventRecord): string {
   return regarding.namespace === '' ? 'default' : regarding.namespace;
 }
@@ -257,6 +257,6 @@ function namespaceOf({ regarding }: EventRecord): string {
 function truncateUtf8(text: string, maxBytes: number): string {
   const bytes = Buffer.from(text, 'utf8');
   if (bytes.length <= maxBytes) return text;
-  // Decoding a cut character gives one replacement character at the very end.
+  // Decoding a cut character gives one replacement character at the end.
   return new TextDecoder().decode(bytes.subarray(0, maxBytes)).replace(/\uFFFD$/, '');
 }

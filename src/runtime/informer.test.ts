@@ -58,7 +58,7 @@ function start(scenario: Scenario): {
   return { informer, running: informer.run(stop.signal) };
 }
 
-/** Also proves that the cache is ahead of the handler. */
+/** Also proves that the cache changes before the handler runs. */
 function describeChange(
   informer: Informer<KubeObject>,
   { old, current, initial }: Change<KubeObject>,
@@ -91,7 +91,7 @@ describe('Informer', () => {
 });
 
 function describeChanges(): void {
-  test('after 410 it lists again and tells only the differences; another uid is a delete and an add', async () => {
+  test('after 410 it lists again and reports only the differences; another uid is a delete and an add', async () => {
     const { informer } = start(
       relisting(
         [secret('same', '1'), secret('changed', '2'), secret('gone', '3'), secret('reborn', '4', 'old')],
@@ -113,14 +113,14 @@ function describeChanges(): void {
     expect(metrics.value('keyferry_informer_objects', labels)).toBe(4);
   });
 
-  test('marks what the first list found as initial, and is synced after its handlers ran', async () => {
+  test('marks objects of the first list as initial, and is synced after its handlers ran', async () => {
     const { informer } = start({ list: () => listOf([secret('a', '1')]) });
     expect(informer.hasSynced).toBe(false);
     await informer.synced;
     expect(story).toEqual(['add a@uid-a initially']);
   });
 
-  test('a handler that throws is counted; the other handlers, objects and the loop go on', async () => {
+  test('a handler that throws is counted; the other handlers, objects and the loop continue', async () => {
     const { informer } = start({ list: () => listOf([secret('a', '1'), secret('b', '2')]) });
     informer.addHandler(() => {
       throw new TypeError('handler bug');
@@ -135,7 +135,7 @@ function describeChanges(): void {
 }
 
 function describeConnections(): void {
-  test('keeps trying with growing pauses, honours Retry-After, and ends only by its signal', async () => {
+  test('retries with growing pauses, honours Retry-After, and only its signal ends it', async () => {
     const times: number[] = [];
     const { running } = start({
       random: () => 1,
@@ -154,7 +154,7 @@ function describeConnections(): void {
     expect(metrics.value('keyferry_informer_failures_total', labels)).toBe(5);
   });
 
-  test('does not reconnect without pause to a server that ends every watch at once', async () => {
+  test('does not reconnect without a pause to a server that ends every watch immediately', async () => {
     let watches = 0;
     start({
       list: () => listOf([]),
@@ -168,7 +168,7 @@ function describeConnections(): void {
     expect(watches).toBeLessThan(20);
   });
 
-  test('resumes after a broken watch where it was, bookmarks included, without listing', async () => {
+  test('resumes a failed watch at the last version, bookmarks included, without a list', async () => {
     const versions: (string | undefined)[] = [];
     start({
       list: () => listOf([]),
@@ -186,7 +186,7 @@ function describeConnections(): void {
     expect(metrics.value('keyferry_informer_lists_total', labels)).toBe(1);
   });
 
-  test('asks for a watch of 5 to 10 minutes with bookmarks, and calls it dead after 90 to 120 s of silence', async () => {
+  test('requests a watch of 5 to 10 minutes with bookmarks, which is dead after 90 to 120 s of silence', async () => {
     const asked: WatchRequest[] = [];
     start({
       list: () => listOf([]),
@@ -209,7 +209,7 @@ function describeMetadataOnly(): void {
   describe('of metadata only', () => {
     const metadataOnly = { metadataOnly: true };
 
-    test('refuses a server that answers with whole Secrets, and caches nothing of them', async () => {
+    test('refuses a list of whole Secrets, and caches none of them', async () => {
       const { informer } = start({
         selection: metadataOnly,
         list: () => listOf([{ ...secret('a', '1'), data: { k: 'dg==' } }]),
@@ -232,7 +232,7 @@ function describeMetadataOnly(): void {
       expect(informer.store.size).toBe(0);
     });
 
-    test('caches neither data nor managedFields nor the copy that kubectl apply leaves', async () => {
+    test('caches neither data nor managedFields nor the copy that kubectl apply stores', async () => {
       const object = {
         kind: 'PartialObjectMetadata',
         data: { k: 'aHVudGVyMg==' },
@@ -254,7 +254,7 @@ function describeMetadataOnly(): void {
       });
     });
 
-    test('asks for metadata with no plain JSON to fall back to', async () => {
+    test('requests metadata without plain JSON as an alternative', async () => {
       const accepts: (string | undefined)[] = [];
       start({
         selection: metadataOnly,

@@ -14,8 +14,8 @@ import {
 import { objectKey, Store, type IndexFunction, type ReadonlyStore } from './store.ts';
 
 /**
- * What happened to one object: `old` undefined = it appeared, `current` undefined = it is gone.
- * `initial` is true for what the first list found, which nobody waits for.
+ * A change of one object: `old` undefined = added, `current` undefined = deleted.
+ * `initial` is true for objects of the first list, which no user waits for.
  */
 export interface Change<T> {
   readonly old: T | undefined;
@@ -23,15 +23,15 @@ export interface Change<T> {
   readonly initial: boolean;
 }
 
-/** Called after the cache shows the change. Must return at once: it adds keys to queues, it does no work. */
+/** Called after the cache shows the change. Must return immediately: it adds keys to queues and does no work. */
 export type ChangeHandler<T> = (change: Change<T>) => void;
 
 export interface InformerOptions<T extends KubeObject> {
   readonly client: KubeClient;
   readonly selection: Selection;
   /**
-   * From a whole object to what is cached, e.g. `(object) => object`. Runs once per event. What it throws is counted and
-   * keeps this one object out of the cache (an older state is dropped), never the others.
+   * Maps a whole object to the cached one, e.g. `(object) => object`. Runs once per event. If it throws, that is counted and
+   * only this object is not in the cache (its older state is dropped).
    */
   readonly project: (object: KubeObject) => T;
   readonly indexes?: Readonly<Record<string, IndexFunction<T>>>;
@@ -46,19 +46,19 @@ export interface InformerOptions<T extends KubeObject> {
 const PAGE_SIZE = 500;
 const BACKOFF = { baseMs: 800, capMs: 30_000, resetAfterMs: 120_000 };
 const WATCH_SECONDS = { least: 300, range: 300 };
-/** The API server sends a bookmark about once a minute; a connection silent for longer than this is dead. */
+/** The API server sends a bookmark about once a minute; a connection that is silent for longer than this is dead. */
 const IDLE_MS = { least: 90_000, range: 30_000 };
-/** A watch that the server ends sooner than this counts as failed, or we would reconnect without pause. */
+/** A watch that the server ends sooner than this counts as failed; else we would reconnect without a pause. */
 const SHORTEST_HEALTHY_WATCH_MS = 1_000;
 
 /**
- * A cache of one resource, kept in step by list and watch (the semantics of client-go's reflector):
+ * A cache of one resource, kept up to date by list and watch (with the semantics of client-go's reflector):
  *
  *     list (paged, consistent) ─► replace cache, diff ─► watch from its resourceVersion ─► apply events
- *       ▲                                                  │ ended or broken: back-off, watch from the last version
+ *       ▲                                                  │ ended or failed: back-off, watch from the last version
  *       └────────────────── 410 Gone: back-off ────────────┘
  *
- * `run` ends only by its signal. Order within one change: cache first, handlers second.
+ * Only the signal ends `run`. Order within one change: cache first, then handlers.
  */
 export class Informer<T extends KubeObject> {
   readonly #options: InformerOptions<T>;
@@ -68,7 +68,7 @@ export class Informer<T extends KubeObject> {
   readonly #labels: Labels;
   readonly #synced = Promise.withResolvers<void>();
   #hasSynced = false;
-  /** Where to resume the watch; undefined means that a list is due. */
+  /** The resourceVersion from which the watch resumes; undefined: a list is due. */
   #resourceVersion: string | undefined;
 
   constructor(options: InformerOptions<T>) {
@@ -93,7 +93,7 @@ export class Informer<T extends KubeObject> {
     return this.#hasSynced;
   }
 
-  /** Handlers are called in the order in which they were added. Those added after `run` miss what was before. */
+  /** Handlers are called in the order in which they were added. Handlers added after `run` miss earlier changes. */
   addHandler(handler: ChangeHandler<T>): void {
     this.#handlers.push(handler);
   }
@@ -118,7 +118,7 @@ export class Informer<T extends KubeObject> {
     const problem = errorOf(thrown);
     if (hasCode(problem, 'WATCH_EXPIRED')) this.#resourceVersion = undefined;
     metrics.count('keyferry_informer_failures_total', this.#labels);
-    logger.warn('list or watch failed, trying again', {
+    logger.warn('list or watch failed, retrying', {
       ...this.#labels,
       code: problem.code,
       op: problem.op,
@@ -127,7 +127,7 @@ export class Informer<T extends KubeObject> {
   }
 
   async #pause(atLeastMs: number, signal: AbortSignal): Promise<void> {
-    // The sleep rejects only by the signal, which the loop looks at next.
+    // Only the signal can reject the sleep, and the loop checks it next.
     await this.#options.clock.sleep(this.#backoff.nextMs(atLeastMs), signal).catch(() => undefined);
   }
 
@@ -142,7 +142,7 @@ export class Informer<T extends KubeObject> {
     this.#synced.resolve();
   }
 
-  /** Brings the cache to exactly these objects and tells the handlers about the differences only. */
+  /** Replaces the content of the cache by these objects; handlers get only the differences. */
   #replace(objects: readonly KubeObject[]): void {
     const listed = new Set(objects.map((object) => objectKey(object.metadata)));
     for (const key of this.#store.keys()) if (!listed.has(key)) this.#remove(key);
@@ -169,7 +169,7 @@ export class Informer<T extends KubeObject> {
       signal,
     });
     for await (const event of events) {
-      // A custom client may yield once more after the abort; the cache must not move then.
+      // A custom client may yield once more after the abort; the cache must not change then.
       if (signal.aborted) return;
       this.#apply(event);
     }
@@ -191,7 +191,7 @@ export class Informer<T extends KubeObject> {
   #put(object: KubeObject): void {
     const key = objectKey(object.metadata);
     const known = this.#store.get(key);
-    // Same name, other uid: the old one is gone and this is another object, although no DELETED was seen.
+    // Same name, other uid: the old object was deleted and this is a new one, although no DELETED arrived.
     if (known !== undefined && known.metadata.uid !== object.metadata.uid) this.#remove(key);
     else if (known?.metadata.resourceVersion === object.metadata.resourceVersion) return;
     const current = this.#project(object);

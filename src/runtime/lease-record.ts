@@ -16,13 +16,13 @@ export interface LeaseRecord {
   /** Empty: released. */
   readonly holderIdentity: string;
   readonly leaseDurationSeconds: number;
-  /** MicroTime; display only, never compared with a clock of ours. */
+  /** MicroTime; only for display, never compared with our clock. */
   readonly acquireTime?: string;
   readonly renewTime?: string;
   readonly leaseTransitions: number;
 }
 
-/** A Lease as read: `raw` keeps what we do not know about for the PUT that writes it back. */
+/** A Lease as read: `raw` has the fields that we do not know, for the PUT that writes it back. */
 export interface StoredLease {
   readonly raw: JsonObject;
   readonly record: LeaseRecord;
@@ -57,7 +57,7 @@ export function sameRecord(left: LeaseRecord, right: LeaseRecord): boolean {
   );
 }
 
-/** The record with which `identity` takes the lease over, or keeps it if it has it already. */
+/** The record with which `identity` acquires the lease, or renews it if it is the holder. */
 export function heldBy(
   identity: string,
   previous: LeaseRecord | undefined,
@@ -74,7 +74,7 @@ export function heldBy(
   };
 }
 
-/** The record of a free lease: whoever comes next need not wait. */
+/** The record of a released lease: the next holder does not need to wait. */
 export function released(previous: LeaseRecord, now: number): LeaseRecord {
   const time = toMicroTime(now);
   return {

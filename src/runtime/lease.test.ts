@@ -22,7 +22,7 @@ function isLease(value: unknown): value is Lease {
   return isJsonObject(value) && isJsonObject(value['metadata']) && isJsonObject(value['spec']);
 }
 
-/** The part of the API server that leases need: versions, and the six digits of MicroTime. */
+/** The part of the API server that leases use: versions, and the six digits of MicroTime. */
 class LeaseServer {
   lease: Lease | undefined;
   failure: ErrorCode | undefined;
@@ -133,7 +133,7 @@ describe('LeaderElector', () => {
 });
 
 function describeTakingOver(): void {
-  test('the first one creates the lease and renews it every two seconds by one PUT, without reading', async () => {
+  test('the first replica creates the lease and renews it every two seconds with one PUT, without a read', async () => {
     const a = start('a');
     await clock.advance(10_000);
     expect(a.elector.isLeader).toBe(true);
@@ -150,7 +150,7 @@ function describeTakingOver(): void {
     expect(metrics.value('leader_election_master_status', { name: 'keyferry' })).toBe(1);
   });
 
-  test('a standby takes over only after the record stood still for its duration on its own clock', async () => {
+  test('a standby takes over only after the record is unchanged for its duration on its own clock', async () => {
     const a = start('a');
     await settle();
     const b = start('b');
@@ -165,14 +165,14 @@ function describeTakingOver(): void {
     expect(server.lease?.spec).toMatchObject({ holderIdentity: 'b', leaseTransitions: 1 });
   });
 
-  test('a standby is there when the lease of a dead leader runs out, however long its pauses are', async () => {
+  test('a standby takes over when the lease of a dead leader expires, however long its pauses are', async () => {
     const longest = 1;
     const a = start('a');
     await settle();
     const b = start('b', undefined, longest);
     await clock.advance(60_000);
     a.client.request = () => new Promise(() => undefined); // a is killed
-    await clock.advance(17_700); // It is seen within 2.4 s, lasts 15 s from then, and is asked for within 0.2 s.
+    await clock.advance(17_700); // Observed within 2.4 s, valid for 15 s from then, requested within 0.2 s.
     expect(b.elector.isLeader).toBe(true);
   });
 }
@@ -203,7 +203,7 @@ function describeOutages(): void {
     },
   );
 
-  test('stops leading before anybody else may start, when the server is unreachable', async () => {
+  test('stops leading before another replica may start, when the server is unreachable', async () => {
     const a = start('a');
     await clock.advance(2_000);
     server.hangs = true;
@@ -225,7 +225,7 @@ function describeOutages(): void {
     expect(a.elector.isLeader).toBe(true);
   });
 
-  test('a process that was paused for longer than the deadline gives up without asking', async () => {
+  test('a process that was paused for longer than the deadline stops leading without a request', async () => {
     const a = start('a');
     await clock.advance(2_000);
     clock.jump(11_000);
@@ -234,7 +234,7 @@ function describeOutages(): void {
     expect(a.leading?.reason).toMatchObject({ code: 'LEASE_LOST' });
   });
 
-  test('gives up at once when somebody else holds the lease', async () => {
+  test('stops leading immediately when another replica holds the lease', async () => {
     const a = start('a');
     await clock.advance(2_000);
     const stolen = server.lease;
@@ -263,7 +263,7 @@ function describeStopping(): void {
     expect(b.elector.isLeader).toBe(true);
   });
 
-  test('does not release what somebody else has taken', async () => {
+  test('does not release a lease that another replica took over', async () => {
     const a = start('a');
     await clock.advance(1_000);
     const stolen = server.lease;
@@ -274,7 +274,7 @@ function describeStopping(): void {
     expect(server.lease?.spec.holderIdentity).toBe('thief');
   });
 
-  test('reports itself unhealthy when it leads without having renewed for long', async () => {
+  test('is unhealthy when it leads long after its last renewal', async () => {
     const a = start('a');
     await settle();
     expect(a.elector.isHealthy).toBe(true);
@@ -282,7 +282,7 @@ function describeStopping(): void {
     expect(a.elector.isHealthy).toBe(false);
   });
 
-  test('a standby stops without having led', async () => {
+  test('a standby stops without leading', async () => {
     start('a');
     await settle();
     const b = start('b');

@@ -17,13 +17,13 @@ export interface LeaseOptions {
   readonly client: KubeClient;
   readonly namespace: string;
   readonly name: string;
-  /** Pod name, `_` and something random, so that a restarted pod is somebody else. */
+  /** Pod name, `_` and a random string, so that a restarted pod has another identity. */
   readonly identity: string;
-  /** Others may take over after so long without a renewal; default 15 s. */
+  /** Other replicas may take over after this time without a renewal; default 15 s. */
   readonly leaseDurationMs?: number;
-  /** We stop leading after so long without a renewal; default 10 s. */
+  /** The leader stops leading after this time without a renewal; default 10 s. */
   readonly renewDeadlineMs?: number;
-  /** Pause between tries; default 2 s. */
+  /** Pause between attempts; default 2 s. */
   readonly retryPeriodMs?: number;
   readonly clock: Clock;
   readonly random: Random;
@@ -31,7 +31,7 @@ export interface LeaseOptions {
   readonly metrics: Metrics;
 }
 
-/** What the leader does. Resolves when all its work has ended after `leading` aborted, or earlier if it has none left. */
+/** The work of the leader. Resolves when all of it has ended after `leading` aborted, or earlier if there is no more. */
 export type Lead = (leading: AbortSignal) => Promise<void>;
 
 interface Observation {
@@ -42,10 +42,10 @@ interface Observation {
 
 const RELEASE_TIMEOUT_MS = 5_000;
 const RELEASE_ATTEMPTS = 3;
-/** Of the pause between tries. client-go adds up to 120 %, with which a takeover may last 24 s. */
+/** Jitter of the pause between attempts. client-go adds up to 120 %, with which a takeover may take 24 s. */
 const RETRY_JITTER = 0.2;
 const UNHEALTHY_AFTER_MS = 20_000;
-/** Several standbys must not all ask in the millisecond in which a lease runs out. */
+/** Spreads the requests of several standbys after a lease expires. */
 const EXPIRY_SPREAD_MS = 200;
 
 /**
@@ -54,8 +54,8 @@ const EXPIRY_SPREAD_MS = 200;
  *     standby ──free, or unchanged for its duration──► leader ──not renewed for renewDeadline──► LEASE_LOST, exit
  *                                                         └──signal: work ends, then release──► done
  *
- * Expiry is measured on the local monotonic clock from when a change was *seen*; another node's renewTime is never compared
- * with a clock of ours. This is no fence: a paused leader can wake up and write. Writes carry versions for that reason.
+ * Expiry is measured on the local monotonic clock from when a change was *observed*; the renewTime of another node is never
+ * compared with our clock. This is not a fence: a paused leader can wake up and write. That is why writes carry versions.
  */
 export class LeaderElector {
   readonly #options: LeaseOptions;
@@ -87,15 +87,15 @@ export class LeaderElector {
     return this.#leading;
   }
 
-  /** For liveness: false when we believe to lead long after anybody else may have taken over. */
+  /** For liveness: false when we still lead long after another replica may have taken over. */
   get isHealthy(): boolean {
     const silentMs = this.#options.clock.monotonic() - this.#renewedAt;
     return !this.#leading || silentMs <= this.#leaseDurationMs + UNHEALTHY_AFTER_MS;
   }
 
   /**
-   * Waits for the lease, runs `lead` while it is held, and gives it back when `lead` has ended after `signal` aborted.
-   * Throws `LEASE_LOST` when it could not be renewed: `leading` is aborted then, and the process must exit at once.
+   * Acquires the lease, runs `lead` while we hold it, and releases it when `lead` has ended after `signal` aborted.
+   * Throws `LEASE_LOST` if it could not be renewed: `leading` is aborted then, and the process must exit immediately.
    */
   async run(signal: AbortSignal, lead: Lead): Promise<void> {
     await this.#acquire(signal);
@@ -107,7 +107,7 @@ export class LeaderElector {
     const workDone = new AbortController();
     const work = lead(leading.signal).finally(() => workDone.abort());
     try {
-      // Renewing goes on while the workers drain: nobody may take over before their last write.
+      // Renewals continue while the workers drain: no other replica may take over before their last write.
       await Promise.race([work, this.#renewUntil(workDone.signal)]);
       await work;
       await this.#release();
@@ -135,7 +135,7 @@ export class LeaderElector {
         }
       } catch (thrown) {
         if (signal.aborted) return;
-        // A conflict is no trouble: another standby was faster.
+        // A conflict is normal: another standby was faster.
         const report = hasCode(thrown, 'VERSION_CONFLICT') ? 'debug' : 'warn';
         logger[report]('lease was not acquired', { lease: this.#target, code: errorOf(thrown).code });
       }
@@ -143,7 +143,7 @@ export class LeaderElector {
     }
   }
 
-  /** Until the next try of a standby: a period, but no longer than until the lease of a dead leader runs out. */
+  /** Milliseconds until the next attempt of a standby: a period, but not beyond the expiry of a dead leader's lease. */
   #pauseMs(): number {
     const { clock, random } = this.#options;
     const periodMs = this.#retryPeriodMs * (1 + RETRY_JITTER * random());
@@ -153,7 +153,7 @@ export class LeaderElector {
     return expiresInMs < 0 ? periodMs : Math.min(periodMs, expiresInMs + 1 + EXPIRY_SPREAD_MS * random());
   }
 
-  /** Renews until `signal` aborts; throws `LEASE_LOST` once the lease is somebody else's or its renewal is overdue. */
+  /** Renews until `signal` aborts; throws `LEASE_LOST` once another replica holds the lease or the renewal is overdue. */
   async #renewUntil(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     while (!signal.aborted) {
@@ -172,11 +172,11 @@ export class LeaderElector {
     } catch (thrown) {
       if (signal.aborted) return;
       if (hasCode(thrown, 'LEASE_LOST')) throw thrown;
-      logger.warn('lease was not renewed, trying again', { lease: this.#target, code: errorOf(thrown).code });
+      logger.warn('lease renewal failed, retrying', { lease: this.#target, code: errorOf(thrown).code });
     }
   }
 
-  /** True when we hold the lease now, false when somebody else does. Throws when that is unknown. */
+  /** True when we hold the lease now, false when another replica does. Throws when that is unknown. */
   async #tryAcquireOrRenew(signal: AbortSignal): Promise<boolean> {
     if (await this.#renewUnread(signal)) return true;
     const current = await this.#read(signal);
@@ -189,7 +189,7 @@ export class LeaderElector {
     return true;
   }
 
-  /** The fast path: a leader writes over what it wrote last, without reading. False when that did not work. */
+  /** The fast path: a leader overwrites its last record without reading. False if that failed. */
   async #renewUnread(signal: AbortSignal): Promise<boolean> {
     const cached = this.#observed?.lease;
     if (!this.#leading || cached?.record.holderIdentity !== this.#options.identity) return false;
@@ -198,7 +198,7 @@ export class LeaderElector {
       return true;
     } catch (thrown) {
       if (signal.aborted) throw thrown;
-      return false; // A conflict, or a reply that never came: reading tells who holds it.
+      return false; // A conflict, or no reply: a read shows who holds it.
     }
   }
 
@@ -239,7 +239,7 @@ export class LeaderElector {
     raw: StoredLease['raw'],
   ): Promise<void> {
     const { clock, identity } = this.#options;
-    // Taken before the request: the server starts counting somewhere between now and its reply.
+    // Measured before the request: the server starts counting between now and its reply.
     const startedAt = clock.monotonic();
     const spec = heldBy(identity, previous, { durationMs: this.#leaseDurationMs, now: clock.now() });
     const body = await this.#request(method, { ...raw, spec }, signal);
@@ -253,7 +253,7 @@ export class LeaderElector {
     this.#observed = { lease, at: unchanged ? known.at : at };
   }
 
-  /** GET, check that it is ours, PUT it free. Failing is no harm: the lease then runs out by itself. */
+  /** GET, check that we hold it, PUT it as released. A failure is harmless: the lease then expires. */
   async #release(): Promise<void> {
     const { clock, identity, logger } = this.#options;
     const time = new AbortController();
@@ -267,7 +267,7 @@ export class LeaderElector {
         if (await this.#tryRelease(current, time.signal)) return;
       }
     } catch (thrown) {
-      logger.warn('lease was not released', { lease: this.#target, code: errorOf(thrown).code });
+      logger.warn('lease release failed', { lease: this.#target, code: errorOf(thrown).code });
     } finally {
       cancel();
     }
@@ -304,7 +304,7 @@ export class LeaderElector {
     });
   }
 
-  /** Half the deadline, so that a swallowed request leaves time for another; for a leader never past the deadline. */
+  /** Half the deadline, so that a request without a reply leaves time for another; for a leader never past the deadline. */
   #requestTimeoutMs(): number {
     const halfMs = this.#renewDeadlineMs / 2;
     if (!this.#leading) return halfMs;

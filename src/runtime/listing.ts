@@ -3,14 +3,14 @@ import { OperatorError } from '#src/errors.ts';
 import { isJsonObject, type JsonObject } from '#src/kube/json.ts';
 import { apiVersionOf, collectionPath, type Resource } from '#src/kube/resource.ts';
 
-/** Which objects: those of one resource, narrowed. */
+/** Selects objects of one resource. */
 export interface Selection {
   readonly resource: Resource;
   /** Absent: all namespaces. */
   readonly namespace?: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
-  /** Fetch only metadata (for Secrets: never their values). */
+  /** Fetches only metadata (for Secrets: never their values). */
   readonly metadataOnly?: boolean;
 }
 
@@ -30,7 +30,7 @@ export interface ListOptions {
 const ACCEPT_METADATA = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
 const ACCEPT_METADATA_LIST = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
 
-/** `kubectl apply` keeps a copy of the whole object here, the values of a Secret included. */
+/** `kubectl apply` stores a copy of the whole object here, including the values of a Secret. */
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
 export function watchAccept(selection: Selection): string {
@@ -46,10 +46,10 @@ export function selectionQuery(selection: Selection): Record<string, string | un
 }
 
 /**
- * The whole list, in pages, as of one resourceVersion. Without a resourceVersion in the query, i.e. consistent:
- * `resourceVersion=0` would be cheaper, but may answer with a past older than what was seen already (kubernetes#59848),
- * and ignores the limit, so that all objects come in one body that blocks the event loop.
- * Throws as `KubeClient.request`; `WATCH_EXPIRED` when the continue token grew too old in between.
+ * The whole list, in pages, at one resourceVersion. Without a resourceVersion in the query, i.e. consistent:
+ * `resourceVersion=0` would be cheaper, but may return a state older than one seen before (kubernetes#59848), and ignores
+ * the limit, so that all objects come in one body that blocks the event loop.
+ * Throws as `KubeClient.request`; `WATCH_EXPIRED` when the continue token expired between pages.
  */
 export async function listAll(options: ListOptions): Promise<Listing> {
   const { client, selection, pageSize, signal } = options;
@@ -88,7 +88,7 @@ function parsePage(
   return { items, metadata: toObject(metadata) };
 }
 
-/** The object of a watch event as it goes into the cache. Refuses a full object where only metadata was asked for. */
+/** The object of a watch event for the cache. Refuses a full object if only metadata was requested. */
 export function watchedObject(object: unknown, selection: Selection): KubeObject {
   const kind = selection.metadataOnly === true ? 'PartialObjectMetadata' : selection.resource.kind;
   if (!isJsonObject(object) || object['kind'] !== kind) {
@@ -98,8 +98,8 @@ export function watchedObject(object: unknown, selection: Selection): KubeObject
 }
 
 /**
- * Items of a list carry neither kind nor apiVersion, watched objects do: the cache has both on all. managedFields are half
- * of an object's size and read by nobody.
+ * Items of a list have neither kind nor apiVersion, watched objects do; all cached objects have both. managedFields are half
+ * of an object's size and not used.
  */
 function toCached(object: unknown, selection: Selection): KubeObject {
   if (!isKubeObject(object)) throw refuse(selection, 'An object lacks name, uid or resourceVersion.');
@@ -107,7 +107,7 @@ function toCached(object: unknown, selection: Selection): KubeObject {
   const metadata: KubeObject['metadata'] & { managedFields?: unknown } = { ...object.metadata };
   delete metadata.managedFields;
   if (selection.metadataOnly !== true) return { ...object, ...identity, metadata };
-  // Built up, not stripped down: what is not named here cannot get into the cache.
+  // An allow-list: a field that is not named here cannot get into the cache.
   return { ...identity, metadata: { ...metadata, ...withoutLastApplied(metadata) } };
 }
 
@@ -117,14 +117,14 @@ function withoutLastApplied(metadata: KubeObject['metadata']): Pick<KubeObject['
   return { annotations };
 }
 
-/** True when the three fields by which everything else identifies an object are there. */
+/** True when the object has the three fields that identify it. */
 export function isKubeObject(value: unknown): value is KubeObject {
   if (!isJsonObject(value) || !isJsonObject(value['metadata'])) return false;
   const { name, uid, resourceVersion } = value['metadata'];
   return [name, uid, resourceVersion].every((field) => typeof field === 'string' && field !== '');
 }
 
-/** resourceVersion of a BOOKMARK, whose object has hardly anything else. */
+/** resourceVersion of a BOOKMARK, whose object has almost no other fields. */
 export function bookmarkVersion(object: unknown, selection: Selection): string {
   const metadata = isJsonObject(object) ? toObject(object['metadata']) : {};
   const version = metadata['resourceVersion'];

@@ -33,7 +33,7 @@ describe('runComponents', () => {
     logger: new RecordedLog(),
   });
 
-  test('starts in order and stops in reverse', async () => {
+  test('starts in order and stops in reverse order', async () => {
     const controller = stop();
     const running = runComponents(
       options([component('a'), component('b'), component('c')]),
@@ -46,7 +46,7 @@ describe('runComponents', () => {
     expect(clock.pending).toBe(0);
   });
 
-  test('a component that fails stops the others and is what the caller hears of', async () => {
+  test('a component that fails stops the others, and the caller gets its failure', async () => {
     const failure = new Error('lost');
     const failing = component('b', async () => await Promise.reject(failure));
     await expect(runComponents(options([component('a'), failing]), stop().signal)).rejects.toBe(failure);
@@ -64,7 +64,7 @@ describe('runComponents', () => {
     expect(story).toEqual(['start a', 'end a']);
   });
 
-  test('shutdown does not wait for a component that never gets ready', async () => {
+  test('shutdown does not wait for a component that never becomes ready', async () => {
     const controller = stop();
     const waiting: Component = {
       name: 'cache',
@@ -80,7 +80,7 @@ describe('runComponents', () => {
     expect(story).toEqual(['start a', 'end a']);
   });
 
-  test('leaves behind what does not stop within the grace period, and still stops the rest', async () => {
+  test('abandons a component that does not stop within the grace period, and still stops the rest', async () => {
     const controller = stop();
     const stuck = component('b', async () => await new Promise(() => undefined));
     const running = runComponents(options([component('a'), stuck]), controller.signal);

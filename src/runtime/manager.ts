@@ -1,11 +1,11 @@
 import { onAbort } from '#src/io/abort.ts';
 import type { Clock, Logger } from '#src/ports.ts';
 
-/** Something with a life: a server, an informer, a controller. */
+/** A part of the process that starts and stops: a server, an informer, a controller. */
 export interface Component {
   readonly name: string;
   /**
-   * Resolves when the component is ready for those after it. It lives until `signal` aborts; `done` settles when it has
+   * Resolves when the component is ready for those after it. It runs until `signal` aborts; `done` settles when it has
    * stopped, and rejects when it failed.
    */
   start(signal: AbortSignal): Promise<{ readonly done: Promise<void> }>;
@@ -14,7 +14,7 @@ export interface Component {
 export interface ManagerOptions {
   /** In start order; stopped in reverse. */
   readonly components: readonly Component[];
-  /** For all components together, from the first stop; what is still running then is left behind. */
+  /** Time for all components together, from the first stop; components that still run then are abandoned. */
   readonly graceMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -27,13 +27,13 @@ interface Running {
 }
 
 /**
- * Starts the components one after the other, waits until `signal` aborts or one of them ends, then stops them in reverse,
- * each after the one before has ended. Rejects with the failure of the first component that failed.
+ * Starts the components one after the other, waits until `signal` aborts or one of them ends, then stops them in reverse
+ * order, each after the previous one has ended. Rejects with the failure of the first component that failed.
  */
 export async function runComponents(options: ManagerOptions, signal: AbortSignal): Promise<void> {
   const running: Running[] = [];
   const end = Promise.withResolvers<void>();
-  end.promise.catch(() => undefined); // It may reject after a failed start has already ended the wait for it.
+  end.promise.catch(() => undefined); // It may reject after a failed start has already ended the wait.
   using _ending = onAbort(signal, () => end.resolve());
   try {
     await startAll(options, { running, end, signal });
@@ -54,7 +54,7 @@ async function startAll(
   for (const component of options.components) {
     if (state.signal.aborted) return;
     const stop = new AbortController();
-    // A component may wait long for its readiness (a cache for its first list); shutdown must not wait for that.
+    // A component may take long to become ready (a cache waits for its first list); shutdown must not wait for that.
     const cancelling = onAbort(state.signal, () => stop.abort(state.signal.reason));
     const starting = component.start(stop.signal);
     const started = await Promise.race([starting, state.end.promise]).finally(() =>
@@ -64,7 +64,7 @@ async function startAll(
       stop.abort();
       const done = starting.then(
         async (late) => await late.done,
-        () => undefined, // It could not start because it was told not to.
+        () => undefined, // It could not start because it was stopped.
       );
       state.running.push({ name: component.name, stop, done });
       return;
@@ -86,7 +86,7 @@ async function stopAll(options: ManagerOptions, running: readonly Running[]): Pr
     component.stop.abort();
     const ended = component.done.then(
       () => 'stopped',
-      () => 'stopped', // Its failure has already ended the wait, or comes from the stop itself.
+      () => 'stopped', // Its failure already ended the wait, or comes from the stop itself.
     );
     const outcome = await Promise.race([ended, timeUp]);
     if (outcome === 'stopped') logger.debug('component stopped', { component: component.name });

@@ -30,7 +30,7 @@ const json = fc.letrec<{ value: unknown; object: JsonObject }>((tie) => ({
 }));
 
 describe('toMergePatch', () => {
-  test('applied to what was, gives what shall be', () => {
+  test('turns the old value into the new one', () => {
     fc.assert(
       fc.property(json.object, json.object, (before, after) => {
         expect(apply(before, toMergePatch(before, after) ?? {})).toEqual(after);
@@ -47,7 +47,7 @@ describe('toMergePatch', () => {
     );
   });
 
-  test('says null for what is gone, replaces arrays whole and leaves the rest out', () => {
+  test('has null for removed members, replaces arrays as a whole and omits the rest', () => {
     const before = { keys: [1, 2], progress: '1/2', summary: { total: 2, failed: 1 }, same: { a: [1] } };
     const after = { keys: [1], summary: { total: 2 }, same: { a: [1] } };
     expect(toMergePatch(before, after)).toEqual({ keys: [1], progress: null, summary: { failed: null } });

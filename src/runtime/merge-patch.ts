@@ -2,9 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { isJsonObject, type JsonObject } from '#src/kube/json.ts';
 
 /**
- * The RFC 7386 merge patch that turns `before` into `after`, or undefined when they are equal. Members that are gone
- * become null, arrays are replaced whole, members that are `undefined` count as absent. Precondition: `after` holds no
- * null as a member of an object, since a merge patch cannot say that.
+ * The RFC 7386 merge patch that turns `before` into `after`, or undefined when they are equal. Removed members become null,
+ * arrays are replaced as a whole, members that are `undefined` count as absent. Precondition: no object in `after` has a
+ * null member, because a merge patch cannot express that.
  */
 export function toMergePatch(before: JsonObject, after: JsonObject): JsonObject | undefined {
   const patch: Record<string, unknown> = {};

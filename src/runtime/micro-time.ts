@@ -1,5 +1,5 @@
 /**
- * Wall clock → metav1.MicroTime. The API server refuses anything but six fraction digits (kubernetes-client/javascript#828);
+ * Wall clock → metav1.MicroTime. The API server accepts only six fraction digits (kubernetes-client/javascript#828);
  * `toISOString` gives three.
  */
 export function toMicroTime(epochMs: number): string {

@@ -11,7 +11,7 @@ import { isKubeObject, listAll } from './listing.ts';
 
 const LIST_PAGE_SIZE = 50;
 
-/** An object to be created: the server adds uid and resourceVersion. */
+/** An object to create: the server adds uid and resourceVersion. */
 export interface NewObject {
   readonly metadata: ObjectName & {
     readonly labels?: Readonly<Record<string, string>>;
@@ -21,8 +21,8 @@ export interface NewObject {
 }
 
 /**
- * Live reads and preconditioned writes of one resource, for what a cache must not decide. Throws as `KubeClient.request`;
- * the reply's content beyond its metadata is the caller's to check.
+ * Live reads and conditional writes of one resource, where a cache must not be used. Throws as `KubeClient.request`; the
+ * caller must check the content of replies beyond their metadata.
  */
 export class ObjectClient {
   readonly #client: KubeClient;
@@ -33,7 +33,7 @@ export class ObjectClient {
     this.#resource = resource;
   }
 
-  /** The object, or undefined when the server says that it does not exist. */
+  /** The object, or undefined if the server reports that it does not exist. */
   async get(object: ObjectName, signal: AbortSignal): Promise<KubeObject | undefined> {
     try {
       return await this.#request('GET', object, { signal });
@@ -56,7 +56,7 @@ export class ObjectClient {
     return await this.#request('POST', object.metadata, { body: object, signal });
   }
 
-  /** Replaces the object; its metadata must carry the resourceVersion that was read. */
+  /** Replaces the object; its metadata must have the resourceVersion that was read. */
   async replace(object: KubeObject, signal: AbortSignal): Promise<KubeObject> {
     return await this.#request('PUT', object.metadata, { body: object, signal });
   }

@@ -31,7 +31,7 @@ function describeOrder(): void {
     expect(queue.depth).toBe(0);
   });
 
-  test('does not hand out a key that is in work, and queues it again when it is done', async () => {
+  test('does not hand out a key that is being processed, and queues it again when it is done', async () => {
     queue.add('a');
     await queue.take();
     queue.add('a');
@@ -86,7 +86,7 @@ function describeDelays(): void {
     expect(queue.failures('a')).toBe(0);
   });
 
-  test('waits at least as long as the server asked', async () => {
+  test('waits at least as long as the server asked for', async () => {
     queue.addRateLimited('a', 2_000);
     await clock.advance(1_999);
     expect(queue.depth).toBe(0);
@@ -94,7 +94,7 @@ function describeDelays(): void {
     expect(queue.depth).toBe(1);
   });
 
-  test('closing releases the takers and hands out nothing more', async () => {
+  test('closing releases the takers and hands out no more keys', async () => {
     const taken = queue.take();
     queue.addAfter('later', 10);
     queue.close();
@@ -106,7 +106,7 @@ function describeDelays(): void {
 }
 
 function describeAnyOrder(): void {
-  test('its metrics exist at zero and follow the work', async () => {
+  test('has metrics that start at zero and follow the work', async () => {
     for (const name of [
       'depth',
       'adds_total',
@@ -128,7 +128,7 @@ function describeAnyOrder(): void {
     expect(metrics.value('workqueue_depth', labels)).toBe(1);
   });
 
-  test('loses no key and hands none out twice at a time, whatever the order of calls', async () => {
+  test('loses no key and hands out none twice at a time, whatever the order of calls', async () => {
     const step = fc.record({
       call: fc.constantFrom(
         'add' as const,
@@ -177,7 +177,7 @@ function describeAnyOrder(): void {
           for (const key of working) done(key);
           await clock.advance(1_000_000);
           while (queue.depth > 0) {
-            // A key that was both added and delayed may come once more than it is owed.
+            // A key that was both added and delayed may come once more than expected.
             const key = (await queue.take()) ?? '';
             owed.delete(key);
             queue.done(key);

@@ -10,12 +10,12 @@ export interface WorkQueueOptions {
   readonly limits?: RetryLimits;
 }
 
-/** How often the gauges of unfinished work are brought up to date while there is some. */
+/** How often the gauges of unfinished work are updated while there is some. */
 const UNFINISHED_TICK_MS = 500;
 
 /**
- * Keys to be worked on, with the semantics of client-go's workqueue: a key is queued at most once however often it is
- * added; a key that is being worked on is not handed out a second time, but queued again when it is `done`.
+ * Keys to process, with the semantics of client-go's workqueue: a key is queued at most once however often it is added; a
+ * key that is being processed is not handed out a second time, but queued again when it is `done`.
  *
  *     add ──► queued ──get──► processing ──done──► gone, or queued again if it was added meanwhile
  */
@@ -24,7 +24,7 @@ export class WorkQueue {
   readonly #metrics: Metrics;
   readonly #labels: Labels;
   readonly #limiter: RetryLimiter;
-  /** Keys that need work, with the time since when; queued unless they are also being processed. */
+  /** Keys that need work, each with the time since when; queued unless they are also being processed. */
   readonly #dirty = new Map<string, number>();
   readonly #processing = new Map<string, number>();
   readonly #queued = new Fifo();
@@ -80,7 +80,7 @@ export class WorkQueue {
     this.addAfter(key, Math.max(atLeastMs, this.#limiter.nextMs(key)));
   }
 
-  /** The key succeeded: its back-off starts anew with its next failure. */
+  /** The key succeeded: its back-off starts again with its next failure. */
   forget(key: string): void {
     this.#limiter.forget(key);
   }
@@ -90,7 +90,7 @@ export class WorkQueue {
     return this.#limiter.failures(key);
   }
 
-  /** The next key, once there is one; undefined when the queue is closed. Every key must be given back by `done`. */
+  /** The next key, once there is one; undefined when the queue is closed. The caller must call `done` for every key. */
   async take(): Promise<string | undefined> {
     while (!this.#closed) {
       const key = this.#next();
@@ -109,7 +109,7 @@ export class WorkQueue {
     if (this.#dirty.has(key) && !this.#closed) this.#offer(key);
   }
 
-  /** Hands out nothing any more, forgets what waits and releases all takers. Keys in work go on until `done`. */
+  /** Hands out no more keys, drops those that wait and releases all takers. Keys in process continue until `done`. */
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();
@@ -191,7 +191,7 @@ export class WorkQueue {
   }
 }
 
-/** First in, first out, without moving the rest at each `shift`. */
+/** First in, first out, without moving the other elements at each `shift`. */
 class Fifo {
   #keys: string[] = [];
   #head = 0;

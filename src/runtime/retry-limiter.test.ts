@@ -8,7 +8,7 @@ test('a key never waits longer than the cap', () => {
   expect(limiter.nextMs('a')).toBe(1_000_000);
 });
 
-test('a hundred keys may fail at once, the rest is spread over time', async () => {
+test('a hundred keys may fail at once, the others are spread over time', async () => {
   const clock = new ManualClock();
   const limiter = new RetryLimiter(DEFAULT_RETRY_LIMITS, clock);
   const delays = Array.from({ length: 103 }, (_, index) => limiter.nextMs(`key-${index}`));

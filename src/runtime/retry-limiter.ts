@@ -5,7 +5,7 @@ export interface RetryLimits {
   /** First delay of a key; doubles with each failure. */
   readonly baseMs: number;
   readonly capMs: number;
-  /** Retries of all keys together: so many at once, then so many a second. */
+  /** Retries of all keys together: a burst, then a rate per second. */
   readonly burst: number;
   readonly perSecond: number;
 }
@@ -26,7 +26,7 @@ export class RetryLimiter {
     this.#clock = clock;
   }
 
-  /** Metadata a failure of the key and returns its delay in milliseconds. */
+  /** Records a failure of the key and returns its delay in milliseconds. */
   nextMs(key: string): number {
     const failures = this.failures(key) + 1;
     this.#failures.set(key, failures);

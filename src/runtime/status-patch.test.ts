@@ -39,7 +39,7 @@ describe('StatusWriter', () => {
     ]);
   });
 
-  test('sends nothing when nothing differs, in whatever order the members come', async () => {
+  test('sends nothing when nothing differs, whatever the order of members', async () => {
     const before = migration({ a: 1, b: { c: [1, { d: 2 }] } });
     expect(await writer.write(before, { b: { c: [1, { d: 2 }] }, a: 1 }, signal)).toEqual({
       state: 'unchanged',
@@ -47,7 +47,7 @@ describe('StatusWriter', () => {
     expect(client.requests).toEqual([]);
   });
 
-  test('an object that is gone is no error, one that has moved on is', async () => {
+  test('an object that no longer exists is not an error, one that changed is', async () => {
     const failing = (code: 'NOT_FOUND' | 'VERSION_CONFLICT'): StatusWriter =>
       new StatusWriter({
         resource,

@@ -8,7 +8,7 @@ import { toMergePatch } from './merge-patch.ts';
 /** A status as plain JSON; typed statuses are assignable. */
 export type StatusFields = object;
 
-/** An object whose status is to be written: as it was read, resourceVersion included. */
+/** An object whose status is to be written: as it was read, including resourceVersion. */
 export interface WithStatus extends KubeObject {
   readonly status?: StatusFields | undefined;
 }
@@ -17,7 +17,7 @@ export type StatusWrite =
   | { readonly state: 'written'; readonly object: KubeObject }
   /** Nothing differed, nothing was sent. */
   | { readonly state: 'unchanged' }
-  /** The object no longer exists, which is no error: nobody is left to read a status. */
+  /** The object no longer exists. This is not an error: no reader needs its status. */
   | { readonly state: 'gone' };
 
 export interface StatusWriterOptions {
@@ -26,8 +26,8 @@ export interface StatusWriterOptions {
 }
 
 /**
- * Writes the status of one resource: only what differs, and only if the object is still the one that was read. How often
- * is the caller's business.
+ * Writes the status of one resource: only what differs, and only if the object is unchanged since it was read. The caller
+ * decides how often.
  */
 export class StatusWriter {
   readonly #options: StatusWriterOptions;
@@ -36,7 +36,7 @@ export class StatusWriter {
     this.#options = options;
   }
 
-  /** Throws `VERSION_CONFLICT` when the object has moved on. */
+  /** Throws `VERSION_CONFLICT` if the object changed since it was read. */
   async write(before: WithStatus, status: StatusFields, signal: AbortSignal): Promise<StatusWrite> {
     const patch = toMergePatch(toJson(before.status), toJson(status));
     if (patch === undefined) return { state: 'unchanged' };
@@ -52,7 +52,7 @@ export class StatusWriter {
         method: 'PATCH',
         path: statusPath(resource, before.metadata),
         query: { fieldValidation: 'Strict' },
-        // A namesake has another version: 409. The uid still tells it apart after etcd was restored and versions repeat (422).
+        // A new object of this name has another version: 409. If versions repeat after an etcd restore, the uid differs: 422.
         body: { metadata: { uid, resourceVersion }, status: patch },
         contentType: 'application/merge-patch+json',
         op: 'kube.status',
@@ -68,7 +68,7 @@ export class StatusWriter {
   }
 }
 
-/** As the server would see it: without undefined members, Dates as text. */
+/** The value as the server gets it: without undefined members, Dates as text. */
 function toJson(status: StatusFields | undefined): JsonObject {
   const json: unknown = JSON.parse(JSON.stringify(status ?? {}));
   return isJsonObject(json) ? json : {};

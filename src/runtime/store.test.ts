@@ -19,14 +19,14 @@ test('an index follows changes and removals', () => {
   expect(() => store.byIndex('colour', 'red')).toThrowError(expect.objectContaining({ code: 'INVARIANT' }));
 });
 
-test('what is cached cannot be changed by its readers', () => {
+test('readers cannot change cached objects', () => {
   const store = new Store<KubeObject>();
   const cached = object('a', { team: 'red' });
   store.set(cached);
   expect(() => Object.assign(store.get('ns/a')?.metadata.labels ?? {}, { team: 'x' })).toThrow(TypeError);
 });
 
-test('keys and names turn into each other', () => {
+test('keys and names convert into each other', () => {
   expect(parseObjectKey(objectKey({ namespace: 'ns', name: 'a' }))).toEqual({ namespace: 'ns', name: 'a' });
   expect(parseObjectKey(objectKey({ name: 'a' }))).toEqual({ name: 'a' });
 });

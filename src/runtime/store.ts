@@ -1,7 +1,7 @@
 import type { KubeObject, ObjectMeta } from '#src/kube/client.ts';
 import { OperatorError } from '#src/errors.ts';
 
-/** The least that an object needs to be cached. */
+/** The members that a cached object needs at least. */
 export type CachedObject = KubeObject;
 
 /** Maps an object to the values under which `Store.byIndex` finds it. Pure. */
@@ -19,7 +19,7 @@ export function parseObjectKey(key: string): { readonly namespace?: string; read
   return { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
 }
 
-/** What readers of a cache may do with it. Objects are frozen; to change one, copy it. */
+/** A cache for its readers. Objects are frozen; to change one, copy it. */
 export interface ReadonlyStore<T extends KubeObject> {
   readonly size: number;
   get(key: string): T | undefined;
@@ -29,7 +29,7 @@ export interface ReadonlyStore<T extends KubeObject> {
   byIndex(index: string, value: string): readonly T[];
 }
 
-/** Objects by key, with secondary indexes. Knows nothing of where they come from. */
+/** Objects by key, with secondary indexes. */
 export class Store<T extends KubeObject> implements ReadonlyStore<T> {
   readonly #objects = new Map<string, T>();
   readonly #indexes: ReadonlyMap<string, Index<T>>;
@@ -60,7 +60,7 @@ export class Store<T extends KubeObject> implements ReadonlyStore<T> {
     return found.keysOf(value).flatMap((key) => this.#objects.get(key) ?? []);
   }
 
-  /** Puts the object in and returns the one that it replaces. */
+  /** Adds the object and returns the one that it replaces. */
   set(object: T): T | undefined {
     const key = objectKey(object.metadata);
     const previous = this.delete(key);
@@ -70,7 +70,7 @@ export class Store<T extends KubeObject> implements ReadonlyStore<T> {
     return previous;
   }
 
-  /** Takes the object out and returns it. */
+  /** Removes the object and returns it. */
   delete(key: string): T | undefined {
     const previous = this.#objects.get(key);
     if (previous === undefined) return undefined;

@@ -32,7 +32,7 @@ export function toKubernetesTime(epochMs: number): string {
   return new Date(epochMs).toISOString().replace(/\.\d{3}Z$/, 'Z');
 }
 
-/** How many of something there are. */
+/** A number of objects. */
 export const CountSchema = z.int().min(0).max(2_147_483_647);
 
 export const GenerationSchema = z.int().min(-1).max(MAX_INT64_SAFE);
@@ -47,14 +47,14 @@ export const ConditionSchema = z
       .regex(
         /^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$/,
       )
-      .describe('What is stated, in CamelCase.'),
-    status: z.enum(['True', 'False', 'Unknown']).describe('Whether it is so.'),
+      .describe('What the condition states, in CamelCase.'),
+    status: z.enum(['True', 'False', 'Unknown']).describe('Whether the statement is true.'),
     observedGeneration: z
       .int()
       .min(0)
       .max(MAX_INT64_SAFE)
       .optional()
-      .describe('The metadata.generation that this was stated about.'),
+      .describe('The metadata.generation that the condition was set for.'),
     lastTransitionTime: TimeSchema.describe('When status changed last.'),
     reason: z
       .string()
@@ -64,7 +64,7 @@ export const ConditionSchema = z
       .describe('Why, as one CamelCase word for programs.'),
     message: z.string().max(32_768).describe('Why, as a sentence for people; never a secret value.'),
   })
-  .describe('One statement about the object and since when it holds.');
+  .describe('One statement about the object, and when it last changed.');
 export type Condition = z.infer<typeof ConditionSchema>;
 
 /** At most one condition of each type. */
@@ -86,6 +86,6 @@ export const ClusterObjectMetaSchema = z.object({
   finalizers: z.array(z.string()).optional(),
 });
 
-/** The same of a namespaced object. In a CRD both are `type: object`; the apiserver knows the rest. */
+/** The same of a namespaced object. In a CRD both are `type: object`; the apiserver validates them itself. */
 export const ObjectMetaSchema = ClusterObjectMetaSchema.extend({ namespace: z.string() });
 export type Metadata = z.infer<typeof ObjectMetaSchema>;

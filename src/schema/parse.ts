@@ -1,11 +1,11 @@
 import type { z } from 'zod';
 
-/** A typed object, or what is wrong with it: a sentence per field, with its path and never a value. */
+/** A typed object, or its problems: one sentence per field, with its path and never a value. */
 export type Parsed<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problems: readonly string[] };
 
 /**
- * Parses an object that came over the wire. Applies the schema's defaults and drops unknown fields, so the result is
+ * Parses an object read from the API. Applies the schema's defaults and drops unknown fields, so the result is
  * for reading only: writing it back would delete what a newer version stored.
  */
 export function parseWith<S extends z.ZodType>(schema: S, input: unknown): Parsed<z.output<S>> {

@@ -4,5 +4,5 @@ import { z } from 'zod';
 const PATH = /^[A-Za-z0-9_-][A-Za-z0-9_.-]*(\/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*$/;
 const PATH_PROBLEM = 'must be segments of letters, digits, "_", "-" and ".", joined by single slashes';
 
-/** A relative path inside a store: no leading or trailing slash, and no way up. */
+/** A relative path inside a backend: no leading or trailing slash, and no segment that leads to a parent. */
 export const PathSchema = z.string().min(1).max(253).regex(PATH, { error: PATH_PROBLEM });

@@ -1,12 +1,12 @@
 import type { z } from 'zod';
 
-/** One CEL rule of the CRD, together with what the same rule means to zod. */
+/** One CEL rule of the CRD, and the same rule for zod. */
 export interface Rule<T> {
-  /** CEL over `self` (and `oldSelf`: then the apiserver runs it on updates only). */
+  /** CEL over `self`. A rule that uses `oldSelf` runs on updates only. */
   readonly rule: string;
-  /** What the user reads when it does not hold: says what to do, quotes no value. */
+  /** Shown to the user when the rule is violated: says what to do, quotes no value. */
   readonly message: string;
-  /** The same fact for objects that come from elsewhere. Absent for a rule over `oldSelf`: zod sees one object only. */
+  /** The same rule as a predicate. Absent for a rule over `oldSelf`: zod sees one object only. */
   readonly holds?: (self: T) => boolean;
 }
 
@@ -32,7 +32,7 @@ export function exactlyOne<T extends object>(
   };
 }
 
-/** The field keeps the value that it was created with. */
+/** The field cannot change after creation. */
 export function immutable(message: string): Rule<unknown> {
   return { rule: 'self == oldSelf', message };
 }

@@ -34,7 +34,7 @@ function access(path: string): AccessRecord {
   };
 }
 
-/** Takes as many bytes as its turns say, in order; 0 is a failure. Then everything. */
+/** Takes the given numbers of bytes, in order; 0 is a failure. Then takes all bytes. */
 function aSink(turns: number[]) {
   const taken: Buffer[] = [];
   const sink: AuditSink = {
@@ -55,7 +55,7 @@ function pathsIn(text: string): readonly string[] {
   return lines.map((line) => LineSchema.parse(JSON.parse(line)).path);
 }
 
-/** Passes the time until the promise is settled. */
+/** Advances the clock until the promise is settled. */
 async function inTime<T>(clock: ManualClock, promise: Promise<T>): Promise<T> {
   const state = { settled: false };
   const done = promise.finally(() => {
@@ -66,7 +66,7 @@ async function inTime<T>(clock: ManualClock, promise: Promise<T>): Promise<T> {
 }
 
 describe('the audit log', () => {
-  it('holds every record once, whole and in order, whatever part of a write succeeds', async () => {
+  it('contains every record once, whole and in order, whatever part of a write succeeds', async () => {
     const check = async (names: string[], turns: number[]): Promise<void> => {
       const clock = new ManualClock();
       const { sink, text } = aSink([...turns]);
@@ -78,7 +78,7 @@ describe('the audit log', () => {
     await fc.assert(fc.asyncProperty(names, fc.array(fc.nat(80), { maxLength: 20 }), check));
   });
 
-  it('lets nobody go on before the record is written, says so once, and goes on by itself', async () => {
+  it('makes callers wait until the record is written, reports this once, and resumes automatically', async () => {
     const clock = new ManualClock();
     const { logger, lines } = aLogger();
     const log = new AuditLog({ sink: aSink([0, 0, 0]).sink, clock, metrics, logger });
@@ -90,10 +90,10 @@ describe('the audit log', () => {
     expect([log.isBlocked, wentOn]).toEqual([true, false]);
     await inTime(clock, recorded);
     expect(log.isBlocked).toBe(false);
-    expect(lines).toEqual(['the audit log cannot be written; work waits', 'the audit log is written again']);
+    expect(lines).toEqual(['audit log blocked; accesses wait', 'audit log resumed']);
   });
 
-  it('keeps the record of whoever stopped waiting', async () => {
+  it('keeps the record of a caller that stopped waiting', async () => {
     const clock = new ManualClock();
     const { sink, text } = aSink([0]);
     const log = new AuditLog({ sink, clock, metrics, logger: aLogger().logger });
@@ -105,7 +105,7 @@ describe('the audit log', () => {
     expect(pathsIn(text())).toEqual(['a', 'b']);
   });
 
-  it('has the documented members in the documented order, and no others', async () => {
+  it('has exactly the documented members in the documented order', async () => {
     const clock = new ManualClock();
     const { sink, text } = aSink([]);
     const log = new AuditLog({ sink, clock, metrics, logger: aLogger().logger });
@@ -146,7 +146,7 @@ describe('a file as the audit log', () => {
 
   const first = Buffer.from('one\ntwo\n');
 
-  it('is created for its owner alone, and is appended to', async () => {
+  it('is created for its owner only, and is appended to', async () => {
     const sink = await openAuditSink(file);
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     await appendFile(file, 'earlier\n');
@@ -155,7 +155,7 @@ describe('a file as the audit log', () => {
     await sink.close();
   });
 
-  it('that was rotated away is followed by a new one, which begins with a whole line', async () => {
+  it('is followed by a new file after rotation, which starts with a whole line', async () => {
     const sink = await openAuditSink(file);
     await rename(file, `${file}.1`);
     // Half of "two" is in the old file.

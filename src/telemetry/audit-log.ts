@@ -10,12 +10,12 @@ export interface AuditLogOptions {
   readonly metrics: Metrics;
 }
 
-/** What is written at once; who waits for more of it than this waits for one write longer. */
+/** Maximum number of records in one write; more records wait for the next write. */
 const BATCH_RECORDS = 256;
 const RETRY_MS = 1_000;
-/** A write that takes longer has nobody at the other end. */
+/** A write that takes longer has no reader at the other end. */
 const BLOCKED_AFTER_MS = 5_000;
-/** Of the line, not of the operator: a field is only ever added. */
+/** The version of the line format, not of the operator: fields are only added. */
 const SCHEMA_VERSION = 1;
 
 interface Waiting {
@@ -24,9 +24,9 @@ interface Waiting {
 }
 
 /**
- * One JSON line for each access to a value, in the order in which they happened. A record counts once the operating
- * system has taken the whole line; until then whoever made the access waits, so that what is kept here is bounded by the
- * work under way. Nothing is ever dropped: a write that fails is repeated from where it ended.
+ * One JSON line for each access to a value, in the order of the accesses. A record counts once the operating system has
+ * taken the whole line; until then the caller waits, so that the work in flight bounds the memory. No record is dropped: a
+ * failed write is repeated from where it ended.
  */
 export class AuditLog implements AccessLog, AsyncDisposable {
   readonly #options: AuditLogOptions;
@@ -41,7 +41,7 @@ export class AuditLog implements AccessLog, AsyncDisposable {
     options.metrics.gauge('secretmigration_audit_blocked', {}, 0);
   }
 
-  /** True while it cannot be written. */
+  /** True while the log cannot be written. */
   get isBlocked(): boolean {
     return this.#blocked;
   }
@@ -53,7 +53,7 @@ export class AuditLog implements AccessLog, AsyncDisposable {
     await orAborted(promise, signal);
   }
 
-  /** The members are the schema, docs/audit-log.md: in this order, and no others. */
+  /** The members are the schema in docs/audit-log.md: exactly these, in this order. */
   #lineOf({ operation, migration, backend, path, version, keys, outcome }: AccessRecord): string {
     this.#sequence += 1;
     const line = {
@@ -83,7 +83,7 @@ export class AuditLog implements AccessLog, AsyncDisposable {
     this.#draining = undefined;
   }
 
-  /** False when the operator ends first. */
+  /** False when the operator stops first. */
   async #write(bytes: Buffer): Promise<boolean> {
     const { sink, clock } = this.#options;
     let offset = 0;
@@ -121,7 +121,7 @@ export class AuditLog implements AccessLog, AsyncDisposable {
       ...(cause === undefined ? { detail: 'No process reads it.' } : { cause }),
     };
     const error = cause instanceof OperatorError ? cause : new OperatorError('AUDIT_LOG_BLOCKED', blocked);
-    logger.error('the audit log cannot be written; work waits', error);
+    logger.error('audit log blocked; accesses wait', error);
   }
 
   #unblock(): void {
@@ -129,10 +129,10 @@ export class AuditLog implements AccessLog, AsyncDisposable {
     this.#blocked = false;
     const { logger, metrics } = this.#options;
     metrics.gauge('secretmigration_audit_blocked', {}, 0);
-    logger.info('the audit log is written again');
+    logger.info('audit log resumed');
   }
 
-  /** Writes what waits, if that can be done at once; by now nobody uses a value any more. */
+  /** Writes the waiting records, if that is possible immediately; by now no caller uses a value. */
   async [Symbol.asyncDispose](): Promise<void> {
     const { clock, sink } = this.#options;
     const cancel = clock.schedule(this.#blocked ? 0 : BLOCKED_AFTER_MS, () => this.#stop.abort());

@@ -5,18 +5,18 @@ import { OperatorError, type ErrorDetail } from '#src/errors.ts';
 
 /** Where the lines of an audit log go. */
 export interface AuditSink {
-  /** Writes what follows `offset`, or a part of it, and resolves with where to go on. Throws when nothing could be written. */
+  /** Writes from `offset`, perhaps only a part, and resolves with the next offset. Throws if nothing could be written. */
   write(bytes: Buffer, offset: number): Promise<number>;
   close(): Promise<void>;
 }
 
-/** `stdout` or the path of a file. Throws `CONFIG_INVALID` for a file that is not fit for it. */
+/** `stdout` or the path of a file. Throws `CONFIG_INVALID` for an unsuitable file. */
 export async function openAuditSink(destination: string): Promise<AuditSink> {
   return destination === 'stdout' ? new StdoutSink() : FileSink.open(destination);
 }
 
 const STDOUT = 1;
-/** A pipe takes so many bytes as a whole, so that lines of the ordinary log never stand inside of one of these. */
+/** A pipe writes this many bytes atomically, so that lines of the ordinary log are never inside an audit line. */
 const PIPE_BUF = 4_096;
 const LINE_FEED = 0x0a;
 
@@ -33,7 +33,7 @@ class StdoutSink implements AuditSink {
   }
 }
 
-/** The end of the last line that fits, or of a line that is too long by itself. */
+/** The end of the last line that fits, or of a single line that is too long. */
 function wholeLines(bytes: Buffer, offset: number): number {
   const last = bytes.lastIndexOf(LINE_FEED, offset + PIPE_BUF - 1);
   return (last >= offset ? last : bytes.indexOf(LINE_FEED, offset)) + 1;
@@ -44,7 +44,7 @@ const FLAGS =
 const OWNER_ONLY = 0o600;
 const OTHERS = 0o007;
 
-/** Appends to a file, and opens it anew once another one, or none, is at its path: it was rotated. */
+/** Appends to a file. Opens its path again once another file, or none, is there: the file was rotated. */
 class FileSink implements AuditSink {
   readonly #path: string;
   #file: FileHandle;
@@ -78,7 +78,7 @@ class FileSink implements AuditSink {
   }
 }
 
-/** A line that was cut off belongs to the old file; the new one gets all of it. */
+/** The old file keeps the cut-off line; the new file gets the whole line again. */
 function startOfLine(bytes: Buffer, offset: number): number {
   return offset === 0 ? 0 : bytes.lastIndexOf(LINE_FEED, offset - 1) + 1;
 }

@@ -3,7 +3,7 @@ import { OperatorError } from '#src/errors.ts';
 import { createLog, describeError } from './log.ts';
 import type { LogOptions } from './log.ts';
 
-/** A log and the lines that it has written. */
+/** A log and the lines that it wrote. */
 function recordingLog(level: LogOptions['level'] = 'debug') {
   const lines: string[] = [];
   const log = createLog({ level, destination: { write: (line) => lines.push(line) } });
@@ -35,7 +35,7 @@ describe('createLog', () => {
     });
   });
 
-  it('keeps silent about lines below its level', () => {
+  it('omits lines below its level', () => {
     const { log, lines } = recordingLog('warn');
     log.debug('a');
     log.info('b');
@@ -80,13 +80,13 @@ describe('createLog', () => {
 });
 
 describe('describeError', () => {
-  it('says where in our sources a bug began, innermost first', () => {
+  it('shows the source locations of a bug, innermost first', () => {
     const { frames } = describeError(thrownBy(failing));
     expect(frames?.[0]).toMatch(/^failing src\/telemetry\/log\.test\.ts:[0-9]+:[0-9]+$/);
     expect(frames?.some((frame) => frame.includes('node_modules'))).toBe(false);
   });
 
-  it('takes the lines of a message for no frames, even if they look like some', () => {
+  it('never treats lines of a message as frames, even if they look like frames', () => {
     const here = import.meta.filename;
     const error = new Error(`bad\n    at hunter2 (${here}:1:1)\n    at hunter2 (file://${here}:2:2)`);
     expect(describeError(error).frames?.join()).not.toContain('hunter2');
@@ -94,7 +94,7 @@ describe('describeError', () => {
     expect(describeError(error).frames).toEqual([]);
   });
 
-  it('comes to an end on a chain of causes that is a ring', () => {
+  it('terminates on a circular chain of causes', () => {
     const error = new OperatorError('INVARIANT', { op: 'x', cause: new Error('a') });
     if (error.cause instanceof Error) error.cause.cause = error.cause;
     expect(describeError(error).code).toBe('INVARIANT');

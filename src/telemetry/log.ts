@@ -15,7 +15,7 @@ export interface LogOptions {
 export function createLog(options: LogOptions): Logger {
   const settings = {
     level: options.level,
-    // No pid and host name: the pod is known to whoever collects the lines.
+    // No pid and host name: the log collector knows the pod.
     base: null,
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (level: string) => ({ level }) },
@@ -54,7 +54,9 @@ class PinoLog implements Logger {
 }
 
 /**
- * The parts of `explain`, each as a field of its own and whole: a line has room. What may be said of an error anywhere: never the text of one that is not ours, since it may quote what it choked on. */
+ * The parts of `explain`, each as its own field and in full: a line has space. Never has the text of an error that is not
+ * ours, because it may quote its input.
+ */
 export interface ErrorDescription {
   readonly code: string;
   readonly summary: string;
@@ -62,7 +64,7 @@ export interface ErrorDescription {
   readonly target: string | undefined;
   readonly status: number | undefined;
   readonly hint: string;
-  /** For a bug: where in our sources, innermost first. */
+  /** For a bug: our source locations, innermost first. */
   readonly frames: readonly string[] | undefined;
 }
 
@@ -80,10 +82,10 @@ export function describeError(thrown: unknown): ErrorDescription {
   };
 }
 
-/** The error at the end of the cause chain: where it all began. */
+/** The error at the end of the cause chain: the root cause. */
 function innermost(error: Error): Error {
   let last = error;
-  // A chain that bites its own tail is possible in JavaScript; ten links are more than any of ours has.
+  // A circular chain is possible in JavaScript; ten links are more than any of our chains has.
   for (let depth = 0; depth < 10 && last.cause instanceof Error; depth += 1) last = last.cause;
   return last;
 }
@@ -92,7 +94,7 @@ const ROOT = `${import.meta.dirname.split(sep).slice(0, -2).join('/')}/`;
 const FRAME = /^ {4}at (?:(?<callee>[\w.<># [\]]+) \()?(?:file:\/\/)?(?<place>\/[^():]+:[0-9]+:[0-9]+)\)?$/;
 const MOST_FRAMES = 12;
 
-/** Frames of files of this project, relative to it. */
+/** Frames in files of this project, with relative paths. */
 function ownFrames(error: Error): readonly string[] {
   const frames: string[] = [];
   for (const line of stackWithoutMessage(error).split('\n')) {
@@ -104,9 +106,9 @@ function ownFrames(error: Error): readonly string[] {
   return frames.slice(0, MOST_FRAMES);
 }
 
-/** A stack begins with a class and the message, which may have lines that look like frames. */
+/** A stack starts with the class and the message, which may have lines that look like frames. */
 function stackWithoutMessage({ stack = '', message }: Error): string {
   const at = stack.indexOf(message);
-  // A message that was changed later cannot be told from frames: rather nothing than a line of it.
+  // A message that was changed later cannot be distinguished from frames: return nothing rather than a line of it.
   return at < 0 || stack.slice(0, at).includes('\n') ? '' : stack.slice(at + message.length);
 }

@@ -1,9 +1,9 @@
 /**
- * Every metric of the process: the closed table behind the Metrics port. docs/metrics.md lists the same one, and a test
- * compares both, and both with the names that the sources use.
+ * Every metric of the process: the closed table behind the Metrics port. docs/metrics.md lists the same table; a test
+ * compares both with each other and with the names in the sources.
  *
- * The names, labels and buckets of controller-runtime, client-go's workqueue and rest_client are taken over as they are,
- * so that the dashboards and alerts made for other operators work here.
+ * The names, labels and buckets are those of controller-runtime and of the workqueue and rest_client of client-go, so
+ * that dashboards and alerts for other operators work here.
  */
 export interface MetricInfo {
   readonly kind: 'counter' | 'gauge' | 'histogram';
@@ -40,39 +40,40 @@ export const METRICS: Readonly<Record<string, MetricInfo>> = {
   ),
   controller_runtime_reconcile_errors_total: counter('Reconciles that failed.', 'controller'),
   controller_runtime_terminal_reconcile_errors_total: counter(
-    'Reconciles that failed in a way that only an edit of the object can help.',
+    'Reconciles that failed and require a spec change.',
     'controller',
   ),
-  controller_runtime_reconcile_panics_total: counter('Reconciles that ended in a bug.', 'controller'),
+  controller_runtime_reconcile_panics_total: counter(
+    'Reconciles that failed with an internal error.',
+    'controller',
+  ),
   controller_runtime_reconcile_time_seconds: histogram(
     'Time of one reconcile.',
     RECONCILE_BUCKETS,
     'controller',
   ),
-  controller_runtime_max_concurrent_reconciles: gauge('How many reconciles may run at once.', 'controller'),
-  controller_runtime_active_workers: gauge('How many reconciles run now.', 'controller'),
-  workqueue_depth: gauge('Keys that wait in the queue.', 'name', 'controller'),
-  workqueue_adds_total: counter('Keys that were added to the queue.', 'name', 'controller'),
-  workqueue_retries_total: counter('Keys that were added again after a failure.', 'name', 'controller'),
+  controller_runtime_max_concurrent_reconciles: gauge(
+    'Maximum number of concurrent reconciles.',
+    'controller',
+  ),
+  controller_runtime_active_workers: gauge('Number of reconciles that are running.', 'controller'),
+  workqueue_depth: gauge('Number of keys in the queue.', 'name', 'controller'),
+  workqueue_adds_total: counter('Number of keys added to the queue.', 'name', 'controller'),
+  workqueue_retries_total: counter('Number of keys added again after a failure.', 'name', 'controller'),
   workqueue_queue_duration_seconds: histogram(
-    'How long a key waited in the queue.',
+    'Time that a key waited in the queue.',
     QUEUE_BUCKETS,
     'name',
     'controller',
   ),
-  workqueue_work_duration_seconds: histogram(
-    'How long the work on a key took.',
-    QUEUE_BUCKETS,
-    'name',
-    'controller',
-  ),
+  workqueue_work_duration_seconds: histogram('Time to process a key.', QUEUE_BUCKETS, 'name', 'controller'),
   workqueue_unfinished_work_seconds: gauge(
-    'Sum of the time for which the work under way has been under way.',
+    'Total running time of all unfinished work.',
     'name',
     'controller',
   ),
   workqueue_longest_running_processor_seconds: gauge(
-    'For how long the longest work under way has been under way.',
+    'Running time of the longest unfinished work.',
     'name',
     'controller',
   ),
@@ -88,44 +89,44 @@ export const METRICS: Readonly<Record<string, MetricInfo>> = {
     'verb',
     'host',
   ),
-  leader_election_master_status: gauge('1 while this replica holds the Lease, else 0.', 'name'),
+  leader_election_master_status: gauge('1 while this replica holds the Lease, otherwise 0.', 'name'),
   keyferry_informer_objects: gauge('Objects in the cache.', 'resource'),
-  keyferry_informer_lists_total: counter('Complete lists, the first one included.', 'resource'),
+  keyferry_informer_lists_total: counter('Complete lists, including the first one.', 'resource'),
   keyferry_informer_watches_total: counter('Watches that were opened.', 'resource'),
-  keyferry_informer_events_total: counter('Events that watches brought.', 'resource'),
+  keyferry_informer_events_total: counter('Events received from watches.', 'resource'),
   keyferry_informer_failures_total: counter('Lists and watches that failed.', 'resource'),
-  keyferry_informer_handler_errors_total: counter('Handlers of an event that failed.', 'resource'),
-  keyferry_events_total: counter('Events that were written to the Kubernetes API.'),
+  keyferry_informer_handler_errors_total: counter('Event handlers that failed.', 'resource'),
+  keyferry_events_total: counter('Events written to the Kubernetes API.'),
   keyferry_events_dropped_total: counter(
-    'Events that could not be written; events are a courtesy and never block the work.',
+    'Events that could not be written; events are best effort and never block a migration.',
   ),
   secretmigration_keys: gauge('Keys of a migration by state.', 'namespace', 'name', 'state'),
   secretmigration_condition: gauge(
-    '1 for the status that a condition of a migration has, 0 for the others.',
+    '1 for the current status of a condition of a migration, 0 for the others.',
     'namespace',
     'name',
     'type',
     'status',
   ),
   secretmigration_fallback_hits: gauge(
-    'How often a migration read a document at its old address; without spec.source.fallback there is none.',
+    'Number of reads of a migration at an old path; absent without spec.source.fallback.',
     'namespace',
     'name',
   ),
-  secretmigration_audit_records_total: counter('Accesses to values that were written to the audit log.'),
+  secretmigration_audit_records_total: counter('Accesses to values recorded in the audit log.'),
   secretmigration_audit_blocked: gauge(
-    '1 while the audit log cannot be written and work waits for it; without --audit-log always 0.',
+    '1 while the audit log cannot be written and migrations wait for it; always 0 without --audit-log.',
   ),
   secretmigration_conflicts_total: counter(
-    'Documents that were left alone because the destination holds something else.',
+    'Documents that were not written because the destination differs.',
   ),
   secretmigration_last_success_timestamp_seconds: gauge(
-    'When a migration succeeded last, in seconds since the epoch.',
+    'Time of the last success of a migration, in seconds since the epoch.',
     'namespace',
     'name',
   ),
   secretmigration_backend_requests_total: counter(
-    'Operations on backends by kind of backend and error code; OK when there was no error.',
+    'Operations on backends by type of backend and error code; OK means no error.',
     'backend',
     'operation',
     'code',

@@ -35,7 +35,7 @@ describe('PrometheusMetrics', () => {
     );
   });
 
-  it('forgets exactly the series of the object that is gone', async () => {
+  it('removes exactly the series of an object that no longer exists', async () => {
     const metrics = new PrometheusMetrics();
     const labels = { namespace: 'a', name: 'x', state: 'verified' };
     metrics.gauge('secretmigration_keys', labels, 3);
@@ -60,7 +60,7 @@ describe('PrometheusMetrics', () => {
     );
   });
 
-  it('serves the metrics of the process when asked to', async () => {
+  it('serves the metrics of the process on request', async () => {
     const metrics = new PrometheusMetrics();
     metrics.collectProcessMetrics();
     const text = await textOf(metrics);
@@ -72,18 +72,18 @@ describe('PrometheusMetrics', () => {
 describe('the table of metrics', () => {
   const entries = Object.entries(METRICS);
 
-  it.each(entries)('describes %s as Prometheus wants it', (name, { kind, help, labels }) => {
+  it.each(entries)('describes %s by the rules of Prometheus', (name, { kind, help, labels }) => {
     expect(name).toMatch(/^[a-z][a-z0-9_]*$/);
     expect(help).toMatch(/^[0-9A-Z].*\.$/);
     expect(new Set(labels).size).toBe(labels.length);
     expect(name.endsWith('_total')).toBe(kind === 'counter');
     if (kind === 'histogram') expect(name).toMatch(/_seconds$/);
-    // Names of keys and paths are what a migration is about; they are neither bounded nor for everybody's eyes.
+    // Keys and paths are the data of a migration; they are neither bounded nor public.
     expect(labels).not.toContain('key');
     expect(labels).not.toContain('path');
   });
 
-  it('is the table of docs/metrics.md, both ways', () => {
+  it('equals the table of docs/metrics.md', () => {
     const documented = readFileSync(join(ROOT, 'docs/metrics.md'), 'utf8').match(/^\| `.*$/gm) ?? [];
     const expected = entries.map(
       ([name, { kind, help, labels }]) =>
@@ -92,7 +92,7 @@ describe('the table of metrics', () => {
     expect(documented.toSorted()).toEqual(expected.toSorted());
   });
 
-  it('has every metric that a source names, and no other', () => {
+  it('has exactly the metrics that the sources name', () => {
     const sources = globSync('src/**/*.ts', { cwd: ROOT })
       .filter((file) => !file.endsWith('.test.ts') && !file.endsWith('metric-table.ts'))
       .map((file) => readFileSync(join(ROOT, file), 'utf8'))

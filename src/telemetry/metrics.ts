@@ -4,13 +4,13 @@ import type { Labels, Metrics } from '#src/ports.ts';
 import { METRICS } from './metric-table.ts';
 import type { MetricInfo } from './metric-table.ts';
 
-/** What a scrape gets. */
+/** The reply to a scrape. */
 export interface Exposition {
   readonly contentType: string;
   readonly body: string;
 }
 
-/** The Metrics port on a registry of its own: two of them in one process do not share a series. */
+/** The Metrics port on its own registry: two instances in one process do not share series. */
 export class PrometheusMetrics implements Metrics {
   readonly #registry = new Registry();
   readonly #counters = new Map<string, Counter>();
@@ -37,7 +37,7 @@ export class PrometheusMetrics implements Metrics {
     this.#use(this.#gauges, name, labels).remove(labels);
   }
 
-  /** Adds process_* and nodejs_* (CPU, memory, event loop, garbage collection). Once, from the process that serves them. */
+  /** Adds process_* and nodejs_* (CPU, memory, event loop, garbage collection). Call it once, in the serving process. */
   collectProcessMetrics(): void {
     collectDefaultMetrics({ register: this.#registry });
   }
@@ -53,7 +53,7 @@ export class PrometheusMetrics implements Metrics {
     else this.#histograms.set(name, new Histogram({ ...shape, buckets: [...buckets] }));
   }
 
-  /** A slip in a name or a label would make a series that no alert looks at: it is a bug, and loud. */
+  /** A wrong name or label would create a series that no alert reads: it is a bug, so this throws. */
   #use<M>(known: ReadonlyMap<string, M>, name: string, labels: Labels): M {
     const metric = known.get(name);
     const expected = METRICS[name]?.labels ?? [];

@@ -24,13 +24,13 @@ async function health(live: Checks, ready: Checks): Promise<TelemetryServer> {
 }
 
 describe('openHealthServer', () => {
-  it('answers 200 while every check holds', async () => {
+  it('replies 200 while every check passes', async () => {
     const server = await health({}, { caches: () => true });
     expect(await get(server, '/healthz')).toMatchObject({ status: 200, body: 'ok\n' });
     expect(await get(server, '/readyz')).toMatchObject({ status: 200, body: 'ok\n' });
   });
 
-  it('answers 503 with the names of the checks that do not hold, and asks anew each time', async () => {
+  it('replies 503 with the names of the failed checks, and runs the checks again each time', async () => {
     let filled = false;
     const server = await health({}, { secrets: () => filled, backends: () => true });
     expect(await get(server, '/readyz')).toMatchObject({ status: 503, body: 'secrets: failed\n' });
@@ -39,7 +39,7 @@ describe('openHealthServer', () => {
     expect(await get(server, '/readyz?verbose')).toMatchObject({ status: 200 });
   });
 
-  it('knows no other path and no other method', async () => {
+  it('serves no other path and no other method', async () => {
     const server = await health({}, {});
     expect((await get(server, '/metrics')).status).toBe(404);
     expect((await get(server, '/toString')).status).toBe(404);
@@ -47,7 +47,7 @@ describe('openHealthServer', () => {
     expect(await get(server, '/healthz', 'HEAD')).toMatchObject({ status: 200, body: '' });
   });
 
-  it('reports the port that it really has', async () => {
+  it('reports its actual port', async () => {
     const server = await health({}, {});
     expect(server.port).toBeGreaterThan(0);
     expect(server.host).toBe('127.0.0.1');
@@ -60,7 +60,7 @@ describe('openHealthServer', () => {
     ).rejects.toMatchObject({ code: 'CONFIG_INVALID', target: `127.0.0.1:${port}` });
   });
 
-  it('closes at once, although a client keeps its connection open', async () => {
+  it('closes immediately, although a client keeps its connection open', async () => {
     const server = await openHealthServer({ bindAddress: ANY, live: {}, ready: {} });
     await get(server, '/healthz');
     await server[Symbol.asyncDispose]();
@@ -69,7 +69,7 @@ describe('openHealthServer', () => {
 });
 
 describe('openMetricsServer', () => {
-  it('serves what the registry holds', async () => {
+  it('serves the content of the registry', async () => {
     const metrics = new PrometheusMetrics();
     metrics.count('keyferry_events_total', {}, 0);
     const server = keep(
@@ -80,7 +80,7 @@ describe('openMetricsServer', () => {
     expect(reply.body).toContain('keyferry_events_total 0\n');
   });
 
-  it('answers 500 without any detail when the exposition fails', async () => {
+  it('replies 500 without any detail when the exposition fails', async () => {
     const exposition = () => Promise.reject(new Error('hunter2'));
     const server = keep(await openMetricsServer({ bindAddress: ANY, exposition }));
     expect(await get(server, '/metrics')).toMatchObject({ status: 500, body: 'failed\n' });

@@ -4,26 +4,26 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { OperatorError } from '#src/errors.ts';
 import type { Exposition } from './metrics.ts';
 
-/** A listening server; disposing of it closes its connections. */
+/** A listening server; its disposal closes its connections. */
 export interface TelemetryServer extends AsyncDisposable {
   readonly host: string;
-  /** The real one, also when port 0 was asked for. */
+  /** The actual port, also if port 0 was requested. */
   readonly port: number;
 }
 
-/** Facts by name; all of them must hold. */
+/** Checks by name; all of them must return true. */
 export type Checks = Readonly<Record<string, () => boolean>>;
 
 export interface HealthOptions {
   /** `host:port` or `:port`; port 0 takes a free one. */
   readonly bindAddress: string;
-  /** Whether this process still works at all. Never ask a backend here: a sealed one would restart every replica. */
+  /** Whether this process still works. Never call a backend here: a sealed one would restart every replica. */
   readonly live: Checks;
-  /** Whether its caches are filled. A replica that waits for the Lease is ready. */
+  /** Whether the caches are filled. A replica that waits for the Lease is ready. */
   readonly ready: Checks;
 }
 
-/** Serves /healthz and /readyz: 200 `ok`, or 503 with the names of what does not hold. */
+/** Serves /healthz and /readyz: 200 `ok`, or 503 with the names of the failed checks. */
 export async function openHealthServer(options: HealthOptions): Promise<TelemetryServer> {
   return await open(options.bindAddress, {
     '/healthz': () => answerOf(options.live),

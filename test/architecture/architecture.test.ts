@@ -19,6 +19,15 @@ describe('docs/architecture.md', () => {
     expect(rooms.filter((room) => !named.some((file) => file.startsWith(`src/${room}/`)))).toEqual([]);
   });
 
+  it('names a file of every room of the import law', () => {
+    const law = /^```import-law\n(.*?)^```/ms.exec(map)?.[1] ?? '';
+    const rooms = [...law.matchAll(/^(\S+) +→/gm)].map(([, room = '']) => room);
+    expect(rooms.length).toBeGreaterThan(20);
+    const isNamed = (room: string): boolean =>
+      named.some((file) => file === `src/${room}.ts` || file.startsWith(`src/${room}/`));
+    expect(rooms.filter((room) => !isNamed(room))).toEqual([]);
+  });
+
   it('maps every target that the README and CONTRIBUTING name to a target of the Makefile', () => {
     const makefile = readFileSync(join(root, 'Makefile'), 'utf8');
     const texts = ['README.md', 'CONTRIBUTING.md']

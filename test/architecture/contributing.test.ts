@@ -21,7 +21,7 @@ function broken(pattern: RegExp, holds: (capture: string, guide: string) => bool
 describe('the guides for contributors', () => {
   it('name only files that exist', () => {
     const exists = (path: string): boolean => existsSync(join(root, path));
-    expect(broken(/`((?:src|test)\/[^`*<]+)`/g, exists)).toEqual([]);
+    expect(broken(/`((?:src|test|docs|config)\/[^`*<]+)`/g, exists)).toEqual([]);
   });
 
   it('link only to files that exist', () => {
@@ -32,5 +32,12 @@ describe('the guides for contributors', () => {
   it('name only targets of the Makefile', () => {
     const makefile = readFileSync(join(root, 'Makefile'), 'utf8');
     expect(broken(/\bmake ([a-z-]+)/g, (target) => makefile.includes(`\n${target}:`))).toEqual([]);
+  });
+
+  it('are all linked from CONTRIBUTING', () => {
+    const contributing = readFileSync(join(root, 'CONTRIBUTING.md'), 'utf8');
+    const files = globSync('docs/contributing/*.md', { cwd: root });
+    expect(files.length).toBeGreaterThan(3);
+    expect(files.filter((file) => !contributing.includes(`(${file})`))).toEqual([]);
   });
 });

@@ -7,8 +7,8 @@ import { MEMORY } from '#src/backends/memory/definition.ts';
 import type { BackendFactory } from '#src/backends/factory.ts';
 import { BackendRegistry } from '#src/backends/registry.ts';
 import { memberOf } from '#src/backends/kind.ts';
-import { DriverPool } from '#src/controllers/driver-pool.ts';
-import { trustRootsOf } from '#src/controllers/trust-root.ts';
+import { DriverPool } from '#src/controllers/backend/pool.ts';
+import { trustRootsOf } from '#src/controllers/backend/trust-root.ts';
 import { connectWatches, type Watches } from '#src/controllers/watches.ts';
 import { crdOf, structuralSchemaOf } from '#src/generate/crd.ts';
 import { generatedFiles } from '#src/generate/generate.ts';
@@ -40,7 +40,7 @@ describe('a fourth kind of backend', () => {
   it('is an API type with a member, defaults and the rule of the others', () => {
     const { spec } = parsed('SecretBackend', SPEC);
     expect(memberOf(MEMORY, spec)).toEqual({ secretRef: { name: 'held', key: 'token' } });
-    const rule = 'set exactly the member that type names: kubernetes, openbao, directory or memory';
+    const rule = 'set exactly the field that type names: kubernetes, openbao, directory or memory';
     expect(() => parsed('SecretBackend', { type: 'memory', kubernetes: {} })).toThrow(rule);
     expect(() => parsed('SecretBackend', { ...SPEC, kubernetes: {} })).toThrow(rule);
   });
@@ -111,8 +111,8 @@ describe('a fourth kind of backend', () => {
   );
 
   it.each([
-    ['SecretBackend', 'a', 'backendQueue', 'a/m'],
-    ['ClusterSecretBackend', 'shared', 'clusterBackendQueue', 'm'],
+    ['SecretBackend', 'a', 'backends', 'a/m'],
+    ['ClusterSecretBackend', 'shared', 'clusterBackends', 'm'],
   ] as const)(
     'of the scope %s is reopened when its Secret changes, and by no other',
     (kind, namespace, queue, key) => {
@@ -154,15 +154,20 @@ function aRig(backend: Backend) {
     clusterResourceNamespace: 'shared',
   });
   const retire = vi.spyOn(pool, 'retire');
+  const backends = informer(backend.kind === 'SecretBackend' ? [backend] : []);
+  const clusterBackends = informer(backend.kind === 'SecretBackend' ? [] : [backend]);
   const watches = {
     migrations: informer([]),
-    backends: informer(backend.kind === 'SecretBackend' ? [backend] : []),
-    clusterBackends: informer(backend.kind === 'SecretBackend' ? [] : [backend]),
+    backends,
+    clusterBackends,
     secrets: { addHandler: (handler: (change: Change<CachedObject>) => void) => handlers.push(handler) },
-    backendQueue: queue('backendQueue'),
-    clusterBackendQueue: queue('clusterBackendQueue'),
-    clusterResourceNamespace: 'shared',
-    kinds: KINDS,
+    queues: { backends: queue('backends'), clusterBackends: queue('clusterBackends') },
+    references: {
+      cache: backends.store,
+      clusterCache: clusterBackends.store,
+      clusterResourceNamespace: 'shared',
+      kinds: KINDS,
+    },
     pool,
   };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the parts that a change of a Secret reaches

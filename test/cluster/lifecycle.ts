@@ -15,7 +15,7 @@ import type { ClusterLayout, ServerName } from './state.ts';
 const READY_DEADLINE_MS = 60_000;
 const LOG_TAIL_LINES = 25;
 
-/** Another program took the port between our look and the server's bind: start anew with other ports. */
+/** Another program took the port between our look and the server's bind: start again with other ports. */
 export class PortTaken extends Error {
   override readonly name = 'PortTaken';
 }

@@ -76,7 +76,7 @@ export function parsePidFile(file: string): number | undefined {
 }
 
 /**
- * False for a zombie, too: a container whose first process does not reap keeps those for ever. A zombie of which other
+ * False for a zombie, too: a container whose first process does not reap keeps those forever. A zombie of which other
  * threads still run counts as alive: they hold its ports and files a moment longer.
  */
 export function isAlive(pid: number): boolean {

@@ -26,7 +26,7 @@ export async function bringUp(report: Report): Promise<Started> {
     } catch (error) {
       await supervision.end();
       if (!(error instanceof PortTaken) || attempt === ATTEMPTS) throw error;
-      report('another program took one of the ports: starting anew');
+      report('another program took one of the ports: starting again');
     }
   }
 }

@@ -178,7 +178,7 @@ describe('what a crash leaves', () => {
   it('of a write is removed, and no file of another program', async () => {
     await fixture.put(`.x.keyferry-${ID}`, 'half');
     await fixture.put(`.y.keyferry-${ID}`, { a: 'half' });
-    await fixture.put('.vimrc', 'of somebody else');
+    await fixture.put('.vimrc', 'of another writer');
     expect(await driver.read('x', signal)).toEqual({ state: 'absent' });
     expect(await fixture.names()).toEqual(['.vimrc']);
   });

@@ -228,7 +228,7 @@ describe('a lost reply', () => {
   });
 });
 
-describe('somebody else in the middle of it', () => {
+describe('another writer in the middle of it', () => {
   it('who writes first wins: their value stays, ours stays at the source, the row says Conflict', async () => {
     const documents = someDocuments(12);
     await plant(tenant, documents);

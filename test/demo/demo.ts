@@ -20,12 +20,12 @@ import { paymentsSecrets } from './payments.ts';
 import { runScenarios, SCENARIOS } from './scenarios.ts';
 import { say, showBao, showKubectl } from './stage.ts';
 
-/** One row a key: `kubectl get -o yaml` has the same under status.keys. */
+/** One line per key; `kubectl get -o yaml` shows the same under status.keys. */
 const ROW_TEMPLATE =
   '{{range .status.keys}}{{printf "%-14s %-24s %-9s" .name .key .state}}' +
   '{{with .destination}}{{printf "%-24s %s" .path .version}}{{end}}{{"\\n"}}{{end}}';
 
-/** Prepares OpenBao as its administrator would: a mount, and a role for one ServiceAccount of the team. */
+/** Prepares OpenBao as its administrator does: a mount, and a role for one ServiceAccount of the team. */
 async function prepareOpenBao(cluster: Cluster): Promise<void> {
   await cluster.bao('POST', `sys/mounts/${MOUNT}`, { type: 'kv', options: { version: '2' } });
   await cluster.enableKubernetesAuth();
@@ -74,7 +74,7 @@ async function thereAndBack(cluster: Cluster): Promise<void> {
   await migrate(cluster, COPY_NAMESPACE, [...backends(COPY_NAMESPACE, server), migrationBack()]);
 }
 
-/** Says what the two namespaces hold and fails the demo unless it is the same. */
+/** Prints the comparison of the two namespaces and fails the demo if they differ. */
 async function compare(cluster: Cluster): Promise<void> {
   const result = await compareNamespaces(cluster, SOURCE_NAMESPACE, COPY_NAMESPACE);
   const { secrets, keys, bytes, differences } = result;
@@ -90,7 +90,7 @@ async function compare(cluster: Cluster): Promise<void> {
 async function keepRunning(cluster: Cluster): Promise<void> {
   await cluster.keep();
   recordKeptDemo(cluster.folder);
-  say('\nEverything keeps running; `make demo-down` ends it. To go on by hand:');
+  say('\nAll servers keep running; `make demo-down` stops them. To continue manually:');
   say(`export KUBECONFIG=${cluster.kubeconfigPath}`);
   const variables = [`ADDR=${cluster.baoUrl}`, `TOKEN=${cluster.rootToken}`, `CACERT=${cluster.baoCaPath}`];
   for (const prefix of cluster.isOpenBao ? ['BAO'] : ['BAO', 'VAULT']) {
@@ -102,7 +102,7 @@ async function main(): Promise<void> {
   process.chdir(join(import.meta.dirname, '..', '..'));
   const kept = readKeptDemo();
   if (kept !== undefined)
-    throw new Error(`a kept demo is running in ${kept}; end it with \`make demo-down\``);
+    throw new Error(`a kept demo is running in ${kept}; stop it with \`make demo-down\``);
   const cluster = await startCluster();
   try {
     await install(cluster);

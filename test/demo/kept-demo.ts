@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 const RECORD = join(import.meta.dirname, '..', '..', '.demo', 'cluster-folder');
 
-/** Folder of the cluster that `make demo KEEP=1` left running; undefined if there is none (any more). */
+/** Folder of the cluster that `make demo KEEP=1` kept running; undefined if there is none. */
 export function readKeptDemo(): string | undefined {
   if (!existsSync(RECORD)) return undefined;
   const folder = readFileSync(RECORD, 'utf8');

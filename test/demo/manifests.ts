@@ -1,4 +1,4 @@
-/** What a platform engineer writes: one folder of OpenBao for the team, and the backends and migrations that use it. */
+/** The manifests of a platform engineer: a folder in OpenBao for the team, and the backends and migrations that use it. */
 
 export const MOUNT = 'demo';
 export const FOLDER = 'k8s';
@@ -8,10 +8,10 @@ export const AUDIENCE = 'openbao';
 export const SOURCE_NAMESPACE = 'payments';
 export const COPY_NAMESPACE = 'payments-copy';
 
-/** Whose documents get new names, so that old ones are removed. */
+/** Namespaces whose documents get new names, so that old names are removed. */
 const RE_KEYED_NAMESPACES = ['tools', 'sessions'];
 
-/** The least that a copy in both directions needs; deleting at OpenBao is for those alone that re-key. */
+/** The minimum policy for a copy in both directions; only namespaces that re-key may delete in OpenBao. */
 export const POLICY = `
 path "${MOUNT}/data/${FOLDER}/*"     { capabilities = ["create", "update", "read"] }
 path "${MOUNT}/metadata/${FOLDER}/*" { capabilities = ["create", "update", "read", "list"] }
@@ -26,7 +26,7 @@ function object(kind: string, namespace: string, name: string, spec: object): ob
   return { apiVersion: API_VERSION, kind, metadata: { namespace, name }, spec };
 }
 
-/** The backends `kubernetes` and `bao` of a namespace, and the ServiceAccount as which `bao` logs in. */
+/** The backends `kubernetes` and `bao` of a namespace, and the ServiceAccount that `bao` logs in with. */
 export function backends(
   namespace: string,
   server: { address: string; caBundle: string },
@@ -44,7 +44,7 @@ export function backends(
   ];
 }
 
-/** The backend `files`: what is in the folder of the namespace. */
+/** The backend `files`: the folder of the namespace. */
 export function filesBackend(namespace: string): object {
   return object('SecretBackend', namespace, 'files', {
     type: 'directory',
@@ -56,7 +56,7 @@ export function migrationOf(namespace: string, name: string, spec: object): obje
   return object('SecretMigration', namespace, name, spec);
 }
 
-/** Every Secret of the namespace to OpenBao. */
+/** Copies every Secret of the namespace to OpenBao. */
 export function migrationThere(): object {
   return object('SecretMigration', SOURCE_NAMESPACE, 'payments', {
     source: { backendRef: { name: 'kubernetes' } },
@@ -66,7 +66,7 @@ export function migrationThere(): object {
   });
 }
 
-/** And what is now in OpenBao back into another namespace. */
+/** Copies the documents in OpenBao to another namespace. */
 export function migrationBack(): object {
   return object('SecretMigration', COPY_NAMESPACE, 'payments-back', {
     source: { backendRef: { name: 'bao' } },

@@ -15,10 +15,10 @@ const BIG_TEXT_BYTES = 1_000_000;
 
 function secret(
   name: string,
-  fields: Readonly<Record<string, string | Buffer>>,
+  values: Readonly<Record<string, string | Buffer>>,
   more: { readonly type?: string; readonly immutable?: true } = {},
 ): DemoSecret {
-  const data = Object.entries(fields).map(([key, value]) => [key, Buffer.from(value).toString('base64')]);
+  const data = Object.entries(values).map(([key, value]) => [key, Buffer.from(value).toString('base64')]);
   return {
     apiVersion: 'v1',
     kind: 'Secret',
@@ -29,12 +29,12 @@ function secret(
   };
 }
 
-/** Printable text of exactly so many bytes, different in each run. */
+/** Random printable text of exactly `bytes` bytes. */
 function text(bytes: number): string {
   return randomBytes(bytes).toString('base64').slice(0, bytes);
 }
 
-/** Twelve Secrets such as a team has, with everything that careless tools lose. Values are random in each run. */
+/** Twelve typical Secrets of a team, with the details that careless tools lose. The values are random. */
 export async function paymentsSecrets(): Promise<readonly DemoSecret[]> {
   const authority = await createAuthority('payments-demo-ca');
   const tls = await issueCertificate(authority, {

@@ -4,31 +4,31 @@ import { backends, filesBackend, FOLDER, migrationOf, MOUNT } from './manifests.
 import { say } from './stage.ts';
 
 /*
- * Migrations that teams wrote by hand, each as a few lines of spec (design.md §1). A scenario plants what such a team had,
- * runs the migration, and then asks both stores themselves, not the status, whether every value is where it belongs.
+ * Migrations that teams wrote by hand, each as a few lines of spec (design.md §1). A scenario creates the documents of such a
+ * team, runs the migration, and then reads both backends, not the status, to check every value.
  */
 
-/** Name → value, one field each. */
+/** Name → value; each document has one key. */
 type Values = Readonly<Record<string, string>>;
 
 export interface DemoScenario {
   /** Column SCENARIO. */
   readonly title: string;
-  /** Whose migration it was: column WRITTEN BY HAND IN. */
+  /** The project that wrote the migration: column WRITTEN BY HAND IN. */
   readonly origin: string;
   readonly namespace: string;
-  /** Documents that are in OpenBao before. */
+  /** Documents in OpenBao before the migration. */
   readonly documents: Values;
-  /** Secrets that are in Kubernetes before. */
+  /** Secrets in Kubernetes before the migration. */
   readonly secrets: Values;
-  /** Files in the folder of the namespace before. */
+  /** Files in the folder of the namespace before the migration. */
   readonly files?: Values;
   readonly spec: object;
-  /** What both hold afterwards, and nothing else. */
+  /** The complete content of the backends after the migration. */
   readonly expected: { readonly documents: Values; readonly secrets: Values; readonly files?: Values };
 }
 
-const FIELD = 'value';
+const KEY = 'value';
 const INSIDE = { source: { backendRef: { name: 'bao' } }, destination: { backendRef: { name: 'bao' } } };
 const path = '{namespace}/{name}';
 
@@ -143,7 +143,7 @@ export const SCENARIOS: readonly DemoScenario[] = [
   },
 ];
 
-/** Runs them one after the other and prints the table of verdicts. Throws at the first that is not as promised. */
+/** Runs all scenarios in sequence and prints the table of verdicts. Throws at the first wrong value. */
 export async function runScenarios(
   cluster: Cluster,
   migrate: (namespace: string, objects: readonly object[]) => Promise<void>,
@@ -170,11 +170,11 @@ async function plant(cluster: Cluster, scenario: DemoScenario): Promise<void> {
   plantFiles(tokenFolderOf(cluster, namespace), scenario.files ?? {});
   await cluster.kube('POST', '/api/v1/namespaces', { metadata: { name: namespace } });
   for (const [name, value] of Object.entries(scenario.secrets)) {
-    const data = { [FIELD]: Buffer.from(value).toString('base64') };
+    const data = { [KEY]: Buffer.from(value).toString('base64') };
     await cluster.kube('POST', `/api/v1/namespaces/${namespace}/secrets`, { metadata: { name }, data });
   }
   for (const [name, value] of Object.entries(scenario.documents)) {
-    const data = { [FIELD]: value };
+    const data = { [KEY]: value };
     await cluster.bao('POST', `${MOUNT}/data/${FOLDER}/${namespace}/${name}`, { data });
   }
 }
@@ -188,16 +188,16 @@ async function verdictOf(cluster: Cluster, { title, namespace, expected }: DemoS
   found.push(...wrongIn('the folder', files, expected.files ?? {}));
   if (found.length > 0) throw new Error(`${title}: ${found.join('; ')}`);
   const count = [documents, secrets, files].flatMap((values) => Object.keys(values)).length;
-  return `as promised: ${count} of ${count} values where they belong`;
+  return `passed: ${count}/${count} values correct`;
 }
 
 function* wrongIn(store: string, found: Values, expected: Values): Generator<string> {
   for (const name of new Set([...Object.keys(found), ...Object.keys(expected)])) {
-    if (found[name] !== expected[name]) yield `${name} in ${store} is not what it should be`;
+    if (found[name] !== expected[name]) yield `${name} in ${store} is wrong`;
   }
 }
 
-/** Only what can be read now: the name of a removed document stays in the list. */
+/** Only readable documents: the list also contains the names of removed ones. */
 async function documentsOf(cluster: Cluster, namespace: string): Promise<Values> {
   const folder = `${FOLDER}/${namespace}`;
   const { data } = await cluster.bao<{ data: { keys: readonly string[] } }>(
@@ -210,7 +210,7 @@ async function documentsOf(cluster: Cluster, namespace: string): Promise<Values>
     const { current_version: current, versions } = metadata.data;
     if (versions[String(current)]?.deletion_time !== '') continue;
     const read = await cluster.bao<{ data: { data: Values } }>('GET', `${MOUNT}/data/${folder}/${name}`);
-    values[name] = read.data.data[FIELD] ?? '';
+    values[name] = read.data.data[KEY] ?? '';
   }
   return values;
 }
@@ -228,7 +228,7 @@ async function secretsOf(cluster: Cluster, namespace: string): Promise<Values> {
   }>('GET', `/api/v1/namespaces/${namespace}/secrets`);
   const decoded = (items ?? []).map(({ metadata, data }) => [
     metadata.name,
-    Buffer.from(data?.[FIELD] ?? '', 'base64').toString(),
+    Buffer.from(data?.[KEY] ?? '', 'base64').toString(),
   ]);
   return Object.fromEntries(decoded);
 }

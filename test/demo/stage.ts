@@ -8,7 +8,7 @@ export function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** Prints the command, runs it, prints what it really printed. A command that fails ends the demo. */
+/** Prints the command, runs it and prints its output. A command that fails ends the demo. */
 export async function showKubectl(cluster: Cluster, args: readonly string[], input?: object): Promise<void> {
   say(`\n$ kubectl ${args.map(quoted).join(' ')}`);
   const result = await cluster.kubectl(args, input === undefined ? {} : { input: JSON.stringify(input) });

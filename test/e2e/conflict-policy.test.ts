@@ -100,7 +100,7 @@ function describeOverwriting(): void {
     await tenant.untilReady('recorded');
   });
 
-  it('does not claim after a dry run to have overwritten what somebody else made equal since', async () => {
+  it('does not claim after a dry run to have overwritten what another writer made equal since', async () => {
     const tenant = await aTenantInConflict();
     const select = { names: ['taken'] };
     await tenant.apply(aMigration('rehearsed', { conflictPolicy: 'Overwrite', dryRun: true, select }));

@@ -222,7 +222,7 @@ describe('between Kubernetes and OpenBao', () => {
     expect(await standing(tenant, 'move')).toEqual({ db: 'Verified' });
   });
 
-  it('what expires is refused: a Secret would keep it for ever', async () => {
+  it('what expires is refused: a Secret would keep it forever', async () => {
     const tenant = await stage().tenant();
     await aToken(tenant, 'token', '1h');
     const select = { all: true as const };

@@ -253,7 +253,7 @@ describe('a backend of type directory', () => {
     expect(await kvData(red.tenant, pathOf(red.tenant, 'token'))).toEqual({ value: 'red' });
     expect(filesIn(blue.folder)).toEqual({ token: 'blue\n' });
 
-    // A volume that is mounted anew is another folder; the backend as a whole has not changed.
+    // A volume that is mounted again is another folder; the backend as a whole has not changed.
     renameSync(red.folder, `${red.folder}-before`);
     plantFiles(tokenFolderOf(cluster, red.tenant.namespace), { later: 'red again\n' });
     const { spec, ...migration } = fromFiles('again');

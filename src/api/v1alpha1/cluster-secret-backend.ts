@@ -18,17 +18,17 @@ const AllowedNamespacesSchema = z
       .string()
       .min(1)
       .max(63)
-      .regex(/^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?)$/, { error: 'must be the name of a namespace, or "*"' })
+      .regex(/^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?)$/, { error: 'must be a namespace name or "*"' })
       .describe('Name of a namespace, or "*" for all of them.'),
   )
   .max(1024)
   .meta({ 'x-kubernetes-list-type': 'set' })
   .default([])
   .describe(
-    'Namespaces whose migrations may use this backend. Each has a place of its own in it: its own Secrets, or a folder of its name. Default: none.',
+    'Namespaces whose migrations may use this backend. Each namespace sees only its own part: its own Secrets, or the folder with its name. Default: none.',
   );
 
-/** The schema of a ClusterSecretBackend that can be of any of these kinds. */
+/** The schema of a ClusterSecretBackend of any of these kinds. */
 export function clusterSecretBackendSchemaOf(kinds: readonly BackendKind[]) {
   const { members, rules } = composeBackendSpec(kinds);
   return z
@@ -40,12 +40,12 @@ export function clusterSecretBackendSchemaOf(kinds: readonly BackendKind[]) {
         z.object({ ...members, allowedNamespaces: AllowedNamespacesSchema }),
         ...rules,
       ).describe(
-        'Where values live, how to get there, and who may. What it refers to is in the namespace that the operator was started with (--cluster-resource-namespace).',
+        'Where the values are, how to reach them, and which namespaces may use them. Secrets and ServiceAccounts that the spec refers to are in the namespace that --cluster-resource-namespace names.',
       ),
       status: BackendStatusSchema.prefault({ observedGeneration: -1 }),
     })
     .describe(
-      `A SecretBackend that an administrator shares among namespaces. With the annotation ${DEFAULT_BACKEND_ANNOTATION}: "true" it is the one that migrations use which name none.`,
+      `A SecretBackend that an administrator shares among namespaces. With the annotation ${DEFAULT_BACKEND_ANNOTATION}: "true", migrations that name no backend use it.`,
     );
 }
 
@@ -60,7 +60,7 @@ export function parseClusterSecretBackend(input: unknown): Parsed<ClusterSecretB
   return parseWith(ClusterSecretBackendSchema, input);
 }
 
-/** True when its annotation asks for it; which one is the default if several do is for the operator to decide. */
+/** Whether its annotation requests it. If several backends do, the operator decides which one is the default. */
 export function asksToBeDefault({ metadata }: Backend): boolean {
   return metadata.annotations?.[DEFAULT_BACKEND_ANNOTATION] === 'true';
 }

@@ -1,10 +1,10 @@
 import type { ConditionReason, RowReason } from '#src/errors/reasons.ts';
 
-/** Closed lists of what a status can say. Each entry is API: its sentence is what the reference prints. */
+/** Closed lists of the words in a status. Each entry is API; the reference prints its sentence. */
 
-/** Types of conditions. Ready and Succeeded are always there; the others only while they are true. */
+/** Types of conditions. Ready and Succeeded are always present; the others only while they are true. */
 export const CONDITION_TYPES = {
-  Ready: 'The object does what its spec asks; Unknown while there is still work to do.',
+  Ready: 'The object matches its spec; Unknown while work remains.',
   Succeeded: 'SecretMigration only: every key of the selection is done. Unknown during a run.',
   Reconciling: 'The operator is working on this generation.',
   Stalled: 'Requires a spec change.',
@@ -12,7 +12,7 @@ export const CONDITION_TYPES = {
 } as const;
 export type ConditionType = keyof typeof CONDITION_TYPES;
 
-/** Reasons of the conditions; printed in the column STATUS. */
+/** Reasons of the conditions; kubectl prints them in the column STATUS. */
 export const CONDITION_REASONS = {
   Progressing: 'The run is in progress.',
   Completed: 'Every key is done.',
@@ -50,7 +50,7 @@ export const CONDITION_REASONS = {
   Available: 'Backends only: reachable; required operations available.',
 } as const satisfies Readonly<Record<ConditionReason, string>>;
 
-/** Where a key can stand. */
+/** States of a key. */
 export const ROW_STATES = [
   'Pending',
   'Copied',
@@ -61,7 +61,7 @@ export const ROW_STATES = [
   'Skipped',
 ] as const;
 
-/** The same states with a sentence each. */
+/** One sentence for each state. */
 export const ROW_STATE_MEANINGS: Readonly<Record<(typeof ROW_STATES)[number], string>> = {
   Pending: 'Not written yet.',
   Copied: 'Written to the destination, not yet read back.',
@@ -69,16 +69,16 @@ export const ROW_STATE_MEANINGS: Readonly<Record<(typeof ROW_STATES)[number], st
   Removed: 'Verified, and then removed from the source.',
   Conflict: 'The destination differs; nothing was overwritten.',
   Failed: 'Not moved; the reason says why.',
-  Skipped: 'Left out intentionally.',
+  Skipped: 'Skipped intentionally.',
 };
 
-/** Why a key stands where it does. A row in a plain state may have none. */
+/** Reasons for the state of a key. Pending, Copied, Verified and Removed rows may have none. */
 export const ROW_REASONS = {
   WouldCreate: 'Dry run: it would be created.',
   WouldOverwrite: 'Dry run: the destination differs and would be overwritten.',
   WillOverwrite: 'The destination differs and will be overwritten.',
   WouldAdopt: 'Dry run: the destination is already equal.',
-  DestinationDiffers: 'The destination holds other bytes, other keys or other attributes.',
+  DestinationDiffers: 'The destination has other bytes, other keys or other attributes.',
   DestinationDeleted: 'The current version at the destination is deleted; the name is taken.',
   AttributesDiffer:
     'The bytes are equal, but the type, immutability, labels or custom metadata of the source would be lost.',
@@ -90,11 +90,11 @@ export const ROW_REASONS = {
   DestinationChanged: 'Another writer changed the destination during the run.',
   SourceChanged: 'The source changed during the run; it is read again.',
   SourceMissing: 'The source does not exist.',
-  SourceDeleted: 'The source holds only a deleted version.',
+  SourceDeleted: 'The source has only a deleted version.',
   SourceGone: 'Another writer removed the source.',
   MappingCollision: 'Another document maps to the same path, or another key to the same name.',
   AlreadyRenamed: 'The document already has its new name.',
-  NoRule: 'Source and destination are one store, and no rule of spec.mapping renames the document.',
+  NoRule: 'Source and destination use the same store, and no rule of spec.mapping renames the document.',
   Projected: 'Verified; the source is kept as the projection of the destination.',
   BackupExists: 'The source is kept: a different backup of this name exists.',
   BackupExpired: 'The backup of the source was removed after backupTTLSeconds.',
@@ -130,7 +130,7 @@ export const ROW_REASONS = {
   InternalError: 'Internal error; see the log of the operator.',
 } as const satisfies Readonly<Record<RowReason, string>>;
 
-/** A stored row may have a reason of another version of Keyferry. */
+/** A stored row can have a reason from another version of Keyferry. */
 export function isRowReason(word: string | undefined): word is RowReason {
   return word !== undefined && Object.hasOwn(ROW_REASONS, word);
 }

@@ -1,26 +1,26 @@
 import { z } from 'zod';
 import { exactlyOne, withRules } from '#src/schema/rules.ts';
 
-/** What a document is called: the name of a Secret or file, or what stands for {name} in the path at the other side. */
+/** Name of a document: of a Secret or a file, or the part of a path that matches {name}. */
 export const DocumentNameSchema = z
   .string()
   .min(1)
   .max(253)
-  .regex(/^[^/]+(\/[^/]+)*$/, { error: 'must be one name, without a slash at its begin or end' });
+  .regex(/^[^/]+(\/[^/]+)*$/, { error: 'must not start or end with a slash, or contain an empty segment' });
 
-/** What becomes of a source once its copy is proven. */
+/** What happens to a source after its copy is verified. */
 export const SourcePolicySchema = z.enum(['Keep', 'Delete', 'Backup', 'Project']);
 
 /** Literals, `{namespace}` and `{label:x}` around exactly one `{name}`. */
 const PATH_TEMPLATE =
   /^([A-Za-z0-9_.=@:+~,/-]|\{namespace\}|\{label:[A-Za-z0-9][A-Za-z0-9._/-]*\})*\{name\}([A-Za-z0-9_.=@:+~,/-]|\{namespace\}|\{label:[A-Za-z0-9][A-Za-z0-9._/-]*\})*$/;
 
-/** Letters, digits and some signs: what names, prefixes and paths of the mapping may be made of. */
+/** Letters, digits and some punctuation: the characters of names, prefixes and paths in the mapping. */
 const NAME_TEXT = /^[A-Za-z0-9_.=@:+~,/-]*$/;
-/** The same, around parts such as {id}. */
+/** The same, with placeholders such as {id}. */
 const NAME_PATTERN = /^([A-Za-z0-9_.=@:+~,/-]|\{[a-z][a-z0-9_]*\})+$/;
 
-/** As the API server checks it; custom metadata has names of at most 128 bytes. */
+/** The syntax of the API server; names of custom metadata have at most 128 bytes. */
 const LABEL_KEY = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
 
 const nameText = () =>
@@ -30,30 +30,31 @@ const namePattern = () =>
     .string()
     .min(1)
     .max(253)
-    .regex(NAME_PATTERN, { error: 'must be letters, digits, "/_.=@:+~,-" and parts like {id}' });
+    .regex(NAME_PATTERN, { error: 'must be letters, digits, "/_.=@:+~,-" and placeholders like {id}' });
 const rulePolicy = () =>
   SourcePolicySchema.optional().describe(
     'What happens to the sources of this rule. Default: spec.sourcePolicy.',
   );
 
-/** A scope that holds the separator could not be read back out of a name. */
-const SCOPE_PROBLEM =
-  'a scope needs mapping.scopes and must not hold its separator: nobody could tell where the scope ends';
+/** If a scope contained the separator, a name would not show where its scope ends. */
+const SCOPE_PROBLEM = 'a scope requires mapping.scopes and must not contain mapping.scopes.separator';
 
 const PrefixRuleSchema = withRules(
   z.object({
-    from: nameText().min(1).describe('Begin of the old names.'),
-    to: nameText().optional().describe('What is put before a name.'),
+    from: nameText().min(1).describe('Prefix of the old names.'),
+    to: nameText().optional().describe('Text that is put before the name.'),
     scope: nameText()
       .min(1)
       .optional()
       .describe(
-        'Instead of to: the scope, put before a name as scopes says. It must not hold the separator.',
+        'Instead of to: the scope that is put before the name, in the form that scopes defines. It must not contain the separator.',
       ),
     stripPrefix: z
       .boolean()
       .default(false)
-      .describe('Take from off the old name first. Default: the whole old name stays.'),
+      .describe(
+        'Whether the old prefix (from) is removed from the name first. If false, the whole old name is kept.',
+      ),
     sourcePolicy: rulePolicy(),
   }),
   exactlyOne(['to', 'scope'], 'set exactly one of to and scope'),
@@ -63,35 +64,32 @@ export const MappingSchema = withRules(
   z.object({
     scopes: z
       .object({
-        prefix: nameText().default('').describe('What every new name begins with, for example "__thv_".'),
-        separator: nameText()
-          .min(1)
-          .max(8)
-          .describe('What stands between the scope and the name, for example "_".'),
+        prefix: nameText().default('').describe('Prefix of every new name, for example "__thv_".'),
+        separator: nameText().min(1).max(8).describe('Text between the scope and the name, for example "_".'),
       })
       .optional()
-      .describe('How prefixes with a scope make names: prefix, scope, separator, old name.'),
+      .describe('Form of the names that rules with a scope make: prefix, scope, separator, old name.'),
     prefixes: z
-      .array(PrefixRuleSchema.describe('One begin of old names, and what their new names are.'))
+      .array(PrefixRuleSchema.describe('One prefix of old names, and how to make the new names.'))
       .max(64)
       .meta({ 'x-kubernetes-list-type': 'atomic' })
       .optional()
-      .describe('New names by the begin of the old ones. Ordered: the first that matches decides.'),
+      .describe('New names by the prefix of the old names. Ordered: the first match applies.'),
     patterns: z
       .array(
         z
           .object({
-            from: namePattern().describe('Form of the old names, for example "session:{id}".'),
-            to: namePattern().describe('Form of the new names, for example "session:{id}:okta".'),
+            from: namePattern().describe('Pattern of the old names, for example "session:{id}".'),
+            to: namePattern().describe('Pattern of the new names, for example "session:{id}:okta".'),
             sourcePolicy: rulePolicy(),
           })
-          .describe('One form of old names, and the form of their new ones.'),
+          .describe('One pattern of old names, and the pattern of the new names.'),
       )
       .max(64)
       .meta({ 'x-kubernetes-list-type': 'atomic' })
       .optional()
       .describe(
-        'New names by the form of the old ones, after prefixes. A part is one or more characters, never "/" nor a sign that stands beside a part.',
+        'New names by the pattern of the old names; prefixes are tried first. A placeholder matches one or more characters, but not "/" and not a character that is next to a placeholder in the pattern.',
       ),
     overrides: z
       .array(
@@ -100,42 +98,42 @@ export const MappingSchema = withRules(
             name: DocumentNameSchema.describe('Name of the document at the source.'),
             path: nameText()
               .min(1)
-              .describe('Its whole address at the destination; mapping.path does not apply to it.'),
+              .describe('Complete path at the destination; mapping.path does not apply.'),
             sourcePolicy: rulePolicy(),
           })
-          .describe('One document and where it goes.'),
+          .describe('One document and its destination.'),
       )
       .max(256)
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
       .optional()
-      .describe('Single documents that go elsewhere, before all other rules.'),
+      .describe('Destinations of single documents. They take precedence over all other rules.'),
     keys: z
       .array(
         z
           .object({
-            from: namePattern().describe('Name of the key at the source, or its pattern with parts.'),
+            from: namePattern().describe('Name of the key at the source, or a pattern with placeholders.'),
             to: namePattern().describe('Its name at the destination.'),
           })
-          .describe('One key, or all of one pattern.'),
+          .describe('One key, or all keys that match one pattern.'),
       )
       .max(64)
       .meta({ 'x-kubernetes-list-type': 'atomic' })
       .optional()
-      .describe('New names of keys. Ordered: the first match decides; other keys keep their names.'),
+      .describe('New names of keys. Ordered: the first match applies; other keys keep their names.'),
     labels: z
       .array(
         z
           .string()
           .min(1)
           .max(128)
-          .regex(LABEL_KEY, { error: 'must be the key of a label: a name, perhaps after a DNS name and "/"' })
+          .regex(LABEL_KEY, { error: 'must be a label key: a name, optionally after a DNS name and "/"' })
           .describe('Key of a label.'),
       )
       .max(32)
       .meta({ 'x-kubernetes-list-type': 'set' })
       .optional()
       .describe(
-        'Labels of a Secret that travel as custom metadata of the same name, both ways. Default: none. Between two stores of one kind all labels or custom metadata travel.',
+        'Labels of a Secret that are copied to custom metadata of the same name, and back. Default: none. Between two backends of the same type, all labels or all custom metadata are copied.',
       ),
     path: withRules(
       z
@@ -146,11 +144,11 @@ export const MappingSchema = withRules(
         })
         .default('{namespace}/{name}')
         .describe(
-          'Path of a document below the prefix of the path store, in both directions: text with {name} (of the Secret) exactly once and, as often as wanted, {namespace} (of this SecretMigration) and {label:x} (value of label x of the Secret; only from Kubernetes to a path).',
+          'Path of a document below the prefix of the backend, in both directions. It contains {name} (name of the Secret) exactly once and, any number of times, {namespace} (namespace of this SecretMigration) and {label:x} (value of label x of the Secret; only when the source is Kubernetes and the destination has paths).',
         ),
       {
         rule: "self.split('/').all(segment, segment != '' && segment != '.' && segment != '..')",
-        message: 'path must not begin or end with a slash or hold an empty, "." or ".." segment',
+        message: 'path must not start or end with a slash, or contain an empty, "." or ".." segment',
         holds: (self) => self.split('/').every((segment) => !['', '.', '..'].includes(segment)),
       },
     ),

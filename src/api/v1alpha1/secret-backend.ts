@@ -11,48 +11,52 @@ import { typeMetaOf } from '../type-meta.ts';
 export const BackendStatusSchema = z
   .object({
     observedGeneration: GenerationSchema.default(-1).describe(
-      'The metadata.generation that this status is about; -1 before the first visit.',
+      'The metadata.generation that this status describes; -1 before the first reconcile.',
     ),
-    conditions: ConditionsSchema.optional().describe('Ready, and while they hold Reconciling and Stalled.'),
+    conditions: ConditionsSchema.optional().describe(
+      'Ready, and Reconciling and Stalled while they are true.',
+    ),
     capabilities: z
       .array(
         z
           .string()
           .max(64)
           .regex(/^[A-Z][A-Za-z0-9]*$/)
-          .describe('One ability, by name.'),
+          .describe('Name of one capability.'),
       )
       .max(32)
       .meta({ 'x-kubernetes-list-type': 'set' })
       .optional()
-      .describe('What the server turned out to be able to do.'),
+      .describe('Capabilities that the operator found by asking the server.'),
     server: z
       .object({
-        product: z.string().max(64).describe('What the server calls itself.'),
-        version: z.string().max(64).describe('Its version, for display only.'),
+        product: z.string().max(64).describe('Name of the server product.'),
+        version: z.string().max(64).describe('Version of the server, for display only.'),
       })
       .optional()
-      .describe('The server that answered last.'),
+      .describe('The server that answered the last probe.'),
     identity: z
       .string()
       .max(512)
       .optional()
-      .describe('Stable id of the very store: another one means that it was swapped or restored.'),
+      .describe(
+        'Stable id of the store that the backend reaches. It changes when the store is replaced or restored.',
+      ),
   })
-  .describe('What the operator saw last; written by the operator only.');
+  .describe('Result of the last probe. Only the operator writes it.');
 export type BackendStatus = z.infer<typeof BackendStatusSchema>;
 
-/** The schema of a SecretBackend that can be of any of these kinds. */
+/** The schema of a SecretBackend of any of these kinds. */
 export function secretBackendSchemaOf(kinds: readonly BackendKind[]) {
   const { members, rules } = composeBackendSpec(kinds);
   return z
     .object({
       ...typeMetaOf('SecretBackend'),
-      spec: withRules(z.object(members), ...rules).describe('Where values live and how to get there.'),
+      spec: withRules(z.object(members), ...rules).describe('Where the values are and how to reach them.'),
       status: BackendStatusSchema.prefault({ observedGeneration: -1 }),
     })
     .describe(
-      'A place that keeps secrets: address, path and credentials. Every reference stays in its namespace.',
+      'A backend that stores secrets: address, path and credentials. References stay in its namespace.',
     );
 }
 

@@ -5,9 +5,9 @@ import type { Parsed } from '#src/schema/parse.ts';
 import { StatusRowSchema, SummarySchema } from './secret-migration.ts';
 import { typeMetaOf } from '../type-meta.ts';
 
-/** Most rows of one report. */
+/** Maximum number of rows in one report. */
 export const MAX_REPORT_ROWS = 500;
-/** Most bytes of one report as JSON. Not expressible in the schema: the writer's duty. */
+/** Maximum bytes of one report as JSON. The schema cannot express it; the writer enforces it. */
 export const MAX_REPORT_BYTES = 128 * 1024;
 
 export const ReportSchema = z.object({
@@ -17,8 +17,8 @@ export const ReportSchema = z.object({
     .array(StatusRowSchema)
     .max(MAX_REPORT_ROWS)
     .meta({ 'x-kubernetes-list-type': 'atomic' })
-    .describe('One row for each key; the rows of one document follow each other.'),
-  summary: SummarySchema.describe('How many keys of this shard stand where.'),
+    .describe('One row for each key; the rows of one document are consecutive.'),
+  summary: SummarySchema.describe('Number of keys of this shard in each state.'),
 });
 export type Report = z.infer<typeof ReportSchema>;
 
@@ -28,7 +28,7 @@ export const SecretMigrationReportSchema = z
     report: ReportSchema.describe('A part of the per-key table.'),
   })
   .describe(
-    'A part of the per-key table of a SecretMigration that has too many keys for its status. Written by the operator only.',
+    'A part of the per-key table of a SecretMigration that has too many keys for its status. Only the operator writes it.',
   );
 export type SecretMigrationReport = z.infer<typeof SecretMigrationReportSchema>;
 

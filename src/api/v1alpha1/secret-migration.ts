@@ -13,25 +13,25 @@ import { ROW_STATES } from './conditions.ts';
 import { DocumentNameSchema, MappingSchema, SourcePolicySchema } from './mapping.ts';
 import { typeMetaOf } from '../type-meta.ts';
 
-/** Most rows in `status.keys`; with more, the rows go to SecretMigrationReports. */
+/** Maximum number of rows in `status.keys`; with more, the rows go to SecretMigrationReports. */
 export const MAX_INLINE_ROWS = 250;
-/** Most bytes of `status.keys` as JSON (exclusive). Not expressible in the schema: the status writer's duty. */
+/** Maximum bytes of `status.keys` as JSON (exclusive). The schema cannot express it; the status writer enforces it. */
 export const MAX_INLINE_BYTES = 64 * 1024;
-/** Most rows in `status.exceptions`. */
+/** Maximum number of rows in `status.exceptions`. */
 export const MAX_EXCEPTIONS = 100;
-/** Longest `message` of a row. */
+/** Maximum length of the `message` of a row. */
 export const MAX_ROW_MESSAGE = 256;
-/** How much of the retry annotation is echoed in `status.lastHandledReconcileAt`. */
+/** Characters of the retry annotation that `status.lastHandledReconcileAt` echoes. */
 export const MAX_RECONCILE_TOKEN = 256;
 
-const NamePrefixSchema = z.string().min(1).max(253).regex(/^[^/]/, { error: 'must be the begin of a name' });
+const NamePrefixSchema = z.string().min(1).max(253).regex(/^[^/]/, { error: 'must not start with a slash' });
 
 const BackendRefSchema = z.object({
   kind: z
     .enum(['SecretBackend', 'ClusterSecretBackend'])
     .default('SecretBackend')
     .describe(
-      'SecretBackend: one in the namespace of this SecretMigration. ClusterSecretBackend: one that this namespace is allowed to use.',
+      'SecretBackend: a backend in the namespace of this SecretMigration. ClusterSecretBackend: a backend that this namespace is allowed to use.',
     ),
   name: ObjectNameSchema.describe('Name of the backend.'),
 });
@@ -39,7 +39,7 @@ export type BackendRef = z.infer<typeof BackendRefSchema>;
 
 const EndSchema = z.object({
   backendRef: BackendRefSchema.optional().describe(
-    'The backend to use. Default: the ClusterSecretBackend that is the default.',
+    'The backend to use. Default: the default ClusterSecretBackend.',
   ),
 });
 
@@ -53,13 +53,13 @@ const SourceSchema = EndSchema.extend({
           error: 'must be letters, digits, "/_.=@:+~,-" and {namespace}',
         })
         .describe(
-          'What stands before {name} in the old addresses, instead of what mapping.path says: "{namespace}/" or "OLD_". May be empty.',
+          'Text before {name} in the old paths, instead of the text in mapping.path: "{namespace}/" or "OLD_". Can be empty.',
         ),
-      untilTime: TimeSchema.describe('When old addresses are no longer read.'),
+      untilTime: TimeSchema.describe('Old paths are read until this time.'),
     })
     .optional()
     .describe(
-      'While names change: a document that is absent at its address is read at its old one. Only what the store itself calls absent; errors and deleted versions are reported. Needs sourcePolicy Keep.',
+      'For the time while names change: a document that is absent at its path is read at its old path. Absent means that the backend itself reports it as absent; errors and deleted versions are reported. Requires sourcePolicy Keep.',
     ),
 });
 
@@ -69,19 +69,19 @@ export const ExcludeSchema = z.object({
     .max(256)
     .meta({ 'x-kubernetes-list-type': 'set' })
     .optional()
-    .describe('Names to leave out.'),
+    .describe('Names to exclude.'),
   prefixes: z
-    .array(NamePrefixSchema.describe('Begin of a name.'))
+    .array(NamePrefixSchema.describe('Name prefix.'))
     .max(64)
     .meta({ 'x-kubernetes-list-type': 'set' })
     .optional()
-    .describe('Names that begin with one of these are left out.'),
+    .describe('Names with one of these prefixes are excluded.'),
   types: z
     .array(z.string().min(1).max(253).describe('One type, for example kubernetes.io/tls.'))
     .max(32)
     .meta({ 'x-kubernetes-list-type': 'set' })
     .optional()
-    .describe('Kubernetes Secrets of these types are left out.'),
+    .describe('Kubernetes Secrets of these types are excluded.'),
 });
 export type Exclude = z.infer<typeof ExcludeSchema>;
 
@@ -93,7 +93,7 @@ export const SelectSchema = withRules(
       .max(256)
       .meta({ 'x-kubernetes-list-type': 'set' })
       .optional()
-      .describe('These and no others; one that does not exist is reported as Failed.'),
+      .describe('Exactly these documents; one that does not exist is reported as Failed.'),
     labelSelector: z
       .string()
       .min(1)
@@ -104,14 +104,14 @@ export const SelectSchema = withRules(
         'Secrets with these labels, for example "team=payments,tier in (web, api)". Kubernetes sources only.',
       ),
     prefix: NamePrefixSchema.optional().describe(
-      'Everything whose name begins with this, for example "payments-".',
+      'Documents whose names have this prefix, for example "payments-".',
     ),
     all: z
       .literal(true)
       .optional()
-      .describe('Everything. Must be said aloud: an empty selection is refused.'),
+      .describe('All documents. Must be set explicitly: an empty selection is refused.'),
     exclude: ExcludeSchema.optional().describe(
-      'Exceptions. Service account tokens, Helm releases and bootstrap tokens are always left out.',
+      'Exceptions. Service account tokens, Helm releases and bootstrap tokens are always excluded.',
     ),
   }),
   exactlyOne(
@@ -124,7 +124,10 @@ const NEW_MIGRATION = 'is immutable: create a new SecretMigration';
 
 export const SecretMigrationSpecSchema = withRules(
   z.object({
-    mode: z.enum(['Once']).default('Once').describe('Once: move what is there now, then be done.'),
+    mode: z
+      .enum(['Once'])
+      .default('Once')
+      .describe('Once: move the documents that exist now, then complete.'),
     source: withRules(
       SourceSchema.prefault({}).describe('Where the values come from. Immutable.'),
       immutable(`source ${NEW_MIGRATION}`),
@@ -136,17 +139,15 @@ export const SecretMigrationSpecSchema = withRules(
     select: SelectSchema.describe(
       'Which documents of the source. Set exactly one of names, labelSelector, prefix and all.',
     ),
-    mapping: MappingSchema.prefault({}).describe(
-      'How the name of a Secret and the path of a document belong together.',
-    ),
+    mapping: MappingSchema.prefault({}).describe('How the name of a Secret maps to the path of a document.'),
     conflictPolicy: z
       .enum(['Fail', 'KeepDestination', 'Overwrite'])
       .default('Fail')
       .describe(
-        'What happens when the destination holds something else. Fail: nothing is overwritten, the row says Conflict. KeepDestination: the document is Skipped and its source stays. Overwrite: it is written over, if it still is what was read; the row names the version to go back to. Only for destinations that keep earlier versions.',
+        'What happens when the destination differs. Fail: nothing is overwritten and the row is Conflict. KeepDestination: the document is Skipped and its source is kept. Overwrite: the destination is overwritten if it still has the version that was read; the row names the version to restore. Overwrite requires a destination that keeps earlier versions.',
       ),
     sourcePolicy: SourcePolicySchema.default('Keep').describe(
-      'What happens to the source once its copy is verified. Keep: nothing. Delete: it is removed, unless it changed or a backend needs it. Backup: the same, and a copy is kept beside it: ".<name>.migrated.bak" in a directory, the Secret "<name>.migrated-bak" in Kubernetes. Project: a Secret stays as it is, marked as the projection of the destination, which owns the value from then on.',
+      'What happens to the source after its copy is verified. Keep: nothing. Delete: it is removed, unless it changed or a backend needs it. Backup: as Delete, and a copy is kept next to it: ".<name>.migrated.bak" in a directory, the Secret "<name>.migrated-bak" in Kubernetes. Project: a Secret is kept unchanged and marked as the projection of the destination, which owns the value from then on.',
     ),
     backupTTLSeconds: z
       .int()
@@ -154,29 +155,28 @@ export const SecretMigrationSpecSchema = withRules(
       .max(31_536_000)
       .optional()
       .describe(
-        'After how many seconds a backup is removed, if the destination still holds the document (at most a year). Default: never.',
+        'Seconds after which a backup is removed, if the destination still has the document (at most one year). Default: never.',
       ),
     soakSeconds: z
       .int()
       .min(0)
       .max(2_592_000)
       .default(0)
-      .describe('How many seconds a copy stays verified before its source may be removed (at most 30 days).'),
+      .describe(
+        'Seconds for which a copy must stay verified before its source is removed (at most 30 days).',
+      ),
     dryRun: z
       .boolean()
       .default(false)
       .describe(
-        'Read only, write nothing, and report what would happen. Setting it to false is the go signal.',
+        'Read only, write nothing, and report what would happen. Set it to false to start the migration.',
       ),
-    suspend: z
-      .boolean()
-      .default(false)
-      .describe('Stop at the next document and stay there until it is false again.'),
+    suspend: z.boolean().default(false).describe('Pause before the next document until this is false again.'),
   }),
   {
     rule: 'has(self.source.backendRef) != has(self.destination.backendRef) || (has(self.source.backendRef) && (self.source.backendRef.kind != self.destination.backendRef.kind || self.source.backendRef.name != self.destination.backendRef.name)) || has(self.mapping.prefixes) || has(self.mapping.patterns) || has(self.mapping.overrides)',
     message:
-      'source and destination are the same backend: say in mapping.prefixes, patterns or overrides what gets which new name',
+      'source and destination are the same backend: set the new names in mapping.prefixes, mapping.patterns or mapping.overrides',
     holds: ({ source, destination, mapping }) =>
       source.backendRef?.kind !== destination.backendRef?.kind ||
       source.backendRef?.name !== destination.backendRef?.name ||
@@ -184,10 +184,10 @@ export const SecretMigrationSpecSchema = withRules(
   },
   {
     rule: "!has(self.source.fallback) || self.sourcePolicy == 'Keep'",
-    message: 'source.fallback needs sourcePolicy Keep: what may be an old copy is only read',
+    message: 'source.fallback requires sourcePolicy Keep: a document at an old path is never removed',
     holds: ({ source, sourcePolicy }) => source.fallback === undefined || sourcePolicy === 'Keep',
   },
-).describe('What to move, from where to where, and how carefully.');
+).describe('What to move, from where to where, and under which policies.');
 
 const RowVersionSchema = z.string().max(64);
 const RowIdentitySchema = z.string().max(128);
@@ -196,56 +196,54 @@ export const StatusRowSchema = z
   .object({
     name: z.string().max(512).describe('Name of the document at the source.'),
     key: z.string().max(512).describe('Name of the key; empty for a document without keys.'),
-    state: z.enum(ROW_STATES).describe('Where this key stands.'),
+    state: z.enum(ROW_STATES).describe('State of this key.'),
     reason: z
       .string()
       .max(64)
       .regex(/^[A-Z][A-Za-z0-9]*$/)
       .optional()
-      .describe('Why it stands there, as one CamelCase word.'),
+      .describe('Reason for the state, as one CamelCase word.'),
     message: z
       .string()
       .max(MAX_ROW_MESSAGE)
       .optional()
-      .describe('Why it stands there, as a sentence; never a value.'),
+      .describe('Reason for the state, as a sentence; never a value.'),
     destination: z
       .object({
-        path: z.string().max(1024).describe('Address at the destination.'),
+        path: z.string().max(1024).describe('Path at the destination.'),
         version: RowVersionSchema.optional().describe(
-          'Version at the destination that was written or found.',
+          'Version that was written or found at the destination.',
         ),
         identity: RowIdentitySchema.optional().describe(
-          'Identifies the document that has this version; a document that is deleted and created again has another identity.',
+          'Identity of the document. A document that is deleted and created again has another identity.',
         ),
-        priorVersion: RowVersionSchema.optional().describe(
-          'Version that was current before it was overwritten, to go back to.',
-        ),
+        priorVersion: RowVersionSchema.optional().describe('Version before the overwrite, to restore.'),
       })
       .optional()
-      .describe('Where it goes or went.'),
+      .describe('The document at the destination.'),
     source: z
       .object({
         path: z
           .string()
           .max(1024)
           .optional()
-          .describe('Where it was read, when that was its old address (spec.source.fallback).'),
-        version: RowVersionSchema.optional().describe('Version at the source that was read last.'),
+          .describe('Old path at which the document was read (spec.source.fallback); absent otherwise.'),
+        version: RowVersionSchema.optional().describe('Last version that was read at the source.'),
         identity: RowIdentitySchema.optional().describe(
-          'Identifies the document that has this version; a document that is deleted and created again has another identity.',
+          'Identity of the document. A document that is deleted and created again has another identity.',
         ),
       })
       .optional()
-      .describe('What was read at the source.'),
+      .describe('The document at the source.'),
     rule: z
       .string()
       .max(64)
       .optional()
-      .describe('The rule of spec.mapping that gives it its name: "prefixes[0]".'),
-    backup: z.string().max(1024).optional().describe('Address at the source of the backup that was kept.'),
-    lastTransitionTime: TimeSchema.describe('When state changed last.'),
+      .describe('The rule of spec.mapping that makes the new name: "prefixes[0]".'),
+    backup: z.string().max(1024).optional().describe('Path of the backup at the source.'),
+    lastTransitionTime: TimeSchema.describe('When the state last changed.'),
   })
-  .describe('Where one key stands.');
+  .describe('State of one key.');
 export type StatusRow = z.infer<typeof StatusRowSchema>;
 
 export const SummarySchema = z.object({
@@ -254,23 +252,23 @@ export const SummarySchema = z.object({
   copied: CountSchema.describe('Written, not yet read back.'),
   verified: CountSchema.describe('Read back from the destination and equal, byte for byte.'),
   removed: CountSchema.describe('Verified, then removed from the source.'),
-  conflict: CountSchema.describe('The destination holds something else; left alone.'),
+  conflict: CountSchema.describe('The destination differs; nothing was overwritten.'),
   failed: CountSchema.describe('Could not be moved.'),
-  skipped: CountSchema.describe('Deliberately left out.'),
+  skipped: CountSchema.describe('Skipped intentionally.'),
 });
 
 export const SecretMigrationStatusSchema = z
   .object({
     observedGeneration: GenerationSchema.default(-1).describe(
-      'The metadata.generation that this status is about; -1 before the first visit.',
+      'The metadata.generation that this status describes; -1 before the first reconcile.',
     ),
     lastHandledReconcileAt: z
       .string()
       .max(MAX_RECONCILE_TOKEN)
       .optional()
-      .describe('Echo of the annotation keyferry.io/reconcile-requested-at that was handled last.'),
+      .describe('Last handled value of the annotation keyferry.io/reconcile-requested-at.'),
     conditions: ConditionsSchema.optional().describe(
-      'Ready and Succeeded, and while they hold Reconciling, Stalled and Suspended.',
+      'Ready and Succeeded, and Reconciling, Stalled and Suspended while they are true.',
     ),
     progress: z
       .string()
@@ -278,25 +276,25 @@ export const SecretMigrationStatusSchema = z
       .regex(/^[0-9]+\/[0-9]+$/)
       .optional()
       .describe('Keys that are done, of all keys: "12/12".'),
-    summary: SummarySchema.optional().describe('How many keys stand where.'),
+    summary: SummarySchema.optional().describe('Number of keys in each state.'),
     fallback: z
       .object({
-        state: z.enum(['Active', 'Ended']).describe('Whether old addresses are read.'),
-        hits: CountSchema.describe('How often a document was read at its old address, in all runs.'),
-        lastHitTime: TimeSchema.optional().describe('When that happened last.'),
+        state: z.enum(['Active', 'Ended']).describe('Whether old paths are read.'),
+        hits: CountSchema.describe('Number of reads at an old path, in all runs.'),
+        lastHitTime: TimeSchema.optional().describe('Time of the last such read.'),
       })
       .optional()
-      .describe('What spec.source.fallback was needed for: nothing for a long time means that it can go.'),
+      .describe(
+        'Use of spec.source.fallback: if hits stays the same for a long time, the fallback can be removed.',
+      ),
     rules: z
       .array(
         z
           .object({
             rule: z.string().max(64).describe('The rule of spec.mapping: "prefixes[0]".'),
-            total: CountSchema.describe('Keys that fall under it.'),
+            total: CountSchema.describe('Keys that the rule applies to.'),
             migrated: CountSchema.describe('Verified or removed.'),
-            skipped: CountSchema.describe(
-              'Left alone, for example because they have their new names already.',
-            ),
+            skipped: CountSchema.describe('Skipped, for example because they already have their new names.'),
             failed: CountSchema.describe('Failed, or in conflict.'),
           })
           .describe('The keys of one rule.'),
@@ -304,7 +302,7 @@ export const SecretMigrationStatusSchema = z
       .max(512)
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['rule'] })
       .optional()
-      .describe('How many keys each rule of spec.mapping moved; absent without rules.'),
+      .describe('Number of keys that each rule of spec.mapping moved; absent without rules.'),
     backends: z
       .object({
         source: z.string().max(320).describe('Kind and name of the backend that the values come from.'),
@@ -312,11 +310,11 @@ export const SecretMigrationStatusSchema = z
       })
       .optional()
       .describe(
-        'The backends that are used, "SecretBackend/bao". Another default later is not taken for the one that the migration began with.',
+        'The backends in use, for example "SecretBackend/bao". If the default backend changes later, the migration does not switch to the new one.',
       ),
-    documents: CountSchema.optional().describe('How many documents were selected.'),
-    startTime: TimeSchema.optional().describe('When this run began.'),
-    completionTime: TimeSchema.optional().describe('When it was done.'),
+    documents: CountSchema.optional().describe('Number of selected documents.'),
+    startTime: TimeSchema.optional().describe('When this run started.'),
+    completionTime: TimeSchema.optional().describe('When this run completed.'),
     keys: z
       .array(StatusRowSchema)
       .max(MAX_INLINE_ROWS)
@@ -328,21 +326,24 @@ export const SecretMigrationStatusSchema = z
       .max(MAX_EXCEPTIONS)
       .meta({ 'x-kubernetes-list-type': 'atomic' })
       .optional()
-      .describe('When keysTruncated is set: the first rows that are not fine.'),
+      .describe('When keysTruncated is set: the first rows that are not done.'),
     keysTruncated: z
       .boolean()
       .optional()
-      .describe('There are too many keys for keys; the complete table is in SecretMigrationReports.'),
+      .describe('There are too many rows for keys; the complete table is in SecretMigrationReports.'),
     reports: z
       .object({
-        count: CountSchema.describe('How many there are.'),
-        labelSelector: z.string().max(512).describe('Finds them: kubectl get secretmigrationreports -l.'),
+        count: CountSchema.describe('Number of reports.'),
+        labelSelector: z
+          .string()
+          .max(512)
+          .describe('Label selector of the reports, for kubectl get secretmigrationreports -l.'),
       })
       .optional()
-      .describe('The SecretMigrationReports that hold the complete table.'),
+      .describe('The SecretMigrationReports with the complete table.'),
   })
   .describe(
-    'Where the migration stands; written by the operator only. It is observation: losing it costs time, never data.',
+    'State of the migration. Only the operator writes it. It contains observations only: losing it costs time, never data.',
   );
 export type SecretMigrationStatus = z.infer<typeof SecretMigrationStatusSchema>;
 

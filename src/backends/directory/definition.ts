@@ -5,7 +5,7 @@ export const DIRECTORY = defineKind({
   type: 'directory',
   schema: DirectorySpecSchema,
   summary:
-    'Files that the operator can reach: a file is a document with the key value, a folder one with a key for each file in it.',
+    'Files that the operator can reach. A file is a document with the one key "value"; a folder is a document with a key for each file in it.',
   secretReferences: () => [],
   columns: [],
   limits: {

@@ -4,18 +4,18 @@ import { PathSchema } from '#src/schema/path.ts';
 /** `spec.directory`. */
 export const DirectorySpecSchema = z.object({
   path: PathSchema.optional().describe(
-    'Folder below <directory-root>/<namespace>, which the operator was started with. Default: that folder itself.',
+    'Folder below <directory-root>/<namespace>, where --directory-root of the operator names the root. Default: <directory-root>/<namespace> itself.',
   ),
   trailingNewline: z
     .enum(['Keep', 'Strip'])
     .describe(
-      'What a newline at the end of a file is. Keep: a part of the value. Strip: not a part of it; one is taken away when a file is read, and added when it is written.',
+      'How to treat a newline at the end of a file. Keep: it is part of the value. Strip: it is not part of the value; one newline is removed when a file is read and added when it is written.',
     ),
   allowWorldReadable: z
     .boolean()
     .default(false)
     .describe(
-      'Use the folder although everybody on the machine has rights on it, or on one above it up to the root.',
+      'Use the folder even if every user of the machine can access it, or a folder above it up to the root.',
     ),
 });
 export type DirectorySpec = z.infer<typeof DirectorySpecSchema>;

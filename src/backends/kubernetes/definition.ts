@@ -4,7 +4,7 @@ import { KubernetesSpecSchema } from './spec.ts';
 export const KUBERNETES = defineKind({
   type: 'kubernetes',
   schema: KubernetesSpecSchema,
-  summary: 'The Secrets of the namespace of the migration. There is nothing to configure: {}.',
+  summary: 'The Secrets in the namespace of the migration. It has no fields: {}.',
   secretReferences: () => [],
   columns: [],
   limits: {

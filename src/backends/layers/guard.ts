@@ -9,10 +9,11 @@ export interface GuardOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: Metrics;
-  /** Deadline in milliseconds for one call, without its retries. A call can be several requests. */
-  readonly deadlineMs: number;
+  /** Deadline in milliseconds for one call, without its retries; default 90 s. A call can be several requests. */
+  readonly deadlineMs?: number;
 }
 
+const DEADLINE_MS = 90_000;
 const READ_ATTEMPTS = 3;
 const BACKOFF: BackoffShape = { baseMs: 200, capMs: 5_000, jitter: 0.5 };
 /** If a server asks for a longer delay, the call fails and the caller schedules the next try. */
@@ -79,8 +80,9 @@ class GuardedCalls {
 
   async once<T>({ operation, signal }: Call, next: Next<T>): Promise<T> {
     signal.throwIfAborted();
-    using deadline = new Deadline(this.#options.clock, this.#options.deadlineMs, signal);
-    const started = this.#options.clock.monotonic();
+    const { clock, deadlineMs = DEADLINE_MS } = this.#options;
+    using deadline = new Deadline(clock, deadlineMs, signal);
+    const started = clock.monotonic();
     try {
       const result = await next(deadline.signal);
       this.#measure(operation, 'ok', started);

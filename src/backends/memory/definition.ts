@@ -6,7 +6,7 @@ import { defineKind } from '../kind.ts';
 export const MemorySpecSchema = z.object({
   secretRef: secretKeyRef('token', 'the token')
     .optional()
-    .describe('A Secret that stands for the credentials that real backends read.'),
+    .describe('A Secret in place of the credentials of real backends.'),
 });
 export type MemorySpec = z.infer<typeof MemorySpecSchema>;
 

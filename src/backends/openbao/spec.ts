@@ -23,16 +23,16 @@ export const OpenBaoSpecSchema = withRules(
       .max(2)
       .default(2)
       .describe(
-        'Version of that engine. Version 1 is read in full, and written only with allowUnsafeWrites; it keeps text and nothing else.',
+        'Version of the KV engine. Version 1 can be read; writes require allowUnsafeWrites. It stores text values only.',
       ),
     allowUnsafeWrites: z
       .boolean()
       .default(false)
       .describe(
-        'For kvVersion 1 only: write and delete although the server cannot check what is replaced. Keyferry looks right before; what somebody else writes in between is lost, and a delete is final.',
+        'For kvVersion 1 only: write and delete although the server cannot check what it replaces. Keyferry reads immediately before each change; a value that another writer stores in between is lost, and a delete is final.',
       ),
     pathPrefix: PathSchema.optional().describe(
-      'Folder below the mount that this backend is confined to; every path of a migration is below it.',
+      'Folder below the mount that confines this backend; all paths of a migration are below it.',
     ),
     namespace: PathSchema.optional().describe('Namespace of the server (not of Kubernetes) to work in.'),
     caBundle: z
@@ -40,10 +40,8 @@ export const OpenBaoSpecSchema = withRules(
       .max(65_536)
       .regex(/-----BEGIN CERTIFICATE-----/, { error: 'must be PEM with at least one certificate' })
       .optional()
-      .describe(
-        'Certificates, as PEM, that the certificate of the server is checked against. Default: those of the system.',
-      ),
-    caSecretRef: secretKeyRef('ca.crt', 'the certificates, as PEM')
+      .describe('PEM certificates that verify the certificate of the server. Default: those of the system.'),
+    caSecretRef: secretKeyRef('ca.crt', 'the PEM certificates')
       .optional()
       .describe('The same certificates, from a Secret.'),
     tlsServerName: z
@@ -51,20 +49,20 @@ export const OpenBaoSpecSchema = withRules(
       .max(253)
       .regex(/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/, { error: 'must be a host name' })
       .optional()
-      .describe('Name that the certificate must be for. Default: the host of the address.'),
+      .describe('Host name that the certificate of the server must match. Default: the host of the address.'),
     auth: OpenBaoAuthSchema.describe('How to log in. Set exactly one member.'),
     requestTimeoutSeconds: z
       .int()
       .min(1)
       .max(300)
       .default(30)
-      .describe('Seconds after which one request counts as failed.'),
+      .describe('Timeout of one request, in seconds.'),
     maxInFlight: z
       .int()
       .min(1)
       .max(128)
       .default(32)
-      .describe('How many requests this backend may have under way at once.'),
+      .describe('Maximum number of concurrent requests of this backend.'),
   }),
   {
     rule: '!self.allowUnsafeWrites || self.kvVersion == 1',

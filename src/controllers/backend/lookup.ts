@@ -28,7 +28,7 @@ export interface BackendPair {
 
 const OP = 'migration.backend';
 
-/** Finds the backends of a migration, as they are now, and only those that it may use. */
+/** Reads the backends of a migration from the API server; returns only those that it may use. */
 export class BackendLookup {
   readonly #options: BackendLookupOptions;
 
@@ -36,7 +36,7 @@ export class BackendLookup {
     this.#options = options;
   }
 
-  /** A backend that was just written has no verdict yet; its first one wakes the migration, and nothing is wrong so far. */
+  /** True while a backend has no verdict on its current generation. The verdict wakes the migration; until then it waits. */
   awaitsProbe({ metadata, spec }: SecretMigration): boolean {
     return [spec.source.backendRef, spec.destination.backendRef].some((named) => {
       const ref = named ?? this.#defaultRef();
@@ -46,17 +46,17 @@ export class BackendLookup {
   }
 
   /**
-   * Both, which exist, may be used from the namespace of the migration and are Ready. Throws `BACKEND_NOT_FOUND`,
-   * `BACKEND_FORBIDDEN`, `BACKEND_NOT_READY`, `DEFAULT_MISSING`, and `DEFAULT_CHANGED` when the default changed since the
+   * Both backends; they exist, allow the namespace of the migration and are Ready. Throws `BACKEND_NOT_FOUND`,
+   * `BACKEND_FORBIDDEN`, `BACKEND_NOT_READY`, `DEFAULT_MISSING`, and `DEFAULT_CHANGED` if the default changed since the
    * migration started.
    */
   async find({ metadata, spec, status }: SecretMigration, signal: AbortSignal): Promise<BackendPair> {
-    const find = async (end: 'source' | 'destination'): Promise<Backend> => {
-      const { backendRef } = spec[end];
+    const find = async (role: 'source' | 'destination'): Promise<Backend> => {
+      const { backendRef } = spec[role];
       const backend = await this.#find(backendRef, metadata.namespace, signal);
-      const began = backendRef === undefined ? status.backends?.[end] : undefined;
-      if (began !== undefined && began !== shortNameOf(backend)) {
-        const detail = `The earlier default was ${began}.`;
+      const atStart = backendRef === undefined ? status.backends?.[role] : undefined;
+      if (atStart !== undefined && atStart !== shortNameOf(backend)) {
+        const detail = `The earlier default was ${atStart}.`;
         throw new OperatorError('DEFAULT_CHANGED', { op: OP, target: backend.metadata.name, detail });
       }
       return backend;
@@ -107,7 +107,7 @@ export class BackendLookup {
   }
 }
 
-/** A SecretBackend was looked for in the namespace itself; the other kind says who may. */
+/** A SecretBackend was read from the namespace itself; a ClusterSecretBackend lists the namespaces that may use it. */
 function mayUse(backend: Backend, namespace: string): boolean {
   if (backend.kind === 'SecretBackend') return true;
   const { allowedNamespaces } = backend.spec;

@@ -26,17 +26,17 @@ function backend(name: string, second: number, asks: string | undefined): Cluste
 }
 
 describe('the default backend', () => {
-  it('is the oldest of those that ask for it, and of two of one second the first by name', () => {
+  it('is the oldest with the annotation, and of two from the same second the first by name', () => {
     const young = backend('a', 2, 'true');
     const old = [backend('c', 1, 'true'), backend('b', 1, 'true')];
     expect(defaultOf([young, ...old])?.metadata.name).toBe('b');
   });
 
-  it.each(['false', 'True', '', undefined])('is none that says %j', (asks) => {
+  it.each(['false', 'True', '', undefined])('is never one with the annotation %j', (asks) => {
     expect(defaultOf([backend('a', 1, asks)])).toBeUndefined();
   });
 
-  it('is the same one in whatever order they are seen', () => {
+  it('does not depend on the order of the backends', () => {
     const some = fc.uniqueArray(
       fc.record({ name: fc.constantFrom('a', 'b', 'c', 'd', 'e'), second: fc.integer({ min: 0, max: 2 }) }),
       { selector: ({ name }) => name },
@@ -52,7 +52,7 @@ describe('the default backend', () => {
 });
 
 describe('the title of a backend', () => {
-  it('has a namespace only where the kind has one', () => {
+  it('has a namespace only if the kind has one', () => {
     const ref = { namespace: 'payments', name: 'bao' };
     expect(titleOf({ kind: 'SecretBackend', ...ref })).toBe('SecretBackend payments/bao');
     expect(titleOf({ kind: 'ClusterSecretBackend', ...ref })).toBe('ClusterSecretBackend bao');

@@ -10,17 +10,17 @@ export function namespaceOf(backend: Backend): string | undefined {
   return backend.kind === 'SecretBackend' ? backend.metadata.namespace : undefined;
 }
 
-/** What a backend is called in messages: `SecretBackend namespace/name` or `ClusterSecretBackend name`. */
+/** The name of a backend in messages: `SecretBackend namespace/name` or `ClusterSecretBackend name`. */
 export function titleOf({ kind, namespace, name }: BackendRef & { readonly namespace: string }): string {
   return kind === 'SecretBackend' ? `${kind} ${namespace}/${name}` : `${kind} ${name}`;
 }
 
-/** What a migration calls it: `SecretBackend/bao`. */
+/** The name of a backend in the status of a migration: `SecretBackend/bao`. */
 export function shortNameOf({ kind, metadata }: Backend): string {
   return `${kind}/${metadata.name}`;
 }
 
-/** Of those that ask to be the default, the one that is it: the oldest. Undefined when none asks. */
+/** The default backend: the oldest of those with the annotation. Undefined if none has it. */
 export function defaultOf(backends: Iterable<ClusterSecretBackend>): ClusterSecretBackend | undefined {
   return [...backends].filter(asksToBeDefault).toSorted(byAge)[0];
 }

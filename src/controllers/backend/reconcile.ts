@@ -16,25 +16,26 @@ import type { StatusWriter } from '#src/runtime/status-patch.ts';
 import { parseObjectKey, type ReadonlyStore } from '#src/runtime/store.ts';
 import { defaultOf, namespaceOf } from './names.ts';
 import { MAX_CONDITION_MESSAGE, readyOf, toConditions, type Statement } from '../conditions.ts';
-import type { DriverPool } from '../driver-pool.ts';
+import type { DriverPool } from './pool.ts';
 import { failing } from '../migration/verdict.ts';
 
 export interface BackendReconcilerOptions {
   readonly backends: ObjectClient;
   readonly parse: (object: unknown) => Parsed<Backend>;
-  /** Among these is the default. */
+  /** To find the default backend. */
   readonly clusterCache: ReadonlyStore<ClusterSecretBackend>;
   readonly pool: DriverPool;
   readonly writer: StatusWriter;
   readonly events: EventSink;
   readonly clock: Clock;
   readonly random: Random;
-  /** Pause between two probes of a backend that answers, milliseconds; jittered by a tenth. */
+  /** Milliseconds between two probes of a backend that is Ready, with a jitter of 10 %. */
   readonly probeIntervalMs: number;
 }
 
 /**
- * Keeps the status of the backends of one kind true: builds their drivers, probes the servers, publishes what they can do.
+ * Keeps the status of the backends of one kind up to date: builds their drivers, probes the servers, publishes their
+ * capabilities.
  */
 export class BackendReconciler {
   readonly #options: BackendReconcilerOptions;
@@ -70,7 +71,7 @@ export class BackendReconciler {
     return { kind: 'requeue', requeueAfterMs: probeIntervalMs * (0.9 + 0.2 * random()) };
   }
 
-  /** The older one stays the default: an annotation must not move migrations that rely on it elsewhere. */
+  /** The oldest backend stays the default: an annotation must not redirect migrations that rely on it. */
   #requireOneDefault(backend: Backend): void {
     if (!asksToBeDefault(backend)) return;
     const { name } = backend.metadata;
@@ -114,7 +115,7 @@ export class BackendReconciler {
     const { identity } = backend.status;
     if (probe !== undefined && identity !== undefined && identity !== probe.identity) {
       const note =
-        'The identity of the store changed: it was replaced, restored or re-created. Check that the backend is the intended one.';
+        'The identity of the backend changed: it was replaced, restored or re-created. Check that the backend is the intended one.';
       this.#record(backend, { type: 'Warning', reason: 'IdentityChanged', note });
     }
     if (ready === undefined || old?.reason === ready.reason) return;

@@ -7,39 +7,40 @@ import type { ReconcileContext } from '#src/runtime/controller.ts';
 import type { ObjectClient } from '#src/runtime/object-client.ts';
 import { parseObjectKey, type ReadonlyStore } from '#src/runtime/store.ts';
 import type { BackendLookup } from '../backend/lookup.ts';
-import type { DriverPool } from '../driver-pool.ts';
+import type { DriverPool } from '../backend/pool.ts';
+import type { BackendReferences } from '../backend/trust-root.ts';
 import { renamingOf } from '#src/engine/plan/compile.ts';
 import type { MigrationStatus, MigrationStatusOptions } from './status.ts';
 import type { Task } from './task.ts';
 
-/** What every reconcile of a migration works with. */
+/** What every reconcile of a migration needs. */
 export interface MigrationParts {
   readonly migrations: ObjectClient;
   readonly backends: BackendLookup;
   readonly reports: ReportStore;
-  /** What the watch saw last: tells a running reconcile that the spec changed meanwhile. */
+  /** The latest state from the watch: shows a running reconcile that the spec changed. */
   readonly cache: ReadonlyStore<SecretMigration>;
-  /** Secrets of a namespace that must not be removed, with what needs them. */
-  readonly trustRootsIn: (namespace: string) => ReadonlyMap<string, string>;
+  /** Tells which Secrets must not be removed. */
+  readonly references: BackendReferences;
   readonly pool: DriverPool;
   readonly status: MigrationStatusOptions;
   readonly clock: Clock;
   readonly concurrentDocuments: number;
-  /** Milliseconds before documents are tried again whose failure may pass. */
-  readonly retryMs: { readonly soon: number; readonly later: number };
+  /** Milliseconds before a migration is tried again that waits for a change elsewhere. */
+  readonly waitingRetryMs: number;
 }
 
 /** One reconcile of one migration. */
 export interface Attempt {
   readonly parts: MigrationParts;
-  /** As it was when the reconcile started. */
+  /** The migration at the start of the reconcile. */
   readonly migration: SecretMigration;
   readonly task: Task;
   readonly status: MigrationStatus;
   readonly context: ReconcileContext;
 }
 
-/** The migration as it is now; undefined when it does not exist. Throws `SPEC_INVALID`. */
+/** Reads the current migration; undefined if it does not exist. Throws `SPEC_INVALID`. */
 export async function readMigration(
   migrations: ObjectClient,
   key: string,
@@ -56,7 +57,7 @@ export async function readMigration(
   });
 }
 
-/** Reads what earlier runs recorded. Throws `SPEC_INVALID`, and what the API server answers. */
+/** Reads what earlier runs recorded. Throws `SPEC_INVALID`, and what the API client throws. */
 export async function openJournal({ parts, migration, context }: Attempt): Promise<MigrationJournal> {
   const { reports, clock } = parts;
   const rules = renamingOf(migration).rules.map(({ id }) => id);

@@ -7,7 +7,8 @@ import type { MigrationJournal } from '#src/journal/journal.ts';
 import { objectKey } from '#src/runtime/store.ts';
 import type { BackendPair } from '../backend/lookup.ts';
 import { shortNameOf } from '../backend/names.ts';
-import type { DriverLease } from '../driver-pool.ts';
+import type { DriverLease } from '../backend/pool.ts';
+import { trustRootsIn } from '../backend/trust-root.ts';
 import type { Attempt } from './attempt.ts';
 import type { MigrationStatus } from './status.ts';
 
@@ -20,8 +21,8 @@ export interface Gathered {
 }
 
 /**
- * Carries out a task with the engine. Failures of documents are in the journal, the failure of a backend is in the
- * result; throws `SPEC_INVALID`, `NAME_RESERVED` and what the journal throws.
+ * Runs a task with the engine. Failures of documents are in the journal, the failure of a backend is in the result; throws
+ * `SPEC_INVALID`, `NAME_RESERVED` and what the journal throws.
  */
 export async function carryOut(attempt: Attempt, gathered: Gathered): Promise<RunResult> {
   const inputs = inputsOf(attempt, gathered);
@@ -51,13 +52,15 @@ function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
     onFallback: () => journal.countFallback(),
     gates: [
       trustRootGate((secret) =>
-        source.driver.kind === 'kubernetes' ? parts.trustRootsIn(namespace).get(secret) : undefined,
+        source.driver.kind === 'kubernetes'
+          ? trustRootsIn(parts.references, namespace).get(secret)
+          : undefined,
       ),
     ],
   };
 }
 
-/** The spec changed, or the migration is gone or being deleted: the run stops at the next document. */
+/** True when the spec changed, or the migration is absent or being deleted: the run stops at the next document. */
 function hasChanged({ parts, migration }: Attempt): boolean {
   const { uid, generation } = migration.metadata;
   const latest = parts.cache.get(objectKey(migration.metadata))?.metadata;
@@ -66,8 +69,8 @@ function hasChanged({ parts, migration }: Attempt): boolean {
 }
 
 /**
- * The journal as the engine gets it: each outcome is recorded and then shown in the status, and what is flushed is durable
- * in reports and in the status.
+ * The journal for the engine: each outcome is recorded and then shown in the status; `flush` makes everything durable in
+ * reports and in the status.
  */
 export function withProgress(journal: MigrationJournal, status: MigrationStatus): Journal {
   return {

@@ -6,21 +6,24 @@ import { objectKey } from '#src/runtime/store.ts';
 import { readMigration, type Attempt } from './attempt.ts';
 import { concluding, failing, suspended } from './verdict.ts';
 
+/** Delay before documents are tried again whose failure has probably passed by then. */
+const RETRY_SOON_MS = 5_000;
+
 /** How an attempt ended. */
 export type Ending =
   | { readonly kind: 'waiting'; readonly afterMs: number | undefined }
   | { readonly kind: 'suspended' }
   | { readonly kind: 'fallbackEnded'; readonly journal: MigrationJournal }
-  /** The engine did all that it could for now. */
+  /** The engine did all that is possible now. */
   | { readonly kind: 'finished'; readonly journal: MigrationJournal; readonly result: RunResult }
   /** The spec, a backend or its credentials changed during the run. */
   | { readonly kind: 'interrupted'; readonly journal: MigrationJournal }
-  /** `journal` is undefined when the failure came before it was opened. */
+  /** `journal` is undefined if the failure occurred before it was opened. */
   | { readonly kind: 'failed'; readonly journal: MigrationJournal | undefined; readonly failure: unknown };
 
 /**
- * The one exit of a reconcile: publishes how it ended and says when the migration is due again. Throws the failure of a
- * failed attempt once it is published, for the controller to decide on the retry.
+ * The single exit of a reconcile: publishes how it ended and returns when the migration is due again. Throws the failure
+ * of a failed attempt after publishing it, so that the controller decides on the retry.
  */
 export async function finish(attempt: Attempt, ending: Ending): Promise<ReconcileResult> {
   let afterMs: number | undefined;
@@ -48,7 +51,7 @@ export async function finish(attempt: Attempt, ending: Ending): Promise<Reconcil
   return afterMs === undefined ? { kind: 'done' } : { kind: 'requeue', requeueAfterMs: afterMs };
 }
 
-/** Publishes the verdict on a run; resolves with the milliseconds until the migration is due again, if it is. */
+/** Publishes the verdict on a run; resolves with the milliseconds until the migration is due again, or undefined. */
 async function conclude(
   { parts, migration, status, task }: Attempt,
   journal: MigrationJournal,
@@ -60,12 +63,12 @@ async function conclude(
   const { dryRun } = migration.spec;
   const verdict = concluding({ counts: journal.counts(), outcomes, dryRun, awaitsSoak: result.awaitsSoak });
   await status.conclude(verdict, journal);
-  const { soon, later } = parts.retryMs;
+  const laterMs = parts.waitingRetryMs;
   const waits = [
     ...(result.wakeAfterMs === undefined ? [] : [result.wakeAfterMs]),
-    ...(outcomes.some(({ retry }) => retry === 'soon') ? [soon] : []),
-    ...(outcomes.some(({ retry }) => retry === 'later') ? [later] : []),
-    ...(outcomes.length === 0 ? [later] : []),
+    ...(outcomes.some(({ retry }) => retry === 'soon') ? [RETRY_SOON_MS] : []),
+    ...(outcomes.some(({ retry }) => retry === 'later') ? [laterMs] : []),
+    ...(outcomes.length === 0 ? [laterMs] : []),
   ];
   return waits.length === 0 ? undefined : Math.min(...waits);
 }
@@ -78,16 +81,16 @@ async function publishFailure(
   const { task, context } = attempt;
   if (isAbort(failure, context.signal) || (task.kind !== 'run' && task.kind !== 'maintain')) return;
   if (isSuperseded(failure)) await handOver(attempt, journal);
-  // Maintenance that fails is tried again; the verdict of the completed run still holds.
+  // Failed maintenance is retried; the verdict of the completed run stays valid.
   else if (task.kind === 'run') await concludeFailing(attempt, journal, failure);
 }
 
-/** Another writer changed the object, or it is gone: the next reconcile reads the new state. */
+/** True when another writer changed or deleted the object: the next reconcile reads the new state. */
 function isSuperseded(failure: unknown): boolean {
   return hasCode(failure, 'VERSION_CONFLICT') || hasCode(failure, 'NOT_FOUND');
 }
 
-/** If reports cannot be stored, the status keeps the table that it has, so that the failure is shown nevertheless. */
+/** If reports cannot be stored, the status keeps its current table, so that the failure is shown anyway. */
 async function concludeFailing(
   { status }: Attempt,
   journal: MigrationJournal | undefined,
@@ -97,14 +100,14 @@ async function concludeFailing(
   try {
     await journal?.storeReports();
   } catch {
-    stored = undefined; // The next run writes the reports again, and meets the same failure if it lasts.
+    stored = undefined; // The next run writes the reports again, and throws if it still fails.
   }
   await status.conclude(failing(failure), stored);
 }
 
 /**
- * Writes the rows of a run to the object as it is now, for the next run: nothing else says which sources this one removed,
- * and a suspended migration shows its last rows for as long as it is suspended.
+ * Writes the rows of a run to the current object, for the next run: only they record which sources this run removed, and a
+ * suspended migration shows its last rows while it is suspended.
  */
 async function handOver(attempt: Attempt, journal: MigrationJournal | undefined): Promise<void> {
   if (journal === undefined) return;

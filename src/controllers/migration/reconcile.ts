@@ -10,8 +10,8 @@ import { MigrationStatus } from './status.ts';
 import { nextTask } from './task.ts';
 
 /**
- * One reconcile of one SecretMigration: gather, plan and apply, finish. Everything is read live; the cache only says when
- * to stop. Throws OperatorErrors, after the status shows them.
+ * One reconcile of one SecretMigration: gather, plan and apply, finish. Reads everything live; the cache only shows when to
+ * stop. Throws OperatorErrors, after the status shows them.
  */
 export async function reconcileMigration(
   parts: MigrationParts,
@@ -25,7 +25,7 @@ export async function reconcileMigration(
   const task = nextTask(migration, {
     nowMs: parts.clock.now(),
     awaitsProbe: parts.backends.awaitsProbe(migration),
-    probeWaitMs: parts.retryMs.later,
+    probeWaitMs: parts.waitingRetryMs,
   });
   const status = new MigrationStatus(parts.status, migration, signal);
   const attempt: Attempt = { parts, migration, task, status, context };
@@ -36,7 +36,7 @@ export async function reconcileMigration(
     if (task.kind === 'endFallback')
       return await finish(attempt, { kind: 'fallbackEnded', journal: await openJournal(attempt) });
 
-    // Gather: both backends, what they can do, and what earlier runs recorded.
+    // Gather: both backends, their capabilities, and what earlier runs recorded.
     const backends = await parts.backends.find(migration, signal);
     await using source = await parts.pool.acquire(backends.source, { namespace, name, uid });
     await using destination = await parts.pool.acquire(backends.destination, { namespace, name, uid });

@@ -20,7 +20,7 @@ function resource(kind: string, plural: string): Resource {
   return { group: 'keyferry.io', version: 'v1alpha1', plural, kind, namespaced: true };
 }
 
-/** RFC 7396, as the API server applies it. */
+/** Applies a merge patch (RFC 7396) like the API server. */
 function mergePatched(target: unknown, patch: unknown): unknown {
   if (!isJsonObject(patch)) return patch;
   const result = isJsonObject(target) ? { ...target } : {};
@@ -80,7 +80,7 @@ async function aRun() {
   return { clock, status, journal, stored, writes, verify };
 }
 
-it('writes progress at most every five seconds, however fast documents are done', async () => {
+it('writes progress at most every five seconds, however fast documents are processed', async () => {
   const { clock, writes, verify } = await aRun();
   for (let count = 0; count < 200; count += 1) {
     await verify(count);
@@ -89,7 +89,7 @@ it('writes progress at most every five seconds, however fast documents are done'
   expect(writes).toHaveLength(4);
 });
 
-it('goes on with the object as another writer left it, and is then about its generation', async () => {
+it('continues with the object that another writer changed, and is then about its generation', async () => {
   const { journal, status, stored, writes, verify } = await aRun();
   await verify(0);
   stored.metadata = { ...stored.metadata, generation: 2 };
@@ -105,7 +105,7 @@ it('goes on with the object as another writer left it, and is then about its gen
   });
 });
 
-it('writes a verdict at once, and the same verdict not again', async () => {
+it('writes a verdict immediately, and never the same verdict again', async () => {
   const { journal, status, writes, verify } = await aRun();
   await verify(0);
   const verdict = concluding({

@@ -11,10 +11,11 @@ import type { MigrationJournal, TableStatus } from '#src/journal/journal.ts';
 import type { Clock, EventSink, Metrics } from '#src/ports.ts';
 import type { StatusWriter } from '#src/runtime/status-patch.ts';
 import { MAX_CONDITION_MESSAGE, readyOf, toConditions } from '../conditions.ts';
+import { measureMigration } from './metrics.ts';
 import { requestedRun } from './task.ts';
 import { progressing, statementsOf, type Verdict } from './verdict.ts';
 
-/** What a status shows of the journal. It is asked at each write, so that a write shows the latest rows. */
+/** The part of the journal that a status shows. Each write calls it, so that it shows the latest rows. */
 type Table = Pick<MigrationJournal, 'counts' | 'table'>;
 
 export interface MigrationStatusOptions {
@@ -22,14 +23,14 @@ export interface MigrationStatusOptions {
   readonly events: EventSink;
   readonly metrics: Metrics;
   readonly clock: Clock;
-  /** Least milliseconds between two progress writes. */
+  /** Minimum milliseconds between two progress writes. */
   readonly intervalMs: number;
 }
 
 /**
- * The only writer of a migration's status; each reconcile has one. Progress is written at most once an interval, a verdict
- * at once. Equal status is never written, and the times in it move only with what they date. Throws `VERSION_CONFLICT` or
- * `NOT_FOUND` when another writer changed the object or it is gone.
+ * The only writer of a migration's status; each reconcile has one. Writes progress at most once per interval, a verdict
+ * immediately. Never writes an equal status; its times change only with what they describe. Throws `VERSION_CONFLICT` or
+ * `NOT_FOUND` when another writer changed or deleted the object.
  */
 export class MigrationStatus {
   readonly #options: MigrationStatusOptions;
@@ -42,7 +43,7 @@ export class MigrationStatus {
   #lastWriteAt = Number.NEGATIVE_INFINITY;
   #writing: Promise<void> = Promise.resolve();
   #busy = false;
-  /** The run has shown progress once, so earlier obstacles are over. */
+  /** True once the run has shown progress: earlier obstacles no longer exist. */
   #hasBegun = false;
   #isConcluded = false;
 
@@ -56,12 +57,12 @@ export class MigrationStatus {
     this.#shown = shownIn(migration);
   }
 
-  /** Shows these backends from the next write on. */
+  /** Sets the backends that the status shows from the next write on. */
   setBackends(backends: NonNullable<SecretMigrationStatus['backends']>): void {
     this.#backends = backends;
   }
 
-  /** Goes on with the object as another writer left it: the next write is about that generation. */
+  /** Continues with the object that another writer changed: the next write is about that generation. */
   continueWith(current: SecretMigration): void {
     this.#migration = current;
     this.#backends = current.status.backends;
@@ -70,7 +71,7 @@ export class MigrationStatus {
     this.#hasBegun = false;
   }
 
-  /** Shows how far the run is, unless the last write was less than an interval ago or one is under way. */
+  /** Shows the progress of the run, unless the last write was less than an interval ago or a write is running. */
   async showProgress(table: Table): Promise<void> {
     const { clock, intervalMs } = this.#options;
     if (this.#busy || clock.monotonic() - this.#lastWriteAt < intervalMs) return;
@@ -78,9 +79,9 @@ export class MigrationStatus {
   }
 
   /**
-   * Shows how far the run is; resolves when it is stored. A run that follows a verdict on this generation (a retry, a
-   * requested run) keeps it until there is a better one, because the conditions would flip twice otherwise; but an obstacle
-   * of an earlier run is over once this one has shown progress.
+   * Shows the progress of the run; resolves when it is stored. A run after a verdict on this generation (a retry, a requested
+   * run) keeps that verdict until it has its own, because the conditions would otherwise flip twice. But an obstacle of an
+   * earlier run no longer exists once this run has shown progress.
    */
   async storeProgress(table: Table): Promise<void> {
     this.#startTime ??= toKubernetesTime(this.#options.clock.now());
@@ -98,7 +99,7 @@ export class MigrationStatus {
     return ready.status !== 'Unknown' && !(this.#hasBegun && isObstacle);
   }
 
-  /** Shows the verdict of a reconcile. Without a table, the status keeps the one that it shows. */
+  /** Shows the verdict of a reconcile. Without a table, the status keeps its current one. */
   async conclude(verdict: Verdict, table?: Table): Promise<void> {
     if (verdict.succeeded === 'True') this.#startTime ??= toKubernetesTime(this.#options.clock.now());
     this.#isConcluded = true;
@@ -121,7 +122,7 @@ export class MigrationStatus {
     if (table !== undefined) this.#shown = table.table();
     const before = this.#migration;
     const written = await this.#options.writer.write(before, this.#statusFor(verdict), this.#signal);
-    this.#lastWriteAt = this.#options.clock.monotonic(); // Also when there was nothing to write: the status is up to date.
+    this.#lastWriteAt = this.#options.clock.monotonic(); // Also without a write: the status is up to date.
     if (written.state === 'unchanged') return;
     const target = `SecretMigration ${before.metadata.namespace}/${before.metadata.name}`;
     if (written.state !== 'written') throw new OperatorError('NOT_FOUND', { op: 'status.write', target });
@@ -138,7 +139,7 @@ export class MigrationStatus {
     const about = { generation: metadata.generation, nowMs };
     return {
       observedGeneration: metadata.generation,
-      // Echoed with the verdict and not before: a script that waits for the echo reads what the requested run found.
+      // Echoed only with the verdict: a script that waits for the echo then reads the result of the requested run.
       lastHandledReconcileAt:
         (this.#isConcluded ? requestedRun(this.#migration) : undefined) ?? status.lastHandledReconcileAt,
       conditions: verdict === undefined ? conditions : toConditions(statementsOf(verdict), conditions, about),
@@ -149,14 +150,14 @@ export class MigrationStatus {
     };
   }
 
-  /** When the migration completed first: a later run that completes again does not move it. */
+  /** When the migration first completed: a later completion does not change it. */
   #completionTime(verdict: Verdict | undefined, nowMs: number): string | undefined {
     const { completionTime } = this.#migration.status;
     if (verdict === undefined) return completionTime;
     return verdict.succeeded === 'True' ? (completionTime ?? toKubernetesTime(nowMs)) : undefined;
   }
 
-  /** One event per change of Ready's reason; progress is not an event. */
+  /** Records one event per change of the reason of Ready; progress is not an event. */
   #announce(before: SecretMigration, verdict: Verdict): void {
     const old = readyOf(before.status);
     if (old?.reason === verdict.reason && old.observedGeneration === before.metadata.generation) return;
@@ -172,25 +173,14 @@ export class MigrationStatus {
 
   #measure(verdict: Verdict): void {
     const { metrics, clock } = this.#options;
-    const { name, namespace } = this.#migration.metadata;
-    for (const [state, count] of Object.entries(this.#shown.summary ?? {})) {
-      if (state !== 'total') metrics.gauge('secretmigration_keys', { namespace, name, state }, count);
-    }
-    for (const status of ['True', 'False', 'Unknown'] as const) {
-      const labels = { namespace, name, type: 'Ready', status };
-      metrics.gauge('secretmigration_condition', labels, verdict.ready === status ? 1 : 0);
-    }
-    const { fallback } = this.#shown;
-    if (fallback !== undefined)
-      metrics.gauge('secretmigration_fallback_hits', { namespace, name }, fallback.hits);
+    const { metadata } = this.#migration;
+    measureMigration(metrics, metadata, { shown: this.#shown, verdict, nowMs: clock.now() });
     const conflicts = (this.#shown.summary?.conflict ?? 0) - this.#conflictsBefore;
     metrics.count('secretmigration_conflicts_total', {}, Math.max(0, conflicts));
-    if (verdict.succeeded !== 'True') return;
-    metrics.gauge('secretmigration_last_success_timestamp_seconds', { namespace, name }, clock.now() / 1000);
   }
 }
 
-/** Undefined when the generation is a new one: its run starts now. */
+/** Undefined for a new generation: its run starts now. */
 function startTimeOf({ metadata, status }: SecretMigration): string | undefined {
   return status.observedGeneration === metadata.generation ? status.startTime : undefined;
 }

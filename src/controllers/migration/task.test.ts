@@ -46,12 +46,12 @@ const FALLBACK = {
 const BACKUPS = { backupTTLSeconds: 60, sourcePolicy: 'Backup' };
 
 describe('the next task of a migration', () => {
-  it('is a run while this generation has not completed, and when another run was requested', () => {
+  it('is a run while this generation has not completed, and when another run is requested', () => {
     expect(taskOf({ isReady: false })).toEqual({ kind: 'run' });
     expect(taskOf({ requested: 'now' })).toEqual({ kind: 'run' });
   });
 
-  it('is none once the generation and the requested run have completed', () => {
+  it('is to wait once the generation and the requested run have completed', () => {
     expect(taskOf({})).toEqual({ kind: 'wait' });
     expect(taskOf({ requested: 'now', status: { lastHandledReconcileAt: 'now' } })).toEqual({ kind: 'wait' });
   });
@@ -61,13 +61,13 @@ describe('the next task of a migration', () => {
     expect(taskOf({ spec: BACKUPS, isReady: false })).toEqual({ kind: 'run' });
   });
 
-  it('is to show the suspension, but not of a migration that is done', () => {
+  it('is to show the suspension, except of a completed migration', () => {
     expect(taskOf({ spec: { suspend: true }, isReady: false })).toEqual({ kind: 'suspend' });
     expect(taskOf({ spec: { suspend: true, ...BACKUPS } })).toEqual({ kind: 'suspend' });
     expect(taskOf({ spec: { suspend: true } })).toEqual({ kind: 'wait' });
   });
 
-  it('waits for the first probe of a backend, unless it is suspended or done', () => {
+  it('is to wait for the first probe of a backend, unless the migration is suspended or completed', () => {
     const wait = { kind: 'wait', afterMs: 30_000 };
     expect(taskOf({ isReady: false }, NOW, true)).toEqual(wait);
     expect(taskOf({ spec: BACKUPS }, NOW, true)).toEqual(wait);
@@ -75,7 +75,7 @@ describe('the next task of a migration', () => {
     expect(taskOf({}, NOW, true)).toEqual({ kind: 'wait' });
   });
 
-  it('is to end the fallback, at its time and once', () => {
+  it('is to end the fallback, at its time and only once', () => {
     expect(taskOf(FALLBACK, NOW)).toEqual({ kind: 'wait', afterMs: 60_000 });
     expect(taskOf(FALLBACK, NOW + 60_000)).toEqual({ kind: 'endFallback' });
     const ended = { ...FALLBACK, status: { fallback: { state: 'Ended', hits: 0 } } };

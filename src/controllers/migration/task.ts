@@ -2,35 +2,35 @@ import { RECONCILE_REQUESTED_ANNOTATION } from '#src/api/group.ts';
 import { MAX_RECONCILE_TOKEN, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { isReady } from '../conditions.ts';
 
-/** What one reconcile of a migration does. */
+/** What one reconcile of a migration does next. */
 export type Task =
-  /** Nothing, or nothing yet: look again after `afterMs`, or when a watch says so. */
+  /** Nothing yet: reconcile again after `afterMs`, or when a watch wakes it. */
   | { readonly kind: 'wait'; readonly afterMs?: number }
   /** Show that the migration is suspended. */
   | { readonly kind: 'suspend' }
-  /** Show that old addresses are no longer read. This needs no backend. */
+  /** Show that the fallback ended. This needs no backend. */
   | { readonly kind: 'endFallback' }
-  /** Do what the spec says, for the whole selection. */
+  /** Migrate the whole selection. */
   | { readonly kind: 'run' }
-  /** Do what is left after a run has completed: backups expire. */
+  /** Expire backups after a run has completed. */
   | { readonly kind: 'maintain' };
 
-/** What the task depends on besides the migration itself. */
+/** What the task depends on besides the migration. */
 export interface Circumstances {
   /** Milliseconds since the epoch. */
   readonly nowMs: number;
-  /** A backend of the migration was written and not probed yet. */
+  /** A backend of the migration changed and was not probed yet. */
   readonly awaitsProbe: boolean;
-  /** When to look again at a migration that awaits a probe. */
+  /** Milliseconds until a migration that awaits a probe is reconciled again. */
   readonly probeWaitMs: number;
 }
 
-/** The opaque token of a requested run, as status echoes it. */
+/** The opaque token of a requested run, as the status echoes it. */
 export function requestedRun(migration: SecretMigration): string | undefined {
   return migration.metadata.annotations?.[RECONCILE_REQUESTED_ANNOTATION]?.slice(0, MAX_RECONCILE_TOKEN);
 }
 
-/** The one next thing to do. Pure: same arguments, same task. */
+/** The next task. Pure: same arguments, same task. */
 export function nextTask(migration: SecretMigration, circumstances: Circumstances): Task {
   const { spec } = migration;
   const isCompleted = hasCompleted(migration);
@@ -41,7 +41,7 @@ export function nextTask(migration: SecretMigration, circumstances: Circumstance
   return { kind: isCompleted ? 'maintain' : 'run' };
 }
 
-/** This generation and the run that was requested last have completed. */
+/** True when this generation and the last requested run have completed. */
 function hasCompleted(migration: SecretMigration): boolean {
   const requested = requestedRun(migration);
   return (

@@ -11,7 +11,7 @@ function verdictOn(...outcomes: readonly Outcome[]): Verdict {
 }
 
 describe('the verdict on a run', () => {
-  test('is Completed when every document is where it shall be', () => {
+  test('is Completed when every document needs no more work', () => {
     const trustRoot = anOutcome('token', { reason: 'TrustRoot' });
     expect(verdictOn(anOutcome('kept'), anOutcome('moved', { state: 'Removed' }), trustRoot)).toMatchObject({
       ready: 'True',
@@ -21,7 +21,7 @@ describe('the verdict on a run', () => {
     });
   });
 
-  test('is not Completed while a source that shall go is tried again soon', () => {
+  test('is not Completed while the removal of a source is retried soon', () => {
     const kept = anOutcome('kept', { reason: 'BackendUnavailable', retry: 'soon' });
     expect(verdictOn(anOutcome('moved', { state: 'Removed' }), kept)).toMatchObject({
       ready: 'Unknown',
@@ -30,7 +30,7 @@ describe('the verdict on a run', () => {
     });
   });
 
-  test('is a failure when a source may not be removed', () => {
+  test('is a failure when the right to remove a source is missing', () => {
     const kept = anOutcome('kept', { reason: 'PermissionDenied', retry: 'later' });
     expect(verdictOn(anOutcome('moved', { state: 'Removed' }), kept)).toMatchObject({
       ready: 'False',

@@ -5,7 +5,7 @@ import type { ConditionReason } from '#src/errors/reasons.ts';
 import { errorOf } from '#src/errors.ts';
 import { MAX_CONDITION_MESSAGE, type Statement } from '../conditions.ts';
 
-/** What the conditions of a migration shall say. */
+/** The content of the conditions of a migration. */
 export interface Verdict {
   readonly ready: 'True' | 'False' | 'Unknown';
   readonly succeeded: 'True' | 'False' | 'Unknown';
@@ -47,7 +47,7 @@ export function suspended(): Verdict {
   return verdict('Unknown', 'Unknown', 'Suspended', 'spec.suspend is true. Set it to false to continue.');
 }
 
-/** A failure that is about the whole migration or backend, not about one document. */
+/** The verdict on a failure of the whole migration or of a backend, not of one document. */
 export function failing(failure: unknown): Verdict {
   const { code, disposition } = errorOf(failure);
   const message = explain(failure, MAX_CONDITION_MESSAGE);
@@ -63,7 +63,7 @@ export interface Finished {
   readonly awaitsSoak: boolean;
 }
 
-/** The verdict on a run that came to its end. */
+/** The verdict on a run that finished. */
 export function concluding(run: Finished): Verdict {
   const { counts } = run;
   const kept = countKept(run.outcomes);
@@ -85,14 +85,14 @@ function dryRunMessage(counts: Counts): string {
   return `Dry run: ${counts.pending} keys would be moved; nothing was written. Set spec.dryRun to false to move them.`;
 }
 
-/** `6/6 keys verified`; what was removed was verified before. */
+/** `6/6 keys verified`; removed keys were verified before. */
 function verifiedOf({ verified, removed, total }: Counts): string {
   return `${verified + removed}/${total} keys verified`;
 }
 
 /**
- * Documents that are proven although their source, which should go, could not be removed: their rows are fine, the
- * migration is not done. By how the removal will be tried again.
+ * Proven documents whose source should be removed but could not be: their rows need no work, but the migration is not done.
+ * Grouped by when the removal is retried.
  */
 interface Kept {
   readonly soon: number;
@@ -129,7 +129,7 @@ function troubles(counts: Counts, kept: Kept): string {
   return parts.length === 0 ? '' : `; ${parts.join(', ')}`;
 }
 
-/** What a verdict says, condition by condition. */
+/** The conditions of a verdict. */
 export function statementsOf(verdict: Verdict): Statement[] {
   const { reason, message } = verdict;
   const statements: Statement[] = [

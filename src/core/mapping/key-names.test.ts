@@ -10,7 +10,7 @@ function renamed(table: { from: string; to: string }[], ...names: string[]): str
 }
 
 describe('mapping.keys', () => {
-  it('renames what is named or has the form, and leaves the others', () => {
+  it('renames keys that a rule names or matches, and leaves the others', () => {
     const table = [
       { from: 'tls.crt', to: 'certificate' },
       { from: 'token_{user}', to: '{user}.token' },
@@ -18,7 +18,7 @@ describe('mapping.keys', () => {
     expect(renamed(table, 'tls.crt', 'token_bob', 'other')).toEqual(['certificate', 'bob.token', 'other']);
   });
 
-  it('refuses to put two fields into one', () => {
+  it('refuses to map two keys to one', () => {
     expect(() => renamed([{ from: 'a', to: 'b' }], 'a', 'b')).toThrow(
       expect.objectContaining({ code: 'KEYS_COLLIDE' }),
     );

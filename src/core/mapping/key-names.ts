@@ -1,13 +1,13 @@
 import { OperatorError } from '#src/errors.ts';
 import { compileNamePattern } from './name-pattern.ts';
 
-/** `mapping.keys`: what fields are called at the destination. */
+/** `mapping.keys`: the names of keys at the destination. */
 export interface KeyNames {
-  /** The fields under their new names; first match wins, others keep theirs. Throws `KEYS_COLLIDE`. */
+  /** The same values under their new keys. The first match wins; other keys stay. Throws `KEYS_COLLIDE`. */
   rename<Value>(fields: ReadonlyMap<string, Value>): ReadonlyMap<string, Value>;
 }
 
-/** Throws `SPEC_INVALID` for what is outside of the grammar of name-pattern.ts. */
+/** Throws `SPEC_INVALID` for a pattern outside the grammar of name-pattern.ts. */
 export function compileKeyNames(table: readonly { readonly from: string; readonly to: string }[]): KeyNames {
   const patterns = table.map(({ from, to }, index) =>
     compileNamePattern(from, to, `spec.mapping.keys[${index}]`),

@@ -6,15 +6,15 @@ const key = fc.constantFrom('team', 'tier', '__proto__', 'example.org/owner', ''
 const metadata = fc.array(fc.tuple(key, fc.string())).map((pairs) => new Map(pairs));
 const kind = fc.constantFrom('flat' as const, 'tree' as const);
 
-describe('the metadata that travel', () => {
-  it('are all of them between stores of one kind, whatever is named', () => {
+describe('the metadata that are copied', () => {
+  it('are all metadata between backends of one kind, whatever is named', () => {
     const check = (store: 'flat' | 'tree', all: Map<string, string>, labels: string[]) => {
       expect(compileMetadata({ source: store, destination: store }, labels)(all)).toEqual(all);
     };
     fc.assert(fc.property(kind, metadata, fc.array(key), check));
   });
 
-  it('are those that are named, unchanged, between stores of two kinds, both ways', () => {
+  it('are those that are named, unchanged, between backends of two kinds, in both directions', () => {
     const check = (source: 'flat' | 'tree', all: Map<string, string>, labels: string[]) => {
       const destination = source === 'flat' ? 'tree' : 'flat';
       const travelling = compileMetadata({ source, destination }, labels)(all) ?? new Map();
@@ -26,7 +26,7 @@ describe('the metadata that travel', () => {
     fc.assert(fc.property(kind, metadata, fc.array(key), check));
   });
 
-  it('are nothing at all, rather than an empty map, when none is named', () => {
+  it('are undefined, not an empty map, when none is named', () => {
     const filter = compileMetadata({ source: 'flat', destination: 'tree' }, []);
     expect(filter(new Map([['team', 'payments']]))).toBeUndefined();
     expect(filter(undefined)).toBeUndefined();

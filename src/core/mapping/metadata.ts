@@ -3,12 +3,12 @@ import type { Addressing } from './route.ts';
 
 type Metadata = Attributes['metadata'];
 
-/** Says which metadata of a document travel with it; undefined for none. */
+/** Selects the metadata that are copied with a document; undefined for none. */
 export type MetadataFilter = (metadata: Metadata) => Metadata;
 
 /**
- * Between stores of one kind all of them. Between Kubernetes and a path store only those that are named, both ways: most
- * labels of a Secret are instructions to other controllers, and most custom metadata is no label.
+ * Between backends of one addressing: all metadata. Between Kubernetes and a path backend: only those in `labels`, in both
+ * directions, because most labels of a Secret are instructions to other controllers and most custom metadata is not a label.
  */
 export function compileMetadata(
   stores: { readonly source: Addressing; readonly destination: Addressing },

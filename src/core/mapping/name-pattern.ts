@@ -2,13 +2,13 @@ import { OperatorError } from '#src/errors.ts';
 
 /**
  * `from` and `to` of a composite name: literals around parts in braces, such as `session:{id}` and
- * `session:{id}:{provider}`. A part is one or more characters, and never one that stands beside a part in either of the
- * two: a separator inside of a part would give one name two readings. A closed grammar; nothing is looked up.
+ * `session:{id}:{provider}`. A part is one or more characters, but none that stands next to a part in `from` or `to`: a
+ * separator inside a part would make a name ambiguous. A closed grammar; nothing is looked up.
  */
 export interface NamePattern {
-  /** The new name of `name`, or undefined when it is not of the form `from`. */
+  /** The new name of `name`, or undefined when it does not match `from`. */
   rename(name: string): string | undefined;
-  /** True when `name` already has the form `to`. */
+  /** True when `name` already matches `to`. */
   isRenamed(name: string): boolean;
 }
 
@@ -38,7 +38,7 @@ function piecesOf(text: string, target: string): readonly Piece[] {
   return pieces;
 }
 
-/** The characters that parts stand next to; two parts without any between them cannot be told apart. */
+/** The characters next to parts. Two parts without a character between them are ambiguous. */
 function separatorsOf(pieces: readonly Piece[], target: string): string {
   let separators = '';
   for (const [index, piece] of pieces.entries()) {
@@ -51,7 +51,7 @@ function separatorsOf(pieces: readonly Piece[], target: string): string {
   return separators;
 }
 
-/** Letters and digits beside a part are text, not separators: `v1-{id}` and `{id}x` leave them to parts. */
+/** Letters and digits next to a part are text, not separators: in `v1-{id}` and `{id}x` a part may contain them. */
 function partClass(separators: string): string {
   const forbidden = [...new Set(`/${separators}`)].filter((char) => !/[A-Za-z0-9]/.test(char));
   return `[^${literalOf(forbidden.join(''))}]+`;
@@ -72,7 +72,7 @@ function matcherOf(pieces: readonly Piece[], part: string, target: string): RegE
   return new RegExp(`^${source.join('')}$`, 'u');
 }
 
-/** Throws `SPEC_INVALID` for what is outside of the grammar; `target` is the path of the rule in the spec. */
+/** Throws `SPEC_INVALID` for a pattern outside the grammar; `target` is the path of the rule in the spec. */
 export function compileNamePattern(from: string, to: string, target: string): NamePattern {
   const [old, next] = [piecesOf(from, `${target}.from`), piecesOf(to, `${target}.to`)];
   const part = partClass(separatorsOf(old, `${target}.from`) + separatorsOf(next, `${target}.to`));

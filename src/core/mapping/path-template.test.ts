@@ -13,13 +13,13 @@ describe('mapping.path', () => {
     expect(template.reversible).toBe(false);
   });
 
-  it('names the label that a Secret lacks', () => {
+  it('reports the label that a Secret lacks', () => {
     const template = compilePathTemplate('{label:team}/{name}', 'payments');
     expect(template.toPath('db', {})).toEqual({ missingLabel: 'team' });
     expect(template.toPath('db', { team: '' })).toEqual({ missingLabel: 'team' });
   });
 
-  it('tells the name of every path that it made', () => {
+  it('gives back the name of every path that it rendered', () => {
     fc.assert(
       fc.property(
         name,
@@ -33,7 +33,7 @@ describe('mapping.path', () => {
     );
   });
 
-  it('does not claim paths of another shape', () => {
+  it('does not match paths of another shape', () => {
     const template = compilePathTemplate('{namespace}/{name}', 'payments');
     for (const path of ['payments', 'payments/', 'payments/a/b', 'other/a', ''])
       expect(template.toName(path)).toBeUndefined();

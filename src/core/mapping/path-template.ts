@@ -1,18 +1,18 @@
 import { OperatorError } from '#src/errors.ts';
 
 /**
- * `mapping.path`: how the name of a Secret becomes a path in a tree store, and back. A closed grammar of literals,
- * `{namespace}`, `{name}` (exactly once) and `{label:key}`; there is no template engine, so nothing can be executed
+ * `mapping.path`: maps the name of a Secret to a path in a tree backend, and back. A closed grammar of literals,
+ * `{namespace}`, `{name}` (exactly once) and `{label:key}`. There is no template engine, so nothing can be executed
  * or looked up (external-secrets CVE-2026-22822, CVE-2026-34984).
  */
 export interface PathTemplate {
-  /** The folder that every rendered path lies in: the literal segments before the first variable one. */
+  /** The folder of every rendered path: the literal segments before the first variable one. */
   readonly folder: string;
-  /** True when a path tells the name that made it, so that the template works in both directions. */
+  /** True when each path determines its name, so that the template works in both directions. */
   readonly reversible: boolean;
-  /** The path of a name; `missingLabel` when a label it needs is absent or empty. */
+  /** The path of a name; `missingLabel` when a required label is absent or empty. */
   toPath(name: string, labels: Readonly<Record<string, string>>): RenderedPath;
-  /** The name that gives this path, or undefined when the path is not of this shape. */
+  /** The name for this path, or undefined when the path does not match the template. */
   toName(path: string): string | undefined;
 }
 
@@ -56,7 +56,7 @@ function parseParts(template: string, namespace: string): readonly Part[] {
   return parts;
 }
 
-/** Literal text before the first variable, cut back to whole segments. */
+/** Literal text before the first variable, cut to whole segments. */
 function folderOf(parts: readonly Part[]): string {
   let text = '';
   for (const part of parts) {
@@ -72,8 +72,8 @@ function joinLiterals(parts: readonly Part[]): string {
 }
 
 /**
- * Compiles `template` for one namespace. Throws `SPEC_INVALID` for anything outside the grammar; whether a rendered
- * path is legal in a store is the driver's question. With `nested`, a name may have several segments.
+ * Compiles `template` for one namespace. Throws `SPEC_INVALID` for a template outside the grammar; the driver decides
+ * whether its backend accepts a rendered path. With `nested`, a name may have several segments.
  */
 export function compilePathTemplate(
   template: string,

@@ -38,7 +38,7 @@ describe('mapping.prefixes', () => {
     expect(told(TOOLHIVE, name)).toBe(wanted);
   });
 
-  it('takes the first that matches, in the order of the table', () => {
+  it('applies the first rule that matches, in the order of the table', () => {
     const prefixes = [
       { from: 'a-b-', to: 'first/', stripPrefix: true },
       { from: 'a-', to: 'second/', stripPrefix: true },
@@ -47,7 +47,7 @@ describe('mapping.prefixes', () => {
     expect(told({ prefixes }, 'a-c')).toBe('second/c (prefixes[1])');
   });
 
-  it('never renames a name that it has made', () => {
+  it('never renames a name that it produced', () => {
     const text = fc.stringMatching(/^[a-zA-Z_-]{1,6}$/);
     fc.assert(
       fc.property(text, text, fc.boolean(), text, (from, to, stripPrefix, rest) => {
@@ -88,7 +88,7 @@ describe('mapping.patterns', () => {
     expect(told({ patterns }, name)).toBe(wanted);
   });
 
-  it('never renames a name that it has made, and tells two names apart by their new ones', () => {
+  it('never renames a name that it produced, and never gives two names one new name', () => {
     const part = fc.stringMatching(/^[a-z:.-]{1,5}$/);
     const rules = { patterns: [{ from: 'tok:{a}:{b}', to: 'n:{b}:{a}' }] };
     fc.assert(
@@ -116,14 +116,14 @@ describe('mapping.patterns', () => {
 });
 
 describe('mapping.overrides', () => {
-  it('go before everything else', () => {
+  it('come before everything else', () => {
     const tables = { ...TOOLHIVE, overrides: [{ name: 'BEARER_TOKEN_x', path: 'other/place' }] };
     expect(told(tables, 'BEARER_TOKEN_x')).toBe('other/place (overrides[0])');
   });
 });
 
 describe('the sourcePolicy of a rule', () => {
-  it('goes along with it, from each of the three tables', () => {
+  it('is part of the rule, in each of the three tables', () => {
     const tables: Partial<RenamingTables> = {
       overrides: [{ name: 'one', path: 'p', sourcePolicy: 'Backup' }],
       prefixes: [

@@ -3,7 +3,7 @@ import type { Address } from '../document.ts';
 import type { SourcePolicy } from '../checks.ts';
 import { compileNamePattern, type NamePattern } from './name-pattern.ts';
 
-/** The tables of `spec.mapping` that give documents other names. */
+/** The tables of `spec.mapping` that rename documents. */
 export interface RenamingTables {
   readonly overrides: readonly { name: string; path: string; sourcePolicy?: SourcePolicy | undefined }[];
   readonly scopes: { readonly prefix: string; readonly separator: string } | undefined;
@@ -20,31 +20,31 @@ export interface PrefixRule {
   readonly sourcePolicy?: SourcePolicy | undefined;
 }
 
-/** One entry of a table, as rows and counts name it. */
+/** One rule of a table, as rows and counts name it. */
 export interface Rule {
-  /** Where it stands in the spec: `prefixes[0]`. */
+  /** Its path in spec.mapping: `prefixes[0]`. */
   readonly id: string;
-  /** What is done to sources that it applies to, when it says other than the spec. */
+  /** The policy for sources that the rule applies to, if it differs from the spec. */
   readonly sourcePolicy: SourcePolicy | undefined;
 }
 
 export type Renamed =
-  /** No rule applies: it keeps its name. */
+  /** No rule applies: the name stays. */
   | { readonly kind: 'unchanged' }
-  /** It has the form that a rule would give it. */
+  /** The name already has the form that a rule produces. */
   | { readonly kind: 'already'; readonly rule: Rule | undefined }
   | { readonly kind: 'renamed'; readonly name: string; readonly rule: Rule }
-  /** An override: the address at the destination itself, past `mapping.path`. */
+  /** An override: the destination address itself, without `mapping.path`. */
   | { readonly kind: 'placed'; readonly address: Address; readonly rule: Rule };
 
 export interface Renaming {
   readonly isEmpty: boolean;
-  /** In the order of the spec, those that can apply. */
+  /** The rules that can apply, in the order of the spec. */
   readonly rules: readonly Rule[];
   rename(name: string): Renamed;
 }
 
-/** `undefined` when the rule has nothing to say of a name. */
+/** `undefined` when the rule does not apply to a name. */
 interface Matcher {
   readonly rule: Rule;
   readonly pattern: NamePattern;
@@ -60,7 +60,7 @@ function prefixPattern(rule: PrefixRule, to: string): NamePattern {
   };
 }
 
-/** What stands before a name under this rule. Throws `SPEC_INVALID` for a scope that could not be read back. */
+/** The prefix of names under this rule. Throws `SPEC_INVALID` for a scope that could not be read back. */
 function targetPrefixOf(rule: PrefixRule, scopes: RenamingTables['scopes'], target: string): string {
   const invalid = (detail: string) =>
     new OperatorError('SPEC_INVALID', { op: 'mapping.compile', target, detail });
@@ -92,8 +92,8 @@ function matchersOf({ prefixes, patterns, scopes }: RenamingTables): readonly Ma
 }
 
 /**
- * Overrides go first. Then a name that already has a new form is left alone, whatever else it looks like; of the others
- * each belongs to the first rule that matches, prefixes before patterns. Throws `SPEC_INVALID`.
+ * Overrides come first. A name that already has a new form stays, whatever else it matches. Each other name belongs to the
+ * first rule that matches, prefixes before patterns. Throws `SPEC_INVALID`.
  */
 export function compileRenaming(tables: RenamingTables): Renaming {
   const placed = new Map(

@@ -3,44 +3,44 @@ import type { Address } from '../document.ts';
 import { compilePathTemplate, type PathTemplate, type RenderedPath } from './path-template.ts';
 import type { Renaming, Rule } from './renaming.ts';
 
-/** Whether addresses of a store are single names or paths; the same words as in the driver contract. */
+/** Whether addresses of a backend are single names or paths. The values are those of the driver contract. */
 export type Addressing = 'flat' | 'tree';
 
 /**
- * The way between the two stores of one migration. A document is called by its name at the source: that of a Secret or
- * file, or what stands for {name} in a path. Flat stores keep it under its name, trees at the path of the template.
+ * Maps addresses between the two backends of one migration. A document has the name that it has at the source: that of a
+ * Secret or file, or the {name} part of a path. Flat backends store it under its name, trees at the path of the template.
  */
 export interface Route {
   /** Tree sources: the folder to list. Flat sources: ''. */
   readonly sourceFolder: Address;
-  /** Tree destinations: the folder that holds every target when it is one and the same, else undefined. */
+  /** Tree destinations: the folder of all targets if they share one, else undefined. */
   readonly destinationFolder: Address | undefined;
-  /** True when the labels of a document are needed to tell its target. */
+  /** True when the target of a document depends on its labels. */
   readonly needsLabels: boolean;
-  /** The name of the document at a source address; undefined when the address is not of the mapped shape. */
+  /** The name of the document at a source address; undefined when the address does not match the template. */
   nameOf(source: Address): string | undefined;
-  /** Where the source keeps the document of this name. */
+  /** The source address of the document of this name. */
   sourceOf(name: string): Address;
-  /** Where the destination shall keep it. */
+  /** The destination address of the document of this name. */
   destinationOf(name: string, labels: Readonly<Record<string, string>>): Destination;
-  /** Where an older program may still keep what is not under its own name. */
+  /** The old addresses, where an older program may still store documents. */
   readonly fallback: FallbackRoute | undefined;
-  /** The rule that gives this name another one, or would have. */
+  /** The rule that renames this name, or that already renamed it. */
   ruleOf(name: string): Rule | undefined;
 }
 
 export type Destination =
-  | { readonly path: Address; /** It has its new name already. */ readonly isRenamed: boolean }
+  | { readonly path: Address; /** It already has its new name. */ readonly isRenamed: boolean }
   | { readonly missingLabel: string };
 
-/** The same names at the addresses that they had before. */
+/** The same names at their old addresses. */
 export interface FallbackRoute {
   readonly folder: Address;
   nameOf(source: Address): string | undefined;
   sourceOf(name: string): Address;
 }
 
-/** How one side keeps names. */
+/** How one backend maps names to addresses. */
 interface Placement {
   readonly folder: Address;
   readonly reversible: boolean;
@@ -67,7 +67,7 @@ export interface RouteOptions {
   readonly namespace: string;
   readonly stores: { readonly source: Addressing; readonly destination: Addressing };
   readonly renaming: Renaming;
-  /** `source.fallback.prefix`: what stands before {name} in the old addresses. */
+  /** `source.fallback.prefix`: the text before {name} in the old addresses. */
   readonly fallbackPrefix?: string | undefined;
 }
 
@@ -100,7 +100,7 @@ function addressOf(rendered: RenderedPath, name: string): Address {
 /** Throws `SPEC_INVALID` when the template does not work for this pair of stores. */
 export function compileRoute(options: RouteOptions): Route {
   const { path, namespace, stores, renaming } = options;
-  // Only where both sides have paths can a name be one of several segments.
+  // A name can have several segments only if both backends have paths.
   const nested = stores.source === 'tree' && stores.destination === 'tree';
   const template = compilePathTemplate(path, namespace, { nested });
   const source = placementOf(stores.source, template);

@@ -9,32 +9,32 @@ import { verified, type Copied } from './proof.ts';
 import { readBack } from './verify.ts';
 
 /**
- * Carries out the step of one document, up to proof (docs/architecture.md, the protocol):
+ * Carries out the step of one document, up to its proof (docs/architecture.md, the protocol):
  *
  *   create     write, expecting absent                                → read back that version, compare → Verified
- *   adopt      nothing is written; the plan read both sides                                            → Verified
- *   overwrite  once the record of the version to go back to is durable: write, expecting that version
+ *   adopt      write nothing; the plan read source and destination                                     → Verified
+ *   overwrite  once the record of the version to roll back to is durable: write, expecting that version
  *              → read back, compare                                                                    → Verified
  *
- * A write whose reply never came, or that lost against another writer, is followed by a read and a new decision; it is
- * never repeated blindly.
+ * After a write without a reply, or one that lost against another writer, it reads and decides again; it never repeats the
+ * write blindly.
  */
 
-/** Rounds of decide-and-write before giving up until the next run: each lost round means another writer was faster. */
+/** Rounds of decide-and-write until the document waits for the next run. In each lost round another writer was faster. */
 const MAX_ROUNDS = 3;
 
 type Inputs = Pick<ApplyInputs, 'intent' | 'destination' | 'gates' | 'prior' | 'logger' | 'signal'>;
 
-/** A write that was sent and may or may not have happened. */
+/** A write that was sent and may have been applied. */
 interface Undecided {
   readonly error: OperatorError;
-  /** What it would have overwritten. */
+  /** The version that it overwrites. */
   readonly priorVersion: string | undefined;
 }
 
 /**
- * Carries out one decision. `announced` is the version whose overwrite is on record; no other one is overwritten.
- * Failures of this document become its outcome; only an abort is thrown.
+ * Carries out one decision. `announced` is the version whose overwrite is on record; no other version is overwritten.
+ * A failure of this document becomes its outcome; only an abort is thrown.
  */
 export async function carryOut(inputs: Inputs, decision: Decision, announced?: string): Promise<Copied> {
   try {
@@ -57,7 +57,7 @@ async function decideAndWrite(
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     await finishWrite(inputs, decision);
     const write = writeOf(decision, announced);
-    if (write === undefined) return settle(inputs.prior, decision, undecided);
+    if (write === undefined) return finishWithoutWrite(inputs.prior, decision, undecided);
     const written = await writeOnce(inputs, write);
     if (!(written instanceof OperatorError)) return prove(inputs, decision, write, written);
     undecided = { error: written, priorVersion: write.step.destination.version?.revision };
@@ -69,7 +69,7 @@ async function decideAndWrite(
   throw undecided?.error ?? invariant(first);
 }
 
-/** Does what a write of ours left to do that was cut off after its data. */
+/** Completes a write of ours that was interrupted after its data. */
 async function finishWrite(
   { destination, signal }: Pick<Inputs, 'destination' | 'signal'>,
   { document, unfinished }: Decision,
@@ -82,7 +82,7 @@ interface Write {
   readonly values: Values;
 }
 
-/** What this decision writes now; undefined when nothing, or when the overwrite must be announced first. */
+/** What this decision writes now; undefined for nothing, or when the overwrite must be announced first. */
 function writeOf({ step, values }: Decision, announced: string | undefined): Write | undefined {
   if (step === undefined || step.kind === 'report' || step.kind === 'adopt') return undefined;
   if (values === undefined) return undefined;
@@ -90,7 +90,7 @@ function writeOf({ step, values }: Decision, announced: string | undefined): Wri
   return { step, values };
 }
 
-/** The version written, or why the destination must be read again before anything else is done. */
+/** The version written, or why the destination must be read again first. */
 async function writeOnce(
   { destination, logger, signal }: Pick<Inputs, 'destination' | 'logger' | 'signal'>,
   { step, values }: Write,
@@ -119,8 +119,12 @@ async function prove(
   return readBack(destination, { document, row, sourceVersion: source.version, ...copy }, signal);
 }
 
-/** The end of a document for which nothing is to be written now. */
-function settle(prior: Inputs['prior'], decision: Decision, undecided: Undecided | undefined): Copied {
+/** The result for a document that needs no write now. */
+function finishWithoutWrite(
+  prior: Inputs['prior'],
+  decision: Decision,
+  undecided: Undecided | undefined,
+): Copied {
   const { document, failure, step } = decision;
   if (step?.kind === 'report')
     return { outcome: step.outcome, ...(failure === undefined ? {} : { failure }) };
@@ -136,33 +140,33 @@ function settle(prior: Inputs['prior'], decision: Decision, undecided: Undecided
   return { outcome, awaitsOverwrite: version.revision };
 }
 
-/** Says what will be overwritten, before it is; only of a dry run is it known that nobody did. */
+/** The row that announces an overwrite. With `WouldOverwrite` (a dry run) it is certain that none followed. */
 export function announcing(
   { destination: { address: path, version }, row }: TransferStep,
   reason: 'WouldOverwrite' | 'WillOverwrite',
 ): Outcome {
-  const place = version === undefined ? { path } : { path, priorVersion: version.revision };
-  return { ...row, destination: place, state: 'Pending', reason };
+  const destination = version === undefined ? { path } : { path, priorVersion: version.revision };
+  return { ...row, destination, state: 'Pending', reason };
 }
 
 /**
- * The version to go back to that is on record for an adopted document: of this very version, or of the one that was
- * announced before a run that was killed could say that it wrote.
+ * The recorded version to roll back to for an adopted document: recorded with this version, or with an announcement of a
+ * run that was killed before it could record its write.
  */
 function recordedPriorOf(
-  record: PriorRecord | undefined,
+  prior: PriorRecord | undefined,
   { destination }: TransferStep,
   found: Version,
 ): string | undefined {
-  if (record?.reason === 'WouldOverwrite') return undefined;
-  const place = record?.destination;
-  if (place?.priorVersion === undefined || place.path !== destination.address) return undefined;
-  const isOfThis = place.version === found.revision;
-  const wasAnnounced = place.version === undefined && place.priorVersion !== found.revision;
-  return isOfThis || wasAnnounced ? place.priorVersion : undefined;
+  if (prior?.reason === 'WouldOverwrite') return undefined;
+  const record = prior?.destination;
+  if (record?.priorVersion === undefined || record.path !== destination.address) return undefined;
+  const isOfThis = record.version === found.revision;
+  const wasAnnounced = record.version === undefined && record.priorVersion !== found.revision;
+  return isOfThis || wasAnnounced ? record.priorVersion : undefined;
 }
 
-/** What every row of this document says. */
+/** The part of the outcome that is independent of the state. */
 function rowOf({ document, step }: Decision): Omit<Outcome, 'state'> {
   if (step?.kind === 'report') return step.outcome;
   return step?.row ?? { name: document.name, keys: [] };

@@ -2,7 +2,7 @@ import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
 import { isAbort } from '#src/errors.ts';
 import { ROW_TIME_RESOLUTION_MS, type ApplyInputs } from './inputs.ts';
 
-/** After how long a backup that could not be removed is looked at again. */
+/** Milliseconds until the removal of a backup is tried again. */
 const RETRY_MS = 60_000;
 
 type Inputs = Pick<
@@ -11,9 +11,9 @@ type Inputs = Pick<
 >;
 
 /**
- * Removes the backups whose time has come, of documents that the destination still holds; it may hold a newer value by
- * now, but while it holds none the backup stays. Resolves with the milliseconds until the next one is due, if there is
- * one.
+ * Removes expired backups of documents that the destination still has, even in a newer version. A backup stays while the
+ * destination lacks the document. Resolves with the milliseconds until the next backup is due, or undefined if there is
+ * none.
  */
 export async function expireBackups(inputs: Inputs): Promise<number | undefined> {
   const { backupTtlMs } = inputs.intent;
@@ -29,7 +29,7 @@ export async function expireBackups(inputs: Inputs): Promise<number | undefined>
   return nextMs;
 }
 
-/** Undefined when it could not be removed: nothing is known that the row does not say already. */
+/** Undefined when the backup could not be removed: its row stays correct. */
 async function expire(inputs: Inputs, prior: PriorRecord, backup: string): Promise<Outcome | undefined> {
   const { since: _since, backup: _backup, ...base } = prior;
   try {
@@ -44,7 +44,7 @@ async function expire(inputs: Inputs, prior: PriorRecord, backup: string): Promi
     return { ...base, reason: 'BackupExpired' };
   } catch (failure) {
     if (isAbort(failure, inputs.signal)) throw failure;
-    inputs.logger.error('a backup could not be removed', failure, { backup });
+    inputs.logger.error('backup removal failed', failure, { backup });
     return undefined;
   }
 }

@@ -3,22 +3,22 @@ import type { Journal } from '#src/core/journal.ts';
 import type { Logger } from '#src/ports.ts';
 import type { PlanInputs } from '../plan/inputs.ts';
 
-/** Times in rows are cut to whole seconds; nothing must go before its time. */
+/** Times in rows are cut to whole seconds: this much is added, so that nothing is removed early. */
 export const ROW_TIME_RESOLUTION_MS = 1_000;
 
-/** What one run of one migration works with. Only what carries a plan out has Drivers. */
+/** The inputs of one run of one migration. Only code that carries out a plan gets Drivers. */
 export interface ApplyInputs extends PlanInputs {
   readonly source: Driver;
   readonly destination: Driver;
-  /** What a projection names as its origin: the kind and name of the destination's backend. */
+  /** The origin that a projection names: the kind and name of the destination backend. */
   readonly destinationName: string;
   readonly journal: Journal;
   readonly logger: Logger;
-  /** Asked between documents: the spec changed, the migration is suspended or being deleted. */
+  /** Called between documents. True when the spec changed, or the migration is suspended or being deleted. */
   readonly shouldStop: () => boolean;
 }
 
-/** What a run came to. Its outcomes went to the journal one by one. */
+/** The result of a run. Its outcomes are in the journal. */
 export interface RunResult {
   /** True when `shouldStop` ended it early. */
   readonly interrupted: boolean;
@@ -26,6 +26,6 @@ export interface RunResult {
   readonly problem?: unknown;
   /** True when sources wait for their copies to soak. */
   readonly awaitsSoak: boolean;
-  /** Milliseconds until there is something to do: a document has soaked long enough, a backup expires, a fallback ends. */
+  /** Milliseconds until there is work: a document has soaked, a backup expires, or a fallback ends. */
   readonly wakeAfterMs?: number;
 }

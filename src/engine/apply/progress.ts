@@ -3,7 +3,7 @@ import type { ApplyInputs, RunResult } from './inputs.ts';
 
 type Inputs = Pick<ApplyInputs, 'intent' | 'journal' | 'signal' | 'shouldStop'>;
 
-/** How far a run is, and whether it may go on. Every outcome goes through here to the journal. */
+/** The progress of a run, and whether it may continue. Passes every outcome to the journal. */
 export class Progress {
   readonly #inputs: Inputs;
   #problem: unknown;
@@ -28,24 +28,24 @@ export class Progress {
     };
   }
 
-  /** Announces documents that will be worked on. */
+  /** Announces documents that the run will process. */
   expect(outcomes: readonly Outcome[]): void {
     this.#inputs.journal.expect(outcomes.map((outcome) => this.#ruled(outcome)));
   }
 
-  async settle(outcome: Outcome): Promise<void> {
+  async record(outcome: Outcome): Promise<void> {
     const { intent, journal } = this.#inputs;
     await journal.record(this.#ruled(outcome));
     if (outcome.backup !== undefined && intent.backupTtlMs !== undefined) this.wakeIn(intent.backupTtlMs);
   }
 
-  /** With the rule of the mapping that it falls under. */
+  /** The outcome with the mapping rule that applies to its document. */
   #ruled(outcome: Outcome): Outcome {
     const rule = this.#inputs.intent.route.ruleOf(outcome.name);
     return rule === undefined ? outcome : { ...outcome, rule: rule.id };
   }
 
-  /** Sources wait for these milliseconds until their copies have soaked. */
+  /** `waits`: the milliseconds that sources still wait until their copies have soaked. */
   awaitSoak(waits: readonly number[]): void {
     this.#awaitsSoak = waits.length > 0;
     for (const wait of waits) this.wakeIn(wait);
@@ -55,12 +55,12 @@ export class Progress {
     this.#wakeAfterMs = Math.min(this.#wakeAfterMs ?? Number.POSITIVE_INFINITY, ms);
   }
 
-  /** A failure of the whole backend ends the run: the remaining documents would only hammer it. */
+  /** A failure of the whole backend ends the run: the remaining documents would only add load. */
   noteBackendFailure(failure: unknown): void {
     this.#problem ??= failure;
   }
 
-  /** True when no further document is to be started. Throws the signal's reason when it has aborted. */
+  /** True when no further document may start. Throws the signal's reason if it is aborted. */
   shouldStop(): boolean {
     this.#inputs.signal.throwIfAborted();
     if (this.#problem !== undefined) return true;
@@ -68,7 +68,7 @@ export class Progress {
     return this.#interrupted;
   }
 
-  /** True when the run went through to its end. */
+  /** True while the run was neither interrupted nor ended by a backend failure. */
   get isComplete(): boolean {
     return !this.#interrupted && this.#problem === undefined;
   }

@@ -1,19 +1,24 @@
 import type { Version } from '#src/core/document.ts';
-import { recordedVersion, type Outcome, type Place, type VerifiedPair } from '#src/core/outcome.ts';
+import {
+  recordedVersion,
+  type Outcome,
+  type DestinationRecord,
+  type VerifiedPair,
+} from '#src/core/outcome.ts';
 import type { PlannedDocument, TransferStep } from '../plan/plan.ts';
 
-/** What became of one document. */
+/** The result for one document. */
 export interface Copied {
   readonly outcome: Outcome;
   /** Set when source and destination were proven equal. */
   readonly pair?: VerifiedPair;
-  /** The version at the destination that is to be overwritten, which needs a durable record of that first. */
+  /** The destination version to overwrite, once the record of it is durable. */
   readonly awaitsOverwrite?: string;
-  /** What went wrong, to tell a failed document from a failed backend. */
+  /** The failure, to distinguish a failed document from a failed backend. */
   readonly failure?: unknown;
 }
 
-/** A document whose step was carried out, as far as its row and its source go. */
+/** A document whose step was carried out, with its row and its source version. */
 export interface Transferred {
   readonly document: PlannedDocument;
   readonly row: TransferStep['row'];
@@ -21,7 +26,7 @@ export interface Transferred {
   readonly sourceVersion: Version;
 }
 
-/** A document that is proven: equal at both ends, in these versions. */
+/** The result for a proven document: source and destination are equal, in these versions. */
 export function verified(
   { document, row, sourceVersion }: Transferred,
   found: { readonly version: Version; readonly priorVersion: string | undefined },
@@ -31,7 +36,7 @@ export function verified(
     outcome: {
       ...row,
       state: 'Verified',
-      destination: placeOf(document, version, priorVersion),
+      destination: destinationRecordOf(document, version, priorVersion),
     },
     pair: {
       name: document.name,
@@ -43,12 +48,12 @@ export function verified(
   };
 }
 
-/** Where the document is now, and what was there before. */
-export function placeOf(
+/** The destination of the document: the version there now, and the one before. */
+export function destinationRecordOf(
   { destination }: PlannedDocument,
   version: Version,
   priorVersion: string | undefined,
-): Place {
-  const place = { path: destination, ...recordedVersion(version) };
-  return priorVersion === undefined ? place : { ...place, priorVersion };
+): DestinationRecord {
+  const record = { path: destination, ...recordedVersion(version) };
+  return priorVersion === undefined ? record : { ...record, priorVersion };
 }

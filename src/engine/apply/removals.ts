@@ -5,7 +5,7 @@ import type { Progress } from './progress.ts';
 import { retireSource } from './retire.ts';
 import type { Proven } from './transfer.ts';
 
-/** Does with sources what their policy says: only with what was proven in this run, and is durably on record as such. */
+/** Applies sourcePolicy to sources whose copies this run proved, after the record of the proof is durable. */
 export async function retireSoaked(
   inputs: ApplyInputs,
   progress: Progress,
@@ -13,24 +13,24 @@ export async function retireSoaked(
 ): Promise<void> {
   const { intent, journal } = inputs;
   const leaving = proven.filter(({ pair }) => intent.policyOf(pair.name).sourcePolicy !== 'Keep');
-  const left = new Map(leaving.map((each) => [each, soakLeft(inputs, each.outcome)]));
-  progress.awaitSoak([...left.values()].filter((ms) => ms > 0));
-  const due = leaving.filter((each) => (left.get(each) ?? 0) <= 0);
+  const waits = new Map(leaving.map((each) => [each, soakLeft(inputs, each.outcome)]));
+  progress.awaitSoak([...waits.values()].filter((ms) => ms > 0));
+  const due = leaving.filter((each) => (waits.get(each) ?? 0) <= 0);
   if (due.length === 0 || progress.shouldStop()) return;
   await journal.flush();
   await forEachConcurrently(
     due,
-    async ({ pair, outcome }) => progress.settle(await retireSource(inputs, pair, outcome)),
+    async ({ pair, outcome }) => progress.record(await retireSource(inputs, pair, outcome)),
     { limit: limitOf(inputs), stop: () => progress.shouldStop() },
   );
 }
 
-/** A removal reads both ends again. */
+/** A removal reads source and destination again, so both limits apply. */
 function limitOf({ concurrency, destination, source }: ApplyInputs): number {
   return Math.max(1, Math.min(concurrency, destination.traits.concurrency, source.traits.concurrency));
 }
 
-/** Counted from when an earlier run recorded this very destination version as Verified, else from now. */
+/** Milliseconds, counted from when an earlier run recorded this destination version as Verified, else from now. */
 function soakLeft(
   { clock, intent: { soakMs }, prior }: Pick<ApplyInputs, 'clock' | 'intent' | 'prior'>,
   outcome: Outcome,

@@ -17,15 +17,15 @@ import type { ApplyInputs } from './inputs.ts';
 type Inputs = Pick<ApplyInputs, 'intent' | 'source' | 'destination' | 'gates' | 'destinationName' | 'signal'>;
 
 /**
- * Does with the source of one verified document what its policy says (docs/architecture.md, the protocol):
+ * Applies sourcePolicy to the source of one verified document (docs/architecture.md, the protocol):
  *
- *   held by a gate?  → stays, if it were to go
- *   read both sides again, still the versions that were verified and still equal
+ *   a gate holds the removal?  → the source stays
+ *   read source and destination again: still the verified versions, and still equal
  *   → Delete:  delete the source with its identity and version as precondition      → Removed
- *     Backup:  the same, after a copy of it was kept under another name             → Removed
+ *     Backup:  the same, after a copy of it was stored under another name           → Removed
  *     Project: mark it as the projection of the destination, with that precondition → Verified
  *
- * Whatever is not exactly as verified leaves the source alone and sends the document back to the next run.
+ * If anything differs from what was verified, the source stays and the next run decides again.
  */
 export async function retireSource(inputs: Inputs, pair: VerifiedPair, base: Outcome): Promise<Outcome> {
   const { sourcePolicy } = inputs.intent.policyOf(pair.name);
@@ -50,7 +50,7 @@ function changed(base: Outcome, which: 'SourceChanged' | 'DestinationChanged'): 
   };
 }
 
-/** Unchanged since it was verified; where revisions are kept, the current one must still be that one. */
+/** True when the document is unchanged since it was verified: the current version is still that one. */
 function stillVerified(
   found: ReadResult,
   expected: VerifiedPair['sourceVersion'],
@@ -58,7 +58,7 @@ function stillVerified(
   return found.state === 'present' && sameVersion(found.document.version, expected);
 }
 
-/** Why the proof no longer holds, or undefined: it does. */
+/** Why the proof is no longer valid; undefined if it is. */
 async function unproven(
   {
     intent,
@@ -108,7 +108,7 @@ async function change(inputs: Inputs, pair: VerifiedPair, task: Task): Promise<O
   throw new OperatorError('CAPABILITY_MISSING', { op: 'engine.retire', target: pair.source });
 }
 
-/** A change whose reply was lost is decided by looking: gone is removed, anything else waits for the next run. */
+/** After a change without a reply, reads the source: if it is absent, it was removed; else the next run decides. */
 async function afterFailure(
   inputs: Pick<Inputs, 'intent' | 'source' | 'signal'>,
   pair: VerifiedPair,
@@ -121,7 +121,7 @@ async function afterFailure(
   if (!error.indeterminate && error.code !== 'NOT_FOUND') throw failure;
   const found = await inputs.source.read(pair.source, inputs.signal);
   if (found.state === 'present') {
-    // Gone and there again: another writer made it.
+    // Absent, then present: another writer created it.
     const reason = error.code === 'NOT_FOUND' ? 'SourceChanged' : reasonOf(error);
     return { ...base, state: 'Verified', reason, retry: 'soon' };
   }

@@ -2,7 +2,7 @@ import type { Outcome } from '#src/core/outcome.ts';
 import type { PlannedStep } from '../plan/plan.ts';
 import { announcing } from './copy.ts';
 
-/** What a planned step looks like in a row, when it is shown and not carried out. */
+/** The row of a planned step that is shown and not carried out. */
 export function shown(step: PlannedStep): Outcome {
   if (step.kind === 'report') return step.outcome;
   const held = step.removal?.held;

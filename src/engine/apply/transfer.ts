@@ -8,19 +8,19 @@ import type { ApplyInputs } from './inputs.ts';
 import type { Progress } from './progress.ts';
 import type { Copied } from './proof.ts';
 
-/** A document that is proven in this run, and what its row says. */
+/** A document that this run proved, and its row. */
 export interface Proven {
   readonly pair: VerifiedPair;
   readonly outcome: Outcome;
 }
 
-/** Brings documents to the destination and proves them; a document that fails does not stop the others. */
+/** Copies documents to the destination and proves them. A document that fails does not stop the others. */
 export class Transfer {
-  /** What was proven, for the removal of sources. Names and versions only. */
+  /** Proven documents, for the removal of sources. Names and versions only. */
   readonly proven: Proven[] = [];
   readonly #inputs: ApplyInputs;
   readonly #progress: Progress;
-  /** Documents that hold something else and are overwritten once that is on record, with the version to overwrite. */
+  /** Documents to overwrite once that is on record, with the version to overwrite. */
   readonly #awaitOverwrite = new Map<PlannedDocument, string>();
 
   constructor(inputs: ApplyInputs, progress: Progress) {
@@ -28,20 +28,20 @@ export class Transfer {
     this.#progress = progress;
   }
 
-  /** Carries out the plan as it streams from both stores. What the source never yields stays Pending. */
+  /** Carries out the plan as it streams from both backends. Documents that the source never yields stay Pending. */
   async copyAll(planning: Planning): Promise<void> {
-    const left = new Map(planning.expected.map((outcome) => [outcome.name, outcome]));
+    const remaining = new Map(planning.expected.map((outcome) => [outcome.name, outcome]));
     await this.#each(planning.decisions(), async (decision) => {
-      left.delete(decision.document.name);
+      remaining.delete(decision.document.name);
       if (decision.step !== undefined) await this.#keep(decision, await carryOut(this.#inputs, decision));
     });
     if (this.#progress.interrupted) return;
-    for (const outcome of left.values()) await this.#progress.settle(outcome);
+    for (const outcome of remaining.values()) await this.#progress.record(outcome);
   }
 
   /**
-   * Overwrites what the copy met and left, now that what it holds is on record: a killed run can still say what was there.
-   * What has another version by now is announced again and waits for the next run.
+   * Overwrites the documents that differ, once their current versions are on record: after a kill, the record remains.
+   * A document with another version by now is announced again and waits for the next run.
    */
   async overwriteAnnounced(): Promise<void> {
     if (this.#awaitOverwrite.size === 0 || this.#progress.shouldStop()) return;
@@ -58,7 +58,7 @@ export class Transfer {
     if (isBackendWide(failure)) this.#progress.noteBackendFailure(failure);
     if (pair !== undefined) this.proven.push({ pair, outcome });
     if (awaitsOverwrite !== undefined) this.#awaitOverwrite.set(document, awaitsOverwrite);
-    await this.#progress.settle(outcome);
+    await this.#progress.record(outcome);
   }
 
   async #each(
@@ -66,7 +66,7 @@ export class Transfer {
     work: (decision: Decision) => Promise<void>,
   ): Promise<void> {
     const { concurrency, destination } = this.#inputs;
-    // A copy works at the destination while the source yields in its own time.
+    // Copies wait for the destination; the source yields at its own rate.
     const limit = Math.max(1, Math.min(concurrency, destination.traits.concurrency));
     await forEachConcurrently(decisions, work, { limit, stop: () => this.#progress.shouldStop() });
   }

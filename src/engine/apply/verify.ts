@@ -3,22 +3,22 @@ import { adoptionConflict, type Policy } from '#src/core/checks.ts';
 import { sameAttributes, sameFields, type Document, type Version } from '#src/core/document.ts';
 import { isAbort, OperatorError } from '#src/errors.ts';
 import { failedOutcome } from '../failure.ts';
-import { left, observe } from '../plan/decide.ts';
-import { placeOf, verified, type Copied, type Transferred } from './proof.ts';
+import { leaveDestination, observe } from '../plan/decide.ts';
+import { destinationRecordOf, verified, type Copied, type Transferred } from './proof.ts';
 
-/** What was written, and how the policy of its document judges it. */
+/** A document that was written, and the policy that applies to it. */
 export interface Written extends Transferred {
   readonly desired: Document;
   readonly version: Version;
-  /** What it replaced. */
+  /** The version that it replaced. */
   readonly priorVersion: string | undefined;
   readonly policy: Policy;
 }
 
-/** Reads exactly the version that was written and compares it. The read, not the write's reply, is the proof. */
+/** Reads exactly the version that was written and compares it. The read is the proof, not the reply to the write. */
 export async function readBack(destination: Reader, written: Written, signal: AbortSignal): Promise<Copied> {
   const { desired, document, row, version, priorVersion, policy } = written;
-  const base = { ...row, destination: placeOf(document, version, priorVersion) };
+  const base = { ...row, destination: destinationRecordOf(document, version, priorVersion) };
   const target = document.destination;
   try {
     const found = await destination.read(target, signal, version.revision);
@@ -29,7 +29,7 @@ export async function readBack(destination: Reader, written: Written, signal: Ab
       throw new OperatorError('VERIFY_MISMATCH', { op: 'engine.verify', target });
     }
     const conflict = adoptionConflict(policy, observe(destination, desired, found));
-    if (conflict !== undefined) return { outcome: left(base, conflict) };
+    if (conflict !== undefined) return { outcome: leaveDestination(base, conflict) };
     return verified(written, { version: found.document.version, priorVersion });
   } catch (failure) {
     if (isAbort(failure, signal)) throw failure;

@@ -3,15 +3,15 @@ import { parseSecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import type { Capability } from '#src/backends/capabilities.ts';
 import { requireCapabilities } from './capabilities.ts';
 
-type Ends = Parameters<typeof requireCapabilities>[1];
+type Backends = Parameters<typeof requireCapabilities>[1];
 
 const ABLE: readonly Capability[] = ['ConditionalWrite', 'Versions'];
 
-function anEnd(kind: string, capabilities: readonly Capability[]): Ends['source'] {
+function aBackend(kind: string, capabilities: readonly Capability[]): Backends['source'] {
   const driver = { kind, locationOf: () => ({ store: kind, path: '' }) };
   const probe = async () => ({ capabilities, server: { product: kind, version: '1' }, identity: kind });
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- all of an end that the preflight looks at
-  return { title: kind, driver, probe } as unknown as Ends['source'];
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- all that the preflight reads
+  return { title: kind, driver, probe } as unknown as Backends['source'];
 }
 
 function aMigration(spec: object) {
@@ -30,7 +30,11 @@ function aMigration(spec: object) {
   return parsed.value;
 }
 
-async function refusal(spec: object, source: Ends['source'], destination: Ends['source']): Promise<unknown> {
+async function refusal(
+  spec: object,
+  source: Backends['source'],
+  destination: Backends['source'],
+): Promise<unknown> {
   const signal = AbortSignal.timeout(1_000);
   return await requireCapabilities(aMigration(spec), { source, destination }, signal).then(
     () => undefined,
@@ -38,16 +42,16 @@ async function refusal(spec: object, source: Ends['source'], destination: Ends['
   );
 }
 
-describe('what a migration asks and a backend cannot do', () => {
+describe('a capability that a migration needs and a backend lacks', () => {
   it.each([
     ['Delete', 'openbao', [], 'KV version 1'],
     ['Backup', 'openbao', ABLE, 'beside the original: kubernetes or directory. A KV path cannot.'],
     ['Project', 'openbao', ABLE, 'needs a source that pods read: kubernetes. Pods do not read KV paths.'],
     ['Project', 'directory', ABLE, 'needs a source that pods read: kubernetes. Pods do not read files'],
   ] as const)(
-    'at the source: %s from %s, in the words of that kind',
+    'is reported at the source: %s from %s, with the text of that kind',
     async (sourcePolicy, kind, able, words) => {
-      const error = await refusal({ sourcePolicy }, anEnd(kind, able), anEnd('openbao', ABLE));
+      const error = await refusal({ sourcePolicy }, aBackend(kind, able), aBackend('openbao', ABLE));
       expect(error).toMatchObject({ code: 'CAPABILITY_MISSING', target: kind });
       expect(error).toHaveProperty('message', expect.stringContaining(words));
     },
@@ -66,14 +70,14 @@ describe('what a migration asks and a backend cannot do', () => {
     ['directory', { conflictPolicy: 'Overwrite' }, ['ConditionalWrite'], 'A file has no earlier versions.'],
     ['made-up', { conflictPolicy: 'Overwrite' }, ['ConditionalWrite'], 'lacks what that takes: revisions'],
   ] as const)('at the destination, a backend of kind %s with %j', async (kind, spec, able, words) => {
-    const error = await refusal(spec, anEnd('source', ABLE), anEnd(kind, able));
+    const error = await refusal(spec, aBackend('source', ABLE), aBackend(kind, able));
     expect(error).toMatchObject({ code: 'CAPABILITY_MISSING', target: kind });
     expect(error).toHaveProperty('message', expect.stringContaining(words));
   });
 
-  it('is nothing where both can do it', async () => {
+  it('is not reported when both backends have it', async () => {
     expect(
-      await refusal({ conflictPolicy: 'Overwrite' }, anEnd('a', ABLE), anEnd('b', ABLE)),
+      await refusal({ conflictPolicy: 'Overwrite' }, aBackend('a', ABLE), aBackend('b', ABLE)),
     ).toBeUndefined();
   });
 });

@@ -6,7 +6,7 @@ import { BACKEND_KINDS } from '#src/backends/kinds.ts';
 import type { SourcePolicy } from '#src/core/checks.ts';
 import { OperatorError } from '#src/errors.ts';
 
-/** One backend of a migration, as far as its capabilities go. */
+/** One backend of a migration, for the check of its capabilities. */
 export interface Probed {
   /** For messages. */
   readonly title: string;
@@ -14,7 +14,7 @@ export interface Probed {
     readonly backups: unknown;
     readonly projections: unknown;
   };
-  /** What the server can do: asked now, or as it was found before. */
+  /** The capabilities of the server: probed `now`, or as `known` from an earlier probe. */
   probe(which: 'now' | 'known', signal: AbortSignal): Promise<Probe>;
 }
 
@@ -24,8 +24,8 @@ interface Backends {
 }
 
 /**
- * Asks both servers what they can do; a driver that was never probed does not know its limits. What the promise of this
- * very migration rests on is asked again: an administrator may have changed it since. Throws `CAPABILITY_MISSING`.
+ * Probes both servers; a driver that was never probed does not know its limits. Capabilities that this migration depends on
+ * are probed again, because an administrator may have changed them. Throws `CAPABILITY_MISSING`.
  */
 export async function requireCapabilities(
   migration: SecretMigration,
@@ -44,14 +44,14 @@ export async function requireCapabilities(
   if (missing !== undefined) throw lacks(missing, destination);
 }
 
-/** That of the spec, and those of the rules that say otherwise. */
+/** The policy of the spec, and those of rules that override it. */
 function sourcePoliciesOf({ spec }: SecretMigration): ReadonlySet<SourcePolicy> {
   const { overrides = [], prefixes = [], patterns = [] } = spec.mapping;
   const ofRules = [...overrides, ...prefixes, ...patterns].map(({ sourcePolicy }) => sourcePolicy);
   return new Set([spec.sourcePolicy, ...ofRules.filter((policy) => policy !== undefined)]);
 }
 
-/** The spec of the backend allows it, or the server checks what is replaced. */
+/** True when the server checks the replaced version, or the spec of the backend allows unsafe writes. */
 function canChange(capabilities: readonly Capability[]): boolean {
   return capabilities.includes('ConditionalWrite') || capabilities.includes('UnsafeWrites');
 }
@@ -75,14 +75,14 @@ function missingAtDestination(
   const { policies, capabilities } = found;
   if (!canChange(capabilities)) return 'changes';
   const removes = policies.has('Delete') || policies.has('Backup') || policies.has('Project');
-  // Inside one store a value lives as long under its new name as it would have under the old one.
+  // Inside one backend a value keeps its lifetime under its new name.
   const isOneStore = source.driver.locationOf('').store === destination.driver.locationOf('').store;
   if (removes && !isOneStore && capabilities.includes('SelfDestructs')) return 'durability';
   const overwrites = migration.spec.conflictPolicy === 'Overwrite';
   return overwrites && !capabilities.includes('Versions') ? 'revisions' : undefined;
 }
 
-/** What the migration asks, and in the words of the kind why this backend cannot do it and what to do instead. */
+/** The error: what the migration needs, why a backend of this kind cannot do it, and what to do instead. */
 function lacks(requirement: Requirement, { driver: { kind: type }, title }: Probed): OperatorError {
   const kinds: readonly BackendKind[] = BACKEND_KINDS;
   const limit: Limit = kinds.find((kind) => kind.type === type)?.limits[requirement] ?? {
@@ -98,7 +98,7 @@ function lacks(requirement: Requirement, { driver: { kind: type }, title }: Prob
   });
 }
 
-/** What is asked, where it is not plain from the limit, and what to do where the kind has nothing better to say. */
+/** The need, where the limit does not state it, and the hint for kinds without their own. */
 interface Asked {
   readonly needs?: string;
   readonly hint: string;
@@ -114,9 +114,9 @@ const ASKED: Readonly<Record<Requirement, (able: string) => Asked>> = {
     needs: `sourcePolicy Project needs a source that pods read: ${able}.`,
     hint: `Use another sourcePolicy, or a source of type ${able}.`,
   }),
-  // Such a store must never be the only place of a value.
+  // A backend that deletes its values must never have the only copy.
   durability: () => ({ hint: 'Use sourcePolicy Keep.' }),
-  // What is overwritten must stay readable, or the only copy of a value could go.
+  // The overwritten version must stay readable, or the only copy of a value could be lost.
   revisions: () => ({
     needs: 'conflictPolicy Overwrite needs a destination that keeps earlier versions.',
     hint: 'Use conflictPolicy Fail or KeepDestination.',

@@ -20,7 +20,7 @@ function scopeOf(select: SecretMigration['spec']['select']): Selection['scope'] 
   });
 }
 
-/** The tables that give documents other names. Throws `SPEC_INVALID`. */
+/** The tables that rename documents. Throws `SPEC_INVALID`. */
 export function renamingOf({ spec }: SecretMigration): Renaming {
   const { overrides = [], prefixes = [], patterns = [], scopes } = spec.mapping;
   return compileRenaming({ overrides, prefixes, patterns, scopes });
@@ -36,7 +36,7 @@ function selectionOf(select: SecretMigration['spec']['select']): Selection {
   };
 }
 
-/** Throws `SPEC_INVALID` if a rule would take away what the fallback is to read. */
+/** Throws `SPEC_INVALID` if a rule would remove documents that the fallback reads. */
 function requireKeptOldNames({ source }: SecretMigration['spec'], { rules }: Renaming): void {
   if (source.fallback === undefined) return;
   if (rules.every(({ sourcePolicy = 'Keep' }) => sourcePolicy === 'Keep')) return;

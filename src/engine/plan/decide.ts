@@ -16,19 +16,19 @@ import type { PlanInputs } from './inputs.ts';
 import type { Decision, PlannedDocument, PlannedStep, Removal } from './plan.ts';
 
 /*
- * One document whose source was read: what is there at the destination, and what follows. Nothing is changed.
+ * Decides for one document whose source was read: reads the destination and chooses the step. Changes nothing.
  */
 
 type Inputs = Pick<PlanInputs, 'intent' | 'destination' | 'gates' | 'signal'>;
 
 export interface DecideOptions {
-  /** What the listing already tells of the destination (absent), or undefined: it is read. */
+  /** The state of the destination if the listing shows it (absent); undefined: it is read. */
   readonly known: ReadResult | undefined;
-  /** The version whose overwrite is on record. Every outcome names it until it is known not to have happened. */
+  /** The version whose overwrite is on record. Every outcome names it until the overwrite certainly did not happen. */
   readonly announced?: string | undefined;
 }
 
-/** Decides for one document. A failure of this document becomes its step; only an abort is thrown. */
+/** Chooses the step for one document. A failure of this document becomes its step; only an abort is thrown. */
 export async function decideDocument(
   inputs: Inputs,
   document: PlannedDocument,
@@ -58,7 +58,7 @@ export async function decideDocument(
   }
 }
 
-/** What is compared: the desired document, and what was found in its place. */
+/** What is compared: the desired document and what was read at the destination. */
 export function observe(destination: Reader, desired: Document, found: ReadResult): Observation {
   return { desired, destination: found, attributesAreStated: destination.traits.statesAttributes };
 }
@@ -70,12 +70,12 @@ function baseOf(
 ): Omit<Outcome, 'state'> {
   const keys = [...source.fields.keys()].toSorted();
   const priorVersion = announced === undefined ? {} : { priorVersion: announced };
-  const isElsewhere = document.source !== intent.route.sourceOf(document.name);
+  const isAtOldAddress = document.source !== intent.route.sourceOf(document.name);
   return {
     name: document.name,
     keys,
     destination: { path: document.destination, ...priorVersion },
-    source: { ...(isElsewhere ? { path: document.source } : {}), ...recordedVersion(source.version) },
+    source: { ...(isAtOldAddress ? { path: document.source } : {}), ...recordedVersion(source.version) },
   };
 }
 
@@ -85,7 +85,7 @@ function removalOf(
   { sourcePolicy }: Policy,
 ): Removal | undefined {
   if (sourcePolicy === 'Keep') return undefined;
-  // A projection stays where it is; nothing is removed.
+  // A projection removes nothing.
   const held = sourcePolicy === 'Project' ? undefined : heldBy(gates, document);
   return held === undefined ? { policy: sourcePolicy } : { policy: sourcePolicy, held };
 }
@@ -100,7 +100,8 @@ function plannedStep(
   },
 ): PlannedStep {
   const { base, removal, version } = known;
-  if (step.kind === 'conflict' || step.kind === 'keep') return { kind: 'report', outcome: left(base, step) };
+  if (step.kind === 'conflict' || step.kind === 'keep')
+    return { kind: 'report', outcome: leaveDestination(base, step) };
   return {
     kind: step.kind,
     row: base,
@@ -114,8 +115,8 @@ function plannedStep(
   };
 }
 
-/** The destination stays as it is: a conflict is tried again, what the spec says to keep is not. */
-export function left(
+/** The outcome when the destination stays as it is: a conflict is retried, a document that the spec keeps is not. */
+export function leaveDestination(
   base: Omit<Outcome, 'state'>,
   { kind, reason, message }: Extract<Step, { kind: 'conflict' | 'keep' }>,
 ): Outcome {
@@ -124,7 +125,7 @@ export function left(
     : { ...base, state: 'Conflict', reason, message, retry: 'later' };
 }
 
-/** Only a write of the same fields was ours. */
+/** An interrupted write is ours only if it has the same keys and bytes. */
 function unfinishedOf(desired: Document, found: ReadResult): Pick<Decision, 'unfinished'> {
   if (found.state !== 'present' || found.document.unfinished === undefined) return {};
   return sameFields(desired, found.document) ? { unfinished: found.document.version } : {};

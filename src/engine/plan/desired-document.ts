@@ -1,7 +1,7 @@
 import type { Address, Document, StoredDocument } from '#src/core/document.ts';
 import type { Intent } from './intent.ts';
 
-/** The source document as it shall stand at the destination. Throws `KEYS_COLLIDE`. */
+/** The document that the destination should have. Throws `KEYS_COLLIDE`. */
 export function desiredDocument(intent: Intent, destination: Address, source: StoredDocument): Document {
   const { metadata: allMetadata, ...attributes } = source.attributes;
   const metadata = intent.travellingMetadata(allMetadata);

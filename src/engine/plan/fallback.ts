@@ -4,14 +4,14 @@ import type { PlanInputs } from './inputs.ts';
 import type { PlannedDocument } from './plan.ts';
 
 /*
- * During a re-key window a document that is absent under its own address may still be found at its old one. Absent is
- * only what the store itself calls so: an error is an error, and a deleted version is not looked for elsewhere. Nor is
- * what an earlier run read there: its removal since was deliberate.
+ * During a re-key window a document that is absent at its own address may still be at its old one. Only the answer "absent"
+ * of the backend counts: neither an error nor a deleted version leads to the old address. Nor does a document that an earlier
+ * run read at its own address: it was removed deliberately since.
  */
 
 type Window = Pick<PlanInputs, 'intent' | 'clock'>;
 
-/** The old addresses, while they count. */
+/** The old addresses, while the fallback is active. */
 export function activeFallback({ intent, clock }: Window): FallbackRoute | undefined {
   const { fallbackUntil, route } = intent;
   return fallbackUntil !== undefined && clock.now() < fallbackUntil ? route.fallback : undefined;
@@ -23,7 +23,7 @@ export interface FoundElsewhere {
   readonly stored: StoredDocument;
 }
 
-/** What the old address has for a document whose own address is absent. Throws what the read throws. */
+/** Reads the old address of a document that is absent at its own. Throws what the read throws. */
 export async function readFallback(
   inputs: Window & Pick<PlanInputs, 'prior' | 'source' | 'signal' | 'onFallback'>,
   document: PlannedDocument,
@@ -37,14 +37,14 @@ export async function readFallback(
   return { document: { ...document, source }, stored: found.document };
 }
 
-/** Key names, and a version at the destination, are only known of what was read; a document may have no keys. */
+/** Keys or a destination version are recorded only for a document that was read; a document may have no keys. */
 function wasReadUnderItsName({ prior }: Pick<PlanInputs, 'prior'>, name: string): boolean {
   const record = prior.get(name);
   if (record === undefined || record.source?.path !== undefined) return false;
   return record.keys.length > 0 || record.destination?.version !== undefined;
 }
 
-/** Says of a missing document that it would have been looked for elsewhere, had the time not passed. */
+/** The sentence to add to the row of a missing document when the fallback has ended. */
 export function fallbackHasEnded({ intent, clock }: Window): string | undefined {
   const { fallbackUntil } = intent;
   if (fallbackUntil === undefined || clock.now() < fallbackUntil) return undefined;

@@ -5,11 +5,11 @@ import type { RemovalGate } from '../gates.ts';
 import type { Intent } from './intent.ts';
 
 /**
- * What planning works with. Both ends are Readers: a plan cannot change a store, by type. Each function names the members
- * that it needs.
+ * The inputs of planning. Both backends are Readers: by type, a plan cannot change a backend. Each function names the
+ * members that it needs.
  */
 export interface PlanInputs {
-  /** The generation of the spec that is planned for. */
+  /** The generation of the spec that the plan is for. */
   readonly generation: number;
   readonly intent: Intent;
   readonly source: Reader;
@@ -17,12 +17,12 @@ export interface PlanInputs {
   /** What earlier runs recorded, by document name. */
   readonly prior: ReadonlyMap<string, PriorRecord>;
   readonly clock: Clock;
-  /** What can hold a removal, in the order in which it is asked. */
+  /** The gates of a removal, in the order in which they are asked. */
   readonly gates: readonly RemovalGate[];
-  /** Documents in flight at once; the limits of the backends apply below it. */
+  /** Maximum number of documents in flight; a backend can have a lower limit. */
   readonly concurrency: number;
   /** Aborts everything at once: shutdown, lost lease, deadline. */
   readonly signal: AbortSignal;
-  /** Told of each document that was read at its old address. */
+  /** Called for each document that was read at its old address. */
   readonly onFallback: () => void;
 }

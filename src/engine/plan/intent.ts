@@ -8,17 +8,17 @@ import type { Selection } from '#src/core/selection.ts';
 export interface Intent {
   readonly selection: Selection;
   readonly route: Route;
-  /** What is wanted of the document of this name: a rule of the mapping may say other than the spec. */
+  /** The policy for the document of this name: a rule of the mapping can override the spec. */
   policyOf(name: string): Policy;
-  /** What its fields are called at the destination. */
+  /** The names of its keys at the destination. */
   readonly keyNames: KeyNames;
-  /** Which of its labels or custom metadata go along. */
+  /** Which of its labels or custom metadata are copied. */
   readonly travellingMetadata: MetadataFilter;
   /** How long a document stays Verified before its source may be removed, milliseconds. */
   readonly soakMs: number;
-  /** Until when what is absent is looked for at its old address, milliseconds since the epoch. */
+  /** When the fallback to old addresses ends, milliseconds since the epoch. */
   readonly fallbackUntil: number | undefined;
-  /** How long a backup is kept, milliseconds; undefined: for ever. */
+  /** How long a backup is kept, milliseconds; undefined: forever. */
   readonly backupTtlMs: number | undefined;
   /** Read everything, write nothing, report `Would*`. */
   readonly dryRun: boolean;

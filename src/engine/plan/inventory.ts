@@ -7,18 +7,18 @@ import { isReservedNow, requireUnreserved, requireUnreservedBackups } from './re
 import { askRights } from './rights.ts';
 import { mapTargets, refuseCollisions, refusedOutcome } from './targets.ts';
 
-/** What both stores hold as far as names tell, gathered once before a value is read. */
+/** What both backends have, by name, gathered once before any value is read. */
 export interface Inventory {
   readonly documents: readonly PlannedDocument[];
-  /** Documents that will not be worked on, with the reason: refused paths, collisions, missing labels or rights. */
+  /** Documents that will not be processed, with the reason: refused paths, collisions, missing labels or rights. */
   readonly refused: readonly Outcome[];
-  /** Names recorded by an earlier run that the source no longer lists. */
+  /** Names that an earlier run recorded and the source no longer lists. */
   readonly unlisted: readonly string[];
 }
 
 /**
- * Gathers names, maps them and asks for the rights; reads no value and writes nothing. Throws `NAME_RESERVED` when the
- * migration asks for what is reserved for others.
+ * Gathers names, maps them and checks the rights; reads no value and writes nothing. Throws `NAME_RESERVED` when the
+ * migration uses a reserved name.
  */
 export async function takeInventory(inputs: PlanInputs): Promise<Inventory> {
   requireUnreservedBackups(inputs);

@@ -12,20 +12,20 @@ import { reportUnlisted } from './unlisted.ts';
 
 /** A plan in the making. Names are known; the bytes stream. */
 export interface Planning {
-  /** Where each document stands before it is looked at, so that progress has a total from the start. */
+  /** The row of each document before it is read, so that progress has a total from the start. */
   readonly expected: readonly Outcome[];
-  /** What is known without reading a value, and what became of documents that are not listed any more. */
+  /** Outcomes that need no value, and those of documents that are no longer listed. */
   reports(): AsyncIterable<Outcome>;
   /**
-   * One decision for each expected document that the source still yields, in any order. Values are held only for
+   * One decision for each expected document that the source still yields, in any order. Values are in memory only for
    * documents in flight, so memory does not grow with the selection. Can be read once.
    */
   decisions(): AsyncIterable<Decision>;
 }
 
 /**
- * Takes the inventory of both ends and plans every document of the selection. Changes nothing. Throws `NAME_RESERVED`
- * when the migration asks for what is reserved for others.
+ * Takes the inventory of both backends and plans every document of the selection. Changes nothing. Throws `NAME_RESERVED`
+ * when the migration uses a reserved name.
  */
 export async function startPlan(inputs: PlanInputs): Promise<Planning> {
   const inventory = await takeInventory(inputs);
@@ -42,7 +42,7 @@ async function* reports(inputs: PlanInputs, { refused, unlisted }: Inventory): A
   yield* reportUnlisted(inputs, unlisted);
 }
 
-/** Decides for documents whose source is still there and whose overwrite is on record, with the version that is on record. */
+/** Decides for documents whose source is still present and whose overwrite of this version is on record. */
 export async function* decideAnnounced(
   inputs: PlanInputs,
   announced: ReadonlyMap<PlannedDocument, string>,
@@ -72,14 +72,14 @@ async function* decideEach(
   for await (const decision of decided) if (decision !== undefined) yield decision;
 }
 
-/** A plan, or as much of one as could be made. */
+/** A plan; a partial one if planning ended early. */
 export interface MadePlan {
   readonly plan: Plan;
   /** A failure of a whole backend that ended the planning early. */
   readonly problem?: unknown;
 }
 
-/** The whole plan as a value: names, versions and reasons, no bytes. Ends early when `stop` says so. */
+/** The whole plan as a value: names, versions and reasons, no bytes. Ends early when `stop` returns true. */
 export async function makePlan(
   inputs: PlanInputs,
   planning: Planning,
@@ -88,14 +88,14 @@ export async function makePlan(
   const steps: PlannedStep[] = [];
   const { generation } = inputs;
   for await (const outcome of planning.reports()) steps.push({ kind: 'report', outcome });
-  const left = new Map(planning.expected.map((outcome) => [outcome.name, outcome]));
+  const remaining = new Map(planning.expected.map((outcome) => [outcome.name, outcome]));
   let problem: unknown;
   for await (const { document, step, failure } of planning.decisions()) {
-    left.delete(document.name);
+    remaining.delete(document.name);
     if (step !== undefined) steps.push(step);
     if (isBackendWide(failure)) problem = failure;
     if (problem !== undefined || stop()) break;
   }
-  for (const outcome of left.values()) steps.push({ kind: 'report', outcome });
+  for (const outcome of remaining.values()) steps.push({ kind: 'report', outcome });
   return { plan: { generation, steps }, ...(problem === undefined ? {} : { problem }) };
 }

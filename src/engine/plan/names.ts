@@ -7,10 +7,10 @@ import type { NamedDocument } from './reserved-names.ts';
 import { wasProven } from './unlisted.ts';
 
 /*
- * Which documents there are, as far as names tell. No value is read.
+ * Lists documents by name. Reads no value.
  */
 
-/** What the user wrote down; labels are not known without asking. */
+/** The documents that the spec names; their labels are unknown without a read. */
 export function namesInSpec({
   intent: { selection, route },
 }: Pick<PlanInputs, 'intent'>): readonly NamedDocument[] {
@@ -27,7 +27,7 @@ export async function listSelected(
 ): Promise<readonly NamedDocument[]> {
   const { selection, route } = inputs.intent;
   const { scope } = selection;
-  // Names with labels in the path need the listing; plain names are read one by one, which needs no right to list.
+  // A path with labels needs the listing; plain names are read one by one, which needs no right to list.
   if (scope.by === 'names' && !route.needsLabels) return namesInSpec(inputs);
   const listed: NamedDocument[] = [];
   const query = {
@@ -43,7 +43,7 @@ export async function listSelected(
   return [...listed, ...(await listOldAddresses(inputs, listed))];
 }
 
-/** Names that only the old addresses have; what is under its own address is not the old name of something else. */
+/** Names that exist only at old addresses. A document at its own address is not the old name of another document. */
 async function listOldAddresses(
   inputs: Pick<PlanInputs, 'intent' | 'source' | 'clock' | 'signal'>,
   listed: readonly NamedDocument[],
@@ -62,7 +62,7 @@ async function listOldAddresses(
   return found;
 }
 
-/** Names that the user wrote down and the listing does not have; those that we removed are not missing. */
+/** Names in the spec that the listing lacks; documents that we removed are not missing. */
 export function missingNames(
   inputs: Pick<PlanInputs, 'intent' | 'prior'>,
   listed: ReadonlySet<string>,
@@ -76,12 +76,12 @@ export function missingNames(
   });
 }
 
-/** What a listing tells of one address. */
+/** What a listing shows about one address. */
 export type Occupancy = 'taken' | 'free' | 'unknown';
 
 /**
- * What the names at the destination tell: which addresses have nothing. A denied listing leaves them unknown, and an
- * override may lie outside of what was listed: such documents are looked up one by one.
+ * Lists the destination to find free addresses. A denied listing leaves them unknown, and an override can be outside the
+ * listed folder: such documents are read one by one.
  */
 export async function listOccupancy({
   intent,

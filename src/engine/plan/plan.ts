@@ -3,67 +3,67 @@ import type { ConflictReason } from '#src/errors/reasons.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import type { Held } from '../gates.ts';
 
-/** What a migration will do, document by document. A value: it holds names and versions, never bytes. */
+/** What a migration will do, document by document. A value: it has names and versions, never bytes. */
 export interface Plan {
-  /** The generation of the spec that it was made for. */
+  /** The generation of the spec that the plan is for. */
   readonly generation: number;
   readonly steps: readonly PlannedStep[];
 }
 
-/** What will be done with one document, and on what that rests. */
+/** The step for one document, and the versions that it depends on. */
 export type PlannedStep = ReportStep | TransferStep;
 
-/** Nothing will be changed; the outcome says why. */
+/** Changes nothing; the outcome says why. */
 export interface ReportStep {
   readonly kind: 'report';
   readonly outcome: Outcome;
 }
 
-/** The document will be at the destination as it is at the source. */
+/** Brings the document to the destination. */
 export interface TransferStep {
-  /** `create` writes, `adopt` takes an equal document for the copy, `overwrite` replaces a different one. */
+  /** `create` writes, `adopt` accepts an equal document as the copy, `overwrite` replaces a different one. */
   readonly kind: 'create' | 'adopt' | 'overwrite';
-  /** What every row of the document says: its name, its keys, where it goes. */
+  /** The part of the outcome that is independent of the state: name, keys, destination. */
   readonly row: Omit<Outcome, 'state'>;
   readonly source: { readonly address: Address; readonly version: Version };
-  /** `version` is the one that is there and must still be there when the step is carried out; undefined: nothing is. */
+  /** `version` is the current one, which must be unchanged when the step is carried out; undefined: absent. */
   readonly destination: { readonly address: Address; readonly version: Version | undefined };
   /** Why an overwrite is needed. */
   readonly reason?: ConflictReason;
-  /** What becomes of the source after proof; undefined: it stays. */
+  /** What happens to the source after proof; undefined: it stays. */
   readonly removal?: Removal;
 }
 
 export interface Removal {
   readonly policy: 'Delete' | 'Backup' | 'Project';
-  /** The gate that holds it. */
+  /** Why a gate holds it; absent if none does. */
   readonly held?: Held;
 }
 
-/** One document that will be worked on. */
+/** One document that will be processed. */
 export interface PlannedDocument {
   readonly name: string;
   readonly source: Address;
   readonly destination: Address;
-  /** The listing of the destination shows that nothing is there. */
+  /** The listing of the destination shows that the address is free. */
   readonly isNew: boolean;
 }
 
-/** A step as it streams from the planner: with the bytes that it needs, until it is carried out or shown. */
+/** A step as it streams from the planner, with the bytes that it needs until it is carried out or shown. */
 export interface Decision {
   readonly document: PlannedDocument;
-  /** Undefined when the document turned out not to be selected. */
+  /** Undefined when the document is not selected after all. */
   readonly step: PlannedStep | undefined;
   /** Absent for a report. */
   readonly values?: Values;
-  /** A write that was cut off left something to do for this version at the destination. */
+  /** The destination version of a write that was interrupted and must be completed. */
   readonly unfinished?: Version;
-  /** What went wrong, to tell a failed document from a failed backend. */
+  /** The failure, to distinguish a failed document from a failed backend. */
   readonly failure?: unknown;
 }
 
 export interface Values {
   readonly source: StoredDocument;
-  /** The source document as it shall stand at the destination. */
+  /** The document that the destination should have. */
   readonly desired: Document;
 }

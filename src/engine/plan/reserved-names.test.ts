@@ -27,7 +27,7 @@ interface World {
   readonly prior?: readonly PriorRecord[];
 }
 
-/** A store of names, seen through the gate; any other question than for names and rights fails loudly. */
+/** A backend of names behind the gate; any call other than for names and rights throws. */
 function aStore(end: 'source' | 'destination', world: World, asked: string[]): Driver {
   const addressing = end === 'source' ? (world.from ?? 'flat') : 'tree';
   const bare: Partial<Driver> = {
@@ -51,7 +51,7 @@ function aStore(end: 'source' | 'destination', world: World, asked: string[]): D
       },
     }),
   };
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a question that is not expected fails loudly
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- an unexpected call throws
   return withoutReserved(bare as Driver, RESERVED, 'ns');
 }
 
@@ -91,7 +91,7 @@ function aRun(world: World) {
     shouldStop: () => false,
     signal,
   };
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what it is not given is not used before a read
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the missing members are not used before a read
   return { asked, context: context as ApplyInputs };
 }
 
@@ -101,7 +101,7 @@ async function refusalOf(world: World): Promise<{ message: string; asked: readon
     await takeInventory(context);
   } catch (error) {
     expect(error).toMatchObject({ code: 'NAME_RESERVED' });
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- looked at in the line above
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked in the line above
     return { message: (error as { target: string }).target, asked };
   }
   throw new Error('it was not refused');
@@ -116,7 +116,7 @@ function withFallback(prefix: string, untilTime: string) {
   return { source: { backendRef: { name: 'a' }, fallback: { prefix, untilTime } } };
 }
 
-describe('a request that asks for a reserved name', () => {
+describe('a request with a reserved name', () => {
   it.each<[string, World, string]>([
     ['by name', { spec: names('fine', 'sys_a') }, 'sys_a'],
     [
@@ -149,23 +149,23 @@ describe('a request that asks for a reserved name', () => {
       { spec: { ...names('fine', 'app'), sourcePolicy: 'Backup' } },
       'app at app.migrated-bak',
     ],
-  ])('%s is refused before anybody is asked', async (_, world, target) => {
+  ])('%s is refused before any backend is called', async (_, world, target) => {
     expect(await refusalOf(world)).toEqual({ message: target, asked: [] });
   });
 
-  it('as a target that a label makes is refused once the names are known', async () => {
+  it('as a target that depends on a label is refused once the names are known', async () => {
     const source = { fine: { team: 'web' }, other: { team: 'sys_web' } };
     const world: World = { spec: { ...all, mapping: { path: '{label:team}/{name}' } }, source };
     expect((await refusalOf(world)).message).toBe('other at sys_web/other');
   });
 
-  it('is the same whether the target exists or not: nobody looks', async () => {
+  it('is refused in the same way whether the target exists or not: it is not read', async () => {
     const spec = { ...names('a'), mapping: { overrides: [{ name: 'a', path: 'sys_a' }] } };
     const there = await refusalOf({ spec, destination: { sys_a: {} } });
     expect(there).toEqual(await refusalOf({ spec }));
   });
 
-  it('is not one when the name is excluded, or its old address does not count any more', async () => {
+  it('is accepted when the name is excluded, or the fallback to its old address has ended', async () => {
     const excluded = { select: { names: ['a', 'sys_a'], exclude: { names: ['sys_a'] } } };
     const { context } = aRun({ spec: excluded });
     expect((await takeInventory(context)).documents.map(({ name }) => name)).toEqual(['a']);
@@ -187,14 +187,14 @@ function aRow(name: string, more: Partial<PriorRecord> = {}): PriorRecord {
 }
 
 describe('names that are reserved', () => {
-  it('are not met by a selection of everything', async () => {
+  it('are not part of a selection of everything', async () => {
     const { context } = aRun({ spec: all, source: { a: {}, sys_a: {}, sys_b: {} } });
     const { documents, refused, unlisted } = await takeInventory(context);
     expect(documents.map(({ name }) => name)).toEqual(['a']);
     expect([refused, unlisted]).toEqual([[], []]);
   });
 
-  it('take the rows of earlier runs with them, at whichever side they are reserved now', async () => {
+  it('remove the rows of earlier runs, in whichever backend they are reserved now', async () => {
     const prior = [
       aRow('unlisted'),
       aRow('sys_gone'),
@@ -205,7 +205,7 @@ describe('names that are reserved', () => {
     expect((await takeInventory(context)).unlisted).toEqual(['unlisted']);
   });
 
-  it('are said while a backup under one is still to expire', async () => {
+  it('are reported while a backup under one is still to expire', async () => {
     const spec = { ...all, sourcePolicy: 'Backup', backupTTLSeconds: 60 };
     const prior = [aRow('sys_a', { backup: 'sys_a.migrated-bak' })];
     expect((await refusalOf({ spec, prior })).asked).toEqual([]);

@@ -6,9 +6,9 @@ import { activeFallback } from './fallback.ts';
 import type { PlanInputs } from './inputs.ts';
 
 /*
- * Names that are reserved for others are in no listing, so that a selection never meets them. What is left are names that
- * a user wrote down, and targets that a mapping makes. A request with one of those is refused as a whole, before a value
- * is read or written: half of it done would be neither what was asked for nor nothing.
+ * Listings omit reserved names, so that a selection never contains them. This file checks the other two cases: names in the
+ * spec and targets of a mapping. A request with a reserved name is refused as a whole, before any value is read or written:
+ * half a migration would be neither what the user requested nor no change.
  */
 
 export interface NamedDocument {
@@ -17,11 +17,11 @@ export interface NamedDocument {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-type Ends = Pick<PlanInputs, 'intent' | 'source' | 'destination'>;
+type Backends = Pick<PlanInputs, 'intent' | 'source' | 'destination'>;
 
-/** Throws `NAME_RESERVED` when a run could touch a reserved address for one of these, at either side. Asks nobody. */
+/** Throws `NAME_RESERVED` when a run could access a reserved address for one of these, in either backend. No I/O. */
 export function requireUnreserved(
-  inputs: Ends & Pick<PlanInputs, 'clock'>,
+  inputs: Backends & Pick<PlanInputs, 'clock'>,
   documents: Iterable<NamedDocument>,
 ): void {
   const { source, destination, intent } = inputs;
@@ -38,25 +38,25 @@ export function requireUnreserved(
   }
 }
 
-/** The same for the backups of earlier runs that are still to expire: one of them must not be forgotten silently. */
+/** The same for backups of earlier runs that are still to expire: none of them may be silently skipped. */
 export function requireUnreservedBackups({
   intent,
   source,
   destination,
   prior,
-}: Ends & Pick<PlanInputs, 'prior'>): void {
+}: Backends & Pick<PlanInputs, 'prior'>): void {
   if (intent.backupTtlMs === undefined) return;
   for (const record of prior.values()) {
     const { name, backup, state } = record;
     if (backup === undefined || state !== 'Removed') continue;
-    // A backup may be called otherwise than its document: in a directory it begins with a period.
+    // The name of a backup can differ from that of its document: in a directory it begins with a period.
     for (const address of [intent.route.sourceOf(name), backup]) requirePassable(source, address, name);
     if (record.destination !== undefined) requirePassable(destination, record.destination.path, name);
   }
 }
 
-/** True when what an earlier run recorded lies at an address that is reserved by now: no longer ours to look at. */
-export function isReservedNow({ intent, source, destination }: Ends, prior: PriorRecord): boolean {
+/** True when an earlier run recorded an address that is reserved by now: we must no longer read it. */
+export function isReservedNow({ intent, source, destination }: Backends, prior: PriorRecord): boolean {
   const address = prior.source?.path ?? intent.route.sourceOf(prior.name);
   const path = prior.destination?.path;
   return (

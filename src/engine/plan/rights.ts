@@ -5,7 +5,7 @@ import type { PlanInputs } from './inputs.ts';
 import type { Occupancy } from './names.ts';
 import type { Mapped } from './targets.ts';
 
-/** Asks both servers what the steps of these documents need; by name, why a document cannot be worked on. */
+/** Checks in both backends the rights that the steps of these documents need. By name: why a document is denied. */
 export async function askRights(
   { intent, source, destination, signal }: Pick<PlanInputs, 'intent' | 'source' | 'destination' | 'signal'>,
   documents: readonly Mapped[],
@@ -40,7 +40,7 @@ function copyVerbs(intent: Intent, name: string, isTaken: boolean): Need['verbs'
   return intent.policyOf(name).conflictPolicy === 'Overwrite' ? ['update', 'read'] : ['read'];
 }
 
-/** What the source policy of this document does to it. */
+/** The verbs that the source policy of this document needs. */
 function removalVerbs(intent: Intent, name: string): Need['verbs'] {
   const { sourcePolicy } = intent.policyOf(name);
   if (sourcePolicy === 'Keep') return [];

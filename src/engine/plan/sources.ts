@@ -12,11 +12,11 @@ import type { Decision, PlannedDocument } from './plan.ts';
 import { outcomeOfRemoved } from './unlisted.ts';
 
 /*
- * What was read at the source of one document, and what follows from it. The bytes at the source are looked at here for
- * the first time; the destination is read only where there is something to compare.
+ * Decides for one document from what was read at its source. This is the first code that gets the bytes of the source; it
+ * reads the destination only if there is something to compare.
  */
 
-/** Decides for one document whose source was just read. Only an abort is thrown. */
+/** Decides for one document whose source was just read. Throws only an abort. */
 export async function decideSource(
   inputs: PlanInputs,
   document: PlannedDocument,
@@ -25,11 +25,11 @@ export async function decideSource(
   if ('error' in read) return failed(inputs, document, read.error);
   const { result } = read;
   if (result.state === 'present') return decideSelected(inputs, document, result.document);
-  return decideElsewhere(inputs, document, result);
+  return decideUnavailable(inputs, document, result);
 }
 
-/** Not there: removed by us, at its old address, or missing. */
-async function decideElsewhere(
+/** The source is absent or deleted: removed by us, at its old address, or missing. */
+async function decideUnavailable(
   inputs: PlanInputs,
   document: PlannedDocument,
   found: Exclude<ReadResult, { state: 'present' }>,
@@ -46,7 +46,7 @@ async function decideElsewhere(
   }
 }
 
-/** What the listing of the destination tells of this document. */
+/** What the listing of the destination shows for this document. */
 function knownOf({ isNew }: PlannedDocument): DecideOptions {
   return { known: isNew ? { state: 'absent' } : undefined };
 }
@@ -71,7 +71,7 @@ function failed(inputs: Pick<PlanInputs, 'prior'>, document: PlannedDocument, fa
   return { ...report(document, failedOutcome(baseOf(inputs, document), failure)), failure };
 }
 
-/** What an earlier run read of it, and where, stays known while it cannot be read: see wasReadUnderItsName. */
+/** What an earlier run read, and where, stays recorded while the source cannot be read: see wasReadUnderItsName. */
 function baseOf({ prior }: Pick<PlanInputs, 'prior'>, document: PlannedDocument): Omit<Outcome, 'state'> {
   const { keys = [], source } = prior.get(document.name) ?? {};
   return {
@@ -82,7 +82,7 @@ function baseOf({ prior }: Pick<PlanInputs, 'prior'>, document: PlannedDocument)
   };
 }
 
-/** Where a document stands before it is looked at. */
+/** The row of a document before it is read. */
 export function pending(inputs: Pick<PlanInputs, 'prior'>, document: PlannedDocument): Outcome {
   return { ...baseOf(inputs, document), state: 'Pending', retry: 'soon' };
 }

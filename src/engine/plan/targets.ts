@@ -9,7 +9,7 @@ import type { PlannedDocument } from './plan.ts';
 import type { NamedDocument } from './reserved-names.ts';
 
 /*
- * Where each document goes, and which of them cannot go there. Nobody is asked.
+ * Maps each document to its target and finds the documents that cannot go there. No I/O.
  */
 
 export type Mapped = Omit<PlannedDocument, 'isNew'>;
@@ -19,9 +19,9 @@ export interface Mapping {
   readonly refused: readonly Outcome[];
 }
 
-type Ends = Pick<PlanInputs, 'intent' | 'source' | 'destination' | 'prior'>;
+type Inputs = Pick<PlanInputs, 'intent' | 'source' | 'destination' | 'prior'>;
 
-/** Refusals that pass without an edit of the migration. */
+/** Refusals that can pass without an edit of the migration. */
 const LATER: ReadonlySet<RowReason> = new Set([
   'PermissionDenied',
   'SourceMissing',
@@ -29,7 +29,7 @@ const LATER: ReadonlySet<RowReason> = new Set([
   'MappingCollision',
 ]);
 
-/** A document that is not worked on, and why. */
+/** The outcome of a document that is not processed. */
 export function refusedOutcome(
   name: string,
   { reason, message }: { readonly reason: RowReason; readonly message: string },
@@ -46,12 +46,12 @@ export function refusedOutcome(
   };
 }
 
-/** Maps names to targets. Locations are asked of the stores, not of the names of backends: two may lead to one place. */
-export function mapTargets(inputs: Ends, documents: readonly NamedDocument[]): Mapping {
+/** Maps names to targets. Compares locations, not names of backends: two backends can reach the same location. */
+export function mapTargets(inputs: Inputs, documents: readonly NamedDocument[]): Mapping {
   const { intent, source: from, destination: to } = inputs;
   const mapped: Mapped[] = [];
   const refused: Outcome[] = [];
-  const made = placesMade(inputs);
+  const written = writtenLocations(inputs);
   for (const { name, source, labels } of documents) {
     const target = intent.route.destinationOf(name, labels);
     if ('missingLabel' in target) {
@@ -62,7 +62,7 @@ export function mapTargets(inputs: Ends, documents: readonly NamedDocument[]): M
     const refusal = from.addressRefusalOf(source) ?? to.addressRefusalOf(target.path);
     const here = keyOf(from.locationOf(source));
     if (refusal !== undefined) refused.push(refusedOutcome(name, refusal, target.path));
-    else if (made.has(here)) refused.push(leftAlone(name, { path: source, isRenamed: true }));
+    else if (written.has(here)) refused.push(leftAlone(name, { path: source, isRenamed: true }));
     else if (here === keyOf(to.locationOf(target.path))) refused.push(leftAlone(name, target));
     else mapped.push({ name, source, destination: target.path });
   }
@@ -73,12 +73,15 @@ function keyOf({ store, path }: Location): string {
   return `${store}\n${path}`;
 }
 
-/** Where earlier runs of this migration have put something: inside one store it must not be moved on. */
-function placesMade({ prior, destination }: Pick<PlanInputs, 'prior' | 'destination'>): ReadonlySet<string> {
-  const made = [...prior.values()].map((record) => record.destination);
+/** Locations that earlier runs of this migration wrote: inside one backend these documents must not be moved again. */
+function writtenLocations({
+  prior,
+  destination,
+}: Pick<PlanInputs, 'prior' | 'destination'>): ReadonlySet<string> {
+  const records = [...prior.values()].map((row) => row.destination);
   return new Set(
-    made.flatMap((place) =>
-      place?.version === undefined ? [] : [keyOf(destination.locationOf(place.path))],
+    records.flatMap((record) =>
+      record?.version === undefined ? [] : [keyOf(destination.locationOf(record.path))],
     ),
   );
 }
@@ -94,8 +97,8 @@ function leftAlone(name: string, target: { readonly path: Address; readonly isRe
 }
 
 /**
- * Two sources with one target, or a target where another source of the selection still is: none of them is written, all
- * are named. Which of them goes first must not decide what becomes of the others.
+ * Refuses documents that share a target, or whose target is the path of another selected source. Refuses all of them: the
+ * order must not decide which document gets the target.
  */
 export function refuseCollisions(
   { source, destination }: Pick<PlanInputs, 'source' | 'destination'>,

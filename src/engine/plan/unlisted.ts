@@ -10,10 +10,10 @@ import type { Intent } from './intent.ts';
 type Inputs = Pick<PlanInputs, 'intent' | 'source' | 'destination' | 'prior' | 'concurrency' | 'signal'>;
 
 /**
- * What became of documents that an earlier run recorded and the source no longer lists: removed by us after proof
+ * The outcomes of documents that an earlier run recorded and the source no longer lists: removed by us after proof
  * (perhaps by a run that was killed before it could record it), removed by another writer, or still there and no longer
- * selected. Both stores are asked, neither is touched. A document that left the selection gets no outcome: it is no longer
- * ours to report.
+ * selected. Reads both backends, changes neither. A document that left the selection gets no outcome: it is no longer ours
+ * to report.
  */
 export async function* reportUnlisted(inputs: Inputs, names: readonly string[]): AsyncGenerator<Outcome> {
   if (names.length === 0) return;
@@ -40,8 +40,8 @@ async function outcomeOfUnlisted(
 }
 
 /**
- * What to say of a document whose source is not there (or only as a deleted version) when an earlier run had proven it
- * and removal was its policy; undefined when none had.
+ * The outcome of a document whose source is absent or deleted, if an earlier run proved it and removal was its policy;
+ * else undefined.
  */
 export async function outcomeOfRemoved(
   inputs: Omit<Inputs, 'concurrency'>,
@@ -56,8 +56,8 @@ export async function outcomeOfRemoved(
     const found = await inputs.destination.read(path, inputs.signal);
     const base = { ...known, ...(await backupOf(inputs, name)) };
     if (found.state === 'present') {
-      const { version: _version, identity: _identity, ...place } = known.destination;
-      const destination = { ...place, ...recordedVersion(found.document.version) };
+      const { version: _version, identity: _identity, ...rest } = known.destination;
+      const destination = { ...rest, ...recordedVersion(found.document.version) };
       return { ...base, state: 'Removed', destination };
     }
     return hasEnded(found) ? ended(base, prior) : lost(base);
@@ -71,7 +71,7 @@ function hasEnded(found: ReadResult): boolean {
   return found.state === 'deleted' && found.expired === true;
 }
 
-/** It has come to the end of its life, after it was moved or at both sides at once: nothing was lost. */
+/** The document expired, after it was moved or in both backends at once: nothing was lost. */
 function ended(base: Omit<Outcome, 'state'>, prior: PriorRecord): Outcome {
   return { ...base, ...EXPIRED, ...(prior.state === 'Removed' ? { state: 'Removed' } : {}) };
 }
@@ -91,14 +91,14 @@ function remedyOf(backup: string | undefined): string {
   return backup === undefined ? 'Undelete it, or restore it from a snapshot.' : 'Restore it from its backup.';
 }
 
-/** True when an earlier run had proven this document and removing its source was its policy, or had removed it. */
+/** True when an earlier run removed the source of this document, or proved it and removal was its policy. */
 export function wasProven({ intent }: Pick<PlanInputs, 'intent'>, prior: PriorRecord): boolean {
   if (prior.state === 'Removed') return true;
   if (prior.state === 'Verified') return removesSource(intent, prior.name);
   return prior.state === 'Failed' && prior.destination?.version !== undefined;
 }
 
-/** The backup of a document whose policy is to keep one, if there is one: a killed run may have made it. */
+/** The backup of a document with sourcePolicy Backup, if it exists: a killed run may have made it. */
 export async function backupOf(
   { intent, source, signal }: Pick<PlanInputs, 'intent' | 'source' | 'signal'>,
   name: string,
@@ -114,7 +114,7 @@ function removesSource(intent: Intent, name: string): boolean {
   return sourcePolicy === 'Delete' || sourcePolicy === 'Backup';
 }
 
-/** A row whose source cannot be read now; proof that there was is kept by the version, none is made up. */
+/** The outcome when the source cannot be read now. The version stays only if there was a proof. */
 function sourceUnknown(inputs: Pick<PlanInputs, 'intent'>, prior: PriorRecord, failure: unknown): Outcome {
   return failedOutcome(wasProven(inputs, prior) ? versionedBaseOf(prior) : baseOf(prior), failure);
 }
@@ -124,7 +124,7 @@ function versionedBaseOf(prior: PriorRecord): Omit<Outcome, 'state'> {
   return { ...baseOf(prior), ...(destination === undefined ? {} : { destination }) };
 }
 
-/** What was read at the source stays on record, with its address: it is the last that is known of it. */
+/** The last known state of the source stays on record, with its address. */
 function baseOf(prior: PriorRecord): Omit<Outcome, 'state'> {
   const { name, keys, destination, source } = prior;
   return {

@@ -101,7 +101,7 @@ function cniPlugin(name: 'bridge' | 'host-local', place: string): Tool {
   };
 }
 
-/** A program of this folder; the digest of its source is its version, so that a change is built anew. */
+/** A program of this folder; the digest of its source is its version, so that a change is built again. */
 function ownProgram(name: 'pause' | 'workload' | 'runc-without-seccomp'): Tool {
   const source = readFileSync(join(import.meta.dirname, name, 'main.go'));
   return {

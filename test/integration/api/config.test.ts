@@ -39,7 +39,7 @@ describe('config/', () => {
   });
 });
 
-/** `kubectl auth can-i` for the operator or for somebody else. */
+/** Runs `kubectl auth can-i` for the operator or for another user. */
 async function may(
   subject: readonly string[],
   verb: string,
@@ -114,12 +114,12 @@ describe('the built-in roles', () => {
     }
   });
 
-  it('let who may view read everything of ours and write nothing', async () => {
+  it('let viewers read all Keyferry objects and write none', async () => {
     expect(await may(['--as=viewer'], 'list', 'secretmigrationreports.keyferry.io', namespace)).toBe(true);
     expect(await may(['--as=viewer'], 'create', 'secretmigrations.keyferry.io', namespace)).toBe(false);
   });
 
-  it('let who may edit write migrations, but neither status nor reports', async () => {
+  it('let editors write migrations, but neither status nor reports', async () => {
     expect(await may(['--as=editer'], 'create', 'secretmigrations.keyferry.io', namespace)).toBe(true);
     expect(await may(['--as=editer'], 'delete', 'secretbackends.keyferry.io', namespace)).toBe(true);
     expect(await may(['--as=editer'], 'create', 'clustersecretbackends.keyferry.io', namespace)).toBe(false);

@@ -18,12 +18,12 @@ const READY_MIGRATION = {
   select: { all: true },
 };
 
-/** The same CRDs in a group of their own, so that they can come and go beside the real ones. */
+/** The same CRDs in another group, so that they can be created and deleted independently of the real ones. */
 function crdsOfGroup(group: string): string {
   return FILES.map((file) => file.replaceAll(GROUP, group)).join('---\n');
 }
 
-/** kubectl with this input; fails the test when it fails. */
+/** Runs kubectl with this input; the test fails if kubectl fails. */
 async function kubectl(args: readonly string[], input = ''): Promise<string> {
   const { stdout, stderr, code } = await cluster.kubectl(args, { input });
   expect(stderr).toBe('');
@@ -44,7 +44,7 @@ describe.each(['client-side', 'server-side'])('kubectl apply --%s', (side) => {
     await cluster.kubectl(['delete', '--wait=false', '-f', '-'], { input: crdsOfGroup(group) });
   });
 
-  it('creates every CRD, and the apiserver has no objection to their schemas', async () => {
+  it('creates every CRD, and the apiserver accepts their schemas', async () => {
     const output = await kubectl(['apply', ...flags, '-f', '-'], crdsOfGroup(group));
     expect(output.match(/ (created|serverside-applied)$/gm)).toHaveLength(FILES.length);
     await eventually('every CRD is Established', async () => {
@@ -66,7 +66,7 @@ describe.each(['client-side', 'server-side'])('kubectl apply --%s', (side) => {
 });
 
 describe('crds/', () => {
-  it('is what the cluster runs: applying it again changes nothing', async () => {
+  it('matches the CRDs in the cluster: applying it again changes nothing', async () => {
     const output = await kubectl(['apply', '-f', CRDS]);
     expect(output.match(/ unchanged$/gm)).toHaveLength(FILES.length);
   });
@@ -89,7 +89,7 @@ describe('a new object', () => {
     ['secretbackends', 'SecretBackend', { type: 'kubernetes', kubernetes: {} }],
     ['clustersecretbackends', 'ClusterSecretBackend', { type: 'kubernetes', kubernetes: {} }],
   ])(
-    'in %s has observedGeneration -1, so that kstatus does not take it for done',
+    'in %s has observedGeneration -1, so that kstatus does not report it as complete',
     async (plural, kind, spec) => {
       const created = await cluster.kube<{ status: unknown }>('POST', path(plural), {
         apiVersion: API_VERSION,

@@ -4,7 +4,7 @@ export type Json = Readonly<Record<string, unknown>>;
 
 export interface RuleCase {
   readonly kind: 'SecretBackend' | 'ClusterSecretBackend' | 'SecretMigration';
-  /** Where the rule stands in the schema. */
+  /** Path of the rule in the schema. */
   readonly at: string;
   readonly message: string;
   /** Specs that satisfy the rule. With `from`: what the spec may become. */
@@ -48,7 +48,7 @@ const FALLBACK = {
 };
 const OTHER = { backendRef: { name: 'other' } };
 const EXACTLY_ONE_SELECTION = 'set exactly one of names, labelSelector, prefix and all';
-const PATH_SEGMENTS = 'path must not begin or end with a slash or hold an empty, "." or ".." segment';
+const PATH_SEGMENTS = 'path must not start or end with a slash, or contain an empty, "." or ".." segment';
 
 function reserving(...reservedPrefixes: readonly Json[]): Json {
   return { ...KUBERNETES, reservedPrefixes };
@@ -59,18 +59,18 @@ const BACKEND_CASES: readonly RuleCase[] = [
   {
     kind: 'SecretBackend',
     at: 'spec',
-    message: 'set exactly the member that type names: kubernetes, openbao or directory',
+    message: 'set exactly the field that type names: kubernetes, openbao or directory',
     accepts: {
-      'kubernetes with its member': KUBERNETES,
-      'openbao with its member': openbao({}),
-      'directory with its member': { type: 'directory', directory: { trailingNewline: 'Keep' } },
+      'kubernetes with its field': KUBERNETES,
+      'openbao with its field': openbao({}),
+      'directory with its field': { type: 'directory', directory: { trailingNewline: 'Keep' } },
     },
     refuses: {
-      'kubernetes without a member': { type: 'kubernetes' },
-      'openbao without a member': { type: 'openbao' },
-      'the member of the other type': { type: 'openbao', kubernetes: {} },
-      'both members': { ...openbao({}), kubernetes: {} },
-      'directory without a member': { type: 'directory' },
+      'kubernetes without a field': { type: 'kubernetes' },
+      'openbao without a field': { type: 'openbao' },
+      'the field of the other type': { type: 'openbao', kubernetes: {} },
+      'both fields': { ...openbao({}), kubernetes: {} },
+      'directory without a field': { type: 'directory' },
     },
   },
   {
@@ -139,7 +139,7 @@ const BACKEND_CASES: readonly RuleCase[] = [
   {
     kind: 'SecretBackend',
     at: 'spec.openbao.auth.jwt',
-    message: 'audiences belong to the token of a serviceAccountRef; a stored JWT has its own',
+    message: 'audiences requires serviceAccountRef; a stored JWT has its own audiences',
     accepts: { serviceAccountRef: openbao({ auth: { jwt: { ...KUBERNETES_AUTH, audiences: ['bao'] } } }) },
     refuses: {
       secretRef: openbao({ auth: { jwt: { role: 'payments', audiences: ['bao'], ...SECRET_REF } } }),
@@ -152,7 +152,7 @@ const MIGRATION_CASES: readonly RuleCase[] = [
     kind: 'SecretMigration',
     at: 'spec',
     message:
-      'source and destination are the same backend: say in mapping.prefixes, patterns or overrides what gets which new name',
+      'source and destination are the same backend: set the new names in mapping.prefixes, mapping.patterns or mapping.overrides',
     accepts: {
       'two backends': migration({}),
       'one backend and prefixes': migration({
@@ -173,15 +173,14 @@ const MIGRATION_CASES: readonly RuleCase[] = [
   {
     kind: 'SecretMigration',
     at: 'spec',
-    message: 'source.fallback needs sourcePolicy Keep: what may be an old copy is only read',
+    message: 'source.fallback requires sourcePolicy Keep: a document at an old path is never removed',
     accepts: { 'a fallback that keeps': migration({ source: FALLBACK }) },
     refuses: { 'a fallback that deletes': migration({ source: FALLBACK, sourcePolicy: 'Delete' }) },
   },
   {
     kind: 'SecretMigration',
     at: 'spec.mapping',
-    message:
-      'a scope needs mapping.scopes and must not hold its separator: nobody could tell where the scope ends',
+    message: 'a scope requires mapping.scopes and must not contain mapping.scopes.separator',
     accepts: {
       'a scope without the separator': migration({ mapping: scoped('workloads', { separator: '_' }) }),
     },
@@ -271,15 +270,15 @@ export const RULE_CASES: readonly RuleCase[] = [
   ...MIGRATION_CASES,
 ];
 
-/** Specs that the schema refuses without any CEL, and a part of what the apiserver says. */
+/** Specs that the schema refuses without CEL, and a part of the message of the apiserver. */
 export const SCHEMA_REFUSALS: Readonly<Record<string, readonly [RuleCase['kind'], Json, string]>> = {
   'another type of backend': ['SecretBackend', { type: 'vault' }, 'Unsupported value'],
-  'a directory that does not say what its newlines are': [
+  'a directory without trailingNewline': [
     'SecretBackend',
     { type: 'directory', directory: { path: 'tokens' } },
     'spec.directory.trailingNewline: Required value',
   ],
-  'a directory that climbs': [
+  'a directory that leads to a parent folder': [
     'SecretBackend',
     { type: 'directory', directory: { path: '../tokens', trailingNewline: 'Keep' } },
     'spec.directory.path',
@@ -290,9 +289,9 @@ export const SCHEMA_REFUSALS: Readonly<Record<string, readonly [RuleCase['kind']
     'spec.openbao.address',
   ],
   'an address with a path': ['SecretBackend', openbao({ address: 'https://bao/v1' }), 'spec.openbao.address'],
-  'a mount that climbs': ['SecretBackend', openbao({ mount: 'a/../b' }), 'spec.openbao.mount'],
+  'a mount with a ".." segment': ['SecretBackend', openbao({ mount: 'a/../b' }), 'spec.openbao.mount'],
   'a mount with a leading slash': ['SecretBackend', openbao({ mount: '/kv' }), 'spec.openbao.mount'],
-  'a caBundle that is no PEM': ['SecretBackend', openbao({ caBundle: 'MII=' }), 'spec.openbao.caBundle'],
+  'a caBundle that is not PEM': ['SecretBackend', openbao({ caBundle: 'MII=' }), 'spec.openbao.caBundle'],
   'a namespace that cannot exist': [
     'ClusterSecretBackend',
     { ...KUBERNETES, allowedNamespaces: ['payments', 'a/b'] },
@@ -303,27 +302,27 @@ export const SCHEMA_REFUSALS: Readonly<Record<string, readonly [RuleCase['kind']
     migration({ source: { backendRef: { kind: 'Secret', name: 'a' } } }),
     'spec.source.backendRef.kind: Unsupported value',
   ],
-  'a timeout of nothing': [
+  'a timeout of zero': [
     'SecretBackend',
     openbao({ requestTimeoutSeconds: 0 }),
     'spec.openbao.requestTimeoutSeconds',
   ],
-  'a reserved prefix of nothing, which would be every name': [
+  'an empty reserved prefix, which would match every name': [
     'SecretBackend',
     reserving({ prefix: '' }),
     'spec.reservedPrefixes[0].prefix',
   ],
-  'a reserved prefix that begins with a slash, which no path does': [
+  'a reserved prefix that starts with a slash': [
     'SecretBackend',
     reserving({ prefix: '/sys' }),
     'spec.reservedPrefixes[0].prefix',
   ],
-  'a reserved prefix that is said twice, perhaps with other namespaces': [
+  'the same reserved prefix twice, with different namespaces': [
     'SecretBackend',
     reserving({ prefix: 'sys_' }, { prefix: 'sys_', allowNamespaces: ['platform'] }),
     'Duplicate value',
   ],
-  'more requests at once than any server likes': [
+  'more concurrent requests than the maximum': [
     'SecretBackend',
     openbao({ maxInFlight: 129 }),
     'spec.openbao.maxInFlight',
@@ -333,7 +332,7 @@ export const SCHEMA_REFUSALS: Readonly<Record<string, readonly [RuleCase['kind']
     migration({ mode: 'Sync' }),
     'spec.mode: Unsupported value',
   ],
-  'all that is not true': ['SecretMigration', migration({ select: { all: false } }), 'spec.select.all'],
+  'all: false': ['SecretMigration', migration({ select: { all: false } }), 'spec.select.all'],
   'a path without {name}': [
     'SecretMigration',
     migration({ mapping: { path: 'a/{namespace}' } }),
@@ -359,7 +358,7 @@ export const SCHEMA_REFUSALS: Readonly<Record<string, readonly [RuleCase['kind']
     migration({ soakSeconds: 2_592_001 }),
     'spec.soakSeconds',
   ],
-  'a name that begins with a slash': [
+  'a name that starts with a slash': [
     'SecretMigration',
     migration({ select: { names: ['/a'] } }),
     'spec.select.names[0]',

@@ -50,14 +50,14 @@ function collectionOf(kind: RuleCase['kind']): string {
   return `/apis/${API_VERSION}/${namespaced ? `namespaces/${namespace}/` : ''}${plural}`;
 }
 
-/** What the apiserver says to this spec; nothing is stored. */
+/** The verdict of the apiserver on this spec; nothing is stored. */
 async function create(kind: RuleCase['kind'], spec: Json): Promise<Verdict> {
   const path = `${collectionOf(kind)}?dryRun=All`;
   const object = { apiVersion: API_VERSION, kind, metadata: { generateName: 'rule-' }, spec };
   return verdictOf(await cluster.kubeClient.reply('POST', path, object));
 }
 
-/** What the apiserver says when a stored object with the spec `from` is given this one. */
+/** The verdict of the apiserver on an update of a stored object from the spec `from` to this one. */
 async function update(kind: RuleCase['kind'], from: Json, spec: Json): Promise<Verdict> {
   const path = collectionOf(kind);
   const stored = await cluster.kube<{ metadata: { name: string } }>('POST', path, {
@@ -137,7 +137,7 @@ describe('the table of rules', () => {
     expect(missing).toEqual([]);
   });
 
-  it('has no case for a rule that is gone', () => {
+  it('has no case for a removed rule', () => {
     const present = new Set(rulesInCrds());
     expect(
       RULE_CASES.map(({ kind, at, message }) => `${kind} ${at}: ${message}`).filter(

@@ -103,7 +103,7 @@ function describeReporting(): void {
 
   it('is a conflict also when it only has one field more, or one less', async () => {
     const tenant = await aTenantWith({ more: MINE, less: MINE, free: MINE });
-    const more = { ...MINE, extra: 'of somebody else' };
+    const more = { ...MINE, extra: 'of another writer' };
     const less = { user: MINE.user };
     await kvPut(tenant, pathOf(tenant, 'more'), more);
     await kvPut(tenant, pathOf(tenant, 'less'), less);
@@ -163,7 +163,7 @@ function describeOthers(): void {
     expect(await tenant.secret('free')).toBeUndefined();
   });
 
-  it('is somebody else’s write between the look and our own: theirs wins', async () => {
+  it('is another writer’s write between the look and our own: theirs wins', async () => {
     const tenant = await aTenantWith({ raced: MINE, free: MINE });
     const overtaken = overtake(stage().bao, dataPathOf(tenant, 'raced'), async () =>
       kvPut(tenant, pathOf(tenant, 'raced'), THEIRS),

@@ -65,7 +65,7 @@ async function documentMetadata(): Promise<Buffer> {
 
 /** Place → its content, and a word that is there: an empty place proves nothing. */
 const PLACES: Readonly<Record<string, readonly [read: () => Promise<Buffer>, word: string]>> = {
-  'the log': [async () => Buffer.from(stage().operator.logs()), 'reconcile will be repeated'],
+  'the log': [async () => Buffer.from(stage().operator.logs()), 'reconcile requeued'],
   'the audit log': [async () => Buffer.from(stage().operator.logs()), '"stream":"audit"'],
   'the metrics': [async () => Buffer.from(await stage().operator.metrics()), 'secretmigration_keys{'],
   'the events': [async () => json('/apis/events.k8s.io/v1/events'), 'PartiallyFailed'],

@@ -49,7 +49,7 @@ describe('dryRun', () => {
     const tenant = await stage().tenant();
     await tenant.apply(aSecret('free', fieldsOf('free')));
     await tenant.apply(aSecret('taken', fieldsOf('taken')));
-    await kvPut(tenant, `${tenant.namespace}/taken`, { password: 'of somebody else' });
+    await kvPut(tenant, `${tenant.namespace}/taken`, { password: 'of another writer' });
     await tenant.apply(aMigration('rehearsal', { dryRun: true }));
     const rehearsed = await tenant.untilReady('rehearsal', { status: 'False', reason: 'ConflictsFound' });
 

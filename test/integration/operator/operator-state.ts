@@ -8,18 +8,26 @@ async function metricOf(operator: OperatorProcess, series: string): Promise<numb
   return Number(line.slice(series.length));
 }
 
-const WAKE_UPS = 'workqueue_adds_total{name="secretmigration",controller="secretmigration"}';
+const EVENTS = ['secretmigrations', 'secretbackends'].map(
+  (resource) => `keyferry_informer_events_total{resource="${resource}"}`,
+);
 const MIGRATIONS = 'keyferry_informer_objects{resource="secretmigrations"}';
 const ACTIVE = 'controller_runtime_active_workers{controller="secretmigration"}';
 
-/** Does `change` to a migration and resolves when the operator has seen that there is a new spec. */
+/**
+ * Does `change` to a migration or a backend and resolves when the operator has seen it. Counts what the watches bring: a
+ * key that waits in the queue already is not added to it again. For a moment at which nothing else is written.
+ */
 export async function untilNoticed(operator: OperatorProcess, change: () => Promise<void>): Promise<void> {
-  const before = await metricOf(operator, WAKE_UPS);
+  const before = await eventsSeen(operator);
   await change();
-  await eventually(
-    'the operator has seen the change',
-    async () => (await metricOf(operator, WAKE_UPS)) > before,
-  );
+  await eventually('the operator has seen the change', async () => (await eventsSeen(operator)) > before);
+}
+
+async function eventsSeen(operator: OperatorProcess): Promise<number> {
+  let seen = 0;
+  for (const series of EVENTS) seen += await metricOf(operator, series);
+  return seen;
 }
 
 /** Does `change`, which makes migrations disappear, and resolves when the operator has seen that they are gone. */

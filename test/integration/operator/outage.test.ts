@@ -32,7 +32,7 @@ async function loseLease({ cluster }: Tenant): Promise<void> {
  * not read the roles for. `restore` says how many milliseconds it was away.
  */
 async function cutOff({ cluster }: Tenant): Promise<{ restore(): Promise<number> }> {
-  stage().allowErrors(/"LEASE_LOST".*"the operator ends"/);
+  stage().allowErrors(/"LEASE_LOST".*"operator failed"/);
   const startedAt = performance.now();
   const cut = stage().api.onRequest(() => true, { kind: 'drop-before' });
   await cluster.kill('apiserver');

@@ -312,7 +312,7 @@ function describeDeleting(): void {
     expect(await kvNames(own, own.namespace)).toEqual(names);
   });
 
-  it('can be deleted and made anew under its name: new reports, the same values', async () => {
+  it('can be deleted and made again under its name: new reports, the same values', async () => {
     const own = await stage().tenant();
     const names = await plantBulk(own);
     await own.apply(aMigration('bulk', { select: { prefix: BULK_PREFIX } }));

@@ -210,7 +210,7 @@ function describeReplies(): void {
 }
 
 function describeConnections(): void {
-  test('a server with a certificate of somebody else gets no request', async () => {
+  test('a server with another server’s certificate gets no request', async () => {
     ca = otherAuthority.certificate;
     handle = reply(200, '{}');
     await expect(ask({ method: 'PUT' })).rejects.toMatchObject({ code: 'TLS_FAILED', indeterminate: false });

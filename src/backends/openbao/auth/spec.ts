@@ -6,7 +6,7 @@ import { secretKeyRef, SecretRefSchema } from '#src/schema/secret-reference.ts';
 
 const TokenAuthSchema = z.object({
   secretRef: secretKeyRef('token', 'the token').describe(
-    'The Secret that holds the token; it is read again when it changes.',
+    'The Secret that contains the token; it is read again when it changes.',
   ),
 });
 
@@ -21,7 +21,7 @@ const ServiceAccountRefSchema = z
   .object({
     name: ObjectNameSchema.describe('Name of a ServiceAccount in the namespace of this backend.'),
   })
-  .describe('The ServiceAccount whose short-lived token is shown to the server.');
+  .describe('The ServiceAccount whose short-lived token is sent to the server.');
 
 const AudiencesSchema = z
   .array(z.string().min(1).max(253).describe('One audience.'))
@@ -29,7 +29,7 @@ const AudiencesSchema = z
   .max(8)
   .meta({ 'x-kubernetes-list-type': 'atomic' })
   .optional()
-  .describe('Audiences of that token. Default: those of the cluster itself.');
+  .describe('Audiences of the ServiceAccount token. Default: the audiences of the API server.');
 
 const KubernetesAuthSchema = z.object({
   mountPath: PathSchema.default('kubernetes').describe('Path at which the auth method is enabled.'),
@@ -45,9 +45,9 @@ const AppRoleAuthSchema = z.object({
     .min(1)
     .max(253)
     .regex(/^[\x21-\x7e]+$/, { error: 'must be printable ASCII without spaces' })
-    .describe('The role id; it names the role and is no secret.'),
+    .describe('The role id. It identifies the role and is not secret.'),
   secretIdRef: secretKeyRef('secret-id', 'the secret id').describe(
-    'The Secret that holds the secret id, plain and not response-wrapped; it is read again when it changes.',
+    'The Secret that contains the secret id, not response-wrapped; it is read again when it changes.',
   ),
 });
 
@@ -59,12 +59,12 @@ const JwtAuthSchema = withRules(
     audiences: AudiencesSchema,
     secretRef: secretKeyRef('token', 'the token')
       .optional()
-      .describe('A Secret that holds a JWT of another issuer; it is read again when it changes.'),
+      .describe('A Secret that contains a JWT of another issuer; it is read again when it changes.'),
   }),
   exactlyOne(['serviceAccountRef', 'secretRef'], 'set exactly one of serviceAccountRef and secretRef'),
   {
     rule: '!has(self.audiences) || has(self.serviceAccountRef)',
-    message: 'audiences belong to the token of a serviceAccountRef; a stored JWT has its own',
+    message: 'audiences requires serviceAccountRef; a stored JWT has its own audiences',
     holds: (self) => self.audiences === undefined || self.serviceAccountRef !== undefined,
   },
 );
@@ -72,7 +72,7 @@ const JwtAuthSchema = withRules(
 const CertAuthSchema = z.object({
   mountPath: PathSchema.default('cert').describe('Path at which the auth method is enabled.'),
   name: RoleSchema.optional().describe(
-    'Certificate role to log in with. Default: the server looks for one that fits.',
+    'Certificate role to log in with. Default: the server selects a matching role.',
   ),
   secretRef: SecretRefSchema.describe(
     'The Secret of type kubernetes.io/tls with the client certificate (tls.crt) and its key (tls.key); it is read again when it changes.',
@@ -82,7 +82,7 @@ const CertAuthSchema = z.object({
 /** `spec.openbao.auth`: one member for each way to log in. */
 export const OpenBaoAuthSchema = withRules(
   z.object({
-    token: TokenAuthSchema.optional().describe('Use a token that somebody stored in a Secret.'),
+    token: TokenAuthSchema.optional().describe('Use a token from a Secret.'),
     kubernetes: KubernetesAuthSchema.optional().describe(
       'Log in with the token of a ServiceAccount (auth method "kubernetes" of the server).',
     ),
@@ -90,10 +90,10 @@ export const OpenBaoAuthSchema = withRules(
       'Log in with a role id and a secret id (auth method "approle" of the server).',
     ),
     jwt: JwtAuthSchema.optional().describe(
-      'Log in with a signed token that the server checks by itself (auth method "jwt" of the server).',
+      'Log in with a signed token that the server verifies without the API server (auth method "jwt" of the server).',
     ),
     cert: CertAuthSchema.optional().describe(
-      'Log in with a TLS client certificate (auth method "cert" of the server); nothing between Keyferry and the server may end TLS.',
+      'Log in with a TLS client certificate (auth method "cert" of the server). No proxy between Keyferry and the server may terminate TLS.',
     ),
   }),
   exactlyOne(

@@ -1,8 +1,14 @@
 import { describe, expect, it } from 'vitest';
+import {
+  parseClusterSecretBackend,
+  type ClusterSecretBackend,
+} from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import { parseSecretBackend, type SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
 import { BACKEND_KINDS } from '#src/backends/kinds.ts';
 import { secretReferencesOf } from '#src/backends/spec.ts';
-import { trustRootsOf } from './trust-root.ts';
+import { Store } from '#src/runtime/store.ts';
+import { NAMESPACE_INDEX } from '../projections.ts';
+import { trustRootsIn, trustRootsOf } from './trust-root.ts';
 
 function backend(auth: object, more: object = {}) {
   const parsed = parseSecretBackend({
@@ -10,6 +16,20 @@ function backend(auth: object, more: object = {}) {
     kind: 'SecretBackend',
     metadata: { name: 'bao', namespace: 'a', uid: 'u', resourceVersion: '1', generation: 1 },
     spec: { type: 'openbao', openbao: { address: 'https://bao:8200', auth, ...more } },
+  });
+  if (!parsed.ok) throw new Error(parsed.problems.join('; '));
+  return parsed.value;
+}
+
+function clusterBackend(secret: string) {
+  const parsed = parseClusterSecretBackend({
+    apiVersion: 'keyferry.io/v1alpha1',
+    kind: 'ClusterSecretBackend',
+    metadata: { name: 'bao', uid: 'c', resourceVersion: '1', generation: 1 },
+    spec: {
+      type: 'openbao',
+      openbao: { address: 'https://bao:8200', auth: { token: { secretRef: { name: secret } } } },
+    },
   });
   if (!parsed.ok) throw new Error(parsed.problems.join('; '));
   return parsed.value;
@@ -35,5 +55,21 @@ describe('the trust root', () => {
     ['jwt', { jwt: { role: 'r', serviceAccountRef: { name: 'default' } } }],
   ])('holds none for a ServiceAccount that %s logs in with', (_name, auth) => {
     expect(secretsOf(backend(auth))).toEqual([]);
+  });
+
+  it('holds, for a namespace, what its SecretBackends read, and what ClusterSecretBackends read there', () => {
+    const cache = new Store<SecretBackend>(NAMESPACE_INDEX);
+    cache.set(backend({ token: { secretRef: { name: 'own' } } }));
+    const clusterCache = new Store<ClusterSecretBackend>();
+    clusterCache.set(clusterBackend('shared'));
+    const rootsIn = (namespace: string, clusterResourceNamespace: string) => [
+      ...trustRootsIn({ cache, clusterCache, clusterResourceNamespace, kinds: BACKEND_KINDS }, namespace),
+    ];
+    const own = ['own', 'SecretBackend bao'];
+    const shared = ['shared', 'ClusterSecretBackend bao'];
+    expect(rootsIn('a', 'keyferry')).toEqual([own]);
+    expect(rootsIn('keyferry', 'keyferry')).toEqual([shared]);
+    expect(rootsIn('a', 'a')).toEqual([own, shared]);
+    expect(rootsIn('b', 'keyferry')).toEqual([]);
   });
 });

@@ -2,7 +2,7 @@ import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { Driver, Probe } from '#src/backends/driver.ts';
 import type { BackendRegistry, OpenBackend } from '#src/backends/registry.ts';
 import type { Accessor } from '#src/ports.ts';
-import { namespaceOf, titleOf } from './backend/names.ts';
+import { namespaceOf, titleOf } from './names.ts';
 import { credentialsNamespaceOf } from './trust-root.ts';
 
 /** One backend of one generation. */

@@ -4,7 +4,7 @@ import { parseSecretBackend, type SecretBackend } from '#src/api/v1alpha1/secret
 import type { Driver } from '#src/backends/driver.ts';
 import { BackendRegistry } from '#src/backends/registry.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
-import { DriverPool } from './driver-pool.ts';
+import { DriverPool } from './pool.ts';
 
 const migration = { namespace: 'ns', name: 'm', uid: 'u' };
 

@@ -1,0 +1,25 @@
+import { DirectoryFactory } from '#src/backends/directory/factory.ts';
+import type { BackendFactory } from '#src/backends/factory.ts';
+import { KubernetesCredentials } from '#src/backends/kubernetes/credentials.ts';
+import { KubernetesFactory } from '#src/backends/kubernetes/factory.ts';
+import { OpenBaoFactory } from '#src/backends/openbao/factory.ts';
+import { BackendRegistry } from '#src/backends/registry.ts';
+import type { AccessLog } from '#src/ports.ts';
+import type { Base } from './base.ts';
+
+/** One factory for each kind of backend that ships. `accessLog` undefined: no access is recorded. */
+export function createRegistry(base: Base, accessLog: AccessLog | undefined): BackendRegistry {
+  const { client, clock, config, metrics, random, version } = base;
+  const factories: readonly BackendFactory[] = [
+    new KubernetesFactory(client),
+    new OpenBaoFactory({
+      credentials: new KubernetesCredentials(client),
+      clock,
+      random,
+      userAgent: `keyferry/${version}`,
+      allowInsecureHttp: config.allowInsecureHttp,
+    }),
+    new DirectoryFactory({ root: config.directoryRoot, clock, random }),
+  ];
+  return new BackendRegistry(factories, { guard: { clock, random, metrics }, accessLog });
+}

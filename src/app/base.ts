@@ -1,0 +1,18 @@
+import type { Config } from '#src/config/schema.ts';
+import type { KubeClient } from '#src/kube/client.ts';
+import type { Clock, Logger, Metrics, Random } from '#src/ports.ts';
+
+/** What every part of the operator is built from. */
+export interface Base {
+  readonly config: Config;
+  readonly version: string;
+  /** The namespace that the operator runs in. */
+  readonly namespace: string;
+  /** Where the Secrets and ServiceAccounts are that ClusterSecretBackends refer to. */
+  readonly clusterResourceNamespace: string;
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}

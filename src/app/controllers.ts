@@ -1,0 +1,96 @@
+import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
+import { createBackendController } from '#src/controllers/backend/controller.ts';
+import { BackendLookup } from '#src/controllers/backend/lookup.ts';
+import type { DriverPool } from '#src/controllers/backend/pool.ts';
+import type { BackendReferences } from '#src/controllers/backend/trust-root.ts';
+import type { MigrationParts } from '#src/controllers/migration/attempt.ts';
+import { createMigrationController } from '#src/controllers/migration/controller.ts';
+import { backendQueue, type Queues } from '#src/controllers/queues.ts';
+import type { Informers } from '#src/controllers/watches.ts';
+import type { EventSink } from '#src/ports.ts';
+import type { Controller } from '#src/runtime/controller.ts';
+import { ObjectClient } from '#src/runtime/object-client.ts';
+import { StatusWriter } from '#src/runtime/status-patch.ts';
+import type { Base } from './base.ts';
+import { resourceOf } from './clients.ts';
+
+/** What the controllers share. */
+export interface ControllerParts extends Base {
+  readonly informers: Informers;
+  readonly queues: Queues;
+  readonly references: BackendReferences;
+  readonly pool: DriverPool;
+  readonly events: EventSink;
+}
+
+/** One controller for each kind that the operator reconciles. */
+export function createControllers(parts: ControllerParts): readonly Controller[] {
+  return [
+    backendController(parts, 'SecretBackend'),
+    backendController(parts, 'ClusterSecretBackend'),
+    migrationController(parts),
+  ];
+}
+
+function backendController(parts: ControllerParts, scope: Backend['kind']): Controller {
+  const { client, clock, config, events, informers, logger, metrics, pool, queues, random } = parts;
+  const resource = resourceOf(scope);
+  return createBackendController(
+    scope,
+    {
+      backends: new ObjectClient(client, resource),
+      clusterCache: informers.clusterBackends.store,
+      pool,
+      writer: new StatusWriter({ client, resource }),
+      events,
+      clock,
+      random,
+      probeIntervalMs: config.probeIntervalSeconds * 1000,
+    },
+    {
+      queue: backendQueue(queues, scope),
+      waitingIntervalMs: config.waitingRetrySeconds * 1000,
+      logger,
+      metrics,
+    },
+  );
+}
+
+function migrationController(parts: ControllerParts): Controller {
+  const { config, logger, metrics, queues } = parts;
+  return createMigrationController(migrationParts(parts), {
+    queue: queues.migrations,
+    workers: config.concurrentMigrations,
+    graceMs: config.gracefulShutdownSeconds * 500,
+    logger,
+    metrics,
+  });
+}
+
+function migrationParts(parts: ControllerParts): MigrationParts {
+  const { client, clock, config, events, informers, metrics, pool, references } = parts;
+  const resource = resourceOf('SecretMigration');
+  return {
+    migrations: new ObjectClient(client, resource),
+    backends: new BackendLookup({
+      backends: new ObjectClient(client, resourceOf('SecretBackend')),
+      clusterBackends: new ObjectClient(client, resourceOf('ClusterSecretBackend')),
+      cache: informers.backends.store,
+      clusterCache: informers.clusterBackends.store,
+    }),
+    reports: new ObjectClient(client, resourceOf('SecretMigrationReport')),
+    cache: informers.migrations.store,
+    references,
+    pool,
+    status: {
+      writer: new StatusWriter({ client, resource }),
+      events,
+      metrics,
+      clock,
+      intervalMs: config.statusIntervalSeconds * 1000,
+    },
+    clock,
+    concurrentDocuments: config.concurrentDocuments,
+    waitingRetryMs: config.waitingRetrySeconds * 1000,
+  };
+}

@@ -1,0 +1,107 @@
+import { hostname } from 'node:os';
+import { BACKEND_KINDS } from '#src/backends/kinds.ts';
+import type { Config } from '#src/config/schema.ts';
+import { DriverPool } from '#src/controllers/backend/pool.ts';
+import type { BackendReferences } from '#src/controllers/backend/trust-root.ts';
+import { createQueues } from '#src/controllers/queues.ts';
+import { connectWatches } from '#src/controllers/watches.ts';
+import { HttpKubeClient } from '#src/kube/transport.ts';
+import type { Logger } from '#src/ports.ts';
+import { EventRecorder } from '#src/runtime/events.ts';
+import { runComponents, type Component } from '#src/runtime/manager.ts';
+import { systemClock as clock } from '#src/runtime/system-clock.ts';
+import { AuditLog } from '#src/telemetry/audit-log.ts';
+import { openAuditSink } from '#src/telemetry/audit-sink.ts';
+import { createLog } from '#src/telemetry/log.ts';
+import { PrometheusMetrics } from '#src/telemetry/metrics.ts';
+import { createRegistry } from './backends.ts';
+import type { Base } from './base.ts';
+import { openConnection } from './clients.ts';
+import { loop } from './components.ts';
+import { createControllers } from './controllers.ts';
+import { createElector, leaderLoop } from './leader.ts';
+import { createServers } from './servers.ts';
+import { createInformers } from './watches.ts';
+
+const random = Math.random;
+
+/**
+ * Runs the operator until `signal` aborts; resolves with the exit code. Throws `CONFIG_INVALID` and other OperatorErrors
+ * when it cannot be set up.
+ */
+export async function runOperator(
+  config: Config,
+  { version, signal }: { readonly version: string; readonly signal: AbortSignal },
+): Promise<number> {
+  const logger = createLog({ level: config.logLevel });
+  const metrics = new PrometheusMetrics();
+  metrics.collectProcessMetrics();
+  await using audit = await openAuditLog(config, { logger, metrics });
+  const connection = await openConnection(config, clock);
+  const { namespace } = connection;
+  await using client = new HttpKubeClient({ connection, clock, random, metrics, version });
+  const clusterResourceNamespace = config.clusterResourceNamespace ?? namespace;
+  const shared = { config, version, namespace, clusterResourceNamespace };
+  const base = { ...shared, client, clock, random, logger, metrics };
+  await using pool = new DriverPool({ registry: createRegistry(base, audit), clusterResourceNamespace });
+  const components = assemble(base, { metrics, audit, pool });
+  logger.info('starting', { version, namespace });
+  try {
+    const graceMs = config.gracefulShutdownSeconds * 1000;
+    await runComponents({ components, graceMs, clock, logger }, signal);
+  } catch (failure) {
+    logger.error('operator failed', failure);
+    return 1;
+  }
+  logger.info('stopped');
+  return 0;
+}
+
+/** Undefined when the configuration asks for none. */
+async function openAuditLog(
+  { auditLog }: Config,
+  parts: { readonly logger: Logger; readonly metrics: PrometheusMetrics },
+): Promise<AuditLog | undefined> {
+  if (auditLog === 'off') return undefined;
+  return new AuditLog({ ...parts, sink: await openAuditSink(auditLog), clock });
+}
+
+/**
+ * All components in start order: servers, caches, events, then the controllers. They stop in reverse, so that the last
+ * status and event still leave.
+ */
+function assemble(
+  base: Base,
+  parts: {
+    readonly metrics: PrometheusMetrics;
+    readonly audit: AuditLog | undefined;
+    readonly pool: DriverPool;
+  },
+): readonly Component[] {
+  const { clusterResourceNamespace, config, logger } = base;
+  const { audit, metrics, pool } = parts;
+  const informers = createInformers(base);
+  const queues = createQueues(base);
+  const references: BackendReferences = {
+    cache: informers.backends.store,
+    clusterCache: informers.clusterBackends.store,
+    clusterResourceNamespace,
+    kinds: BACKEND_KINDS,
+  };
+  connectWatches({ ...informers, queues, references, pool, logger, metrics });
+  const events = new EventRecorder({ ...base, reportingInstance: config.identity ?? hostname() });
+  const elector = createElector(base);
+  const caches = [informers.migrations, informers.backends, informers.clusterBackends, informers.secrets];
+  const live = { lease: () => elector.isHealthy };
+  const ready = {
+    caches: () => caches.every((informer) => informer.hasSynced),
+    audit: () => audit?.isBlocked !== true,
+  };
+  const controllers = createControllers({ ...base, informers, queues, references, pool, events });
+  return [
+    ...createServers({ config, logger, metrics, live, ready }),
+    ...caches.map((informer) => loop('informer', async (signal) => informer.run(signal), informer.synced)),
+    loop('events', async (signal) => events.run(signal)),
+    leaderLoop(base, elector, controllers),
+  ];
+}

@@ -1,0 +1,34 @@
+import { parseClusterSecretBackend, type Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
+import { parseSecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
+import { Controller, type ControllerOptions } from '#src/runtime/controller.ts';
+import type { Parsed } from '#src/schema/parse.ts';
+import { BackendReconciler, type BackendReconcilerOptions } from './reconcile.ts';
+
+const WORKERS = 4;
+const DEADLINE_MS = 60_000;
+
+const PARSERS: Readonly<Record<Backend['kind'], (object: unknown) => Parsed<Backend>>> = {
+  SecretBackend: parseSecretBackend,
+  ClusterSecretBackend: parseClusterSecretBackend,
+};
+
+export type BackendControllerOptions = Required<
+  Pick<ControllerOptions, 'queue' | 'waitingIntervalMs' | 'logger' | 'metrics'>
+>;
+
+/** The controller of the backends of one scope: those of all namespaces, or those of the cluster. */
+export function createBackendController(
+  scope: Backend['kind'],
+  parts: Omit<BackendReconcilerOptions, 'parse'>,
+  options: BackendControllerOptions,
+): Controller {
+  const reconciler = new BackendReconciler({ ...parts, parse: PARSERS[scope] });
+  return new Controller({
+    ...options,
+    name: scope.toLowerCase(),
+    reconcile: async (key, context) => reconciler.reconcile(key, context),
+    workers: WORKERS,
+    deadlineMs: DEADLINE_MS,
+    clock: parts.clock,
+  });
+}

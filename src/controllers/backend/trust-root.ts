@@ -1,0 +1,56 @@
+import type { Backend, ClusterSecretBackend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
+import type { SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
+import type { BackendKind } from '#src/backends/kind.ts';
+import { secretReferencesOf } from '#src/backends/spec.ts';
+import type { ReadonlyStore } from '#src/runtime/store.ts';
+import { namespaceOf } from './names.ts';
+
+/** The backends that the caches hold, and what tells which Secrets they read. */
+export interface BackendReferences {
+  readonly cache: ReadonlyStore<SecretBackend>;
+  readonly clusterCache: ReadonlyStore<ClusterSecretBackend>;
+  /** Where the Secrets are that ClusterSecretBackends refer to. */
+  readonly clusterResourceNamespace: string;
+  readonly kinds: readonly BackendKind[];
+}
+
+/** The Secrets of a namespace that no migration may remove, each with a backend that reads it. */
+export function trustRootsIn(references: BackendReferences, namespace: string): ReadonlyMap<string, string> {
+  return trustRootsOf(backendsReadingFrom(references, namespace), references.kinds);
+}
+
+/** Names of the Secrets that backends read, each with a backend that reads it. All must read from one namespace. */
+export function trustRootsOf(
+  backends: Iterable<Backend>,
+  kinds: readonly BackendKind[],
+): ReadonlyMap<string, string> {
+  const roots = new Map<string, string>();
+  for (const backend of backends) {
+    for (const name of secretReferencesOf(backend.spec, kinds))
+      roots.set(name, `${backend.kind} ${backend.metadata.name}`);
+  }
+  return roots;
+}
+
+/** The backends that read the Secret of this name and namespace. */
+export function backendsReading(
+  references: BackendReferences,
+  secret: { readonly namespace: string; readonly name: string },
+): readonly Backend[] {
+  return backendsReadingFrom(references, secret.namespace).filter(({ spec }) =>
+    secretReferencesOf(spec, references.kinds).includes(secret.name),
+  );
+}
+
+function backendsReadingFrom(
+  { cache, clusterCache, clusterResourceNamespace }: BackendReferences,
+  namespace: string,
+): readonly Backend[] {
+  const own = cache.byIndex('namespace', namespace);
+  return namespace === clusterResourceNamespace ? [...own, ...clusterCache.values()] : own;
+}
+
+/** Where the Secrets of a backend are: beside a SecretBackend, and for the other kind where the operator was told. */
+export function credentialsNamespaceOf(backend: Backend, clusterResourceNamespace: string): string {
+  return namespaceOf(backend) ?? clusterResourceNamespace;
+}
