@@ -6,7 +6,7 @@ import { documentedPolicy } from '#test/support/documented-policy.ts';
 import { aDocument, presentIn } from '#test/support/documents.ts';
 import { collect } from '#test/support/collect.ts';
 import { describeDriver } from './driver-suite.ts';
-import type { Place } from './suite/subject.ts';
+import type { TestStore } from './suite/subject.ts';
 import { CLOSED_PORT } from './kube-client.ts';
 import { HOSTILE_KV_PATHS, kvFieldName } from './kv-names.ts';
 import { accessorOf, allLayers, KeptRecords } from './layers.ts';
@@ -26,7 +26,7 @@ const confined: MakeDriver = (fixture, options) => confine(fixture.driver(option
 const withAllLayers: MakeDriver = (fixture, options) =>
   fixture.shared(options, allLayers(new KeptRecords())).for('red', accessorOf('red'));
 
-async function openPlace(make: MakeDriver): Promise<Place> {
+async function openTestStore(make: MakeDriver): Promise<TestStore> {
   const fixture = await OpenBaoFixture.open(cluster);
   const mount = await cluster.createMount('confined');
   const auth = await fixture.tokenAuth(documentedPolicy(mount));
@@ -34,7 +34,7 @@ async function openPlace(make: MakeDriver): Promise<Place> {
   const address = `https://127.0.0.1:${CLOSED_PORT}`;
   const driverOf = (options: Options): Driver => make(fixture, { ...options, pathPrefix: 'teams' });
   const driver = driverOf({ mount, auth });
-  // Opens the pools and logs in, so that the suite counts what a call itself costs.
+  // Opens the pools and logs in, so that the suite counts only the requests of a call itself.
   await driver.probe(AbortSignal.timeout(20_000));
   return {
     driver,
@@ -55,7 +55,7 @@ for (const [kind, make] of [
 ] as const) {
   describeDriver({
     kind,
-    open: async () => openPlace(make),
+    open: async () => openTestStore(make),
     manyNames: 1_050,
     largeTextBytes: 1_000_000,
     tooLargeBytes: 1_048_576,
@@ -65,7 +65,7 @@ for (const [kind, make] of [
   });
 }
 
-describe('two folders behind one driver', () => {
+describe('two folders of one driver', () => {
   let fixture: OpenBaoFixture;
   let red: Driver;
   let blue: Driver;
@@ -80,7 +80,7 @@ describe('two folders behind one driver', () => {
   });
   afterAll(() => fixture[Symbol.asyncDispose]());
 
-  it('have nothing in common, not even where one is the begin of the other', async () => {
+  it('have nothing in common, even if the name of one is a prefix of the other', async () => {
     await red.write(aDocument('a/b', { of: 'red' }), 'absent', signal);
     await blue.write(aDocument('a/b', { of: 'blue' }), 'absent', signal);
     for (const [driver, owner] of [
@@ -97,7 +97,7 @@ describe('two folders behind one driver', () => {
     expect(red.locationOf('a/b').path).not.toBe(blue.locationOf('a/b').path);
   });
 
-  it('skip the folders that are not wanted by the names that they have inside', async () => {
+  it('skip unwanted folders by their names inside the folder', async () => {
     await red.write(aDocument('wanted/a', { a: 'b' }), 'absent', signal);
     await red.write(aDocument('other/a', { a: 'b' }), 'absent', signal);
     const asked: string[] = [];
@@ -111,7 +111,7 @@ describe('two folders behind one driver', () => {
     expect(asked).toContain('wanted');
   });
 
-  it('outlive each other: closing one leaves the driver behind both open', async () => {
+  it('close independently: closing one keeps the shared driver open', async () => {
     const other = confine(blue, 'below');
     await other[Symbol.asyncDispose]();
     expect((await blue.read('nothing', signal)).state).toBe('absent');

@@ -29,7 +29,7 @@ function backupsOf({ backups }: Driver): BackupStore {
   return backups;
 }
 
-/** A driver before whose next change of a name `act` happens: after it has read, before it takes. */
+/** A driver that runs `act` before its next change of a name: after it has read, before it claims. */
 function interrupted(act: () => void, skip = 0): Driver {
   let calls = 0;
   const random = (): number => {
@@ -40,7 +40,7 @@ function interrupted(act: () => void, skip = 0): Driver {
   return fixture.driver({ random });
 }
 
-/** The ways to change `x`, and how many names each gives before it takes what is there. */
+/** The ways to change `x`, and how many names each one adds before the claim. */
 const CHANGES = [
   ['delete', 0, async (by: Driver, version: Version) => by.delete('x', version, signal)],
   [
@@ -51,7 +51,7 @@ const CHANGES = [
   ['backup', 1, async (by: Driver, version: Version) => backupsOf(by).retire('x', version, signal)],
 ] as const;
 
-/** What another writer can do to `x` in that moment; the file `x` afterwards. */
+/** What another writer can do to `x` in that moment. */
 const OVERTAKERS: readonly (readonly [string, () => void])[] = [
   ['writes into it', () => writeFileSync(fixture.path('x'), 'theirs')],
   ['writes as many bytes into it', () => writeFileSync(fixture.path('x'), 'THEY')],
@@ -86,7 +86,7 @@ describe.each(CHANGES)('%s, while another writer', (kind, skip, change) => {
     expect((await fixture.names()).filter((name) => name !== BACKUP)).toEqual(['x']);
   });
 
-  it('adds a file to the folder that it is, changes nothing', async () => {
+  it('adds a file to it, a folder, changes nothing', async () => {
     await fixture.put('x', { a: 'ours' });
     const version = await versionAt('x');
     const overtake = () => writeFileSync(fixture.path('x', 'b'), 'theirs');
@@ -94,7 +94,7 @@ describe.each(CHANGES)('%s, while another writer', (kind, skip, change) => {
     expect(await readdir(fixture.path('x'))).toEqual(['a', 'b']);
   });
 
-  it('writes into a file of the folder that it is, changes nothing', async () => {
+  it('writes into a file of it, a folder, changes nothing', async () => {
     await fixture.put('x', { a: 'ours' });
     const version = await versionAt('x');
     const overtake = () => writeFileSync(fixture.path('x', 'a'), 'THEY');
@@ -110,7 +110,7 @@ describe.each(CHANGES)('%s, while another writer', (kind, skip, change) => {
     expect((await fixture.names()).filter((name) => name !== BACKUP)).toEqual([]);
   });
 
-  it('puts something else in its place, keeps that', async () => {
+  it('replaces it by a folder, keeps that folder', async () => {
     await fixture.put('x', 'ours');
     const version = await versionAt('x');
     const overtake = () => {
@@ -124,14 +124,14 @@ describe.each(CHANGES)('%s, while another writer', (kind, skip, change) => {
   });
 });
 
-describe('what a crash left', () => {
+describe('what a crash leaves', () => {
   const aside = `.x.keyferry-aside-${ID}`;
 
   it.each([
     ['a listing', async () => collect(driver.list({ folder: '' }, signal))],
     ['a read', async () => driver.read('x', signal)],
     ['a read of something else', async () => driver.read('y', signal)],
-  ])('in the middle of a removal is undone by the next look: %s', async (_what, look) => {
+  ])('in the middle of a removal is undone by the next read: %s', async (_what, look) => {
     await fixture.put('x', 'value');
     await fixture.put('y', { a: 'v' });
     await rename(fixture.path('x'), fixture.path(aside));
@@ -142,19 +142,19 @@ describe('what a crash left', () => {
     expect(await fixture.text('y', 'a')).toBe('v');
   });
 
-  it('while the operator was already at work is found by the read that misses it', async () => {
+  it('while the operator is running is found by the read that misses the document', async () => {
     await fixture.put('x', 'value');
     await driver.read('x', signal);
     await rename(fixture.path('x'), fixture.path(aside));
     expect((await driver.read('x', signal)).state).toBe('present');
     const version = await versionAt('x');
     await rename(fixture.path('x'), fixture.path(aside));
-    // It is there again, with a new time: nobody takes it for gone.
+    // The document exists again, with a new time: it does not count as gone.
     expect(await codeOf(driver.delete('x', version, signal))).toBe('VERSION_CONFLICT');
     expect(await fixture.text('x')).toBe('value');
   });
 
-  it('stays beside what has its name by now, and does not come back when that goes', async () => {
+  it('stays beside the document that took its name, and does not come back when that is removed', async () => {
     await fixture.put(aside, 'old');
     await fixture.put('x', 'new');
     await fixture.put(`.y.keyferry-aside-${ID}`, { a: 'old' });
@@ -169,13 +169,13 @@ describe('what a crash left', () => {
     expect(await collect(fixture.driver().list({ folder: '' }, signal))).toEqual([{ address: 'y' }]);
   });
 
-  it('of a removal that was decided is removed', async () => {
+  it('of a committed removal is removed', async () => {
     await fixture.put(`.x.keyferry-trash-${ID}`, { b: 'half gone' });
     await driver.read('x', signal);
     expect(await fixture.names()).toEqual([]);
   });
 
-  it('of a write goes, and nothing of another writer does', async () => {
+  it('of a write is removed, and no file of another program', async () => {
     await fixture.put(`.x.keyferry-${ID}`, 'half');
     await fixture.put(`.y.keyferry-${ID}`, { a: 'half' });
     await fixture.put('.vimrc', 'of another writer');
@@ -190,27 +190,30 @@ describe('a backup', () => {
   it.each([
     ['file', 'secret\n'],
     ['folder', { user: 'app', '.env': 'A=b\n' }],
-  ])('has the bytes of the %s, for its owner alone, and is no document', async (_shape, content) => {
-    await fixture.put('x', content);
-    const strip = fixture.driver({ trailingNewline: 'Strip' });
-    const version = versionIn(await strip.read('x', signal));
-    expect(await backupsOf(strip).retire('x', version, signal)).toBe(BACKUP);
-    expect(await fixture.names()).toEqual([BACKUP]);
-    // The newline as well, although it is no part of the value here.
-    const found =
-      typeof content === 'string' ? await fixture.text(BACKUP) : await fixture.text(BACKUP, '.env');
-    expect(found).toBe(typeof content === 'string' ? 'secret\n' : 'A=b\n');
-    const { mode } = await stat(fixture.path(BACKUP));
-    expect(mode & 0o077).toBe(0);
+  ])(
+    'has the bytes of the %s, with rights for its owner only, and is not a document',
+    async (_shape, content) => {
+      await fixture.put('x', content);
+      const strip = fixture.driver({ trailingNewline: 'Strip' });
+      const version = versionIn(await strip.read('x', signal));
+      expect(await backupsOf(strip).retire('x', version, signal)).toBe(BACKUP);
+      expect(await fixture.names()).toEqual([BACKUP]);
+      // Including the newline, although it is not part of the value here.
+      const found =
+        typeof content === 'string' ? await fixture.text(BACKUP) : await fixture.text(BACKUP, '.env');
+      expect(found).toBe(typeof content === 'string' ? 'secret\n' : 'A=b\n');
+      const { mode } = await stat(fixture.path(BACKUP));
+      expect(mode & 0o077).toBe(0);
 
-    expect(await backupsOf(driver).has('x', signal)).toBe(true);
-    expect(await collect(driver.list({ folder: '' }, signal))).toEqual([]);
-    expect(driver.addressRefusalOf(BACKUP)?.reason).toBe('NameRefused');
-    expect(await codeOf(driver.read(BACKUP, signal))).toBe('DOCUMENT_REFUSED');
-    await backupsOf(driver).discard(BACKUP, signal);
-    expect(await fixture.names()).toEqual([]);
-    await backupsOf(driver).discard(BACKUP, signal);
-  });
+      expect(await backupsOf(driver).has('x', signal)).toBe(true);
+      expect(await collect(driver.list({ folder: '' }, signal))).toEqual([]);
+      expect(driver.addressRefusalOf(BACKUP)?.reason).toBe('NameRefused');
+      expect(await codeOf(driver.read(BACKUP, signal))).toBe('DOCUMENT_REFUSED');
+      await backupsOf(driver).discard(BACKUP, signal);
+      expect(await fixture.names()).toEqual([]);
+      await backupsOf(driver).discard(BACKUP, signal);
+    },
+  );
 
   it.each<[string, string | Record<string, string>]>([
     ['other bytes', 'newer'],
@@ -227,7 +230,7 @@ describe('a backup', () => {
     expect(await fixture.text('x')).toBe('v');
   });
 
-  it('that a killed run made is taken for its own, and only then is the document removed', async () => {
+  it('of a killed run counts as its own, and only then is the document removed', async () => {
     await fixture.put(BACKUP, 'v');
     await fixture.put('x', 'v');
     await retire();
@@ -244,7 +247,7 @@ describe('a backup', () => {
   });
 
   it.each([['x'], ['.migrated.bak'], ['..migrated.bak'], ['.vimrc'], ['../.x.migrated.bak']])(
-    'is not what is called %j: nothing is discarded',
+    'cannot have the name %j: nothing is discarded',
     async (name) => {
       await fixture.put('x', 'v');
       expect(await codeOf(backupsOf(driver).discard(name, signal))).toBe('DOCUMENT_REFUSED');
@@ -252,7 +255,7 @@ describe('a backup', () => {
     },
   );
 
-  it('can be removed by nobody through a link', async () => {
+  it('cannot be removed through a link', async () => {
     await fixture.put('x', 'v');
     await symlink('x', fixture.path('.y.migrated.bak'));
     expect(await codeOf(backupsOf(driver).discard('.y.migrated.bak', signal))).toBe('DOCUMENT_REFUSED');
@@ -267,7 +270,7 @@ describe('two writers', () => {
   it.each([
     ['files', 'value'],
     ['folders', 'a'],
-  ])('of different processes never both make the same %s', async (_shape, field) => {
+  ])('of different processes never both create the same %s', async (_shape, field) => {
     const other = fixture.driverOfAnotherProcess();
     for (let round = 0; round < 20; round += 1) {
       const calls = [driver, other].map(async (by) =>
@@ -291,11 +294,11 @@ describe('two writers', () => {
 });
 
 describe('a read', () => {
-  it('of what has just changed waits and looks again: its time could be that of one more change', async () => {
+  it('of a file that has just changed waits and reads again: a later change could have the same time', async () => {
     const sleeps: number[] = [];
     const clock: Clock = {
       ...systemClock,
-      // However slow this machine is: the file has only just changed.
+      // Independent of the speed of this machine: the file has only just changed.
       now: () => (sleeps.length < 2 ? Math.ceil(statSync(fixture.path('x')).ctimeMs) : systemClock.now()),
       sleep: async (ms, until) => {
         if (sleeps.push(ms) === 1) writeFileSync(fixture.path('x'), 'second');
@@ -308,7 +311,7 @@ describe('a read', () => {
     expect(sleeps.length).toBeGreaterThanOrEqual(2);
   });
 
-  it('never has another version for the same bytes, nor the same one for others', async () => {
+  it('never returns a different version for the same bytes, nor the same version for different bytes', async () => {
     await fixture.put('x', '0');
     const first = await versionAt('x');
     expect(await versionAt('x')).toEqual(first);
@@ -322,7 +325,7 @@ describe('a read', () => {
     expect(versionIn(await restarted.read('x', signal))).toEqual(await versionAt('x'));
   });
 
-  it('sees one state or none of a file that is written to all the time', async () => {
+  it('returns one complete state or fails for a file that is written to all the time', async () => {
     const size = 200_000;
     const stop = new AbortController();
     const writing = (async () => {

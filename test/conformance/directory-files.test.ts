@@ -32,11 +32,11 @@ async function textAt(address: string, from = driver): Promise<Record<string, st
 const versionAt = async (address: string): Promise<Version> => versionIn(await driver.read(address, signal));
 
 describe('files and folders', () => {
-  it('are documents as they lie there, and are written as they are read', async () => {
+  it('are documents, and are written as they are read', async () => {
     await fixture.put('github.token', 'gh\n');
     await fixture.put('smtp', { user: 'app', password: 'p' });
     await fixture.put('empty', {});
-    // Of the file system itself, and no document without fields.
+    // It belongs to the file system and is not a document without keys.
     await fixture.put('lost+found', {});
     expect(await listed()).toEqual(['empty', 'github.token', 'smtp']);
     expect(await textAt('github.token')).toEqual({ value: 'gh\n' });
@@ -49,7 +49,7 @@ describe('files and folders', () => {
     expect(await fixture.text('other', 'token')).toBe('v');
   });
 
-  it('are for their owner alone when they are new, whatever the umask is', async () => {
+  it('have rights for their owner only when they are new, whatever the umask is', async () => {
     const before = process.umask(0);
     try {
       await driver.write(aDocument('file', { value: 'v' }), 'absent', signal);
@@ -63,7 +63,7 @@ describe('files and folders', () => {
     expect(await Promise.all(modes)).toEqual([0o600, 0o700, 0o600]);
   });
 
-  it('leave nothing else behind when they were written, replaced and removed', async () => {
+  it('leave nothing else behind after they were written, replaced and removed', async () => {
     for (const fields of [{ value: 'v' }, { a: 'v', b: 'w' }]) {
       const first = await driver.write(aDocument('x', fields), 'absent', signal);
       const second = await driver.write(aDocument('x', { value: 'new' }), first, signal);
@@ -74,7 +74,7 @@ describe('files and folders', () => {
     }
   });
 
-  it('are refused when there is too much in them, and nothing is held in memory', async () => {
+  it('are refused if they are too large, and are not kept in memory', async () => {
     await fixture.put('large', Buffer.alloc(1_048_578));
     expect((await failureOf(driver.read('large', signal))).message).toContain('1048576 bytes');
     await fixture.put('many', {});
@@ -87,20 +87,20 @@ describe('files and folders', () => {
     ['immutability', { immutable: true }, 'NotRepresentable'],
     ['an end', { expiresAt: '2030-01-01T00:00:00Z' }, 'ExpiryRefused'],
     ['labels', { metadata: new Map([['team', 'payments']]) }, 'NotRepresentable'],
-  ])('do not take %s, which they could not give back', async (_what, attributes, reason) => {
+  ])('refuse %s, which they cannot store', async (_what, attributes, reason) => {
     const document = aDocument('x', { a: 'b' }, attributes);
     expect(driver.refusalOf(document)?.reason).toBe(reason);
     expect(await codeOf(driver.write(document, 'absent', signal))).toBe('DOCUMENT_REFUSED');
     expect(await fixture.names()).toEqual([]);
   });
 
-  it.each([['.'], ['..data'], ['a/b'], [''], ['x'.repeat(256)]])('do not take the field %j', (field) => {
+  it.each([['.'], ['..data'], ['a/b'], [''], ['x'.repeat(256)]])('refuse the key %j', (field) => {
     expect(driver.refusalOf(aDocument('x', { [field]: 'v', b: 'w' }))?.reason).toBe('KeyRefused');
   });
 });
 
 describe('links', () => {
-  /** As the kubelet mounts a Secret. */
+  /** Creates links as the kubelet does for a mounted Secret. */
   async function mountLikeKubernetes(text: string): Promise<void> {
     const generation = `..${text}`;
     await fixture.put(generation, { token: text });
@@ -108,7 +108,7 @@ describe('links', () => {
     await rename(fixture.path('..data_tmp'), fixture.path('..data'));
   }
 
-  it('that stay in the folder are read, and followed to where they lead later', async () => {
+  it('that stay in the folder are read, and followed to a new target later', async () => {
     await mountLikeKubernetes('old');
     await symlink('..data/token', fixture.path('token'));
     expect(await listed()).toEqual(['token']);
@@ -120,7 +120,7 @@ describe('links', () => {
     expect(after.version).not.toEqual(before.version);
   });
 
-  it('are never written over, removed or backed up', async () => {
+  it('are never overwritten, removed or backed up', async () => {
     await fixture.put('real', 'v');
     await symlink('real', fixture.path('link'));
     await fixture.put('folder', { a: 'v' });
@@ -137,12 +137,12 @@ describe('links', () => {
           'ALREADY_EXISTS',
         );
       });
-      // A temporary file comes and goes; the folder has a new time and nothing else.
+      // A temporary file is created and removed; only the time of the folder changes.
       expect(changes.filter((change) => !change.startsWith('team/tokens '))).toEqual([]);
     }
   });
 
-  it('that lead out are refused, also inside of a folder, and the others go on', async () => {
+  it('that lead out are refused, also inside a folder, and other documents are still read', async () => {
     const outside = join(fixture.root, 'other-team');
     await mkdir(outside, { mode: 0o700 });
     await writeFile(join(outside, 'token'), 'of the others');
@@ -166,7 +166,7 @@ describe('links', () => {
     });
   });
 
-  it.each(['team', 'team/tokens'])('are no way to another folder: %s', async (place) => {
+  it.each(['team', 'team/tokens'])('are not followed to another folder: %s', async (place) => {
     const elsewhere = join(fixture.root, 'elsewhere');
     await mkdir(join(elsewhere, 'tokens'), { recursive: true, mode: 0o700 });
     await rm(join(fixture.root, place), { recursive: true });
@@ -177,8 +177,8 @@ describe('links', () => {
   });
 });
 
-describe('what is neither file nor folder', () => {
-  it('is refused at once, and the others go on', async () => {
+describe('something that is neither a file nor a folder', () => {
+  it('is refused at once, and other documents are still read', async () => {
     await fixture.put('own', 'v');
     execFileSync('mkfifo', [fixture.path('fifo')]);
     await symlink('fifo', fixture.path('link-to-fifo'));
@@ -200,15 +200,15 @@ describe('what is neither file nor folder', () => {
   });
 });
 
-describe('a folder that everybody can use', () => {
-  it.each(['.', 'team', 'team/tokens'])('is refused with the chmod that helps: %s', async (place) => {
+describe('a folder with permissions for other users', () => {
+  it.each(['.', 'team', 'team/tokens'])('is refused with the chmod to run: %s', async (place) => {
     await fixture.put('a', 'v');
     const path = join(fixture.root, place);
     await chmod(path, 0o701);
     const failure = await failureOf(driver.probe(signal));
     expect(failure.code).toBe('FOLDER_EXPOSED');
     expect(failure.hint).toContain(`chmod o-rwx ${path}`);
-    // Not only when it is checked: nothing is read from it, and nothing written to it.
+    // Not only by the probe: the driver reads nothing from it and writes nothing to it.
     expect(await codeOf(driver.read('a', signal))).toBe('FOLDER_EXPOSED');
     expect(await codeOf(driver.write(aDocument('b', { value: 'v' }), 'absent', signal))).toBe(
       'FOLDER_EXPOSED',
@@ -231,7 +231,7 @@ describe('the factory', () => {
     return { title, spec: { type: 'directory', directory }, credentialsNamespace: 'n', tenant } as const;
   }
 
-  it('says what the operator must be started with', () => {
+  it('names the flag that the operator needs', () => {
     const factory = new DirectoryFactory({ root: undefined, clock: systemClock, random: Math.random });
     const create = () => factory.create(definitionIn('n'));
     expect(create).toThrow(
@@ -239,7 +239,7 @@ describe('the factory', () => {
     );
   });
 
-  it('puts every backend below the folder of its own namespace', async () => {
+  it('places every backend below the folder of its own namespace', async () => {
     const factory = new DirectoryFactory({ root: fixture.root, clock: systemClock, random: Math.random });
     await writeFile(join(fixture.root, 'team', 'mine'), 'v', { mode: 0o600 });
     const own = factory.create(definitionIn('team'));
@@ -252,8 +252,8 @@ describe('the factory', () => {
   });
 });
 
-describe('the factory, for a backend that many namespaces share,', () => {
-  it('makes a driver that is probed as a whole, and one for the folder of each namespace', async () => {
+describe('the factory, for a backend of many namespaces,', () => {
+  it('makes a driver to probe the whole, and one for the folder of each namespace', async () => {
     const factory = new DirectoryFactory({ root: fixture.root, clock: systemClock, random: Math.random });
     const directory = { path: 'tokens', trailingNewline: 'Keep', allowWorldReadable: false } as const;
     const common = { title: 'ClusterSecretBackend b', credentialsNamespace: 'n' };
@@ -266,8 +266,8 @@ describe('the factory, for a backend that many namespaces share,', () => {
   });
 });
 
-describe('another folder at the same place', () => {
-  it('is not taken for the old one without its documents', async () => {
+describe('another folder at the same path', () => {
+  it('does not count as the old folder without its documents', async () => {
     await driver.probe(signal);
     await fixture.put('a', 'v');
     await rename(fixture.folder, `${fixture.folder}-unmounted`);
@@ -280,7 +280,7 @@ describe('another folder at the same place', () => {
 });
 
 describe('the newline at the end', () => {
-  it('is part of the value, or is not, as the spec says', async () => {
+  it('is or is not part of the value, as the spec says', async () => {
     await fixture.put('a', 'v\n');
     await fixture.put('b', 'v');
     await fixture.put('c', 'v\n\n');
@@ -295,7 +295,7 @@ describe('the newline at the end', () => {
     expect(await fixture.text('e')).toBe('v\n');
   });
 
-  it.each(['Keep', 'Strip'] as const)('costs no byte of the largest value: %s', async (trailingNewline) => {
+  it.each(['Keep', 'Strip'] as const)('does not reduce the largest value: %s', async (trailingNewline) => {
     const policy = fixture.driver({ trailingNewline });
     const document = aDocument('large', { value: Buffer.alloc(1_048_576, '\n') });
     await policy.write(document, 'absent', signal);

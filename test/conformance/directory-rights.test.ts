@@ -44,7 +44,7 @@ async function deniedToOwner(
 }
 
 describe('rights to a directory', () => {
-  it('are those of the folder for what is new or goes, and those of a file for what is read', async () => {
+  it('are those of the folder to create or remove, and those of the file to read', async () => {
     await fixture.put('own', 'v');
     await fixture.put('closed', 'v');
     await chmod(fixture.path('closed'), 0);
@@ -57,7 +57,7 @@ describe('rights to a directory', () => {
     });
   });
 
-  it('to read only are enough to read', async () => {
+  it('without write access are enough to read', async () => {
     await fixture.put('own', 'v');
     await chmod(fixture.folder, 0o500);
     expect(

@@ -2,21 +2,21 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import * as fc from 'fast-check';
 import type { Driver } from '#src/backends/driver.ts';
 import { DirectoryFixture, type DirectoryOptions } from '#test/support/directory-fixture.ts';
-import type { Place, Subject } from './suite/subject.ts';
+import type { TestStore, Subject } from './suite/subject.ts';
 
-/** How a suite gets its driver: as the factory makes it, or with something around it. */
+/** How a suite gets its driver: from the factory, or with layers around it. */
 export type MakeDriver = (
   fixture: DirectoryFixture,
   options: DirectoryOptions & { readonly withoutRights?: true },
 ) => Driver;
 
-/** As the factory makes it. */
+/** The driver of the factory, without layers. */
 export const bareDriver: MakeDriver = (fixture, { withoutRights, ...options }) => {
   const driver = fixture.driver(options);
   return withoutRights ? fixture.withoutRights(driver) : driver;
 };
 
-async function openPlace(make: MakeDriver): Promise<Place> {
+async function openTestStore(make: MakeDriver): Promise<TestStore> {
   const fixture = await DirectoryFixture.open();
   return {
     driver: make(fixture, {}),
@@ -32,7 +32,7 @@ async function openPlace(make: MakeDriver): Promise<Place> {
   };
 }
 
-/** What a file may be called that is no document of its own: one dot at the begin is usual. */
+/** Names that a key can have. One dot at the start is common. */
 const fieldName: fc.Arbitrary<string> = fc.oneof(
   fc.stringMatching(/^[-_a-zA-Z0-9][-._a-zA-Z0-9 @=:+~,%#?]{0,30}[-._a-zA-Z0-9]$/),
   fc.constantFrom(
@@ -47,18 +47,18 @@ const fieldName: fc.Arbitrary<string> = fc.oneof(
   ),
 );
 
-/** A folder that is a store. */
+/** A directory as a subject of the suite. */
 export function aDirectory(kind: string, make: MakeDriver): Subject {
   return {
     kind,
-    open: async () => openPlace(make),
+    open: async () => openTestStore(make),
     manyNames: 620,
     largeTextBytes: 1_048_576,
     tooLargeBytes: 1_048_577,
     fieldName,
-    // Files have no type, no labels and no end.
+    // Files have no type, no labels and no expiry.
     holds: 'bytes',
-    // A folder that is not there waits for somebody to make it; no server is down that would come back by itself.
+    // A missing folder must be created by a user; a server that is down comes back without one.
     unreachableAs: 'FOLDER_MISSING',
     hostileAddresses: [
       '',

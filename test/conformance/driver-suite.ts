@@ -9,7 +9,7 @@ import type { Subject } from './suite/subject.ts';
 import { Trial } from './suite/trial.ts';
 import { describeWriting } from './suite/writing.ts';
 
-/** The behaviour that the engine relies on, subject by subject. */
+/** Tests the behaviour that the engine relies on. */
 export function describeDriver(subject: Subject): void {
   describe(`the ${subject.kind} driver`, () => {
     const trial = new Trial(subject);
@@ -17,7 +17,7 @@ export function describeDriver(subject: Subject): void {
     beforeEach(() => trial.begin());
     afterAll(() => trial.close());
 
-    // First: nothing has been written yet.
+    // First, because nothing is written yet.
     describeEmptyStore(trial);
     describeProbe(trial);
     describeFailures(trial);

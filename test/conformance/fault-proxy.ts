@@ -8,7 +8,7 @@ export interface SeenRequest {
   readonly path: string;
 }
 
-/** What happens to one request: pass it on, answer it here, or lose the reply after the server has applied it. */
+/** What to do with one request: pass it on, reply here, or lose the reply after the server has applied it. */
 export type Fault =
   | 'pass'
   | 'lose-reply'
@@ -23,7 +23,7 @@ export interface FaultProxyOptions {
   readonly ca: string;
 }
 
-/** Plain HTTP on loopback in front of a real TLS server; it records what passes and misbehaves as told. */
+/** A proxy with plain HTTP on loopback in front of a real TLS server: records requests and injects faults by a plan. */
 export class FaultProxy implements AsyncDisposable {
   /** Every request since the start, in order of arrival. */
   readonly seen: SeenRequest[] = [];

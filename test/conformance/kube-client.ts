@@ -32,7 +32,7 @@ export function kubeClientWith(
   });
 }
 
-/** A namespace whose ServiceAccount `default` may do what the operator may there, and a client that acts as it. */
+/** A namespace whose ServiceAccount `default` has the rights of the operator there, and a client that acts as it. */
 export async function aNamespaceWithClient(
   cluster: Cluster,
   name: string,
@@ -55,5 +55,5 @@ export async function aNamespaceWithClient(
   return { namespace, client };
 }
 
-/** A loopback port that nobody listens on. */
+/** A loopback port without a listener. */
 export const CLOSED_PORT = 1;

@@ -7,7 +7,7 @@ import { sharedCluster } from '#test/cluster/shared.ts';
 import { aDocument, codeOf, contentOf, presentIn, secretKey } from '#test/support/documents.ts';
 import { collect } from '#test/support/collect.ts';
 import { describeDriver } from './driver-suite.ts';
-import type { Place } from './suite/subject.ts';
+import type { TestStore } from './suite/subject.ts';
 import { aNamespaceWithClient, CLOSED_PORT, kubeClientWith } from './kube-client.ts';
 import { requestsTo } from './request-log.ts';
 
@@ -16,7 +16,7 @@ const Claims = z.object({ aud: z.array(z.string()), exp: z.number() });
 const cluster = sharedCluster();
 afterAll(() => cluster.dispose());
 
-async function openPlace(): Promise<Place> {
+async function openTestStore(): Promise<TestStore> {
   const { namespace, client } = await aNamespaceWithClient(cluster, 'conformance');
   const stranger = await cluster.createNamespace('stranger');
   const strangerClient = kubeClientWith(cluster, await cluster.requestToken(stranger, 'default'));
@@ -39,7 +39,7 @@ async function openPlace(): Promise<Place> {
 
 describeDriver({
   kind: 'kubernetes',
-  open: openPlace,
+  open: openTestStore,
   manyNames: 620,
   largeTextBytes: 1_048_576,
   tooLargeBytes: 1_048_577,
@@ -89,7 +89,7 @@ describe('the kubernetes driver, beyond what all drivers share,', () => {
 });
 
 function describeLabels(): void {
-  it('labels what it creates and leaves foreign metadata alone when it replaces', async () => {
+  it('labels what it creates, and keeps other metadata when it replaces', async () => {
     const version = await driver.write(aDocument('labelled', { a: '1' }), 'absent', signal);
     await cluster.kube(
       'PATCH',
@@ -109,7 +109,7 @@ function describeLabels(): void {
     });
   });
 
-  it('keeps metadata as labels, and as metadata only what is not a label of its own', async () => {
+  it('stores metadata as labels, and reads all labels as metadata except its own', async () => {
     const travels = new Map([
       ['team', 'payments'],
       ['example.org/empty', ''],
@@ -130,7 +130,7 @@ function describeLabels(): void {
   it.each([
     ['with labels', { theirs: 'x', team: 'nobody' }],
     ['without any', undefined],
-  ])('sets labels on a Secret %s and drops none when it replaces', async (what, labels) => {
+  ])('sets labels on a Secret %s, and removes none when it replaces', async (what, labels) => {
     const name = `relabelled-${what.replaceAll(' ', '-')}`;
     await cluster.kube('POST', secretsPath(), { metadata: { name, ...(labels && { labels }) } });
     const { version } = presentIn(await driver.read(name, signal));
@@ -140,7 +140,7 @@ function describeLabels(): void {
     expect(stored.metadata['labels']).toEqual({ ...labels, team: 'payments' });
   });
 
-  it('does not copy labels to a backup, by which others could find it', async () => {
+  it('does not copy labels to a backup: other clients could find it by them', async () => {
     const document = aDocument('retired', { a: '1' }, { metadata: new Map([['team', 'payments']]) });
     const version = await driver.write(document, 'absent', signal);
     const backup = await driver.backups.retire('retired', version, signal);
@@ -153,7 +153,7 @@ function describeLabels(): void {
 }
 
 function describeRefusals(): void {
-  it('refuses what expires before anything is sent', async () => {
+  it('refuses a document that expires before a request is sent', async () => {
     const document = aDocument('short-lived', { a: '1' }, { expiresAt: '2099-01-01T00:00:00Z' });
     expect(driver.refusalOf(document)?.reason).toBe('ExpiryRefused');
     const requests = await requestsTo(cluster.apiserverUrl, async () => {
@@ -162,7 +162,7 @@ function describeRefusals(): void {
     expect(requests).toEqual([]);
   });
 
-  it('reports as rejected what only the API server finds wrong', async () => {
+  it('reports as rejected what only the API server refuses', async () => {
     const broken = aDocument(
       'pull',
       { '.dockerconfigjson': 'no json' },
@@ -189,7 +189,7 @@ function describeRefusals(): void {
     },
   );
 
-  it('leaves Secrets of refused types out of a listing, and shows their type when one is read', async () => {
+  it('does not list Secrets of refused types, and shows their type in a read', async () => {
     await cluster.kube('POST', secretsPath(), {
       metadata: { name: 'release-1' },
       type: 'helm.sh/release.v1',
@@ -252,7 +252,7 @@ function describeCredentials(): void {
   });
 
   describe('as a source of credentials', () => {
-    it('reads one key of a Secret and says what is missing', async () => {
+    it('reads one key of a Secret, and names what is missing', async () => {
       const credentials = new KubernetesCredentials(client);
       await driver.write(aDocument('token', { token: 't' }), 'absent', signal);
       const value = await credentials.readSecretKey(namespace, 'token', 'token', signal);

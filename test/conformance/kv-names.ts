@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 
-/** Field names as JSON has them: anything, and what parsers and servers might take for their own. */
+/** Names of keys in JSON: any text, and names with a special meaning to parsers and servers. */
 export const kvFieldName: fc.Arbitrary<string> = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 20 }),
   fc.constantFrom(

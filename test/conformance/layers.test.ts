@@ -13,11 +13,11 @@ import { accessorOf, allLayers, GUARD, KeptRecords, RESERVED } from './layers.ts
 const { signal } = new AbortController();
 const kept = new KeptRecords();
 
-const guarded: MakeDriver = (...place) => guard(bareDriver(...place), GUARD);
-const gated: MakeDriver = (...place) => withoutReserved(bareDriver(...place), RESERVED, NAMESPACE);
-const audited: MakeDriver = (...place) => audit(bareDriver(...place), kept, accessorOf(NAMESPACE));
+const guarded: MakeDriver = (...args) => guard(bareDriver(...args), GUARD);
+const gated: MakeDriver = (...args) => withoutReserved(bareDriver(...args), RESERVED, NAMESPACE);
+const audited: MakeDriver = (...args) => audit(bareDriver(...args), kept, accessorOf(NAMESPACE));
 
-/** As a ClusterSecretBackend that the namespace shares: a flat store, in which it has a driver of its own. */
+/** The driver of the namespace in a ClusterSecretBackend with a flat store. */
 const withAllLayers: MakeDriver = (fixture, { withoutRights, ...options }) => {
   const { factory } = fixture;
   const create: typeof factory.create = (definition) => {
@@ -31,14 +31,14 @@ const withAllLayers: MakeDriver = (fixture, { withoutRights, ...options }) => {
     .for(NAMESPACE, accessorOf(NAMESPACE));
 };
 
-// That of a folder needs a tree: confined.test.ts.
+// `confine` needs a tree store: see confined.test.ts.
 describeDriver(aDirectory('guarded directory', guarded));
 describeDriver(aDirectory('gated directory', gated));
 describeDriver(aDirectory('audited directory', audited));
 describeDriver(aDirectory('directory with all layers', withAllLayers));
 
 describe('a directory with all layers', () => {
-  it('shows and takes no reserved name, and leaves a record of each access', async () => {
+  it('hides and refuses reserved names, and records each access', async () => {
     await using fixture = await DirectoryFixture.open();
     await fixture.put('sys_token', 'theirs');
     await fixture.put('token', 'ours');

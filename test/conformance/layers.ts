@@ -32,7 +32,7 @@ export class KeptRecords implements AccessLog {
   }
 }
 
-/** Every layer, as the operator has them. */
+/** All layers, as in the operator. */
 export function allLayers(accessLog: AccessLog): LayerOptions {
   return { guard: GUARD, accessLog };
 }

@@ -17,8 +17,8 @@ const cluster = sharedCluster();
 afterAll(() => cluster.dispose());
 
 /**
- * Long timers a hundred times faster: the renewal of a token that lives for a minute is due in tenths of a second. Those of
- * requests and of closing are shorter and stay as they are, or a busy machine would miss them.
+ * Runs long timers a hundred times faster: the renewal of a token with a TTL of a minute is due after tenths of a
+ * second. The timers of requests and of closing are shorter and keep their speed, or a busy machine would miss them.
  */
 const FAST = 100;
 const LONG_MS = 30_000;
@@ -67,19 +67,19 @@ function describeAllMethods(): void {
       expect(await countOf(prepared.loginPath, () => readMany(driver))).toBe(1);
     });
 
-    it('happens again, once, when the token was revoked', async () => {
+    it('happens again, once, after the token was revoked', async () => {
       const prepared = await prepare(method);
       await using driver = driverWith(prepared);
       await read(driver);
       await prepared.endTokens();
       const requests = await requestsTo(cluster.baoUrl, () => readMany(driver));
       const logins = requests.filter(({ path, method: verb }) => `${verb} ${path}` === loginOf(prepared));
-      // Those that were refused ask about their token with the request that is a static token's login.
+      // A refused request looks its token up, with the same request that is the login of a static token.
       if (isStatic(prepared)) expect(logins.length).toBeLessThanOrEqual(MANY.length + 1);
       else expect(logins).toHaveLength(1);
     });
 
-    it('happens again, once, when the life of the token is over', async () => {
+    it('happens again, once, after the token expired', async () => {
       const prepared = await prepare(method, { ttlSeconds: 300 });
       let elapsed = 0;
       await using driver = driverWith(prepared, {
@@ -91,7 +91,7 @@ function describeAllMethods(): void {
       expect(await countOf(prepared.loginPath, () => readMany(driver))).toBe(1);
     });
 
-    it('is kept alive by renewing the token at two thirds of its life', async () => {
+    it('stays valid by a renewal of the token at two thirds of its TTL', async () => {
       const prepared = await prepare(method, { ttlSeconds: 60 });
       const delays: number[] = [];
       const schedule: Clock['schedule'] = (ms, run) => {
@@ -105,13 +105,13 @@ function describeAllMethods(): void {
         await read(driver);
       });
       expect(countIn(requests, prepared.loginPath)).toBe(1);
-      // Up to a tenth of the life earlier, and the server tells it in whole seconds; a request has 30 seconds.
+      // Up to a tenth of the TTL earlier, and the server reports whole seconds; a request has 30 seconds.
       const renewals = delays.filter((ms) => ms > 30_000);
       expect(renewals.length).toBeGreaterThan(0);
       expect(renewals.filter((ms) => ms < 59_000 * (2 / 3 - 1 / 10) || ms > 40_000)).toEqual([]);
     });
 
-    it('is refused when the token may be used only so often', async () => {
+    it('is refused if the token has a limited number of uses', async () => {
       const prepared = await prepare(method, { numUses: 3 });
       await using driver = driverWith(prepared);
       const error = await failureOf(read(driver));
@@ -124,7 +124,7 @@ function describeAllMethods(): void {
 
 function describeLoginMethods(): void {
   describe.each(Object.entries(LOGIN_METHODS))('with %s', (_name, method) => {
-    it('ends with a token that is revoked', async () => {
+    it('revokes its token at the end', async () => {
       const prepared = await prepare(method);
       const driver = driverWith(prepared);
       await read(driver);
@@ -144,7 +144,7 @@ function describeLoginMethods(): void {
       });
     });
 
-    it('is refused at a path where there is no auth method, and with a role that does not exist', async () => {
+    it('is refused at a path without an auth method, and with a role that does not exist', async () => {
       const { auth } = await prepare(method);
       const [name = '', spec = {}] = Object.entries(auth)[0] ?? [];
       const nowhere = fixture.driver({ mount, auth: { [name]: { ...spec, mountPath: 'nowhere' } } });
@@ -161,7 +161,7 @@ function describeLoginMethods(): void {
 }
 
 function describeToken(): void {
-  it('happens again once and not more while a path is denied to a token that may not even ask about itself', async () => {
+  it('happens again only once while a path is denied to a token that has no right to look itself up', async () => {
     const denied = `path "${mount}/data/denied" { capabilities = ["deny"] }`;
     const policy = `path "${mount}/data/*" { capabilities = ["read"] }\n${denied}`;
     const prepared = await prepare(LOGIN_METHODS['appRole']!, { policy });
@@ -175,7 +175,7 @@ function describeToken(): void {
     expect(countIn(requests, prepared.loginPath)).toBe(2);
   });
 
-  it('with a wrong secret id says where to look, also where the server answers as if it were broken', async () => {
+  it('with a wrong secret id says what to check, even if the server replies as if it failed', async () => {
     const { auth } = await prepare(LOGIN_METHODS['appRole']!);
     const secretIdRef = await fixture.storeSecret('secret-id', 'stale');
     const appRole = { ...auth['appRole'], secretIdRef };
@@ -184,7 +184,7 @@ function describeToken(): void {
     expect(error.message).toContain('login at auth/approle');
   });
 
-  it('leaves no token behind when the backend is closed in the middle of it', async () => {
+  it('leaves no token behind if the backend closes in the middle of it', async () => {
     const prepared = await prepare(LOGIN_METHODS['appRole']!);
     const proxy = await FaultProxy.start({ target: cluster.baoUrl, ca: cluster.baoCaPem });
     await using _ = proxy;
@@ -196,7 +196,7 @@ function describeToken(): void {
     expect(await prepared.livingTokens()).toBe(0);
   });
 
-  it('leaves no token behind that was replaced because it could not be renewed for longer', async () => {
+  it('leaves no replaced token behind that could not be renewed', async () => {
     const prepared = await prepare(LOGIN_METHODS['appRole']!, { ttlSeconds: 60 });
     const role = `auth/${String(prepared.auth['appRole']?.['mountPath'])}/role/mover`;
     await cluster.bao('POST', role, { token_max_ttl: '60s' });
@@ -209,7 +209,7 @@ function describeToken(): void {
     expect(await prepared.livingTokens()).toBe(0);
   });
 
-  it('is not started for a caller who has given up, and its failure harms nobody', async () => {
+  it('does not start for a caller that has given up, and its failure affects no other caller', async () => {
     const reason = new Error('shutting down');
     const driver = fixture.driver({ mount, auth: { token: { secretRef: { name: 'nowhere' } } } });
     await expect(driver.read('a', AbortSignal.abort(reason))).rejects.toBe(reason);
@@ -224,18 +224,18 @@ function describeMissingCredentials(): void {
       ['appRole', { appRole: { roleId: 'x', secretIdRef: { name: 'nowhere' } } }],
       ['jwt', { jwt: { role: 'x', secretRef: { name: 'nowhere' } } }],
       ['cert', { cert: { secretRef: { name: 'nowhere' } } }],
-    ])('when the Secret of %s is not there', async (_name, auth) => {
+    ])('if the Secret of %s does not exist', async (_name, auth) => {
       const error = await failureOf(read(fixture.driver({ mount, auth })));
       expect(error).toMatchObject({ code: 'CREDENTIALS_MISSING' });
       expect(error.target).toBe(`Secret ${fixture.namespace}/nowhere`);
     });
 
-    it('when the ServiceAccount is not there', async () => {
+    it('if the ServiceAccount does not exist', async () => {
       const auth = { jwt: { role: 'x', serviceAccountRef: { name: 'nobody' } } };
       expect(await codeOf(read(fixture.driver({ mount, auth })))).toBe('CREDENTIALS_MISSING');
     });
 
-    it('when the key is not that of the certificate, without quoting either', async () => {
+    it('if the key does not match the certificate, without quoting either', async () => {
       const one = await createAuthority('one');
       const other = await createAuthority('other');
       const mixed = { 'tls.crt': one.certificate, 'tls.key': other.key };
@@ -250,7 +250,7 @@ function describeMissingCredentials(): void {
       }
     });
 
-    it('when a secret id cannot be one', async () => {
+    it('if a secret id is not valid', async () => {
       const secretIdRef = await fixture.storeSecret('secret-id', 'two words');
       const error = await failureOf(
         read(fixture.driver({ mount, auth: { appRole: { roleId: 'x', secretIdRef } } })),

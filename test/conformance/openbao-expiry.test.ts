@@ -65,7 +65,7 @@ describe('an openbao mount', () => {
 
 function describeMetadata(): void {
   describe('keeps metadata', () => {
-    it('as custom metadata, written before the data, and gives back any exactly', async () => {
+    it('as custom metadata, written before the data, and returns it unchanged', async () => {
       const character = fc.oneof(
         fc.string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 1 }),
         fc.constantFrom('ä', 'ø', '世', '界', 'Ω', '\u{1F310}', 'e\u0301', '<', '"', '\\'),
@@ -96,7 +96,7 @@ function describeMetadata(): void {
       expect(await requestsTo(cluster.baoUrl, () => driver.read(address, signal))).toHaveLength(1);
     });
 
-    it('beside those that are there, when it replaces', async () => {
+    it('and adds it to the existing metadata when it replaces', async () => {
       await setMetadata({ custom_metadata: { theirs: 'x', owner: 'nobody' } });
       await writeRaw('0');
       const { version } = await stored();
@@ -114,7 +114,7 @@ function describeMetadata(): void {
       ['a line break', [['x', 'a\nb']]],
       ['a no-break space', [['x', 'a\u00A0b']]],
       ['the name of a marker', [['keyferry-type', 'x']]],
-    ])('but refuses %s, as the server would, before anything is sent', async (_what, metadata) => {
+    ])('but refuses %s, as the server would, before a request is sent', async (_what, metadata) => {
       const document = aDocument(address, { a: '1' }, { metadata: new Map(metadata) });
       expect(driver.refusalOf(document)?.reason).toBe('MetadataRefused');
       const requests = await requestsTo(cluster.baoUrl, async () => {
@@ -137,7 +137,7 @@ function describeMetadata(): void {
 
 function describeExpiry(): void {
   describe('keeps the expiry of a document', () => {
-    it('that it was given by its key, and gives the key of the copy the same life for later versions', async () => {
+    it('from its path, and gives the path of the copy the same lifetime for later versions', async () => {
       await setMetadata({ delete_version_after: '90m' });
       await writeRaw('1');
       const source = await stored();
@@ -162,7 +162,7 @@ function describeExpiry(): void {
       expect({ left, lifetime }).toEqual({ left: null, lifetime: '1h30m0s' });
     });
 
-    it('that it was given by its mount, and leaves later versions of the copy to the mount', async () => {
+    it('from its mount, and leaves later versions of the copy to the mount', async () => {
       const short = await cluster.createMount('short');
       await cluster.bao('POST', `${short}/config`, { delete_version_after: '1h' });
       await cluster.bao('POST', `${short}/data/a`, { data: { a: '1' } });
@@ -184,7 +184,7 @@ function describeExpiry(): void {
       expect((await stored()).attributes.expiresAt).toBeUndefined();
     });
 
-    it('by the clock of the server, however wrong our own is', async () => {
+    it('by the clock of the server, even if the local clock is wrong', async () => {
       for (const [name, offMs] of [
         [`${address}-fast`, 5 * HOUR_MS],
         [`${address}-slow`, -5 * HOUR_MS],
@@ -196,7 +196,7 @@ function describeExpiry(): void {
       }
     });
 
-    it('when it replaces a version that stays', async () => {
+    it('if it replaces a version that stays', async () => {
       await writeRaw('0');
       const document = expiring(HOUR_MS, 7_200);
       await driver.write(document, (await stored()).version, signal);
@@ -206,7 +206,7 @@ function describeExpiry(): void {
       expect(await metadata()).toMatchObject({ delete_version_after: '2h0m0s', custom_metadata: null });
     });
 
-    it('of less than a second, rounded up to one', async () => {
+    it('below one second, rounded up to one', async () => {
       const document = expiring(600);
       expect(['none', 'EXPIRED']).toContain(await codeOf(driver.write(document, 'absent', signal)));
       await eventually('it is gone', async () => (await driver.read(address, signal)).state !== 'present');
@@ -215,8 +215,8 @@ function describeExpiry(): void {
 }
 
 function describeExpired(): void {
-  describe('does not bring back', () => {
-    it('what expired while it moved: nothing is written, neither new nor over another version', async () => {
+  describe('does not restore', () => {
+    it('a document that expired while it moved: it writes no new version and overwrites none', async () => {
       await setMetadata({ delete_version_after: '2s' });
       await writeRaw('1');
       const source = await stored();
@@ -227,7 +227,7 @@ function describeExpired(): void {
       );
       expect(await driver.read(address, signal)).toMatchObject({ state: 'deleted', expired: true });
       const copy = `${address}-copy`;
-      // The server tells its time in whole seconds: until it shows the next one the last life is a second.
+      // The server reports its time in whole seconds: until the next second, the last lifetime is one second.
       await eventually('its time has passed by the clock of the server', () => Date.now() >= end + 1_000);
       expect(await codeOf(driver.write({ ...source, address: copy }, 'absent', signal))).toBe('EXPIRED');
       expect(await driver.read(copy, signal)).toEqual({ state: 'absent' });
@@ -239,7 +239,7 @@ function describeExpired(): void {
       expect((await stored(copy)).attributes.expiresAt).toBeUndefined();
     });
 
-    it('what somebody deleted, and calls that deleted, not expired', async () => {
+    it('a document that a user deleted, and reports it as deleted, not expired', async () => {
       await setMetadata({ delete_version_after: '1h' });
       await writeRaw('1');
       await driver.delete(address, (await stored()).version, signal);
@@ -261,7 +261,7 @@ function describeExpired(): void {
       expect(await codeOf(there.write(expiring(HOUR_MS), 'absent', signal))).toBe('DOCUMENT_REFUSED');
     });
 
-    it('a document on a mount that was set so after it was probed: the version is deleted again', async () => {
+    it('a document on a mount that was set so after its probe: it deletes the version again', async () => {
       const changing = await cluster.createMount('changing');
       const there = fixture.driver({
         mount: changing,
@@ -278,7 +278,7 @@ function describeExpired(): void {
 
 function describeKilledAttempts(): void {
   describe('after an attempt that was killed', () => {
-    it('between metadata and data, gets the life that is left now, not the one that was left then', async () => {
+    it('between metadata and data, sets the lifetime that remains now, not the one of the attempt', async () => {
       await setMetadata({
         custom_metadata: { 'keyferry-lifetime': '5400', owner: 'x' },
         delete_version_after: '5h',
@@ -297,44 +297,50 @@ function describeKilledAttempts(): void {
     it.each<[string, Attributes]>([
       ['plain', {}],
       ['with a note', { metadata: new Map([['owner', 'x']]) }],
-    ])('there, does not expire when its source stays by now (%s)', async (_what, attributes) => {
-      await setMetadata({
-        custom_metadata: { 'keyferry-lifetime': '5400' },
-        delete_version_after: '30s',
-      });
-      const document = aDocument(address, { a: '1' }, attributes);
-      const version = await driver.write(document, 'absent', signal);
-      const found = await stored();
-      expect(found.version).toEqual(version);
-      expect(contentOf(found)).toEqual(contentOf(document));
-      expect(await metadata()).toMatchObject({
-        delete_version_after: '0s',
-        custom_metadata: Object.fromEntries(attributes.metadata ?? []),
-      });
-    });
+    ])(
+      'there, writes a version that does not expire if its source stays now (%s)',
+      async (_what, attributes) => {
+        await setMetadata({
+          custom_metadata: { 'keyferry-lifetime': '5400' },
+          delete_version_after: '30s',
+        });
+        const document = aDocument(address, { a: '1' }, attributes);
+        const version = await driver.write(document, 'absent', signal);
+        const found = await stored();
+        expect(found.version).toEqual(version);
+        expect(contentOf(found)).toEqual(contentOf(document));
+        expect(await metadata()).toMatchObject({
+          delete_version_after: '0s',
+          custom_metadata: Object.fromEntries(attributes.metadata ?? []),
+        });
+      },
+    );
 
     it.each([
       ['a life of its own', 5_400, '1h30m0s'],
       ['none', 0, '0s'],
-    ])('before it gave the key back %s, says so and can be finished', async (_what, lifetime, restored) => {
-      await setMetadata({
-        custom_metadata: { 'keyferry-lifetime': String(lifetime) },
-        delete_version_after: '100s',
-      });
-      await writeRaw('1');
-      const found = await stored();
-      expect(found.unfinished).toBe(true);
-      expect(found.attributes.metadata).toBeUndefined();
-      const other = { ...found.version, revision: '2' };
-      expect(await codeOf(driver.finish?.(address, other, signal) ?? Promise.resolve())).toBe(
-        'VERSION_CONFLICT',
-      );
-      await driver.finish?.(address, found.version, signal);
-      const after = await stored();
-      expect(after.unfinished).toBeUndefined();
-      expect(after.version).toEqual(found.version);
-      expect(after.attributes.expiresAt).toBe(found.attributes.expiresAt);
-      expect((await metadata()).delete_version_after).toBe(restored);
-    });
+    ])(
+      'before it set the lifetime of the path back to %s, reports this and can finish',
+      async (_what, lifetime, restored) => {
+        await setMetadata({
+          custom_metadata: { 'keyferry-lifetime': String(lifetime) },
+          delete_version_after: '100s',
+        });
+        await writeRaw('1');
+        const found = await stored();
+        expect(found.unfinished).toBe(true);
+        expect(found.attributes.metadata).toBeUndefined();
+        const other = { ...found.version, revision: '2' };
+        expect(await codeOf(driver.finish?.(address, other, signal) ?? Promise.resolve())).toBe(
+          'VERSION_CONFLICT',
+        );
+        await driver.finish?.(address, found.version, signal);
+        const after = await stored();
+        expect(after.unfinished).toBeUndefined();
+        expect(after.version).toEqual(found.version);
+        expect(after.attributes.expiresAt).toBe(found.attributes.expiresAt);
+        expect((await metadata()).delete_version_after).toBe(restored);
+      },
+    );
   });
 }

@@ -39,7 +39,7 @@ afterAll(async () => {
   await proxy[Symbol.asyncDispose]();
 });
 
-/** A driver that talks through the proxy and has logged in already. */
+/** A driver that uses the proxy and is logged in. */
 async function aDriver(auth: Record<string, unknown>): Promise<Driver> {
   const made = fixture.driver({ mount, auth, address: proxy.origin });
   await made.read('warm-up', signal);
@@ -49,7 +49,7 @@ async function aDriver(auth: Record<string, unknown>): Promise<Driver> {
 const isWrite = (path: string) => path.startsWith(`/v1/${mount}/data/`);
 const calls = (path: string) => proxy.seen.filter((request) => request.path.startsWith(`/v1/${path}`)).length;
 
-/** `auth.kubernetes` for a role of this test's own, with the driver's policy. */
+/** `auth.kubernetes` with a new role for this test, with the policy of the driver. */
 async function kubernetesAuth(role: string): Promise<Record<string, unknown>> {
   await cluster.createKubernetesRole({
     role: `${mount}-${role}`,
@@ -90,7 +90,7 @@ function describeReplies(): void {
     else expect(await codeOf(driver.read(address, signal))).toBe(code);
   });
 
-  it('passes on how long the server asks to wait', async () => {
+  it('passes on the delay that the server asks for', async () => {
     proxy.plan = () => ({ status: 429, headers: { 'retry-after': '7' } });
     expect(await failureOf(driver.read(address, signal))).toMatchObject({
       code: 'RATE_LIMITED',
@@ -99,7 +99,7 @@ function describeReplies(): void {
   });
 
   it.each([[500], [502], [503], [504], [200]])(
-    'calls a write indeterminate when its reply is an unhelpful %i',
+    'reports a write as indeterminate if its reply is a %i without a usable body',
     async (status) => {
       proxy.plan = ({ method }) => (method === 'POST' ? { status, body: '{}' } : 'pass');
       const error = await failureOf(driver.write(aDocument(address, { a: 'b' }), 'absent', signal));
@@ -107,7 +107,7 @@ function describeReplies(): void {
     },
   );
 
-  it('calls a write indeterminate whose reply is lost, and a read finds it', async () => {
+  it('reports a write with a lost reply as indeterminate, and a read finds it', async () => {
     proxy.plan = ({ method }) => (method === 'POST' ? 'lose-reply' : 'pass');
     const document = aDocument(address, { a: 'b' });
     const error = await failureOf(driver.write(document, 'absent', signal));
@@ -117,7 +117,7 @@ function describeReplies(): void {
 }
 
 function describeOrder(): void {
-  it('never writes data before its markers: an attempt that dies in between leaves the name absent', async () => {
+  it('never writes data before its markers: an attempt that crashes in between leaves the name absent', async () => {
     proxy.plan = ({ path }) => (isWrite(path) ? { status: 500 } : 'pass');
     const binary = aDocument(address, { a: Buffer.from([255]) }, { type: 'kubernetes.io/basic-auth' });
     expect(await codeOf(driver.write(binary, 'absent', signal))).toBe('SERVER_ERROR');
@@ -127,7 +127,7 @@ function describeOrder(): void {
     expect(contentOf(presentIn(await driver.read(address, signal)))).toEqual(contentOf(binary));
   });
 
-  it('leaves the version that is there readable when a replacement dies between markers and data', async () => {
+  it('keeps the current version readable if a replacement crashes between markers and data', async () => {
     const text = aDocument(address, { a: 'dGV4dA==' });
     const version = await driver.write(text, 'absent', signal);
     proxy.plan = ({ method, path }) => (method === 'POST' && isWrite(path) ? { status: 500 } : 'pass');
@@ -138,14 +138,14 @@ function describeOrder(): void {
     expect(document.version).toEqual(version);
   });
 
-  it('does not believe a delete that did nothing', async () => {
+  it('detects a delete that did nothing', async () => {
     const version = await driver.write(aDocument(address, { a: 'b' }), 'absent', signal);
     proxy.plan = ({ path }) => (path.startsWith(`/v1/${mount}/delete/`) ? { status: 204 } : 'pass');
     const error = await failureOf(driver.delete(address, version, signal));
     expect(error).toMatchObject({ code: 'SERVER_ERROR', indeterminate: true });
   });
 
-  it('tells a refused document from a failed precondition without reading the text of the 400', async () => {
+  it('distinguishes a refused document from a failed precondition without reading the text of the 400', async () => {
     proxy.plan = ({ method, path }) =>
       method === 'POST' && isWrite(path) ? { status: 400, body: '{"errors":["check-and-set"]}' } : 'pass';
     expect(await codeOf(driver.write(aDocument(address, { a: 'b' }), 'absent', signal))).toBe(
@@ -165,7 +165,7 @@ function describeOrder(): void {
 }
 
 function describeListing(): void {
-  it('goes on with the other addresses when one of many cannot be read', async () => {
+  it('reads the other addresses if one of many cannot be read', async () => {
     for (const name of ['one', 'two', 'three']) {
       await driver.write(aDocument(`${address}/${name}`, { name }), 'absent', signal);
     }
@@ -179,7 +179,7 @@ function describeListing(): void {
     });
   });
 
-  it('follows pages that are shorter than asked for, and stops when the server starts over', async () => {
+  it('follows pages that are shorter than requested, and stops if the server starts again', async () => {
     const names = ['a', 'b', 'c', 'd', 'e'];
     const pages: string[] = [];
     proxy.plan = ({ path }) => {
@@ -246,7 +246,7 @@ function describeConnections(): void {
         deadlineMs: 10_000,
       });
 
-    it('tries a read again, but a write never', async () => {
+    it('retries a read, but never a write', async () => {
       let failures = 2;
       proxy.plan = () => (failures-- > 0 ? { status: 503 } : 'pass');
       expect(await guarded().read(address, signal)).toEqual({ state: 'absent' });

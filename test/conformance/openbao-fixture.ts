@@ -24,7 +24,7 @@ export interface DriverOptions {
   readonly timeoutSeconds?: number;
 }
 
-/** A namespace with credentials in it, and drivers that use them: everything as in a cluster. */
+/** A namespace with credentials, and drivers that use them, as in a cluster. */
 export class OpenBaoFixture implements AsyncDisposable {
   readonly namespace: string;
   readonly #cluster: Cluster;
@@ -77,7 +77,7 @@ export class OpenBaoFixture implements AsyncDisposable {
     return driver;
   }
 
-  /** The same as a ClusterSecretBackend, which the namespaces share, with all layers around its drivers. */
+  /** The same as a ClusterSecretBackend, with all layers around its drivers. */
   shared(options: DriverOptions, layers: LayerOptions): OpenBackend {
     const registry = new BackendRegistry([this.#factory(options)], layers);
     const { spec, ...definition } = this.#definition(options);

@@ -6,7 +6,7 @@ import { documentedPolicy } from '#test/support/documented-policy.ts';
 import { aDocument, codeOf, contentOf, failureOf, presentIn, versionIn } from '#test/support/documents.ts';
 import { collect } from '#test/support/collect.ts';
 import { describeDriver } from './driver-suite.ts';
-import type { Place } from './suite/subject.ts';
+import type { TestStore } from './suite/subject.ts';
 import { FaultProxy } from './fault-proxy.ts';
 import { CLOSED_PORT } from './kube-client.ts';
 import { HOSTILE_KV_PATHS, kvFieldName } from './kv-names.ts';
@@ -19,19 +19,19 @@ afterAll(() => cluster.dispose());
 const READ_ONLY = { kvVersion: 1 };
 const WRITABLE = { kvVersion: 1, allowUnsafeWrites: true };
 
-async function openPlace(): Promise<Place> {
+async function openTestStore(): Promise<TestStore> {
   const fixture = await OpenBaoFixture.open(cluster);
   const mount = await cluster.createV1Mount('conformance');
   const auth = await fixture.tokenAuth(documentedPolicy(mount, 1));
   const stranger = await fixture.tokenAuth(`path "${mount}/unrelated" { capabilities = ["read"] }`);
-  const place = { mount, auth, pathPrefix: 'team/a', kv: WRITABLE };
-  const driver = fixture.driver(place);
-  // Opens the pools and logs in, so that the suite counts what a call itself costs.
+  const options = { mount, auth, pathPrefix: 'team/a', kv: WRITABLE };
+  const driver = fixture.driver(options);
+  // Opens the pools and logs in, so that the suite counts only the requests of a call itself.
   await driver.probe(AbortSignal.timeout(20_000));
   return {
     driver,
-    denied: fixture.driver({ ...place, auth: stranger }),
-    unreachable: fixture.driver({ ...place, address: `https://127.0.0.1:${CLOSED_PORT}` }),
+    denied: fixture.driver({ ...options, auth: stranger }),
+    unreachable: fixture.driver({ ...options, address: `https://127.0.0.1:${CLOSED_PORT}` }),
     traffic: (during) => requestsTo(cluster.baoUrl, during),
     recreate: async (address, field, text) => {
       await cluster.bao('DELETE', `${mount}/team/a/${address}`);
@@ -43,7 +43,7 @@ async function openPlace(): Promise<Place> {
 
 describeDriver({
   kind: 'openbao KV version 1',
-  open: openPlace,
+  open: openTestStore,
   manyNames: 1_050,
   largeTextBytes: 1_000_000,
   tooLargeBytes: 1_048_576,
@@ -84,7 +84,7 @@ describe('KV version 1, beyond what all drivers share,', () => {
 });
 
 function describeStorage(): void {
-  it('stores the plain fields, so that any other client can use them', async () => {
+  it('stores the plain keys, so that any other client can use them', async () => {
     await driver.write(aDocument(address, { user: 'admin', note: 'ä\n"<&>' }), 'absent', signal);
     expect(await raw()).toEqual({ user: 'admin', note: 'ä\n"<&>' });
   });
@@ -120,7 +120,7 @@ function describeStorage(): void {
     });
   });
 
-  it('does not claim what it cannot do', async () => {
+  it('does not report capabilities that it lacks', async () => {
     const { capabilities } = await driver.probe(signal);
     expect(capabilities).toContain('UnsafeWrites');
     for (const missing of ['ConditionalWrite', 'Versions', 'SelfDestructs', 'Expiry']) {
@@ -128,28 +128,28 @@ function describeStorage(): void {
     }
   });
 
-  it('names the server that it is', async () => {
+  it('names its server', async () => {
     const { server } = await driver.probe(signal);
     expect(server.product).toBe(cluster.isOpenBao ? 'OpenBao' : 'Vault');
   });
 }
 
 function describeVersions(): void {
-  describe('shows as a version nothing that is made from the value', () => {
-    it('in the part that a status has', async () => {
+  describe('shows no version that is derived from the value', () => {
+    it('in the part for the status', async () => {
       const first = await driver.write(aDocument(address, { a: 'one' }), 'absent', signal);
       const second = await driver.write(aDocument(address, { a: 'two' }), first, signal);
       expect([first.revision, second.revision]).toEqual(['unversioned', 'unversioned']);
     });
 
-    it('in the part that is compared: it differs from process to process', async () => {
+    it('in the part for comparison, which differs between processes', async () => {
       const version = await driver.write(aDocument(address, { a: 'one' }), 'absent', signal);
       const another = fixture.driver({ mount, auth, kv: READ_ONLY });
       expect(versionIn(await driver.read(address, signal))).toEqual(version);
       expect(versionIn(await another.read(address, signal)).identity).not.toBe(version.identity);
     });
 
-    it('but tells any two contents apart', async () => {
+    it('but distinguishes any two contents', async () => {
       const contents = [{ a: 'bc' }, { ab: 'c' }, { a: 'b', c: '' }, { a: '', c: 'b' }, { a: 'bd' }];
       const seen = new Set<string>();
       for (const fields of contents) {
@@ -167,7 +167,7 @@ function describeVersions(): void {
     ['immutability', { a: 'b' }, { immutable: true }, 'NotRepresentable'],
     ['an end', { a: 'b' }, { expiresAt: '2030-01-01T00:00:00Z' }, 'ExpiryRefused'],
     ['labels', { a: 'b' }, { metadata: new Map([['team', 'payments']]) }, 'NotRepresentable'],
-  ])('refuses %s, which it could not give back', async (_what, fields, attributes, reason) => {
+  ])('refuses %s, which it cannot store', async (_what, fields, attributes, reason) => {
     const document = aDocument(address, fields, attributes);
     expect(driver.refusalOf(document)?.reason).toBe(reason);
     const requests = await requestsTo(cluster.baoUrl, async () => {
@@ -180,17 +180,14 @@ function describeVersions(): void {
     ['a number', { n: 1 }],
     ['an object', { n: { a: 'b' } }],
     ['null', { n: null }],
-  ])(
-    'refuses to guess what %s of another client is as bytes, and does not write over it',
-    async (_what, data) => {
-      await cluster.bao('POST', `${mount}/${address}`, data);
-      expect(await codeOf(driver.read(address, signal))).toBe('DOCUMENT_REFUSED');
-      expect(await codeOf(driver.write(aDocument(address, { n: 'x' }), 'absent', signal))).toBe(
-        'DOCUMENT_REFUSED',
-      );
-      expect(await raw()).toEqual(data);
-    },
-  );
+  ])('does not guess the bytes of %s from another client, and does not overwrite it', async (_what, data) => {
+    await cluster.bao('POST', `${mount}/${address}`, data);
+    expect(await codeOf(driver.read(address, signal))).toBe('DOCUMENT_REFUSED');
+    expect(await codeOf(driver.write(aDocument(address, { n: 'x' }), 'absent', signal))).toBe(
+      'DOCUMENT_REFUSED',
+    );
+    expect(await raw()).toEqual(data);
+  });
 }
 
 function describeMounts(): void {
@@ -203,7 +200,7 @@ function describeMounts(): void {
       expect(error.code).toBe('CAPABILITY_MISSING');
       expect(error.message).toContain('The mount is KV version 2.');
       expect(error.hint).toBe('Set spec.openbao.kvVersion to 2.');
-      // And without a probe: its paths are no documents there, present or absent.
+      // Also without a probe: its paths are not documents there, neither present nor absent.
       expect(await codeOf(mistaken.read('a', signal))).toBe('MOUNT_MISSING');
       expect(await codeOf(mistaken.write(aDocument('a', { a: 'b' }), 'absent', signal))).toBe(
         'MOUNT_MISSING',
@@ -218,7 +215,7 @@ function describeMounts(): void {
       expect(error.hint).toBe('Set spec.openbao.kvVersion to 1.');
     });
 
-    it('and tells a missing mount from a denied one', async () => {
+    it('and distinguishes a missing mount from a denied one', async () => {
       const root = await fixture.tokenAuthWith(cluster.rootToken);
       const lost = fixture.driver({ mount: 'no-such-mount', auth: root, kv: READ_ONLY });
       expect(await codeOf(lost.probe(signal))).toBe('MOUNT_MISSING');
@@ -228,7 +225,7 @@ function describeMounts(): void {
     });
   });
 
-  it('tells by policy which verb is missing', async () => {
+  it('names the verb that the policy lacks', async () => {
     const readOnly = fixture.driver({
       mount,
       auth: await fixture.tokenAuth(`path "${mount}/*" { capabilities = ["read", "list"] }`),
@@ -255,7 +252,7 @@ function describeFaults(): void {
     });
     afterAll(() => proxy[Symbol.asyncDispose]());
 
-    it.each([['POST'], ['DELETE']])('calls a %s indeterminate whose reply is lost', async (verb) => {
+    it.each([['POST'], ['DELETE']])('reports a %s with a lost reply as indeterminate', async (verb) => {
       await cluster.bao('POST', `${mount}/${address}`, { a: 'b' });
       const version = versionIn(await failing.read(address, signal));
       proxy.plan = ({ method }) => (method === verb ? 'lose-reply' : 'pass');
@@ -269,7 +266,7 @@ function describeFaults(): void {
       else expect(found).toEqual({ state: 'absent' });
     });
 
-    it('does not believe a delete that did nothing', async () => {
+    it('detects a delete that did nothing', async () => {
       const version = await failing.write(aDocument(address, { a: 'b' }), 'absent', signal);
       proxy.plan = ({ method }) => (method === 'DELETE' ? { status: 204 } : 'pass');
       const error = await failureOf(failing.delete(address, version, signal));

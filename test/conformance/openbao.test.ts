@@ -4,7 +4,7 @@ import { sharedCluster } from '#test/cluster/shared.ts';
 import { aDocument, codeOf, contentOf, failureOf, presentIn, versionIn } from '#test/support/documents.ts';
 import { collect } from '#test/support/collect.ts';
 import { describeDriver } from './driver-suite.ts';
-import type { Place } from './suite/subject.ts';
+import type { TestStore } from './suite/subject.ts';
 import { CLOSED_PORT } from './kube-client.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
 import { HOSTILE_KV_PATHS, kvFieldName } from './kv-names.ts';
@@ -14,13 +14,13 @@ import { requestsTo } from './request-log.ts';
 const cluster = sharedCluster();
 afterAll(() => cluster.dispose());
 
-async function openPlace(): Promise<Place> {
+async function openTestStore(): Promise<TestStore> {
   const fixture = await OpenBaoFixture.open(cluster);
   const mount = await cluster.createMount('conformance');
   const auth = await fixture.tokenAuth(documentedPolicy(mount));
   const stranger = await fixture.tokenAuth(`path "${mount}/unrelated" { capabilities = ["read"] }`);
   const driver = fixture.driver({ mount, auth, pathPrefix: 'team/a' });
-  // Opens the pools and logs in, so that the suite counts what a call itself costs.
+  // Opens the pools and logs in, so that the suite counts only the requests of a call itself.
   await driver.probe(AbortSignal.timeout(20_000));
   return {
     driver,
@@ -37,7 +37,7 @@ async function openPlace(): Promise<Place> {
 
 describeDriver({
   kind: 'openbao',
-  open: openPlace,
+  open: openTestStore,
   manyNames: 1_050,
   largeTextBytes: 1_000_000,
   tooLargeBytes: 1_048_576,
@@ -79,7 +79,7 @@ describe('the openbao driver, beyond what all drivers share,', () => {
   describeStorage();
   describeMetadata();
   describeForeignContent();
-  describePlaces();
+  describePaths();
   describeProbe();
 });
 
@@ -101,7 +101,7 @@ function describeStorage(): void {
       expect(await rawData()).toEqual({ data: { user: 'admin', note: 'ä\n"<&>' }, customMetadata: null });
     });
 
-    it('only the binary fields as base64, and names them', async () => {
+    it('only binary values as base64, and marks their keys', async () => {
       await driver.write(aDocument(address, { text: 't', blob: Buffer.from([255, 0]) }), 'absent', signal);
       expect(await rawData()).toEqual({
         data: { text: 't', blob: '/wA=' },
@@ -109,7 +109,7 @@ function describeStorage(): void {
       });
     });
 
-    it('every field as base64 when the binary ones cannot be named', async () => {
+    it('every value as base64 if the keys of the binary ones cannot be marked', async () => {
       await driver.write(aDocument(address, { text: 't', 'a,b': Buffer.from([255]) }), 'absent', signal);
       expect(await rawData()).toEqual({
         data: { text: 'dA==', 'a,b': '/w==' },
@@ -117,7 +117,7 @@ function describeStorage(): void {
       });
     });
 
-    it('more binary names than one marker can hold', async () => {
+    it('more binary values than one marker can name', async () => {
       const names = Array.from({ length: 60 }, (_, index) => `certificate-${index}`);
       const document = aDocument(
         address,
@@ -130,7 +130,7 @@ function describeStorage(): void {
 }
 
 function describeMetadata(): void {
-  it('refuses a binary value that fits only before it is base64', async () => {
+  it('refuses a binary value that is too large as base64', async () => {
     const document = aDocument(address, { blob: Buffer.alloc(900_000, 255) });
     expect(driver.refusalOf(document)?.reason).toBe('TooLarge');
     expect(driver.refusalOf(aDocument(address, { text: Buffer.alloc(900_000, 'a') }))).toBeUndefined();
@@ -158,7 +158,7 @@ function describeMetadata(): void {
     expect(await driver.read(address, signal, '9')).toEqual({ state: 'absent' });
   });
 
-  it('keeps foreign custom metadata', async () => {
+  it('keeps custom metadata of other clients', async () => {
     await cluster.bao('POST', `${mount}/metadata/${address}`, { custom_metadata: { owner: 'payments' } });
     const first = await driver.write(aDocument(address, { a: Buffer.from([255]) }), 'absent', signal);
     await driver.write(aDocument(address, { b: Buffer.from([255]) }), first, signal);
@@ -167,7 +167,7 @@ function describeMetadata(): void {
     });
   });
 
-  it('clears the markers that an attempt left behind which died before its data', async () => {
+  it('clears the markers of an attempt that crashed before its data', async () => {
     await cluster.bao('POST', `${mount}/metadata/${address}`, {
       custom_metadata: { 'keyferry-base64': '*', 'keyferry-type': 'kubernetes.io/tls', owner: 'x' },
     });
@@ -178,7 +178,7 @@ function describeMetadata(): void {
     expect((await rawData()).customMetadata).toEqual({ owner: 'x' });
   });
 
-  it('leaves the metadata of a taken name alone when it was to create it', async () => {
+  it('does not change the metadata of a taken name that it should create', async () => {
     await driver.write(aDocument(address, { a: 'dGV4dA==' }), 'absent', signal);
     const binary = aDocument(address, { a: Buffer.from([255]) }, { type: 'kubernetes.io/basic-auth' });
     expect(await codeOf(driver.write(binary, 'absent', signal))).toBe('ALREADY_EXISTS');
@@ -188,7 +188,7 @@ function describeMetadata(): void {
 
 function describeForeignContent(): void {
   describe('treats a soft-deleted version', () => {
-    it('as taken: neither absent nor free to create, but free to replace by its version', async () => {
+    it('as taken: neither absent nor free to create, but replaceable by its version', async () => {
       const version = await driver.write(aDocument(address, { a: '1' }), 'absent', signal);
       await cluster.bao('DELETE', `${mount}/data/${address}`);
       const result = await driver.read(address, signal);
@@ -203,14 +203,14 @@ function describeForeignContent(): void {
       expect(presentIn(await driver.read(address, signal)).version.revision).toBe('2');
     });
 
-    it('of its own making as recoverable: history stays', async () => {
+    it('of its own as recoverable: history stays', async () => {
       const version = await driver.write(aDocument(address, { a: '1' }), 'absent', signal);
       await driver.delete(address, version, signal);
       await cluster.bao('POST', `${mount}/undelete/${address}`, { versions: [1] });
       expect(presentIn(await driver.read(address, signal)).version).toEqual(version);
     });
 
-    it('also when it was destroyed', async () => {
+    it('also if it was destroyed', async () => {
       await driver.write(aDocument(address, { a: '1' }), 'absent', signal);
       await cluster.bao('POST', `${mount}/destroy/${address}`, { versions: [1] });
       expect((await driver.read(address, signal)).state).toBe('deleted');
@@ -221,7 +221,7 @@ function describeForeignContent(): void {
     ['a number', { n: 1 }],
     ['an object', { n: { a: 'b' } }],
     ['null', { n: null }],
-  ])('refuses to guess what %s of another client is as bytes', async (_what, data) => {
+  ])('does not guess the bytes of %s from another client', async (_what, data) => {
     await cluster.bao('POST', `${mount}/data/${address}`, { data });
     const error = await failureOf(driver.read(address, signal));
     expect(error.code).toBe('DOCUMENT_REFUSED');
@@ -242,8 +242,8 @@ function describeForeignContent(): void {
   });
 }
 
-function describePlaces(): void {
-  it('lists folders within folders, below the folder that was asked for', async () => {
+function describePaths(): void {
+  it('lists nested folders below the requested folder', async () => {
     for (const name of ['tree/a', 'tree/b/c', 'tree/b', 'tree/b/d/e', 'other/x']) {
       await driver.write(aDocument(name, { name }), 'absent', signal);
     }
@@ -269,7 +269,7 @@ function describePlaces(): void {
     expect(await collect(confined.list({ folder: '' }, signal))).toEqual([{ address: 'x' }]);
   });
 
-  it('tells by policy which verb is missing', async () => {
+  it('names the verb that the policy lacks', async () => {
     const readOnly = fixture.driver({
       mount,
       auth: await fixture.tokenAuth(`path "${mount}/data/*" { capabilities = ["read"] }`),
@@ -284,7 +284,7 @@ function describePlaces(): void {
     expect(refusals.get('c')?.message).toContain(`"update" on ${mount}/delete/c`);
   });
 
-  it('asks for permissions in batches', async () => {
+  it('asks for capabilities in batches', async () => {
     const needs = Array.from({ length: 900 }, (_, index) => ({
       address: `batch/${index}`,
       verbs: ['read'] as const,
@@ -296,7 +296,7 @@ function describePlaces(): void {
 
 function describeProbe(): void {
   describe('probes', () => {
-    it('a mount that is not there, or is of another type', async () => {
+    it('a mount that does not exist or has another type', async () => {
       const root = await fixture.tokenAuthWith(cluster.rootToken);
       expect(await codeOf(fixture.driver({ mount: 'no-such-mount', auth: root }).probe(signal))).toBe(
         'MOUNT_MISSING',
@@ -314,7 +314,7 @@ function describeProbe(): void {
       expect(await codeOf(lost.write(aDocument('a', { a: 'b' }), 'absent', signal))).toBe('MOUNT_MISSING');
     });
 
-    it('whether the mount destroys its contents later, and assumes so when it may not know', async () => {
+    it('whether the mount deletes its contents later, and assumes so without the right to know', async () => {
       expect((await driver.probe(signal)).capabilities).not.toContain('SelfDestructs');
       const shortLived = await cluster.createMount('short');
       await cluster.bao('POST', `${shortLived}/config`, { delete_version_after: '1h' });
@@ -330,7 +330,7 @@ function describeProbe(): void {
       expect((await blind.probe(signal)).capabilities).toContain('SelfDestructs');
     });
 
-    it('whether the mount keeps what is written over, and assumes not when it may not know', async () => {
+    it('whether the mount keeps overwritten versions, and assumes not without the right to know', async () => {
       expect((await driver.probe(signal)).capabilities).toContain('Versions');
       const forgetful = await cluster.createMount('forgetful');
       await cluster.bao('POST', `${forgetful}/config`, { max_versions: 1 });
@@ -344,7 +344,7 @@ function describeProbe(): void {
       expect((await blind.probe(signal)).capabilities).not.toContain('Versions');
     });
 
-    it('the limit of fields, and refuses what is above it only where there is one', async () => {
+    it('the limit of keys, and refuses a document above it only if there is a limit', async () => {
       const limited = (await driver.probe(signal)).capabilities.includes('KeyLimit498');
       const names = Array.from({ length: 499 }, (_, index) => [`f${index}`, 'x'] as const);
       const document = aDocument(address, Object.fromEntries(names));
@@ -352,7 +352,7 @@ function describeProbe(): void {
       expect(await codeOf(driver.write(document, 'absent', signal))).toBe(
         limited ? 'DOCUMENT_REFUSED' : 'none',
       );
-      // What the server itself does with such a request, past our own check.
+      // How the server itself handles such a request, without the check of the driver.
       const reply = await cluster.baoClient.reply(
         'POST',
         `/v1/${mount}/data/${address}-raw`,

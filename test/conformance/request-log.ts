@@ -15,8 +15,8 @@ const Announcement = z.object({
 const CHANNEL = 'undici:request:create';
 
 /**
- * The requests that undici creates for one origin while `during` runs: seen from below, so that no driver can forget to
- * count one. `during` can wait for one to appear in `seen`.
+ * The requests that undici creates for one origin while `during` runs: recorded below the drivers, so that none is
+ * missed. `during` can wait for a request to appear in `seen`.
  */
 export async function requestsTo(
   origin: string,

@@ -19,7 +19,7 @@ describe('drivers whose server stops', () => {
   });
   afterAll(() => cluster[Symbol.asyncDispose]());
 
-  it('call a sealed server sealed, lose nothing, and go on with the same token once it is unsealed', async () => {
+  it('report a sealed server as sealed, lose nothing, and continue with the same token once it is unsealed', async () => {
     await using fixture = await OpenBaoFixture.open(cluster);
     const mount = await cluster.createMount('sealed');
     const driver = fixture.driver({ mount, auth: await fixture.tokenAuth(documentedPolicy(mount)) });
@@ -36,7 +36,7 @@ describe('drivers whose server stops', () => {
     expect(await driver.read('new', signal)).toEqual({ state: 'absent' });
   });
 
-  it('call a killed server unreachable, and find everything after it came back', async () => {
+  it('report a killed server as unreachable, and find everything once it is back', async () => {
     await using fixture = await OpenBaoFixture.open(cluster);
     const mount = await cluster.createMount('killed');
     const driver = fixture.driver({ mount, auth: await fixture.tokenAuth(documentedPolicy(mount)) });
@@ -48,7 +48,7 @@ describe('drivers whose server stops', () => {
     expect(presentIn(await driver.read('kept', signal)).version).toEqual(version);
   });
 
-  it('call a server that does not answer late, and a write to it indeterminate', async () => {
+  it('report a deadline if the server does not reply, and a write to it as indeterminate', async () => {
     await using fixture = await OpenBaoFixture.open(cluster);
     const mount = await cluster.createMount('paused');
     const auth = await fixture.tokenAuth(documentedPolicy(mount));
@@ -67,7 +67,7 @@ describe('drivers whose server stops', () => {
     }
   });
 
-  it('call a killed API server unreachable, and find everything after it came back', async () => {
+  it('report a killed API server as unreachable, and find everything once it is back', async () => {
     const { namespace, client } = await aNamespaceWithClient(cluster, 'down');
     await using _open = client;
     const driver = new KubernetesDriver(client, namespace);

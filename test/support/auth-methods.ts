@@ -4,28 +4,28 @@ import { uniqueName, type Cluster } from '#test/cluster/cluster.ts';
 import { createAuthority, issueCertificate } from '#test/cluster/pki.ts';
 import { pkiFile } from '#test/cluster/state.ts';
 
-/** What tokens a login shall give. */
+/** Properties of the tokens that a login issues. */
 export interface TokenTerms {
   /** HCL. */
   readonly policy: string;
-  /** Default an hour. */
+  /** Default: 3600. */
   readonly ttlSeconds?: number;
   readonly numUses?: number;
   readonly type?: 'service' | 'batch';
 }
 
-/** An auth method of the server, set up for one test, and a backend's way to use it. */
+/** An auth method of the server, set up for one test, and the spec of a backend that uses it. */
 export interface PreparedAuth {
   readonly auth: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** Path of the request that counts as a login. */
   readonly loginPath: string;
-  /** Ends every token that was given, as an administrator does; a stored one is replaced first. */
+  /** Revokes every issued token, as an administrator does; replaces a stored one first. */
   readonly endTokens: () => Promise<void>;
-  /** How many tokens of this method live. */
+  /** Number of valid tokens of this method. */
   readonly livingTokens: () => Promise<number>;
 }
 
-/** Where the Secrets with the credentials are kept. */
+/** Stores the Secrets with the credentials. */
 export interface CredentialKeeper {
   readonly namespace: string;
   /** Stores a Secret and returns its name. */
@@ -45,7 +45,7 @@ const Leases = z.object({ data: z.object({ keys: z.array(z.string()) }) });
 const AUDIENCE = 'openbao';
 const ROLE = 'mover';
 
-/** Methods in which Keyferry gets a token of its own. */
+/** Methods with a login, by which Keyferry gets its own token. */
 export const LOGIN_METHODS: Readonly<Record<string, Prepare>> = {
   kubernetes: prepareKubernetes,
   appRole: prepareAppRole,
@@ -101,7 +101,7 @@ async function prepareToken({ cluster, keeper }: PreparedBy, terms: TokenTerms):
     return auth.client_token;
   };
   let token = await create();
-  // A file that was made with an editor ends in a newline.
+  // A file from an editor ends in a newline.
   const name = await keeper.storeSecretData({ token: `${token}\n` });
   const isAlive = async (): Promise<boolean> =>
     (

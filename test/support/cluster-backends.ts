@@ -9,7 +9,7 @@ import { eventually } from './eventually.ts';
 
 const COLLECTION = `/apis/${API_VERSION}/${KINDS.ClusterSecretBackend.plural}`;
 
-/** Creates or changes a ClusterSecretBackend, as its administrator does. */
+/** Creates or changes a ClusterSecretBackend, as an administrator does. */
 export async function applyClusterBackend(
   cluster: Cluster,
   name: string,

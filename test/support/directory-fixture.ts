@@ -16,20 +16,20 @@ export interface DirectoryOptions {
   readonly trailingNewline?: 'Keep' | 'Strip';
   readonly allowWorldReadable?: boolean;
   readonly clock?: Clock;
-  /** Called right before a name is given to something under way, so that a test can act at that moment. */
+  /** Called just before a change makes a transient name, so that a test can act at that moment. */
   readonly random?: Random;
 }
 
-/** A user that owns nothing here. */
+/** A user that owns none of the files. */
 const NOBODY = 65_534;
-/** Whose folder it is. */
+/** Namespace of the folder. */
 export const NAMESPACE = 'team';
 
-/** A root of its own with the folder team/tokens in it, and drivers as the operator makes them. */
+/** A new root with the folder team/tokens, and drivers as in the operator. */
 export class DirectoryFixture implements AsyncDisposable {
   readonly root: string;
   readonly folder: string;
-  /** As in one operator: its drivers wait for one another. */
+  /** Shared by all drivers, as in one operator: they wait for one another. */
   readonly factory: DirectoryFactory;
 
   private constructor(root: string) {
@@ -61,7 +61,7 @@ export class DirectoryFixture implements AsyncDisposable {
     };
   }
 
-  /** As another operator has it: it knows nothing of the locks of this one. */
+  /** A driver as in another operator: it does not share the locks of the other drivers. */
   driverOfAnotherProcess(): Driver {
     return this.driver({ random: Math.random });
   }
@@ -74,7 +74,7 @@ export class DirectoryFixture implements AsyncDisposable {
     return join(this.folder, ...names);
   }
 
-  /** Makes a file, or a folder of files. */
+  /** Creates a file, or a folder of files. */
   async put(name: string, content: string | Buffer | Readonly<Record<string, string>>): Promise<void> {
     if (typeof content === 'string' || Buffer.isBuffer(content)) {
       await writeFile(this.path(name), content, { mode: 0o600 });
@@ -88,12 +88,12 @@ export class DirectoryFixture implements AsyncDisposable {
     return readFile(this.path(...names), 'utf8');
   }
 
-  /** Everything that is there, hidden names as well. */
+  /** All names in the folder, including hidden ones. */
   async names(): Promise<readonly string[]> {
     return (await readdir(this.folder)).toSorted();
   }
 
-  /** What `during` changed below the root: everything that a change of a name, a byte or a right leaves. */
+  /** States below the root that `during` changed: each change of a name, a byte or a right is visible. */
   async changesDuring(during: () => Promise<void>): Promise<readonly string[]> {
     const before = await this.#states();
     await during();
@@ -111,8 +111,8 @@ export class DirectoryFixture implements AsyncDisposable {
   }
 
   /**
-   * The driver without any right to the folder. Root is bound by no permission bits: then the calls are made as another
-   * user; everybody else loses the rights to the folder for as long as a call takes.
+   * The driver without any right to the folder. Permission bits do not bind root: as root, the calls run as another
+   * user. Any other user loses the rights to the folder for the time of a call.
    */
   withoutRights(driver: Driver): Driver {
     const give = async (has: boolean): Promise<void> => {
@@ -147,7 +147,7 @@ export class DirectoryFixture implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // A test may have taken rights away that removing needs.
+    // A test may have removed rights that the cleanup needs.
     execFileSync('chmod', ['-R', 'u+rwX', this.root]);
     await rm(this.root, { recursive: true, force: true });
   }

@@ -5,7 +5,7 @@ import { SecretValue } from '#src/core/secret-value.ts';
 import { errorOf } from '#src/errors.ts';
 import type { ErrorCode, OperatorError } from '#src/errors.ts';
 
-/** A document from plain texts and buffers. */
+/** A document from texts and buffers. */
 export function aDocument(
   address: string,
   fields: Readonly<Record<string, string | Buffer>>,
@@ -17,7 +17,7 @@ export function aDocument(
   return { address, fields: new Map(entries), attributes };
 }
 
-/** What a document holds, in a form that assertions can compare and that fails with readable names. */
+/** The content of a document, in a form that assertions can compare and show with readable names. */
 export function contentOf(document: Document): { fields: Record<string, string>; attributes: Attributes } {
   const fields = [...document.fields].map(([name, value]) => [name, value.reveal().toString('hex')] as const);
   return {
@@ -36,12 +36,12 @@ export function versionIn(result: ReadResult): Version {
   return result.state === 'present' ? result.document.version : result.version;
 }
 
-/** The code with which a call fails; `none` when it does not. */
+/** The error code of a call; `none` if it succeeds. */
 export async function codeOf(call: Promise<unknown>): Promise<ErrorCode | 'none'> {
   return (await outcomeOf(call))?.code ?? 'none';
 }
 
-/** The error of a call that has to fail. */
+/** The error of a call that must fail. */
 export async function failureOf(call: Promise<unknown>): Promise<OperatorError> {
   const error = await outcomeOf(call);
   if (error === undefined) throw new Error('expected a failure');
@@ -57,7 +57,7 @@ async function outcomeOf(call: Promise<unknown>): Promise<OperatorError | undefi
   }
 }
 
-/** Values of every kind that has ever been corrupted by somebody: text, bytes, and text that looks like either. */
+/** Values of every kind that programs are known to corrupt: text, bytes, and text that looks like either. */
 const value: fc.Arbitrary<Buffer> = fc.oneof(
   fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
   fc.string({ unit: 'binary', maxLength: 100 }).map((text) => Buffer.from(text, 'utf8')),
@@ -76,10 +76,13 @@ const value: fc.Arbitrary<Buffer> = fc.oneof(
   ),
 );
 
-/** What documents of a store are made of; `bytes`: any fields and no attributes; `text`: text fields, at least one, and no attributes. */
+/**
+ * What documents of a store can contain. `bytes`: any keys, no attributes. `text`: at least one key, text only, no
+ * attributes.
+ */
 export type Holdings = 'anything' | 'bytes' | 'text';
 
-/** Documents with field names from `fieldName`. */
+/** Documents with names of keys from `fieldName`. */
 export function documents(
   fieldName: fc.Arbitrary<string>,
   holds: Holdings = 'anything',
@@ -89,7 +92,7 @@ export function documents(
   return fc.dictionary(fieldName, value.filter(isUtf8), { ...bounds, minKeys: 1 });
 }
 
-/** Names that a Secret may give its keys. */
+/** Names that the keys of a Secret can have. */
 export const secretKey: fc.Arbitrary<string> = fc
   .stringMatching(/^[-._a-zA-Z0-9]{1,40}$/)
   .filter((key) => key !== '.' && !key.startsWith('..'));

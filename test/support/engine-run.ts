@@ -14,11 +14,11 @@ import type { Logger } from '#src/ports.ts';
 import { ManualClock } from './manual-clock.ts';
 
 /*
- * The one file of the tests that knows how the engine is called. Tests say which documents there are, what the
- * migration wants and what happens between two calls; they see what became of each document.
+ * The only file of the tests that knows how to call the engine. A test states which documents exist, what the migration
+ * wants and what happens between two calls, and reads the outcome of each document.
  */
 
-/** Both ends of a migration and their time. */
+/** Source and destination of a migration, and their clock. */
 export interface World {
   readonly clock: ManualClock;
   readonly source: MemoryStore;
@@ -45,19 +45,19 @@ interface Spec {
 }
 
 export interface EngineRun extends World {
-  /** Of the SecretMigration, in the namespace `ns`. Default: everything is selected. */
+  /** Spec of the SecretMigration, in the namespace `ns`. Default: selects everything. */
   readonly spec?: Spec;
   /** What earlier runs recorded: `rows` of their reports, or rows made with `aRow`. */
   readonly prior?: readonly PriorRecord[];
-  /** `maintain`: what a migration that is done still has to do. Default: a whole run. */
+  /** `maintain`: the remaining tasks of a completed migration. Default: a whole run. */
   readonly task?: 'run' | 'maintain';
   readonly at?: { readonly source?: Hooks; readonly destination?: Hooks };
   readonly mayNot?: { readonly source?: Denial; readonly destination?: Denial };
-  /** By name: who reads its credentials from this document. */
+  /** By name of a document: the backend that reads its credentials from it. */
   readonly trustRoots?: Readonly<Record<string, string>>;
   readonly shouldStop?: (log: readonly string[]) => boolean;
   readonly signal?: AbortSignal;
-  /** While the record is made durable. */
+  /** Called while the journal makes its rows durable. */
   readonly onFlush?: () => void;
 }
 
@@ -65,15 +65,15 @@ type Denial = (verb: Verb, address: string) => boolean;
 
 export interface RunReport {
   readonly result: RunResult;
-  /** The last outcome of each document of which the run said anything, by name. */
+  /** The last outcome of each document that the run reported, by name. */
   readonly outcomes: ReadonlyMap<string, Outcome>;
-  /** The same of one document; throws when nothing was said of it. */
+  /** The same for one document; throws if the run did not report it. */
   outcomeOf(name: string): Outcome;
   /** In order: `source read a`, `destination write ns/a`, `row a Verified` and `flush`. */
   readonly log: readonly string[];
-  /** What the next run is told of this one. */
+  /** The rows that the next run gets. */
   readonly rows: readonly PriorRecord[];
-  /** Documents that were read at their old addresses. */
+  /** Number of documents that were read at their old addresses. */
   readonly fallbacks: number;
 }
 
@@ -94,7 +94,7 @@ export async function runEngine(run: EngineRun): Promise<RunReport> {
   return { result, ...journal.report(isComplete) };
 }
 
-/** What an earlier run recorded of a document: by default that it was verified, in version 1. */
+/** A row of an earlier run for a document. Default: verified, in version 1. */
 export function aRow(name: string, more: Partial<PriorRecord> = {}): PriorRecord {
   const destination = { path: `ns/${name}`, version: '1' };
   return { name, keys: ['k'], state: 'Verified', destination, since: 0, ...more };
@@ -125,15 +125,15 @@ async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<Appl
   };
 }
 
-function driverOf(run: EngineRun, end: 'source' | 'destination', log: string[]): MemoryDriver {
-  const hooks = run.at?.[end];
+function driverOf(run: EngineRun, side: 'source' | 'destination', log: string[]): MemoryDriver {
+  const hooks = run.at?.[side];
   const logged: Hooks['before'] = ({ operation, address }) =>
-    void log.push(`${end} ${operation} ${address}`.trim());
+    void log.push(`${side} ${operation} ${address}`.trim());
   const before = hooks?.before === undefined ? logged : all(logged, hooks.before);
   return new MemoryDriver({
-    store: run[end],
+    store: run[side],
     hooks: { ...hooks, before },
-    mayNot: run.mayNot?.[end],
+    mayNot: run.mayNot?.[side],
   });
 }
 
@@ -157,7 +157,7 @@ function intentOf({ spec = {}, source, destination }: EngineRun): ApplyInputs['i
   });
 }
 
-/** Keeps what the operator's journal keeps, in the table that it keeps it in. */
+/** Keeps the rows in the same table as the journal of the operator. */
 class RecordingJournal {
   readonly prior: ReadonlyMap<string, PriorRecord>;
   readonly log: string[] = [];
@@ -201,7 +201,7 @@ class RecordingJournal {
       outcomes,
       outcomeOf: (name) => {
         const outcome = outcomes.get(name);
-        if (outcome === undefined) throw new Error(`nothing was said of ${name}`);
+        if (outcome === undefined) throw new Error(`the run did not report ${name}`);
         return outcome;
       },
       log: this.log,

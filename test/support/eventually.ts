@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Thrown by a probe that knows that waiting longer is pointless. */
+/** Thrown by a probe to stop waiting. */
 export class GiveUp extends Error {
   override readonly name = 'GiveUp';
 }
@@ -13,8 +13,9 @@ export interface EventuallyOptions {
 }
 
 /**
- * Calls `probe` until it returns something else than undefined or false, and returns that. A probe that throws (a failed
- * expectation, a server that is not up yet) is tried again; past the deadline its last error is the cause of ours.
+ * Calls `probe` until it returns a value that is neither undefined nor false, and returns that value. Tries a probe
+ * that throws again (a failed expectation, a server that is not up yet); after the deadline, throws with its last error
+ * as the cause.
  */
 export async function eventually<T>(
   what: string,

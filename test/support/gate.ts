@@ -4,7 +4,7 @@ import type { RecordedRequest } from './request-history.ts';
 import type { Tenant } from './tenant.ts';
 import type { Stage } from './stage.ts';
 
-/** Stops requests on their way until it opens; leaving the test opens it, or the operator would hang in the next one. */
+/** Holds requests until it opens. The end of the test opens it, so that the operator does not hang in the next test. */
 export class Gate implements Disposable {
   readonly #opened: PromiseWithResolvers<void>;
   readonly #rule: ReturnType<RecordingProxy['onRequest']>;
@@ -14,12 +14,12 @@ export class Gate implements Disposable {
     this.#rule = proxy.onRequest(match, { kind: 'hold', until: this.#opened.promise });
   }
 
-  /** Resolves when the first request stands before it. */
+  /** Resolves with the first held request. */
   get arrival(): Promise<RecordedRequest> {
     return this.#rule.firstHit;
   }
 
-  /** How many requests came to it, those included that found it open. */
+  /** Number of requests that matched, including those after it opened. */
   get arrivals(): number {
     return this.#rule.hits;
   }
@@ -33,23 +33,23 @@ export class Gate implements Disposable {
   }
 }
 
-/** Holds what the operator writes to the tenant's mount: values, not markers. */
+/** Holds writes of the operator to the mount of the tenant: values, not markers. */
 export function holdWrites(stage: Stage, tenant: Tenant): Gate {
   return new Gate(stage.bao, { method: 'POST', path: new RegExp(`^/v1/${tenant.mount}/data/`) });
 }
 
-/** Holds what the operator deletes of the tenant's Secrets. */
+/** Holds deletes of the operator of Secrets of the tenant. */
 export function holdRemovals(stage: Stage, tenant: Tenant): Gate {
   return new Gate(stage.api, { method: 'DELETE', path: new RegExp(`/${tenant.namespace}/secrets/`) });
 }
 
-/** Holds what the operator writes to the status of one migration. */
+/** Holds writes of the operator to the status of one migration. */
 export function holdStatus(stage: Stage, tenant: Tenant, migration: string): Gate {
   const path = new RegExp(`/${tenant.namespace}/secretmigrations/${migration}/status$`);
   return new Gate(stage.api, { method: 'PATCH', path });
 }
 
-/** Lets another writer `act` after the operator has looked and before its POST to `path` reaches the server. */
+/** Runs `act`, as another writer, after the operator has read and before its POST to `path` reaches the server. */
 export async function overtake(proxy: RecordingProxy, path: RegExp, act: () => Promise<void>): Promise<void> {
   const { promise: until, resolve: release } = Promise.withResolvers<void>();
   const held = proxy.onRequest({ method: 'POST', path }, { kind: 'hold', until }, 1);

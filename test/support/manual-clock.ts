@@ -6,7 +6,7 @@ interface Timer {
   readonly run: () => void;
 }
 
-/** A clock that stands still until `advance`. Wall clock and monotonic clock differ by `epochMs`. */
+/** A clock that stops until `advance`. Wall clock and monotonic clock differ by `epochMs`. */
 export class ManualClock implements Clock {
   readonly #epochMs: number;
   readonly #timers = new Set<Timer>();
@@ -45,12 +45,12 @@ export class ManualClock implements Clock {
     });
   }
 
-  /** Timers that are set. */
+  /** Number of pending timers. */
   get pending(): number {
     return this.#timers.size;
   }
 
-  /** Lets time pass: runs what is due, in order, and whatever promises that settles, before time goes on. */
+  /** Advances the time: runs each due timer, in order, and lets promises settle before the next one. */
   async advance(ms: number): Promise<void> {
     const end = this.#monotonic + ms;
     await settle();
@@ -63,7 +63,7 @@ export class ManualClock implements Clock {
     await settle();
   }
 
-  /** Time passes while nothing runs: a paused process. Overdue timers fire at the next `advance`. */
+  /** Advances the time without running timers, as in a paused process. Overdue timers fire at the next `advance`. */
   jump(ms: number): void {
     this.#monotonic += ms;
   }
@@ -78,7 +78,7 @@ export class ManualClock implements Clock {
   }
 }
 
-/** Lets all promises that can settle without time or I/O do so. */
+/** Waits until all promises settle that need neither time nor I/O. */
 export async function settle(): Promise<void> {
   for (let round = 0; round < 5; round += 1) await setImmediate();
 }

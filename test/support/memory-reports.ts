@@ -12,7 +12,7 @@ export class MemoryReports implements ReportStore {
   readonly writes: string[] = [];
   /** Thrown by the next writes. */
   failure: OperatorError | undefined;
-  /** Every write waits for it. */
+  /** Every write waits for this promise. */
   gate: Promise<void> = Promise.resolve();
   #version = 0;
 

@@ -16,7 +16,7 @@ import { eventually, GiveUp } from './eventually.ts';
 import { directoryRootOf } from './token-files.ts';
 
 const PROJECT_ROOT = join(import.meta.dirname, '..', '..');
-/** What ships; `make build` makes it. */
+/** The bundle that ships; `make build` creates it. */
 export const OPERATOR_BUNDLE = join(PROJECT_ROOT, 'dist', 'keyferry.js');
 const READY_DEADLINE_MS = 30_000;
 const LOG_TAIL_LINES = 40;
@@ -24,17 +24,17 @@ const LOG_TAIL_LINES = 40;
 export interface OperatorOptions {
   /** Name of the replica in the Lease. Default: a unique one. */
   readonly identity?: string;
-  /** Where it finds the Kubernetes API, e.g. a proxy. Default: the apiserver itself. */
+  /** URL of the Kubernetes API, e.g. of a proxy. Default: the apiserver itself. */
   readonly apiserverUrl?: string;
-  /** Operators that shall not compete for one Lease name different ones. Default: the operator's own default. */
+  /** Set different names for operators that must not compete for one Lease. Default: the default of the operator. */
   readonly leaseName?: string;
-  /** Default: `debug`, since logs are read when a test fails. */
+  /** Default: `debug`, because a failed test needs the logs. */
   readonly logLevel?: 'debug' | 'info' | 'warn' | 'error';
-  /** More flags, after those of the harness. */
+  /** Additional flags, after those of the harness. */
   readonly args?: readonly string[];
-  /** More variables. The operator inherits none of the test's own. */
+  /** Additional variables. The operator does not inherit the variables of the test. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Return as soon as the process exists instead of waiting for its /readyz. */
+  /** Return as soon as the process exists, without waiting for its /readyz. */
   readonly skipReady?: boolean;
 }
 
@@ -44,8 +44,8 @@ export interface Exit {
 }
 
 /**
- * Runs `keyferry operator` as a child with the identity and rights of the ServiceAccount of config/rbac. It ends with
- * `stop`, `kill` or the cluster, however this process ends.
+ * Runs `keyferry operator` as a child process with the identity and rights of the ServiceAccount of config/rbac. It
+ * ends by `stop`, `kill` or with the cluster, even if this process crashes.
  */
 export async function startOperator(
   cluster: Cluster,
@@ -55,7 +55,7 @@ export async function startOperator(
   const [healthPort = 0, metricsPort = 0] = await freePorts(2);
   const { namespace, name } = OPERATOR_ACCOUNT;
   const args = [
-    // The reaper knows its processes by the cluster's folder, which this path holds.
+    // The reaper finds its processes by the folder of the cluster, which this path contains.
     `--service-account-dir=${await cluster.serviceAccountDirectory(namespace, name)}`,
     `--identity=${identity}`,
     `--directory-root=${directoryRootOf(cluster)}`,
@@ -93,7 +93,7 @@ function specOf(
     workingDirectory: PROJECT_ROOT,
     args: ['operator', ...ownArgs, ...chosen, ...args],
     environment: {
-      // Its first line names `node`: that must be the one that runs the tests.
+      // Its first line names `node`, which must be the one that runs the tests.
       PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`,
       KUBERNETES_SERVICE_HOST: api.hostname,
       KUBERNETES_SERVICE_PORT: api.port,
@@ -117,7 +117,7 @@ export class OperatorProcess implements AsyncDisposable {
   /** Origin that serves /healthz and /readyz. */
   readonly healthUrl: string;
   readonly metricsUrl: string;
-  /** Resolves when the process has ended, however it did. */
+  /** Resolves when the process has ended, for any reason. */
   readonly exited: Promise<Exit>;
   readonly #child: StartedProcess['child'];
 
@@ -135,7 +135,7 @@ export class OperatorProcess implements AsyncDisposable {
     return isAlive(this.pid);
   }
 
-  /** Everything that it wrote to standard output and standard error. */
+  /** Its standard output and standard error. */
   logs(): string {
     return readFileSync(this.logFile, 'utf8');
   }
@@ -160,9 +160,9 @@ export class OperatorProcess implements AsyncDisposable {
     signalGroup(this.pid, signal);
   }
 
-  /** Sends a signal that ends it (default SIGKILL) and waits until it has ended. */
+  /** Sends a signal that ends the process (default SIGKILL) and waits until it has ended. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<Exit> {
-    this.#child.ref(); // Its end must keep this process alive until it is seen.
+    this.#child.ref(); // Keeps this process alive until the child has ended.
     this.signal(signal);
     return await this.exited;
   }
@@ -182,7 +182,7 @@ export class OperatorProcess implements AsyncDisposable {
 }
 
 async function exitOf(child: StartedProcess['child']): Promise<Exit> {
-  // It may have ended before anybody asked: then no event will come.
+  // If it has ended already, there is no event.
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
   return { code: child.exitCode, signal: child.signalCode };
 }

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 
-/** Command lines of all living processes on this machine that contain `text`, other than this one. */
+/** Command lines that contain `text`, of all running processes on this machine except this one. */
 export function processesMentioning(text: string): readonly string[] {
   const own = String(process.pid);
   const all = existsSync('/proc/self/cmdline') ? fromProc() : fromPs();

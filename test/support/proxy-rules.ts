@@ -1,6 +1,6 @@
 import type { RecordedRequest } from './request-history.ts';
 
-/** Which requests are meant; a part that is left out matches everything. */
+/** Which requests match; an absent part matches everything. */
 export type RequestMatch =
   | ((request: RecordedRequest) => boolean)
   | { readonly method?: string; readonly path?: RegExp; readonly query?: RegExp };
@@ -11,19 +11,19 @@ export type Action =
   | { readonly kind: 'drop-before' }
   /** The server applies it; the reply is lost and the connection breaks. */
   | { readonly kind: 'drop-after' }
-  /** Answered by the proxy, never reaches the server. */
+  /** The proxy replies; the request never reaches the server. */
   | {
       readonly kind: 'status';
       readonly code: number;
       readonly body?: unknown;
       readonly headers?: Readonly<Record<string, string>>;
     }
-  /** Sent on once the promise resolves; not at all if the client has gone by then. */
+  /** Passed on once the promise resolves, unless the client is gone by then. */
   | { readonly kind: 'hold'; readonly until: Promise<unknown> }
   /** The JSON body of the server's reply is replaced by what `change` makes of it. */
   | { readonly kind: 'mutate'; readonly change: (body: unknown) => unknown };
 
-/** A rule in force. */
+/** An active rule. */
 export interface Rule {
   /** How many requests it was applied to. */
   readonly hits: number;
@@ -57,7 +57,7 @@ export class RuleBook {
     };
   }
 
-  /** The action of the first rule that matches, which counts as applied. */
+  /** The action of the first matching rule; counts the rule as applied. */
   actionFor(request: RecordedRequest): Action | undefined {
     const entry = this.#entries.find((each) => each.remaining > 0 && this.matches(each.match, request));
     if (entry === undefined) return undefined;

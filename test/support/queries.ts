@@ -7,7 +7,7 @@ import { ReplyError } from '#test/cluster/json-client.ts';
 import { eventually } from './eventually.ts';
 import type { Tenant } from './tenant.ts';
 
-/** What the KV server itself knows of one path. */
+/** Metadata of one path from the KV server itself. */
 export interface KvMetadata {
   readonly current_version: number;
   readonly delete_version_after: string;
@@ -20,7 +20,7 @@ export interface KvMetadata {
   >;
 }
 
-/** Asks the KV server past any proxy; undefined where it has nothing. */
+/** Asks the KV server without a proxy; undefined if nothing exists there. */
 async function kvGet<T>(tenant: Tenant, path: string): Promise<T | undefined> {
   try {
     return (await tenant.cluster.bao<{ data: T }>('GET', `${tenant.mount}/${path}`)).data;
@@ -30,7 +30,7 @@ async function kvGet<T>(tenant: Tenant, path: string): Promise<T | undefined> {
   }
 }
 
-/** Where a Secret of this name goes by default. */
+/** Default path of a Secret of this name at the destination. */
 export function pathOf(tenant: Tenant, name: string): string {
   return `${tenant.namespace}/${name}`;
 }
@@ -63,7 +63,7 @@ export async function kvData(
   return reply.data.data;
 }
 
-/** Writes one more version, as somebody with another client would. */
+/** Writes another version, as another client does. */
 export async function kvPut(
   tenant: Tenant,
   path: string,
@@ -72,7 +72,7 @@ export async function kvPut(
   await tenant.cluster.bao('POST', `${tenant.mount}/data/${path}`, { data });
 }
 
-/** Names directly below a folder; none when there is no such folder. */
+/** Names directly below a folder; none if the folder does not exist. */
 export async function kvNames(tenant: Tenant, folder: string): Promise<readonly string[]> {
   const found = await kvGet<{ readonly keys: readonly string[] }>(tenant, `metadata/${folder}?list=true`);
   return found?.keys ?? [];
@@ -100,7 +100,7 @@ export async function standing(tenant: Tenant, migration: string): Promise<Reado
   );
 }
 
-/** Asks for a run at once, as a user does with `kubectl annotate`, and waits until it has come to its verdict. */
+/** Requests a run, as a user does with `kubectl annotate`, and waits for its result. */
 export async function requestRun(tenant: Tenant, migration: string): Promise<SecretMigration> {
   const token = uniqueName('run');
   await tenant.mergePatch('SecretMigration', migration, {
@@ -117,12 +117,12 @@ export function reasonOf(migration: SecretMigration): string | undefined {
   return migration.status.conditions?.find((condition) => condition.type === 'Ready')?.reason;
 }
 
-/** The condition of this type; undefined while it does not hold. */
+/** The condition of this type; undefined if the status does not have it. */
 export function conditionOf(migration: SecretMigration, type: ConditionType): Condition | undefined {
   return migration.status.conditions?.find((condition) => condition.type === type);
 }
 
-/** The line of `kubectl get secretmigrations`, column by column; AGE is left out. */
+/** The line of `kubectl get secretmigrations` by column, without AGE. */
 export async function columnsOf(
   tenant: Tenant,
   migration: string,
@@ -140,7 +140,7 @@ export interface EventLine {
   readonly note: string;
 }
 
-/** Waits for the event of this reason; events leave after the verdict that they tell of. */
+/** Waits for the event of this reason: an event is sent after the status that it reports. */
 export async function eventOf(tenant: Tenant, reason: string): Promise<EventLine> {
   return await eventually(`the event ${reason} is there`, async () => {
     const list = await tenant.cluster.kube<{ items: EventLine[] }>(

@@ -1,6 +1,6 @@
 import type { Labels, LogFields, Logger, Metrics } from '#src/ports.ts';
 
-/** Metrics that remember their last or summed value by name and labels. */
+/** Metrics that keep their last or summed value by name and labels. */
 export class RecordedMetrics implements Metrics {
   readonly #values = new Map<string, number>();
 
@@ -21,7 +21,7 @@ export class RecordedMetrics implements Metrics {
     this.#values.delete(seriesOf(name, labels));
   }
 
-  /** Undefined: never touched. */
+  /** Undefined if it was never set. */
   value(name: string, labels: Labels = {}): number | undefined {
     return this.#values.get(seriesOf(name, labels));
   }
@@ -38,7 +38,7 @@ export interface LogLine {
   readonly error?: unknown;
 }
 
-/** A log that remembers its lines. */
+/** A log that keeps its lines. */
 export class RecordedLog implements Logger {
   readonly lines: LogLine[];
   readonly #fields: LogFields;

@@ -10,9 +10,9 @@ import { RequestHistory, type RecordedRequest } from './request-history.ts';
 export interface ProxyOptions {
   /** Origin of the real server. */
   readonly target: string;
-  /** Authority of the real server, with key: the proxy verifies the server by it and gets its own certificate from it. */
+  /** Authority of the real server, with key: verifies the server and issues the certificate of the proxy. */
   readonly authority: PemPair;
-  /** Share one between proxies to see their requests in one order. Default: one of its own. */
+  /** Share one between proxies to order all their requests. Default: a new one. */
   readonly history?: RequestHistory;
   /** Keep the bytes of requests in the history. Default false. */
   readonly keepBodies?: boolean;
@@ -30,9 +30,9 @@ export async function startProxy(
 }
 
 /**
- * HTTPS on loopback in front of one real server. It passes everything through as it comes, watches included, records
- * each request, and does to chosen requests what a bad network or a bad server would do. Clients authenticate by token:
- * a client certificate ends at the proxy.
+ * HTTPS on loopback in front of one real server. It passes everything through at once, including watches, records each
+ * request, and makes chosen requests fail as a bad network or server would. Clients authenticate by token: a client
+ * certificate ends at the proxy.
  */
 export class RecordingProxy implements AsyncDisposable {
   readonly history: RequestHistory;
@@ -40,7 +40,7 @@ export class RecordingProxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #agent: Agent;
   readonly #rules = new RuleBook();
-  /** What this proxy recorded; a shared history has the requests of others, too. */
+  /** Requests of this proxy; a shared history contains those of other proxies too. */
   readonly #own: RecordedRequest[] = [];
 
   private constructor(options: ProxyOptions, certificate: PemPair) {
@@ -50,11 +50,11 @@ export class RecordingProxy implements AsyncDisposable {
     this.#server = createServer(
       { cert: certificate.certificate, key: certificate.key },
       (request, response) => {
-        // What fails here fails for the client as a broken connection, which is what it would see without a proxy.
+        // A failure here is a broken connection for the client, as without a proxy.
         this.#handle(request, response).catch(() => response.destroy());
       },
     );
-    this.#server.requestTimeout = 0; // Held requests and watches last as long as the test wants.
+    this.#server.requestTimeout = 0; // Held requests and watches must not time out.
   }
 
   static async start(options: ProxyOptions): Promise<RecordingProxy> {
@@ -86,7 +86,7 @@ export class RecordingProxy implements AsyncDisposable {
     return this.#own.filter((request) => this.#rules.matches(match, request)).length;
   }
 
-  /** From now on does `action` to requests that match, `times` at most; the oldest rule that matches wins. */
+  /** Adds a rule: applies `action` to at most `times` matching requests. The oldest matching rule wins. */
   onRequest(match: RequestMatch, action: Action, times = Number.POSITIVE_INFINITY): Rule {
     return this.#rules.add(match, action, times);
   }
@@ -121,7 +121,7 @@ export class RecordingProxy implements AsyncDisposable {
     await deliver(reply, response, record, action);
   }
 
-  /** Sends the request on and resolves with the head of the server's reply. */
+  /** Passes the request on and resolves with the head of the reply. */
   async #forward(
     request: IncomingMessage,
     response: ServerResponse,
@@ -131,7 +131,7 @@ export class RecordingProxy implements AsyncDisposable {
       agent: this.#agent,
       method: request.method ?? 'GET',
       headers: forwardedHeaders(request),
-      // The URL parser would clean up paths such as `a/../b`; the server shall see what the client sent.
+      // The URL parser would clean up paths such as `a/../b`, but the server must get what the client sent.
       path: request.url,
     });
     if (this.#options.keepBodies === true) {
@@ -148,7 +148,7 @@ export class RecordingProxy implements AsyncDisposable {
   }
 }
 
-/** Answers in place of the server. */
+/** Replies in place of the server. */
 function answer(
   request: IncomingMessage,
   response: ServerResponse,
@@ -161,7 +161,7 @@ function answer(
   response.writeHead(action.code, { 'content-type': 'application/json', ...action.headers }).end(body);
 }
 
-/** Hands the reply to the client, changed or lost if the action says so. */
+/** Passes the reply to the client, or changes or drops it, as the action says. */
 async function deliver(
   reply: IncomingMessage,
   response: ServerResponse,
@@ -196,7 +196,7 @@ function forwardedHeaders(request: IncomingMessage): OutgoingHttpHeaders {
   return headers;
 }
 
-/** Without those that are about one connection only. */
+/** The headers except those of a single connection. */
 function endToEnd(headers: OutgoingHttpHeaders): OutgoingHttpHeaders {
   const result = { ...headers };
   for (const name of ['connection', 'keep-alive', 'transfer-encoding', 'upgrade']) delete result[name];

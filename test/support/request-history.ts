@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 
-/** One request as a proxy saw it. Numbers of all requests of one history come from one counter, so they compare. */
+/** One request through a proxy. All requests of one history share one counter, so that their numbers compare. */
 export interface RecordedRequest {
   /** Position of its arrival. */
   readonly seq: number;
-  /** Position of the end of its reply (or of its connection); undefined while it is under way. */
+  /** Position of the end of its reply (or of its connection); undefined until then. */
   endSeq: number | undefined;
   /** Wall clock of its arrival, milliseconds since the epoch. */
   readonly time: number;
@@ -12,18 +12,18 @@ export interface RecordedRequest {
   readonly arrivedAt: number;
   endedAt: number | undefined;
   readonly method: string;
-  /** As on the wire, percent-encoding and all, without the query. */
+  /** As on the wire, percent-encoded, without the query. */
   readonly path: string;
   /** Without the question mark; empty if there is none. */
   readonly query: string;
   readonly userAgent: string;
-  /** What the server answered, or what a rule answered in its place; undefined if there was no reply. */
+  /** Status of the reply of the server or of a rule; undefined without a reply. */
   status: number | undefined;
   /** Only with `keepBodies`. */
   body?: Buffer;
 }
 
-/** The requests through one or more proxies, in order of arrival. Keeps no bodies of its own accord. */
+/** The requests through one or more proxies, in order of arrival. Keeps no bodies by default. */
 export class RequestHistory {
   readonly requests: RecordedRequest[] = [];
   #counter = 0;

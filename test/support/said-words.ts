@@ -2,12 +2,12 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAst } from 'rolldown/parseAst';
 
-/** A string that the sources say, and where it goes. */
+/** A string literal in the sources, and where it goes. */
 export interface SaidWord {
   readonly word: string;
   /**
-   * The property, variable or parameter that it is given to; `argument` of a call, `return`, `element` of an array, or
-   * `asked` where a list is only asked for it.
+   * The property, variable or parameter that it is assigned to; `argument` of a call, `return`, `element` of an array,
+   * or `asked` if it is only searched for.
    */
   readonly goesTo: string;
 }
@@ -19,12 +19,12 @@ interface Node {
 
 const SOURCE = join(import.meta.dirname, '../../src');
 
-/** Methods and classes that look for a word instead of saying it. */
+/** Methods and classes that search for a word instead of writing it. */
 const ASKS: ReadonlySet<string> = new Set(['includes', 'has', 'hasCode', 'Set', 'startsWith', 'endsWith']);
 
 /**
- * All strings that the sources of these rooms (folders of src) say; those in types and comparisons are not said. The
- * backend in memory is for tests, and what it says does not count.
+ * All string literals in the sources of these rooms (folders of src), except those in types and comparisons, and those
+ * of the memory backend, which is for tests.
  */
 export function wordsOf(...rooms: readonly string[]): readonly SaidWord[] {
   return rooms
@@ -33,7 +33,7 @@ export function wordsOf(...rooms: readonly string[]): readonly SaidWord[] {
     .flatMap((file) => wordsIn(readFileSync(join(SOURCE, file), 'utf8')));
 }
 
-/** The same of one text in TypeScript. */
+/** The same for one text in TypeScript. */
 export function wordsIn(text: string): readonly SaidWord[] {
   const words: SaidWord[] = [];
   const walk = (node: unknown, goesTo: string): void => {
@@ -52,7 +52,7 @@ function isNode(value: unknown): value is Node {
 }
 
 const EXPRESSIONS_OF_TYPES: ReadonlySet<string> = new Set(['TSAsExpression', 'TSSatisfiesExpression']);
-/** Parts whose strings nobody says: names of modules and members. */
+/** Parts whose strings do not count: names of modules and members. */
 const SILENT_PARTS: ReadonlySet<string> = new Set(['source', 'key', 'typeAnnotation', 'typeArguments']);
 
 function childrenOf(node: Node): readonly (readonly [string, unknown])[] {
@@ -64,7 +64,7 @@ function childrenOf(node: Node): readonly (readonly [string, unknown])[] {
 
 type Destination = (node: Node) => string | undefined;
 
-/** Where the strings in a part of a node go: by `type.part`. */
+/** Where the strings in a part of a node go, by `type.part`. */
 const DESTINATIONS: ReadonlyMap<string, Destination> = new Map<string, Destination>([
   ['Property.value', ({ key }) => nameOf(key)],
   ['PropertyDefinition.value', ({ key }) => nameOf(key)],
@@ -77,7 +77,7 @@ const DESTINATIONS: ReadonlyMap<string, Destination> = new Map<string, Destinati
   ['ReturnStatement.argument', () => 'return'],
 ]);
 
-/** Undefined: where the node itself goes. */
+/** Undefined: the same as for the node itself. */
 function destinationOf(node: Node, part: string): string | undefined {
   return DESTINATIONS.get(`${node.type}.${part}`)?.(node);
 }

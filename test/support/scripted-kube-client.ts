@@ -1,6 +1,6 @@
 import type { KubeClient, KubeRequest, WatchEvent, WatchRequest } from '#src/kube/client.ts';
 
-/** A KubeClient for time travel and faults that a real server cannot produce on demand. Keeps what it was asked. */
+/** A KubeClient for faults and times that a real server cannot produce on demand. Keeps its requests. */
 export class ScriptedKubeClient implements KubeClient {
   readonly requests: KubeRequest[] = [];
   readonly #answer: (request: KubeRequest) => unknown;

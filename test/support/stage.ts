@@ -6,8 +6,8 @@ import type { RecordedRequest } from './request-history.ts';
 import { Tenant, type TenantOptions } from './tenant.ts';
 
 /**
- * Nothing is tried again within a test because time has passed: what goes on must have been woken by an event. Failures
- * that pass by themselves (a server that was down) keep their back-off.
+ * Within a test, no timer retries a waiting migration: only an event can wake it. Temporary failures (a server that was
+ * down) keep their back-off.
  */
 const RETRY_NEVER = 3600;
 
@@ -18,7 +18,7 @@ export class Stage implements AsyncDisposable {
   readonly api: RecordingProxy;
   /** Between operator and KV server, for the tenants of this stage. */
   readonly bao: RecordingProxy;
-  /** All that there were, the running one last. */
+  /** All operators so far, the running one last. */
   readonly #operators: OperatorProcess[];
   #allowed: RegExp | undefined;
   #errorsSeen = 0;
@@ -48,7 +48,7 @@ export class Stage implements AsyncDisposable {
     return last;
   }
 
-  /** Ends the operator, if it runs, as Kubernetes does and starts another one. */
+  /** Stops the operator, if it runs, as Kubernetes does, and starts another one. */
   async restartOperator(): Promise<void> {
     if (this.operator.isRunning) await this.operator.stop();
     this.#operators.push(await launch(this.cluster, this.api));
@@ -58,12 +58,12 @@ export class Stage implements AsyncDisposable {
     return await Tenant.create(this.cluster, { address: this.bao.url, ...options });
   }
 
-  /** The test that runs breaks something on purpose: errors whose line matches are right and proper. */
+  /** For a test that breaks something on purpose: expects errors whose line matches. */
   allowErrors(lines: RegExp): void {
     this.#allowed = lines;
   }
 
-  /** Lines that operators logged as errors since the last call, without those that were allowed. */
+  /** Lines that operators logged as errors since the last call, except allowed ones. */
   takeUnexpectedErrors(): readonly string[] {
     const lines = this.#operators.flatMap(errorLinesOf);
     const fresh = lines.slice(this.#errorsSeen);
@@ -73,12 +73,12 @@ export class Stage implements AsyncDisposable {
     return allowed === undefined ? fresh : fresh.filter((line) => !allowed.test(line));
   }
 
-  /** Writes at either server on behalf of migrations: neither questions nor the Lease nor events. */
+  /** Writes of migrations to either server: without reviews, the Lease and events. */
   writes(): readonly RecordedRequest[] {
     return [...this.api.requests, ...this.bao.requests].filter(isWrite);
   }
 
-  /** What was done to the tenant's Secrets and documents, as `method path`: neither status nor reports. */
+  /** Changes of the Secrets and documents of the tenant, as `method path`: without status and reports. */
   changesOf({ namespace, mount }: Tenant): readonly string[] {
     const place = new RegExp(`^/v1/${mount}/|/namespaces/${namespace}/secrets(/|$)`);
     const changes = this.writes().filter(({ path }) => place.test(path));
@@ -93,7 +93,7 @@ export class Stage implements AsyncDisposable {
   }
 }
 
-/** Errors that it logged, and whatever is no line of its log: a stack trace, a warning of Node. */
+/** Errors that it logged, and all output that is not a log line: a stack trace, a warning of Node. */
 function errorLinesOf(operator: OperatorProcess): readonly string[] {
   const lines = operator.logs().trimEnd().split('\n');
   return lines.filter((line) => !line.startsWith('{') || /"level":"(error|fatal)"/.test(line));
@@ -103,7 +103,7 @@ async function launch(cluster: Cluster, api: RecordingProxy): Promise<OperatorPr
   const args = [
     '--status-interval-seconds=1',
     `--waiting-retry-seconds=${RETRY_NEVER}`,
-    // Among the lines of the log, so that whatever is looked for there is looked for in it as well.
+    // In the same output as the log, so that a search of the log covers it too.
     '--audit-log=stdout',
   ];
   return await startOperator(cluster, { apiserverUrl: api.url, args });
@@ -116,7 +116,7 @@ function isWrite({ method, path }: RecordedRequest): boolean {
   return !['GET', 'LIST', 'HEAD'].includes(method) && !NOT_A_WRITE.test(path);
 }
 
-/** One stage for the tests of a file; after each of them the operator must not have logged an error. */
+/** One stage for the tests of a file. After each test it checks that the operator logged no error. */
 export function useStage(): () => Stage {
   let stage: Stage | undefined;
   beforeAll(async () => {

@@ -26,15 +26,15 @@ interface SecretObject {
 export interface TenantOptions {
   /** Address of the KV server as the backend sees it, e.g. a proxy. Default: the server itself. */
   readonly address?: string;
-  /** An existing mount, to meet another tenant there. */
+  /** An existing mount, to share it with another tenant. */
   readonly mount?: string;
-  /** Default: what docs/openbao-policy.md says. */
+  /** Default: the policy in docs/openbao-policy.md. */
   readonly policy?: string;
 }
 
 /**
- * One namespace with a backend `kubernetes` and a backend `bao` on a mount of its own, and what tests ask about them.
- * Everything is asked as admin of the real servers, past any proxy.
+ * One namespace with a backend `kubernetes` and a backend `bao` on its own mount, and queries for tests. All queries go
+ * to the real servers as administrator, without a proxy.
  */
 export class Tenant {
   readonly cluster: Cluster;
@@ -47,7 +47,7 @@ export class Tenant {
     this.mount = mount;
   }
 
-  /** A namespace that is there already, without any backend of its own. */
+  /** An existing namespace, without its own backends. */
   static at(cluster: Cluster, namespace: string, mount: string): Tenant {
     return new Tenant(cluster, namespace, mount);
   }
@@ -98,7 +98,7 @@ export class Tenant {
     return parsed.value;
   }
 
-  /** Waits until Ready is what is said, for the current generation; returns the migration as it is then. */
+  /** Waits until Ready has the wanted status and reason for the current generation; returns the migration. */
   async untilReady(
     name: string,
     wanted: { readonly status?: 'True' | 'False' | 'Unknown'; readonly reason?: string } = { status: 'True' },
@@ -128,7 +128,7 @@ export class Tenant {
     return parsed.value;
   }
 
-  /** The per-key table, wherever it is: inline or in report shards. */
+  /** The rows of the migration, inline or from its reports. */
   async rows(name: string): Promise<readonly StatusRow[]> {
     const migration = await this.migration(name);
     if (migration.status.keys !== undefined) return migration.status.keys;

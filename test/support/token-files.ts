@@ -4,7 +4,7 @@ import { API_VERSION } from '#src/api/group.ts';
 import type { DirectorySpec } from '#src/backends/directory/spec.ts';
 import type { Cluster } from '#test/cluster/cluster.ts';
 
-/** The --directory-root of every operator of this cluster. It goes with the cluster. */
+/** The --directory-root of every operator of this cluster, removed with the cluster. */
 export function directoryRootOf(cluster: Cluster): string {
   const root = join(cluster.folder, 'directory-root');
   mkdirSync(root, { recursive: true, mode: 0o700 });
@@ -18,7 +18,7 @@ export function tokenFolderOf(cluster: Cluster, namespace: string): string {
   return folder;
 }
 
-/** Writes files as an editor does: into what is there. A name may be one in a folder. */
+/** Writes files in place, as an editor does. A name can include a folder. */
 export function plantFiles(folder: string, files: Readonly<Record<string, string | Buffer>>): void {
   for (const [name, content] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, name)), { recursive: true, mode: 0o700 });
@@ -26,7 +26,7 @@ export function plantFiles(folder: string, files: Readonly<Record<string, string
   }
 }
 
-/** What is in each file of the folder, hidden ones included; folders in it are left out. */
+/** The content of each file in the folder, including hidden files, without subfolders. */
 export function filesIn(folder: string): Readonly<Record<string, string>> {
   const files = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isFile());
   return Object.fromEntries(files.map(({ name }) => [name, readFileSync(join(folder, name), 'utf8')]));

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { aDocument, codeOf, presentIn } from '#test/support/documents.ts';
 import { describeDriver } from '#test/conformance/driver-suite.ts';
-import type { Place } from '#test/conformance/suite/subject.ts';
+import type { TestStore } from '#test/conformance/suite/subject.ts';
 import { collect } from '#test/support/collect.ts';
 import { ManualClock } from '#test/support/manual-clock.ts';
 import { MemoryDriver } from './driver.ts';
@@ -14,7 +14,7 @@ import { MemoryStore } from './store.ts';
 const { signal } = new AbortController();
 const EVERY_OPERATION: readonly Operation[] = ['probe', 'list', 'read', 'write', 'delete', 'denied'];
 
-async function openPlace(addressing: 'flat' | 'tree'): Promise<Place> {
+async function openTestStore(addressing: 'flat' | 'tree'): Promise<TestStore> {
   const store = new MemoryStore({ name: addressing, addressing, clock: new ManualClock() });
   const calls: Call[] = [];
   const gone = all(
@@ -49,14 +49,14 @@ const subject = {
 describeDriver({
   ...subject,
   kind: 'flat memory',
-  open: async () => openPlace('flat'),
+  open: async () => openTestStore('flat'),
   hostileAddresses: [...hostile, 'a/b', 'a.migrated-bak'],
 });
 describeDriver({
   ...subject,
   kind: 'tree memory',
   listsDeleted: true,
-  open: async () => openPlace('tree'),
+  open: async () => openTestStore('tree'),
   hostileAddresses: hostile,
 });
 

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { aDocument, contentOf, documents, presentIn } from '#test/support/documents.ts';
 import type { Trial } from './trial.ts';
 
-/** Bytes, names and attributes come back as they were written. */
+/** A read returns bytes, names and attributes as they were written. */
 export function describeContent(trial: Trial): void {
   const { subject, holds } = trial;
 
@@ -38,7 +38,7 @@ export function describeContent(trial: Trial): void {
   });
 
   if (holds !== 'text') {
-    it('keeps a document without fields', async () => {
+    it('keeps a document without keys', async () => {
       await trial.create({});
       expect(presentIn(await trial.read()).fields.size).toBe(0);
     });
@@ -47,11 +47,11 @@ export function describeContent(trial: Trial): void {
   if (holds === 'anything') describeAttributes(trial);
 }
 
-/** The same for documents and sequences of documents that nobody has thought of. */
+/** The same for generated documents and sequences of documents. */
 export function describeAnyContent(trial: Trial): void {
   const { subject, signal, holds } = trial;
 
-  it('gives back any document exactly', async () => {
+  it('returns any document unchanged', async () => {
     let run = 0;
     const check = async (fields: Record<string, Buffer>): Promise<void> => {
       run += 1;
@@ -65,7 +65,7 @@ export function describeAnyContent(trial: Trial): void {
     await fc.assert(fc.asyncProperty(documents(subject.fieldName, holds), check), { numRuns: 150 });
   });
 
-  it('gives back any sequence of replacements exactly', async () => {
+  it('returns each of a sequence of replacements unchanged', async () => {
     let run = 0;
     const check = async (states: readonly Record<string, Buffer>[]): Promise<void> => {
       run += 1;
@@ -87,7 +87,7 @@ function describeAttributes(trial: Trial): void {
 
   it.each([
     ['a type', { type: 'kubernetes.io/basic-auth' }],
-    ['an unknown type', { type: 'example.org/what.ever' }],
+    ['a type of another project', { type: 'example.org/what.ever' }],
     ['immutability', { immutable: true as const }],
     ['both', { type: 'kubernetes.io/ssh-auth', immutable: true as const }],
   ])('keeps %s', async (_what, attributes) => {

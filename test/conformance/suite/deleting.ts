@@ -4,7 +4,7 @@ import { collect } from '#test/support/collect.ts';
 import { aDocument, codeOf, presentIn, versionIn } from '#test/support/documents.ts';
 import type { Trial } from './trial.ts';
 
-/** Deleting, and what a deleted document leaves. */
+/** Deletes, and what a deleted document leaves. */
 export function describeDeleting(trial: Trial): void {
   const { signal } = trial;
 
@@ -16,7 +16,7 @@ export function describeDeleting(trial: Trial): void {
     expect(await codeOf(trial.driver.delete(`${trial.address}-never`, version, signal))).toBe('NOT_FOUND');
   });
 
-  it('shows the name of what was deleted only where a version still takes it', async () => {
+  it('lists the name of a deleted document only if a version still takes the name', async () => {
     await trial.driver.delete(trial.address, await trial.create({ a: '1' }), signal);
     const result = await trial.read();
     const entries = await collect<Entry>(trial.driver.list({ folder: '' }, signal));

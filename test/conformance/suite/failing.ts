@@ -3,21 +3,21 @@ import { collect } from '#test/support/collect.ts';
 import { aDocument, codeOf } from '#test/support/documents.ts';
 import type { Trial } from './trial.ts';
 
-/** What a caller sees when a store cannot or must not answer. */
+/** Failures of a store that is denied or unreachable. */
 export function describeFailures(trial: Trial): void {
   const { signal, unreachableAs } = trial;
 
-  it('tells absent, denied and unreachable apart, when reading', async () => {
+  it('distinguishes absent, denied and unreachable in a read', async () => {
     expect(await trial.read()).toEqual({ state: 'absent' });
-    expect(await codeOf(trial.place.denied.read(trial.address, signal))).toBe('AUTH_DENIED');
-    expect(await codeOf(trial.place.unreachable.read(trial.address, signal))).toBe(unreachableAs);
+    expect(await codeOf(trial.store.denied.read(trial.address, signal))).toBe('AUTH_DENIED');
+    expect(await codeOf(trial.store.unreachable.read(trial.address, signal))).toBe(unreachableAs);
   });
 
-  it('tells denied and unreachable apart, when writing, and says that neither was applied', async () => {
+  it('distinguishes denied and unreachable in a write, and reports that neither was applied', async () => {
     const document = aDocument(trial.address, { a: 'b' });
     for (const [broken, code] of [
-      [trial.place.denied, 'AUTH_DENIED'],
-      [trial.place.unreachable, unreachableAs],
+      [trial.store.denied, 'AUTH_DENIED'],
+      [trial.store.unreachable, unreachableAs],
     ] as const) {
       const write = broken.write(document, 'absent', signal);
       await expect(write).rejects.toMatchObject({ code, indeterminate: false });
@@ -25,12 +25,12 @@ export function describeFailures(trial: Trial): void {
     expect(await trial.read()).toEqual({ state: 'absent' });
   });
 
-  it('does not take a denied listing for an empty one', async () => {
-    expect(await codeOf(collect(trial.place.denied.list({ folder: '' }, signal)))).toBe('AUTH_DENIED');
-    expect(await codeOf(collect(trial.place.unreachable.list({ folder: '' }, signal)))).toBe(unreachableAs);
+  it('does not report a denied listing as empty', async () => {
+    expect(await codeOf(collect(trial.store.denied.list({ folder: '' }, signal)))).toBe('AUTH_DENIED');
+    expect(await codeOf(collect(trial.store.unreachable.list({ folder: '' }, signal)))).toBe(unreachableAs);
   });
 
-  it('rejects with the reason of its signal', async () => {
+  it('rejects with the reason of the signal', async () => {
     const reason = new Error('shutting down');
     const aborted = AbortSignal.abort(reason);
     const document = aDocument(trial.address, { a: 'b' });
@@ -40,10 +40,10 @@ export function describeFailures(trial: Trial): void {
     expect(await trial.read()).toEqual({ state: 'absent' });
   });
 
-  it('says what may not be done, without doing it', async () => {
+  it('reports denied operations without doing them', async () => {
     const need = { address: trial.address, verbs: ['read', 'create', 'delete'] as const };
     expect(await trial.driver.denied([need], signal)).toEqual(new Map());
-    const refusals = await trial.place.denied.denied([need], signal);
+    const refusals = await trial.store.denied.denied([need], signal);
     expect(refusals.get(trial.address)).toMatchObject({ reason: 'PermissionDenied' });
   });
 }

@@ -5,7 +5,7 @@ import { collect } from '#test/support/collect.ts';
 import { aDocument, codeOf, presentIn } from '#test/support/documents.ts';
 import type { Trial } from './trial.ts';
 
-/** Must be registered before everything else that writes there. */
+/** Must be registered before all tests that write. */
 export function describeEmptyStore(trial: Trial): void {
   const { signal } = trial;
 
@@ -17,7 +17,7 @@ export function describeEmptyStore(trial: Trial): void {
   });
 }
 
-/** Listing and reading where there is more than one page. */
+/** Listings and reads of more than one page. */
 export function describeManyDocuments(trial: Trial): void {
   const { signal, subject, unreachableAs } = trial;
 
@@ -37,7 +37,7 @@ export function describeManyDocuments(trial: Trial): void {
       expect(listed.toSorted()).toEqual(names.toSorted());
     });
 
-    it('reads many, yielding each address once, the missing ones as absent', async () => {
+    it('reads many and yields each address once, missing ones as absent', async () => {
       const missing = ['not-there', 'not-there-either'];
       const outcomes = await collect(trial.driver.readMany([...names, ...missing, names[0]!], signal));
       expect(outcomes.map((outcome) => outcome.address).toSorted()).toEqual(
@@ -46,20 +46,20 @@ export function describeManyDocuments(trial: Trial): void {
       for (const outcome of outcomes) expect(textIn(outcome)).toBe(outcome.address);
     });
 
-    it('reads a few, yielding each address once, the missing ones as absent', async () => {
+    it('reads a few and yields each address once, missing ones as absent', async () => {
       const few = [...names.slice(0, 3), 'not-there'];
       const outcomes = await collect(trial.driver.readMany(few, signal));
       expect(outcomes.map((outcome) => outcome.address).toSorted()).toEqual(few.toSorted());
       for (const outcome of outcomes) expect(textIn(outcome)).toBe(outcome.address);
     });
 
-    it('fails the reading of many as a whole when the server is gone', async () => {
-      expect(await codeOf(collect(trial.place.unreachable.readMany(names, signal)))).toBe(unreachableAs);
+    it('fails a read of many as a whole if the server is gone', async () => {
+      expect(await codeOf(collect(trial.store.unreachable.readMany(names, signal)))).toBe(unreachableAs);
     });
   });
 }
 
-/** The field of a present document; its own address for one that must be absent. */
+/** The value of the key of a present document; the address of a document that must be absent. */
 function textIn(outcome: ReadOutcome): string {
   if ('error' in outcome) throw outcome.error;
   if (outcome.address.startsWith('not-there')) {

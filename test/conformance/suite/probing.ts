@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Trial } from './trial.ts';
 
-/** What a driver tells about its server and its places. */
+/** What a driver reports about its server and its locations. */
 export function describeProbe(trial: Trial): void {
   const { signal, holds } = trial;
 
@@ -15,7 +15,7 @@ export function describeProbe(trial: Trial): void {
     expect(await trial.driver.probe(signal)).toEqual(probe);
   });
 
-  it('knows where a document is, whoever asks', async () => {
+  it('returns the same location of a document for every caller', async () => {
     await trial.driver.probe(signal);
     expect(trial.driver.locationOf('a')).toEqual(trial.driver.locationOf('a'));
     expect(trial.driver.locationOf('a').store).toBe(trial.driver.locationOf('b').store);

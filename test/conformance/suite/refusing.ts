@@ -3,25 +3,25 @@ import { collect } from '#test/support/collect.ts';
 import { aDocument, codeOf } from '#test/support/documents.ts';
 import type { Trial } from './trial.ts';
 
-/** What is refused before anything is sent. */
+/** Documents and addresses that are refused before a request is sent. */
 export function describeRefusals(trial: Trial): void {
   const { subject, signal } = trial;
 
-  it('refuses a document that does not fit before anything is sent', async () => {
+  it('refuses a document that is too large before a request is sent', async () => {
     const document = aDocument(trial.address, { large: Buffer.alloc(subject.tooLargeBytes, 'a') });
     expect(trial.driver.refusalOf(document)?.reason).toBe('TooLarge');
-    const requests = await trial.place.traffic(async () => {
+    const requests = await trial.store.traffic(async () => {
       expect(await codeOf(trial.driver.write(document, 'absent', signal))).toBe('DOCUMENT_REFUSED');
     });
     expect(requests).toEqual([]);
   });
 
   it.each(subject.hostileAddresses.map((hostile) => [hostile]))(
-    'refuses the address %j before anything is sent',
+    'refuses the address %j before a request is sent',
     async (hostile) => {
       expect(trial.driver.addressRefusalOf(hostile)).toBeDefined();
       const document = aDocument(hostile, { a: 'b' });
-      const requests = await trial.place.traffic(async () => {
+      const requests = await trial.store.traffic(async () => {
         expect(await codeOf(trial.driver.read(hostile, signal))).toBe('DOCUMENT_REFUSED');
         expect(await codeOf(trial.driver.write(document, 'absent', signal))).toBe('DOCUMENT_REFUSED');
         const version = { identity: 'x', revision: '1' };

@@ -3,36 +3,38 @@ import type { Driver } from '#src/backends/driver.ts';
 import type { ErrorCode } from '#src/errors.ts';
 import type { Holdings } from '#test/support/documents.ts';
 
-/** One kind of store, as the suite needs it. Everything that differs between drivers is declared here. */
+/** One kind of store under test. Declares everything that differs between drivers. */
 export interface Subject {
   readonly kind: string;
-  /** Makes a place of its own, and drivers for it. */
-  readonly open: () => Promise<Place>;
-  /** Names that need more than one page. */
+  /** Makes a new store, and drivers for it. */
+  readonly open: () => Promise<TestStore>;
+  /** A number of names that needs more than one page. */
   readonly manyNames: number;
-  /** Bytes of ASCII text that one field must be able to hold. */
+  /** Bytes of ASCII text that the value of one key must be able to have. */
   readonly largeTextBytes: number;
-  /** Bytes of text that must be refused before anything is sent. */
+  /** Bytes of text that must be refused before a request is sent. */
   readonly tooLargeBytes: number;
   readonly fieldName: fc.Arbitrary<string>;
-  /** Addresses that must be refused before anything is sent. */
+  /** Addresses that must be refused before a request is sent. */
   readonly hostileAddresses: readonly string[];
-  /** What a document may be made of. Default: anything. */
+  /** What documents of the store can contain. Default: anything. */
   readonly holds?: Holdings;
-  /** How a store fails that is not there. Default: as a server does; a folder that is missing is no server that is down. */
+  /**
+   * Code of the failure of a store that does not exist. Default: `BACKEND_UNREACHABLE`, as for a server that is down.
+   */
   readonly unreachableAs?: ErrorCode;
-  /** True where a deleted document keeps its name: a version of it still takes it. Default: false. */
+  /** True if a deleted document keeps its name, because a version still takes it. Default: false. */
   readonly listsDeleted?: boolean;
 }
 
-export interface Place extends AsyncDisposable {
+export interface TestStore extends AsyncDisposable {
   readonly driver: Driver;
-  /** Same place, credentials without any right. */
+  /** Same store, credentials without any right. */
   readonly denied: Driver;
-  /** Same place, a port where nobody listens or a folder that is not there. */
+  /** Same store, a port without a listener or a folder that does not exist. */
   readonly unreachable: Driver;
-  /** What reached the store meanwhile: requests, or changes on the disk where a store has none. */
+  /** What reaches the store while `during` runs: requests or, for a directory, changes on the disk. */
   readonly traffic: (during: () => Promise<void>) => Promise<readonly unknown[]>;
-  /** Removes a document and makes it again behind the driver's back: another incarnation of the same name. */
+  /** Acts as another writer: removes a document and creates another incarnation of its name. */
   readonly recreate: (address: string, field: string, text: string) => Promise<void>;
 }

@@ -2,15 +2,15 @@ import type { Driver } from '#src/backends/driver.ts';
 import type { ReadResult, Version } from '#src/core/document.ts';
 import type { ErrorCode } from '#src/errors.ts';
 import { aDocument, type Holdings } from '#test/support/documents.ts';
-import type { Place, Subject } from './subject.ts';
+import type { TestStore, Subject } from './subject.ts';
 
-/** What the tests of the suite act on: one place, and for each test an address that no other test uses. */
+/** The store of the tests of the suite, and for each test an address that no other test uses. */
 export class Trial {
   readonly subject: Subject;
   readonly holds: Holdings;
   readonly unreachableAs: ErrorCode;
   readonly signal: AbortSignal = new AbortController().signal;
-  #place: Place | undefined;
+  #store: TestStore | undefined;
   #count = 0;
 
   constructor(subject: Subject) {
@@ -19,23 +19,23 @@ export class Trial {
     this.unreachableAs = subject.unreachableAs ?? 'BACKEND_UNREACHABLE';
   }
 
-  /** Before the first test. */
+  /** Called before the first test. */
   async open(): Promise<void> {
-    this.#place = await this.subject.open();
+    this.#store = await this.subject.open();
   }
 
-  /** Before each test: `address` is another one from here on. */
+  /** Called before each test: makes `address` a new one. */
   begin(): void {
     this.#count += 1;
   }
 
-  get place(): Place {
-    if (this.#place === undefined) throw new Error('the place is opened before the first test');
-    return this.#place;
+  get store(): TestStore {
+    if (this.#store === undefined) throw new Error('the store is opened before the first test');
+    return this.#store;
   }
 
   get driver(): Driver {
-    return this.place.driver;
+    return this.store.driver;
   }
 
   get address(): string {
@@ -51,6 +51,6 @@ export class Trial {
   }
 
   async close(): Promise<void> {
-    await this.place[Symbol.asyncDispose]();
+    await this.store[Symbol.asyncDispose]();
   }
 }

@@ -3,11 +3,11 @@ import { sameVersion } from '#src/core/document.ts';
 import { aDocument, codeOf, contentOf, presentIn } from '#test/support/documents.ts';
 import type { Trial } from './trial.ts';
 
-/** Creating and replacing, and every expectation that does not hold. */
+/** Creates and replaces, and every failed precondition. */
 export function describeWriting(trial: Trial): void {
   const { signal } = trial;
 
-  it('returns from a write the version that a read then shows', async () => {
+  it('returns the same version from a write and the next read', async () => {
     const version = await trial.create({ user: 'admin', password: 'p' });
     const document = presentIn(await trial.read());
     expect(document.version).toEqual(version);
@@ -16,7 +16,7 @@ export function describeWriting(trial: Trial): void {
     );
   });
 
-  it('refuses to create what exists and leaves it as it is', async () => {
+  it('refuses to create a document that exists, and does not change it', async () => {
     const version = await trial.create({ a: 'first' });
     expect(await codeOf(trial.create({ a: 'second' }))).toBe('ALREADY_EXISTS');
     const document = presentIn(await trial.read());
@@ -37,7 +37,7 @@ export function describeWriting(trial: Trial): void {
     ).toBe(String(codes.indexOf('none')));
   });
 
-  it('replaces all fields of the expected version as one new version', async () => {
+  it('replaces all keys of the expected version as one new version', async () => {
     const first = await trial.create({ kept: 'old', dropped: 'x' });
     const second = await trial.driver.write(
       aDocument(trial.address, { kept: 'new', added: 'y' }),
@@ -50,7 +50,7 @@ export function describeWriting(trial: Trial): void {
     expect(contentOf(document)).toEqual(contentOf(aDocument(trial.address, { kept: 'new', added: 'y' })));
   });
 
-  it('refuses to write over, or to delete, a version that is no longer current', async () => {
+  it('refuses to overwrite or delete a version that is not current any more', async () => {
     const first = await trial.create({ a: '1' });
     const second = await trial.driver.write(aDocument(trial.address, { a: '2' }), first, signal);
     expect(await codeOf(trial.driver.write(aDocument(trial.address, { a: '3' }), first, signal))).toBe(
@@ -62,9 +62,9 @@ export function describeWriting(trial: Trial): void {
     expect(document.fields.get('a')?.reveal().toString()).toBe('2');
   });
 
-  it('refuses to write over, or to delete, another incarnation of the name', async () => {
+  it('refuses to overwrite or delete another incarnation of the name', async () => {
     const first = await trial.create({ a: '1' });
-    await trial.place.recreate(trial.address, 'a', 'theirs');
+    await trial.store.recreate(trial.address, 'a', 'theirs');
     expect(await codeOf(trial.driver.write(aDocument(trial.address, { a: '2' }), first, signal))).toBe(
       'VERSION_CONFLICT',
     );
@@ -77,7 +77,7 @@ export function describeWriting(trial: Trial): void {
     ).toBe('theirs');
   });
 
-  it('refuses to write with a version where nothing ever was', async () => {
+  it('refuses to write with a version if the name never existed', async () => {
     const version = await trial.create({ a: '1' });
     const elsewhere = aDocument(`${trial.address}-other`, { a: '1' });
     expect(await codeOf(trial.driver.write(elsewhere, version, signal))).toBe('VERSION_CONFLICT');
