@@ -7,7 +7,7 @@ const SEEN_AGAIN = 20;
 const READS_AT_ONCE = 16;
 
 /**
- * Looks at both stores from the side, past every proxy, for as long as a test runs, and metadata each value that is in
+ * Looks at both stores from the side, past every proxy, for as long as a test runs, and notes each value that is in
  * neither. A source is looked at before its destination: values travel that way only, so one that moves meanwhile is
  * seen at least once.
  */
