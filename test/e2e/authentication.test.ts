@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { aMigration, anOpenBaoBackend, aSecret } from '#test/builders/objects.ts';
 import { LOGIN_METHODS } from '#test/support/auth-methods.ts';
 import type { CredentialKeeper, PreparedAuth } from '#test/support/auth-methods.ts';
-import { kvData, pathOf, reasonOf, requestRun, standing } from '#test/support/queries.ts';
+import { kvData, pathOf, reasonOf, requestRun, statesOf } from '#test/support/queries.ts';
 import { useStage } from '#test/support/stage.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
 import { eventually } from '#test/support/eventually.ts';
@@ -54,7 +54,7 @@ describe.each(Object.entries(LOGIN_METHODS))('a backend with %s', (_name, prepar
     await tenant.apply(aMigration('move', { to: 'team', sourcePolicy: 'Delete' }));
     await tenant.untilReady('move', { status: 'True', reason: 'Completed' });
 
-    const { db, credentials } = await standing(tenant, 'move');
+    const { db, credentials } = await statesOf(tenant, 'move');
     expect(db).toBe('Removed');
     expect(await kvData(tenant, pathOf(tenant, 'db'))).toEqual(FIELDS);
     expect(credentials).toBe((await tenant.secret('credentials')) && 'Verified TrustRoot');

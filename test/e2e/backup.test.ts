@@ -8,7 +8,7 @@ import {
   reasonOf,
   requestRun,
   rowsByName,
-  standing,
+  statesOf,
 } from '#test/support/queries.ts';
 import { useStage } from '#test/support/stage.ts';
 import { eventually } from '#test/support/eventually.ts';
@@ -77,7 +77,7 @@ function describeCopies(): void {
     await tenant.apply(aMigration('everything'));
     await tenant.untilReady('everything', { reason: 'NothingSelected' });
 
-    expect(await standing(tenant, 'everything')).toEqual({});
+    expect(await statesOf(tenant, 'everything')).toEqual({});
     expect(await kvMetadata(tenant, pathOf(tenant, BACKUP))).toBeUndefined();
   });
 
@@ -87,7 +87,7 @@ function describeCopies(): void {
     await tenant.apply(aSecret(BACKUP, { username: 'app', password: 'older' }, { labels }));
     await tenant.apply(aMigration('backup', { sourcePolicy: 'Backup' }));
     await eventually('the row says why the source stays', async () => {
-      const rows = await standing(tenant, 'backup');
+      const rows = await statesOf(tenant, 'backup');
       return rows['login'] === 'Verified BackupExists';
     });
 
@@ -103,7 +103,7 @@ function describeLifeOfBackups(): void {
     await tenant.untilReady('short');
     await eventually('the backup is gone', async () => (await tenant.secret(BACKUP)) === undefined);
     await eventually('the row says so', async () => {
-      return (await standing(tenant, 'short'))['login'] === 'Removed BackupExpired';
+      return (await statesOf(tenant, 'short'))['login'] === 'Removed BackupExpired';
     });
     expect(await kvData(tenant, pathOf(tenant, 'login'))).toEqual({ username: 'app', password: 'p' });
   });
@@ -128,7 +128,7 @@ function describeLifeOfBackups(): void {
     const tenant = await aTenantWithLogin();
     await tenant.apply(aMigration('all', { sourcePolicy: 'Backup', select: { all: true } }));
     await tenant.untilReady('all');
-    expect(await standing(tenant, 'all')).toEqual({ login: 'Removed', 'bao-token': 'Verified TrustRoot' });
+    expect(await statesOf(tenant, 'all')).toEqual({ login: 'Removed', 'bao-token': 'Verified TrustRoot' });
     expect(await tenant.secret('bao-token')).toBeDefined();
     expect(await tenant.secret('bao-token.migrated-bak')).toBeUndefined();
   });
@@ -140,7 +140,7 @@ function describeLifeOfBackups(): void {
     await tenant.cluster.bao('DELETE', `${tenant.mount}/metadata/${pathOf(tenant, 'login')}`);
     await requestRun(tenant, 'lost');
 
-    expect(await standing(tenant, 'lost')).toEqual({ login: 'Failed DestinationLost' });
+    expect(await statesOf(tenant, 'lost')).toEqual({ login: 'Failed DestinationLost' });
     expect(await passwordIn(tenant, BACKUP)).toBe('p');
     const row = (await rowsByName(tenant, 'lost'))['login'];
     expect(row?.backup).toBe(BACKUP);

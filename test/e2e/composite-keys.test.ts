@@ -9,7 +9,7 @@ import {
   reasonOf,
   requestRun,
   rowsByName,
-  standing,
+  statesOf,
   versionOf,
 } from '#test/support/queries.ts';
 import { useStage } from '#test/support/stage.ts';
@@ -54,7 +54,7 @@ it('gives names and fields their new form, keeps the old names of one rule, and 
   await tenant.apply(aReKeying('rekey'));
   const migration = await tenant.untilReady('rekey');
 
-  expect(await standing(tenant, 'rekey')).toEqual({
+  expect(await statesOf(tenant, 'rekey')).toEqual({
     'session:1': 'Removed',
     'session:2': 'Removed',
     'session:9:okta': 'Skipped AlreadyRenamed',
@@ -97,7 +97,7 @@ it('moves the rest past one that is corrupt, and its verdict is that one failed'
   // Neither read wrongly nor touched.
   expect(await versionOf(tenant, 'session:2')).toBe(1);
   expect(await kvMetadata(tenant, pathOf(tenant, 'session:2:okta'))).toBeUndefined();
-  expect(await standing(tenant, 'rekey')).toMatchObject({ 'session:1': 'Removed', 'session:3': 'Removed' });
+  expect(await statesOf(tenant, 'rekey')).toMatchObject({ 'session:1': 'Removed', 'session:3': 'Removed' });
 });
 
 it('does the corrupt one, and nothing else, once it has been repaired', async () => {
@@ -112,7 +112,7 @@ it('does the corrupt one, and nothing else, once it has been repaired', async ()
   const migration = await requestRun(tenant, 'rekey');
 
   expect(reasonOf(migration)).toBe('Completed');
-  expect(await standing(tenant, 'rekey')).toMatchObject({ 'session:1': 'Removed', 'session:2': 'Removed' });
+  expect(await statesOf(tenant, 'rekey')).toMatchObject({ 'session:1': 'Removed', 'session:2': 'Removed' });
   const paths = stage().changesOf(tenant).slice(changes);
   expect(paths.filter((path) => !decodeURIComponent(path).includes('session:2'))).toEqual([]);
   expect(await versionOf(tenant, 'session:1:okta')).toBe(1);

@@ -12,7 +12,7 @@ import {
   requestRun,
   rowsByName,
   softDelete,
-  standing,
+  statesOf,
   versionOf,
 } from '#test/support/queries.ts';
 import { useStage } from '#test/support/stage.ts';
@@ -44,7 +44,7 @@ describe('conflictPolicy KeepDestination', () => {
 
     expect(reasonOf(migration)).toBe('Completed');
     expect(migration.status.summary).toMatchObject({ removed: 4, skipped: 4, conflict: 0 });
-    expect(await standing(tenant, 'keep')).toEqual({
+    expect(await statesOf(tenant, 'keep')).toEqual({
       free: 'Removed',
       equal: 'Removed',
       taken: 'Skipped DestinationDiffers',
@@ -183,7 +183,7 @@ function describeLimits(): void {
     await tenant.apply(aMigration('dry', { conflictPolicy: 'Overwrite', dryRun: true }));
     const migration = await tenant.untilReady('dry');
     expect(reasonOf(migration)).toBe('DryRunCompleted');
-    expect(await standing(tenant, 'dry')).toEqual({
+    expect(await statesOf(tenant, 'dry')).toEqual({
       free: 'Pending WouldCreate',
       equal: 'Pending WouldAdopt',
       taken: 'Pending WouldOverwrite',

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { EXPIRY_TOLERANCE_MS } from '#src/core/document.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
 import { Gate } from '#test/support/gate.ts';
-import { kvData, kvMetadata, kvPut, pathOf, requestRun, standing } from '#test/support/queries.ts';
+import { kvData, kvMetadata, kvPut, pathOf, requestRun, statesOf } from '#test/support/queries.ts';
 import { useStage } from '#test/support/stage.ts';
 import { eventually } from '#test/support/eventually.ts';
 import type { Tenant } from '#test/support/tenant.ts';
@@ -62,7 +62,7 @@ function describeMoving(): void {
     await kvPut(tenant, pathOf(tenant, 'session:2'), { token: 'stays' });
     await tenant.apply(aReKeying('rekey'));
     await tenant.untilReady('rekey');
-    expect(await standing(tenant, 'rekey')).toEqual({ 'session:1': 'Removed', 'session:2': 'Removed' });
+    expect(await statesOf(tenant, 'rekey')).toEqual({ 'session:1': 'Removed', 'session:2': 'Removed' });
 
     expectSameEnd(await endOf(tenant, 'session:1:okta'), end);
     expect(await endOf(tenant, 'session:2:okta')).toBe('');
@@ -81,7 +81,7 @@ function describeMoving(): void {
     const end = await endOf(tenant, 'session:1');
     await tenant.apply(aReKeying('rekey'));
     await tenant.untilReady('rekey');
-    expect(await standing(tenant, 'rekey')).toEqual({ 'session:1': 'Removed' });
+    expect(await statesOf(tenant, 'rekey')).toEqual({ 'session:1': 'Removed' });
     expectSameEnd(await endOf(tenant, 'session:1:okta'), end);
   });
 
@@ -91,7 +91,7 @@ function describeMoving(): void {
     await tenant.cluster.bao('POST', `${tenant.mount}/config`, { delete_version_after: '2h' });
     await tenant.apply(aReKeying('rekey', { conflictPolicy: 'Overwrite' }));
     await tenant.untilReady('rekey', { status: 'False' });
-    expect(await standing(tenant, 'rekey')).toEqual({ 'session:1': 'Conflict ExpiresEarly' });
+    expect(await statesOf(tenant, 'rekey')).toEqual({ 'session:1': 'Conflict ExpiresEarly' });
     await requestRun(tenant, 'rekey');
     expect((await kvMetadata(tenant, pathOf(tenant, 'session:1:okta')))?.current_version).toBe(1);
     expect(await kvData(tenant, pathOf(tenant, 'session:1'))).toEqual({ token: 't' });
@@ -106,7 +106,7 @@ function describeExpired(): void {
     await untilExpired(tenant, 'session:old');
     await tenant.apply(aReKeying('rekey'));
     await tenant.untilReady('rekey');
-    expect(await standing(tenant, 'rekey')).toEqual({
+    expect(await statesOf(tenant, 'rekey')).toEqual({
       'session:old': 'Skipped Expired',
       'session:new': 'Removed',
     });
@@ -124,7 +124,7 @@ function describeExpired(): void {
     await untilExpired(tenant, name);
     gate.open();
     await tenant.untilReady('rekey');
-    expect(await standing(tenant, 'rekey')).toEqual({ [name]: 'Skipped Expired' });
+    expect(await statesOf(tenant, 'rekey')).toEqual({ [name]: 'Skipped Expired' });
     expect((await kvMetadata(tenant, target))?.current_version ?? 0).toBe(0);
   });
 
@@ -133,11 +133,11 @@ function describeExpired(): void {
     await aToken(tenant, 'session:1', '5s');
     await tenant.apply(aReKeying('rekey', { sourcePolicy: 'Delete' }));
     await tenant.untilReady('rekey');
-    expect(await standing(tenant, 'rekey')).toEqual({ 'session:1': 'Removed' });
+    expect(await statesOf(tenant, 'rekey')).toEqual({ 'session:1': 'Removed' });
     await untilExpired(tenant, 'session:1:okta');
     await eventually('the copy has expired', async () => {
       await requestRun(tenant, 'rekey');
-      return (await standing(tenant, 'rekey'))['session:1'] === 'Removed Expired';
+      return (await statesOf(tenant, 'rekey'))['session:1'] === 'Removed Expired';
     });
   });
 
@@ -147,7 +147,7 @@ function describeExpired(): void {
     await kvPut(tenant, pathOf(tenant, 'session:1:okta'), { token: 'of session:1' });
     await tenant.apply(aReKeying('rekey', { sourcePolicy: 'Keep' }));
     await tenant.untilReady('rekey', { status: 'False' });
-    expect(await standing(tenant, 'rekey')).toEqual({
+    expect(await statesOf(tenant, 'rekey')).toEqual({
       'session:1': 'Conflict OutlivesSource',
       'session:1:okta': 'Skipped AlreadyRenamed',
     });
@@ -216,10 +216,10 @@ describe('between Kubernetes and OpenBao', () => {
     await kvPut(tenant, pathOf(tenant, 'db'), { password: 'p' });
     await tenant.apply(aMigration('move', { mapping, sourcePolicy: 'Delete' }));
     await tenant.untilReady('move', { status: 'False' });
-    expect(await standing(tenant, 'move')).toEqual({ db: 'Conflict AttributesDiffer' });
+    expect(await statesOf(tenant, 'move')).toEqual({ db: 'Conflict AttributesDiffer' });
     await tenant.mergePatch('SecretMigration', 'move', { spec: { sourcePolicy: 'Keep' } });
     await tenant.untilReady('move');
-    expect(await standing(tenant, 'move')).toEqual({ db: 'Verified' });
+    expect(await statesOf(tenant, 'move')).toEqual({ db: 'Verified' });
   });
 
   it('what expires is refused: a Secret would keep it forever', async () => {
@@ -228,7 +228,7 @@ describe('between Kubernetes and OpenBao', () => {
     const select = { all: true as const };
     await tenant.apply(aMigration('back', { from: 'bao', to: 'kubernetes', select }));
     await tenant.untilReady('back', { status: 'False' });
-    expect(await standing(tenant, 'back')).toEqual({ token: 'Failed ExpiryRefused' });
+    expect(await statesOf(tenant, 'back')).toEqual({ token: 'Failed ExpiryRefused' });
     expect(await tenant.secret('token')).toBeUndefined();
   });
 });

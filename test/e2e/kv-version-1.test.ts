@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { aMigration, anOpenBaoBackend, aSecret } from '#test/builders/objects.ts';
-import { conditionOf, rowsByName, standing } from '#test/support/queries.ts';
+import { conditionOf, rowsByName, statesOf } from '#test/support/queries.ts';
 import { useStage } from '#test/support/stage.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
 import type { Tenant } from '#test/support/tenant.ts';
@@ -73,7 +73,7 @@ describe('a mount of KV version 1 as the source', () => {
     await tenant.apply(aMigration('out', { ...OUT, select: { all: true } }));
     await tenant.untilReady('out', { status: 'False', reason: 'PartiallyFailed' });
 
-    expect(await standing(tenant, 'out')).toEqual({ db: 'Verified', odd: 'Failed NotRepresentable' });
+    expect(await statesOf(tenant, 'out')).toEqual({ db: 'Verified', odd: 'Failed NotRepresentable' });
     const { data } = (await tenant.secret('db')) ?? {};
     expect(data).toEqual(aSecret('db', FIELDS).data);
     expect([await get('db'), await get('odd')]).toEqual([FIELDS, { n: 1 }]);
@@ -91,7 +91,7 @@ describe('a mount of KV version 1 as the source', () => {
 
     await applyBackend({ allowUnsafeWrites: true });
     await tenant.untilReady('out', { status: 'True', reason: 'Completed' });
-    expect(await standing(tenant, 'out')).toEqual({ db: 'Removed' });
+    expect(await statesOf(tenant, 'out')).toEqual({ db: 'Removed' });
     expect(await get('db')).toBeUndefined();
     expect((await tenant.secret('db'))?.data).toEqual(aSecret('db', FIELDS).data);
   });
@@ -139,7 +139,7 @@ describe('a mount of KV version 1 as the destination', () => {
     await tenant.apply(aMigration('into', { ...INTO, select: { names }, sourcePolicy: 'Delete' }));
     await tenant.untilReady('into', { status: 'False', reason: 'PartiallyFailed' });
 
-    expect(await standing(tenant, 'into')).toEqual({
+    expect(await statesOf(tenant, 'into')).toEqual({
       db: 'Removed',
       blob: 'Failed NotRepresentable',
       basic: 'Failed TypeRefused',

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { PROJECTED_FROM_ANNOTATION } from '#src/backends/kubernetes/marks.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
-import { kvData, kvPut, pathOf, reasonOf, requestRun, standing } from '#test/support/queries.ts';
+import { kvData, kvPut, pathOf, reasonOf, requestRun, statesOf } from '#test/support/queries.ts';
 import { useStage } from '#test/support/stage.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 
@@ -59,7 +59,7 @@ describe('sourcePolicy Project', () => {
       [PROJECTED_FROM_ANNOTATION]: `SecretBackend/bao ${pathOf(tenant, 'login')}`,
     });
     expect(await kvData(tenant, pathOf(tenant, 'login'))).toEqual({ username: 'app', password: 'p' });
-    expect(await standing(tenant, 'project')).toEqual({ login: 'Verified Projected' });
+    expect(await statesOf(tenant, 'project')).toEqual({ login: 'Verified Projected' });
     expect(migration.status.summary).toMatchObject({ total: 2, verified: 2 });
   });
 
@@ -73,7 +73,7 @@ describe('sourcePolicy Project', () => {
 
     expect((await wholeSecret(tenant, 'login')).metadata.resourceVersion).toBe(resourceVersion);
     expect(stage().changesOf(tenant)).toHaveLength(changes);
-    expect(await standing(tenant, 'project')).toEqual({ login: 'Verified Projected' });
+    expect(await statesOf(tenant, 'project')).toEqual({ login: 'Verified Projected' });
   });
 
   it('says so when a projection is no longer what OpenBao holds, and changes neither', async () => {
@@ -84,7 +84,7 @@ describe('sourcePolicy Project', () => {
     const migration = await requestRun(tenant, 'project');
 
     expect(reasonOf(migration)).toBe('ConflictsFound');
-    expect(await standing(tenant, 'project')).toEqual({ login: 'Conflict DestinationDiffers' });
+    expect(await statesOf(tenant, 'project')).toEqual({ login: 'Conflict DestinationDiffers' });
     expect((await kvData(tenant, pathOf(tenant, 'login')))['password']).toBe('rotated');
     const secret = await tenant.secret('login');
     expect(Buffer.from(secret?.data?.['password'] ?? '', 'base64').toString()).toBe('p');

@@ -10,7 +10,7 @@ import {
   reasonOf,
   rowsByName,
   softDelete,
-  standing,
+  statesOf,
   versionOf,
 } from '#test/support/queries.ts';
 import { useStage } from '#test/support/stage.ts';
@@ -84,7 +84,7 @@ function describeNames(): void {
       __thv_registry_REGISTRY_OAUTH_c: 'of REGISTRY_OAUTH_c',
       MY_OWN: 'of MY_OWN',
     });
-    expect(await standing(tenant, 'rekey')).toEqual({
+    expect(await statesOf(tenant, 'rekey')).toEqual({
       BEARER_TOKEN_a: 'Removed',
       'registry-user-b': 'Removed',
       REGISTRY_OAUTH_c: 'Removed',
@@ -132,7 +132,7 @@ function describeNames(): void {
     await tenant.apply(aReKeying('second'));
     await tenant.untilReady('second');
 
-    expect(await standing(tenant, 'second')).toEqual({
+    expect(await statesOf(tenant, 'second')).toEqual({
       BEARER_TOKEN_a: 'Skipped SourceDeleted',
       __thv_workloads_BEARER_TOKEN_a: 'Skipped AlreadyRenamed',
       __thv_workloads_BEARER_TOKEN_b: 'Skipped AlreadyRenamed',
@@ -146,7 +146,7 @@ function describeNames(): void {
     await kvPut(tenant, target, { value: 'of BEARER_TOKEN_a' });
     await tenant.apply(aReKeying('equal'));
     await tenant.untilReady('equal');
-    expect(await standing(tenant, 'equal')).toMatchObject({ BEARER_TOKEN_a: 'Removed' });
+    expect(await statesOf(tenant, 'equal')).toMatchObject({ BEARER_TOKEN_a: 'Removed' });
     expect(await readable(tenant)).toEqual({ __thv_workloads_BEARER_TOKEN_a: 'of BEARER_TOKEN_a' });
     expect(await versionOf(tenant, '__thv_workloads_BEARER_TOKEN_a')).toBe(1);
   });
@@ -160,7 +160,7 @@ function describeOlderPrograms(): void {
     const migration = await tenant.untilReady('differs', { status: 'False' });
 
     expect(reasonOf(migration)).toBe('ConflictsFound');
-    expect(await standing(tenant, 'differs')).toMatchObject({
+    expect(await statesOf(tenant, 'differs')).toMatchObject({
       BEARER_TOKEN_a: 'Conflict DestinationDiffers',
       BEARER_TOKEN_b: 'Removed',
     });
@@ -231,7 +231,7 @@ function describeBackends(): void {
     const mapping = { path: '{namespace}/{name}', prefixes, overrides };
     await tenant.apply(aReKeying('collide', { mapping }));
     await tenant.untilReady('collide', { status: 'False' });
-    expect(await standing(tenant, 'collide')).toEqual({
+    expect(await statesOf(tenant, 'collide')).toEqual({
       'old-a': 'Failed MappingCollision',
       'OLD-a': 'Failed MappingCollision',
       'chain-1': 'Failed MappingCollision',
@@ -249,7 +249,7 @@ function describeBackends(): void {
       aMigration('self', { from: 'bao', to: 'same', select: { all: true }, sourcePolicy: 'Delete' }),
     );
     await tenant.untilReady('self');
-    expect(await standing(tenant, 'self')).toEqual({ a: 'Skipped NoRule', b: 'Skipped NoRule' });
+    expect(await statesOf(tenant, 'self')).toEqual({ a: 'Skipped NoRule', b: 'Skipped NoRule' });
     expect(await readable(tenant)).toEqual({ a: 'of a', b: 'of b' });
   });
 

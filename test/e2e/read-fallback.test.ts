@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { aMigration } from '#test/builders/objects.ts';
-import { kvPut, pathOf, requestRun, rowsByName, softDelete, standing } from '#test/support/queries.ts';
+import { kvPut, pathOf, requestRun, rowsByName, softDelete, statesOf } from '#test/support/queries.ts';
 import { useStage } from '#test/support/stage.ts';
 import { eventually } from '#test/support/eventually.ts';
 import type { Tenant, TenantOptions } from '#test/support/tenant.ts';
@@ -74,7 +74,7 @@ function describeWindow(): void {
     await tenant.apply({ ...migration, spec: { ...migration.spec, select, mapping } });
     const { status } = await tenant.untilReady('window');
 
-    expect(await standing(tenant, 'window')).toEqual({ a: 'Verified', b: 'Verified', c: 'Verified' });
+    expect(await statesOf(tenant, 'window')).toEqual({ a: 'Verified', b: 'Verified', c: 'Verified' });
     expect(await Promise.all(['a', 'b', 'c'].map(async (name) => valueIn(tenant, name)))).toEqual([
       'old a',
       'old b',
@@ -104,7 +104,7 @@ function describeWindow(): void {
     const { status } = await tenant.untilReady('window', { status: 'False' });
 
     expect(status.fallback).toEqual({ state: 'Ended', hits: 0 });
-    expect(await standing(tenant, 'window')).toEqual({ a: 'Verified', b: 'Failed SourceMissing' });
+    expect(await statesOf(tenant, 'window')).toEqual({ a: 'Verified', b: 'Failed SourceMissing' });
     expect((await rowsByName(tenant, 'window'))['b']?.message).toMatch(/spec.source.fallback ended at/);
     expect(await valueIn(tenant, 'b')).toBeUndefined();
   });
@@ -118,7 +118,7 @@ function describeOldValues(): void {
     await tenant.apply(aWindow(tenant, inAnHour()));
     await tenant.untilReady('window');
 
-    expect(await standing(tenant, 'window')).toEqual({ a: 'Verified', b: 'Skipped SourceDeleted' });
+    expect(await statesOf(tenant, 'window')).toEqual({ a: 'Verified', b: 'Skipped SourceDeleted' });
     expect(await valueIn(tenant, 'b')).toBeUndefined();
   });
 
@@ -132,7 +132,7 @@ function describeOldValues(): void {
     for (const hits of [2, 3]) {
       const { status } = await requestRun(tenant, 'window');
       expect(await valueIn(tenant, 'a')).toBeUndefined();
-      expect((await standing(tenant, 'window'))['a']).toBe('Failed SourceMissing');
+      expect((await statesOf(tenant, 'window'))['a']).toBe('Failed SourceMissing');
       expect(status.fallback?.hits).toBe(hits); // One more for b, none for a.
     }
   });
@@ -147,7 +147,7 @@ function describeOldValues(): void {
       .bao.history.requests.slice(before)
       .filter(({ path }) => path.endsWith(pathOf(tenant, 'old_b')));
     expect(asked).toEqual([]);
-    expect((await standing(tenant, 'window'))['b']).toBe('Failed PermissionDenied');
+    expect((await statesOf(tenant, 'window'))['b']).toBe('Failed PermissionDenied');
     expect(await valueIn(tenant, 'b')).toBeUndefined();
   });
 
@@ -156,7 +156,7 @@ function describeOldValues(): void {
     await tenant.apply(aWindow(tenant, inAnHour()));
     const { status } = await tenant.untilReady('window', { status: 'False' });
 
-    expect(await standing(tenant, 'window')).toEqual({ a: 'Verified', b: 'Failed PermissionDenied' });
+    expect(await statesOf(tenant, 'window')).toEqual({ a: 'Verified', b: 'Failed PermissionDenied' });
     expect(status.fallback).toEqual({ state: 'Active', hits: 0 });
   });
 }

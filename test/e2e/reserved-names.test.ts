@@ -9,7 +9,7 @@ import {
   kvPut,
   pathOf,
   requestRun,
-  standing,
+  statesOf,
 } from '#test/support/queries.ts';
 import { useStage } from '#test/support/stage.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
@@ -91,7 +91,7 @@ function describeSelections(): void {
     await tenant.apply(fromBao('everything', { select: { all: true } }));
     await tenant.untilReady('everything');
 
-    expect(await standing(tenant, 'everything')).toEqual({ a: 'Verified', b: 'Verified' });
+    expect(await statesOf(tenant, 'everything')).toEqual({ a: 'Verified', b: 'Verified' });
     expect((await namesOfSecrets(tenant)).toSorted()).toEqual(['a', 'b']);
     const asked = stage().bao.requests.filter(({ path }) => path.startsWith(`/v1/${tenant.mount}/`));
     expect(asked.length).toBeGreaterThan(0);
@@ -107,7 +107,7 @@ function describeSelections(): void {
     const tenant = await aTenantBesideTheSystem({ mount, policy: `${documentedPolicy(mount)}\n${denied}` });
     await tenant.apply(fromBao('everything', { select: { all: true } }));
     await tenant.untilReady('everything');
-    expect(await standing(tenant, 'everything')).toEqual({ a: 'Verified', b: 'Verified' });
+    expect(await statesOf(tenant, 'everything')).toEqual({ a: 'Verified', b: 'Verified' });
   });
 
   it.each(['sys_a', 'sys_there_is_none'])(
@@ -176,7 +176,7 @@ function describeChanges(): void {
       aMigration('allowed', { from: 'bao', to: 'bao', select, mapping, sourcePolicy: 'Delete' }),
     );
     await tenant.untilReady('allowed');
-    expect(await standing(tenant, 'allowed')).toEqual({ a: 'Skipped NoRule', sys_a: 'Removed' });
+    expect(await statesOf(tenant, 'allowed')).toEqual({ a: 'Skipped NoRule', sys_a: 'Removed' });
     expect(await kvData(tenant, pathOf(tenant, 'sys_new_a'))).toEqual({ value: 'of sys_a' });
   });
 
@@ -194,7 +194,7 @@ function describeChanges(): void {
     await tenant.untilReady('everything');
     await reserve(tenant, 'bao', 'a');
     await requestRun(tenant, 'everything');
-    expect(Object.keys(await standing(tenant, 'everything'))).toEqual(['b']);
+    expect(Object.keys(await statesOf(tenant, 'everything'))).toEqual(['b']);
     await reserve(tenant, 'bao', 'sys_');
     await requestRun(tenant, 'named');
     await refused(tenant, 'named');

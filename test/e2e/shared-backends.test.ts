@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { aMigration, anOpenBaoBackend, aSecret } from '#test/builders/objects.ts';
 import { OPERATOR_ACCOUNT } from '#test/cluster/cluster.ts';
-import { kvData, kvMetadata, rowsByName, standing } from '#test/support/queries.ts';
+import { kvData, kvMetadata, rowsByName, statesOf } from '#test/support/queries.ts';
 import { useStage } from '#test/support/stage.ts';
 import {
   applyClusterBackend,
@@ -98,7 +98,7 @@ function describeSeparation(): void {
     await red.apply({ ...back, spec: { ...spec, source: spec.destination, destination: spec.source } });
     await red.untilReady('back', { reason: 'Completed' });
 
-    expect(await standing(red, 'back')).toEqual({ db: 'Verified' });
+    expect(await statesOf(red, 'back')).toEqual({ db: 'Verified' });
     const data = (await red.secret('db'))?.data ?? {};
     expect(Buffer.from(data['password'] ?? '', 'base64').toString()).toBe('of red');
   });

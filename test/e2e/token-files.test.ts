@@ -10,7 +10,7 @@ import {
   pathOf,
   requestRun,
   rowsByName,
-  standing,
+  statesOf,
 } from '#test/support/queries.ts';
 import { useStage } from '#test/support/stage.ts';
 import { applyClusterBackend, clusterBackend, untilBackend } from '#test/support/cluster-backends.ts';
@@ -78,7 +78,7 @@ function describeMoving(): void {
     await tenant.apply(fromFiles('by-name', { select: { names: ['.github.migrated.bak'] } }));
     await tenant.untilReady('by-name', { status: 'False' });
 
-    expect(await standing(tenant, 'by-name')).toEqual({ '.github.migrated.bak': 'Failed NameRefused' });
+    expect(await statesOf(tenant, 'by-name')).toEqual({ '.github.migrated.bak': 'Failed NameRefused' });
     expect(await kvData(tenant, pathOf(tenant, 'github'))).toEqual({ value: 'rotated' });
     expect(stage().changesOf(tenant)).toEqual(before);
     expect(Object.keys(filesIn(folder))).toHaveLength(2);
@@ -112,7 +112,7 @@ function describeMoving(): void {
     const { tenant, folder } = await aTenantWithFiles({ github: 'new\n', '.github.migrated.bak': 'newer\n' });
     await tenant.apply(fromFiles('boot'));
     await eventually('the row says why the file stays', async () => {
-      return (await standing(tenant, 'boot'))['github'] === 'Verified BackupExists';
+      return (await statesOf(tenant, 'boot'))['github'] === 'Verified BackupExists';
     });
     expect(filesIn(folder)).toEqual({ github: 'new\n', '.github.migrated.bak': 'newer\n' });
   });
@@ -143,7 +143,7 @@ function describeMapping(): void {
     await kvPut(tenant, pathOf(tenant, 'github'), { value: 'theirs' });
     await tenant.apply(fromFiles('boot'));
     await tenant.untilReady('boot', { status: 'False', reason: 'ConflictsFound' });
-    expect(await standing(tenant, 'boot')).toEqual({
+    expect(await statesOf(tenant, 'boot')).toEqual({
       github: 'Conflict DestinationDiffers',
       gitlab: 'Removed',
     });
@@ -218,7 +218,7 @@ describe('a backend of type directory', () => {
     await tenant.apply(fromFiles('renaming', { to: 'files', sourcePolicy: 'Delete', mapping }));
     await tenant.untilReady('renaming', { reason: 'Completed' });
     expect(filesIn(folder)).toEqual({ 'user-github': 'gh-token\n', gitlab: 'gl-token\n' });
-    expect(await standing(tenant, 'renaming')).toEqual({ github: 'Removed', gitlab: 'Skipped NoRule' });
+    expect(await statesOf(tenant, 'renaming')).toEqual({ github: 'Removed', gitlab: 'Skipped NoRule' });
   });
 
   it('refuses what a directory cannot do before anything is touched', async () => {
@@ -267,7 +267,7 @@ describe('a backend of type directory', () => {
     writeFileSync(join(folder, 'large'), Buffer.alloc(1_048_578));
     await tenant.apply(fromFiles('boot'));
     await tenant.untilReady('boot', { status: 'False', reason: 'PartiallyFailed' });
-    expect(await standing(tenant, 'boot')).toEqual({
+    expect(await statesOf(tenant, 'boot')).toEqual({
       github: 'Removed',
       gitlab: 'Removed',
       large: 'Failed NotRepresentable',

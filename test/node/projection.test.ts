@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
 import { startNode, type Node } from '#test/cluster/node/node.ts';
 import type { RunningPod } from '#test/cluster/node/pod.ts';
-import { kvData, pathOf, standing } from '#test/support/queries.ts';
+import { kvData, pathOf, statesOf } from '#test/support/queries.ts';
 import { useStage } from '#test/support/stage.ts';
 import { eventually } from '#test/support/eventually.ts';
 import type { Tenant } from '#test/support/tenant.ts';
@@ -61,7 +61,7 @@ it('pods that start before, during and after a projection to OpenBao print the s
   mark.remove();
   release.resolve();
   await tenant.untilReady('project');
-  expect(await standing(tenant, 'project')).toEqual({ login: 'Verified Projected' });
+  expect(await statesOf(tenant, 'project')).toEqual({ login: 'Verified Projected' });
   const after = await aWorkload('after');
 
   for (const pod of [before, during, after]) {

@@ -93,7 +93,7 @@ export async function rowsByName(
 }
 
 /** State and reason of each document: `Verified`, `Failed TooLarge`. */
-export async function standing(tenant: Tenant, migration: string): Promise<Readonly<Record<string, string>>> {
+export async function statesOf(tenant: Tenant, migration: string): Promise<Readonly<Record<string, string>>> {
   const rows = Object.entries(await rowsByName(tenant, migration));
   return Object.fromEntries(
     rows.map(([name, { state, reason }]) => [name, reason === undefined ? state : `${state} ${reason}`]),

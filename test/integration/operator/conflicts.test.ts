@@ -17,7 +17,7 @@ import {
   requestRun,
   rowsByName,
   softDelete,
-  standing,
+  statesOf,
   versionOf,
 } from '#test/support/queries.ts';
 import { useStage } from '#test/support/stage.ts';
@@ -63,7 +63,7 @@ function describeReporting(): void {
     await tenant.apply(aMigration('clash'));
     const migration = await tenant.untilReady('clash', { status: 'False', reason: 'ConflictsFound' });
 
-    expect(await standing(tenant, 'clash')).toEqual({
+    expect(await statesOf(tenant, 'clash')).toEqual({
       theirs: 'Conflict DestinationDiffers',
       free: 'Verified',
       other: 'Verified',
@@ -110,7 +110,7 @@ function describeReporting(): void {
     await tenant.apply(aMigration('shapes'));
     await tenant.untilReady('shapes', { status: 'False', reason: 'ConflictsFound' });
 
-    expect(await standing(tenant, 'shapes')).toEqual({
+    expect(await statesOf(tenant, 'shapes')).toEqual({
       more: 'Conflict DestinationDiffers',
       less: 'Conflict DestinationDiffers',
       free: 'Verified',
@@ -132,7 +132,7 @@ function describeOthers(): void {
     await tenant.apply(aMigration('graves'));
     await tenant.untilReady('graves', { status: 'False', reason: 'ConflictsFound' });
 
-    expect(await standing(tenant, 'graves')).toEqual({
+    expect(await statesOf(tenant, 'graves')).toEqual({
       deleted: 'Conflict DestinationDeleted',
       destroyed: 'Conflict DestinationDeleted',
       free: 'Verified',
@@ -153,7 +153,7 @@ function describeOthers(): void {
     await tenant.apply(aMigration('kept', { sourcePolicy: 'Delete' }));
     await tenant.untilReady('kept', { status: 'False', reason: 'ConflictsFound' });
 
-    expect(await standing(tenant, 'kept')).toEqual({
+    expect(await statesOf(tenant, 'kept')).toEqual({
       theirs: 'Conflict DestinationDiffers',
       typed: 'Conflict AttributesDiffer',
       free: 'Removed',
@@ -172,7 +172,7 @@ function describeOthers(): void {
     await tenant.untilReady('race', { status: 'False', reason: 'ConflictsFound' });
     await overtaken;
 
-    expect(await standing(tenant, 'race')).toEqual({
+    expect(await statesOf(tenant, 'race')).toEqual({
       raced: 'Conflict DestinationDiffers',
       free: 'Verified',
     });
@@ -205,7 +205,7 @@ describe('a destination that holds the same', () => {
     await tenant.apply(aMigration('race'));
     await tenant.untilReady('race');
     await overtaken;
-    expect(await standing(tenant, 'race')).toEqual({ raced: 'Verified' });
+    expect(await statesOf(tenant, 'race')).toEqual({ raced: 'Verified' });
     expect(await versionOf(tenant, 'raced')).toBe(1);
   });
 });
@@ -280,7 +280,7 @@ describe('on the way back', () => {
     await tenant.apply(back('back'));
     await tenant.untilReady('back', { status: 'False', reason: 'ConflictsFound' });
 
-    expect(await standing(tenant, 'back')).toEqual({
+    expect(await statesOf(tenant, 'back')).toEqual({
       data: 'Conflict DestinationDiffers',
       more: 'Conflict DestinationDiffers',
       type: 'Conflict AttributesDiffer',
@@ -303,7 +303,7 @@ describe('on the way back', () => {
     await tenant.apply(back('race'));
     await tenant.untilReady('race', { status: 'False', reason: 'ConflictsFound' });
     await overtaken;
-    expect(await standing(tenant, 'race')).toEqual({ raced: 'Conflict DestinationDiffers' });
+    expect(await statesOf(tenant, 'race')).toEqual({ raced: 'Conflict DestinationDiffers' });
     expect(theirs?.data).toEqual(aSecret('raced', THEIRS).data);
     expect(await storedSecret(tenant, 'raced')).toEqual(theirs);
   });

@@ -10,7 +10,7 @@ import {
   kvPut,
   reasonOf,
   requestRun,
-  standing,
+  statesOf,
 } from '#test/support/queries.ts';
 import { useStage } from '#test/support/stage.ts';
 
@@ -64,7 +64,7 @@ function describeRemovals(): void {
     await tenant.apply(aMigration('everything', { sourcePolicy: 'Delete', select: { all: true } }));
     const done = await tenant.untilReady('everything', { status: 'True', reason: 'Completed' });
 
-    expect(await standing(tenant, 'everything')).toEqual({
+    expect(await statesOf(tenant, 'everything')).toEqual({
       db: 'Removed',
       'bao-token': 'Verified TrustRoot',
       'spare-token': 'Verified TrustRoot',
@@ -89,7 +89,7 @@ function describeRemovals(): void {
     await tenant.apply({ ...guarded, metadata });
     await tenant.apply(aMigration('move', { sourcePolicy: 'Delete' }));
     await tenant.untilReady('move');
-    expect(await standing(tenant, 'move')).toEqual({ pinned: 'Removed', guarded: 'Removed' });
+    expect(await statesOf(tenant, 'move')).toEqual({ pinned: 'Removed', guarded: 'Removed' });
     expect(await sourceNames(tenant)).toEqual(['guarded']);
 
     const again = await requestRun(tenant, 'move');
@@ -115,7 +115,7 @@ function describeObstacles(): void {
     await tenant.apply(aMigration('move', { sourcePolicy: 'Delete' }));
     const stuck = await tenant.untilReady('move', { status: 'False', reason: 'PartiallyFailed' });
     expect(stuck.status.conditions?.[0]?.message).toBe('6/6 keys verified; 1 source not removed yet.');
-    expect(await standing(tenant, 'move')).toEqual({
+    expect(await statesOf(tenant, 'move')).toEqual({
       'doc-00': 'Removed',
       'doc-01': 'Verified PermissionDenied',
       'doc-02': 'Removed',
@@ -134,7 +134,7 @@ function describeObstacles(): void {
     await tenant.apply(aMigration('move', { sourcePolicy: 'Delete' }));
     await failure.firstHit;
     await tenant.untilReady('move', { status: 'True', reason: 'Completed' });
-    expect(await standing(tenant, 'move')).toEqual({ db: 'Removed' });
+    expect(await statesOf(tenant, 'move')).toEqual({ db: 'Removed' });
     expect(await sourceNames(tenant)).toEqual([]);
   });
 
@@ -203,7 +203,7 @@ describe('soakSeconds', () => {
 
     await tenant.mergePatch('SecretMigration', 'soaking', { spec: { soakSeconds: 0 } });
     await tenant.untilReady('soaking', { status: 'False', reason: 'ConflictsFound' });
-    expect(await standing(tenant, 'soaking')).toEqual({
+    expect(await statesOf(tenant, 'soaking')).toEqual({
       'doc-00': 'Conflict DestinationDiffers',
       'doc-01': 'Conflict DestinationDiffers',
       'doc-02': 'Removed',
@@ -225,7 +225,7 @@ describe('the way back with sourcePolicy Delete', () => {
     await tenant.apply(aMigration('back', { from: 'bao', to: 'kubernetes', sourcePolicy: 'Delete' }));
     await tenant.untilReady('back');
 
-    expect(await standing(tenant, 'back')).toEqual({ db: 'Removed' });
+    expect(await statesOf(tenant, 'back')).toEqual({ db: 'Removed' });
     expect((await kvMetadata(tenant, path))?.versions).toMatchObject({
       1: { deletion_time: '', destroyed: false },
       2: { deletion_time: expect.stringMatching(/^2/), destroyed: false },
@@ -252,13 +252,13 @@ describe('a destination that cannot be trusted', () => {
     });
     await tenant.apply(aMigration('blind', { sourcePolicy: 'Delete' }));
     const blind = await tenant.untilReady('blind', { status: 'False', reason: 'PartiallyFailed' });
-    expect(await standing(tenant, 'blind')).toEqual({ db: 'Copied PermissionDenied' });
+    expect(await statesOf(tenant, 'blind')).toEqual({ db: 'Copied PermissionDenied' });
     expect(blind.status.summary).toMatchObject({ copied: 2, verified: 0, removed: 0 });
     expect(await sourceNames(tenant)).toEqual(['db']);
 
     denial.remove();
     expect(reasonOf(await requestRun(tenant, 'blind'))).toBe('Completed');
-    expect(await standing(tenant, 'blind')).toEqual({ db: 'Removed' });
+    expect(await statesOf(tenant, 'blind')).toEqual({ db: 'Removed' });
     expect(await wholeNames(tenant)).toEqual(['db']);
   });
 

@@ -12,7 +12,7 @@ import {
   reasonOf,
   requestRun,
   rowsByName,
-  standing,
+  statesOf,
 } from '#test/support/queries.ts';
 import { useStage } from '#test/support/stage.ts';
 
@@ -85,13 +85,13 @@ describe('a destination folder', () => {
     expect(conditionOf(migration, 'Ready')?.message).toBe(
       `The server failed to handle the request (openbao.list ${tenant.mount}/metadata/${tenant.namespace}). Read the log of the server at this time.`,
     );
-    expect(await standing(tenant, 'broken')).toEqual({});
+    expect(await statesOf(tenant, 'broken')).toEqual({});
     expect(written(tenant)).toEqual([]);
     expect(await kvNames(tenant, tenant.namespace)).toEqual([]);
 
     listing.remove();
     await tenant.untilReady('broken');
-    expect(await standing(tenant, 'broken')).toEqual({ one: 'Verified', two: 'Verified' });
+    expect(await statesOf(tenant, 'broken')).toEqual({ one: 'Verified', two: 'Verified' });
     expect(written(tenant)).toEqual(['one', 'two']);
   });
 
@@ -117,7 +117,7 @@ describe('a destination folder', () => {
     await tenant.apply(aMigration('three'));
     const migration = await tenant.untilReady('three', { status: 'False', reason: 'PartiallyFailed' });
 
-    expect(await standing(tenant, 'three')).toEqual({
+    expect(await statesOf(tenant, 'three')).toEqual({
       absent: 'Verified',
       forbidden: 'Failed PermissionDenied',
       broken: 'Failed ServerError',
@@ -155,7 +155,7 @@ describe('a destination document that is there and cannot be read', () => {
     await tenant.apply(aMigration('alone'));
     await tenant.untilReady('alone', { status: 'False', reason: 'PartiallyFailed' });
 
-    expect(await standing(tenant, 'alone')).toEqual({
+    expect(await statesOf(tenant, 'alone')).toEqual({
       forbidden: 'Failed PermissionDenied',
       broken: 'Failed ServerError',
       strange: 'Failed ReplyInvalid',
@@ -193,7 +193,7 @@ path "${mount}/config" { capabilities = ["read"] }`;
     await tenant.apply(aMigration('narrow'));
     await tenant.untilReady('narrow', { status: 'False', reason: 'PartiallyFailed' });
 
-    expect(await standing(tenant, 'narrow')).toEqual({
+    expect(await statesOf(tenant, 'narrow')).toEqual({
       forbidden: 'Failed PermissionDenied',
       free: 'Verified',
     });
@@ -217,7 +217,7 @@ path "${mount}/config" { capabilities = ["read"] }`;
     await tenant.apply(aMigration('hidden'));
     await tenant.untilReady('hidden', { status: 'False', reason: 'PartiallyFailed' });
 
-    expect(await standing(tenant, 'hidden')).toEqual({
+    expect(await statesOf(tenant, 'hidden')).toEqual({
       forbidden: 'Failed PermissionDenied',
       free: 'Verified',
     });
@@ -231,7 +231,7 @@ path "${mount}/config" { capabilities = ["read"] }`;
     await tenant.apply(aMigration('back', { from: 'bao', to: 'kubernetes' }));
     await tenant.untilReady('back', { status: 'False', reason: 'PartiallyFailed' });
 
-    expect(await standing(tenant, 'back')).toEqual({
+    expect(await statesOf(tenant, 'back')).toEqual({
       forbidden: 'Failed PermissionDenied',
       free: 'Verified',
     });
@@ -256,7 +256,7 @@ describe('a source document', () => {
     onRead(tenant, 'forbidden', FORBIDDEN);
     onRead(tenant, 'broken', BROKEN);
     expect(reasonOf(await requestRun(tenant, 'back'))).toBe('PartiallyFailed');
-    expect(await standing(tenant, 'back')).toEqual({
+    expect(await statesOf(tenant, 'back')).toEqual({
       absent: 'Failed SourceMissing',
       forbidden: 'Failed PermissionDenied',
       broken: 'Failed ServerError',

@@ -4,7 +4,7 @@ import type { Action } from '#test/support/proxy-rules.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 import { aDirectoryBackend, plantFiles, tokenFolderOf } from '#test/support/token-files.ts';
 import { aBinaryCanary, aLongCanary, aTextCanary, type Canary } from './canary.ts';
-import { kvPut, standing } from '#test/support/queries.ts';
+import { kvPut, statesOf } from '#test/support/queries.ts';
 import type { Stage } from '#test/support/stage.ts';
 
 /** Length of one of the values: no other number of a run is as large by chance. */
@@ -58,7 +58,7 @@ export class LeakScenarios {
     await there.untilReady('back');
     await there.apply(aMigration('away', { sourcePolicy: 'Delete', mapping: { path: 'home/{name}' } }));
     await there.untilReady('away');
-    expect(await standing(there, 'away')).toEqual({ text: 'Removed', binary: 'Removed', long: 'Removed' });
+    expect(await statesOf(there, 'away')).toEqual({ text: 'Removed', binary: 'Removed', long: 'Removed' });
   }
 
   /** Other values at the destination, at either side. */
@@ -79,13 +79,13 @@ export class LeakScenarios {
     await tenant.apply(aSecret('huge', { value: this.#plant(aBinaryCanary('too large', 900_000)) }));
     await tenant.apply(aMigration('large', { select: { names: ['huge'] } }));
     await tenant.untilReady('large', { status: 'False', reason: 'PartiallyFailed' });
-    expect(await standing(tenant, 'large')).toEqual({ huge: 'Failed TooLarge' });
+    expect(await statesOf(tenant, 'large')).toEqual({ huge: 'Failed TooLarge' });
 
     await tenant.apply(aSecret('unlabelled', { value: this.#text('without the label of its path') }));
     const mapping = { path: 'teams/{label:team}/{name}' };
     await tenant.apply(aMigration('unmapped', { select: { names: ['unlabelled'] }, mapping }));
     await tenant.untilReady('unmapped', { status: 'False', reason: 'PartiallyFailed' });
-    expect(await standing(tenant, 'unmapped')).toEqual({ unlabelled: 'Failed MappingIncomplete' });
+    expect(await statesOf(tenant, 'unmapped')).toEqual({ unlabelled: 'Failed MappingIncomplete' });
   }
 
   /** Documents at OpenBao that cannot be understood, or not be kept as a Secret. */
@@ -100,7 +100,7 @@ export class LeakScenarios {
     await kvPut(tenant, `${namespace}/spaced`, { 'not a key': this.#text('in a field of a hostile name') });
     await tenant.apply(aMigration('odd', { from: 'bao', to: 'kubernetes' }));
     await tenant.untilReady('odd', { status: 'False', reason: 'PartiallyFailed' });
-    expect(await standing(tenant, 'odd')).toEqual({
+    expect(await statesOf(tenant, 'odd')).toEqual({
       corrupt: 'Failed EncodingCorrupt',
       nested: 'Failed NotRepresentable',
       spaced: 'Failed KeyRefused',
@@ -123,7 +123,7 @@ export class LeakScenarios {
     const all = { from: 'files', select: { all: true as const } };
     await tenant.apply(aMigration('out', { ...all, sourcePolicy: 'Backup' }));
     await tenant.untilReady('out', { status: 'False', reason: 'PartiallyFailed' });
-    expect(await standing(tenant, 'out')).toEqual({
+    expect(await statesOf(tenant, 'out')).toEqual({
       token: 'Removed',
       long: 'Removed',
       folder: 'Removed',
@@ -154,7 +154,7 @@ export class LeakScenarios {
     });
     await tenant.apply(aMigration('out', { sourcePolicy: 'Delete' }));
     await tenant.untilReady('out', { status: 'False', reason: 'IntegrityViolated' });
-    expect(await standing(tenant, 'out')).toEqual({
+    expect(await statesOf(tenant, 'out')).toEqual({
       altered: 'Copied VerifyMismatch',
       broken: 'Failed ServerError',
       denied: 'Failed PermissionDenied',
@@ -190,7 +190,7 @@ export class LeakScenarios {
     await tenant.apply(aMigration('back', { from: 'bao', to: 'kubernetes' }));
     await tenant.untilReady('back', { status: 'False', reason: 'PartiallyFailed' });
     // After a 500 it looks, finds nothing, and writes once more.
-    expect(Object.values(await standing(tenant, 'back')).toSorted()).toEqual([
+    expect(Object.values(await statesOf(tenant, 'back')).toSorted()).toEqual([
       'Failed PermissionDenied',
       'Failed Rejected',
       'Verified',

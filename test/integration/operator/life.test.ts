@@ -11,7 +11,7 @@ import {
   kvNames,
   kvPut,
   requestRun,
-  standing,
+  statesOf,
 } from '#test/support/queries.ts';
 import { useStage } from '#test/support/stage.ts';
 
@@ -26,7 +26,7 @@ describe('dryRun', () => {
     await tenant.apply(aMigration('rehearsal', { dryRun: true, sourcePolicy: 'Delete' }));
     const rehearsed = await tenant.untilReady('rehearsal', { status: 'True', reason: 'DryRunCompleted' });
 
-    expect(await standing(tenant, 'rehearsal')).toEqual({
+    expect(await statesOf(tenant, 'rehearsal')).toEqual({
       new: 'Pending WouldCreate',
       equal: 'Pending WouldAdopt',
     });
@@ -53,7 +53,7 @@ describe('dryRun', () => {
     await tenant.apply(aMigration('rehearsal', { dryRun: true }));
     const rehearsed = await tenant.untilReady('rehearsal', { status: 'False', reason: 'ConflictsFound' });
 
-    expect(await standing(tenant, 'rehearsal')).toEqual({
+    expect(await statesOf(tenant, 'rehearsal')).toEqual({
       free: 'Pending WouldCreate',
       taken: 'Conflict DestinationDiffers',
     });
@@ -63,7 +63,7 @@ describe('dryRun', () => {
 
     await tenant.mergePatch('SecretMigration', 'rehearsal', { spec: { dryRun: false } });
     await tenant.untilReady('rehearsal', { status: 'False', reason: 'ConflictsFound' });
-    expect(await standing(tenant, 'rehearsal')).toEqual({
+    expect(await statesOf(tenant, 'rehearsal')).toEqual({
       free: 'Verified',
       taken: 'Conflict DestinationDiffers',
     });
@@ -161,7 +161,7 @@ describe('a change of the spec in the middle of a run', () => {
 
     expect(done.metadata.generation).toBe(2);
     expect(done.status).toMatchObject({ observedGeneration: 2, documents: 3, progress: '6/6' });
-    expect(Object.keys(await standing(tenant, 'edited')).toSorted()).toEqual(wanted);
+    expect(Object.keys(await statesOf(tenant, 'edited')).toSorted()).toEqual(wanted);
     const stored = await wholeNames(tenant);
     expect(stored.filter((name) => name.startsWith('new-'))).toEqual(wanted);
     expect(stored.filter((name) => name.startsWith('old-')).length).toBeLessThan(MANY);

@@ -13,7 +13,7 @@ import {
   kvPut,
   reasonOf,
   requestRun,
-  standing,
+  statesOf,
 } from '#test/support/queries.ts';
 import { useStage } from '#test/support/stage.ts';
 
@@ -290,7 +290,7 @@ function describeWriting(): void {
     refusal.remove();
     const done = await requestRun(own, 'bulk');
     expect(done.status.summary).toMatchObject({ total: 300, removed: 300 });
-    expect(Object.values(await standing(own, 'bulk'))).toEqual(names.map(() => 'Removed'));
+    expect(Object.values(await statesOf(own, 'bulk'))).toEqual(names.map(() => 'Removed'));
   });
 }
 
@@ -325,7 +325,7 @@ function describeDeleting(): void {
     const { metadata } = await own.untilReady('bulk');
     const owners = (await reportsOf(own, 'bulk')).map((report) => report.metadata.ownerReferences[0]?.uid);
     expect(new Set(owners)).toEqual(new Set([metadata.uid]));
-    expect(Object.values(await standing(own, 'bulk'))).toEqual(names.map(() => 'Verified'));
+    expect(Object.values(await statesOf(own, 'bulk'))).toEqual(names.map(() => 'Verified'));
     expect(await kvContents(own)).toEqual(stored);
   });
 }

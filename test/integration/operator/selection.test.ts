@@ -11,7 +11,7 @@ import {
   reasonOf,
   requestRun,
   rowsByName,
-  standing,
+  statesOf,
 } from '#test/support/queries.ts';
 import { useStage } from '#test/support/stage.ts';
 
@@ -58,7 +58,7 @@ function describeChoices(): void {
     const tenant = await aTenantWith({ one: {}, two: {}, three: {} });
     await tenant.apply(aMigration('named', { select: { names: ['one', 'three', 'missing'] } }));
     await tenant.untilReady('named', { status: 'False', reason: 'PartiallyFailed' });
-    expect(await standing(tenant, 'named')).toEqual({
+    expect(await statesOf(tenant, 'named')).toEqual({
       one: 'Verified',
       three: 'Verified',
       missing: 'Failed SourceMissing',
@@ -88,7 +88,7 @@ function describeChoices(): void {
     const exclude = { names: [TOKEN] };
     await tenant.apply(aMigration('labelled', { select: { labelSelector, exclude } }));
     await tenant.untilReady('labelled');
-    expect(Object.keys(await standing(tenant, 'labelled')).toSorted()).toEqual(names);
+    expect(Object.keys(await statesOf(tenant, 'labelled')).toSorted()).toEqual(names);
     expect(await movedNames(tenant)).toEqual(names);
   });
 
@@ -111,7 +111,7 @@ function describeChoices(): void {
     };
     await tenant.apply(aMigration('except', { select: { all: true, exclude } }));
     const migration = await tenant.untilReady('except');
-    expect(await standing(tenant, 'except')).toEqual({ keep: 'Verified' });
+    expect(await statesOf(tenant, 'except')).toEqual({ keep: 'Verified' });
     expect(migration.status.summary?.total).toBe(1);
     expect(await movedNames(tenant)).toEqual(['keep']);
   });
@@ -130,11 +130,11 @@ function describeRefusals(): void {
 
     await tenant.apply(aMigration('everything', { sourcePolicy: 'Delete' }));
     await tenant.untilReady('everything');
-    expect(await standing(tenant, 'everything')).toEqual({ app: 'Removed' });
+    expect(await statesOf(tenant, 'everything')).toEqual({ app: 'Removed' });
     await tenant.apply(aMigration('by-name', { select: { names: [...builtIn] } }));
     await tenant.untilReady('by-name', { status: 'False' });
 
-    const byName = await standing(tenant, 'by-name');
+    const byName = await statesOf(tenant, 'by-name');
     expect(byName).toEqual(Object.fromEntries(builtIn.map((name) => [name, 'Failed TypeRefused'])));
     expect(await movedNames(tenant)).toEqual(['app']);
     for (const name of builtIn) expect(await tenant.secret(name), name).toBeDefined();
@@ -153,7 +153,7 @@ function describeRefusals(): void {
     });
     await tenant.apply(aMigration('back', { from: 'bao', to: 'kubernetes' }));
     await tenant.untilReady('back');
-    expect(await standing(tenant, 'back')).toEqual({ app: 'Verified' });
+    expect(await statesOf(tenant, 'back')).toEqual({ app: 'Verified' });
     expect(await tenant.secret('account')).toBeUndefined();
   });
 
@@ -188,7 +188,7 @@ function describeRefusals(): void {
     }
     await tenant.apply(aMigration('back', { from: 'bao', to: 'kubernetes' }));
     await tenant.untilReady('back');
-    expect(await standing(tenant, 'back')).toEqual({ one: 'Verified', two: 'Verified' });
+    expect(await statesOf(tenant, 'back')).toEqual({ one: 'Verified', two: 'Verified' });
     const secrets = (await tenant.secrets()).map(({ metadata }) => metadata.name).toSorted();
     expect(secrets).toEqual([TOKEN, 'one', 'two']);
   });
@@ -217,7 +217,7 @@ describe('mapping.path', () => {
     const select = { names: ['has', 'lacks', 'empty', 'missing'] };
     await tenant.apply(aMigration('labels', { select, mapping: { path: '{label:team}/{name}' } }));
     await tenant.untilReady('labels', { status: 'False', reason: 'PartiallyFailed' });
-    expect(await standing(tenant, 'labels')).toEqual({
+    expect(await statesOf(tenant, 'labels')).toEqual({
       has: 'Verified',
       lacks: 'Failed MappingIncomplete',
       empty: 'Failed MappingIncomplete',
@@ -246,7 +246,7 @@ describe('mapping.path', () => {
       aMigration('collide', { mapping: { path: '{label:team}-{name}' }, sourcePolicy: 'Delete' }),
     );
     await tenant.untilReady('collide', { status: 'False', reason: 'PartiallyFailed' });
-    expect(await standing(tenant, 'collide')).toEqual({
+    expect(await statesOf(tenant, 'collide')).toEqual({
       'b-c': 'Failed MappingCollision',
       c: 'Failed MappingCollision',
       free: 'Removed',
@@ -291,7 +291,7 @@ describe('a hostile path', () => {
     const tenant = await aTenantWith({ db: { team: 'core' } });
     await tenant.apply(aMigration('dotted', { mapping: { path: '{label:team}./{name}' } }));
     await tenant.untilReady('dotted', { status: 'False', reason: 'PartiallyFailed' });
-    expect(await standing(tenant, 'dotted')).toEqual({ db: 'Failed PathRefused' });
+    expect(await statesOf(tenant, 'dotted')).toEqual({ db: 'Failed PathRefused' });
     expect((await rowsByName(tenant, 'dotted'))['db']).toMatchObject({
       message: 'The path has a segment that ends in a period.',
       destination: { path: 'core./db' },
@@ -306,7 +306,7 @@ describe('a hostile path', () => {
     const tenant = await aTenantWith({ free: {} });
     await tenant.apply(aMigration('out', { select: { names: [...HOSTILE, 'free'] } }));
     await tenant.untilReady('out', { status: 'False', reason: 'PartiallyFailed' });
-    expect(await standing(tenant, 'out')).toEqual({
+    expect(await statesOf(tenant, 'out')).toEqual({
       ...Object.fromEntries(HOSTILE.map((name) => [name, 'Failed NameRefused'])),
       free: 'Verified',
     });
@@ -324,7 +324,7 @@ describe('a hostile path', () => {
     const select = { names: [...HOSTILE, 'free'] };
     await tenant.apply(aMigration('back', { from: 'bao', to: 'kubernetes', select }));
     await tenant.untilReady('back', { status: 'False', reason: 'PartiallyFailed' });
-    expect(await standing(tenant, 'back')).toEqual({
+    expect(await statesOf(tenant, 'back')).toEqual({
       ...Object.fromEntries(HOSTILE.map((name) => [name, 'Failed PathRefused'])),
       free: 'Verified',
     });
@@ -344,7 +344,7 @@ describe('a hostile path', () => {
     }
     await tenant.apply(aMigration('back', { from: 'bao', to: 'kubernetes' }));
     await tenant.untilReady('back', { status: 'False', reason: 'PartiallyFailed' });
-    expect(await standing(tenant, 'back')).toEqual({
+    expect(await statesOf(tenant, 'back')).toEqual({
       free: 'Verified',
       UPPER_case: 'Failed NameRefused',
       'per%cent': 'Failed PathRefused',

@@ -4,7 +4,7 @@ import { aMigration, aSecret } from '#test/builders/objects.ts';
 import { createAuthority, issueCertificate } from '#test/cluster/pki.ts';
 import { eventually } from '#test/support/eventually.ts';
 import type { Tenant } from '#test/support/tenant.ts';
-import { kvData, kvMetadata, kvNames, standing } from '#test/support/queries.ts';
+import { kvData, kvMetadata, kvNames, statesOf } from '#test/support/queries.ts';
 import { useStage } from '#test/support/stage.ts';
 
 const stage = useStage();
@@ -109,7 +109,7 @@ it('refuses a binary value that does not fit once it is encoded, and moves the o
 
   expect(migration.status.summary).toMatchObject({ total: 3, verified: 2, failed: 1 });
   expect(migration.status.progress).toBe('2/3');
-  expect(await standing(tenant, 'mixed')).toEqual({ huge: 'Failed TooLarge', small: 'Verified' });
+  expect(await statesOf(tenant, 'mixed')).toEqual({ huge: 'Failed TooLarge', small: 'Verified' });
   const succeeded = migration.status.conditions?.find(({ type }) => type === 'Succeeded');
   expect(succeeded).toMatchObject({ status: 'False', reason: 'PartiallyFailed' });
   expect(succeeded?.message).toBe('2/3 keys verified; 1 failed.');
