@@ -283,7 +283,9 @@ function describeBackends(): void {
   it('says in one sentence that one backend needs new names', async () => {
     const tenant = await stage().tenant();
     const apply = tenant.apply(aMigration('nonsense', { from: 'bao', to: 'bao', select: { all: true } }));
-    await expect(apply).rejects.toThrow(/same backend: set the new names in mapping.prefixes, mapping.patterns or mapping.overrides/);
+    await expect(apply).rejects.toThrow(
+      /same backend: set the new names in mapping.prefixes, mapping.patterns or mapping.overrides/,
+    );
     const scoped = { ...MAPPING, prefixes: [{ from: 'A_', scope: 'work_loads', stripPrefix: false }] };
     await expect(tenant.apply(aReKeying('separator', { mapping: scoped }))).rejects.toThrow(
       /must not contain mapping.scopes.separator/,
