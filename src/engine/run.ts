@@ -45,7 +45,7 @@ async function showPlan(inputs: ApplyInputs, progress: Progress, planning: Plann
 
 async function applyPlan(inputs: ApplyInputs, progress: Progress, planning: Planning): Promise<void> {
   for await (const outcome of planning.reports()) {
-    if (progress.shouldStop()) break;
+    if (progress.shouldStop()) return;
     await progress.record(outcome);
   }
   const transfer = new Transfer(inputs, progress);
