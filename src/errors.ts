@@ -85,8 +85,9 @@ export function isBackendWide(thrown: unknown): boolean {
   return BACKEND_WIDE.has(errorOf(thrown).code);
 }
 
-/** True for the reason of an aborted AbortSignal, which all code rethrows unchanged. */
+/** True for the end of all work, which all code rethrows unchanged: the reason of an aborted AbortSignal, or a lost lease. */
 export function isAbort(thrown: unknown, signal: AbortSignal): boolean {
+  if (thrown instanceof OperatorError && thrown.code === 'LEASE_LOST') return true;
   return (
     signal.aborted && (thrown === signal.reason || (thrown instanceof Error && thrown.name === 'AbortError'))
   );

@@ -25,6 +25,17 @@ export interface Clock {
   schedule(ms: number, run: () => void): () => void;
 }
 
+/**
+ * Permission to change something outside this process, and the signal that ends the work. A driver calls `require`
+ * synchronously, right before each request or system call that changes something: a process that slept does not get
+ * further than that.
+ */
+export interface Permit {
+  readonly signal: AbortSignal;
+  /** Throws `LEASE_LOST` if another replica may lead, and `PROOF_TOO_OLD` if a removal relies on an old proof. */
+  require(): void;
+}
+
 /** A number in [0, 1). */
 export type Random = () => number;
 

@@ -1,6 +1,7 @@
 import type { RefusalReason } from '#src/errors/reasons.ts';
 import type { Capability } from './capabilities.ts';
 import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
+import type { Permit } from '#src/ports.ts';
 
 /**
  * The contract between the engine and a store of secrets. Drivers work on documents; they do not know custom resources,
@@ -9,7 +10,8 @@ import type { Address, Document, Expectation, ReadResult, Version } from '#src/c
  * A failure is an OperatorError with a code of src/errors.ts. 404, 403 and 5xx are three different things: only the 404
  * of the store itself for the exact address is `absent`; a missing mount, the page of a proxy or a denied request
  * throws. A write or delete without a reply throws with `indeterminate: true` and is never retried here. Every method
- * honours its signal and rejects with the reason of the signal.
+ * honours its signal and rejects with the reason of the signal. A change asks its permit right before each request that
+ * changes something, and throws what the permit throws.
  */
 
 /** The part of a backend that changes nothing: a plan uses only this. */
@@ -65,19 +67,19 @@ export interface Driver extends Reader, AsyncDisposable {
    * is taken (also by a deleted version); a Version fails with `VERSION_CONFLICT` if the current version differs. A
    * document that expires is never stored without its expiry; throws `EXPIRED` if it expired before it was written.
    */
-  write(document: Document, expect: Expectation, signal: AbortSignal): Promise<Version>;
+  write(document: Document, expect: Expectation, permit: Permit): Promise<Version>;
 
   /**
    * Removes exactly the state that was read. Throws `VERSION_CONFLICT` if it changed and `NOT_FOUND` if it is gone.
    * Never removes history or another incarnation.
    */
-  delete(address: Address, expect: Version, signal: AbortSignal): Promise<void>;
+  delete(address: Address, expect: Version, permit: Permit): Promise<void>;
 
   /**
    * Does the remaining steps of a write that was cut off, for exactly this state (`StoredDocument.unfinished`) and
    * without a new version. Throws the errors of `delete`. Undefined if a write is one request.
    */
-  finish?(address: Address, expect: Version, signal: AbortSignal): Promise<void>;
+  finish?(address: Address, expect: Version, permit: Permit): Promise<void>;
 
   readonly backups: BackupStore | undefined;
 
@@ -91,7 +93,7 @@ export interface ProjectionStore {
    * Marks the state that was read as a projection of `origin`, a text for users, and changes nothing else of it. Writes
    * nothing if the same mark exists. Throws the errors of `delete`.
    */
-  mark(address: Address, expect: Version, origin: string, signal: AbortSignal): Promise<void>;
+  mark(address: Address, expect: Version, origin: string, permit: Permit): Promise<void>;
 }
 
 /** Where the backups of documents are, and whether they exist. */
@@ -111,13 +113,13 @@ export interface BackupStore extends BackupReader {
    * `ALREADY_EXISTS`, with nothing removed, if a backup of that name has other bytes. Can be called again after a lost
    * reply or a crash: an equal backup counts as its own.
    */
-  retire(address: Address, expect: Version, signal: AbortSignal): Promise<Address>;
+  retire(address: Address, expect: Version, permit: Permit): Promise<Address>;
 
   /**
    * Removes a backup permanently; does nothing if it is gone. Throws `DOCUMENT_REFUSED` if it is not a backup of
    * Keyferry.
    */
-  discard(backup: Address, signal: AbortSignal): Promise<void>;
+  discard(backup: Address, permit: Permit): Promise<void>;
 }
 
 /** Two strings to compare, never to parse. */

@@ -1,5 +1,5 @@
 import type { Address, Document } from '#src/core/document.ts';
-import type { AccessRecord } from '#src/ports.ts';
+import type { AccessRecord, Permit } from '#src/ports.ts';
 import { AddressTranslator, type AddressMapping } from './address-mapping.ts';
 import type { BackupStore, Driver, Need, ProjectionStore } from './driver.ts';
 
@@ -115,18 +115,20 @@ function readsOf(driver: Driver, relay: Relay): Pick<LayeredDriver, Reads> {
 
 function changesOf(driver: Driver, relay: Relay): Pick<LayeredDriver, Changes> {
   return {
-    write: async (document, expect, signal) =>
-      relay.call({ operation: 'write', addresses: [document.address], document, signal }, async (inner) =>
+    write: async (document, expect, permit) =>
+      relay.change({ operation: 'write', addresses: [document.address], document }, permit, async (inner) =>
         driver.write(relay.placedIn(document), expect, inner),
       ),
-    delete: async (address, expect, signal) =>
-      relay.call(
-        { operation: 'delete', addresses: [address], revision: expect.revision, signal },
+    delete: async (address, expect, permit) =>
+      relay.change(
+        { operation: 'delete', addresses: [address], revision: expect.revision },
+        permit,
         async (inner) => driver.delete(relay.in(address), expect, inner),
       ),
-    finish: async (address, expect, signal) =>
-      relay.call(
-        { operation: 'finish', addresses: [address], revision: expect.revision, signal },
+    finish: async (address, expect, permit) =>
+      relay.change(
+        { operation: 'finish', addresses: [address], revision: expect.revision },
+        permit,
         async (inner) => driver.finish?.(relay.in(address), expect, inner),
       ),
   };
@@ -140,20 +142,16 @@ function backupsOf(backups: BackupStore, relay: Relay): Required<BackupStore> {
       relay.call({ operation: 'read', addresses: [address, backupOf(address)], signal }, async (inner) =>
         backups.has(relay.in(address), inner),
       ),
-    retire: async (address, expect, signal) =>
+    retire: async (address, expect, permit) =>
       relay.out(
-        await relay.call(
-          {
-            operation: 'retire',
-            addresses: [address, backupOf(address)],
-            revision: expect.revision,
-            signal,
-          },
+        await relay.change(
+          { operation: 'retire', addresses: [address, backupOf(address)], revision: expect.revision },
+          permit,
           async (inner) => backups.retire(relay.in(address), expect, inner),
         ),
       ),
-    discard: async (backup, signal) =>
-      relay.call({ operation: 'discard', addresses: [backup], signal }, async (inner) =>
+    discard: async (backup, permit) =>
+      relay.change({ operation: 'discard', addresses: [backup] }, permit, async (inner) =>
         backups.discard(relay.in(backup), inner),
       ),
   };
@@ -161,9 +159,10 @@ function backupsOf(backups: BackupStore, relay: Relay): Required<BackupStore> {
 
 function projectionsOf(projections: ProjectionStore, relay: Relay): Required<ProjectionStore> {
   return {
-    mark: async (address, expect, origin, signal) =>
-      relay.call(
-        { operation: 'mark', addresses: [address], revision: expect.revision, signal },
+    mark: async (address, expect, origin, permit) =>
+      relay.change(
+        { operation: 'mark', addresses: [address], revision: expect.revision },
+        permit,
         async (inner) => projections.mark(relay.in(address), expect, origin, inner),
       ),
   };
@@ -184,6 +183,18 @@ class Relay extends AddressTranslator {
 
   async call<T>(call: Call, next: (signal: AbortSignal) => Promise<T>): Promise<T> {
     return this.#layer.around === undefined ? next(call.signal) : this.#layer.around(call, next);
+  }
+
+  /** A change gets the signal of the layer; its permit is that of the caller. */
+  async change<T>(
+    call: Omit<Call, 'signal'>,
+    permit: Permit,
+    next: (permit: Permit) => Promise<T>,
+  ): Promise<T> {
+    const { signal } = permit;
+    return this.call({ ...call, signal }, async (inner) =>
+      next({ signal: inner, require: () => permit.require() }),
+    );
   }
 
   async *iterate<T>(call: Call, next: () => AsyncIterable<T>, out: (item: T) => T): AsyncGenerator<T> {

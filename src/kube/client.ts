@@ -1,3 +1,5 @@
+import type { Permit } from '#src/ports.ts';
+
 /** The client interface to the Kubernetes API. `transport.ts` implements it on shared undici dispatchers. */
 
 export interface KubeRequest {
@@ -20,6 +22,8 @@ export interface KubeRequest {
   /** The connection pool. Pools are separate, so that a busy default pool cannot delay the lease. */
   readonly pool?: 'default' | 'lease';
   readonly signal: AbortSignal;
+  /** Asked right before the request leaves, also before each retry. */
+  readonly permit?: Pick<Permit, 'require'>;
 }
 
 export interface KubeClient extends AsyncDisposable {

@@ -42,6 +42,7 @@ interface Exchange {
   readonly target: string;
   readonly pool: PoolName;
   readonly writes: boolean;
+  readonly permit?: KubeRequest['permit'];
 }
 
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -145,6 +146,7 @@ export class HttpKubeClient implements KubeClient {
     const dispatcher = this.#dispatchers.pool(exchange.pool, await connection.tls());
     const startedAt = clock.monotonic();
     let status = '<error>';
+    exchange.permit?.require();
     try {
       const reply = await dispatcher.request({
         origin: connection.server.origin,
@@ -223,7 +225,7 @@ export class HttpKubeClient implements KubeClient {
 }
 
 function toExchange(request: KubeRequest): Exchange {
-  const { method, path, op, target, body } = request;
+  const { method, path, op, target, body, permit } = request;
   return {
     method,
     path,
@@ -233,6 +235,7 @@ function toExchange(request: KubeRequest): Exchange {
     accept: request.accept ?? 'application/json',
     pool: request.pool ?? 'default',
     writes: method !== 'GET',
+    ...(permit === undefined ? {} : { permit }),
     ...(body === undefined
       ? {}
       : { body: JSON.stringify(body), contentType: request.contentType ?? 'application/json' }),

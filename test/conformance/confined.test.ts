@@ -12,6 +12,7 @@ import { HOSTILE_KV_PATHS, kvFieldName } from './kv-names.ts';
 import { accessorOf, allLayers, KeptRecords } from './layers.ts';
 import { OpenBaoFixture } from './openbao-fixture.ts';
 import { requestsTo } from './request-log.ts';
+import { permitted } from '#test/support/permit.ts';
 
 const cluster = sharedCluster();
 afterAll(() => cluster.dispose());
@@ -81,8 +82,8 @@ describe('two folders of one driver', () => {
   afterAll(() => fixture[Symbol.asyncDispose]());
 
   it('have nothing in common, even if the name of one is a prefix of the other', async () => {
-    await red.write(aDocument('a/b', { of: 'red' }), 'absent', signal);
-    await blue.write(aDocument('a/b', { of: 'blue' }), 'absent', signal);
+    await red.write(aDocument('a/b', { of: 'red' }), 'absent', permitted(signal));
+    await blue.write(aDocument('a/b', { of: 'blue' }), 'absent', permitted(signal));
     for (const [driver, owner] of [
       [red, 'red'],
       [blue, 'blue'],
@@ -98,8 +99,8 @@ describe('two folders of one driver', () => {
   });
 
   it('skip unwanted folders by their names inside the folder', async () => {
-    await red.write(aDocument('wanted/a', { a: 'b' }), 'absent', signal);
-    await red.write(aDocument('other/a', { a: 'b' }), 'absent', signal);
+    await red.write(aDocument('wanted/a', { a: 'b' }), 'absent', permitted(signal));
+    await red.write(aDocument('other/a', { a: 'b' }), 'absent', permitted(signal));
     const asked: string[] = [];
     const skips = (folder: string): boolean => {
       asked.push(folder);

@@ -9,6 +9,7 @@ import { systemClock } from '#src/runtime/system-clock.ts';
 import { DirectoryFixture } from '#test/support/directory-fixture.ts';
 import { aDocument, codeOf, failureOf, presentIn, versionIn } from '#test/support/documents.ts';
 import { collect } from '#test/support/collect.ts';
+import { permitted } from '#test/support/permit.ts';
 
 const { signal } = new AbortController();
 const ID = '0123456789ab';
@@ -42,13 +43,18 @@ function interrupted(act: () => void, skip = 0): Driver {
 
 /** The ways to change `x`, and how many names each one adds before the claim. */
 const CHANGES = [
-  ['delete', 0, async (by: Driver, version: Version) => by.delete('x', version, signal)],
+  ['delete', 0, async (by: Driver, version: Version) => by.delete('x', version, permitted(signal))],
   [
     'replace',
     1,
-    async (by: Driver, version: Version) => by.write(aDocument('x', { value: 'mine' }), version, signal),
+    async (by: Driver, version: Version) =>
+      by.write(aDocument('x', { value: 'mine' }), version, permitted(signal)),
   ],
-  ['backup', 1, async (by: Driver, version: Version) => backupsOf(by).retire('x', version, signal)],
+  [
+    'backup',
+    1,
+    async (by: Driver, version: Version) => backupsOf(by).retire('x', version, permitted(signal)),
+  ],
 ] as const;
 
 /** What another writer can do to `x` in that moment. */
@@ -150,7 +156,7 @@ describe('what a crash leaves', () => {
     const version = await versionAt('x');
     await rename(fixture.path('x'), fixture.path(aside));
     // The document exists again, with a new time: it does not count as gone.
-    expect(await codeOf(driver.delete('x', version, signal))).toBe('VERSION_CONFLICT');
+    expect(await codeOf(driver.delete('x', version, permitted(signal)))).toBe('VERSION_CONFLICT');
     expect(await fixture.text('x')).toBe('value');
   });
 
@@ -185,7 +191,8 @@ describe('what a crash leaves', () => {
 });
 
 describe('a backup', () => {
-  const retire = async (): Promise<string> => backupsOf(driver).retire('x', await versionAt('x'), signal);
+  const retire = async (): Promise<string> =>
+    backupsOf(driver).retire('x', await versionAt('x'), permitted(signal));
 
   it.each([
     ['file', 'secret\n'],
@@ -196,7 +203,7 @@ describe('a backup', () => {
       await fixture.put('x', content);
       const strip = fixture.driver({ trailingNewline: 'Strip' });
       const version = versionIn(await strip.read('x', signal));
-      expect(await backupsOf(strip).retire('x', version, signal)).toBe(BACKUP);
+      expect(await backupsOf(strip).retire('x', version, permitted(signal))).toBe(BACKUP);
       expect(await fixture.names()).toEqual([BACKUP]);
       // Including the newline, although it is not part of the value here.
       const found =
@@ -209,9 +216,9 @@ describe('a backup', () => {
       expect(await collect(driver.list({ folder: '' }, signal))).toEqual([]);
       expect(driver.addressRefusalOf(BACKUP)?.reason).toBe('NameRefused');
       expect(await codeOf(driver.read(BACKUP, signal))).toBe('DOCUMENT_REFUSED');
-      await backupsOf(driver).discard(BACKUP, signal);
+      await backupsOf(driver).discard(BACKUP, permitted(signal));
       expect(await fixture.names()).toEqual([]);
-      await backupsOf(driver).discard(BACKUP, signal);
+      await backupsOf(driver).discard(BACKUP, permitted(signal));
     },
   );
 
@@ -250,7 +257,7 @@ describe('a backup', () => {
     'cannot have the name %j: nothing is discarded',
     async (name) => {
       await fixture.put('x', 'v');
-      expect(await codeOf(backupsOf(driver).discard(name, signal))).toBe('DOCUMENT_REFUSED');
+      expect(await codeOf(backupsOf(driver).discard(name, permitted(signal)))).toBe('DOCUMENT_REFUSED');
       expect(await fixture.names()).toEqual(['x']);
     },
   );
@@ -258,7 +265,9 @@ describe('a backup', () => {
   it('cannot be removed through a link', async () => {
     await fixture.put('x', 'v');
     await symlink('x', fixture.path('.y.migrated.bak'));
-    expect(await codeOf(backupsOf(driver).discard('.y.migrated.bak', signal))).toBe('DOCUMENT_REFUSED');
+    expect(await codeOf(backupsOf(driver).discard('.y.migrated.bak', permitted(signal)))).toBe(
+      'DOCUMENT_REFUSED',
+    );
     expect(await fixture.text('x')).toBe('v');
   });
 });
@@ -276,7 +285,7 @@ describe('two writers', () => {
     for (const by of [driver, other]) await by.probe(signal);
     for (let round = 0; round < 20; round += 1) {
       const calls = [driver, other].map(async (by) =>
-        by.write(aDocument(`x${round}`, { [field]: `${round}` }), 'absent', signal),
+        by.write(aDocument(`x${round}`, { [field]: `${round}` }), 'absent', permitted(signal)),
       );
       expect(await bothOf(calls)).toEqual(['ALREADY_EXISTS', 'none']);
     }
@@ -285,9 +294,9 @@ describe('two writers', () => {
   it('of one process never both replace or remove the same state', async () => {
     const sameProcess = fixture.driver();
     for (let round = 0; round < 10; round += 1) {
-      const version = await driver.write(aDocument(`x${round}`, { value: 'v' }), 'absent', signal);
-      const replacement = driver.write(aDocument(`x${round}`, { value: 'w' }), version, signal);
-      const removal = sameProcess.delete(`x${round}`, version, signal);
+      const version = await driver.write(aDocument(`x${round}`, { value: 'v' }), 'absent', permitted(signal));
+      const replacement = driver.write(aDocument(`x${round}`, { value: 'w' }), version, permitted(signal));
+      const removal = sameProcess.delete(`x${round}`, version, permitted(signal));
       const codes = await bothOf([replacement, removal]);
       expect(codes.filter((code) => code === 'none')).toHaveLength(1);
     }

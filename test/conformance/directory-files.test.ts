@@ -10,6 +10,7 @@ import { systemClock } from '#src/runtime/system-clock.ts';
 import { DirectoryFixture } from '#test/support/directory-fixture.ts';
 import { aDocument, codeOf, contentOf, failureOf, presentIn, versionIn } from '#test/support/documents.ts';
 import { collect } from '#test/support/collect.ts';
+import { permitted } from '#test/support/permit.ts';
 
 const { signal } = new AbortController();
 let fixture: DirectoryFixture;
@@ -43,8 +44,8 @@ describe('files and folders', () => {
     expect(await textAt('smtp')).toEqual({ user: 'app', password: 'p' });
     expect(await textAt('empty')).toEqual({});
 
-    await driver.write(aDocument('one', { value: 'v' }), 'absent', signal);
-    await driver.write(aDocument('other', { token: 'v' }), 'absent', signal);
+    await driver.write(aDocument('one', { value: 'v' }), 'absent', permitted(signal));
+    await driver.write(aDocument('other', { token: 'v' }), 'absent', permitted(signal));
     expect(await fixture.text('one')).toBe('v');
     expect(await fixture.text('other', 'token')).toBe('v');
   });
@@ -52,8 +53,8 @@ describe('files and folders', () => {
   it('have rights for their owner only when they are new, whatever the umask is', async () => {
     const before = process.umask(0);
     try {
-      await driver.write(aDocument('file', { value: 'v' }), 'absent', signal);
-      await driver.write(aDocument('folder', { a: 'v' }), 'absent', signal);
+      await driver.write(aDocument('file', { value: 'v' }), 'absent', permitted(signal));
+      await driver.write(aDocument('folder', { a: 'v' }), 'absent', permitted(signal));
     } finally {
       process.umask(before);
     }
@@ -65,11 +66,11 @@ describe('files and folders', () => {
 
   it('leave nothing else behind after they were written, replaced and removed', async () => {
     for (const fields of [{ value: 'v' }, { a: 'v', b: 'w' }]) {
-      const first = await driver.write(aDocument('x', fields), 'absent', signal);
-      const second = await driver.write(aDocument('x', { value: 'new' }), first, signal);
-      const third = await driver.write(aDocument('x', { c: 'newer' }), second, signal);
+      const first = await driver.write(aDocument('x', fields), 'absent', permitted(signal));
+      const second = await driver.write(aDocument('x', { value: 'new' }), first, permitted(signal));
+      const third = await driver.write(aDocument('x', { c: 'newer' }), second, permitted(signal));
       expect(await fixture.names()).toEqual(['x']);
-      await driver.delete('x', third, signal);
+      await driver.delete('x', third, permitted(signal));
       expect(await fixture.names()).toEqual([]);
     }
   });
@@ -90,7 +91,7 @@ describe('files and folders', () => {
   ])('refuse %s, which they cannot store', async (_what, attributes, reason) => {
     const document = aDocument('x', { a: 'b' }, attributes);
     expect(driver.refusalOf(document)?.reason).toBe(reason);
-    expect(await codeOf(driver.write(document, 'absent', signal))).toBe('DOCUMENT_REFUSED');
+    expect(await codeOf(driver.write(document, 'absent', permitted(signal)))).toBe('DOCUMENT_REFUSED');
     expect(await fixture.names()).toEqual([]);
   });
 
@@ -128,14 +129,16 @@ describe('links', () => {
     for (const address of ['link', 'folder']) {
       const version = await versionAt(address);
       const changes = await fixture.changesDuring(async () => {
-        expect(await codeOf(driver.write(aDocument(address, { value: 'w' }), version, signal))).toBe(
+        expect(
+          await codeOf(driver.write(aDocument(address, { value: 'w' }), version, permitted(signal))),
+        ).toBe('DOCUMENT_REFUSED');
+        expect(await codeOf(driver.delete(address, version, permitted(signal)))).toBe('DOCUMENT_REFUSED');
+        expect(await codeOf(driver.backups!.retire(address, version, permitted(signal)))).toBe(
           'DOCUMENT_REFUSED',
         );
-        expect(await codeOf(driver.delete(address, version, signal))).toBe('DOCUMENT_REFUSED');
-        expect(await codeOf(driver.backups!.retire(address, version, signal))).toBe('DOCUMENT_REFUSED');
-        expect(await codeOf(driver.write(aDocument(address, { value: 'w' }), 'absent', signal))).toBe(
-          'ALREADY_EXISTS',
-        );
+        expect(
+          await codeOf(driver.write(aDocument(address, { value: 'w' }), 'absent', permitted(signal))),
+        ).toBe('ALREADY_EXISTS');
       });
       // A temporary file is created and removed; only the time of the folder changes.
       expect(changes.filter((change) => !change.startsWith('team/tokens '))).toEqual([]);
@@ -210,7 +213,7 @@ describe('a folder with permissions for other users', () => {
     expect(failure.hint).toContain(`chmod o-rwx ${path}`);
     // Not only by the probe: the driver reads nothing from it and writes nothing to it.
     expect(await codeOf(driver.read('a', signal))).toBe('FOLDER_EXPOSED');
-    expect(await codeOf(driver.write(aDocument('b', { value: 'v' }), 'absent', signal))).toBe(
+    expect(await codeOf(driver.write(aDocument('b', { value: 'v' }), 'absent', permitted(signal)))).toBe(
       'FOLDER_EXPOSED',
     );
     expect(await fixture.names()).toEqual(['a']);
@@ -291,14 +294,14 @@ describe('the newline at the end', () => {
     expect(await textAt('b', strip)).toEqual({ value: 'v' });
     expect(await textAt('c', strip)).toEqual({ value: 'v\n' });
     expect(await textAt('d', strip)).toEqual({ x: 'v' });
-    await strip.write(aDocument('e', { value: 'v' }), 'absent', signal);
+    await strip.write(aDocument('e', { value: 'v' }), 'absent', permitted(signal));
     expect(await fixture.text('e')).toBe('v\n');
   });
 
   it.each(['Keep', 'Strip'] as const)('does not reduce the largest value: %s', async (trailingNewline) => {
     const policy = fixture.driver({ trailingNewline });
     const document = aDocument('large', { value: Buffer.alloc(1_048_576, '\n') });
-    await policy.write(document, 'absent', signal);
+    await policy.write(document, 'absent', permitted(signal));
     expect(contentOf(presentIn(await policy.read('large', signal)))).toEqual(contentOf(document));
   });
 });

@@ -3,6 +3,7 @@ import { describeAnyContent, describeContent } from './suite/content.ts';
 import { describeDeleting } from './suite/deleting.ts';
 import { describeFailures } from './suite/failing.ts';
 import { describeEmptyStore, describeManyDocuments } from './suite/listing.ts';
+import { describePermits } from './suite/permitting.ts';
 import { describeProbe } from './suite/probing.ts';
 import { describeRefusals } from './suite/refusing.ts';
 import type { Subject } from './suite/subject.ts';
@@ -22,6 +23,7 @@ export function describeDriver(subject: Subject): void {
     describeProbe(trial);
     describeFailures(trial);
     describeWriting(trial);
+    describePermits(trial);
     describeContent(trial);
     describeAnyContent(trial);
     describeRefusals(trial);

@@ -10,6 +10,7 @@ import { describeDriver } from './driver-suite.ts';
 import type { TestStore } from './suite/subject.ts';
 import { aNamespaceWithClient, CLOSED_PORT, kubeClientWith } from './kube-client.ts';
 import { requestsTo } from './request-log.ts';
+import { permitted } from '#test/support/permit.ts';
 
 const Claims = z.object({ aud: z.array(z.string()), exp: z.number() });
 
@@ -90,18 +91,18 @@ describe('the kubernetes driver, beyond what all drivers share,', () => {
 
 function describeLabels(): void {
   it('labels what it creates, and keeps other metadata when it replaces', async () => {
-    const version = await driver.write(aDocument('labelled', { a: '1' }), 'absent', signal);
+    const version = await driver.write(aDocument('labelled', { a: '1' }), 'absent', permitted(signal));
     await cluster.kube(
       'PATCH',
       secretsPath('labelled'),
       { metadata: { labels: { team: 'payments' }, annotations: { note: 'theirs' } } },
       { 'content-type': 'application/merge-patch+json' },
     );
-    expect(await codeOf(driver.write(aDocument('labelled', { a: '2' }), version, signal))).toBe(
+    expect(await codeOf(driver.write(aDocument('labelled', { a: '2' }), version, permitted(signal)))).toBe(
       'VERSION_CONFLICT',
     );
     const current = presentIn(await driver.read('labelled', signal)).version;
-    await driver.write(aDocument('labelled', { a: '2' }), current, signal);
+    await driver.write(aDocument('labelled', { a: '2' }), current, permitted(signal));
     const stored = await cluster.kube<{ metadata: Record<string, unknown> }>('GET', secretsPath('labelled'));
     expect(stored.metadata).toMatchObject({
       labels: { 'app.kubernetes.io/managed-by': 'keyferry', team: 'payments' },
@@ -115,7 +116,7 @@ function describeLabels(): void {
       ['example.org/empty', ''],
     ]);
     const document = aDocument('noted', { a: '1' }, { metadata: travels });
-    await driver.write(document, 'absent', signal);
+    await driver.write(document, 'absent', permitted(signal));
     expect(contentOf(presentIn(await driver.read('noted', signal)))).toEqual(contentOf(document));
     const { metadata } = await cluster.kube<{ metadata: Record<string, unknown> }>(
       'GET',
@@ -135,15 +136,15 @@ function describeLabels(): void {
     await cluster.kube('POST', secretsPath(), { metadata: { name, ...(labels && { labels }) } });
     const { version } = presentIn(await driver.read(name, signal));
     const document = aDocument(name, { a: '2' }, { metadata: new Map([['team', 'payments']]) });
-    await driver.write(document, version, signal);
+    await driver.write(document, version, permitted(signal));
     const stored = await cluster.kube<{ metadata: Record<string, unknown> }>('GET', secretsPath(name));
     expect(stored.metadata['labels']).toEqual({ ...labels, team: 'payments' });
   });
 
   it('does not copy labels to a backup: other clients could find it by them', async () => {
     const document = aDocument('retired', { a: '1' }, { metadata: new Map([['team', 'payments']]) });
-    const version = await driver.write(document, 'absent', signal);
-    const backup = await driver.backups.retire('retired', version, signal);
+    const version = await driver.write(document, 'absent', permitted(signal));
+    const backup = await driver.backups.retire('retired', version, permitted(signal));
     const stored = await cluster.kube<{ metadata: Record<string, unknown> }>('GET', secretsPath(backup));
     expect(stored.metadata['labels']).toEqual({
       'app.kubernetes.io/managed-by': 'keyferry',
@@ -157,7 +158,7 @@ function describeRefusals(): void {
     const document = aDocument('short-lived', { a: '1' }, { expiresAt: '2099-01-01T00:00:00Z' });
     expect(driver.refusalOf(document)?.reason).toBe('ExpiryRefused');
     const requests = await requestsTo(cluster.apiserverUrl, async () => {
-      expect(await codeOf(driver.write(document, 'absent', signal))).toBe('DOCUMENT_REFUSED');
+      expect(await codeOf(driver.write(document, 'absent', permitted(signal)))).toBe('DOCUMENT_REFUSED');
     });
     expect(requests).toEqual([]);
   });
@@ -168,15 +169,15 @@ function describeRefusals(): void {
       { '.dockerconfigjson': 'no json' },
       { type: 'kubernetes.io/dockerconfigjson' },
     );
-    expect(await codeOf(driver.write(broken, 'absent', signal))).toBe('REQUEST_REJECTED');
+    expect(await codeOf(driver.write(broken, 'absent', permitted(signal)))).toBe('REQUEST_REJECTED');
     expect(await driver.read('pull', signal)).toEqual({ state: 'absent' });
   });
 
   it('does not change an immutable Secret', async () => {
     const frozen = aDocument('frozen', { a: '1' }, { immutable: true });
-    const version = await driver.write(frozen, 'absent', signal);
+    const version = await driver.write(frozen, 'absent', permitted(signal));
     const changed = aDocument('frozen', { a: '2' }, { immutable: true });
-    expect(await codeOf(driver.write(changed, version, signal))).toBe('REQUEST_REJECTED');
+    expect(await codeOf(driver.write(changed, version, permitted(signal)))).toBe('REQUEST_REJECTED');
     expect(contentOf(presentIn(await driver.read('frozen', signal)))).toEqual(contentOf(frozen));
   });
 
@@ -185,7 +186,7 @@ function describeRefusals(): void {
     async (type) => {
       const document = aDocument('power', { a: 'b' }, { type });
       expect(driver.refusalOf(document)?.reason).toBe('TypeRefused');
-      expect(await codeOf(driver.write(document, 'absent', signal))).toBe('DOCUMENT_REFUSED');
+      expect(await codeOf(driver.write(document, 'absent', permitted(signal)))).toBe('DOCUMENT_REFUSED');
     },
   );
 
@@ -215,7 +216,7 @@ function describeReading(): void {
 
   it('reads in bulk with at most a tenth of a request for each Secret', async () => {
     const names = Array.from({ length: 200 }, (_, index) => `bulk-${index}`);
-    for (const name of names) await driver.write(aDocument(name, { a: name }), 'absent', signal);
+    for (const name of names) await driver.write(aDocument(name, { a: name }), 'absent', permitted(signal));
     const requests = await requestsTo(cluster.apiserverUrl, () => collect(driver.readMany(names, signal)));
     expect(requests.length).toBeLessThanOrEqual(names.length / 10);
   });
@@ -223,7 +224,7 @@ function describeReading(): void {
   it('reads pages of Secrets of the largest size', async () => {
     const names = Array.from({ length: 24 }, (_, index) => `huge-${index}`);
     const huge = Buffer.alloc(1_048_576, 1);
-    for (const name of names) await driver.write(aDocument(name, { huge }), 'absent', signal);
+    for (const name of names) await driver.write(aDocument(name, { huge }), 'absent', permitted(signal));
     const outcomes = await collect(driver.readMany(names, signal));
     expect(outcomes.map((outcome) => outcome.address).toSorted()).toEqual(names.toSorted());
     for (const outcome of outcomes) expect(outcome).toHaveProperty('result.state', 'present');
@@ -254,7 +255,7 @@ function describeCredentials(): void {
   describe('as a source of credentials', () => {
     it('reads one key of a Secret, and names what is missing', async () => {
       const credentials = new KubernetesCredentials(client);
-      await driver.write(aDocument('token', { token: 't' }), 'absent', signal);
+      await driver.write(aDocument('token', { token: 't' }), 'absent', permitted(signal));
       const value = await credentials.readSecretKey(namespace, 'token', 'token', signal);
       expect(value.reveal().toString()).toBe('t');
       for (const [name, key] of [

@@ -9,6 +9,7 @@ import { aDocument, codeOf, presentIn } from '#test/support/documents.ts';
 import { collect } from '#test/support/collect.ts';
 import { describeDriver } from './driver-suite.ts';
 import { accessorOf, allLayers, GUARD, KeptRecords, RESERVED } from './layers.ts';
+import { permitted } from '#test/support/permit.ts';
 
 const { signal } = new AbortController();
 const kept = new KeptRecords();
@@ -47,11 +48,11 @@ describe('a directory with all layers', () => {
     expect(await collect(driver.list({ folder: '' }, signal))).toEqual([{ address: 'token' }]);
     expect(presentIn(await driver.read('token', signal)).fields.size).toBe(1);
     expect(await codeOf(driver.read('sys_token', signal))).toBe('NAME_RESERVED');
-    expect(await codeOf(driver.write(aDocument('sys_a', { a: 'b' }), 'absent', signal))).toBe(
+    expect(await codeOf(driver.write(aDocument('sys_a', { a: 'b' }), 'absent', permitted(signal)))).toBe(
       'NAME_RESERVED',
     );
     const { version } = presentIn(await driver.read('token', signal));
-    const backup = await driver.backups?.retire('token', version, signal);
+    const backup = await driver.backups?.retire('token', version, permitted(signal));
     expect(await driver.backups?.has('token', signal)).toBe(true);
     expect(kept.records.map(({ operation, path, outcome }) => `${operation} ${path} ${outcome}`)).toEqual([
       'read token present',

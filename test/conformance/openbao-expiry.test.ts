@@ -9,6 +9,7 @@ import { eventually } from '#test/support/eventually.ts';
 import { aDocument, codeOf, contentOf, failureOf, presentIn } from '#test/support/documents.ts';
 import { OpenBaoFixture } from './openbao-fixture.ts';
 import { requestsTo } from './request-log.ts';
+import { permitted } from '#test/support/permit.ts';
 
 const cluster = sharedCluster();
 afterAll(() => cluster.dispose());
@@ -78,7 +79,7 @@ function describeMetadata(): void {
         const metadata = new Map(entries);
         const document = aDocument(`${address}-${run}`, { a: Buffer.from([255]) }, { metadata });
         expect(driver.refusalOf(document)).toBeUndefined();
-        await driver.write(document, 'absent', signal);
+        await driver.write(document, 'absent', permitted(signal));
         expect(contentOf(await stored(document.address))).toEqual(contentOf(document));
       };
       const entries = fc.array(entry, { minLength: 1, maxLength: 20 });
@@ -87,7 +88,9 @@ function describeMetadata(): void {
 
     it('in three requests, and reads them back in one', async () => {
       const document = aDocument(address, { a: '1' }, { metadata: new Map([['owner', 'payments']]) });
-      const writes = await requestsTo(cluster.baoUrl, () => driver.write(document, 'absent', signal));
+      const writes = await requestsTo(cluster.baoUrl, () =>
+        driver.write(document, 'absent', permitted(signal)),
+      );
       expect(writes.map(({ method, path }) => `${method} ${path}`)).toEqual([
         `GET /v1/${mount}/metadata/${address}`,
         `POST /v1/${mount}/metadata/${address}`,
@@ -101,7 +104,7 @@ function describeMetadata(): void {
       await writeRaw('0');
       const { version } = await stored();
       const document = aDocument(address, { a: '1' }, { metadata: new Map([['owner', 'payments']]) });
-      await driver.write(document, version, signal);
+      await driver.write(document, version, permitted(signal));
       expect((await metadata()).custom_metadata).toEqual({ theirs: 'x', owner: 'payments' });
       expect(keepsAttributes(document, await stored())).toBe(true);
     });
@@ -118,7 +121,7 @@ function describeMetadata(): void {
       const document = aDocument(address, { a: '1' }, { metadata: new Map(metadata) });
       expect(driver.refusalOf(document)?.reason).toBe('MetadataRefused');
       const requests = await requestsTo(cluster.baoUrl, async () => {
-        expect(await codeOf(driver.write(document, 'absent', signal))).toBe('DOCUMENT_REFUSED');
+        expect(await codeOf(driver.write(document, 'absent', permitted(signal)))).toBe('DOCUMENT_REFUSED');
       });
       expect(requests).toEqual([]);
     });
@@ -129,7 +132,7 @@ function describeMetadata(): void {
         ['ä'.repeat(64), 'ä'.repeat(256)] as const,
       ]);
       const document = aDocument(address, { a: '1' }, { metadata });
-      await driver.write(document, 'absent', signal);
+      await driver.write(document, 'absent', permitted(signal));
       expect(contentOf(await stored())).toEqual(contentOf(document));
     });
   });
@@ -145,7 +148,7 @@ function describeExpiry(): void {
 
       const copy = `${address}-copy`;
       const requests = await requestsTo(cluster.baoUrl, () =>
-        driver.write({ ...source, address: copy }, 'absent', signal),
+        driver.write({ ...source, address: copy }, 'absent', permitted(signal)),
       );
       expect(requests.map(({ method, path }) => `${method} ${path.replace(/^.*lives[^/]*\//, '')}`)).toEqual([
         `GET metadata/${copy}`,
@@ -175,7 +178,7 @@ function describeExpiry(): void {
       expect(source.attributes.lifetime).toBeUndefined();
 
       for (const destination of [driver, there]) {
-        await destination.write({ ...source, address }, 'absent', signal);
+        await destination.write({ ...source, address }, 'absent', permitted(signal));
         const found = presentIn(await destination.read(address, signal));
         expect(keepsAttributes(source, found)).toBe(true);
       }
@@ -191,7 +194,7 @@ function describeExpiry(): void {
       ] as const) {
         const clock = { ...systemClock, now: () => Date.now() + offMs };
         const document = expiring(HOUR_MS, undefined, name);
-        await fixture.driver({ mount, auth, clock }).write(document, 'absent', signal);
+        await fixture.driver({ mount, auth, clock }).write(document, 'absent', permitted(signal));
         expect(offsetOf(await stored(name), document)).toBeLessThanOrEqual(EXPIRY_TOLERANCE_MS);
       }
     });
@@ -199,7 +202,7 @@ function describeExpiry(): void {
     it('if it replaces a version that stays', async () => {
       await writeRaw('0');
       const document = expiring(HOUR_MS, 7_200);
-      await driver.write(document, (await stored()).version, signal);
+      await driver.write(document, (await stored()).version, permitted(signal));
       const found = await stored();
       expect(keepsAttributes(document, found)).toBe(true);
       expect(found.version.revision).toBe('2');
@@ -208,7 +211,9 @@ function describeExpiry(): void {
 
     it('below one second, rounded up to one', async () => {
       const document = expiring(600);
-      expect(['none', 'EXPIRED']).toContain(await codeOf(driver.write(document, 'absent', signal)));
+      expect(['none', 'EXPIRED']).toContain(
+        await codeOf(driver.write(document, 'absent', permitted(signal))),
+      );
       await eventually('it is gone', async () => (await driver.read(address, signal)).state !== 'present');
     });
   });
@@ -229,12 +234,16 @@ function describeExpired(): void {
       const copy = `${address}-copy`;
       // The server reports its time in whole seconds: until the next second, the last lifetime is one second.
       await eventually('its time has passed by the clock of the server', () => Date.now() >= end + 1_000);
-      expect(await codeOf(driver.write({ ...source, address: copy }, 'absent', signal))).toBe('EXPIRED');
+      expect(await codeOf(driver.write({ ...source, address: copy }, 'absent', permitted(signal)))).toBe(
+        'EXPIRED',
+      );
       expect(await driver.read(copy, signal)).toEqual({ state: 'absent' });
 
       await writeRaw('other', copy);
       const { version } = await stored(copy);
-      expect(await codeOf(driver.write({ ...source, address: copy }, version, signal))).toBe('EXPIRED');
+      expect(await codeOf(driver.write({ ...source, address: copy }, version, permitted(signal)))).toBe(
+        'EXPIRED',
+      );
       expect((await stored(copy)).version).toEqual(version);
       expect((await stored(copy)).attributes.expiresAt).toBeUndefined();
     });
@@ -242,7 +251,7 @@ function describeExpired(): void {
     it('a document that a user deleted, and reports it as deleted, not expired', async () => {
       await setMetadata({ delete_version_after: '1h' });
       await writeRaw('1');
-      await driver.delete(address, (await stored()).version, signal);
+      await driver.delete(address, (await stored()).version, permitted(signal));
       expect(await driver.read(address, signal)).toMatchObject({ state: 'deleted' });
       expect(await driver.read(address, signal)).not.toHaveProperty('expired');
     });
@@ -258,7 +267,9 @@ function describeExpired(): void {
       expect(capabilities).not.toContain('Expiry');
       expect(capabilities).not.toContain('SelfDestructs');
       expect(there.refusalOf(expiring(HOUR_MS))?.reason).toBe('ExpiryRefused');
-      expect(await codeOf(there.write(expiring(HOUR_MS), 'absent', signal))).toBe('DOCUMENT_REFUSED');
+      expect(await codeOf(there.write(expiring(HOUR_MS), 'absent', permitted(signal)))).toBe(
+        'DOCUMENT_REFUSED',
+      );
     });
 
     it('a document on a mount that was set so after its probe: it deletes the version again', async () => {
@@ -269,7 +280,7 @@ function describeExpired(): void {
       });
       expect((await there.probe(signal)).capabilities).toContain('Expiry');
       await cluster.bao('POST', `${changing}/config`, { delete_version_after: '-1s' });
-      const failure = await failureOf(there.write(expiring(HOUR_MS), 'absent', signal));
+      const failure = await failureOf(there.write(expiring(HOUR_MS), 'absent', permitted(signal)));
       expect(failure.code).toBe('DOCUMENT_REFUSED');
       expect((await there.read(address, signal)).state).toBe('deleted');
     });
@@ -285,7 +296,7 @@ function describeKilledAttempts(): void {
       });
       expect(await driver.read(address, signal)).toEqual({ state: 'absent' });
       const document = expiring(HOUR_MS, 5_400);
-      await driver.write(document, 'absent', signal);
+      await driver.write(document, 'absent', permitted(signal));
       expect(keepsAttributes(document, await stored())).toBe(true);
       expect(await metadata()).toMatchObject({
         current_version: 1,
@@ -305,7 +316,7 @@ function describeKilledAttempts(): void {
           delete_version_after: '30s',
         });
         const document = aDocument(address, { a: '1' }, attributes);
-        const version = await driver.write(document, 'absent', signal);
+        const version = await driver.write(document, 'absent', permitted(signal));
         const found = await stored();
         expect(found.version).toEqual(version);
         expect(contentOf(found)).toEqual(contentOf(document));
@@ -331,10 +342,10 @@ function describeKilledAttempts(): void {
         expect(found.unfinished).toBe(true);
         expect(found.attributes.metadata).toBeUndefined();
         const other = { ...found.version, revision: '2' };
-        expect(await codeOf(driver.finish?.(address, other, signal) ?? Promise.resolve())).toBe(
+        expect(await codeOf(driver.finish?.(address, other, permitted(signal)) ?? Promise.resolve())).toBe(
           'VERSION_CONFLICT',
         );
-        await driver.finish?.(address, found.version, signal);
+        await driver.finish?.(address, found.version, permitted(signal));
         const after = await stored();
         expect(after.unfinished).toBeUndefined();
         expect(after.version).toEqual(found.version);

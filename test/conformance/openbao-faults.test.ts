@@ -9,6 +9,7 @@ import { FaultProxy } from './fault-proxy.ts';
 import { noMetrics } from './kube-client.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
 import { OpenBaoFixture } from './openbao-fixture.ts';
+import { permitted } from '#test/support/permit.ts';
 
 const cluster = sharedCluster();
 afterAll(() => cluster.dispose());
@@ -102,7 +103,9 @@ function describeReplies(): void {
     'reports a write as indeterminate if its reply is a %i without a usable body',
     async (status) => {
       proxy.plan = ({ method }) => (method === 'POST' ? { status, body: '{}' } : 'pass');
-      const error = await failureOf(driver.write(aDocument(address, { a: 'b' }), 'absent', signal));
+      const error = await failureOf(
+        driver.write(aDocument(address, { a: 'b' }), 'absent', permitted(signal)),
+      );
       expect(error.indeterminate).toBe(true);
     },
   );
@@ -110,7 +113,7 @@ function describeReplies(): void {
   it('reports a write with a lost reply as indeterminate, and a read finds it', async () => {
     proxy.plan = ({ method }) => (method === 'POST' ? 'lose-reply' : 'pass');
     const document = aDocument(address, { a: 'b' });
-    const error = await failureOf(driver.write(document, 'absent', signal));
+    const error = await failureOf(driver.write(document, 'absent', permitted(signal)));
     expect(error).toMatchObject({ code: 'BACKEND_UNREACHABLE', indeterminate: true });
     expect(contentOf(presentIn(await driver.read(address, signal)))).toEqual(contentOf(document));
   });
@@ -120,45 +123,45 @@ function describeOrder(): void {
   it('never writes data before its markers: an attempt that crashes in between leaves the name absent', async () => {
     proxy.plan = ({ path }) => (isWrite(path) ? { status: 500 } : 'pass');
     const binary = aDocument(address, { a: Buffer.from([255]) }, { type: 'kubernetes.io/basic-auth' });
-    expect(await codeOf(driver.write(binary, 'absent', signal))).toBe('SERVER_ERROR');
+    expect(await codeOf(driver.write(binary, 'absent', permitted(signal)))).toBe('SERVER_ERROR');
     proxy.plan = () => 'pass';
     expect(await driver.read(address, signal)).toEqual({ state: 'absent' });
-    await driver.write(binary, 'absent', signal);
+    await driver.write(binary, 'absent', permitted(signal));
     expect(contentOf(presentIn(await driver.read(address, signal)))).toEqual(contentOf(binary));
   });
 
   it('keeps the current version readable if a replacement crashes between markers and data', async () => {
     const text = aDocument(address, { a: 'dGV4dA==' });
-    const version = await driver.write(text, 'absent', signal);
+    const version = await driver.write(text, 'absent', permitted(signal));
     proxy.plan = ({ method, path }) => (method === 'POST' && isWrite(path) ? { status: 500 } : 'pass');
     const binary = aDocument(address, { a: Buffer.from([255]) });
-    expect(await codeOf(driver.write(binary, version, signal))).toBe('SERVER_ERROR');
+    expect(await codeOf(driver.write(binary, version, permitted(signal)))).toBe('SERVER_ERROR');
     const document = presentIn(await driver.read(address, signal));
     expect(contentOf(document)).toEqual(contentOf(text));
     expect(document.version).toEqual(version);
   });
 
   it('detects a delete that did nothing', async () => {
-    const version = await driver.write(aDocument(address, { a: 'b' }), 'absent', signal);
+    const version = await driver.write(aDocument(address, { a: 'b' }), 'absent', permitted(signal));
     proxy.plan = ({ path }) => (path.startsWith(`/v1/${mount}/delete/`) ? { status: 204 } : 'pass');
-    const error = await failureOf(driver.delete(address, version, signal));
+    const error = await failureOf(driver.delete(address, version, permitted(signal)));
     expect(error).toMatchObject({ code: 'SERVER_ERROR', indeterminate: true });
   });
 
   it('distinguishes a refused document from a failed precondition without reading the text of the 400', async () => {
     proxy.plan = ({ method, path }) =>
       method === 'POST' && isWrite(path) ? { status: 400, body: '{"errors":["check-and-set"]}' } : 'pass';
-    expect(await codeOf(driver.write(aDocument(address, { a: 'b' }), 'absent', signal))).toBe(
+    expect(await codeOf(driver.write(aDocument(address, { a: 'b' }), 'absent', permitted(signal)))).toBe(
       'REQUEST_REJECTED',
     );
     proxy.plan = () => 'pass';
-    const version = await driver.write(aDocument(address, { a: 'b' }), 'absent', signal);
+    const version = await driver.write(aDocument(address, { a: 'b' }), 'absent', permitted(signal));
     proxy.plan = ({ method, path }) =>
       method === 'POST' && isWrite(path) ? { status: 400, body: '{"errors":["too complex"]}' } : 'pass';
-    expect(await codeOf(driver.write(aDocument(address, { a: 'c' }), version, signal))).toBe(
+    expect(await codeOf(driver.write(aDocument(address, { a: 'c' }), version, permitted(signal)))).toBe(
       'REQUEST_REJECTED',
     );
-    expect(await codeOf(driver.write(aDocument(address, { a: 'c' }), 'absent', signal))).toBe(
+    expect(await codeOf(driver.write(aDocument(address, { a: 'c' }), 'absent', permitted(signal)))).toBe(
       'ALREADY_EXISTS',
     );
   });
@@ -167,7 +170,7 @@ function describeOrder(): void {
 function describeListing(): void {
   it('reads the other addresses if one of many cannot be read', async () => {
     for (const name of ['one', 'two', 'three']) {
-      await driver.write(aDocument(`${address}/${name}`, { name }), 'absent', signal);
+      await driver.write(aDocument(`${address}/${name}`, { name }), 'absent', permitted(signal));
     }
     proxy.plan = ({ path }) => (path.endsWith('/two') ? { status: 500 } : 'pass');
     const wanted = ['one', 'two', 'three'].map((name) => `${address}/${name}`);
@@ -255,7 +258,7 @@ function describeConnections(): void {
         if (method === 'POST') writes += 1;
         return { status: 503 };
       };
-      expect(await codeOf(guarded().write(aDocument(address, { a: 'b' }), 'absent', signal))).toBe(
+      expect(await codeOf(guarded().write(aDocument(address, { a: 'b' }), 'absent', permitted(signal)))).toBe(
         'BACKEND_SEALED',
       );
       expect(writes).toBe(1);

@@ -12,6 +12,7 @@ import { CLOSED_PORT } from './kube-client.ts';
 import { HOSTILE_KV_PATHS, kvFieldName } from './kv-names.ts';
 import { OpenBaoFixture } from './openbao-fixture.ts';
 import { requestsTo } from './request-log.ts';
+import { permitted } from '#test/support/permit.ts';
 
 const cluster = sharedCluster();
 afterAll(() => cluster.dispose());
@@ -85,7 +86,7 @@ describe('KV version 1, beyond what all drivers share,', () => {
 
 function describeStorage(): void {
   it('stores the plain keys, so that any other client can use them', async () => {
-    await driver.write(aDocument(address, { user: 'admin', note: 'ä\n"<&>' }), 'absent', signal);
+    await driver.write(aDocument(address, { user: 'admin', note: 'ä\n"<&>' }), 'absent', permitted(signal));
     expect(await raw()).toEqual({ user: 'admin', note: 'ä\n"<&>' });
   });
 
@@ -109,9 +110,11 @@ function describeStorage(): void {
       const version = versionIn(await readOnly.read(address, signal));
       const changes = await requestsTo(cluster.baoUrl, async () => {
         const document = aDocument(address, { a: 'c' });
-        expect(await codeOf(readOnly.write(document, 'absent', signal))).toBe('CAPABILITY_MISSING');
-        expect(await codeOf(readOnly.write(document, version, signal))).toBe('CAPABILITY_MISSING');
-        const error = await failureOf(readOnly.delete(address, version, signal));
+        expect(await codeOf(readOnly.write(document, 'absent', permitted(signal)))).toBe(
+          'CAPABILITY_MISSING',
+        );
+        expect(await codeOf(readOnly.write(document, version, permitted(signal)))).toBe('CAPABILITY_MISSING');
+        const error = await failureOf(readOnly.delete(address, version, permitted(signal)));
         expect(error.code).toBe('CAPABILITY_MISSING');
         expect(error.hint).toContain('allowUnsafeWrites');
       });
@@ -137,13 +140,13 @@ function describeStorage(): void {
 function describeVersions(): void {
   describe('shows no version that is derived from the value', () => {
     it('in the part for the status', async () => {
-      const first = await driver.write(aDocument(address, { a: 'one' }), 'absent', signal);
-      const second = await driver.write(aDocument(address, { a: 'two' }), first, signal);
+      const first = await driver.write(aDocument(address, { a: 'one' }), 'absent', permitted(signal));
+      const second = await driver.write(aDocument(address, { a: 'two' }), first, permitted(signal));
       expect([first.revision, second.revision]).toEqual(['unversioned', 'unversioned']);
     });
 
     it('in the part for comparison, which differs between processes', async () => {
-      const version = await driver.write(aDocument(address, { a: 'one' }), 'absent', signal);
+      const version = await driver.write(aDocument(address, { a: 'one' }), 'absent', permitted(signal));
       const another = fixture.driver({ mount, auth, kv: READ_ONLY });
       expect(versionIn(await driver.read(address, signal))).toEqual(version);
       expect(versionIn(await another.read(address, signal)).identity).not.toBe(version.identity);
@@ -171,7 +174,7 @@ function describeVersions(): void {
     const document = aDocument(address, fields, attributes);
     expect(driver.refusalOf(document)?.reason).toBe(reason);
     const requests = await requestsTo(cluster.baoUrl, async () => {
-      expect(await codeOf(driver.write(document, 'absent', signal))).toBe('DOCUMENT_REFUSED');
+      expect(await codeOf(driver.write(document, 'absent', permitted(signal)))).toBe('DOCUMENT_REFUSED');
     });
     expect(requests).toEqual([]);
   });
@@ -183,7 +186,7 @@ function describeVersions(): void {
   ])('does not guess the bytes of %s from another client, and does not overwrite it', async (_what, data) => {
     await cluster.bao('POST', `${mount}/${address}`, data);
     expect(await codeOf(driver.read(address, signal))).toBe('DOCUMENT_REFUSED');
-    expect(await codeOf(driver.write(aDocument(address, { n: 'x' }), 'absent', signal))).toBe(
+    expect(await codeOf(driver.write(aDocument(address, { n: 'x' }), 'absent', permitted(signal)))).toBe(
       'DOCUMENT_REFUSED',
     );
     expect(await raw()).toEqual(data);
@@ -202,7 +205,7 @@ function describeMounts(): void {
       expect(error.hint).toBe('Set spec.openbao.kvVersion to 2.');
       // Also without a probe: its paths are not documents there, neither present nor absent.
       expect(await codeOf(mistaken.read('a', signal))).toBe('MOUNT_MISSING');
-      expect(await codeOf(mistaken.write(aDocument('a', { a: 'b' }), 'absent', signal))).toBe(
+      expect(await codeOf(mistaken.write(aDocument('a', { a: 'b' }), 'absent', permitted(signal)))).toBe(
         'MOUNT_MISSING',
       );
       expect(await codeOf(collect(mistaken.list({ folder: '' }, signal)))).toBe('MOUNT_MISSING');
@@ -258,8 +261,8 @@ function describeFaults(): void {
       proxy.plan = ({ method }) => (method === verb ? 'lose-reply' : 'pass');
       const change =
         verb === 'POST'
-          ? failing.write(aDocument(address, { a: 'c' }), version, signal)
-          : failing.delete(address, version, signal);
+          ? failing.write(aDocument(address, { a: 'c' }), version, permitted(signal))
+          : failing.delete(address, version, permitted(signal));
       expect(await failureOf(change)).toMatchObject({ code: 'BACKEND_UNREACHABLE', indeterminate: true });
       const found = await failing.read(address, signal);
       if (verb === 'POST') expect(contentOf(presentIn(found)).fields).toEqual({ a: '63' });
@@ -267,9 +270,9 @@ function describeFaults(): void {
     });
 
     it('detects a delete that did nothing', async () => {
-      const version = await failing.write(aDocument(address, { a: 'b' }), 'absent', signal);
+      const version = await failing.write(aDocument(address, { a: 'b' }), 'absent', permitted(signal));
       proxy.plan = ({ method }) => (method === 'DELETE' ? { status: 204 } : 'pass');
-      const error = await failureOf(failing.delete(address, version, signal));
+      const error = await failureOf(failing.delete(address, version, permitted(signal)));
       expect(error).toMatchObject({ code: 'SERVER_ERROR', indeterminate: true });
     });
 
@@ -284,7 +287,9 @@ function describeFaults(): void {
       proxy.plan = ({ method }) => (method === 'GET' ? { status, body } : 'pass');
       expect(await codeOf(failing.read(address, signal))).toBe(code);
       const before = proxy.seen.length;
-      expect(await codeOf(failing.write(aDocument(address, { a: 'b' }), 'absent', signal))).toBe(code);
+      expect(await codeOf(failing.write(aDocument(address, { a: 'b' }), 'absent', permitted(signal)))).toBe(
+        code,
+      );
       const changes = proxy.seen
         .slice(before)
         .filter(({ path, method }) => method === 'POST' && !path.includes('auth'));

@@ -10,6 +10,7 @@ import { documentedPolicy } from '#test/support/documented-policy.ts';
 import { HOSTILE_KV_PATHS, kvFieldName } from './kv-names.ts';
 import { OpenBaoFixture } from './openbao-fixture.ts';
 import { requestsTo } from './request-log.ts';
+import { permitted } from '#test/support/permit.ts';
 
 const cluster = sharedCluster();
 afterAll(() => cluster.dispose());
@@ -89,7 +90,7 @@ function describeStorage(): void {
       const document = aDocument(address, { user: 'admin', note: 'ä\n"<&>' });
       let version = { identity: '', revision: '' };
       const writes = await requestsTo(cluster.baoUrl, async () => {
-        version = await driver.write(document, 'absent', signal);
+        version = await driver.write(document, 'absent', permitted(signal));
       });
       const reads = await requestsTo(cluster.baoUrl, () => driver.read(address, signal, version.revision));
       expect(writes.map(({ method, path }) => `${method} ${path}`)).toEqual([
@@ -102,7 +103,11 @@ function describeStorage(): void {
     });
 
     it('only binary values as base64, and marks their keys', async () => {
-      await driver.write(aDocument(address, { text: 't', blob: Buffer.from([255, 0]) }), 'absent', signal);
+      await driver.write(
+        aDocument(address, { text: 't', blob: Buffer.from([255, 0]) }),
+        'absent',
+        permitted(signal),
+      );
       expect(await rawData()).toEqual({
         data: { text: 't', blob: '/wA=' },
         customMetadata: { 'keyferry-base64': 'blob' },
@@ -110,7 +115,11 @@ function describeStorage(): void {
     });
 
     it('every value as base64 if the keys of the binary ones cannot be marked', async () => {
-      await driver.write(aDocument(address, { text: 't', 'a,b': Buffer.from([255]) }), 'absent', signal);
+      await driver.write(
+        aDocument(address, { text: 't', 'a,b': Buffer.from([255]) }),
+        'absent',
+        permitted(signal),
+      );
       expect(await rawData()).toEqual({
         data: { text: 'dA==', 'a,b': '/w==' },
         customMetadata: { 'keyferry-base64': '*' },
@@ -123,7 +132,7 @@ function describeStorage(): void {
         address,
         Object.fromEntries(names.map((name) => [name, Buffer.from([128])])),
       );
-      await driver.write(document, 'absent', signal);
+      await driver.write(document, 'absent', permitted(signal));
       expect(contentOf(presentIn(await driver.read(address, signal)))).toEqual(contentOf(document));
     });
   });
@@ -146,9 +155,9 @@ function describeMetadata(): void {
       { a: 'dGV4dA==', b: 'x' },
       { b: Buffer.from([200]) },
     ];
-    let version = await driver.write(aDocument(address, states[0]!), 'absent', signal);
+    let version = await driver.write(aDocument(address, states[0]!), 'absent', permitted(signal));
     for (const fields of states.slice(1)) {
-      version = await driver.write(aDocument(address, fields), version, signal);
+      version = await driver.write(aDocument(address, fields), version, permitted(signal));
     }
     for (const [index, fields] of states.entries()) {
       const stored = presentIn(await driver.read(address, signal, String(index + 1)));
@@ -160,8 +169,12 @@ function describeMetadata(): void {
 
   it('keeps custom metadata of other clients', async () => {
     await cluster.bao('POST', `${mount}/metadata/${address}`, { custom_metadata: { owner: 'payments' } });
-    const first = await driver.write(aDocument(address, { a: Buffer.from([255]) }), 'absent', signal);
-    await driver.write(aDocument(address, { b: Buffer.from([255]) }), first, signal);
+    const first = await driver.write(
+      aDocument(address, { a: Buffer.from([255]) }),
+      'absent',
+      permitted(signal),
+    );
+    await driver.write(aDocument(address, { b: Buffer.from([255]) }), first, permitted(signal));
     expect(await rawData()).toMatchObject({
       customMetadata: { owner: 'payments', 'keyferry-base64': 'a,b@2' },
     });
@@ -172,16 +185,16 @@ function describeMetadata(): void {
       custom_metadata: { 'keyferry-base64': '*', 'keyferry-type': 'kubernetes.io/tls', owner: 'x' },
     });
     expect(await driver.read(address, signal)).toEqual({ state: 'absent' });
-    await driver.write(aDocument(address, { a: 'text' }), 'absent', signal);
+    await driver.write(aDocument(address, { a: 'text' }), 'absent', permitted(signal));
     const withNote = aDocument(address, { a: 'text' }, { metadata: new Map([['owner', 'x']]) });
     expect(contentOf(presentIn(await driver.read(address, signal)))).toEqual(contentOf(withNote));
     expect((await rawData()).customMetadata).toEqual({ owner: 'x' });
   });
 
   it('does not change the metadata of a taken name that it should create', async () => {
-    await driver.write(aDocument(address, { a: 'dGV4dA==' }), 'absent', signal);
+    await driver.write(aDocument(address, { a: 'dGV4dA==' }), 'absent', permitted(signal));
     const binary = aDocument(address, { a: Buffer.from([255]) }, { type: 'kubernetes.io/basic-auth' });
-    expect(await codeOf(driver.write(binary, 'absent', signal))).toBe('ALREADY_EXISTS');
+    expect(await codeOf(driver.write(binary, 'absent', permitted(signal)))).toBe('ALREADY_EXISTS');
     expect(await rawData()).toEqual({ data: { a: 'dGV4dA==' }, customMetadata: null });
   });
 }
@@ -189,29 +202,29 @@ function describeMetadata(): void {
 function describeForeignContent(): void {
   describe('treats a soft-deleted version', () => {
     it('as taken: neither absent nor free to create, but replaceable by its version', async () => {
-      const version = await driver.write(aDocument(address, { a: '1' }), 'absent', signal);
+      const version = await driver.write(aDocument(address, { a: '1' }), 'absent', permitted(signal));
       await cluster.bao('DELETE', `${mount}/data/${address}`);
       const result = await driver.read(address, signal);
       expect(result).toEqual({ state: 'deleted', version });
-      expect(await codeOf(driver.write(aDocument(address, { a: '2' }), 'absent', signal))).toBe(
+      expect(await codeOf(driver.write(aDocument(address, { a: '2' }), 'absent', permitted(signal)))).toBe(
         'ALREADY_EXISTS',
       );
       const typed = aDocument(address, { a: '2' }, { type: 'x/y' });
-      expect(await codeOf(driver.write(typed, 'absent', signal))).toBe('ALREADY_EXISTS');
+      expect(await codeOf(driver.write(typed, 'absent', permitted(signal)))).toBe('ALREADY_EXISTS');
       expect(await driver.read(address, signal)).toEqual(result);
-      await driver.write(aDocument(address, { a: '2' }), versionIn(result), signal);
+      await driver.write(aDocument(address, { a: '2' }), versionIn(result), permitted(signal));
       expect(presentIn(await driver.read(address, signal)).version.revision).toBe('2');
     });
 
     it('of its own as recoverable: history stays', async () => {
-      const version = await driver.write(aDocument(address, { a: '1' }), 'absent', signal);
-      await driver.delete(address, version, signal);
+      const version = await driver.write(aDocument(address, { a: '1' }), 'absent', permitted(signal));
+      await driver.delete(address, version, permitted(signal));
       await cluster.bao('POST', `${mount}/undelete/${address}`, { versions: [1] });
       expect(presentIn(await driver.read(address, signal)).version).toEqual(version);
     });
 
     it('also if it was destroyed', async () => {
-      await driver.write(aDocument(address, { a: '1' }), 'absent', signal);
+      await driver.write(aDocument(address, { a: '1' }), 'absent', permitted(signal));
       await cluster.bao('POST', `${mount}/destroy/${address}`, { versions: [1] });
       expect((await driver.read(address, signal)).state).toBe('deleted');
     });
@@ -245,7 +258,7 @@ function describeForeignContent(): void {
 function describePaths(): void {
   it('lists nested folders below the requested folder', async () => {
     for (const name of ['tree/a', 'tree/b/c', 'tree/b', 'tree/b/d/e', 'other/x']) {
-      await driver.write(aDocument(name, { name }), 'absent', signal);
+      await driver.write(aDocument(name, { name }), 'absent', permitted(signal));
     }
     const below = await collect(driver.list({ folder: 'tree' }, signal));
     expect(below.map((entry) => entry.address).toSorted()).toEqual([
@@ -264,7 +277,7 @@ function describePaths(): void {
 
   it('is confined to its prefix', async () => {
     const confined = fixture.driver({ mount, auth, pathPrefix: 'team/b' });
-    await confined.write(aDocument('x', { a: '1' }), 'absent', signal);
+    await confined.write(aDocument('x', { a: '1' }), 'absent', permitted(signal));
     expect((await rawData('team/b/x')).data).toEqual({ a: '1' });
     expect(await collect(confined.list({ folder: '' }, signal))).toEqual([{ address: 'x' }]);
   });
@@ -311,7 +324,9 @@ function describeProbe(): void {
       const lost = fixture.driver({ mount: 'no-such-mount', auth: root });
       expect(await codeOf(lost.read('a', signal))).toBe('MOUNT_MISSING');
       expect(await codeOf(collect(lost.list({ folder: '' }, signal)))).toBe('MOUNT_MISSING');
-      expect(await codeOf(lost.write(aDocument('a', { a: 'b' }), 'absent', signal))).toBe('MOUNT_MISSING');
+      expect(await codeOf(lost.write(aDocument('a', { a: 'b' }), 'absent', permitted(signal)))).toBe(
+        'MOUNT_MISSING',
+      );
     });
 
     it('whether the mount deletes its contents later, and assumes so without the right to know', async () => {
@@ -349,7 +364,7 @@ function describeProbe(): void {
       const names = Array.from({ length: 499 }, (_, index) => [`f${index}`, 'x'] as const);
       const document = aDocument(address, Object.fromEntries(names));
       expect(driver.refusalOf(document)?.reason).toBe(limited ? 'TooManyKeys' : undefined);
-      expect(await codeOf(driver.write(document, 'absent', signal))).toBe(
+      expect(await codeOf(driver.write(document, 'absent', permitted(signal)))).toBe(
         limited ? 'DOCUMENT_REFUSED' : 'none',
       );
       // How the server itself handles such a request, without the check of the driver.

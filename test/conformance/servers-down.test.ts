@@ -7,6 +7,7 @@ import { collect } from '#test/support/collect.ts';
 import { aNamespaceWithClient } from './kube-client.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
 import { OpenBaoFixture } from './openbao-fixture.ts';
+import { permitted } from '#test/support/permit.ts';
 
 /** A cluster of its own, because its servers are sealed and killed. */
 describe('drivers whose server stops', () => {
@@ -23,14 +24,16 @@ describe('drivers whose server stops', () => {
     await using fixture = await OpenBaoFixture.open(cluster);
     const mount = await cluster.createMount('sealed');
     const driver = fixture.driver({ mount, auth: await fixture.tokenAuth(documentedPolicy(mount)) });
-    const version = await driver.write(aDocument('kept', { a: '1' }), 'absent', signal);
+    const version = await driver.write(aDocument('kept', { a: '1' }), 'absent', permitted(signal));
     await cluster.seal();
     expect(await codeOf(driver.probe(signal))).toBe('BACKEND_SEALED');
     expect(await codeOf(driver.read('kept', signal))).toBe('BACKEND_SEALED');
     expect(await codeOf(collect(driver.list({ folder: '' }, signal)))).toBe('BACKEND_SEALED');
     expect(await codeOf(collect(driver.readMany(['kept'], signal)))).toBe('BACKEND_SEALED');
-    expect(await codeOf(driver.write(aDocument('new', { a: '1' }), 'absent', signal))).toBe('BACKEND_SEALED');
-    expect(await codeOf(driver.delete('kept', version, signal))).toBe('BACKEND_SEALED');
+    expect(await codeOf(driver.write(aDocument('new', { a: '1' }), 'absent', permitted(signal)))).toBe(
+      'BACKEND_SEALED',
+    );
+    expect(await codeOf(driver.delete('kept', version, permitted(signal)))).toBe('BACKEND_SEALED');
     await cluster.unseal();
     expect(presentIn(await driver.read('kept', signal)).version).toEqual(version);
     expect(await driver.read('new', signal)).toEqual({ state: 'absent' });
@@ -40,7 +43,7 @@ describe('drivers whose server stops', () => {
     await using fixture = await OpenBaoFixture.open(cluster);
     const mount = await cluster.createMount('killed');
     const driver = fixture.driver({ mount, auth: await fixture.tokenAuth(documentedPolicy(mount)) });
-    const version = await driver.write(aDocument('kept', { a: '1' }), 'absent', signal);
+    const version = await driver.write(aDocument('kept', { a: '1' }), 'absent', permitted(signal));
     await cluster.kill('bao');
     expect(await codeOf(driver.read('kept', signal))).toBe('BACKEND_UNREACHABLE');
     expect(await codeOf(driver.read('never', signal))).toBe('BACKEND_UNREACHABLE');
@@ -60,7 +63,7 @@ describe('drivers whose server stops', () => {
         code: 'DEADLINE',
         indeterminate: false,
       });
-      const error = await failureOf(driver.write(aDocument('a', { a: '1' }), 'absent', signal));
+      const error = await failureOf(driver.write(aDocument('a', { a: '1' }), 'absent', permitted(signal)));
       expect(error).toMatchObject({ code: 'DEADLINE', indeterminate: true });
     } finally {
       cluster.resume('bao');
@@ -71,9 +74,9 @@ describe('drivers whose server stops', () => {
     const { namespace, client } = await aNamespaceWithClient(cluster, 'down');
     await using _open = client;
     const driver = new KubernetesDriver(client, namespace);
-    const version = await driver.write(aDocument('kept', { a: '1' }), 'absent', signal);
+    const version = await driver.write(aDocument('kept', { a: '1' }), 'absent', permitted(signal));
     await cluster.kill('apiserver');
-    const error = await failureOf(driver.write(aDocument('new', { a: '1' }), 'absent', signal));
+    const error = await failureOf(driver.write(aDocument('new', { a: '1' }), 'absent', permitted(signal)));
     expect(error).toMatchObject({ code: 'BACKEND_UNREACHABLE', indeterminate: false });
     await cluster.restart('apiserver');
     expect(presentIn(await driver.read('kept', signal)).version).toEqual(version);

@@ -57,6 +57,8 @@ export interface EngineRun extends World {
   readonly trustRoots?: Readonly<Record<string, string>>;
   readonly shouldStop?: (log: readonly string[]) => boolean;
   readonly signal?: AbortSignal;
+  /** Asked right before each change; may throw. Default: permits all. */
+  readonly mayChange?: () => void;
   /** Called while the journal makes its rows durable. */
   readonly onFlush?: () => void;
 }
@@ -113,6 +115,7 @@ async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<Appl
     source,
     destination,
     destinationName: 'SecretBackend b',
+    permit: { signal, require: run.mayChange ?? (() => undefined) },
     journal,
     prior: journal.prior,
     clock: run.clock,

@@ -1,5 +1,6 @@
 import type { Address, Version } from '#src/core/document.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
+import type { Permit } from '#src/ports.ts';
 import type { BackupStore } from '../driver.ts';
 import { discard, type Claim } from './claims.ts';
 import { conflict, type Change } from './change.ts';
@@ -35,20 +36,20 @@ export class DirectoryBackups implements BackupStore {
     });
   }
 
-  async retire(address: Address, expect: Version, signal: AbortSignal): Promise<Address> {
+  async retire(address: Address, expect: Version, permit: Permit): Promise<Address> {
     requireName(address);
     const backup = backupNameOf(address);
-    await this.#store.changeFound({ address, expect }, { op: OP, signal }, async (change, found) => {
+    await this.#store.changeFound({ address, expect }, { op: OP, permit }, async (change, found) => {
       await keepAs(change, backup, found);
       await remove(change, found);
     });
     return backup;
   }
 
-  async discard(backup: Address, signal: AbortSignal): Promise<void> {
+  async discard(backup: Address, permit: Permit): Promise<void> {
     const address = originalOf(backup);
     if (address === undefined) throw noBackup(backup);
-    await this.#store.change(address, { op: OP, signal }, async (change) => {
+    await this.#store.change(address, { op: OP, permit }, async (change) => {
       const snapshot = await readOnce(change.folder, backup);
       if (snapshot === 'absent') return;
       if (snapshot === 'torn') throw conflict(change);

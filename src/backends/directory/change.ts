@@ -1,6 +1,6 @@
 import type { Address } from '#src/core/document.ts';
 import { errorOf, OperatorError } from '#src/errors.ts';
-import type { Clock, Random } from '#src/ports.ts';
+import type { Clock, Permit, Random } from '#src/ports.ts';
 import { failureOf } from './failures.ts';
 import type { Folder } from './folder.ts';
 import { transientName } from './names.ts';
@@ -12,6 +12,8 @@ export interface Change {
   readonly clock: Clock;
   readonly random: Random;
   readonly signal: AbortSignal;
+  /** Asked right before each system call that takes or gives a name. */
+  readonly permit: Pick<Permit, 'require'>;
   readonly op: string;
 }
 

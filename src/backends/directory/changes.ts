@@ -83,6 +83,7 @@ async function publish(change: Change, name: string, prepared: Prepared): Promis
   const { folder, op, address, signal } = change;
   try {
     signal.throwIfAborted();
+    change.permit.require();
     await giveName(change, name, prepared);
   } catch (failure) {
     await removeQuietly(folder, prepared.file);

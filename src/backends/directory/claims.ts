@@ -22,6 +22,7 @@ export async function claim(change: Change, expected: Found): Promise<Claim> {
   const { folder, address } = change;
   const file = transientFor(change, 'aside');
   change.signal.throwIfAborted();
+  change.permit.require();
   await attempt(change, async () => {
     try {
       await rename(folder.pathOf(address), folder.pathOf(file));
@@ -66,6 +67,7 @@ export async function discard(change: Change, unwanted: Claim): Promise<void> {
 /** The commit point: after it the document is gone. Resolves with the name of a folder that is still to be emptied. */
 async function startRemoval(change: Change, { file, shape }: Claim): Promise<string | undefined> {
   const { folder } = change;
+  change.permit.require();
   if (shape === 'file') {
     await unlink(folder.pathOf(file));
     return undefined;

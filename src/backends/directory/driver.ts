@@ -1,5 +1,6 @@
 import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
+import type { Permit } from '#src/ports.ts';
 import type {
   Driver,
   BackupStore,
@@ -110,7 +111,7 @@ export class DirectoryDriver implements Driver {
     }
   }
 
-  async write(document: Document, expect: Expectation, signal: AbortSignal): Promise<Version> {
+  async write(document: Document, expect: Expectation, permit: Permit): Promise<Version> {
     const { address } = document;
     const op = 'directory.write';
     requireName(address, op);
@@ -119,7 +120,7 @@ export class DirectoryDriver implements Driver {
       throw new OperatorError('DOCUMENT_REFUSED', { op, target: address, detail: refusal.message });
     }
     const content = toContent(document, this.#trailingNewline);
-    const work = { op, signal };
+    const work = { op, permit };
     if (expect === 'absent') {
       return this.#store.change(address, work, async (change) => create(change, content));
     }
@@ -133,9 +134,9 @@ export class DirectoryDriver implements Driver {
     }
   }
 
-  async delete(address: Address, expect: Version, signal: AbortSignal): Promise<void> {
+  async delete(address: Address, expect: Version, permit: Permit): Promise<void> {
     requireName(address, 'directory.delete');
-    await this.#store.changeFound({ address, expect }, { op: 'directory.delete', signal }, remove);
+    await this.#store.changeFound({ address, expect }, { op: 'directory.delete', permit }, remove);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

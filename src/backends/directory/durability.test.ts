@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DirectoryFixture } from '#test/support/directory-fixture.ts';
 import { aDocument, versionIn } from '#test/support/documents.ts';
 import type { Driver } from '../driver.ts';
+import { permitted } from '#test/support/permit.ts';
 
 /*
  * What survives a power failure: a file has its bytes only if it was synced before it got its name, and an added or
@@ -157,7 +158,7 @@ function namesNotDurable(events: readonly Event[], folder = fixture.folder): rea
 const write =
   (fields: Record<string, string>, name = 'x') =>
   async () =>
-    driver.write(aDocument(name, fields), 'absent', signal);
+    driver.write(aDocument(name, fields), 'absent', permitted(signal));
 const versionOfX = async () => versionIn(await driver.read('x', signal));
 
 const SHAPES = [
@@ -176,7 +177,9 @@ describe.each(SHAPES)('for %s', (_shape, fields, old) => {
   it('does the same when it replaces a document', async () => {
     await fixture.put('x', old);
     const version = await versionOfX();
-    const events = await eventsOf(async () => driver.write(aDocument('x', fields), version, signal));
+    const events = await eventsOf(async () =>
+      driver.write(aDocument('x', fields), version, permitted(signal)),
+    );
     expect(publishedIn(events).map(({ path }) => path)).toEqual([fixture.path('x')]);
     expect(publishedTooEarly(events)).toEqual([]);
     expect(namesNotDurable(events)).toEqual([]);
@@ -192,7 +195,7 @@ describe.each(SHAPES)('for %s', (_shape, fields, old) => {
   it('makes a removal durable before it resolves', async () => {
     await fixture.put('x', old);
     const version = await versionOfX();
-    const events = await eventsOf(async () => driver.delete('x', version, signal));
+    const events = await eventsOf(async () => driver.delete('x', version, permitted(signal)));
     expect(events.some(({ kind }) => kind === 'take')).toBe(true);
     expect(namesNotDurable(events)).toEqual([]);
   });
@@ -200,7 +203,7 @@ describe.each(SHAPES)('for %s', (_shape, fields, old) => {
   it('makes a backup durable, bytes and name, before it removes the document', async () => {
     await fixture.put('x', old);
     const version = await versionOfX();
-    const events = await eventsOf(async () => driver.backups?.retire('x', version, signal));
+    const events = await eventsOf(async () => driver.backups?.retire('x', version, permitted(signal)));
     expect(publishedIn(events).map(({ path }) => path)).toEqual([fixture.path('.x.migrated.bak')]);
     expect(publishedTooEarly(events)).toEqual([]);
     const taken = events.findIndex((event) => event.kind === 'give' && event.from === fixture.path('x'));
@@ -211,7 +214,7 @@ describe.each(SHAPES)('for %s', (_shape, fields, old) => {
 
   it('makes the removal of a backup durable before it resolves', async () => {
     await fixture.put('.x.migrated.bak', old);
-    const events = await eventsOf(async () => driver.backups?.discard('.x.migrated.bak', signal));
+    const events = await eventsOf(async () => driver.backups?.discard('.x.migrated.bak', permitted(signal)));
     expect(events.some(({ kind }) => kind === 'take')).toBe(true);
     expect(namesNotDurable(events)).toEqual([]);
   });

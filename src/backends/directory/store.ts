@@ -4,7 +4,7 @@ import { sameVersion } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
 import { orAborted } from '#src/io/abort.ts';
 import type { KeyedLock } from '#src/io/keyed-lock.ts';
-import type { Clock, Random } from '#src/ports.ts';
+import type { Clock, Permit, Random } from '#src/ports.ts';
 import type { Probe } from '../driver.ts';
 import { conflict, type Change } from './change.ts';
 import type { Found } from './content.ts';
@@ -28,6 +28,12 @@ interface Operation {
   readonly op: string;
   readonly target?: Address;
   readonly signal: AbortSignal;
+}
+
+/** A change, and what permits it. */
+interface Work {
+  readonly op: string;
+  readonly permit: Permit;
 }
 
 /** The folder of one backend. Each call opens it again, which checks its rights and follows a new mount. */
@@ -95,13 +101,13 @@ export class DirectoryStore {
   }
 
   /** Changes a document while no other caller in this process does. */
-  async change<T>(address: Address, operation: Operation, task: (change: Change) => Promise<T>): Promise<T> {
+  async change<T>(address: Address, { op, permit }: Work, task: (change: Change) => Promise<T>): Promise<T> {
     const { clock, random } = this.#options;
-    const { op, signal } = operation;
-    return this.#enter({ ...operation, target: address }, async (folder) =>
+    const { signal } = permit;
+    return this.#enter({ op, target: address, signal }, async (folder) =>
       this.#exclusively(address, async () => {
         signal.throwIfAborted();
-        return task({ folder, address, clock, random, signal, op });
+        return task({ folder, address, clock, random, signal, permit, op });
       }),
     );
   }
@@ -109,15 +115,16 @@ export class DirectoryStore {
   /** Like `change`, for a document that must exist in exactly this state and consist of regular files only. */
   async changeFound<T>(
     { address, expect }: { readonly address: Address; readonly expect: Version },
-    operation: Operation,
+    work: Work,
     task: (change: Change, found: Found) => Promise<T>,
   ): Promise<T> {
-    await this.#enter(operation, async (folder) => {
+    const { op, permit } = work;
+    await this.#enter({ op, signal: permit.signal }, async (folder) => {
       if ((await lstatOf(folder.pathOf(address))) === undefined) await this.#recovery.run(folder);
     });
-    return this.change(address, operation, async (change) => {
+    return this.change(address, work, async (change) => {
       const found = await readSettled(change.folder, address, change);
-      if (found === undefined) throw new OperatorError('NOT_FOUND', { op: operation.op, target: address });
+      if (found === undefined) throw new OperatorError('NOT_FOUND', { op, target: address });
       if (!sameVersion(found.version, expect)) throw conflict(change);
       if (found.isPlain) return task(change, found);
       throw refused(

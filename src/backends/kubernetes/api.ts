@@ -1,6 +1,7 @@
 import type { Document, Version } from '#src/core/document.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
 import type { KubeClient, KubeRequest } from '#src/kube/client.ts';
+import type { Permit } from '#src/ports.ts';
 import { collectionPath, describeTarget, objectPath } from '#src/kube/resource.ts';
 import type { Resource } from '#src/kube/resource.ts';
 import type { Need } from '../driver.ts';
@@ -70,7 +71,7 @@ export class SecretApi {
   /** Creates a Secret; resolves with it as the server stored it. */
   async create(
     document: Document,
-    signal: AbortSignal,
+    permit: Permit,
     labels: Readonly<Record<string, string>> = {},
   ): Promise<WireSecret> {
     const { op, target } = this.#object(document.address, 'kube.secret.create');
@@ -88,7 +89,7 @@ export class SecretApi {
     };
     const path = collectionPath(SECRET, this.#namespace);
     return parseSecret(
-      await this.#client.request({ method: 'POST', path, body, op, target, signal }),
+      await this.#client.request({ method: 'POST', path, body, op, target, ...allowedBy(permit) }),
       op,
       target,
     );
@@ -103,7 +104,7 @@ export class SecretApi {
   async replace(
     document: Document,
     { expect, labels }: { readonly expect: Version; readonly labels?: Readonly<Record<string, string>> },
-    signal: AbortSignal,
+    permit: Permit,
   ): Promise<WireSecret> {
     const request = this.#object(document.address, 'kube.secret.replace');
     const body = [
@@ -118,7 +119,7 @@ export class SecretApi {
       method: 'PATCH',
       contentType: JSON_PATCH,
       body,
-      signal,
+      ...allowedBy(permit),
     });
     return parseSecret(reply, request.op, request.target);
   }
@@ -128,18 +129,18 @@ export class SecretApi {
     name: string,
     expect: Version,
     annotations: Readonly<Record<string, string>>,
-    signal: AbortSignal,
+    permit: Permit,
   ): Promise<void> {
     await this.#client.request({
       ...this.#object(name, 'kube.secret.annotate'),
       method: 'PATCH',
       contentType: MERGE_PATCH,
       body: { metadata: { resourceVersion: expect.revision, annotations } },
-      signal,
+      ...allowedBy(permit),
     });
   }
 
-  async remove(name: string, expect: Version, signal: AbortSignal): Promise<void> {
+  async remove(name: string, expect: Version, permit: Permit): Promise<void> {
     await this.#client.request({
       ...this.#object(name, 'kube.secret.delete'),
       method: 'DELETE',
@@ -148,7 +149,7 @@ export class SecretApi {
         kind: 'DeleteOptions',
         preconditions: { uid: expect.identity, resourceVersion: expect.revision },
       },
-      signal,
+      ...allowedBy(permit),
     });
   }
 
@@ -196,6 +197,10 @@ export class SecretApi {
       target: describeTarget(SECRET, { namespace: this.#namespace }),
     };
   }
+}
+
+function allowedBy(permit: Permit): Pick<KubeRequest, 'permit' | 'signal'> {
+  return { permit, signal: permit.signal };
 }
 
 function isAllowed(reply: unknown, op: string, target: string): boolean {

@@ -2,6 +2,7 @@ import { BACKUP_LABEL } from './marks.ts';
 import type { Address, Attributes, Document, Version } from '#src/core/document.ts';
 import { sameAttributes, sameFields, sameVersion } from '#src/core/document.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
+import type { Permit } from '#src/ports.ts';
 import type { BackupStore } from '../driver.ts';
 import type { SecretApi } from './api.ts';
 import { toDocument } from './codec.ts';
@@ -28,7 +29,7 @@ export class SecretBackups implements BackupStore {
     return (await this.#find(this.addressOf(address), signal)) !== undefined;
   }
 
-  async retire(address: Address, expect: Version, signal: AbortSignal): Promise<Address> {
+  async retire(address: Address, expect: Version, permit: Permit): Promise<Address> {
     const backup = this.addressOf(address);
     const refusal = fullNameRefusalOf(backup);
     if (refusal !== undefined) {
@@ -39,31 +40,31 @@ export class SecretBackups implements BackupStore {
         hint: 'Use sourcePolicy Keep or Delete.',
       });
     }
-    const secret = await this.#api.get(address, signal);
+    const secret = await this.#api.get(address, permit.signal);
     if (secret === undefined) throw new OperatorError('NOT_FOUND', { op: OP, target: address });
     const document = toDocument(secret);
     if (!sameVersion(document.version, expect)) {
       throw new OperatorError('VERSION_CONFLICT', { op: OP, target: address });
     }
-    await this.#keep({ ...document, attributes: withoutMetadata(document), address: backup }, signal);
-    await this.#api.remove(address, expect, signal);
+    await this.#keep({ ...document, attributes: withoutMetadata(document), address: backup }, permit);
+    await this.#api.remove(address, expect, permit);
     return backup;
   }
 
   /** Can run again after a lost reply or a killed run: an equal backup counts as its own. */
-  async #keep(backup: Document, signal: AbortSignal): Promise<void> {
+  async #keep(backup: Document, permit: Permit): Promise<void> {
     try {
-      await this.#api.create(backup, signal, { [BACKUP_LABEL]: 'true' });
+      await this.#api.create(backup, permit, { [BACKUP_LABEL]: 'true' });
     } catch (failure) {
       if (!hasCode(failure, 'ALREADY_EXISTS')) throw failure;
     }
-    const found = await this.#find(backup.address, signal);
+    const found = await this.#find(backup.address, permit.signal);
     if (found !== undefined && sameFields(backup, found) && sameAttributes(backup, found)) return;
     throw new OperatorError('ALREADY_EXISTS', { op: OP, target: backup.address });
   }
 
-  async discard(backup: Address, signal: AbortSignal): Promise<void> {
-    const found = await this.#api.get(backup, signal);
+  async discard(backup: Address, permit: Permit): Promise<void> {
+    const found = await this.#api.get(backup, permit.signal);
     if (found === undefined) return;
     if (!isBackup(found)) {
       throw new OperatorError('DOCUMENT_REFUSED', {
@@ -73,7 +74,7 @@ export class SecretBackups implements BackupStore {
         hint: 'Rename or remove it.',
       });
     }
-    await this.#api.remove(backup, toDocument(found).version, signal);
+    await this.#api.remove(backup, toDocument(found).version, permit);
   }
 
   async #find(backup: Address, signal: AbortSignal): Promise<Document | undefined> {

@@ -2,6 +2,7 @@ import { BACKUP_LABEL } from './marks.ts';
 import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
 import type { KubeClient } from '#src/kube/client.ts';
+import type { Permit } from '#src/ports.ts';
 import type {
   Driver,
   BackupStore,
@@ -135,7 +136,7 @@ export class KubernetesDriver implements Driver {
     return refusals;
   }
 
-  async write(document: Document, expect: Expectation, signal: AbortSignal): Promise<Version> {
+  async write(document: Document, expect: Expectation, permit: Permit): Promise<Version> {
     const refusal = this.refusalOf(document);
     if (refusal !== undefined) {
       throw new OperatorError('DOCUMENT_REFUSED', {
@@ -143,10 +144,10 @@ export class KubernetesDriver implements Driver {
         detail: refusal.message,
       });
     }
-    if (expect === 'absent') return versionOf(await this.#api.create(document, signal));
+    if (expect === 'absent') return versionOf(await this.#api.create(document, permit));
     try {
-      const labels = await this.#labelsWith(document, signal);
-      return versionOf(await this.#api.replace(document, { expect, ...labels }, signal));
+      const labels = await this.#labelsWith(document, permit.signal);
+      return versionOf(await this.#api.replace(document, { expect, ...labels }, permit));
     } catch (thrown) {
       if (!hasCode(thrown, 'NOT_FOUND')) throw thrown;
       throw new OperatorError('VERSION_CONFLICT', { op: 'kube.secret.write', target: document.address });
@@ -164,9 +165,9 @@ export class KubernetesDriver implements Driver {
     return { labels: { ...current?.metadata.labels, ...labelsOf(metadata) } };
   }
 
-  async delete(address: Address, expect: Version, signal: AbortSignal): Promise<void> {
+  async delete(address: Address, expect: Version, permit: Permit): Promise<void> {
     this.#requireName(address, 'kube.secret.delete');
-    await this.#api.remove(address, expect, signal);
+    await this.#api.remove(address, expect, permit);
   }
 
   #requireName(address: Address, op: string): void {

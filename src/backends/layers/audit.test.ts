@@ -5,6 +5,7 @@ import { OperatorError } from '#src/errors.ts';
 import type { AccessRecord } from '#src/ports.ts';
 import { audit } from './audit.ts';
 import type { Driver, BackupStore, ReadOutcome } from '../driver.ts';
+import { permitted } from '#test/support/permit.ts';
 
 const { signal } = new AbortController();
 const accessor = {
@@ -98,8 +99,8 @@ describe('an audited driver', () => {
     });
     written.resolve();
     await expect(driver.read('a', signal)).rejects.toBe(denied);
-    await expect(driver.write(stored, 'absent', signal)).rejects.toBe(changed);
-    await driver.delete('a', stored.version, signal);
+    await expect(driver.write(stored, 'absent', permitted(signal))).rejects.toBe(changed);
+    await driver.delete('a', stored.version, permitted(signal));
     expect(records.map(({ operation, outcome }) => `${operation} ${outcome}`)).toEqual([
       'read AUTH_DENIED',
       'write VERSION_CONFLICT',

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Address, Document, Version } from '#src/core/document.ts';
 import type { Driver, BackupStore, Entry, ProjectionStore, ReadOutcome } from '../driver.ts';
 import { gate, type Gate } from './gate.ts';
+import { permitted } from '#test/support/permit.ts';
 
 const { signal } = new AbortController();
 const version: Version = { identity: 'i', revision: '7' };
@@ -101,17 +102,17 @@ function callsThatReachAnAddress() {
     Call
   > = {
     read: (address) => driver.read(address, signal),
-    write: (address) => driver.write(aDocument(address), 'absent', signal),
-    delete: (address) => driver.delete(address, version, signal),
-    finish: (address) => driver.finish(address, version, signal),
+    write: (address) => driver.write(aDocument(address), 'absent', permitted(signal)),
+    delete: (address) => driver.delete(address, version, permitted(signal)),
+    finish: (address) => driver.finish(address, version, permitted(signal)),
   };
   const ofBackups: Record<keyof Omit<BackupStore, 'addressOf'>, Call> = {
     has: (address) => backups.has(address, signal),
-    retire: (address) => backups.retire(address, version, signal),
-    discard: (address) => backups.discard(address, signal),
+    retire: (address) => backups.retire(address, version, permitted(signal)),
+    discard: (address) => backups.discard(address, permitted(signal)),
   };
   const ofProjections: Record<keyof ProjectionStore, Call> = {
-    mark: (address) => projections.mark(address, version, 'origin', signal),
+    mark: (address) => projections.mark(address, version, 'origin', permitted(signal)),
   };
   return { inner, calls: Object.entries({ ...ofDriver, ...ofBackups, ...ofProjections }) };
 }
@@ -138,7 +139,9 @@ describe('a gated driver', () => {
     };
     const { backups } = storesOf(gate(inner, narrow));
     await expect(backups.has('a', signal)).rejects.toMatchObject({ code: 'NAME_RESERVED' });
-    await expect(backups.retire('a', version, signal)).rejects.toMatchObject({ code: 'NAME_RESERVED' });
+    await expect(backups.retire('a', version, permitted(signal))).rejects.toMatchObject({
+      code: 'NAME_RESERVED',
+    });
     expect(inner.asked).toEqual([]);
   });
 

@@ -5,6 +5,7 @@ import type { ErrorDetail } from '#src/errors.ts';
 import type { Clock, Labels } from '#src/ports.ts';
 import type { Driver } from '../driver.ts';
 import { guard } from './guard.ts';
+import { permitted } from '#test/support/permit.ts';
 
 const { signal } = new AbortController();
 const document = { address: 'a', fields: new Map(), attributes: {} };
@@ -99,14 +100,14 @@ describe('a guarded driver', () => {
       delete: fail('BACKEND_SEALED'),
     });
     await expect(driver.read('a', signal)).rejects.toThrow();
-    await expect(driver.write(document, 'absent', signal)).rejects.toThrow();
-    await expect(driver.delete('a', { identity: 'i', revision: '1' }, signal)).rejects.toThrow();
+    await expect(driver.write(document, 'absent', permitted(signal))).rejects.toThrow();
+    await expect(driver.delete('a', { identity: 'i', revision: '1' }, permitted(signal))).rejects.toThrow();
     expect(calls).toBe(3);
   });
 
   it('reports a write past its deadline as indeterminate', async () => {
-    const { driver, clock } = aGuard({ write: (_document, _expect, inner) => whenAborted(inner) });
-    const write = driver.write(document, 'absent', signal);
+    const { driver, clock } = aGuard({ write: (_document, _expect, { signal: inner }) => whenAborted(inner) });
+    const write = driver.write(document, 'absent', permitted(signal));
     for (const fire of clock.timers) fire();
     await expect(write).rejects.toMatchObject({ code: 'DEADLINE', indeterminate: true });
     expect(clock.timers.size).toBe(0);

@@ -1,5 +1,6 @@
 import type { Address, Version } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
+import type { Permit } from '#src/ports.ts';
 import type { BackupStore } from '../driver.ts';
 import type { Call } from './hooks.ts';
 import { addressRefusalOf, BACKUP_SUFFIX } from './refusals.ts';
@@ -8,7 +9,7 @@ import type { MemoryStore, State } from './store.ts';
 /** What a driver gives to its backups. */
 export interface Change {
   readonly store: MemoryStore;
-  readonly perform: <T>(call: Call, signal: AbortSignal, work: () => T) => Promise<T>;
+  readonly perform: <T>(call: Call, by: AbortSignal | Permit, work: () => T) => Promise<T>;
   /** Throws `NOT_FOUND` or `VERSION_CONFLICT`. */
   readonly requireCurrent: (call: Call, expect: Version) => State;
 }
@@ -31,12 +32,12 @@ export class MemoryBackups implements BackupStore {
     return perform({ operation: 'has', address }, signal, () => store.backups.has(this.addressOf(address)));
   }
 
-  async retire(address: Address, expect: Version, signal: AbortSignal): Promise<Address> {
+  async retire(address: Address, expect: Version, permit: Permit): Promise<Address> {
     this.#requireAddress(address);
     const { store, perform, requireCurrent } = this.#change;
     const call: Call = { operation: 'retire', address };
     const backup = this.addressOf(address);
-    return perform(call, signal, () => {
+    return perform(call, permit, () => {
       const current = requireCurrent(call, expect);
       const existing = store.backups.get(backup);
       if (existing !== undefined && !sameBytes(existing, current)) {
@@ -48,12 +49,12 @@ export class MemoryBackups implements BackupStore {
     });
   }
 
-  async discard(backup: Address, signal: AbortSignal): Promise<void> {
+  async discard(backup: Address, permit: Permit): Promise<void> {
     const { store, perform } = this.#change;
     if (!backup.endsWith(BACKUP_SUFFIX)) {
       throw new OperatorError('DOCUMENT_REFUSED', { op: 'memory.discard', target: backup });
     }
-    await perform({ operation: 'discard', address: backup }, signal, () => {
+    await perform({ operation: 'discard', address: backup }, permit, () => {
       store.backups.delete(backup);
     });
   }

@@ -10,6 +10,7 @@ import { MemoryFactory } from './factory.ts';
 import { all, always, failsWith, losesReply, once, type Call, type Operation } from './hooks.ts';
 import { MAX_DOCUMENT_BYTES } from './refusals.ts';
 import { MemoryStore } from './store.ts';
+import { permitted } from '#test/support/permit.ts';
 
 const { signal } = new AbortController();
 const EVERY_OPERATION: readonly Operation[] = ['probe', 'list', 'read', 'write', 'delete', 'denied'];
@@ -83,14 +84,14 @@ describe('a memory store that keeps revisions', () => {
     clock.jump(1_000);
     expect(await driver.read('a', signal)).toEqual({ state: 'deleted', version, expired: true });
     const late = aDocument('b', { k: 'v' }, { expiresAt: new Date(clock.now()).toISOString() });
-    expect(await codeOf(driver.write(late, 'absent', signal))).toBe('EXPIRED');
+    expect(await codeOf(driver.write(late, 'absent', permitted(signal)))).toBe('EXPIRED');
   });
 
   it('finishes a write without a new version', async () => {
     const { store, driver } = open('tree');
     const version = store.put('a', { k: 'v' }, {}, { isUnfinished: true });
     expect(presentIn(await driver.read('a', signal)).unfinished).toBe(true);
-    await driver.finish('a', version, signal);
+    await driver.finish('a', version, permitted(signal));
     expect(presentIn(await driver.read('a', signal))).toMatchObject({ version });
     expect(presentIn(await driver.read('a', signal)).unfinished).toBeUndefined();
   });
@@ -131,27 +132,27 @@ describe('a flat memory store', () => {
 
   it('keeps one backup, which no listing shows, and discards it', async () => {
     const { store, driver } = open('flat');
-    const backup = await driver.backups!.retire('a', store.put('a', { k: 'v' }), signal);
+    const backup = await driver.backups!.retire('a', store.put('a', { k: 'v' }), permitted(signal));
     expect([await driver.read('a', signal), store.backupTextAt(backup)]).toEqual([
       { state: 'absent' },
       { k: 'v' },
     ]);
     expect(await collect(driver.list({ folder: '' }, signal))).toEqual([]);
-    expect(await codeOf(driver.backups!.retire('a', store.put('a', { k: 'other' }), signal))).toBe(
+    expect(await codeOf(driver.backups!.retire('a', store.put('a', { k: 'other' }), permitted(signal)))).toBe(
       'ALREADY_EXISTS',
     );
-    await driver.backups!.retire('a', store.put('a', { k: 'v' }), signal);
+    await driver.backups!.retire('a', store.put('a', { k: 'v' }), permitted(signal));
     expect(await driver.backups!.has('a', signal)).toBe(true);
-    await driver.backups!.discard(backup, signal);
+    await driver.backups!.discard(backup, permitted(signal));
     expect(await driver.backups!.has('a', signal)).toBe(false);
-    expect(await codeOf(driver.backups!.discard('a', signal))).toBe('DOCUMENT_REFUSED');
+    expect(await codeOf(driver.backups!.discard('a', permitted(signal)))).toBe('DOCUMENT_REFUSED');
   });
 
   it('marks a projection once, as a new version with the same bytes', async () => {
     const { store, driver } = open('flat');
-    await driver.projections!.mark('a', store.put('a', { k: 'v' }), 'there', signal);
+    await driver.projections!.mark('a', store.put('a', { k: 'v' }), 'there', permitted(signal));
     const { version, origin } = store.currentAt('a')!;
-    await driver.projections!.mark('a', version, 'there', signal);
+    await driver.projections!.mark('a', version, 'there', permitted(signal));
     expect([origin, store.currentAt('a')?.version, store.textAt('a')]).toEqual([
       'there',
       version,
@@ -163,11 +164,11 @@ describe('a flat memory store', () => {
 describe('a fault hook', () => {
   it('before a write makes it fail with nothing done, and after a write loses its reply', async () => {
     const failing = open('tree', { before: once('write', failsWith('SERVER_ERROR')) });
-    const write = failing.driver.write(aDocument('a', { k: 'v' }), 'absent', signal);
+    const write = failing.driver.write(aDocument('a', { k: 'v' }), 'absent', permitted(signal));
     await expect(write).rejects.toMatchObject({ code: 'SERVER_ERROR', indeterminate: false });
     expect(failing.store.textAt('a')).toBeUndefined();
     const losing = open('tree', { after: once('write', losesReply) });
-    const lost = losing.driver.write(aDocument('a', { k: 'v' }), 'absent', signal);
+    const lost = losing.driver.write(aDocument('a', { k: 'v' }), 'absent', permitted(signal));
     await expect(lost).rejects.toMatchObject({ indeterminate: true });
     expect(losing.store.textAt('a')).toEqual({ k: 'v' });
   });

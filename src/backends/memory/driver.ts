@@ -1,6 +1,7 @@
 import { sameVersion } from '#src/core/document.ts';
 import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
 import { OperatorError, type ErrorCode } from '#src/errors.ts';
+import type { Permit } from '#src/ports.ts';
 import type {
   BackupStore,
   Driver,
@@ -65,12 +66,13 @@ export class MemoryDriver implements Driver {
     this.traits = { addressing, concurrency: CONCURRENCY, statesAttributes };
     const change = {
       store,
-      perform: async <T>(call: Call, signal: AbortSignal, work: () => T) => this.#perform(call, signal, work),
+      perform: async <T>(call: Call, by: AbortSignal | Permit, work: () => T) =>
+        this.#perform(call, by, work),
       requireCurrent: (call: Call, expect: Version) => this.#requireCurrent(call, expect),
     };
     this.backups = keepsBackups ? new MemoryBackups(change) : undefined;
     this.projections = keepsProjections
-      ? { mark: async (address, expect, origin, signal) => this.#mark({ address, expect, origin }, signal) }
+      ? { mark: async (address, expect, origin, permit) => this.#mark({ address, expect, origin }, permit) }
       : undefined;
   }
 
@@ -138,13 +140,13 @@ export class MemoryDriver implements Driver {
     });
   }
 
-  async write(document: Document, expect: Expectation, signal: AbortSignal): Promise<Version> {
+  async write(document: Document, expect: Expectation, permit: Permit): Promise<Version> {
     const { address } = document;
     const refusal = this.refusalOf(document);
     if (refusal !== undefined) {
       throw new OperatorError('DOCUMENT_REFUSED', { op: 'memory.write', detail: refusal.message });
     }
-    return this.#perform({ operation: 'write', address }, signal, () => {
+    return this.#perform({ operation: 'write', address }, permit, () => {
       this.#requireRight(expect === 'absent' ? 'create' : 'update', address);
       if (this.#store.hasExpired(document.attributes)) throw failed('EXPIRED', 'write', address);
       const current = this.#store.currentAt(address);
@@ -156,19 +158,19 @@ export class MemoryDriver implements Driver {
     });
   }
 
-  async delete(address: Address, expect: Version, signal: AbortSignal): Promise<void> {
+  async delete(address: Address, expect: Version, permit: Permit): Promise<void> {
     this.#requireAddress('delete', address);
     const call: Call = { operation: 'delete', address };
-    await this.#perform(call, signal, () => {
+    await this.#perform(call, permit, () => {
       this.#requireCurrent(call, expect);
       this.#store.remove(address);
     });
   }
 
-  async finish(address: Address, expect: Version, signal: AbortSignal): Promise<void> {
+  async finish(address: Address, expect: Version, permit: Permit): Promise<void> {
     this.#requireAddress('finish', address);
     const call: Call = { operation: 'finish', address };
-    await this.#perform(call, signal, () => {
+    await this.#perform(call, permit, () => {
       const { isUnfinished: _done, ...finished } = this.#requireCurrent(call, expect);
       this.#store.replaceCurrent(address, finished);
     });
@@ -177,11 +179,11 @@ export class MemoryDriver implements Driver {
   /** A mark makes a new version of the document, as for a Secret. */
   async #mark(
     { address, expect, origin }: { address: Address; expect: Version; origin: string },
-    signal: AbortSignal,
+    permit: Permit,
   ): Promise<void> {
     this.#requireAddress('mark', address);
     const call: Call = { operation: 'mark', address };
-    await this.#perform(call, signal, () => {
+    await this.#perform(call, permit, () => {
       const current = this.#requireCurrent(call, expect);
       if (current.origin === origin) return;
       const found = this.#store.resultOf(address, current);
@@ -191,11 +193,13 @@ export class MemoryDriver implements Driver {
   }
 
   /** Runs one call with its hooks; nothing else changes the store between the two hooks. */
-  async #perform<T>(call: Call, signal: AbortSignal, work: () => T): Promise<T> {
+  async #perform<T>(call: Call, by: AbortSignal | Permit, work: () => T): Promise<T> {
     const { hooks } = this.#options;
+    const signal = 'require' in by ? by.signal : by;
     signal.throwIfAborted();
     await hooks?.before?.(call);
     for (const verb of VERBS[call.operation] ?? []) this.#requireRight(verb, call.address);
+    if ('require' in by) by.require();
     const result = work();
     await hooks?.after?.(call);
     return result;

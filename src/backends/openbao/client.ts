@@ -5,7 +5,7 @@ import { readBounded } from '#src/io/bounded-body.ts';
 import { Deadline } from '#src/io/deadline.ts';
 import { networkError } from '#src/io/network-failure.ts';
 import { parseRetryAfter } from '#src/io/retry-delay.ts';
-import type { Clock } from '#src/ports.ts';
+import type { Clock, Permit } from '#src/ports.ts';
 import type { TlsMaterial } from './tls.ts';
 
 /*
@@ -47,6 +47,8 @@ export interface BaoRequest {
   readonly target: string;
   /** True if it changes something: a lost reply is then indeterminate. */
   readonly mutates?: boolean;
+  /** Asked right before the request leaves: the change of a document has one. */
+  readonly permit?: Pick<Permit, 'require'>;
   /** True for paths that refuse the namespace header (sys/health). */
   readonly rootNamespace?: boolean;
 }
@@ -93,6 +95,7 @@ export class BaoClient implements AsyncDisposable {
     const { op, target, mutates: writes = false } = request;
     const { clock, timeoutMs } = this.#options;
     using deadline = new Deadline(clock, timeoutMs, signal, { op, target, indeterminate: writes });
+    request.permit?.require();
     try {
       const { statusCode, headers, body } = await this.#pool.request({
         method: request.method,

@@ -8,7 +8,7 @@ import type {
 } from '#src/core/document.ts';
 import { sameVersion } from '#src/core/document.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
-import type { Clock } from '#src/ports.ts';
+import type { Clock, Permit } from '#src/ports.ts';
 import type {
   Driver,
   DriverTraits,
@@ -158,15 +158,15 @@ export class OpenBaoDriver implements Driver {
     return findDenied(question, needs, signal);
   }
 
-  async write(document: Document, expect: Expectation, signal: AbortSignal): Promise<Version> {
+  async write(document: Document, expect: Expectation, permit: Permit): Promise<Version> {
     this.#requireAddress(document.address, 'openbao.write');
-    const writer = await this.#writer(signal);
-    return expect === 'absent' ? writer.create(document, signal) : writer.replace(document, expect, signal);
+    const writer = await this.#writer(permit.signal);
+    return expect === 'absent' ? writer.create(document, permit) : writer.replace(document, expect, permit);
   }
 
-  async finish(address: Address, expect: Version, signal: AbortSignal): Promise<void> {
+  async finish(address: Address, expect: Version, permit: Permit): Promise<void> {
     this.#requireAddress(address, 'openbao.finish');
-    await (await this.#writer(signal)).finish(address, expect, signal);
+    await (await this.#writer(permit.signal)).finish(address, expect, permit);
   }
 
   async #writer(signal: AbortSignal): Promise<DocumentWriter> {
@@ -175,14 +175,15 @@ export class OpenBaoDriver implements Driver {
     return new DocumentWriter({ kv, clock, refusalOf: (document, plan) => this.#refusalOf(document, plan) });
   }
 
-  async delete(address: Address, expect: Version, signal: AbortSignal): Promise<void> {
+  async delete(address: Address, expect: Version, permit: Permit): Promise<void> {
+    const { signal } = permit;
     this.#requireAddress(address, 'openbao.delete');
     const { kv } = await this.#open(signal);
     const current = await kv.read(address, signal);
     if (current.state !== 'present') throw new OperatorError('NOT_FOUND', deleteOf(address));
     if (!sameVersion(versionOf(current), expect))
       throw new OperatorError('VERSION_CONFLICT', deleteOf(address));
-    await kv.softDelete(address, current.version, signal);
+    await kv.softDelete(address, current.version, permit);
     await this.#confirmDeleted(kv, { address, expect, signal });
   }
 

@@ -1,4 +1,5 @@
 import type { Address } from '#src/core/document.ts';
+import type { Permit } from '#src/ports.ts';
 import type { BaoReply, BaoRequest } from './client.ts';
 import { parseLifetime } from './lifetime.ts';
 import { apiPathOf, joinPath } from './path.ts';
@@ -89,29 +90,31 @@ export class KvMount {
     address: Address,
     fields: Readonly<Record<string, string>>,
     cas: number,
-    signal: AbortSignal,
+    permit: Permit,
   ): Promise<KvWrite> {
     const request: BaoRequest = {
       ...this.#at('data', address, 'openbao.write'),
       method: 'POST',
       body: { data: fields, options: { cas } },
       mutates: true,
+      permit,
     };
-    const reply = await this.#options.session.request(request, signal);
+    const reply = await this.#options.session.request(request, permit.signal);
     if (reply.status === 400) return { outcome: 'rejected' };
     if (reply.status !== 200) throw failureOf(reply, request);
     return { outcome: 'written', ...infoOf(parseReply(WriteReply, reply, request).data) };
   }
 
   /** Hides exactly this version. The server replies 204 to unknown versions and names too: read before and after. */
-  async softDelete(address: Address, version: number, signal: AbortSignal): Promise<void> {
+  async softDelete(address: Address, version: number, permit: Permit): Promise<void> {
     const request: BaoRequest = {
       ...this.#at('delete', address, 'openbao.delete'),
       method: 'POST',
       body: { versions: [version] },
       mutates: true,
+      permit,
     };
-    const reply = await this.#options.session.request(request, signal);
+    const reply = await this.#options.session.request(request, permit.signal);
     if (reply.status !== 204 && reply.status !== 200) throw failureOf(reply, request);
   }
 
@@ -132,20 +135,21 @@ export class KvMount {
   }
 
   /** Creates a path with metadata and no version yet. A server with metadata_cas refuses it if the path exists. */
-  async createMetadata(address: Address, change: MetadataChange, signal: AbortSignal): Promise<void> {
+  async createMetadata(address: Address, change: MetadataChange, permit: Permit): Promise<void> {
     await this.#changeMetadata(
       {
         ...this.#at('metadata', address, 'openbao.mark'),
         method: 'POST',
         body: { metadata_cas: 0, ...bodyOf(change) },
         mutates: true,
+        permit,
       },
-      signal,
+      permit.signal,
     );
   }
 
   /** Merges into custom_metadata; null removes. Everything else there stays. */
-  async patchMetadata(address: Address, change: MetadataChange, signal: AbortSignal): Promise<void> {
+  async patchMetadata(address: Address, change: MetadataChange, permit: Permit): Promise<void> {
     await this.#changeMetadata(
       {
         ...this.#at('metadata', address, 'openbao.mark'),
@@ -153,8 +157,9 @@ export class KvMount {
         contentType: 'application/merge-patch+json',
         body: bodyOf(change),
         mutates: true,
+        permit,
       },
-      signal,
+      permit.signal,
     );
   }
 
@@ -162,15 +167,16 @@ export class KvMount {
    * Makes versions that are written from now on stay. Not a patch: OpenBao 2.6 replies 204 to a patch to zero and does
    * nothing. A POST keeps what it does not name, including custom_metadata.
    */
-  async clearLifetime(address: Address, signal: AbortSignal): Promise<void> {
+  async clearLifetime(address: Address, permit: Permit): Promise<void> {
     await this.#changeMetadata(
       {
         ...this.#at('metadata', address, 'openbao.mark'),
         method: 'POST',
         body: { delete_version_after: '0s' },
         mutates: true,
+        permit,
       },
-      signal,
+      permit.signal,
     );
   }
 

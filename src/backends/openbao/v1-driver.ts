@@ -1,6 +1,7 @@
 import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
 import { sameVersion } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
+import type { Permit } from '#src/ports.ts';
 import type {
   Driver,
   DriverTraits,
@@ -128,7 +129,8 @@ export class OpenBaoV1Driver implements Driver {
     return findDenied({ session, rightFor }, needs, signal);
   }
 
-  async write(document: Document, expect: Expectation, signal: AbortSignal): Promise<Version> {
+  async write(document: Document, expect: Expectation, permit: Permit): Promise<Version> {
+    const { signal } = permit;
     const { address, fields } = document;
     this.#requireAddress(address, 'openbao.write');
     this.#requireAllowed('openbao.write', address);
@@ -144,12 +146,13 @@ export class OpenBaoV1Driver implements Driver {
     return this.#lock.run(address, async () => {
       const current = await this.read(address, signal);
       requireExpected(current, expect, { op: 'openbao.write', target: address });
-      await kv.write(address, toJson(document), signal);
+      await kv.write(address, toJson(document), permit);
       return this.#versionOf(fields);
     });
   }
 
-  async delete(address: Address, expect: Version, signal: AbortSignal): Promise<void> {
+  async delete(address: Address, expect: Version, permit: Permit): Promise<void> {
+    const { signal } = permit;
     this.#requireAddress(address, 'openbao.delete');
     this.#requireAllowed('openbao.delete', address);
     const { kv } = await this.#open(signal);
@@ -158,7 +161,7 @@ export class OpenBaoV1Driver implements Driver {
       const about = { op: 'openbao.delete', target: address };
       if (current.state === 'absent') throw new OperatorError('NOT_FOUND', about);
       requireExpected(current, expect, about);
-      await kv.remove(address, signal);
+      await kv.remove(address, permit);
       await confirmRemoved(kv, address, signal);
     });
   }

@@ -1,3 +1,4 @@
+import type { Permit } from '#src/ports.ts';
 import type { Address } from '#src/core/document.ts';
 import type { Session } from './auth/session.ts';
 import type { BaoRequest } from './client.ts';
@@ -38,19 +39,15 @@ export class V1KvMount {
   }
 
   /** Writes all keys, overwriting the current document. */
-  async write(
-    address: Address,
-    fields: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async write(address: Address, fields: Readonly<Record<string, string>>, permit: Permit): Promise<void> {
     const about = this.#at(address, 'openbao.write');
-    await this.#change({ ...about, method: 'POST', body: fields, mutates: true }, signal);
+    await this.#change({ ...about, method: 'POST', body: fields, mutates: true, permit }, permit.signal);
   }
 
   /** Removes the current document permanently. */
-  async remove(address: Address, signal: AbortSignal): Promise<void> {
+  async remove(address: Address, permit: Permit): Promise<void> {
     const about = this.#at(address, 'openbao.delete');
-    await this.#change({ ...about, method: 'DELETE', mutates: true }, signal);
+    await this.#change({ ...about, method: 'DELETE', mutates: true, permit }, permit.signal);
   }
 
   async #change(request: BaoRequest, signal: AbortSignal): Promise<void> {

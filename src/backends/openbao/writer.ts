@@ -1,7 +1,7 @@
 import type { Address, Document, Version } from '#src/core/document.ts';
 import { sameVersion } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
-import type { Clock } from '#src/ports.ts';
+import type { Clock, Permit } from '#src/ports.ts';
 import type { Refusal } from '../driver.ts';
 import { encodeFields, planStorage } from './codec.ts';
 import type { StoragePlan } from './codec.ts';
@@ -30,7 +30,7 @@ export interface WriterOptions {
 interface Task {
   readonly document: Document;
   readonly plan: StoragePlan;
-  readonly signal: AbortSignal;
+  readonly permit: Permit;
 }
 
 export function versionOf(info: VersionInfo): Version {
@@ -46,34 +46,34 @@ export class DocumentWriter {
     this.#kv = options.kv;
   }
 
-  async create(document: Document, signal: AbortSignal): Promise<Version> {
+  async create(document: Document, permit: Permit): Promise<Version> {
     const { address } = document;
     const plan = planStorage(document);
     this.#requireStorable(document, plan);
-    const task = { document, plan, signal };
+    const task = { document, plan, permit };
     if (Object.keys(plan.customMetadata).length > 0) await this.#markNew(task);
-    const written = await this.#kv.write(address, encodeFields(document, plan), 0, signal);
+    const written = await this.#kv.write(address, encodeFields(document, plan), 0, permit);
     if (written.outcome === 'written') return versionOf(await this.#finishNew(task, written));
-    const current = await this.#kv.read(address, signal);
+    const current = await this.#kv.read(address, permit.signal);
     if (current.state !== 'absent') throw conflict('ALREADY_EXISTS', address);
     throw rejected(address);
   }
 
   /** Does not change the metadata of a path that already has a version: it belongs to that version. */
-  async #markNew({ document, plan, signal }: Task): Promise<void> {
+  async #markNew({ document, plan, permit }: Task): Promise<void> {
     const { address } = document;
-    const found = await this.#kv.readMetadata(address, signal);
+    const found = await this.#kv.readMetadata(address, permit.signal);
     if (found.state === 'present' && found.currentVersion > 0) throw conflict('ALREADY_EXISTS', address);
     const lifetime = this.#lifetimeLeft(document, found.serverTime);
     if (found.state === 'absent') {
-      await this.#kv.createMetadata(address, { custom: plan.customMetadata, lifetime }, signal);
+      await this.#kv.createMetadata(address, { custom: plan.customMetadata, lifetime }, permit);
       return;
     }
     const isLeftOver = found.customMetadata.has(LIFETIME_MARKER);
-    if (isLeftOver && lifetime === undefined) await this.#kv.clearLifetime(address, signal);
+    if (isLeftOver && lifetime === undefined) await this.#kv.clearLifetime(address, permit);
     const custom = metadataPatch(found.customMetadata, plan.customMetadata);
     if (custom === undefined && lifetime === undefined) return;
-    await this.#kv.patchMetadata(address, { custom: custom ?? {}, lifetime }, signal);
+    await this.#kv.patchMetadata(address, { custom: custom ?? {}, lifetime }, permit);
   }
 
   /** By the clock of the server, which decides; by the local clock if the server does not report its time. */
@@ -88,7 +88,7 @@ export class DocumentWriter {
    * data.
    */
   async #finishNew(task: Task, written: VersionInfo): Promise<VersionInfo> {
-    const { document, plan, signal } = task;
+    const { document, plan, permit } = task;
     const { address } = document;
     if (document.attributes.expiresAt !== undefined) {
       await this.#endWithSource(task, written);
@@ -99,7 +99,7 @@ export class DocumentWriter {
     const stays = written.customMetadata.has(LIFETIME_MARKER)
       ? await this.#writeToStay(task, written)
       : written;
-    await this.#kv.patchMetadata(address, { custom }, signal);
+    await this.#kv.patchMetadata(address, { custom }, permit);
     return stays;
   }
 
@@ -107,10 +107,10 @@ export class DocumentWriter {
    * The version got the lifetime of an earlier attempt for a document that expires: a second version, which stays,
    * replaces it.
    */
-  async #writeToStay({ document, plan, signal }: Task, written: VersionInfo): Promise<VersionInfo> {
+  async #writeToStay({ document, plan, permit }: Task, written: VersionInfo): Promise<VersionInfo> {
     const { address } = document;
-    await this.#kv.clearLifetime(address, signal);
-    const again = await this.#kv.write(address, encodeFields(document, plan), written.version, signal);
+    await this.#kv.clearLifetime(address, permit);
+    const again = await this.#kv.write(address, encodeFields(document, plan), written.version, permit);
     if (again.outcome === 'rejected') throw conflict('ALREADY_EXISTS', address);
     return again;
   }
@@ -119,10 +119,10 @@ export class DocumentWriter {
    * Checks the expiry of the new version, and deletes a version without one: the mount may have stopped expiring
    * versions.
    */
-  async #endWithSource({ document, signal }: Task, written: VersionInfo): Promise<void> {
+  async #endWithSource({ document, permit }: Task, written: VersionInfo): Promise<void> {
     const { address } = document;
     if (written.deletionTime === undefined) {
-      await this.#kv.softDelete(address, written.version, signal);
+      await this.#kv.softDelete(address, written.version, permit);
       throw new OperatorError('DOCUMENT_REFUSED', {
         op: 'openbao.write',
         target: address,
@@ -130,62 +130,62 @@ export class DocumentWriter {
         hint: 'Set delete_version_after of the mount to 0s or more, or exclude the document.',
       });
     }
-    await this.#restoreLifetime(address, document.attributes.lifetime ?? 0, signal);
+    await this.#restoreLifetime(address, document.attributes.lifetime ?? 0, permit);
   }
 
   /** Sets the lifetime of the path to that at the source, for versions that users write later. */
-  async #restoreLifetime(address: Address, lifetime: number, signal: AbortSignal): Promise<void> {
+  async #restoreLifetime(address: Address, lifetime: number, permit: Permit): Promise<void> {
     const custom = { [LIFETIME_MARKER]: null };
-    if (lifetime === 0) await this.#kv.clearLifetime(address, signal);
-    await this.#kv.patchMetadata(address, lifetime === 0 ? { custom } : { custom, lifetime }, signal);
+    if (lifetime === 0) await this.#kv.clearLifetime(address, permit);
+    await this.#kv.patchMetadata(address, lifetime === 0 ? { custom } : { custom, lifetime }, permit);
   }
 
   /** Replaces one version: its creation time is compared first, because check-and-set compares only the number. */
-  async replace(document: Document, expect: Version, signal: AbortSignal): Promise<Version> {
+  async replace(document: Document, expect: Version, permit: Permit): Promise<Version> {
     const { address } = document;
-    const current = await this.#kv.read(address, signal);
+    const current = await this.#kv.read(address, permit.signal);
     if (current.state === 'absent' || !sameVersion(versionOf(current), expect)) {
       throw conflict('VERSION_CONFLICT', address);
     }
     const marks = Base64Marks.parse(current.customMetadata.get(BASE64_MARKER), address);
     const plan = planStorage(document, marks, current.version + 1);
     this.#requireStorable(document, plan);
-    await this.#markCurrent({ document, plan, signal }, current);
-    const written = await this.#kv.write(address, encodeFields(document, plan), current.version, signal);
+    await this.#markCurrent({ document, plan, permit }, current);
+    const written = await this.#kv.write(address, encodeFields(document, plan), current.version, permit);
     if (written.outcome === 'written') {
       if (document.attributes.expiresAt !== undefined) {
-        await this.#endWithSource({ document, plan, signal }, written);
+        await this.#endWithSource({ document, plan, permit }, written);
       }
       return versionOf(written);
     }
-    const now = await this.#kv.read(address, signal);
+    const now = await this.#kv.read(address, permit.signal);
     if (now.state === 'absent' || !sameVersion(versionOf(now), expect)) {
       throw conflict('VERSION_CONFLICT', address);
     }
     throw rejected(address);
   }
 
-  async #markCurrent({ document, plan, signal }: Task, current: VersionInfo): Promise<void> {
+  async #markCurrent({ document, plan, permit }: Task, current: VersionInfo): Promise<void> {
     const { address } = document;
     const expires = document.attributes.expiresAt !== undefined;
-    const clock = expires ? (await this.#kv.readMetadata(address, signal)).serverTime : undefined;
+    const clock = expires ? (await this.#kv.readMetadata(address, permit.signal)).serverTime : undefined;
     const lifetime = this.#lifetimeLeft(document, clock);
     const isLeftOver = current.customMetadata.has(LIFETIME_MARKER);
-    if (isLeftOver && !expires) await this.#kv.clearLifetime(address, signal);
+    if (isLeftOver && !expires) await this.#kv.clearLifetime(address, permit);
     const custom = metadataPatch(current.customMetadata, plan.customMetadata);
     if (custom === undefined && !expires) return;
-    await this.#kv.patchMetadata(address, { custom: custom ?? {}, lifetime }, signal);
+    await this.#kv.patchMetadata(address, { custom: custom ?? {}, lifetime }, permit);
   }
 
   /** Does the last step of a write that was cut off before that step. */
-  async finish(address: Address, expect: Version, signal: AbortSignal): Promise<void> {
-    const current = await this.#kv.read(address, signal);
+  async finish(address: Address, expect: Version, permit: Permit): Promise<void> {
+    const current = await this.#kv.read(address, permit.signal);
     if (current.state === 'absent') throw new OperatorError('NOT_FOUND', { op: OP_FINISH, target: address });
     if (!sameVersion(versionOf(current), expect)) {
       throw new OperatorError('VERSION_CONFLICT', { op: OP_FINISH, target: address });
     }
     const lifetime = pendingLifetime(current.customMetadata, address);
-    if (lifetime !== undefined) await this.#restoreLifetime(address, lifetime, signal);
+    if (lifetime !== undefined) await this.#restoreLifetime(address, lifetime, permit);
   }
 
   #requireStorable(document: Document, plan: StoragePlan): void {

@@ -47,6 +47,7 @@ function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
     clock: parts.clock,
     logger: context.logger,
     concurrency: parts.concurrentDocuments,
+    permit: { signal: context.signal, require: () => context.signal.throwIfAborted() },
     signal: context.signal,
     shouldStop: () => !source.isCurrent || !destination.isCurrent || hasChanged(attempt),
     onFallback: () => journal.countFallback(),

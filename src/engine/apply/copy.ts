@@ -23,7 +23,10 @@ import { readBack } from './verify.ts';
 /** Rounds of decide-and-write until the document waits for the next run. In each lost round another writer was faster. */
 const MAX_ROUNDS = 3;
 
-type Inputs = Pick<ApplyInputs, 'intent' | 'destination' | 'gates' | 'prior' | 'logger' | 'signal'>;
+type Inputs = Pick<
+  ApplyInputs,
+  'intent' | 'destination' | 'gates' | 'prior' | 'logger' | 'permit' | 'signal'
+>;
 
 /** A write that was sent and may have been applied. */
 interface Undecided {
@@ -71,10 +74,10 @@ async function decideAndWrite(
 
 /** Completes a write of ours that was interrupted after its data. */
 async function finishWrite(
-  { destination, signal }: Pick<Inputs, 'destination' | 'signal'>,
+  { destination, permit }: Pick<Inputs, 'destination' | 'permit'>,
   { document, unfinished }: Decision,
 ): Promise<void> {
-  if (unfinished !== undefined) await destination.finish?.(document.destination, unfinished, signal);
+  if (unfinished !== undefined) await destination.finish?.(document.destination, unfinished, permit);
 }
 
 interface Write {
@@ -92,11 +95,11 @@ function writeOf({ step, values }: Decision, announced: string | undefined): Wri
 
 /** The version written, or why the destination must be read again first. */
 async function writeOnce(
-  { destination, logger, signal }: Pick<Inputs, 'destination' | 'logger' | 'signal'>,
+  { destination, logger, permit }: Pick<Inputs, 'destination' | 'logger' | 'permit'>,
   { step, values }: Write,
 ): Promise<Version | OperatorError> {
   try {
-    return await destination.write(values.desired, step.destination.version ?? 'absent', signal);
+    return await destination.write(values.desired, step.destination.version ?? 'absent', permit);
   } catch (failure) {
     const error = errorOf(failure);
     if (!error.indeterminate && error.code !== 'ALREADY_EXISTS' && error.code !== 'VERSION_CONFLICT')

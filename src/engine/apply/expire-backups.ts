@@ -7,7 +7,7 @@ const RETRY_MS = 60_000;
 
 type Inputs = Pick<
   ApplyInputs,
-  'intent' | 'source' | 'destination' | 'journal' | 'clock' | 'logger' | 'signal' | 'shouldStop'
+  'intent' | 'source' | 'destination' | 'journal' | 'clock' | 'logger' | 'permit' | 'signal' | 'shouldStop'
 >;
 
 /**
@@ -40,7 +40,7 @@ async function expire(inputs: Inputs, prior: PriorRecord, backup: string): Promi
         'The destination no longer has the document; its backup is kept. Restore the document from the backup.';
       return { ...base, state: 'Failed', reason: 'DestinationLost', message, backup, retry: 'later' };
     }
-    await inputs.source.backups?.discard(backup, inputs.signal);
+    await inputs.source.backups?.discard(backup, inputs.permit);
     return { ...base, reason: 'BackupExpired' };
   } catch (failure) {
     if (isAbort(failure, inputs.signal)) throw failure;

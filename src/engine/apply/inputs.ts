@@ -1,6 +1,6 @@
 import type { Driver } from '#src/backends/driver.ts';
 import type { Journal } from '#src/core/journal.ts';
-import type { Logger } from '#src/ports.ts';
+import type { Logger, Permit } from '#src/ports.ts';
 import type { PlanInputs } from '../plan/inputs.ts';
 
 /** Times in rows are cut to whole seconds: this much is added, so that nothing is removed early. */
@@ -12,6 +12,8 @@ export interface ApplyInputs extends PlanInputs {
   readonly destination: Driver;
   /** The origin that a projection names: the kind and name of the destination backend. */
   readonly destinationName: string;
+  /** Asked right before each request that changes a backend; has the signal of the run. */
+  readonly permit: Permit;
   readonly journal: Journal;
   readonly logger: Logger;
   /** Called between documents. True when the spec changed, or the migration is suspended or being deleted. */

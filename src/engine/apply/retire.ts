@@ -14,7 +14,10 @@ import { desiredDocument } from '../plan/desired-document.ts';
 import { backupOf } from '../plan/unlisted.ts';
 import type { ApplyInputs } from './inputs.ts';
 
-type Inputs = Pick<ApplyInputs, 'intent' | 'source' | 'destination' | 'gates' | 'destinationName' | 'signal'>;
+type Inputs = Pick<
+  ApplyInputs,
+  'intent' | 'source' | 'destination' | 'gates' | 'destinationName' | 'permit' | 'signal'
+>;
 
 /**
  * Applies sourcePolicy to the source of one verified document (docs/architecture.md, the protocol):
@@ -87,19 +90,19 @@ interface Task {
 
 async function change(inputs: Inputs, pair: VerifiedPair, task: Task): Promise<Outcome> {
   const { base, sourcePolicy } = task;
-  const { source, signal } = inputs;
+  const { source, permit } = inputs;
   try {
     if (sourcePolicy === 'Delete') {
-      await source.delete(pair.source, pair.sourceVersion, signal);
+      await source.delete(pair.source, pair.sourceVersion, permit);
       return { ...base, state: 'Removed' };
     }
     if (sourcePolicy === 'Backup' && source.backups !== undefined) {
-      const backup = await source.backups.retire(pair.source, pair.sourceVersion, signal);
+      const backup = await source.backups.retire(pair.source, pair.sourceVersion, permit);
       return { ...base, state: 'Removed', backup };
     }
     if (sourcePolicy === 'Project' && source.projections !== undefined) {
       const origin = `${inputs.destinationName} ${pair.destination}`;
-      await source.projections.mark(pair.source, pair.sourceVersion, origin, signal);
+      await source.projections.mark(pair.source, pair.sourceVersion, origin, permit);
       return { ...base, state: 'Verified', reason: 'Projected' };
     }
   } catch (failure) {

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { aDocument, contentOf, documents, presentIn } from '#test/support/documents.ts';
 import type { Trial } from './trial.ts';
+import { permitted } from '#test/support/permit.ts';
 
 /** A read returns bytes, names and attributes as they were written. */
 export function describeContent(trial: Trial): void {
@@ -57,7 +58,7 @@ export function describeAnyContent(trial: Trial): void {
       run += 1;
       const document = aDocument(`${trial.address}-${run}`, fields);
       expect(trial.driver.refusalOf(document)).toBeUndefined();
-      const version = await trial.driver.write(document, 'absent', signal);
+      const version = await trial.driver.write(document, 'absent', permitted(signal));
       const stored = presentIn(await trial.read(document.address));
       expect(contentOf(stored)).toEqual(contentOf(document));
       expect(stored.version).toEqual(version);
@@ -73,7 +74,7 @@ export function describeAnyContent(trial: Trial): void {
       let version: Awaited<ReturnType<typeof trial.create>> | 'absent' = 'absent';
       for (const fields of states) {
         const document = aDocument(name, fields);
-        version = await trial.driver.write(document, version, signal);
+        version = await trial.driver.write(document, version, permitted(signal));
         expect(contentOf(presentIn(await trial.read(name)))).toEqual(contentOf(document));
       }
     };
@@ -96,7 +97,7 @@ function describeAttributes(trial: Trial): void {
       { username: 'u', password: 'p', 'ssh-privatekey': Buffer.from([1, 200]) },
       attributes,
     );
-    await trial.driver.write(document, 'absent', signal);
+    await trial.driver.write(document, 'absent', permitted(signal));
     expect(contentOf(presentIn(await trial.read()))).toEqual(contentOf(document));
   });
 }

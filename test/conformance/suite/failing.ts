@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { collect } from '#test/support/collect.ts';
 import { aDocument, codeOf } from '#test/support/documents.ts';
 import type { Trial } from './trial.ts';
+import { permitted } from '#test/support/permit.ts';
 
 /** Failures of a store that is denied or unreachable. */
 export function describeFailures(trial: Trial): void {
@@ -19,7 +20,7 @@ export function describeFailures(trial: Trial): void {
       [trial.store.denied, 'AUTH_DENIED'],
       [trial.store.unreachable, unreachableAs],
     ] as const) {
-      const write = broken.write(document, 'absent', signal);
+      const write = broken.write(document, 'absent', permitted(signal));
       await expect(write).rejects.toMatchObject({ code, indeterminate: false });
     }
     expect(await trial.read()).toEqual({ state: 'absent' });
@@ -35,7 +36,7 @@ export function describeFailures(trial: Trial): void {
     const aborted = AbortSignal.abort(reason);
     const document = aDocument(trial.address, { a: 'b' });
     await expect(trial.driver.read(trial.address, aborted)).rejects.toBe(reason);
-    await expect(trial.driver.write(document, 'absent', aborted)).rejects.toBe(reason);
+    await expect(trial.driver.write(document, 'absent', permitted(aborted))).rejects.toBe(reason);
     await expect(collect(trial.driver.list({ folder: '' }, aborted))).rejects.toBe(reason);
     expect(await trial.read()).toEqual({ state: 'absent' });
   });

@@ -4,6 +4,7 @@ import { mapConcurrently } from '#src/io/map-concurrently.ts';
 import { collect } from '#test/support/collect.ts';
 import { aDocument, codeOf, presentIn } from '#test/support/documents.ts';
 import type { Trial } from './trial.ts';
+import { permitted } from '#test/support/permit.ts';
 
 /** Must be registered before all tests that write. */
 export function describeEmptyStore(trial: Trial): void {
@@ -26,7 +27,7 @@ export function describeManyDocuments(trial: Trial): void {
 
     beforeAll(async () => {
       const writes = mapConcurrently(names, 32, (name) =>
-        trial.driver.write(aDocument(name, { name }), 'absent', signal),
+        trial.driver.write(aDocument(name, { name }), 'absent', permitted(signal)),
       );
       await collect(writes);
     });

@@ -3,6 +3,7 @@ import type { ReadResult, Version } from '#src/core/document.ts';
 import type { ErrorCode } from '#src/errors.ts';
 import { aDocument, type Holdings } from '#test/support/documents.ts';
 import type { TestStore, Subject } from './subject.ts';
+import { permitted } from '#test/support/permit.ts';
 
 /** The store of the tests of the suite, and for each test an address that no other test uses. */
 export class Trial {
@@ -47,7 +48,7 @@ export class Trial {
   }
 
   async create(fields: Readonly<Record<string, string | Buffer>>): Promise<Version> {
-    return await this.driver.write(aDocument(this.address, fields), 'absent', this.signal);
+    return await this.driver.write(aDocument(this.address, fields), 'absent', permitted(this.signal));
   }
 
   async close(): Promise<void> {

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { sameVersion } from '#src/core/document.ts';
 import { aDocument, codeOf, contentOf, presentIn } from '#test/support/documents.ts';
 import type { Trial } from './trial.ts';
+import { permitted } from '#test/support/permit.ts';
 
 /** Creates and replaces, and every failed precondition. */
 export function describeWriting(trial: Trial): void {
@@ -42,7 +43,7 @@ export function describeWriting(trial: Trial): void {
     const second = await trial.driver.write(
       aDocument(trial.address, { kept: 'new', added: 'y' }),
       first,
-      signal,
+      permitted(signal),
     );
     expect(sameVersion(first, second)).toBe(false);
     const document = presentIn(await trial.read());
@@ -52,11 +53,13 @@ export function describeWriting(trial: Trial): void {
 
   it('refuses to overwrite or delete a version that is not current any more', async () => {
     const first = await trial.create({ a: '1' });
-    const second = await trial.driver.write(aDocument(trial.address, { a: '2' }), first, signal);
-    expect(await codeOf(trial.driver.write(aDocument(trial.address, { a: '3' }), first, signal))).toBe(
+    const second = await trial.driver.write(aDocument(trial.address, { a: '2' }), first, permitted(signal));
+    expect(
+      await codeOf(trial.driver.write(aDocument(trial.address, { a: '3' }), first, permitted(signal))),
+    ).toBe('VERSION_CONFLICT');
+    expect(await codeOf(trial.driver.delete(trial.address, first, permitted(signal)))).toBe(
       'VERSION_CONFLICT',
     );
-    expect(await codeOf(trial.driver.delete(trial.address, first, signal))).toBe('VERSION_CONFLICT');
     const document = presentIn(await trial.read());
     expect(document.version).toEqual(second);
     expect(document.fields.get('a')?.reveal().toString()).toBe('2');
@@ -65,10 +68,12 @@ export function describeWriting(trial: Trial): void {
   it('refuses to overwrite or delete another incarnation of the name', async () => {
     const first = await trial.create({ a: '1' });
     await trial.store.recreate(trial.address, 'a', 'theirs');
-    expect(await codeOf(trial.driver.write(aDocument(trial.address, { a: '2' }), first, signal))).toBe(
+    expect(
+      await codeOf(trial.driver.write(aDocument(trial.address, { a: '2' }), first, permitted(signal))),
+    ).toBe('VERSION_CONFLICT');
+    expect(await codeOf(trial.driver.delete(trial.address, first, permitted(signal)))).toBe(
       'VERSION_CONFLICT',
     );
-    expect(await codeOf(trial.driver.delete(trial.address, first, signal))).toBe('VERSION_CONFLICT');
     expect(
       presentIn(await trial.read())
         .fields.get('a')
@@ -80,7 +85,7 @@ export function describeWriting(trial: Trial): void {
   it('refuses to write with a version if the name never existed', async () => {
     const version = await trial.create({ a: '1' });
     const elsewhere = aDocument(`${trial.address}-other`, { a: '1' });
-    expect(await codeOf(trial.driver.write(elsewhere, version, signal))).toBe('VERSION_CONFLICT');
+    expect(await codeOf(trial.driver.write(elsewhere, version, permitted(signal)))).toBe('VERSION_CONFLICT');
     expect(await trial.read(`${trial.address}-other`)).toEqual({ state: 'absent' });
   });
 }
