@@ -77,6 +77,15 @@ export class OpenBaoFixture implements AsyncDisposable {
     return driver;
   }
 
+  /** Two backends of one process that lead to the same documents. */
+  twins(options: DriverOptions): readonly [Driver, Driver] {
+    const factory = this.#factory(options);
+    const definition = this.#definition(options);
+    const twins = [factory.create(definition), factory.create(definition)] as const;
+    this.#open.push(...twins);
+    return twins;
+  }
+
   /** The same as a ClusterSecretBackend, with all layers around its drivers. */
   shared(options: DriverOptions, layers: LayerOptions): OpenBackend {
     const registry = new BackendRegistry([this.#factory(options)], layers);

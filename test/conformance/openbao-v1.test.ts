@@ -152,6 +152,19 @@ function describeVersions(): void {
       expect(versionIn(await another.read(address, signal)).identity).not.toBe(version.identity);
     });
 
+    it('and is the same for two backends of one process, which never overwrite each other', async () => {
+      const [one, two] = fixture.twins({ mount, auth, kv: WRITABLE });
+      await Promise.all([one.probe(signal), two.probe(signal)]);
+      const writes = await Promise.allSettled([
+        one.write(aDocument(address, { a: 'one' }), 'absent', permitted(signal)),
+        two.write(aDocument(address, { a: 'two' }), 'absent', permitted(signal)),
+      ]);
+      expect(writes.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+      const [stored] = writes.flatMap((write) => (write.status === 'fulfilled' ? [write.value] : []));
+      expect(versionIn(await one.read(address, signal))).toEqual(stored);
+      expect(versionIn(await two.read(address, signal))).toEqual(stored);
+    });
+
     it('but distinguishes any two contents', async () => {
       const contents = [{ a: 'bc' }, { ab: 'c' }, { a: 'b', c: '' }, { a: '', c: 'b' }, { a: 'bd' }];
       const seen = new Set<string>();
@@ -248,7 +261,7 @@ function describeFaults(): void {
     beforeAll(async () => {
       proxy = await FaultProxy.start({ target: cluster.baoUrl, ca: cluster.baoCaPem });
       failing = fixture.driver({ mount, auth, address: proxy.origin, kv: WRITABLE });
-      await failing.read('warm-up', signal);
+      await failing.probe(signal);
     });
     beforeEach(() => {
       proxy.plan = () => 'pass';

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { OpenBaoSpec } from './spec.ts';
 import { OperatorError } from '#src/errors.ts';
+import { KeyedLock } from '#src/io/keyed-lock.ts';
 import type { Clock, Random } from '#src/ports.ts';
 import type { CredentialSource } from '../credentials.ts';
 import type { Driver } from '../driver.ts';
@@ -27,6 +28,8 @@ export interface OpenBaoFactoryOptions {
 export class OpenBaoFactory implements BackendFactory {
   readonly kind = 'openbao';
   readonly #options: OpenBaoFactoryOptions;
+  readonly #v1Lock = new KeyedLock();
+  readonly #fingerprintKey = randomBytes(32);
 
   constructor(options: OpenBaoFactoryOptions) {
     this.#options = options;
@@ -62,7 +65,8 @@ export class OpenBaoFactory implements BackendFactory {
     const { mount, maxInFlight, kvVersion, allowUnsafeWrites } = openbao;
     const common = { connection, mount, prefix, maxInFlight };
     if (kvVersion === 2) return new OpenBaoDriver({ ...common, clock });
-    return new OpenBaoV1Driver({ ...common, allowUnsafeWrites, fingerprintKey: randomBytes(32) });
+    const ofProcess = { fingerprintKey: this.#fingerprintKey, lock: this.#v1Lock };
+    return new OpenBaoV1Driver({ ...common, ...ofProcess, allowUnsafeWrites });
   }
 
   #check(definition: BackendDefinition, openbao: OpenBaoSpec): void {

@@ -16,7 +16,7 @@ import type {
 import type { Session } from './auth/session.ts';
 import { decodeFields } from './codec.ts';
 import type { BaoConnection } from './connection.ts';
-import { KeyedLock } from '#src/io/keyed-lock.ts';
+import type { KeyedLock } from '#src/io/keyed-lock.ts';
 import { listTree } from './listing.ts';
 import { joinPath, pathRefusalOf } from './path.ts';
 import { readEach } from '../read-each.ts';
@@ -37,6 +37,8 @@ export interface OpenBaoV1DriverOptions {
   readonly allowUnsafeWrites: boolean;
   /** 32 random bytes of this process, see v1-fingerprint.ts. */
   readonly fingerprintKey: Uint8Array;
+  /** Shared by all backends of the process: it serializes at least the writers of this process. */
+  readonly lock: KeyedLock;
 }
 
 interface Opened {
@@ -53,10 +55,9 @@ export class OpenBaoV1Driver implements Driver {
   readonly kind = 'openbao';
   readonly traits: DriverTraits;
   readonly backups = undefined;
+  readonly claims = undefined;
   readonly projections = undefined;
   readonly #options: OpenBaoV1DriverOptions;
-  /** Serializes at least the writers of this process. */
-  readonly #lock = new KeyedLock();
   #identity: string | undefined;
   #keyLimit: number | undefined;
 
@@ -82,6 +83,11 @@ export class OpenBaoV1Driver implements Driver {
   locationOf(address: Address): Location {
     if (this.#identity === undefined) throw new OperatorError('INVARIANT', { op: 'openbao.location' });
     return { store: `openbao ${this.#identity}`, path: joinPath(this.#options.prefix, address) };
+  }
+
+  /** A mount that is being disabled refuses every request at once. */
+  async isLeaving(): Promise<boolean> {
+    return Promise.resolve(false);
   }
 
   async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Entry> {
@@ -143,7 +149,7 @@ export class OpenBaoV1Driver implements Driver {
       });
     }
     const { kv } = await this.#open(signal);
-    return this.#lock.run(address, async () => {
+    return this.#exclusively(address, async () => {
       const current = await this.read(address, signal);
       requireExpected(current, expect, { op: 'openbao.write', target: address });
       await kv.write(address, toJson(document), permit);
@@ -156,7 +162,7 @@ export class OpenBaoV1Driver implements Driver {
     this.#requireAddress(address, 'openbao.delete');
     this.#requireAllowed('openbao.delete', address);
     const { kv } = await this.#open(signal);
-    await this.#lock.run(address, async () => {
+    await this.#exclusively(address, async () => {
       const current = await this.read(address, signal);
       const about = { op: 'openbao.delete', target: address };
       if (current.state === 'absent') throw new OperatorError('NOT_FOUND', about);
@@ -164,6 +170,15 @@ export class OpenBaoV1Driver implements Driver {
       await kv.remove(address, permit);
       await confirmRemoved(kv, address, signal);
     });
+  }
+
+  /**
+   * By the physical location: two backends, or two generations of one, can lead to the same document. Only a probe finds
+   * the store; no run changes a document before it.
+   */
+  async #exclusively<T>(address: Address, task: () => Promise<T>): Promise<T> {
+    const { lock, mount, prefix } = this.#options;
+    return lock.run([this.#identity ?? mount, joinPath(prefix, address)].join('\n'), task);
   }
 
   #versionOf(fields: Document['fields']): Version {
