@@ -67,7 +67,7 @@ function migrationController(parts: ControllerParts): Controller {
   });
 }
 
-function migrationParts(parts: ControllerParts): MigrationParts {
+function migrationParts(parts: ControllerParts): Omit<MigrationParts, 'live'> {
   const { client, clock, config, events, informers, metrics, pool, references } = parts;
   const resource = resourceOf('SecretMigration');
   return {

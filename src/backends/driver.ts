@@ -53,6 +53,15 @@ export interface Reader {
    */
   denied(needs: readonly Need[], signal: AbortSignal): Promise<ReadonlyMap<Address, Refusal>>;
 
+  /**
+   * True if the store is being deleted with all that is in it (a namespace that terminates). Asks the server if that can
+   * happen to such a store.
+   */
+  isLeaving(signal: AbortSignal): Promise<boolean>;
+
+  /** Set if the store fences removals: a removal then also needs the right `update`. */
+  readonly claims: object | undefined;
+
   /** Undefined if the store cannot keep a removed document under another name. */
   readonly backups: BackupReader | undefined;
 }
@@ -83,8 +92,29 @@ export interface Driver extends Reader, AsyncDisposable {
 
   readonly backups: BackupStore | undefined;
 
+  /** Undefined if the store has no precondition that a claim could break: docs/removals.md says what remains. */
+  readonly claims: ClaimStore | undefined;
+
   /** Undefined if a document cannot stay as a projection of another one. */
   readonly projections: ProjectionStore | undefined;
+}
+
+/**
+ * Fences removals: a claim changes the version of a document, so a removal that another process prepared before, with an
+ * older version, fails.
+ */
+export interface ClaimStore {
+  /**
+   * Claims exactly the state that was read, as `by` (at most 63 letters, digits, `-` and `.`). Resolves with the new
+   * version; changes nothing else. Throws the errors of `delete`.
+   */
+  claim(address: Address, expect: Version, by: string, permit: Permit): Promise<Version>;
+
+  /**
+   * Releases every claim for which `isStale` holds: that changes the version again, so the removal of its owner fails. A
+   * document that changes meanwhile is left alone, because that changes its version too. Writes nothing without claims.
+   */
+  release(isStale: (by: string) => boolean, permit: Permit): Promise<void>;
 }
 
 /** Marks documents that are still read here while another store owns their values. */

@@ -1,7 +1,7 @@
 import type { Address, Document } from '#src/core/document.ts';
 import type { AccessRecord, Permit } from '#src/ports.ts';
 import { AddressTranslator, type AddressMapping } from './address-mapping.ts';
-import type { BackupStore, Driver, Need, ProjectionStore } from './driver.ts';
+import type { BackupStore, ClaimStore, Driver, Need, ProjectionStore } from './driver.ts';
 
 /** What a layer must know about an operation. */
 export interface OperationTraits {
@@ -24,6 +24,9 @@ export const OPERATIONS = {
   retire: { changes: true, recordedAs: 'backup' },
   discard: { changes: true, recordedAs: 'delete' },
   mark: { changes: true },
+  claim: { changes: true },
+  release: { changes: true },
+  isLeaving: { changes: false },
 } as const satisfies Readonly<Record<string, OperationTraits>>;
 
 export type Operation = keyof typeof OPERATIONS;
@@ -65,6 +68,7 @@ export function layered(driver: Driver, layer: Layer): LayeredDriver {
     ...readsOf(driver, relay),
     ...changesOf(driver, relay),
     backups: driver.backups && backupsOf(driver.backups, relay),
+    claims: driver.claims && claimsOf(driver.claims, relay),
     projections: driver.projections && projectionsOf(driver.projections, relay),
     [Symbol.asyncDispose]: async () => Promise.resolve(),
   };
@@ -72,7 +76,10 @@ export function layered(driver: Driver, layer: Layer): LayeredDriver {
 }
 
 type Changes = 'write' | 'delete' | 'finish';
-type Reads = Exclude<keyof Driver, Changes | 'backups' | 'projections' | typeof Symbol.asyncDispose>;
+type Reads = Exclude<
+  keyof Driver,
+  Changes | 'backups' | 'claims' | 'projections' | typeof Symbol.asyncDispose
+>;
 
 function readsOf(driver: Driver, relay: Relay): Pick<LayeredDriver, Reads> {
   return {
@@ -101,6 +108,8 @@ function readsOf(driver: Driver, relay: Relay): Pick<LayeredDriver, Reads> {
     refusalOf: (document) => driver.refusalOf(relay.placedIn(document)),
     addressRefusalOf: (address) => driver.addressRefusalOf(relay.in(address)),
     locationOf: (address) => driver.locationOf(relay.in(address)),
+    isLeaving: async (signal) =>
+      relay.call({ operation: 'isLeaving', addresses: [], signal }, async (inner) => driver.isLeaving(inner)),
     denied: async (needs, signal) =>
       relay.refusalsOut(
         await relay.call({ operation: 'denied', addresses: needs.map(addressOf), signal }, async (inner) =>
@@ -153,6 +162,21 @@ function backupsOf(backups: BackupStore, relay: Relay): Required<BackupStore> {
     discard: async (backup, permit) =>
       relay.change({ operation: 'discard', addresses: [backup] }, permit, async (inner) =>
         backups.discard(relay.in(backup), inner),
+      ),
+  };
+}
+
+function claimsOf(claims: ClaimStore, relay: Relay): Required<ClaimStore> {
+  return {
+    claim: async (address, expect, by, permit) =>
+      relay.change(
+        { operation: 'claim', addresses: [address], revision: expect.revision },
+        permit,
+        async (inner) => claims.claim(relay.in(address), expect, by, inner),
+      ),
+    release: async (isStale, permit) =>
+      relay.change({ operation: 'release', addresses: [] }, permit, async (inner) =>
+        claims.release(isStale, inner),
       ),
   };
 }

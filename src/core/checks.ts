@@ -20,6 +20,11 @@ export interface Policy {
   readonly sourcePolicy: SourcePolicy;
 }
 
+/** True when the source no longer has the document once this policy was applied. */
+export function removesSource({ sourcePolicy }: Pick<Policy, 'sourcePolicy'>): boolean {
+  return sourcePolicy === 'Delete' || sourcePolicy === 'Backup';
+}
+
 /** Source and destination of one document, read before any decision. */
 export interface Observation {
   /** The document that the destination should have. */
@@ -54,6 +59,29 @@ function destinationWasDeleted(_policy: Policy, observation: Observation): Step 
     kind: 'conflict',
     reason: 'DestinationDeleted',
     message: 'The current version at the destination is deleted. Undelete it, or remove its metadata.',
+  };
+}
+
+/**
+ * The end of the destination is decided, or follows another object: it cannot take the place of the source. No
+ * conflictPolicy changes that.
+ */
+function destinationWillGo({ sourcePolicy }: Policy, observation: Observation): Conflict | undefined {
+  if (observation.destination.state !== 'present') return undefined;
+  const { isLeaving, owner } = observation.destination.document;
+  if (isLeaving === true) {
+    return {
+      kind: 'conflict',
+      reason: 'DestinationLeaving',
+      message:
+        'The document at the destination is being deleted; a finalizer still holds it. Wait until it is gone, or remove the finalizer.',
+    };
+  }
+  if (owner === undefined || sourcePolicy === 'Keep') return undefined;
+  return {
+    kind: 'conflict',
+    reason: 'DestinationOwned',
+    message: `The document at the destination is deleted together with its owner, ${owner}. Remove its ownerReferences, or use sourcePolicy Keep.`,
   };
 }
 
@@ -114,7 +142,11 @@ function attributesWouldBeLost(policy: Policy, observation: Observation): Confli
 
 /** Why a destination with the same bytes cannot replace the source; undefined if it can. */
 export function adoptionConflict(policy: Policy, observation: Observation): Conflict | undefined {
-  return expiryDiffers(policy, observation) ?? attributesWouldBeLost(policy, observation);
+  return (
+    destinationWillGo(policy, observation) ??
+    expiryDiffers(policy, observation) ??
+    attributesWouldBeLost(policy, observation)
+  );
 }
 
 function destinationIsEqual(_policy: Policy, observation: Observation): Step | undefined {
@@ -126,6 +158,7 @@ function destinationIsEqual(_policy: Policy, observation: Observation): Step | u
 const CHECKS: readonly Check[] = [
   destinationIsAbsent,
   destinationWasDeleted,
+  destinationWillGo,
   destinationDiffers,
   adoptionConflict,
   destinationIsEqual,
@@ -134,6 +167,7 @@ const CHECKS: readonly Check[] = [
 /** Applies the user's conflictPolicy to a destination that differs. */
 function applyConflictPolicy(policy: Policy, observation: Observation, conflict: Conflict): Step {
   const { reason } = conflict;
+  if (reason === 'DestinationLeaving' || reason === 'DestinationOwned') return conflict;
   if (policy.conflictPolicy === 'KeepDestination') {
     const message =
       'The destination differs and is kept, as spec.conflictPolicy requires; the source is kept too.';

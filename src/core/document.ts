@@ -46,6 +46,10 @@ export interface StoredDocument extends Document {
   readonly version: Version;
   /** A write was interrupted after its data: `Driver.finish` completes it. */
   readonly unfinished?: true;
+  /** It is being deleted, and exists only until a finalizer is done: it proves nothing. */
+  readonly isLeaving?: true;
+  /** `Kind name` of an object with which the store removes it: it proves nothing once a source is to be removed. */
+  readonly owner?: string;
 }
 
 /** What a read of one exact address found. Errors and refusals are thrown; they are never a result. */

@@ -54,6 +54,8 @@ export interface VerifiedPair {
   readonly name: string;
   readonly source: Address;
   readonly sourceVersion: Version;
+  /** The source is being deleted already. */
+  readonly sourceIsLeaving?: true;
   readonly destination: Address;
   readonly destinationVersion: Version;
 }

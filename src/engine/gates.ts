@@ -1,3 +1,5 @@
+import type { Address } from '#src/core/document.ts';
+
 /**
  * A condition for the removal of a source; each gate checks one fact. The plan asks the gates in order, to show what is
  * held; they are asked again right before the removal.
@@ -7,12 +9,15 @@ export type RemovalGate = (document: RemovalCandidate) => Held | undefined;
 export interface RemovalCandidate {
   /** The name of the document at the source. */
   readonly name: string;
+  readonly source: Address;
 }
 
 /** Why a source stays although its copy is proven. */
 export interface Held {
-  readonly reason: 'TrustRoot';
+  readonly reason: 'CrossingMigrations' | 'TrustRoot';
   readonly message: string;
+  /** Set when the removal is still wanted: without it the document is done. */
+  readonly retry?: 'later';
 }
 
 /** The first gate that holds the removal of this document, or undefined. */
@@ -34,5 +39,13 @@ export function trustRootGate(holderOf: (name: string) => string | undefined): R
     if (holder === undefined) return undefined;
     const message = `The source is kept: ${holder} reads its credentials from this Secret.`;
     return { reason: 'TrustRoot', message };
+  };
+}
+
+/** Holds a source that another live migration writes. `crossingAt` returns why, or undefined. */
+export function crossingGate(crossingAt: (source: Address) => string | undefined): RemovalGate {
+  return ({ source }) => {
+    const message = crossingAt(source);
+    return message === undefined ? undefined : { reason: 'CrossingMigrations', message, retry: 'later' };
   };
 }

@@ -4,13 +4,15 @@ import { Progress } from './apply/progress.ts';
 import { retireSoaked } from './apply/removals.ts';
 import { shown } from './apply/show.ts';
 import { Transfer } from './apply/transfer.ts';
+import { hasCode } from '#src/errors.ts';
 import { makePlan, startPlan, type Planning } from './plan/make-plan.ts';
 import { requireUnreservedBackups } from './plan/reserved-names.ts';
 
 /**
  * One run of a migration, top to bottom:
  *
- *   take the inventory → plan each document → with dryRun: show the plan, and stop
+ *   release the claims of earlier runs
+ *   → take the inventory → plan each document → with dryRun: show the plan, and stop
  *   → carry out each step and prove its copy
  *   → only with conflictPolicy Overwrite: make the record of the current versions durable → overwrite and prove
  *   → make the record of the proofs durable → remove, back up or mark as projections the sources of documents that
@@ -21,12 +23,34 @@ import { requireUnreservedBackups } from './plan/reserved-names.ts';
  */
 export async function runMigration(inputs: ApplyInputs): Promise<RunResult> {
   const progress = new Progress(inputs);
+  await releaseClaims(inputs);
   const planning = await startPlan(inputs);
   progress.expect(planning.expected);
   if (inputs.intent.dryRun) await showPlan(inputs, progress, planning);
   else await applyPlan(inputs, progress, planning);
   awaitEndOfFallback(inputs, progress);
   return progress.result();
+}
+
+/**
+ * Makes every removal fail that an earlier run prepared and did not finish: one that sleeps in another process, under
+ * another spec, or before a suspension. Throws what the source throws.
+ */
+export async function releaseClaims({
+  intent,
+  isStaleClaim,
+  permit,
+  source,
+}: Pick<ApplyInputs, 'isStaleClaim' | 'permit'> & {
+  readonly source: Pick<ApplyInputs['source'], 'claims'>;
+  readonly intent: Pick<ApplyInputs['intent'], 'removesSources'>;
+}): Promise<void> {
+  try {
+    await source.claims?.release(isStaleClaim, permit);
+  } catch (failure) {
+    // Without the right to list them, a migration that removes nothing can still copy.
+    if (!hasCode(failure, 'AUTH_DENIED') || intent.removesSources) throw failure;
+  }
 }
 
 /** The work of a completed migration: expires its backups. Copies nothing and reads no source. */

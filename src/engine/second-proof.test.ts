@@ -164,9 +164,12 @@ it('a source is removed after its proof was durably recorded and both documents 
   expect(end).toEqual([
     'row a Verified',
     'flush',
+    'source claim a',
     'source read a',
+    'destination isLeaving',
     'destination read ns/a',
     'source delete a',
+    'source read a',
     'row a Removed',
   ]);
 });

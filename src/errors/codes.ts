@@ -133,6 +133,12 @@ export const ERROR_CODES = {
     'There is no KV mount at this path.',
     'Enable it (secrets enable -path=<mount> kv-v2) or correct spec.openbao.mount.',
   ),
+  NAMESPACE_LEAVING: code(
+    'waiting',
+    { condition: 'NamespaceLeaving', row: 'DestinationLeaving' },
+    'The namespace of the destination is being deleted.',
+    'Nothing is copied there, and no source is removed; use another namespace.',
+  ),
   FOLDER_MISSING: code(
     'waiting',
     'FolderMissing',
@@ -200,6 +206,12 @@ export const ERROR_CODES = {
     NEVER,
     'This replica is no longer the leader.',
     'No action needed; another replica continues.',
+  ),
+  PROOF_TOO_OLD: code(
+    'conflict',
+    { condition: NEVER, row: 'ProofTooOld' },
+    'The copy was proven too long before the removal; the source is kept.',
+    'No action needed; it is proven again. If this repeats, check how fast both servers reply.',
   ),
   AUDIT_LOG_BLOCKED: code(
     'waiting',

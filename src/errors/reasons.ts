@@ -38,6 +38,7 @@ export type ConditionReason =
   | 'DryRunCompleted'
   | 'IntegrityViolated'
   | 'InvalidSpec'
+  | 'NamespaceLeaving'
   | 'NothingSelected'
   | 'PartiallyFailed'
   | 'Progressing'
@@ -45,7 +46,13 @@ export type ConditionReason =
 
 /** Why an existing destination is not adopted as it is. */
 export type ConflictReason =
-  'DestinationDiffers' | 'DestinationDeleted' | 'AttributesDiffer' | 'OutlivesSource' | 'ExpiresEarly';
+  | 'DestinationLeaving'
+  | 'DestinationOwned'
+  | 'DestinationDiffers'
+  | 'DestinationDeleted'
+  | 'AttributesDiffer'
+  | 'OutlivesSource'
+  | 'ExpiresEarly';
 
 /** Why a backend cannot store a document. */
 export const REFUSAL_REASONS = [
@@ -71,6 +78,7 @@ export type RowReason =
   | 'AlreadyRenamed'
   | 'BackupExists'
   | 'BackupExpired'
+  | 'CrossingMigrations'
   | 'DestinationChanged'
   | 'DestinationLost'
   | 'EncodingCorrupt'
@@ -79,6 +87,8 @@ export type RowReason =
   | 'MappingIncomplete'
   | 'NoRule'
   | 'Projected'
+  | 'ProofTooOld'
+  | 'RemovalPending'
   | 'SourceChanged'
   | 'SourceDeleted'
   | 'SourceGone'

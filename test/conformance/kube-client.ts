@@ -44,6 +44,7 @@ export async function aNamespaceWithClient(
     rules: [
       { apiGroups: [''], resources: ['secrets'], verbs: ['get', 'list', 'create', 'patch', 'delete'] },
       { apiGroups: [''], resources: ['serviceaccounts/token'], verbs: ['create'] },
+      { apiGroups: [''], resources: ['namespaces'], verbs: ['get'] },
     ],
   });
   await cluster.kube('POST', `${rbac}/rolebindings`, {

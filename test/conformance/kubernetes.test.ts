@@ -86,8 +86,69 @@ describe('the kubernetes driver, beyond what all drivers share,', () => {
   describeLabels();
   describeRefusals();
   describeReading();
+  describeEnds();
   describeCredentials();
 });
+
+const patch = async (name: string, body: object): Promise<unknown> =>
+  cluster.kube('PATCH', secretsPath(name), body, { 'content-type': 'application/merge-patch+json' });
+
+/** Claims, and Secrets whose end is decided. */
+function describeEnds(): void {
+  it('claims a Secret with another version, so that a removal with the older one fails', async () => {
+    const version = await driver.write(aDocument('claimed', { a: '1' }), 'absent', permitted(signal));
+    const claimed = await driver.claims.claim('claimed', version, 'uid.run-1', permitted(signal));
+    expect(claimed.identity).toBe(version.identity);
+    const found = presentIn(await driver.read('claimed', signal));
+    expect(found.version).toEqual(claimed);
+    expect(found.attributes).toEqual({});
+    expect(await codeOf(driver.delete('claimed', version, permitted(signal)))).toBe('VERSION_CONFLICT');
+    const again = driver.claims.claim('claimed', version, 'uid.run-2', permitted(signal));
+    expect(await codeOf(again)).toBe('VERSION_CONFLICT');
+
+    await driver.claims.release((by) => by !== 'uid.run-1', permitted(signal));
+    expect(presentIn(await driver.read('claimed', signal)).version).toEqual(claimed);
+    await driver.claims.release((by) => by === 'uid.run-1', permitted(signal));
+    expect(await codeOf(driver.delete('claimed', claimed, permitted(signal)))).toBe('VERSION_CONFLICT');
+    const released = await cluster.kube<{ metadata: { labels: object } }>('GET', secretsPath('claimed'));
+    expect(released.metadata.labels).toEqual({ 'app.kubernetes.io/managed-by': 'keyferry' });
+  });
+
+  it('reads that a Secret has an owner, and that a finalizer holds it', async () => {
+    const owner = await cluster.kube<{ metadata: { uid: string } }>(
+      'POST',
+      `/api/v1/namespaces/${namespace}/configmaps`,
+      { metadata: { name: 'owner' } },
+    );
+    await driver.write(aDocument('held', { a: '1' }), 'absent', permitted(signal));
+    const ownerReferences = [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'owner', uid: owner.metadata.uid }];
+    await patch('held', { metadata: { ownerReferences, finalizers: ['example.org/held'] } });
+    const found = presentIn(await driver.read('held', signal));
+    expect(found).toMatchObject({ owner: 'ConfigMap owner' });
+    expect(found.isLeaving).toBeUndefined();
+    await driver.delete('held', found.version, permitted(signal));
+    expect(presentIn(await driver.read('held', signal)).isLeaving).toBe(true);
+    await patch('held', { metadata: { finalizers: null } });
+    expect(await driver.read('held', signal)).toEqual({ state: 'absent' });
+  });
+
+  it('reads that its namespace is being deleted', async () => {
+    const ending = await aNamespaceWithClient(cluster, 'ending');
+    const there = new KubernetesDriver(ending.client, ending.namespace);
+    expect(await there.isLeaving(signal)).toBe(false);
+    await there.write(aDocument('held', { a: '1' }), 'absent', permitted(signal));
+    const path = `/api/v1/namespaces/${ending.namespace}`;
+    await cluster.kube(
+      'PATCH',
+      `${path}/secrets/held`,
+      { metadata: { finalizers: ['example.org/held'] } },
+      { 'content-type': 'application/merge-patch+json' },
+    );
+    await cluster.kube('DELETE', path);
+    expect(await there.isLeaving(signal)).toBe(true);
+    await ending.client[Symbol.asyncDispose]();
+  });
+}
 
 function describeLabels(): void {
   it('labels what it creates, and keeps other metadata when it replaces', async () => {

@@ -5,7 +5,9 @@ import { all, type Hooks } from '#src/backends/memory/hooks.ts';
 import { MemoryStore, type MemoryStoreOptions } from '#src/backends/memory/store.ts';
 import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
 import type { ApplyInputs, RunResult } from '#src/engine/apply/inputs.ts';
-import { trustRootGate } from '#src/engine/gates.ts';
+import { LiveMigrations } from '#src/engine/crossings.ts';
+import { KeyedLock } from '#src/io/keyed-lock.ts';
+import { crossingGate, trustRootGate } from '#src/engine/gates.ts';
 import { toIntent } from '#src/engine/plan/compile.ts';
 import { maintain, runMigration } from '#src/engine/run.ts';
 import { toPriorRecords, toRows } from '#src/journal/rows.ts';
@@ -57,6 +59,11 @@ export interface EngineRun extends World {
   readonly trustRoots?: Readonly<Record<string, string>>;
   readonly shouldStop?: (log: readonly string[]) => boolean;
   readonly signal?: AbortSignal;
+  /** The migrations of the same process. Default: only this one. */
+  readonly live?: LiveMigrations;
+  readonly name?: string;
+  readonly locks?: KeyedLock;
+  readonly claimedAs?: string;
   /** Asked right before each change; may throw. Default: permits all. */
   readonly mayChange?: () => void;
   /** Called while the journal makes its rows durable. */
@@ -106,9 +113,11 @@ async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<Appl
   const signal = run.signal ?? new AbortController().signal;
   const source = driverOf(run, 'source', journal.log);
   const destination = driverOf(run, 'destination', journal.log);
+  const crossings = (run.live ?? new LiveMigrations()).of(run.name ?? 'ns/m');
   await source.probe(signal);
   await destination.probe(signal);
   journal.log.length = 0;
+  const { claimedAs = 'this-run' } = run;
   return {
     generation: 1,
     intent: intentOf(run),
@@ -123,7 +132,14 @@ async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<Appl
     concurrency: 4,
     signal,
     shouldStop: () => run.shouldStop?.(journal.log) ?? false,
-    gates: [trustRootGate((name) => run.trustRoots?.[name])],
+    locks: run.locks ?? new KeyedLock(),
+    claimedAs,
+    isStaleClaim: (by) => by !== claimedAs,
+    crossings,
+    gates: [
+      trustRootGate((name) => run.trustRoots?.[name]),
+      crossingGate((address) => crossings.writeTo(source.locationOf(address))),
+    ],
     onFallback: () => journal.countFallback(),
   };
 }

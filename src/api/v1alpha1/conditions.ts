@@ -23,6 +23,7 @@ export const CONDITION_REASONS = {
   NothingSelected: 'The selection matches no document.',
   InvalidSpec: 'Invalid spec; the message names the field.',
   CapabilityMissing: 'A backend lacks a capability that the migration requires.',
+  NamespaceLeaving: 'The namespace of the destination is being deleted; nothing is copied or removed.',
   Suspended: 'spec.suspend is true.',
   BackendNotFound: 'A referenced backend does not exist.',
   BackendNotReady: 'A referenced backend is not Ready.',
@@ -80,6 +81,9 @@ export const ROW_REASONS = {
   WouldAdopt: 'Dry run: the destination is already equal.',
   DestinationDiffers: 'The destination has other bytes, other keys or other attributes.',
   DestinationDeleted: 'The current version at the destination is deleted; the name is taken.',
+  DestinationLeaving: 'The document at the destination is being deleted.',
+  DestinationOwned:
+    'The document at the destination is deleted together with its owner, so the source is kept.',
   AttributesDiffer:
     'The bytes are equal, but the type, immutability, labels or custom metadata of the source would be lost.',
   OutlivesSource: 'The bytes are equal, but the source expires and the destination does not.',
@@ -99,6 +103,10 @@ export const ROW_REASONS = {
   BackupExists: 'The source is kept: a different backup of this name exists.',
   BackupExpired: 'The backup of the source was removed after backupTTLSeconds.',
   MappingIncomplete: 'The source lacks a label that spec.mapping.path uses.',
+  CrossingMigrations:
+    'Another migration removes the document that this one writes, or the reverse; both wait.',
+  ProofTooOld: 'The source is kept: the copy was proven too long before the removal; it is proven again.',
+  RemovalPending: 'The source is deleted, but a finalizer still holds it.',
   TrustRoot: 'The source is kept: a backend reads its credentials from it.',
   TooLarge: 'The document exceeds the size that the destination can store.',
   TooManyKeys: 'The document has more keys than the destination can store.',

@@ -42,6 +42,7 @@ export class DirectoryDriver implements Driver {
     statesAttributes: false,
   };
   readonly backups: BackupStore;
+  readonly claims = undefined;
   readonly projections = undefined;
   readonly #store: DirectoryStore;
   readonly #trailingNewline: TrailingNewline;
@@ -60,6 +61,10 @@ export class DirectoryDriver implements Driver {
     const { identity } = this.#store;
     if (identity === undefined) throw new OperatorError('INVARIANT', { op: 'directory.location' });
     return { store: `directory ${identity}`, path: address };
+  }
+
+  async isLeaving(): Promise<boolean> {
+    return Promise.resolve(false);
   }
 
   async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Entry> {

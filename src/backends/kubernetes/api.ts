@@ -10,8 +10,10 @@ import {
   encodeData,
   MANAGED_BY,
   parseMetadataPage,
+  parseObjectMetadata,
   parseSecret,
   parseSecretPage,
+  versionOf,
 } from './codec.ts';
 import type { Page, WireSecret } from './codec.ts';
 import { labelsOf } from './labels.ts';
@@ -19,6 +21,7 @@ import { labelsOf } from './labels.ts';
 const SECRET: Resource = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret', namespaced: true };
 
 const METADATA_ONLY = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
+const METADATA_OF_ONE = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
 const JSON_PATCH = 'application/json-patch+json';
 const MERGE_PATCH = 'application/merge-patch+json';
 
@@ -138,6 +141,27 @@ export class SecretApi {
       body: { metadata: { resourceVersion: expect.revision, annotations } },
       ...allowedBy(permit),
     });
+  }
+
+  /**
+   * Sets a label of exactly this state, or removes it (null); the server refuses the request with 409 if the state
+   * differs. Resolves with the new version; no value leaves the server.
+   */
+  async label(
+    { name, expect }: { readonly name: string; readonly expect: Version },
+    labels: Readonly<Record<string, string | null>>,
+    permit: Permit,
+  ): Promise<Version> {
+    const request = this.#object(name, 'kube.secret.label');
+    const reply = await this.#client.request({
+      ...request,
+      method: 'PATCH',
+      contentType: MERGE_PATCH,
+      accept: METADATA_OF_ONE,
+      body: { metadata: { resourceVersion: expect.revision, labels } },
+      ...allowedBy(permit),
+    });
+    return versionOf(parseObjectMetadata(reply, request.op, request.target));
   }
 
   async remove(name: string, expect: Version, permit: Permit): Promise<void> {

@@ -20,6 +20,8 @@ const Metadata = z.object({
   resourceVersion: z.string().min(1),
   labels: z.record(z.string(), z.string()).optional(),
   annotations: z.record(z.string(), z.string()).optional(),
+  deletionTimestamp: z.string().optional(),
+  ownerReferences: z.array(z.object({ kind: z.string(), name: z.string() })).optional(),
 });
 
 /** Absent in a Secret without keys. */
@@ -71,6 +73,14 @@ export function parseMetadataPage(reply: unknown, op: string, target: string): P
   return { items: (items ?? []).map((item) => item.metadata), next: nextOf(metadata) };
 }
 
+export function parseObjectMetadata(
+  reply: unknown,
+  op: string,
+  target: string,
+): Pick<WireSecret, 'metadata'> {
+  return parse(z.object({ metadata: Metadata }), reply, { op, target });
+}
+
 function nextOf(list: z.infer<typeof ListMeta>): string | undefined {
   return list.continue === '' ? undefined : list.continue;
 }
@@ -97,10 +107,22 @@ export function toDocument(secret: WireSecret): StoredDocument {
     fields,
     attributes: attributesOf(secret),
     version: versionOf(secret),
+    ...endOf(secret.metadata),
   };
 }
 
-export function versionOf(secret: WireSecret): StoredDocument['version'] {
+/** Whether its end is decided. The garbage collector removes a Secret with the last of its owners, controller or not. */
+function endOf({
+  deletionTimestamp,
+  ownerReferences: [owner] = [],
+}: WireSecret['metadata']): Pick<StoredDocument, 'isLeaving' | 'owner'> {
+  return {
+    ...(deletionTimestamp === undefined ? {} : { isLeaving: true }),
+    ...(owner === undefined ? {} : { owner: `${owner.kind} ${owner.name}` }),
+  };
+}
+
+export function versionOf(secret: Pick<WireSecret, 'metadata'>): StoredDocument['version'] {
   return { identity: secret.metadata.uid, revision: secret.metadata.resourceVersion };
 }
 

@@ -6,6 +6,7 @@ import type { Permit } from '#src/ports.ts';
 import type {
   Driver,
   BackupStore,
+  ClaimStore,
   DriverTraits,
   Entry,
   ListQuery,
@@ -19,9 +20,10 @@ import type {
 import { mapConcurrently } from '#src/io/map-concurrently.ts';
 import { RBAC_VERBS, SecretApi } from './api.ts';
 import { SecretBackups } from './backups.ts';
+import { SecretClaims } from './claims.ts';
 import { toDocument, versionOf } from './codec.ts';
 import { labelsOf } from './labels.ts';
-import { probeCluster } from './probe.ts';
+import { namespaceIsLeaving, probeCluster } from './probe.ts';
 import { SecretProjections } from './projections.ts';
 import { readManySecrets, WITHOUT_REFUSED_TYPES } from './read-many.ts';
 import { documentRefusalOf, nameRefusalOf } from './refusals.ts';
@@ -43,6 +45,7 @@ export class KubernetesDriver implements Driver {
     statesAttributes: true,
   };
   readonly backups: BackupStore;
+  readonly claims: ClaimStore;
   readonly projections: ProjectionStore;
   readonly #client: KubeClient;
   readonly #namespace: string;
@@ -55,6 +58,7 @@ export class KubernetesDriver implements Driver {
     this.#namespace = namespace;
     this.#api = new SecretApi(client, namespace);
     this.backups = new SecretBackups(this.#api);
+    this.claims = new SecretClaims(this.#api);
     this.projections = new SecretProjections(this.#api);
   }
 
@@ -62,6 +66,10 @@ export class KubernetesDriver implements Driver {
     const probe = await probeCluster(this.#client, signal);
     this.#cluster = probe.identity;
     return probe;
+  }
+
+  async isLeaving(signal: AbortSignal): Promise<boolean> {
+    return namespaceIsLeaving(this.#client, this.#namespace, signal);
   }
 
   locationOf(address: Address): Location {

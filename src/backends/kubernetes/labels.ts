@@ -1,15 +1,15 @@
-import { BACKUP_LABEL } from './marks.ts';
+import { BACKUP_LABEL, CLAIM_LABEL } from './marks.ts';
 import type { Attributes } from '#src/core/document.ts';
 import type { Refusal } from '../driver.ts';
 
 /*
- * Labels of a Secret ↔ metadata of a document. Two labels belong to Keyferry, not to the document: they are never
+ * Labels of a Secret ↔ metadata of a document. Three labels belong to Keyferry, not to the document: they are never
  * copied. Limits: apimachinery validation (IsQualifiedName, IsValidLabelValue).
  */
 
 export const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by';
 
-const KEYFERRY_LABELS: ReadonlySet<string> = new Set([MANAGED_BY_LABEL, BACKUP_LABEL]);
+const KEYFERRY_LABELS: ReadonlySet<string> = new Set([MANAGED_BY_LABEL, BACKUP_LABEL, CLAIM_LABEL]);
 
 const MAX_PREFIX_LENGTH = 253;
 const NAME = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;

@@ -1,14 +1,16 @@
 import { z } from 'zod';
 import { hasCode, OperatorError } from '#src/errors.ts';
+import { apiPath } from '#src/kube/api-path.ts';
 import type { KubeClient } from '#src/kube/client.ts';
 import type { Probe } from '../driver.ts';
 
 const OP = 'kube.probe';
 
 const VersionReply = z.object({ gitVersion: z.string() });
+const StateOfNamespace = z.object({ metadata: z.object({ deletionTimestamp: z.string().optional() }) });
 const NamespaceReply = z.object({ metadata: z.object({ uid: z.string().min(1) }) });
 
-/** `identity` if the kube-system namespace cannot be read (RBAC: get namespaces, resourceName kube-system). */
+/** `identity` if the kube-system namespace cannot be read (RBAC: get namespaces). */
 const UNKNOWN_CLUSTER = 'unknown';
 
 /**
@@ -21,6 +23,17 @@ export async function probeCluster(client: KubeClient, signal: AbortSignal): Pro
     identity: await clusterIdentity(client, signal),
     capabilities: ['ConditionalWrite'],
   };
+}
+
+/** True while the namespace is being deleted. Throws `AUTH_DENIED` without the right to get it, and what KubeClient throws. */
+export async function namespaceIsLeaving(
+  client: KubeClient,
+  namespace: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const path = apiPath(['api', 'v1', 'namespaces', namespace]);
+  const { metadata } = await ask(client, { path, schema: StateOfNamespace, signal });
+  return metadata.deletionTimestamp !== undefined;
 }
 
 async function clusterIdentity(client: KubeClient, signal: AbortSignal): Promise<string> {

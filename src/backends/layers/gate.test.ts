@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Address, Document, Version } from '#src/core/document.ts';
-import type { Driver, BackupStore, Entry, ProjectionStore, ReadOutcome } from '../driver.ts';
+import type { BackupStore, ClaimStore, Driver, Entry, ProjectionStore, ReadOutcome } from '../driver.ts';
 import { gate, type Gate } from './gate.ts';
 import { permitted } from '#test/support/permit.ts';
 
@@ -40,6 +40,11 @@ class AnyDriver implements Driver {
     mark: async (address) => Promise.resolve(this.#ask(`mark ${address}`, undefined)),
   };
 
+  readonly claims: ClaimStore = {
+    claim: async (address) => Promise.resolve(this.#ask(`claim ${address}`, version)),
+    release: async () => Promise.resolve(this.#ask('release', undefined)),
+  };
+
   #ask<T>(question: string, answer: T): T {
     this.asked.push(question);
     return answer;
@@ -58,6 +63,7 @@ class AnyDriver implements Driver {
       `readMany ${addresses.join(' ')}`,
       all(...addresses.map((address) => ({ address, result: { state: 'absent' } as const }))),
     );
+  isLeaving = async () => Promise.resolve(this.#ask('isLeaving', false));
   refusalOf = () => undefined;
   addressRefusalOf = () => undefined;
   locationOf = (path: Address) => ({ store: 's', path });
@@ -74,9 +80,11 @@ function aGatedDriver() {
   return { inner, driver: gate(inner, GATE), ...storesOf(gate(inner, GATE)) };
 }
 
-function storesOf({ backups, projections }: Driver) {
-  if (backups === undefined || projections === undefined) throw new Error('the driver below has both');
-  return { backups, projections };
+function storesOf({ backups, claims, projections }: Driver) {
+  if (backups === undefined || claims === undefined || projections === undefined) {
+    throw new Error('the driver below has all of them');
+  }
+  return { backups, claims, projections };
 }
 
 type Methods<T> = {
@@ -86,7 +94,7 @@ type Call = (address: Address) => unknown;
 
 /** Typed by the contract: a new method of it must be added here. */
 function callsThatReachAnAddress() {
-  const { inner, driver, backups, projections } = aGatedDriver();
+  const { inner, driver, backups, claims, projections } = aGatedDriver();
   const ofDriver: Record<
     keyof Omit<
       Methods<Driver>,
@@ -94,6 +102,7 @@ function callsThatReachAnAddress() {
       | 'list'
       | 'readMany'
       | 'denied'
+      | 'isLeaving'
       | 'refusalOf'
       | 'addressRefusalOf'
       | 'locationOf'
@@ -106,6 +115,9 @@ function callsThatReachAnAddress() {
     delete: (address) => driver.delete(address, version, permitted(signal)),
     finish: (address) => driver.finish(address, version, permitted(signal)),
   };
+  const ofClaims: Record<keyof Omit<ClaimStore, 'release'>, Call> = {
+    claim: (address) => claims.claim(address, version, 'run', permitted(signal)),
+  };
   const ofBackups: Record<keyof Omit<BackupStore, 'addressOf'>, Call> = {
     has: (address) => backups.has(address, signal),
     retire: (address) => backups.retire(address, version, permitted(signal)),
@@ -114,7 +126,7 @@ function callsThatReachAnAddress() {
   const ofProjections: Record<keyof ProjectionStore, Call> = {
     mark: (address) => projections.mark(address, version, 'origin', permitted(signal)),
   };
-  return { inner, calls: Object.entries({ ...ofDriver, ...ofBackups, ...ofProjections }) };
+  return { inner, calls: Object.entries({ ...ofDriver, ...ofClaims, ...ofBackups, ...ofProjections }) };
 }
 
 describe('a gated driver', () => {

@@ -53,6 +53,8 @@ function aGuard(calls: Partial<Driver>) {
     refusalOf: unasked,
     locationOf: (address) => ({ store: 'fake', path: address }),
     backups: undefined,
+    claims: undefined,
+    isLeaving: unasked,
     projections: undefined,
     addressRefusalOf: unasked,
     denied: unasked,
@@ -106,7 +108,9 @@ describe('a guarded driver', () => {
   });
 
   it('reports a write past its deadline as indeterminate', async () => {
-    const { driver, clock } = aGuard({ write: (_document, _expect, { signal: inner }) => whenAborted(inner) });
+    const { driver, clock } = aGuard({
+      write: (_document, _expect, { signal: inner }) => whenAborted(inner),
+    });
     const write = driver.write(document, 'absent', permitted(signal));
     for (const fire of clock.timers) fire();
     await expect(write).rejects.toMatchObject({ code: 'DEADLINE', indeterminate: true });

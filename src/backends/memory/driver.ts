@@ -4,6 +4,7 @@ import { OperatorError, type ErrorCode } from '#src/errors.ts';
 import type { Permit } from '#src/ports.ts';
 import type {
   BackupStore,
+  ClaimStore,
   Driver,
   DriverTraits,
   Entry,
@@ -53,6 +54,7 @@ export class MemoryDriver implements Driver {
   readonly kind = 'memory';
   readonly traits: DriverTraits;
   readonly backups: BackupStore | undefined;
+  readonly claims: ClaimStore | undefined;
   readonly projections: ProjectionStore | undefined;
   readonly #store: MemoryStore;
   readonly #options: MemoryDriverOptions;
@@ -71,6 +73,12 @@ export class MemoryDriver implements Driver {
       requireCurrent: (call: Call, expect: Version) => this.#requireCurrent(call, expect),
     };
     this.backups = keepsBackups ? new MemoryBackups(change) : undefined;
+    this.claims = statesAttributes
+      ? {
+          claim: async (address, expect, by, permit) => this.#claim({ address, expect, by }, permit),
+          release: async (isStale, permit) => this.#release(isStale, permit),
+        }
+      : undefined;
     this.projections = keepsProjections
       ? { mark: async (address, expect, origin, permit) => this.#mark({ address, expect, origin }, permit) }
       : undefined;
@@ -95,6 +103,10 @@ export class MemoryDriver implements Driver {
   locationOf(address: Address): Location {
     if (!this.#isProbed) throw new OperatorError('INVARIANT', { op: 'memory.location' });
     return { store: `memory ${this.#store.traits.name}`, path: address };
+  }
+
+  async isLeaving(signal: AbortSignal): Promise<boolean> {
+    return this.#perform({ operation: 'isLeaving', address: '' }, signal, () => this.#store.isLeaving);
   }
 
   async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Entry> {
@@ -189,6 +201,28 @@ export class MemoryDriver implements Driver {
       const found = this.#store.resultOf(address, current);
       if (found.state === 'present') this.#store.append(found.document);
       this.#store.alter(address, { origin });
+    });
+  }
+
+  /** A claim makes a new version of the document, as for a Secret. */
+  async #claim(
+    { address, expect, by }: { address: Address; expect: Version; by: string },
+    permit: Permit,
+  ): Promise<Version> {
+    this.#requireAddress('claim', address);
+    const call: Call = { operation: 'claim', address };
+    return this.#perform(call, permit, () => {
+      this.#requireCurrent(call, expect);
+      return this.#store.touch(address, { claim: by });
+    });
+  }
+
+  async #release(isStale: (by: string) => boolean, permit: Permit): Promise<void> {
+    await this.#perform({ operation: 'release', address: '' }, permit, () => {
+      for (const address of this.#store.addresses()) {
+        const { claim } = this.#store.currentAt(address) ?? {};
+        if (claim !== undefined && isStale(claim)) this.#store.touch(address, { claim: undefined });
+      }
     });
   }
 

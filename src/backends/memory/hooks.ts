@@ -13,7 +13,10 @@ export type Operation =
   | 'mark'
   | 'has'
   | 'retire'
-  | 'discard';
+  | 'discard'
+  | 'claim'
+  | 'release'
+  | 'isLeaving';
 
 export interface Call {
   readonly operation: Operation;

@@ -31,6 +31,12 @@ export interface State {
   readonly isUnfinished?: true;
   /** Origin, if the document is marked as a projection. */
   readonly origin?: string;
+  /** A finalizer: a removal only marks it as leaving. */
+  readonly isHeld?: true;
+  readonly isLeaving?: true;
+  readonly owner?: string;
+  /** The claim of a removal. */
+  readonly claim?: string;
 }
 
 export type Fields = Readonly<Record<string, string | Buffer>>;
@@ -50,6 +56,8 @@ export class MemoryStore {
   /** By address, oldest first; only the last one if revisions are not kept. */
   readonly #states = new Map<Address, readonly State[]>();
   readonly #backups = new Map<Address, State>();
+  /** True while the store and all documents in it are being deleted. */
+  isLeaving = false;
   #incarnations = 0;
   #revisions = 0;
 
@@ -95,13 +103,18 @@ export class MemoryStore {
 
   resultOf(address: Address, state: State | undefined): ReadResult {
     if (state === undefined) return { state: 'absent' };
-    const { version, attributes, isUnfinished } = state;
+    const { version, attributes, isUnfinished, isLeaving, owner } = state;
     if (state.isDeleted === true) return { state: 'deleted', version };
     if (this.hasExpired(attributes)) return { state: 'deleted', version, expired: true };
-    const document = { ...toDocument(address, state), version };
     return {
       state: 'present',
-      document: isUnfinished === undefined ? document : { ...document, unfinished: true },
+      document: {
+        ...toDocument(address, state),
+        version,
+        ...(isUnfinished === undefined ? {} : { unfinished: true }),
+        ...(isLeaving === undefined ? {} : { isLeaving }),
+        ...(owner === undefined ? {} : { owner }),
+      },
     };
   }
 
@@ -122,8 +135,7 @@ export class MemoryStore {
 
   /** Changes the current state without making another version of it: custom metadata, or a bit of the disk. */
   alter(address: Address, change: Partial<Omit<State, 'version' | 'fields'>> & { fields?: Fields }): void {
-    const current = this.currentAt(address);
-    if (current === undefined) throw new Error(`nothing is at ${address}`);
+    const current = this.currentAt(address) ?? missing(address);
     const { fields, ...rest } = change;
     const bytes = fields === undefined ? {} : { fields: toBytes(fields) };
     this.replaceCurrent(address, { ...current, ...rest, ...bytes });
@@ -134,9 +146,19 @@ export class MemoryStore {
     this.#states.set(address, [...older, state]);
   }
 
-  /** Marks the current state as deleted if revisions are kept, else forgets the document. */
+  /** Another version of the current state, with the same keys and another claim. */
+  touch(address: Address, { claim }: { readonly claim: string | undefined }): Version {
+    const { claim: _claim, ...current } = this.currentAt(address) ?? missing(address);
+    const version = this.#nextVersion(current.version);
+    const next = { ...current, version, ...(claim === undefined ? {} : { claim }) };
+    this.#states.set(address, [next]);
+    return version;
+  }
+
+  /** Marks the current state as deleted if revisions are kept, as leaving if it is held, else forgets the document. */
   remove(address: Address): void {
-    if (this.traits.keepsRevisions) this.alter(address, { isDeleted: true });
+    if (this.currentAt(address)?.isHeld === true) this.alter(address, { isLeaving: true });
+    else if (this.traits.keepsRevisions) this.alter(address, { isDeleted: true });
     else this.purge(address);
   }
 
@@ -171,6 +193,10 @@ export class MemoryStore {
     const next = this.traits.keepsRevisions ? Number(before?.revision ?? 0) + 1 : this.#revisions;
     return { identity, revision: String(next) };
   }
+}
+
+function missing(address: Address): never {
+  throw new Error(`nothing is at ${address}`);
 }
 
 function toDocument(

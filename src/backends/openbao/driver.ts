@@ -57,6 +57,7 @@ export class OpenBaoDriver implements Driver {
   readonly traits: DriverTraits;
   /** A removed version can be undeleted, so no backup is needed. */
   readonly backups = undefined;
+  readonly claims = undefined;
   readonly projections = undefined;
   readonly #options: OpenBaoDriverOptions;
   #identity: string | undefined;
@@ -84,6 +85,11 @@ export class OpenBaoDriver implements Driver {
   locationOf(address: Address): Location {
     if (this.#identity === undefined) throw new OperatorError('INVARIANT', { op: 'openbao.location' });
     return { store: `openbao ${this.#identity}`, path: joinPath(this.#options.prefix, address) };
+  }
+
+  /** A mount that is being disabled refuses every request at once. */
+  async isLeaving(): Promise<boolean> {
+    return Promise.resolve(false);
   }
 
   async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Entry> {

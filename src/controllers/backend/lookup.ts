@@ -7,7 +7,7 @@ import {
 } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import { parseSecretBackend, type SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
 import type { BackendRef, SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
-import { OperatorError, type ErrorCode } from '#src/errors.ts';
+import { hasCode, OperatorError, type ErrorCode } from '#src/errors.ts';
 import type { ObjectClient } from '#src/runtime/object-client.ts';
 import type { ReadonlyStore } from '#src/runtime/store.ts';
 import { defaultOf, shortNameOf, titleOf } from './names.ts';
@@ -62,6 +62,21 @@ export class BackendLookup {
       return backend;
     };
     return { source: await find('source'), destination: await find('destination') };
+  }
+
+  /** The source in any condition; undefined if it does not exist or the namespace must not use it. */
+  async findSource({ metadata, spec }: SecretMigration, signal: AbortSignal): Promise<Backend | undefined> {
+    const { namespace } = metadata;
+    const ref = spec.source.backendRef ?? this.#defaultRef();
+    if (ref === undefined) return undefined;
+    const failure = (code: ErrorCode): OperatorError => new OperatorError(code, { op: OP, target: ref.name });
+    try {
+      const backend = await this.#read(ref, { namespace, failure, signal });
+      return mayUse(backend, namespace) ? backend : undefined;
+    } catch (thrown) {
+      if (hasCode(thrown, 'BACKEND_NOT_FOUND') || hasCode(thrown, 'BACKEND_NOT_READY')) return undefined;
+      throw thrown;
+    }
   }
 
   async #find(named: BackendRef | undefined, namespace: string, signal: AbortSignal): Promise<Backend> {

@@ -10,6 +10,7 @@ import type { BackendLookup } from '../backend/lookup.ts';
 import type { DriverPool } from '../backend/pool.ts';
 import type { BackendReferences } from '../backend/trust-root.ts';
 import { renamingOf } from '#src/engine/plan/compile.ts';
+import type { LiveMigrations } from '#src/engine/crossings.ts';
 import type { MigrationStatus, MigrationStatusOptions } from './status.ts';
 import type { Task } from './task.ts';
 
@@ -24,6 +25,8 @@ export interface MigrationParts {
   readonly references: BackendReferences;
   readonly pool: DriverPool;
   readonly status: MigrationStatusOptions;
+  /** The migrations that are live in this process. */
+  readonly live: LiveMigrations;
   readonly clock: Clock;
   readonly concurrentDocuments: number;
   /** Milliseconds before a migration is tried again that waits for a change elsewhere. */

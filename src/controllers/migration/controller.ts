@@ -1,3 +1,4 @@
+import { LiveMigrations } from '#src/engine/crossings.ts';
 import { Controller, type ControllerOptions } from '#src/runtime/controller.ts';
 import type { MigrationParts } from './attempt.ts';
 import { reconcileMigration } from './reconcile.ts';
@@ -11,9 +12,10 @@ export type MigrationControllerOptions = Required<
 
 /** The controller of all SecretMigrations. */
 export function createMigrationController(
-  parts: MigrationParts,
+  given: Omit<MigrationParts, 'live'>,
   options: MigrationControllerOptions,
 ): Controller {
+  const parts = { ...given, live: new LiveMigrations() };
   return new Controller({
     ...options,
     name: 'secretmigration',

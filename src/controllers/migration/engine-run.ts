@@ -1,6 +1,6 @@
 import type { Journal } from '#src/core/journal.ts';
 import type { ApplyInputs, RunResult } from '#src/engine/apply/inputs.ts';
-import { trustRootGate } from '#src/engine/gates.ts';
+import { crossingGate, trustRootGate } from '#src/engine/gates.ts';
 import { toIntent } from '#src/engine/plan/compile.ts';
 import { maintain, runMigration } from '#src/engine/run.ts';
 import type { MigrationJournal } from '#src/journal/journal.ts';
@@ -10,6 +10,7 @@ import { shortNameOf } from '../backend/names.ts';
 import type { DriverLease } from '../backend/pool.ts';
 import { trustRootsIn } from '../backend/trust-root.ts';
 import type { Attempt } from './attempt.ts';
+import { claimOf, isStaleClaim } from './claims.ts';
 import type { MigrationStatus } from './status.ts';
 
 /** Both backends of a migration with their drivers, and its journal. */
@@ -33,6 +34,7 @@ function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
   const { parts, migration, status, context } = attempt;
   const { backends, source, destination, journal } = gathered;
   const { namespace } = migration.metadata;
+  const crossings = parts.live.of(objectKey(migration.metadata));
   return {
     generation: migration.metadata.generation,
     intent: toIntent(migration, {
@@ -49,6 +51,10 @@ function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
     concurrency: parts.concurrentDocuments,
     permit: { signal: context.signal, require: () => context.signal.throwIfAborted() },
     signal: context.signal,
+    locks: parts.live.locks,
+    claimedAs: claimOf(attempt),
+    isStaleClaim: (by) => isStaleClaim(attempt, by),
+    crossings,
     shouldStop: () => !source.isCurrent || !destination.isCurrent || hasChanged(attempt),
     onFallback: () => journal.countFallback(),
     gates: [
@@ -57,6 +63,7 @@ function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
           ? trustRootsIn(parts.references, namespace).get(secret)
           : undefined,
       ),
+      crossingGate((address) => crossings.writeTo(source.driver.locationOf(address))),
     ],
   };
 }

@@ -4,6 +4,7 @@ import type { MigrationJournal } from '#src/journal/journal.ts';
 import type { ReconcileResult } from '#src/runtime/controller.ts';
 import { objectKey } from '#src/runtime/store.ts';
 import { readMigration, type Attempt } from './attempt.ts';
+import { releaseSuspended } from './claims.ts';
 import { concluding, failing, suspended } from './verdict.ts';
 
 /** Delay before documents are tried again whose failure has probably passed by then. */
@@ -32,6 +33,7 @@ export async function finish(attempt: Attempt, ending: Ending): Promise<Reconcil
       ({ afterMs } = ending);
       break;
     case 'suspended':
+      await releaseSuspended(attempt);
       await attempt.status.conclude(suspended());
       break;
     case 'fallbackEnded':
@@ -63,6 +65,7 @@ async function conclude(
   const { dryRun } = migration.spec;
   const verdict = concluding({ counts: journal.counts(), outcomes, dryRun, awaitsSoak: result.awaitsSoak });
   await status.conclude(verdict, journal);
+  if (verdict.ready === 'True') parts.live.withdraw(objectKey(migration.metadata));
   const laterMs = parts.waitingRetryMs;
   const waits = [
     ...(result.wakeAfterMs === undefined ? [] : [result.wakeAfterMs]),

@@ -7,7 +7,7 @@ import { openJournal, readMigration, type Attempt, type MigrationParts } from '.
 import { carryOut } from './engine-run.ts';
 import { finish } from './finish.ts';
 import { MigrationStatus } from './status.ts';
-import { nextTask } from './task.ts';
+import { isLive, nextTask } from './task.ts';
 
 /**
  * One reconcile of one SecretMigration: gather, plan and apply, finish. Reads everything live; the cache only shows when to
@@ -20,13 +20,17 @@ export async function reconcileMigration(
 ): Promise<ReconcileResult> {
   const { signal } = context;
   const migration = await readMigration(parts.migrations, key, signal);
-  if (migration === undefined || migration.metadata.deletionTimestamp !== undefined) return { kind: 'done' };
+  if (migration === undefined || migration.metadata.deletionTimestamp !== undefined) {
+    parts.live.withdraw(key);
+    return { kind: 'done' };
+  }
   const { namespace, name, uid } = migration.metadata;
   const task = nextTask(migration, {
     nowMs: parts.clock.now(),
     awaitsProbe: parts.backends.awaitsProbe(migration),
     probeWaitMs: parts.waitingRetryMs,
   });
+  if (!isLive(task, migration)) parts.live.withdraw(key);
   const status = new MigrationStatus(parts.status, migration, signal);
   const attempt: Attempt = { parts, migration, task, status, context };
   let journal: MigrationJournal | undefined;

@@ -41,6 +41,11 @@ export function nextTask(migration: SecretMigration, circumstances: Circumstance
   return { kind: isCompleted ? 'maintain' : 'run' };
 }
 
+/** True while the migration can copy and remove documents, now or when a backend is ready again. */
+export function isLive(task: Task, migration: SecretMigration): boolean {
+  return task.kind === 'run' || (task.kind === 'wait' && !hasCompleted(migration));
+}
+
 /** True when this generation and the last requested run have completed. */
 function hasCompleted(migration: SecretMigration): boolean {
   const requested = requestedRun(migration);

@@ -119,7 +119,7 @@ async function prove(
   const { row, source } = step;
   const priorVersion = step.destination.version?.revision;
   const copy = { desired: values.desired, version, priorVersion, policy };
-  return readBack(destination, { document, row, sourceVersion: source.version, ...copy }, signal);
+  return readBack(destination, { document, row, source, ...copy }, signal);
 }
 
 /** The result for a document that needs no write now. */
@@ -137,7 +137,7 @@ function finishWithoutWrite(
     const record = prior.get(document.name);
     const priorVersion = undecided?.priorVersion ?? recordedPriorOf(record, step, version);
     const { row, source } = step;
-    return verified({ document, row, sourceVersion: source.version }, { version, priorVersion });
+    return verified({ document, row, source }, { version, priorVersion });
   }
   const outcome: Outcome = { ...announcing(step, 'WillOverwrite'), retry: 'soon' };
   return { outcome, awaitsOverwrite: version.revision };

@@ -1,4 +1,5 @@
 import type { Driver } from '#src/backends/driver.ts';
+import type { KeyedLock } from '#src/io/keyed-lock.ts';
 import type { Journal } from '#src/core/journal.ts';
 import type { Logger, Permit } from '#src/ports.ts';
 import type { PlanInputs } from '../plan/inputs.ts';
@@ -14,6 +15,12 @@ export interface ApplyInputs extends PlanInputs {
   readonly destinationName: string;
   /** Asked right before each request that changes a backend; has the signal of the run. */
   readonly permit: Permit;
+  /** Shared by all runs of the process: one removal at a time uses a document, as its source or its proof. */
+  readonly locks: KeyedLock;
+  /** The name under which this run claims sources. */
+  readonly claimedAs: string;
+  /** True for a claim of an earlier run, or of a migration that no longer exists. */
+  readonly isStaleClaim: (claimedAs: string) => boolean;
   readonly journal: Journal;
   readonly logger: Logger;
   /** Called between documents. True when the spec changed, or the migration is suspended or being deleted. */

@@ -22,13 +22,13 @@ export interface Copied {
 export interface Transferred {
   readonly document: PlannedDocument;
   readonly row: TransferStep['row'];
-  /** The version of the source that was copied. */
-  readonly sourceVersion: Version;
+  /** The source that was copied. */
+  readonly source: TransferStep['source'];
 }
 
 /** The result for a proven document: source and destination are equal, in these versions. */
 export function verified(
-  { document, row, sourceVersion }: Transferred,
+  { document, row, source }: Transferred,
   found: { readonly version: Version; readonly priorVersion: string | undefined },
 ): Copied {
   const { version, priorVersion } = found;
@@ -41,7 +41,8 @@ export function verified(
     pair: {
       name: document.name,
       source: document.source,
-      sourceVersion,
+      sourceVersion: source.version,
+      ...(source.isLeaving === undefined ? {} : { sourceIsLeaving: source.isLeaving }),
       destination: document.destination,
       destinationVersion: version,
     },

@@ -18,11 +18,17 @@ export async function retireSoaked(
   const due = leaving.filter((each) => (waits.get(each) ?? 0) <= 0);
   if (due.length === 0 || progress.shouldStop()) return;
   await journal.flush();
+  let keptSome = false;
   await forEachConcurrently(
     due,
-    async ({ pair, outcome }) => progress.record(await retireSource(inputs, pair, outcome)),
+    async ({ pair, outcome }) => {
+      const ended = await retireSource(inputs, pair, outcome);
+      keptSome ||= ended.state !== 'Removed';
+      await progress.record(ended);
+    },
     { limit: limitOf(inputs), stop: () => progress.shouldStop() },
   );
+  if (keptSome) await inputs.source.claims?.release((by) => by === inputs.claimedAs, inputs.permit);
 }
 
 /** A removal reads source and destination again, so both limits apply. */

@@ -1,4 +1,5 @@
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import { removesSource } from '#src/core/checks.ts';
 import { compileKeyNames } from '#src/core/mapping/key-names.ts';
 import { compileMetadata } from '#src/core/mapping/metadata.ts';
 import { compileRenaming, type Renaming } from '#src/core/mapping/renaming.ts';
@@ -48,6 +49,14 @@ function requireKeptOldNames({ source }: SecretMigration['spec'], { rules }: Ren
   });
 }
 
+/** True when the policy of some document removes its source. Throws `SPEC_INVALID`. */
+export function removesSources(migration: SecretMigration): boolean {
+  const { sourcePolicy } = migration.spec;
+  return [migration.spec, ...renamingOf(migration).rules].some((each) =>
+    removesSource({ sourcePolicy: each.sourcePolicy ?? sourcePolicy }),
+  );
+}
+
 /** The spec as the engine carries it out. Throws `SPEC_INVALID` for what the schema cannot express. */
 export function toIntent(
   migration: SecretMigration,
@@ -72,6 +81,7 @@ export function toIntent(
       conflictPolicy,
       sourcePolicy: route.ruleOf(name)?.sourcePolicy ?? sourcePolicy,
     }),
+    removesSources: removesSources(migration),
     keyNames: compileKeyNames(mapping.keys ?? []),
     travellingMetadata: compileMetadata(addressing, mapping.labels ?? []),
     fallbackUntil: fallback && Date.parse(fallback.untilTime),

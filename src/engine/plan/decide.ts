@@ -1,12 +1,6 @@
 import type { Reader } from '#src/backends/driver.ts';
 import { decideStep, type Observation, type Policy, type Step } from '#src/core/checks.ts';
-import {
-  sameFields,
-  type Document,
-  type ReadResult,
-  type StoredDocument,
-  type Version,
-} from '#src/core/document.ts';
+import { sameFields, type Document, type ReadResult, type StoredDocument } from '#src/core/document.ts';
 import { recordedVersion, type Outcome } from '#src/core/outcome.ts';
 import { isAbort } from '#src/errors.ts';
 import { failedOutcome } from '../failure.ts';
@@ -50,7 +44,7 @@ export async function decideDocument(
     const policy = intent.policyOf(document.name);
     const step = decideStep(policy, observe(destination, desired, found));
     const removal = removalOf(inputs, document, policy);
-    const planned = plannedStep(document, step, { base, version: source.version, removal });
+    const planned = plannedStep(document, step, { base, source, removal });
     return { document, step: planned, values: { source, desired }, ...unfinishedOf(desired, found) };
   } catch (failure) {
     if (isAbort(failure, signal)) throw failure;
@@ -95,17 +89,21 @@ function plannedStep(
   step: Step,
   known: {
     readonly base: Omit<Outcome, 'state'>;
-    readonly version: Version;
+    readonly source: StoredDocument;
     readonly removal: Removal | undefined;
   },
 ): PlannedStep {
-  const { base, removal, version } = known;
+  const { base, removal, source } = known;
   if (step.kind === 'conflict' || step.kind === 'keep')
     return { kind: 'report', outcome: leaveDestination(base, step) };
   return {
     kind: step.kind,
     row: base,
-    source: { address: document.source, version },
+    source: {
+      address: document.source,
+      version: source.version,
+      ...(source.isLeaving === undefined ? {} : { isLeaving: source.isLeaving }),
+    },
     destination: {
       address: document.destination,
       version: step.kind === 'create' ? undefined : step.version,

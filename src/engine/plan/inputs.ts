@@ -1,6 +1,7 @@
 import type { Reader } from '#src/backends/driver.ts';
 import type { PriorRecord } from '#src/core/outcome.ts';
 import type { Clock } from '#src/ports.ts';
+import type { Crossings } from '../crossings.ts';
 import type { RemovalGate } from '../gates.ts';
 import type { Intent } from './intent.ts';
 
@@ -17,6 +18,8 @@ export interface PlanInputs {
   /** What earlier runs recorded, by document name. */
   readonly prior: ReadonlyMap<string, PriorRecord>;
   readonly clock: Clock;
+  /** What other live migrations do with the same documents. */
+  readonly crossings: Crossings;
   /** The gates of a removal, in the order in which they are asked. */
   readonly gates: readonly RemovalGate[];
   /** Maximum number of documents in flight; a backend can have a lower limit. */

@@ -10,6 +10,8 @@ export interface Intent {
   readonly route: Route;
   /** The policy for the document of this name: a rule of the mapping can override the spec. */
   policyOf(name: string): Policy;
+  /** True when the policy of some document removes its source. */
+  readonly removesSources: boolean;
   /** The names of its keys at the destination. */
   readonly keyNames: KeyNames;
   /** Which of its labels or custom metadata are copied. */

@@ -1,11 +1,12 @@
 import type { Outcome } from '#src/core/outcome.ts';
+import { OperatorError } from '#src/errors.ts';
 import type { PlanInputs } from './inputs.ts';
 import { SOURCE_MISSING } from './missing.ts';
 import { listOccupancy, listSelected, missingNames, namesInSpec } from './names.ts';
 import type { PlannedDocument } from './plan.ts';
 import { isReservedNow, requireUnreserved, requireUnreservedBackups } from './reserved-names.ts';
 import { askRights } from './rights.ts';
-import { mapTargets, refuseCollisions, refusedOutcome } from './targets.ts';
+import { mapTargets, refuseCollisions, refuseCrossings, refusedOutcome } from './targets.ts';
 
 /** What both backends have, by name, gathered once before any value is read. */
 export interface Inventory {
@@ -18,28 +19,31 @@ export interface Inventory {
 
 /**
  * Gathers names, maps them and checks the rights; reads no value and writes nothing. Throws `NAME_RESERVED` when the
- * migration uses a reserved name.
+ * migration uses a reserved name, and `NAMESPACE_LEAVING` when the destination is being deleted.
  */
 export async function takeInventory(inputs: PlanInputs): Promise<Inventory> {
   requireUnreservedBackups(inputs);
   requireUnreserved(inputs, namesInSpec(inputs));
+  await requireStaying(inputs);
   const selected = await listSelected(inputs);
   requireUnreserved(inputs, selected);
   const targets = mapTargets(inputs, selected);
   const distinct = refuseCollisions(inputs, targets.mapped);
+  const alone = refuseCrossings(inputs, distinct.mapped);
   const occupancy = await listOccupancy(inputs);
-  const denied = await askRights(inputs, distinct.mapped, occupancy);
+  const denied = await askRights(inputs, alone.mapped, occupancy);
   const listed = new Set(selected.map(({ name }) => name));
   const missing = missingNames(inputs, listed);
   return {
-    documents: distinct.mapped
+    documents: alone.mapped
       .filter(({ name }) => !denied.has(name))
       .map((document) => ({ ...document, isNew: occupancy(document.destination) === 'free' })),
     refused: [
       ...missing.map((name) => refusedOutcome(name, SOURCE_MISSING)),
       ...targets.refused,
       ...distinct.refused,
-      ...distinct.mapped.flatMap(({ name, destination }) => {
+      ...alone.refused,
+      ...alone.mapped.flatMap(({ name, destination }) => {
         const refusal = denied.get(name);
         return refusal === undefined ? [] : [refusedOutcome(name, refusal, destination)];
       }),
@@ -49,4 +53,12 @@ export async function takeInventory(inputs: PlanInputs): Promise<Inventory> {
       .filter((prior) => !isReservedNow(inputs, prior))
       .map(({ name }) => name),
   };
+}
+
+async function requireStaying({
+  destination,
+  signal,
+}: Pick<PlanInputs, 'destination' | 'signal'>): Promise<void> {
+  if (await destination.isLeaving(signal))
+    throw new OperatorError('NAMESPACE_LEAVING', { op: 'engine.plan' });
 }

@@ -25,7 +25,7 @@ export interface TransferStep {
   readonly kind: 'create' | 'adopt' | 'overwrite';
   /** The part of the outcome that is independent of the state: name, keys, destination. */
   readonly row: Omit<Outcome, 'state'>;
-  readonly source: { readonly address: Address; readonly version: Version };
+  readonly source: { readonly address: Address; readonly version: Version; readonly isLeaving?: true };
   /** `version` is the current one, which must be unchanged when the step is carried out; undefined: absent. */
   readonly destination: { readonly address: Address; readonly version: Version | undefined };
   /** Why an overwrite is needed. */

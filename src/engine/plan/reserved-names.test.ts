@@ -5,6 +5,7 @@ import { withoutReserved } from '#src/backends/layers/reserved.ts';
 import type { Driver } from '#src/backends/driver.ts';
 import { toIntent } from './compile.ts';
 import type { PriorRecord } from '#src/core/outcome.ts';
+import { LiveMigrations } from '../crossings.ts';
 import { takeInventory } from './inventory.ts';
 import type { ApplyInputs } from '../apply/inputs.ts';
 import { maintain } from '../run.ts';
@@ -33,6 +34,8 @@ function aStore(end: 'source' | 'destination', world: World, asked: string[]): D
   const bare: Partial<Driver> = {
     traits: { addressing, concurrency: 1, statesAttributes: false },
     backups: undefined,
+    claims: undefined,
+    isLeaving: async () => Promise.resolve(false),
     projections: undefined,
     addressRefusalOf: () => undefined,
     locationOf: (path) => ({ store: end, path }),
@@ -75,6 +78,7 @@ function aRun(world: World) {
     destination: aStore('destination', world, asked),
     prior: new Map(prior.map((record) => [record.name, record])),
     concurrency: 1,
+    crossings: new LiveMigrations().of('ns/m'),
     gates: [],
     journal: {
       prior: new Map(prior.map((record) => [record.name, record])),

@@ -22,7 +22,7 @@ export async function askRights(
   );
   const needs = documents.map(({ name, source: address }) => ({
     address,
-    verbs: removalVerbs(intent, name),
+    verbs: removalVerbs(intent, name, source.claims !== undefined),
   }));
   const removals = await source.denied(
     needs.filter(({ verbs }) => verbs.length > 0),
@@ -41,9 +41,10 @@ function copyVerbs(intent: Intent, name: string, isTaken: boolean): Need['verbs'
 }
 
 /** The verbs that the source policy of this document needs. */
-function removalVerbs(intent: Intent, name: string): Need['verbs'] {
+function removalVerbs(intent: Intent, name: string, isFenced: boolean): Need['verbs'] {
   const { sourcePolicy } = intent.policyOf(name);
   if (sourcePolicy === 'Keep') return [];
   if (sourcePolicy === 'Project') return ['read', 'update'];
-  return sourcePolicy === 'Backup' ? ['read', 'create', 'delete'] : ['read', 'delete'];
+  const fence = isFenced ? (['update'] as const) : [];
+  return sourcePolicy === 'Backup' ? ['read', 'create', ...fence, 'delete'] : ['read', ...fence, 'delete'];
 }

@@ -1,9 +1,10 @@
 import { MAX_ROW_MESSAGE } from '#src/api/v1alpha1/secret-migration.ts';
-import type { Location } from '#src/backends/driver.ts';
 import type { Address } from '#src/core/document.ts';
 import type { Outcome } from '#src/core/outcome.ts';
+import { removesSource } from '#src/core/checks.ts';
 import { fitted } from '#src/errors/explain.ts';
 import type { RowReason } from '#src/errors/reasons.ts';
+import { keyOf } from '../crossings.ts';
 import type { PlanInputs } from './inputs.ts';
 import type { PlannedDocument } from './plan.ts';
 import type { NamedDocument } from './reserved-names.ts';
@@ -67,10 +68,6 @@ export function mapTargets(inputs: Inputs, documents: readonly NamedDocument[]):
     else mapped.push({ name, source, destination: target.path });
   }
   return { mapped, refused };
-}
-
-function keyOf({ store, path }: Location): string {
-  return `${store}\n${path}`;
 }
 
 /** Locations that earlier runs of this migration wrote: inside one backend these documents must not be moved again. */
@@ -141,4 +138,43 @@ function collisionOf(group: readonly Mapped[], occupant: Mapped | undefined): st
     },
     MAX_ROW_MESSAGE,
   );
+}
+
+/**
+ * Declares what this migration writes and removes, and refuses the documents that another live migration uses the other
+ * way round. A dry run declares nothing.
+ */
+export function refuseCrossings(
+  inputs: Pick<PlanInputs, 'crossings' | 'destination' | 'intent' | 'source'>,
+  documents: readonly Mapped[],
+): Mapping {
+  const { crossings, destination, intent, source } = inputs;
+  const located = documents.map((document) => ({
+    document,
+    from: source.locationOf(document.source),
+    to: destination.locationOf(document.destination),
+    isRemoved: removesSource(intent.policyOf(document.name)),
+  }));
+  if (!intent.dryRun) {
+    crossings.declare({
+      removes: located.filter(({ isRemoved }) => isRemoved).map(({ from }) => from),
+      writes: located.map(({ to }) => to),
+    });
+  }
+  const mapped: Mapped[] = [];
+  const refused: Outcome[] = [];
+  for (const { document, from, to, isRemoved } of located) {
+    const message = crossings.removalOf(to) ?? (isRemoved ? crossings.writeTo(from) : undefined);
+    if (message === undefined) mapped.push(document);
+    else refused.push(crossedOutcome(document, message));
+  }
+  return { mapped, refused };
+}
+
+function crossedOutcome({ name, destination }: Mapped, message: string): Outcome {
+  return {
+    ...refusedOutcome(name, { reason: 'CrossingMigrations', message }, destination),
+    state: 'Conflict',
+    retry: 'later',
+  };
 }

@@ -1,11 +1,11 @@
 import type { ReadOutcome } from '#src/backends/driver.ts';
+import { removesSource } from '#src/core/checks.ts';
 import type { Address, ReadResult } from '#src/core/document.ts';
 import { recordedVersion, type Outcome, type PriorRecord } from '#src/core/outcome.ts';
 import { isAbort } from '#src/errors.ts';
 import { mapConcurrently } from '#src/io/map-concurrently.ts';
 import { EXPIRED, failedOutcome } from '../failure.ts';
 import type { PlanInputs } from './inputs.ts';
-import type { Intent } from './intent.ts';
 
 type Inputs = Pick<PlanInputs, 'intent' | 'source' | 'destination' | 'prior' | 'concurrency' | 'signal'>;
 
@@ -94,7 +94,7 @@ function remedyOf(backup: string | undefined): string {
 /** True when an earlier run removed the source of this document, or proved it and removal was its policy. */
 export function wasProven({ intent }: Pick<PlanInputs, 'intent'>, prior: PriorRecord): boolean {
   if (prior.state === 'Removed') return true;
-  if (prior.state === 'Verified') return removesSource(intent, prior.name);
+  if (prior.state === 'Verified') return removesSource(intent.policyOf(prior.name));
   return prior.state === 'Failed' && prior.destination?.version !== undefined;
 }
 
@@ -107,11 +107,6 @@ export async function backupOf(
   if (backups === undefined || intent.policyOf(name).sourcePolicy !== 'Backup') return {};
   const address = intent.route.sourceOf(name);
   return (await backups.has(address, signal)) ? { backup: backups.addressOf(address) } : {};
-}
-
-function removesSource(intent: Intent, name: string): boolean {
-  const { sourcePolicy } = intent.policyOf(name);
-  return sourcePolicy === 'Delete' || sourcePolicy === 'Backup';
 }
 
 /** The outcome when the source cannot be read now. The version stays only if there was a proof. */

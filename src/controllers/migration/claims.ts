@@ -1,0 +1,44 @@
+import { removesSources } from '#src/engine/plan/compile.ts';
+import { releaseClaims } from '#src/engine/run.ts';
+import type { Attempt } from './attempt.ts';
+
+/*
+ * A claim is `<uid of the migration>.<run>`, at most 63 characters: the limit of a label.
+ *
+ * A run releases every claim of its migration that is not its own. So the removal of a process that sleeps fails from the
+ * moment when another process, another generation of the spec or a suspension has released its claim.
+ */
+
+const SEPARATOR = '.';
+/** The first four groups of a UUID. */
+const RUN_LENGTH = 23;
+
+/** The name under which the run of this attempt claims sources. */
+export function claimOf({ migration, context }: Pick<Attempt, 'migration' | 'context'>): string {
+  return `${migration.metadata.uid}${SEPARATOR}${context.reconcileId.slice(0, RUN_LENGTH)}`;
+}
+
+/** True for a claim of this migration by another run, and for one of a migration that no longer exists. */
+export function isStaleClaim(attempt: Pick<Attempt, 'parts' | 'migration' | 'context'>, by: string): boolean {
+  const { parts, migration } = attempt;
+  const [uid = ''] = by.split(SEPARATOR);
+  if (uid === migration.metadata.uid) return by !== claimOf(attempt);
+  for (const { metadata } of parts.cache.values()) if (metadata.uid === uid) return false;
+  return true;
+}
+
+/** Releases all claims of a migration that is suspended. Throws what its source throws. */
+export async function releaseSuspended(attempt: Attempt): Promise<void> {
+  const { parts, migration, context } = attempt;
+  const { namespace, name, uid } = migration.metadata;
+  const { signal } = context;
+  const backend = await parts.backends.findSource(migration, signal);
+  if (backend === undefined) return;
+  await using source = await parts.pool.acquire(backend, { namespace, name, uid });
+  await releaseClaims({
+    source: source.driver,
+    isStaleClaim: (by) => isStaleClaim(attempt, by),
+    permit: { signal, require: () => signal.throwIfAborted() },
+    intent: { removesSources: removesSources(migration) },
+  });
+}

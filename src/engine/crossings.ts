@@ -1,0 +1,73 @@
+import type { Location } from '#src/backends/driver.ts';
+import { KeyedLock } from '#src/io/keyed-lock.ts';
+
+/**
+ * The documents that the live migrations of this process remove and write. A document that one of them removes and
+ * another one writes would let each take the value of the other for its proof, so both migrations leave it alone.
+ *
+ * A migration is live from its first run until it has completed, is suspended or is deleted.
+ */
+export class LiveMigrations {
+  /** One removal at a time uses a document, as its source or as its proof. */
+  readonly locks = new KeyedLock();
+  readonly #uses = new Map<string, DeclaredUses>();
+
+  /** The view of one migration on all others. `name`: `namespace/name`. */
+  of(name: string): Crossings {
+    return {
+      declare: ({ removes, writes }) => {
+        this.#uses.set(name, { removes: keysOf(removes), writes: keysOf(writes) });
+      },
+      removalOf: (location) => this.#crossing({ location, by: 'removes', name }),
+      writeTo: (location) => this.#crossing({ location, by: 'writes', name }),
+    };
+  }
+
+  /** The migration is no longer live. */
+  withdraw(name: string): void {
+    this.#uses.delete(name);
+  }
+
+  #crossing({ location, by, name }: Question): string | undefined {
+    const key = keyOf(location);
+    for (const [other, uses] of this.#uses) {
+      if (other === name || !uses[by].has(key)) continue;
+      const [writer, remover] = by === 'removes' ? [name, other] : [other, name];
+      return `SecretMigration ${writer} writes this document, and SecretMigration ${remover} removes it; both leave it alone. Suspend or delete one of them.`;
+    }
+    return undefined;
+  }
+}
+
+/** What one migration does, and what the others do with the same documents. */
+export interface Crossings {
+  /** Replaces what this migration declared before. */
+  declare(uses: Uses): void;
+  /** Why this migration must not write there: another one removes the document. Undefined if none does. */
+  removalOf(destination: Location): string | undefined;
+  /** Why this migration must not remove the document there: another one writes it. Undefined if none does. */
+  writeTo(source: Location): string | undefined;
+}
+
+/** The documents that a migration uses. */
+export interface Uses {
+  readonly removes: readonly Location[];
+  readonly writes: readonly Location[];
+}
+
+type DeclaredUses = Readonly<Record<keyof Uses, ReadonlySet<string>>>;
+
+interface Question {
+  readonly location: Location;
+  readonly by: keyof Uses;
+  readonly name: string;
+}
+
+function keysOf(locations: readonly Location[]): ReadonlySet<string> {
+  return new Set(locations.map(keyOf));
+}
+
+/** Equal for equal locations. */
+export function keyOf({ store, path }: Location): string {
+  return `${store}\n${path}`;
+}
