@@ -20,6 +20,8 @@ export type Action =
     }
   /** Passed on once the promise resolves, unless the client is gone by then. */
   | { readonly kind: 'hold'; readonly until: Promise<unknown> }
+  /** The connection breaks, and the server gets the request once the promise resolves, as from a slow network. */
+  | { readonly kind: 'deliver-late'; readonly until: Promise<unknown> }
   /** The JSON body of the server's reply is replaced by what `change` makes of it. */
   | { readonly kind: 'mutate'; readonly change: (body: unknown) => unknown };
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Agent, createServer, request as httpsRequest, type Server } from 'node:https';
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { issueCertificate, type PemPair } from '#test/cluster/pki.ts';
 import type { Cluster } from '#test/cluster/cluster.ts';
@@ -106,6 +106,7 @@ export class RecordingProxy implements AsyncDisposable {
     const action = this.#rules.actionFor(record);
     if (action?.kind === 'drop-before') request.socket.destroy();
     else if (action?.kind === 'status') answer(request, response, record, action);
+    else if (action?.kind === 'deliver-late') await this.#deliverLate(request, record, action.until);
     else await this.#pass(request, response, record, action);
   }
 
@@ -121,19 +122,38 @@ export class RecordingProxy implements AsyncDisposable {
     await deliver(reply, response, record, action);
   }
 
-  /** Passes the request on and resolves with the head of the reply. */
-  async #forward(
+  async #deliverLate(
     request: IncomingMessage,
-    response: ServerResponse,
     record: RecordedRequest,
-  ): Promise<IncomingMessage> {
-    const upstream = httpsRequest(new URL(request.url ?? '/', this.#options.target), {
+    until: Promise<unknown>,
+  ): Promise<void> {
+    const body = await buffer(request);
+    request.socket.destroy();
+    await until;
+    const upstream = this.#open(request);
+    upstream.end(body);
+    const [reply]: IncomingMessage[] = await once(upstream, 'response');
+    record.status = reply?.statusCode;
+    reply?.resume();
+  }
+
+  #open(request: IncomingMessage): ClientRequest {
+    return httpsRequest(new URL(request.url ?? '/', this.#options.target), {
       agent: this.#agent,
       method: request.method ?? 'GET',
       headers: forwardedHeaders(request),
       // The URL parser would clean up paths such as `a/../b`, but the server must get what the client sent.
       path: request.url,
     });
+  }
+
+  /** Passes the request on and resolves with the head of the reply. */
+  async #forward(
+    request: IncomingMessage,
+    response: ServerResponse,
+    record: RecordedRequest,
+  ): Promise<IncomingMessage> {
+    const upstream = this.#open(request);
     if (this.#options.keepBodies === true) {
       const chunks: Buffer[] = [];
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
