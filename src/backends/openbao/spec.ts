@@ -1,21 +1,19 @@
 import { z } from 'zod';
 import { PathSchema } from '#src/schema/path.ts';
-import { withRules } from '#src/schema/rules.ts';
+import { matching, withRules } from '#src/schema/rules.ts';
 import { secretKeyRef } from '#src/schema/secret-reference.ts';
 import { OpenBaoAuthSchema } from './auth/spec.ts';
+
+const ADDRESS = /^https?:\/\/([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?\/?$/;
+const ADDRESS_PROBLEM =
+  'must be https://host:port without path, query or credentials: remove /v1 or /ui; folders belong into mount and pathPrefix';
 
 /** `spec.openbao`. */
 export const OpenBaoSpecSchema = withRules(
   z.object({
-    address: z
-      .string()
-      .max(512)
-      .regex(/^https?:\/\/([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?\/?$/, {
-        error: 'must be https://host:port without path, query or credentials',
-      })
-      .describe(
-        'Base URL of the server, for example https://openbao.vault.svc:8200. Plain http is refused unless the operator runs with --allow-insecure-http.',
-      ),
+    address: withRules(z.string().max(512), matching(ADDRESS, ADDRESS_PROBLEM)).describe(
+      'Base URL of the server, for example https://openbao.vault.svc:8200. Plain http is refused unless the operator runs with --allow-insecure-http.',
+    ),
     mount: PathSchema.default('secret').describe('Path of the KV secrets engine.'),
     kvVersion: z
       .int()
