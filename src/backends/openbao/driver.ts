@@ -80,7 +80,8 @@ export class OpenBaoDriver implements Driver {
     const open = await this.#open(signal);
     const known = this.#constants;
     this.#constants = undefined;
-    const { probe, constants } = await probeServer({ ...open, mount: this.#options.mount }, known, signal);
+    const { mount, prefix } = this.#options;
+    const { probe, constants } = await probeServer({ ...open, mount, prefix }, known, signal);
     this.#constants = constants;
     this.#identity = probe.identity;
     this.#keyLimit = probe.capabilities.includes('KeyLimit498') ? MAX_FIELDS_WHERE_COUNTED : undefined;

@@ -6,9 +6,12 @@ import type { BaoClient, BaoRequest } from './client.ts';
 import type { Session } from './auth/session.ts';
 import { hasRightOn } from './capabilities-self.ts';
 import { countsFields } from './field-limit.ts';
+import { requireMeantFolder, type FolderQuestion } from './folder.ts';
 import type { KvMount } from './kv.ts';
+import { mountIsInside, notThisServer, type Place } from './mistakes.ts';
+import { isNamespaceMissing, namespaceMissing } from './namespace.ts';
 import { apiPathOf } from './path.ts';
-import { failureOf, GRANT_POLICY } from './status.ts';
+import { failureOf } from './status.ts';
 import { ConfigReply, HealthReply, MountReply, parseReply } from './wire.ts';
 
 /*
@@ -25,6 +28,7 @@ export interface ProbeTarget {
   readonly session: Session;
   readonly kv: KvMount;
   readonly mount: string;
+  readonly prefix: string;
 }
 
 /**
@@ -63,9 +67,10 @@ export async function probeServer(
   known: Constants | undefined,
   signal: AbortSignal,
 ): Promise<Probed> {
-  const { client, session, kv, mount } = target;
-  const somePath = kv.pathOf('data', PROBE_ADDRESS);
-  const found = await findMount(client, { session, mount, kvVersion: 2, somePath }, known, signal);
+  const { mount, prefix } = target;
+  const somePath = target.kv.pathOf('data', PROBE_ADDRESS);
+  const question = { ...target, place: { mount, prefix, kvVersion: 2 }, somePath } as const;
+  const found = await findMount(question, known, signal);
   const retention = await readRetention(target, signal);
   return probedOf(found, [
     ['ConditionalWrite', true],
@@ -81,17 +86,21 @@ interface FoundMount extends Pick<Probe, 'server' | 'identity'> {
 
 /** The server and the mount, of either version. */
 export async function findMount(
-  client: BaoClient,
   question: MountQuestion,
   known: Constants | undefined,
   signal: AbortSignal,
 ): Promise<FoundMount> {
-  const health = await readHealth(client, signal);
+  const health = await readHealth(question.client, signal);
   const identity = identityOf(health, await readMount(question, signal));
   const of = `${identity} ${health.version}`;
-  const constants =
-    known?.of === of ? known : { of, countsFields: await countsFields(question.session, signal) };
+  const constants = known?.of === of ? known : await readConstants(of, question, signal);
   return { server: serverOf(health), identity, constants };
+}
+
+async function readConstants(of: string, question: MountQuestion, signal: AbortSignal): Promise<Constants> {
+  // A prefix that is meant as it is stays so.
+  await requireMeantFolder(question, signal);
+  return { of, countsFields: await countsFields(question.session, signal) };
 }
 
 export function probedOf(
@@ -126,49 +135,62 @@ async function readHealth(client: BaoClient, signal: AbortSignal): Promise<Healt
     rootNamespace: true,
   };
   const reply = await client.request(request, undefined, signal);
-  if (reply.status === 501 || reply.status === 503) {
-    throw new OperatorError('BACKEND_SEALED', { op: OP, target: request.target, status: reply.status });
+  const { status } = reply;
+  if (status === 501 || status === 503) {
+    throw new OperatorError('BACKEND_SEALED', { op: OP, target: request.target, status });
   }
-  if (reply.status !== 200 && reply.status !== 429) throw failureOf({ ...reply, status: 0 }, request);
-  return parseReply(HealthReply, reply, request);
+  const health = HealthReply.safeParse(reply.body);
+  if ((status === 200 || status === 429) && health.success) return health.data;
+  if (status === 429 || status >= 500) throw failureOf(reply, request);
+  throw notThisServer(client.origin, { op: OP, target: request.target, status });
 }
 
-export interface MountQuestion {
-  readonly session: Session;
-  readonly mount: string;
-  /** The version in the spec. */
-  readonly kvVersion: 1 | 2;
-  /** A path in the mount on which a policy for the mount grants some right. */
-  readonly somePath: string;
+export interface MountQuestion extends FolderQuestion {
+  readonly client: BaoClient;
 }
 
 /** The accessor of the mount, after a check that it is KV of the version in the spec. */
-async function readMount(target: MountQuestion, signal: AbortSignal): Promise<string> {
-  const path = `sys/internal/ui/mounts/${target.mount}`;
+async function readMount(question: MountQuestion, signal: AbortSignal): Promise<string> {
+  const { session, client, place } = question;
+  const path = `sys/internal/ui/mounts/${place.mount}`;
   const request: BaoRequest = { method: 'GET', path: apiPathOf(path, OP), op: OP, target: path };
-  const reply = await target.session.request(request, signal);
-  if (reply.status === 403) throw await absentOrDenied(target, signal);
+  const reply = await session.request(request, signal);
+  if (reply.status === 403) throw await absentOrDenied(question, signal);
+  if (isNamespaceMissing(reply, client)) throw namespaceMissing(client, OP);
   if (reply.status !== 200) throw failureOf(reply, request);
   const { data } = parseReply(MountReply, reply, request);
-  if (data.type !== 'kv') throw new OperatorError('MOUNT_MISSING', { op: OP, target: target.mount });
-  const kvVersion = data.options?.version === '2' ? 2 : 1;
-  if (kvVersion !== target.kvVersion) {
-    throw new OperatorError('CAPABILITY_MISSING', {
-      op: OP,
-      target: target.mount,
-      detail: `The mount is KV version ${kvVersion}.`,
-      hint: `Set spec.openbao.kvVersion to ${kvVersion}.`,
-    });
-  }
+  requireKv(data, place);
   return data.accessor;
 }
 
+/** The server replies with the mount that contains the path: it can be a shorter one. */
+function requireKv(found: z.output<typeof MountReply>['data'], place: Place): void {
+  const about = { op: OP, target: place.mount };
+  if (found.type !== 'kv') {
+    const detail = 'The secrets engine at this path is not KV.';
+    throw new OperatorError('MOUNT_MISSING', { ...about, detail });
+  }
+  const real = found.path?.replace(/\/$/, '') ?? place.mount;
+  if (place.mount.startsWith(`${real}/`)) throw mountIsInside(real, place);
+  const kvVersion = found.options?.version === '2' ? 2 : 1;
+  if (kvVersion === place.kvVersion) return;
+  throw new OperatorError('CAPABILITY_MISSING', {
+    ...about,
+    detail: `The mount is KV version ${kvVersion}.`,
+    hint: `Set spec.openbao.kvVersion to ${kvVersion}.`,
+  });
+}
+
 /** The server replies 403 both to a missing mount and to a missing right. The rights of the token tell which it is. */
-async function absentOrDenied(target: MountQuestion, signal: AbortSignal): Promise<OperatorError> {
-  const about = { op: OP, target: target.mount, status: 403 };
-  return (await hasRightOn(target.session, target.somePath, signal))
-    ? new OperatorError('MOUNT_MISSING', about)
-    : new OperatorError('AUTH_DENIED', { ...about, hint: GRANT_POLICY });
+async function absentOrDenied(question: MountQuestion, signal: AbortSignal): Promise<OperatorError> {
+  const { session, somePath, place } = question;
+  const about = { op: OP, target: place.mount, status: 403 };
+  if (await hasRightOn(session, somePath, signal)) return new OperatorError('MOUNT_MISSING', about);
+  return new OperatorError('AUTH_DENIED', {
+    ...about,
+    detail: 'The token has no right on the mount, or there is no such mount.',
+    hint: 'Grant the policy in docs/openbao-policy.md, or correct spec.openbao.mount or namespace.',
+  });
 }
 
 /** How long the mount keeps versions; assumes the worst without the right to `read` its config. */

@@ -14,7 +14,9 @@ export const OpenBaoSpecSchema = withRules(
     address: withRules(z.string().max(512), matching(ADDRESS, ADDRESS_PROBLEM)).describe(
       'Base URL of the server, for example https://openbao.vault.svc:8200. Plain http is refused unless the operator runs with --allow-insecure-http.',
     ),
-    mount: PathSchema.default('secret').describe('Path of the KV secrets engine.'),
+    mount: PathSchema.default('secret').describe(
+      'Path of the KV secrets engine, without data/ and without folders.',
+    ),
     kvVersion: z
       .int()
       .min(1)
@@ -30,7 +32,7 @@ export const OpenBaoSpecSchema = withRules(
         'For kvVersion 1 only: write and delete although the server cannot check what it replaces. Keyferry reads immediately before each change; a value that another writer stores in between is lost, and a delete is final.',
       ),
     pathPrefix: PathSchema.optional().describe(
-      'Folder below the mount that confines this backend; all paths of a migration are below it.',
+      'Folder below the mount that confines this backend, without the mount and without data/; all paths of a migration are below it.',
     ),
     namespace: PathSchema.optional().describe('Namespace of the server (not of Kubernetes) to work in.'),
     caBundle: z

@@ -74,12 +74,12 @@ export class OpenBaoV1Driver implements Driver {
   }
 
   async probe(signal: AbortSignal): Promise<Probe> {
-    const { connection, mount, allowUnsafeWrites } = this.#options;
+    const { connection, mount, prefix, allowUnsafeWrites } = this.#options;
     const { client, session } = await connection.open(signal);
     const { kv } = await this.#open(signal);
     const known = this.#constants;
     this.#constants = undefined;
-    const target = { client, session, kv, mount, allowUnsafeWrites };
+    const target = { client, session, kv, mount, prefix, allowUnsafeWrites };
     const { probe, constants } = await probeV1Server(target, known, signal);
     this.#constants = constants;
     this.#identity = probe.identity;

@@ -9,6 +9,7 @@ export interface V1ProbeTarget {
   readonly session: Session;
   readonly kv: V1KvMount;
   readonly mount: string;
+  readonly prefix: string;
   readonly allowUnsafeWrites: boolean;
 }
 
@@ -18,8 +19,9 @@ export async function probeV1Server(
   known: Constants | undefined,
   signal: AbortSignal,
 ): Promise<Probed> {
-  const { client, session, kv, mount, allowUnsafeWrites } = target;
-  const question = { session, mount, kvVersion: 1, somePath: kv.pathOf(PROBE_ADDRESS) } as const;
-  const found = await findMount(client, question, known, signal);
+  const { kv, mount, prefix, allowUnsafeWrites } = target;
+  const somePath = kv.pathOf(PROBE_ADDRESS);
+  const question = { ...target, place: { mount, prefix, kvVersion: 1 }, somePath } as const;
+  const found = await findMount(question, known, signal);
   return probedOf(found, [['UnsafeWrites', allowUnsafeWrites]]);
 }
