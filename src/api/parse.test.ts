@@ -118,7 +118,9 @@ describe('parseSecretBackend', () => {
   ])('refuses the address %s without repeating it', (address) => {
     expect(parse({ address })).toEqual({
       ok: false,
-      problems: ['spec.openbao.address: must be https://host:port without path, query or credentials'],
+      problems: [
+        'spec.openbao.address: must be https://host:port without path, query or credentials: remove /v1 or /ui; folders belong into mount and pathPrefix',
+      ],
     });
   });
 });

@@ -139,6 +139,12 @@ export const ERROR_CODES = {
     'The namespace of the destination is being deleted.',
     'Nothing is copied there, and no source is removed; use another namespace.',
   ),
+  NAMESPACE_MISSING: code(
+    'waiting',
+    'MountMissing',
+    'The server has no such namespace.',
+    'Create it (namespace create <path>), or correct spec.openbao.namespace.',
+  ),
   FOLDER_MISSING: code(
     'waiting',
     'FolderMissing',

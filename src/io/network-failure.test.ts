@@ -109,6 +109,12 @@ describe('its error', () => {
     expect(networkError(failure(code, syscall), read).indeterminate).toBe(false);
   });
 
+  test('says that a port does not speak TLS, instead of asking for certificates', () => {
+    const { code, hint } = networkError(failure('ERR_SSL_WRONG_VERSION_NUMBER'), read);
+    expect(code).toBe('TLS_FAILED');
+    expect(hint).toContain('The port does not speak TLS.');
+  });
+
   test('names the code and repeats no text', () => {
     const error = networkError(failure('ECONNRESET', 'read'), write);
     expect(error.message).toBe('The server cannot be reached. Cause: ECONNRESET.');

@@ -48,9 +48,14 @@ export function networkError(thrown: unknown, operation: FailedOperation): Opera
     op: operation.op,
     target: operation.target,
     ...(code === undefined ? {} : { detail: `Cause: ${code}.` }),
+    ...(code === NO_TLS ? { hint: NO_TLS_HINT } : {}),
     indeterminate: operation.writes && sent !== 'not-sent',
   });
 }
+
+/** The first bytes of the server are not TLS: most often plain http at a port that https was sent to. */
+const NO_TLS = 'ERR_SSL_WRONG_VERSION_NUMBER';
+const NO_TLS_HINT = 'The port does not speak TLS. Correct the port of the address, or https to http.';
 
 const CODE_BY_KIND = { tls: 'TLS_FAILED', timeout: 'DEADLINE', unreachable: 'BACKEND_UNREACHABLE' } as const;
 

@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import { matching, withRules } from './rules.ts';
 
 /** Segments of letters, digits, "_", "-" and ".", none of which starts with a dot, joined by single slashes. */
 const PATH = /^[A-Za-z0-9_-][A-Za-z0-9_.-]*(\/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*$/;
-const PATH_PROBLEM = 'must be segments of letters, digits, "_", "-" and ".", joined by single slashes';
+const PATH_PROBLEM =
+  'must be segments of letters, digits, "_", "-" and ".", joined by single slashes: remove any other slash, also at the start and end';
 
 /** A relative path inside a backend: no leading or trailing slash, and no segment that leads to a parent. */
-export const PathSchema = z.string().min(1).max(253).regex(PATH, { error: PATH_PROBLEM });
+export const PathSchema = withRules(z.string().min(1).max(253), matching(PATH, PATH_PROBLEM));

@@ -32,6 +32,18 @@ export function exactlyOne<T extends object>(
   };
 }
 
+/**
+ * The text matches the pattern (RE2). A rule and not `pattern`, for which the apiserver has no message but the pattern
+ * itself.
+ */
+export function matching(pattern: RegExp, message: string): Rule<string> {
+  return {
+    rule: `self.matches(r'${pattern.source.replaceAll(String.raw`\/`, '/')}')`,
+    message,
+    holds: (self) => pattern.test(self),
+  };
+}
+
 /** The field cannot change after creation. */
 export function immutable(message: string): Rule<unknown> {
   return { rule: 'self == oldSelf', message };

@@ -1,3 +1,5 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
   CONDITION_REASONS,
@@ -39,9 +41,15 @@ const BY_DOCUMENTS = wordsOf('core', 'engine', 'backends');
 const BY_BACKENDS = wordsOf('backends');
 const BY_CONTROLLERS = wordsOf('controllers');
 
-/** What a failure says, by making each of them. */
-const REASONS_OF_FAILING = CODES.map((code) => failing(new OperatorError(code, AN_ERROR)).reason);
-const REASONS_OF_FAILED = CODES.map(
+/** The codes that these rooms make errors of. */
+function raisedBy(...rooms: readonly string[]): readonly ErrorCode[] {
+  const said = new Set(wordsOf(...rooms).flatMap(({ word, goesTo }) => (goesTo === 'asked' ? [] : word)));
+  return CODES.filter((code) => said.has(code));
+}
+
+/** What a failure says, by making each that can reach a condition, and each that can reach a row. */
+const REASONS_OF_FAILING = raisedBy('.').map((code) => failing(new OperatorError(code, AN_ERROR)).reason);
+const REASONS_OF_FAILED = raisedBy('core', 'engine', 'backends', 'io', 'kube').map(
   (code) => failedOutcome({ name: 'a', keys: [] }, new OperatorError(code, AN_ERROR)).reason ?? '',
 );
 
@@ -135,6 +143,55 @@ describe.each(
     expect(word).toMatch(/^[A-Z][A-Za-z0-9]*$/);
     expect(word.length).toBeLessThanOrEqual(64);
     expect(sentence).toMatch(/^[A-Za-z].*\.$/);
+  });
+});
+
+/** Proper names and words of others. */
+const NAMES_OF_OTHERS = /^(OpenBao|ToolHive|GitHub|GitOps|AppRole|CamelCase|Date)$/;
+const KINDS_OF_KUBERNETES =
+  /^(ServiceAccount|TokenReview|(Cluster)?Role(Binding)?|ConfigMap|(Daemon|Replica|Stateful)Set|CronJob|NetworkPolicy|PersistentVolume(Claim)?|StorageClass)s?$/;
+const ROOT = join(import.meta.dirname, '../..');
+
+/** What the API can say and take: the lists, and the kinds and enumerations of the CRDs. */
+function wordsOfApi(): ReadonlySet<string> {
+  const crds = globSync('crds/*.yaml', { cwd: ROOT }).flatMap((file) => {
+    const text = readFileSync(join(ROOT, file), 'utf8');
+    return [...text.matchAll(/^ *(?:- |kind: |listKind: )'?([A-Z][A-Za-z]+)'?$/gm)].map(
+      ([, word = '']) => word,
+    );
+  });
+  return new Set([...Object.values(LISTS).flatMap(({ listed }) => listed), ...crds]);
+}
+
+/** The words in a text that look like a word of the API: in quotes of code, or of two parts. */
+function wordsLikeOfApi(text: string): readonly string[] {
+  const found = text.matchAll(/`([A-Z][a-z]+[A-Za-z]*)`|\b((?:[A-Z][a-z]+){2,})\b/g);
+  return [...found].map(([, quoted, bare]) => quoted ?? bare ?? '');
+}
+
+describe('the documents for users', () => {
+  const documents = [
+    'README.md',
+    ...globSync(['docs/*.md', 'docs/spec/**/*.md', 'config/**/*.yaml', 'crds/*.yaml'], {
+      cwd: ROOT,
+      exclude: ['docs/architecture.md', 'docs/glossary.md'],
+    }),
+  ];
+
+  it.each(documents)('name no word that nothing says: %s', (file) => {
+    const known = wordsOfApi();
+    const words = wordsLikeOfApi(readFileSync(join(ROOT, file), 'utf8'));
+    const ours = words.filter((word) => !NAMES_OF_OTHERS.test(word) && !KINDS_OF_KUBERNETES.test(word));
+    expect(ours.filter((word) => !known.has(word) && !known.has(word.replace(/s$/, '')))).toEqual([]);
+  });
+
+  it('would be caught naming one', () => {
+    const text = 'The row is `Pending` with `AwaitingNothing`, or a NobodySaysThis.';
+    const known = wordsOfApi();
+    expect(wordsLikeOfApi(text).filter((word) => !known.has(word))).toEqual([
+      'AwaitingNothing',
+      'NobodySaysThis',
+    ]);
   });
 });
 

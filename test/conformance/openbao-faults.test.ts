@@ -223,6 +223,17 @@ function describeConnections(): void {
     });
   });
 
+  it('probes everything again after a probe that failed: the server may have other settings now', async () => {
+    const probing = await aDriver(await fixture.tokenAuth(documentedPolicy(mount)));
+    await probing.probe(signal);
+    proxy.plan = ({ path }) => (path === '/v1/sys/health' ? { status: 503 } : 'pass');
+    expect(await codeOf(probing.probe(signal))).toBe('BACKEND_SEALED');
+    proxy.plan = () => 'pass';
+    const before = calls('sys/capabilities-self');
+    await probing.probe(signal);
+    expect(calls('sys/capabilities-self')).toBeGreaterThan(before);
+  });
+
   describe('trusts', () => {
     it('the bundle in a Secret', async () => {
       const caSecretRef = await fixture.storeSecret('ca.crt', cluster.baoCaPem);

@@ -131,6 +131,17 @@ function describeStorage(): void {
     }
   });
 
+  it('probes again with two requests', async () => {
+    const first = await driver.probe(signal);
+    const requests = await requestsTo(cluster.baoUrl, async () => {
+      expect(await driver.probe(signal)).toEqual(first);
+    });
+    expect(requests.map(({ path }) => path)).toEqual([
+      '/v1/sys/health',
+      `/v1/sys/internal/ui/mounts/${mount}`,
+    ]);
+  });
+
   it('names its server', async () => {
     const { server } = await driver.probe(signal);
     expect(server.product).toBe(cluster.isOpenBao ? 'OpenBao' : 'Vault');

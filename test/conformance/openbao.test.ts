@@ -376,5 +376,32 @@ function describeProbe(): void {
       );
       expect(reply.status).toBe(limited ? 400 : 200);
     });
+
+    it('again what can change, and nothing else', async () => {
+      const first = await driver.probe(signal);
+      const requests = await requestsTo(cluster.baoUrl, async () => {
+        expect(await driver.probe(signal)).toEqual(first);
+      });
+      expect(requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
+        'GET /v1/sys/health',
+        `GET /v1/sys/internal/ui/mounts/${mount}`,
+        `GET /v1/${mount}/config`,
+      ]);
+    });
+
+    it('everything again of a mount that was replaced', async () => {
+      const replaced = await cluster.createMount('replaced');
+      const changing = fixture.driver({
+        mount: replaced,
+        auth: await fixture.tokenAuth(documentedPolicy(replaced)),
+      });
+      const { identity } = await changing.probe(signal);
+      await cluster.bao('DELETE', `sys/mounts/${replaced}`);
+      await cluster.bao('POST', `sys/mounts/${replaced}`, { type: 'kv', options: { version: '2' } });
+      const paths = await requestsTo(cluster.baoUrl, async () => {
+        expect((await changing.probe(signal)).identity).not.toBe(identity);
+      });
+      expect(paths.map(({ path }) => path)).toContain('/v1/sys/capabilities-self');
+    });
   });
 }

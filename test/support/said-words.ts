@@ -41,10 +41,15 @@ export function wordsIn(text: string): readonly SaidWord[] {
     if (!isNode(node)) return;
     if (node.type === 'Literal' && typeof node['value'] === 'string')
       words.push({ word: node['value'], goesTo });
-    for (const [part, child] of childrenOf(node)) walk(child, destinationOf(node, part) ?? goesTo);
+    for (const [part, child] of childrenOf(node)) walk(child, within(goesTo, destinationOf(node, part)));
   };
   walk(parseAst(text, { lang: 'ts' }), '');
   return words;
+}
+
+/** Elements of a list that is only searched are only asked for: `new Set(['X']).has(word)`. */
+function within(outer: string, inner: string | undefined): string {
+  return outer === 'asked' && inner === 'element' ? 'asked' : (inner ?? outer);
 }
 
 function isNode(value: unknown): value is Node {

@@ -86,6 +86,14 @@ export class BaoClient implements AsyncDisposable {
     });
   }
 
+  get origin(): string {
+    return this.#options.origin;
+  }
+
+  get namespace(): string | undefined {
+    return this.#options.namespace;
+  }
+
   /**
    * One request. Resolves for every HTTP status; throws `BACKEND_UNREACHABLE`, `TLS_FAILED`, `DEADLINE` or
    * `REPLY_INVALID` (too large) if there is no usable reply, and the reason of the signal if it aborts.

@@ -29,6 +29,7 @@ import { listTree } from './listing.ts';
 import { pendingLifetime } from './markers.ts';
 import { joinPath, pathRefusalOf } from './path.ts';
 import { probeServer } from './probe.ts';
+import type { Constants } from './probe.ts';
 import { readEach } from '../read-each.ts';
 import { findDenied } from './rights.ts';
 import type { NeededRight } from './rights.ts';
@@ -60,6 +61,8 @@ export class OpenBaoDriver implements Driver {
   readonly claims = undefined;
   readonly projections = undefined;
   readonly #options: OpenBaoDriverOptions;
+  /** From the last probe, if it succeeded. */
+  #constants: Constants | undefined;
   #identity: string | undefined;
   #keyLimit: number | undefined;
   #canExpire = true;
@@ -75,7 +78,11 @@ export class OpenBaoDriver implements Driver {
 
   async probe(signal: AbortSignal): Promise<Probe> {
     const open = await this.#open(signal);
-    const probe = await probeServer({ ...open, mount: this.#options.mount }, signal);
+    const known = this.#constants;
+    this.#constants = undefined;
+    const { mount, prefix } = this.#options;
+    const { probe, constants } = await probeServer({ ...open, mount, prefix }, known, signal);
+    this.#constants = constants;
     this.#identity = probe.identity;
     this.#keyLimit = probe.capabilities.includes('KeyLimit498') ? MAX_FIELDS_WHERE_COUNTED : undefined;
     this.#canExpire = probe.capabilities.includes('Expiry');

@@ -2,20 +2,17 @@ import type { z } from 'zod';
 import { OperatorError } from '#src/errors.ts';
 import type { Capability } from '../capabilities.ts';
 import type { Probe } from '../driver.ts';
-import { mapConcurrently } from '#src/io/map-concurrently.ts';
 import type { BaoClient, BaoRequest } from './client.ts';
 import type { Session } from './auth/session.ts';
+import { hasRightOn } from './capabilities-self.ts';
+import { countsFields } from './field-limit.ts';
+import { requireMeantFolder, type FolderQuestion } from './folder.ts';
 import type { KvMount } from './kv.ts';
+import { mountIsInside, notThisServer, type Place } from './mistakes.ts';
+import { isNamespaceMissing, namespaceMissing } from './namespace.ts';
 import { apiPathOf } from './path.ts';
-import { failureOf, GRANT_POLICY } from './status.ts';
-import {
-  CapabilitiesReply,
-  CapabilityList,
-  ConfigReply,
-  HealthReply,
-  MountReply,
-  parseReply,
-} from './wire.ts';
+import { failureOf } from './status.ts';
+import { ConfigReply, HealthReply, MountReply, parseReply } from './wire.ts';
 
 /*
  * What this server and this mount can do, found by harmless requests. Version strings do not decide: a source build of
@@ -25,18 +22,29 @@ import {
 const OP = 'openbao.probe';
 /** An address that nothing is ever written to. */
 export const PROBE_ADDRESS = 'keyferry-probe';
-/** One more than a listener accepts by default (max_request_json_strings), including the member name. */
-const TOO_MANY_STRINGS = 1_000;
-/** Paths per request, well below that limit. */
-const PATHS_PER_CALL = 400;
-/** The server checks each path against every policy of the token: 0.1 s of work per call. */
-const CALLS_AT_ONCE = 4;
 
 export interface ProbeTarget {
   readonly client: BaoClient;
   readonly session: Session;
   readonly kv: KvMount;
   readonly mount: string;
+  readonly prefix: string;
+}
+
+/**
+ * What a server keeps for as long as it runs. A driver keeps it from one probe to the next, so that it is asked once; a
+ * changed spec or credential makes a new driver. A probe that fails loses it: the server may come back with other
+ * settings.
+ */
+export interface Constants {
+  /** Identity and version of the server that said so. */
+  readonly of: string;
+  readonly countsFields: boolean;
+}
+
+export interface Probed {
+  readonly probe: Probe;
+  readonly constants: Constants;
 }
 
 type Health = z.output<typeof HealthReply>;
@@ -51,37 +59,66 @@ interface Retention {
 }
 
 /**
- * Throws `BACKEND_SEALED`, `AUTH_DENIED`, `MOUNT_MISSING`, `CAPABILITY_MISSING` (KV version 1) or the errors of the
- * transport.
+ * Asks the server what can change, and what `known` from the probe before does not say. Throws `BACKEND_SEALED`,
+ * `AUTH_DENIED`, `MOUNT_MISSING`, `CAPABILITY_MISSING` (KV version 1) or the errors of the transport.
  */
-export async function probeServer(target: ProbeTarget, signal: AbortSignal): Promise<Probe> {
-  const health = await readHealth(target.client, signal);
-  const { session, kv, mount } = target;
-  const somePath = kv.pathOf('data', PROBE_ADDRESS);
-  const accessor = await readMount({ session, mount, kvVersion: 2, somePath }, signal);
-  const keyLimit = await countsFields(target.session, signal);
+export async function probeServer(
+  target: ProbeTarget,
+  known: Constants | undefined,
+  signal: AbortSignal,
+): Promise<Probed> {
+  const { mount, prefix } = target;
+  const somePath = target.kv.pathOf('data', PROBE_ADDRESS);
+  const question = { ...target, place: { mount, prefix, kvVersion: 2 }, somePath } as const;
+  const found = await findMount(question, known, signal);
   const retention = await readRetention(target, signal);
-  const capabilities: readonly (readonly [Capability, boolean])[] = [
+  return probedOf(found, [
     ['ConditionalWrite', true],
     ['Versions', retention.keepsEarlier],
-    ['KeyLimit498', keyLimit],
     ['SelfDestructs', retention.selfDestructs],
     ['Expiry', retention.canExpire],
-  ];
-  return {
-    server: serverOf(health),
-    identity: identityOf(health, accessor),
-    capabilities: capabilities.filter(([, present]) => present).map(([name]) => name),
-  };
+  ]);
+}
+
+interface FoundMount extends Pick<Probe, 'server' | 'identity'> {
+  readonly constants: Constants;
+}
+
+/** The server and the mount, of either version. */
+export async function findMount(
+  question: MountQuestion,
+  known: Constants | undefined,
+  signal: AbortSignal,
+): Promise<FoundMount> {
+  const health = await readHealth(question.client, signal);
+  const identity = identityOf(health, await readMount(question, signal));
+  const of = `${identity} ${health.version}`;
+  const constants = known?.of === of ? known : await readConstants(of, question, signal);
+  return { server: serverOf(health), identity, constants };
+}
+
+async function readConstants(of: string, question: MountQuestion, signal: AbortSignal): Promise<Constants> {
+  // A prefix that is meant as it is stays so.
+  await requireMeantFolder(question, signal);
+  return { of, countsFields: await countsFields(question.session, signal) };
+}
+
+export function probedOf(
+  { server, identity, constants }: FoundMount,
+  capabilities: readonly (readonly [Capability, boolean])[],
+): Probed {
+  const all = [...capabilities, ['KeyLimit498', constants.countsFields] as const];
+  const present = all.filter(([, isPresent]) => isPresent).map(([name]) => name);
+  return { probe: { server, identity, capabilities: present }, constants };
 }
 
 /** For display only. The health of OpenBao does not mention performance standbys: it has none. */
-export function serverOf({ performance_standby: standby, version }: Health): Probe['server'] {
+function serverOf({ performance_standby: standby, version }: Health): Probe['server'] {
   return { product: standby === undefined ? 'OpenBao' : 'Vault', version };
 }
 
 /** Stable id of this mount in this cluster. */
-export function identityOf({ cluster_id: clusterId }: Health, accessor: string): string {
+function identityOf({ cluster_id: clusterId }: Health, accessor: string): string {
   return [clusterId, accessor].filter((part) => part !== undefined).join('/');
 }
 
@@ -89,7 +126,7 @@ export function identityOf({ cluster_id: clusterId }: Health, accessor: string):
  * sys/health refuses the namespace header and needs no token. 200 is an active node, 429 a standby; both serve
  * requests.
  */
-export async function readHealth(client: BaoClient, signal: AbortSignal): Promise<Health> {
+async function readHealth(client: BaoClient, signal: AbortSignal): Promise<Health> {
   const request: BaoRequest = {
     method: 'GET',
     path: apiPathOf('sys/health', OP),
@@ -98,59 +135,62 @@ export async function readHealth(client: BaoClient, signal: AbortSignal): Promis
     rootNamespace: true,
   };
   const reply = await client.request(request, undefined, signal);
-  if (reply.status === 501 || reply.status === 503) {
-    throw new OperatorError('BACKEND_SEALED', { op: OP, target: request.target, status: reply.status });
+  const { status } = reply;
+  if (status === 501 || status === 503) {
+    throw new OperatorError('BACKEND_SEALED', { op: OP, target: request.target, status });
   }
-  if (reply.status !== 200 && reply.status !== 429) throw failureOf({ ...reply, status: 0 }, request);
-  return parseReply(HealthReply, reply, request);
+  const health = HealthReply.safeParse(reply.body);
+  if ((status === 200 || status === 429) && health.success) return health.data;
+  if (status === 429 || status >= 500) throw failureOf(reply, request);
+  throw notThisServer(client.origin, { op: OP, target: request.target, status });
 }
 
-export interface MountQuestion {
-  readonly session: Session;
-  readonly mount: string;
-  /** The version in the spec. */
-  readonly kvVersion: 1 | 2;
-  /** A path in the mount on which a policy for the mount grants some right. */
-  readonly somePath: string;
+export interface MountQuestion extends FolderQuestion {
+  readonly client: BaoClient;
 }
 
 /** The accessor of the mount, after a check that it is KV of the version in the spec. */
-export async function readMount(target: MountQuestion, signal: AbortSignal): Promise<string> {
-  const path = `sys/internal/ui/mounts/${target.mount}`;
+async function readMount(question: MountQuestion, signal: AbortSignal): Promise<string> {
+  const { session, client, place } = question;
+  const path = `sys/internal/ui/mounts/${place.mount}`;
   const request: BaoRequest = { method: 'GET', path: apiPathOf(path, OP), op: OP, target: path };
-  const reply = await target.session.request(request, signal);
-  if (reply.status === 403) throw await absentOrDenied(target, signal);
+  const reply = await session.request(request, signal);
+  if (reply.status === 403) throw await absentOrDenied(question, signal);
+  if (isNamespaceMissing(reply, client)) throw namespaceMissing(client, OP);
   if (reply.status !== 200) throw failureOf(reply, request);
   const { data } = parseReply(MountReply, reply, request);
-  if (data.type !== 'kv') throw new OperatorError('MOUNT_MISSING', { op: OP, target: target.mount });
-  const kvVersion = data.options?.version === '2' ? 2 : 1;
-  if (kvVersion !== target.kvVersion) {
-    throw new OperatorError('CAPABILITY_MISSING', {
-      op: OP,
-      target: target.mount,
-      detail: `The mount is KV version ${kvVersion}.`,
-      hint: `Set spec.openbao.kvVersion to ${kvVersion}.`,
-    });
-  }
+  requireKv(data, place);
   return data.accessor;
 }
 
-/** The server replies 403 both to a missing mount and to a missing right. The rights of the token tell which it is. */
-async function absentOrDenied(target: MountQuestion, signal: AbortSignal): Promise<OperatorError> {
-  const rights = await readCapabilities(target.session, [target.somePath], signal);
-  const allowed = rights?.get(target.somePath)?.some((right) => right !== 'deny') ?? false;
-  const about = { op: OP, target: target.mount, status: 403 };
-  return allowed
-    ? new OperatorError('MOUNT_MISSING', about)
-    : new OperatorError('AUTH_DENIED', { ...about, hint: GRANT_POLICY });
+/** The server replies with the mount that contains the path: it can be a shorter one. */
+function requireKv(found: z.output<typeof MountReply>['data'], place: Place): void {
+  const about = { op: OP, target: place.mount };
+  if (found.type !== 'kv') {
+    const detail = 'The secrets engine at this path is not KV.';
+    throw new OperatorError('MOUNT_MISSING', { ...about, detail });
+  }
+  const real = found.path?.replace(/\/$/, '') ?? place.mount;
+  if (place.mount.startsWith(`${real}/`)) throw mountIsInside(real, place);
+  const kvVersion = found.options?.version === '2' ? 2 : 1;
+  if (kvVersion === place.kvVersion) return;
+  throw new OperatorError('CAPABILITY_MISSING', {
+    ...about,
+    detail: `The mount is KV version ${kvVersion}.`,
+    hint: `Set spec.openbao.kvVersion to ${kvVersion}.`,
+  });
 }
 
-/** True if the server refuses a request with too many JSON strings but accepts the same request with few. */
-export async function countsFields(session: Session, signal: AbortSignal): Promise<boolean> {
-  const few = await askCapabilities(session, ['sys/health'], signal);
-  if (few.reply.status !== 200) return false;
-  const many = await askCapabilities(session, Array<string>(TOO_MANY_STRINGS).fill('sys/health'), signal);
-  return many.reply.status === 400;
+/** The server replies 403 both to a missing mount and to a missing right. The rights of the token tell which it is. */
+async function absentOrDenied(question: MountQuestion, signal: AbortSignal): Promise<OperatorError> {
+  const { session, somePath, place } = question;
+  const about = { op: OP, target: place.mount, status: 403 };
+  if (await hasRightOn(session, somePath, signal)) return new OperatorError('MOUNT_MISSING', about);
+  return new OperatorError('AUTH_DENIED', {
+    ...about,
+    detail: 'The token has no right on the mount, or there is no such mount.',
+    hint: 'Grant the policy in docs/openbao-policy.md, or correct spec.openbao.mount or namespace.',
+  });
 }
 
 /** How long the mount keeps versions; assumes the worst without the right to `read` its config. */
@@ -166,43 +206,4 @@ async function readRetention(target: ProbeTarget, signal: AbortSignal): Promise<
   const isOff = lifetime.startsWith('-');
   const isUnset = /^0[a-z]*$/.test(lifetime);
   return { selfDestructs: !isOff && !isUnset, canExpire: !isOff, keepsEarlier: kept !== 1 };
-}
-
-/**
- * The capabilities of the token on each path, in calls of at most 400 paths; undefined if the token has no right to ask
- * (it lacks the `default` policy).
- */
-export async function readCapabilities(
-  session: Session,
-  paths: readonly string[],
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, readonly string[]> | undefined> {
-  const rights = new Map<string, readonly string[]>();
-  const starts = Array.from(
-    { length: Math.ceil(paths.length / PATHS_PER_CALL) },
-    (_, call) => call * PATHS_PER_CALL,
-  );
-  const replies = mapConcurrently(starts, CALLS_AT_ONCE, async (start) =>
-    askCapabilities(session, paths.slice(start, start + PATHS_PER_CALL), signal),
-  );
-  for await (const { reply, request } of replies) {
-    if (reply.status === 403) return undefined;
-    if (reply.status !== 200) throw failureOf(reply, request);
-    for (const [path, list] of Object.entries(parseReply(CapabilitiesReply, reply, request).data)) {
-      const parsed = CapabilityList.safeParse(list);
-      if (parsed.success) rights.set(path, parsed.data);
-    }
-  }
-  return rights;
-}
-
-async function askCapabilities(session: Session, paths: readonly string[], signal: AbortSignal) {
-  const request: BaoRequest = {
-    method: 'POST',
-    path: apiPathOf('sys/capabilities-self', OP),
-    body: { paths },
-    op: OP,
-    target: 'sys/capabilities-self',
-  };
-  return { request, reply: await session.request(request, signal) };
 }

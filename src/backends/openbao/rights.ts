@@ -1,7 +1,7 @@
 import type { Address } from '#src/core/document.ts';
 import type { Need, Refusal } from '../driver.ts';
 import type { Session } from './auth/session.ts';
-import { readCapabilities } from './probe.ts';
+import { readCapabilities } from './capabilities-self.ts';
 
 /** The right of a policy that a verb needs. */
 export interface NeededRight {

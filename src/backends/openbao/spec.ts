@@ -1,22 +1,22 @@
 import { z } from 'zod';
 import { PathSchema } from '#src/schema/path.ts';
-import { withRules } from '#src/schema/rules.ts';
+import { matching, withRules } from '#src/schema/rules.ts';
 import { secretKeyRef } from '#src/schema/secret-reference.ts';
 import { OpenBaoAuthSchema } from './auth/spec.ts';
+
+const ADDRESS = /^https?:\/\/([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?\/?$/;
+const ADDRESS_PROBLEM =
+  'must be https://host:port without path, query or credentials: remove /v1 or /ui; folders belong into mount and pathPrefix';
 
 /** `spec.openbao`. */
 export const OpenBaoSpecSchema = withRules(
   z.object({
-    address: z
-      .string()
-      .max(512)
-      .regex(/^https?:\/\/([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?\/?$/, {
-        error: 'must be https://host:port without path, query or credentials',
-      })
-      .describe(
-        'Base URL of the server, for example https://openbao.vault.svc:8200. Plain http is refused unless the operator runs with --allow-insecure-http.',
-      ),
-    mount: PathSchema.default('secret').describe('Path of the KV secrets engine.'),
+    address: withRules(z.string().max(512), matching(ADDRESS, ADDRESS_PROBLEM)).describe(
+      'Base URL of the server, for example https://openbao.vault.svc:8200. Plain http is refused unless the operator runs with --allow-insecure-http.',
+    ),
+    mount: PathSchema.default('secret').describe(
+      'Path of the KV secrets engine, without data/ and without folders.',
+    ),
     kvVersion: z
       .int()
       .min(1)
@@ -32,7 +32,7 @@ export const OpenBaoSpecSchema = withRules(
         'For kvVersion 1 only: write and delete although the server cannot check what it replaces. Keyferry reads immediately before each change; a value that another writer stores in between is lost, and a delete is final.',
       ),
     pathPrefix: PathSchema.optional().describe(
-      'Folder below the mount that confines this backend; all paths of a migration are below it.',
+      'Folder below the mount that confines this backend, without the mount and without data/; all paths of a migration are below it.',
     ),
     namespace: PathSchema.optional().describe('Namespace of the server (not of Kubernetes) to work in.'),
     caBundle: z

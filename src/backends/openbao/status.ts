@@ -31,7 +31,7 @@ interface Meaning {
 }
 
 /** Hint for a missing permission. */
-export const GRANT_POLICY = 'Grant the policy in docs/openbao-policy.md, or renew the credentials.';
+const GRANT_POLICY = 'Grant the policy in docs/openbao-policy.md, or renew the credentials.';
 
 const MEANINGS: Readonly<Record<number, Meaning>> = {
   403: { code: 'AUTH_DENIED', hint: GRANT_POLICY },

@@ -24,6 +24,7 @@ import { findDenied } from './rights.ts';
 import { MAX_FIELDS_WHERE_COUNTED } from './size.ts';
 import { fingerprintOf } from './v1-fingerprint.ts';
 import { V1KvMount } from './v1-kv.ts';
+import type { Constants } from './probe.ts';
 import { probeV1Server } from './v1-probe.ts';
 import { v1RefusalOf } from './v1-refusal.ts';
 
@@ -58,6 +59,8 @@ export class OpenBaoV1Driver implements Driver {
   readonly claims = undefined;
   readonly projections = undefined;
   readonly #options: OpenBaoV1DriverOptions;
+  /** From the last probe, if it succeeded. */
+  #constants: Constants | undefined;
   #identity: string | undefined;
   #keyLimit: number | undefined;
 
@@ -71,10 +74,14 @@ export class OpenBaoV1Driver implements Driver {
   }
 
   async probe(signal: AbortSignal): Promise<Probe> {
-    const { connection, mount, allowUnsafeWrites } = this.#options;
+    const { connection, mount, prefix, allowUnsafeWrites } = this.#options;
     const { client, session } = await connection.open(signal);
     const { kv } = await this.#open(signal);
-    const probe = await probeV1Server({ client, session, kv, mount, allowUnsafeWrites }, signal);
+    const known = this.#constants;
+    this.#constants = undefined;
+    const target = { client, session, kv, mount, prefix, allowUnsafeWrites };
+    const { probe, constants } = await probeV1Server(target, known, signal);
+    this.#constants = constants;
     this.#identity = probe.identity;
     this.#keyLimit = probe.capabilities.includes('KeyLimit498') ? MAX_FIELDS_WHERE_COUNTED : undefined;
     return probe;

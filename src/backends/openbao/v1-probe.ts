@@ -1,8 +1,7 @@
-import type { Capability } from '../capabilities.ts';
-import type { Probe } from '../driver.ts';
 import type { Session } from './auth/session.ts';
 import type { BaoClient } from './client.ts';
-import { countsFields, identityOf, PROBE_ADDRESS, readHealth, readMount, serverOf } from './probe.ts';
+import { findMount, PROBE_ADDRESS, probedOf } from './probe.ts';
+import type { Constants, Probed } from './probe.ts';
 import type { V1KvMount } from './v1-kv.ts';
 
 export interface V1ProbeTarget {
@@ -10,23 +9,19 @@ export interface V1ProbeTarget {
   readonly session: Session;
   readonly kv: V1KvMount;
   readonly mount: string;
+  readonly prefix: string;
   readonly allowUnsafeWrites: boolean;
 }
 
 /** Like `probeServer`, for a mount of version 1. Throws `CAPABILITY_MISSING` if the mount is version 2. */
-export async function probeV1Server(target: V1ProbeTarget, signal: AbortSignal): Promise<Probe> {
-  const { client, session, kv, mount, allowUnsafeWrites } = target;
-  const health = await readHealth(client, signal);
-  const question = { session, mount, kvVersion: 1, somePath: kv.pathOf(PROBE_ADDRESS) } as const;
-  const accessor = await readMount(question, signal);
-  const keyLimit = await countsFields(session, signal);
-  const capabilities: readonly (readonly [Capability, boolean])[] = [
-    ['UnsafeWrites', allowUnsafeWrites],
-    ['KeyLimit498', keyLimit],
-  ];
-  return {
-    server: serverOf(health),
-    identity: identityOf(health, accessor),
-    capabilities: capabilities.filter(([, present]) => present).map(([name]) => name),
-  };
+export async function probeV1Server(
+  target: V1ProbeTarget,
+  known: Constants | undefined,
+  signal: AbortSignal,
+): Promise<Probed> {
+  const { kv, mount, prefix, allowUnsafeWrites } = target;
+  const somePath = kv.pathOf(PROBE_ADDRESS);
+  const question = { ...target, place: { mount, prefix, kvVersion: 1 }, somePath } as const;
+  const found = await findMount(question, known, signal);
+  return probedOf(found, [['UnsafeWrites', allowUnsafeWrites]]);
 }

@@ -63,6 +63,8 @@ export const MountReply = z.object({
   data: z.object({
     type: z.string(),
     accessor: z.string().min(1),
+    /** Of the mount that contains the requested path, with a slash at the end. */
+    path: z.string().optional(),
     options: z.object({ version: z.string().optional() }).nullish(),
   }),
 });

@@ -54,8 +54,67 @@ function reserving(...reservedPrefixes: readonly Json[]): Json {
   return { ...KUBERNETES, reservedPrefixes };
 }
 
+const ADDRESS =
+  'must be https://host:port without path, query or credentials: remove /v1 or /ui; folders belong into mount and pathPrefix';
+const PATH =
+  'must be segments of letters, digits, "_", "-" and ".", joined by single slashes: remove any other slash, also at the start and end';
+
+/** The rule of a field that is a path. */
+function pathCase(at: string, specWith: (path: string) => Json): RuleCase {
+  const examples = (...paths: readonly string[]) =>
+    Object.fromEntries(paths.map((path) => [path, specWith(path)]));
+  return {
+    kind: 'SecretBackend',
+    at,
+    message: PATH,
+    accepts: examples('team', 'team_1/a-b.c'),
+    refuses: examples('/secret/', '/secret', 'secret/', 'a//b', 'a/../b', 'a b'),
+  };
+}
+
+function authCase(method: string, auth: Json): RuleCase {
+  return pathCase(`spec.openbao.auth.${method}.mountPath`, (mountPath) =>
+    openbao({ auth: { [method]: { ...auth, mountPath } } }),
+  );
+}
+
+const PATH_CASES: readonly RuleCase[] = [
+  ...['mount', 'pathPrefix', 'namespace'].map((field) =>
+    pathCase(`spec.openbao.${field}`, (path) => openbao({ [field]: path })),
+  ),
+  authCase('kubernetes', KUBERNETES_AUTH),
+  authCase('appRole', APP_ROLE_AUTH),
+  authCase('jwt', KUBERNETES_AUTH),
+  authCase('cert', SECRET_REF),
+  pathCase('spec.directory.path', (path) => ({
+    type: 'directory',
+    directory: { path, trailingNewline: 'Keep' },
+  })),
+];
+
 /** The rules of both kinds of backend. */
 const BACKEND_CASES: readonly RuleCase[] = [
+  ...PATH_CASES,
+  {
+    kind: 'SecretBackend',
+    at: 'spec.openbao.address',
+    message: ADDRESS,
+    accepts: Object.fromEntries(
+      ['https://bao.example', 'https://bao.example:8200/', 'http://127.0.0.1:1', 'https://[::1]:8200'].map(
+        (address) => [address, openbao({ address })],
+      ),
+    ),
+    refuses: Object.fromEntries(
+      [
+        'https://bao.example:8200/v1',
+        'https://bao.example/ui/',
+        'bao.example:8200',
+        'https://user:pass@bao.example',
+        'https://bao.example?a=b',
+        'unix:///run/bao',
+      ].map((address) => [address, openbao({ address })]),
+    ),
+  },
   {
     kind: 'SecretBackend',
     at: 'spec',

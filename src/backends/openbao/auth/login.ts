@@ -1,6 +1,8 @@
 import { SecretValue } from '#src/core/secret-value.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { BaoClient, BaoReply, BaoRequest } from '../client.ts';
+import { meantMountPath } from '../mistakes.ts';
+import { isNamespaceMissing, namespaceMissing } from '../namespace.ts';
 import { apiPathOf, joinPath } from '../path.ts';
 import { failureOf } from '../status.ts';
 import { AuthReply, isEnvelope, parseReply } from '../wire.ts';
@@ -19,7 +21,8 @@ export interface LoginAttempt {
 
 /**
  * `POST auth/<mountPath>/login`, the same for all methods. Throws `AUTH_DENIED` if the server does not accept the
- * credentials, or has no such role or auth method, or issues a token with a limited number of uses, which is revoked.
+ * credentials, or has no such role or auth method, or issues a token with a limited number of uses, which is revoked;
+ * `NAMESPACE_MISSING` if there is no such namespace.
  */
 export async function logIn(
   client: BaoClient,
@@ -36,6 +39,7 @@ export async function logIn(
     mutates: true,
   };
   const reply = await client.request(request, undefined, signal);
+  if (isNamespaceMissing(reply, client)) throw namespaceMissing(client, op);
   if (reply.status !== 200) throw refusalOf(reply, request, mountPath);
   const { auth } = parseReply(AuthReply, reply, request);
   const secret = SecretValue.fromUtf8(auth.client_token);
@@ -49,9 +53,8 @@ export async function logIn(
 }
 
 /**
- * Bad credentials, an unknown role or a wrong path are a 400 or a 403, depending on method and version; an unknown
- * namespace is a 404. Vault replies 500 to a wrong secret id, as to a failing disk. Only the text would tell them
- * apart, so the message names both.
+ * Bad credentials, an unknown role or a wrong path are a 400 or a 403, depending on method and version. Vault replies 500
+ * to a wrong secret id, as to a failing disk. Only the text would tell them apart, so the message names both.
  */
 function refusalOf(reply: BaoReply, request: BaoRequest, mountPath: string): OperatorError {
   const { status } = reply;
@@ -64,6 +67,10 @@ function refusalOf(reply: BaoReply, request: BaoRequest, mountPath: string): Ope
   if (status !== 400 && status !== 403 && !(status === 404 && isEnvelope(reply.body)))
     return failureOf(reply, request);
   const detail = `The server refused the login at auth/${mountPath}.`;
-  const hint = 'Check namespace, mountPath, role and what the credentials are bound to.';
+  const meant = meantMountPath(mountPath);
+  const hint =
+    meant === undefined
+      ? 'Check namespace, mountPath, role and what the credentials are bound to.'
+      : `Set mountPath to ${meant}: auth/ and /login are parts of the API's path.`;
   return new OperatorError('AUTH_DENIED', { op, target, status, detail, hint });
 }

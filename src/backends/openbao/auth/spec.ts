@@ -32,14 +32,18 @@ const AudiencesSchema = z
   .describe('Audiences of the ServiceAccount token. Default: the audiences of the API server.');
 
 const KubernetesAuthSchema = z.object({
-  mountPath: PathSchema.default('kubernetes').describe('Path at which the auth method is enabled.'),
+  mountPath: PathSchema.default('kubernetes').describe(
+    'Path at which the auth method is enabled, without auth/.',
+  ),
   role: RoleSchema.describe('Role of the auth method to log in with.'),
   serviceAccountRef: ServiceAccountRefSchema,
   audiences: AudiencesSchema,
 });
 
 const AppRoleAuthSchema = z.object({
-  mountPath: PathSchema.default('approle').describe('Path at which the auth method is enabled.'),
+  mountPath: PathSchema.default('approle').describe(
+    'Path at which the auth method is enabled, without auth/.',
+  ),
   roleId: z
     .string()
     .min(1)
@@ -53,7 +57,7 @@ const AppRoleAuthSchema = z.object({
 
 const JwtAuthSchema = withRules(
   z.object({
-    mountPath: PathSchema.default('jwt').describe('Path at which the auth method is enabled.'),
+    mountPath: PathSchema.default('jwt').describe('Path at which the auth method is enabled, without auth/.'),
     role: RoleSchema.describe('Role of the auth method to log in with.'),
     serviceAccountRef: ServiceAccountRefSchema.optional(),
     audiences: AudiencesSchema,
@@ -70,7 +74,7 @@ const JwtAuthSchema = withRules(
 );
 
 const CertAuthSchema = z.object({
-  mountPath: PathSchema.default('cert').describe('Path at which the auth method is enabled.'),
+  mountPath: PathSchema.default('cert').describe('Path at which the auth method is enabled, without auth/.'),
   name: RoleSchema.optional().describe(
     'Certificate role to log in with. Default: the server selects a matching role.',
   ),

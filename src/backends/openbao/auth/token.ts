@@ -1,5 +1,7 @@
+import { OperatorError } from '#src/errors.ts';
 import type { CredentialSource } from '../../credentials.ts';
 import type { BaoClient, BaoRequest } from '../client.ts';
+import { isNamespaceMissing, namespaceMissing } from '../namespace.ts';
 import { failureOf } from '../status.ts';
 import { LookupReply, parseReply } from '../wire.ts';
 import { toCredential } from './credential.ts';
@@ -31,6 +33,8 @@ export class TokenAuth implements AuthMethod {
     const secret = toCredential(stored, { op: OP, target });
     const request: BaoRequest = { ...selfRequest('lookup-self'), op: OP, target };
     const reply = await client.request(request, secret, signal);
+    if (isNamespaceMissing(reply, client)) throw namespaceMissing(client, OP);
+    if (reply.status === 403) throw refused(target);
     if (reply.status !== 200) throw failureOf(reply, request);
     const { data } = parseReply(LookupReply, reply, request);
     refuseLimitedUse(data.num_uses, OP, target);
@@ -42,4 +46,15 @@ export class TokenAuth implements AuthMethod {
       own: false,
     };
   }
+}
+
+/** The server replies the same to an invalid token, to one of another namespace and to one without the right to ask. */
+function refused(target: string): OperatorError {
+  return new OperatorError('AUTH_DENIED', {
+    op: OP,
+    target,
+    status: 403,
+    detail: 'The token is not valid here.',
+    hint: 'Renew it, give it the default policy, and check that spec.openbao.namespace is its namespace.',
+  });
 }

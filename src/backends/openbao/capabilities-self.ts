@@ -1,0 +1,68 @@
+import { mapConcurrently } from '#src/io/map-concurrently.ts';
+import type { BaoReply, BaoRequest } from './client.ts';
+import type { Session } from './auth/session.ts';
+import { apiPathOf } from './path.ts';
+import { failureOf } from './status.ts';
+import { CapabilitiesReply, CapabilityList, parseReply } from './wire.ts';
+
+/*
+ * `POST sys/capabilities-self`: what the token may do. The built-in `default` policy allows it.
+ */
+
+const OP = 'openbao.probe';
+/** Paths per request, well below the 1,000 JSON strings that a listener accepts by default. */
+const PATHS_PER_CALL = 400;
+/** The server checks each path against every policy of the token: 0.1 s of work per call. */
+const CALLS_AT_ONCE = 4;
+
+export type Requester = Pick<Session, 'request'>;
+
+/**
+ * The capabilities of the token on each path, in calls of at most 400 paths; undefined if the token has no right to ask
+ * (it lacks the `default` policy).
+ */
+export async function readCapabilities(
+  session: Requester,
+  paths: readonly string[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, readonly string[]> | undefined> {
+  const rights = new Map<string, readonly string[]>();
+  const starts = Array.from(
+    { length: Math.ceil(paths.length / PATHS_PER_CALL) },
+    (_, call) => call * PATHS_PER_CALL,
+  );
+  const replies = mapConcurrently(starts, CALLS_AT_ONCE, async (start) =>
+    askCapabilities(session, { paths: paths.slice(start, start + PATHS_PER_CALL) }, signal),
+  );
+  for await (const { reply, request } of replies) {
+    if (reply.status === 403) return undefined;
+    if (reply.status !== 200) throw failureOf(reply, request);
+    for (const [path, list] of Object.entries(parseReply(CapabilitiesReply, reply, request).data)) {
+      const parsed = CapabilityList.safeParse(list);
+      if (parsed.success) rights.set(path, parsed.data);
+    }
+  }
+  return rights;
+}
+
+/** True if the token has any right on the path; false also if it has no right to ask. */
+export async function hasRightOn(session: Requester, path: string, signal: AbortSignal): Promise<boolean> {
+  const rights = await readCapabilities(session, [path], signal);
+  return rights?.get(path)?.some((right) => right !== 'deny') ?? false;
+}
+
+/** One request with this body. Returns any reply. */
+export async function askCapabilities(
+  session: Requester,
+  body: Readonly<Record<string, unknown>>,
+  signal: AbortSignal,
+): Promise<{ readonly request: BaoRequest; readonly reply: BaoReply }> {
+  const request: BaoRequest = {
+    method: 'POST',
+    path: apiPathOf('sys/capabilities-self', OP),
+    body,
+    op: OP,
+    target: 'sys/capabilities-self',
+  };
+  return { request, reply: await session.request(request, signal) };
+}
