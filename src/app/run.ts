@@ -85,6 +85,10 @@ function assemble(
   const references: BackendReferences = {
     cache: informers.backends.store,
     clusterCache: informers.clusterBackends.store,
+    unparsed: {
+      backends: informers.backends.unparsed,
+      clusterBackends: informers.clusterBackends.unparsed,
+    },
     clusterResourceNamespace,
     kinds: BACKEND_KINDS,
   };

@@ -1,5 +1,5 @@
 import type { Address, ReadResult } from '#src/core/document.ts';
-import type { Entry, ListQuery, ReadOutcome, Refusal } from './driver.ts';
+import type { Listed, ListQuery, ReadOutcome, Refusal } from './driver.ts';
 
 /** Translates between addresses above a layer and addresses below it. */
 export interface AddressMapping {
@@ -45,9 +45,9 @@ export class AddressTranslator {
     return this.#mapping === undefined ? address : this.#mapping.outward(address);
   }
 
-  entryOut(entry: Entry): Entry {
-    if (this.#mapping === undefined) return entry;
-    return { ...entry, address: this.out(entry.address) };
+  listedOut(listed: Listed): Listed {
+    if (this.#mapping === undefined) return listed;
+    return { ...listed, address: this.out(listed.address) };
   }
 
   resultOut(result: ReadResult): ReadResult {

@@ -1,6 +1,7 @@
 import type { RefusalReason } from '#src/errors/reasons.ts';
 import type { Capability } from './capabilities.ts';
 import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
+import type { OperatorError } from '#src/errors.ts';
 import type { Permit } from '#src/ports.ts';
 
 /**
@@ -21,9 +22,11 @@ export interface Reader {
 
   /**
    * Names that match the query, in pages, without values and in no particular order. Lists a name whose current version
-   * is deleted too, because the name is taken. `AUTH_DENIED` means that the names are unknown, not that there are none.
+   * is deleted too, because the name is taken. `addressRefusalOf` accepts every address of an Entry. What cannot be
+   * listed (an illegal name, a folder below that of the query) is yielded as a problem of that address, and the listing
+   * goes on; only a failure of the whole query throws. Then the names are unknown, not absent: also with `AUTH_DENIED`.
    */
-  list(query: ListQuery, signal: AbortSignal): AsyncIterable<Entry>;
+  list(query: ListQuery, signal: AbortSignal): AsyncIterable<Listed>;
 
   /** Reads one exact address. With `revision`, reads exactly that revision if the store keeps several. */
   read(address: Address, signal: AbortSignal, revision?: string): Promise<ReadResult>;
@@ -194,6 +197,20 @@ export interface Entry {
   readonly type?: string;
   readonly labels?: Readonly<Record<string, string>>;
 }
+
+/**
+ * What a listing met at one address and could not list. The address ends in a slash if it is a folder: the names below it
+ * are unknown, which is not the same as absent.
+ */
+export interface ListingProblem {
+  /** To be shown, not to be read: `printable` in listing-problem.ts escapes what is not safe to print. */
+  readonly address: Address;
+  /** A name that no document can have, or the failure of the request. */
+  readonly problem: Refusal | OperatorError;
+}
+
+/** What a listing yields: a name, or why there is none. */
+export type Listed = Entry | ListingProblem;
 
 export type ReadOutcome =
   | { readonly address: Address; readonly result: ReadResult }

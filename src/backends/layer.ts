@@ -91,7 +91,7 @@ function readsOf(driver: Driver, relay: Relay): Pick<LayeredDriver, Reads> {
       relay.iterate(
         { operation: 'list', addresses: [query.folder], signal },
         () => driver.list(relay.queryIn(query), signal),
-        (entry) => relay.entryOut(entry),
+        (listed) => relay.listedOut(listed),
       ),
     read: async (address, signal, revision) =>
       relay.resultOut(

@@ -30,6 +30,14 @@ export function nameIsSelected(selection: Selection, name: string): boolean {
   return true;
 }
 
+/** True unless the selection excludes every name that starts with `folder`, which ends in a slash. */
+export function folderIsSelected(selection: Selection, folder: string): boolean {
+  if (selection.excludePrefixes.some((prefix) => folder.startsWith(prefix))) return false;
+  const { scope } = selection;
+  if (scope.by === 'prefix') return folder.startsWith(scope.prefix) || scope.prefix.startsWith(folder);
+  return scope.by !== 'names' || scope.names.some((name) => name.startsWith(folder));
+}
+
 /** True when the user selected the document by name but its type is never migrated: this must be reported. */
 export function isForbiddenType(selection: Selection, type: string | undefined): boolean {
   return selection.scope.by === 'names' && type !== undefined && NEVER_MIGRATED_TYPES.has(type);

@@ -49,3 +49,16 @@ export function crossingGate(crossingAt: (source: Address) => string | undefined
     return message === undefined ? undefined : { reason: 'CrossingMigrations', message, retry: 'later' };
   };
 }
+
+/**
+ * Holds every source while it is unknown which Secrets are a trust root. `unparsed` returns a backend whose credentials
+ * cannot be told, or undefined.
+ */
+export function knownTrustRootGate(unparsed: () => string | undefined): RemovalGate {
+  return () => {
+    const backend = unparsed();
+    if (backend === undefined) return undefined;
+    const message = `The source is kept: ${backend} is not valid, so the Secrets that it reads are unknown. Correct or delete it.`;
+    return { reason: 'TrustRoot', message, retry: 'later' };
+  };
+}

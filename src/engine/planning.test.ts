@@ -194,13 +194,33 @@ describe('before anything is written', () => {
     });
   });
 
-  it('a failed listing of the destination ends the run', async () => {
-    const world = aWorld();
-    world.source.put('a', { k: 'v' });
-    const at = { destination: { before: always('list', failsWith('SERVER_ERROR')) } };
-    await expect(runEngine({ ...world, at })).rejects.toMatchObject({ code: 'SERVER_ERROR' });
-    nothingWritten(world);
-  });
+  it.each(['BACKEND_UNREACHABLE', 'RATE_LIMITED', 'INVARIANT'] as const)(
+    'a listing of the destination that fails with %s ends the run',
+    async (code) => {
+      const world = aWorld();
+      world.source.put('a', { k: 'v' });
+      const at = { destination: { before: always('list', failsWith(code)) } };
+      await expect(runEngine({ ...world, at })).rejects.toMatchObject({ code });
+      nothingWritten(world);
+    },
+  );
+
+  it.each(['AUTH_DENIED', 'SERVER_ERROR', 'REPLY_INVALID'] as const)(
+    'a listing of the destination that fails with %s leaves its names unknown: each target is read',
+    async (code) => {
+      const world = aWorld();
+      world.source.put('a', { k: 'v' });
+      world.source.put('b', { k: 'v' });
+      world.destination.put('ns/a', { k: 'theirs' });
+      const at = { destination: { before: always('list', failsWith(code)) } };
+      const run = await runEngine({ ...world, at });
+      expect(run.outcomeOf('a').state).toBe('Conflict');
+      expect(run.outcomeOf('b').state).toBe('Verified');
+      expect(run.log.indexOf('destination read ns/b')).toBeLessThan(
+        run.log.indexOf('destination write ns/b'),
+      );
+    },
+  );
 
   it('an override outside the listed folder is read separately', async () => {
     const world = aWorld();

@@ -143,6 +143,22 @@ describe('the source of a proven document', () => {
     expect(world.source.textAt('a')).toEqual({ k: 'v' });
   });
 
+  it.each([
+    ['Delete', { state: 'Verified', reason: 'TrustRoot', retry: 'later' }],
+    ['Backup', { state: 'Verified', reason: 'TrustRoot', retry: 'later' }],
+    ['Project', { state: 'Verified', reason: 'Projected' }],
+  ])('is not removed while a backend cannot be parsed: %s', async (sourcePolicy, outcome) => {
+    const world = withSource();
+    const spec = { sourcePolicy };
+    const unparsedBackend = () => 'SecretBackend vault';
+    const first = await runEngine({ ...world, spec, unparsedBackend });
+    expect(first.outcomeOf('a')).toMatchObject(outcome);
+    expect(world.source.textAt('a')).toEqual({ k: 'v' });
+    if (sourcePolicy === 'Project') return;
+    expect(first.outcomeOf('a').message).toContain('SecretBackend vault is not valid');
+    expect((await runEngine({ ...world, spec, prior: first.rows })).outcomeOf('a').state).toBe('Removed');
+  });
+
   it.each(['Backup', 'Project'])(
     'stays if the backend does not support the policy: %s',
     async (sourcePolicy) => {

@@ -37,6 +37,7 @@ interface Scenario {
   readonly list: (request: KubeRequest) => unknown;
   readonly watch?: (request: WatchRequest) => AsyncIterable<WatchEvent>;
   readonly selection?: Partial<Selection>;
+  readonly project?: (object: KubeObject) => KubeObject;
   readonly random?: () => number;
 }
 
@@ -48,7 +49,7 @@ function start(scenario: Scenario): {
   const informer = new Informer<KubeObject>({
     client,
     selection: { resource, ...scenario.selection },
-    project: (object) => object,
+    project: scenario.project ?? ((object) => object),
     clock,
     random: scenario.random ?? (() => 0.5),
     logger: log,
@@ -131,6 +132,60 @@ function describeChanges(): void {
     expect(seen).toEqual(['a', 'b']);
     expect(metrics.value('keyferry_informer_handler_errors_total', labels)).toBe(2);
     expect(log.lines.filter((line) => line.level === 'error')).toHaveLength(2);
+  });
+
+  test('an object that cannot be parsed stops no other, and is known as unparsed until it is correct or gone', async () => {
+    const steps = [
+      { type: 'MODIFIED', object: secret('bad', '101') },
+      { type: 'MODIFIED', object: secret('good', '102') },
+      { type: 'DELETED', object: secret('bad', '103') },
+    ] as const;
+    const next = steps.map(() => Promise.withResolvers<void>());
+    const { informer } = start({
+      list: () => listOf([secret('bad', '1'), secret('good', '2')]),
+      // Both change: the one becomes correct, the other does not stay so.
+      project: (object) => {
+        if (['1', '102'].includes(object.metadata.resourceVersion)) throw new TypeError('not of the schema');
+        return object;
+      },
+      watch: async function* ({ signal }) {
+        for (const [index, step] of steps.entries()) {
+          await next[index]?.promise;
+          yield step;
+        }
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      },
+    });
+    const state = () => [[...informer.store.keys()], [...informer.unparsed.keys()]];
+    await informer.synced;
+    const states = [state()];
+    for (const { resolve } of next) {
+      resolve();
+      await settle();
+      states.push(state());
+    }
+    expect(states).toEqual([
+      [['ns/good'], ['ns/bad']],
+      [['ns/good', 'ns/bad'], []],
+      [['ns/bad'], ['ns/good']],
+      [[], ['ns/good']],
+    ]);
+    expect(story).toContain('delete good@uid-good');
+    expect(metrics.value('keyferry_informer_handler_errors_total', labels)).toBe(2);
+  });
+
+  test('an unparsed object that a later list lacks is forgotten', async () => {
+    const { informer } = start({
+      ...relisting([secret('bad', '1')], []),
+      project: () => {
+        throw new TypeError('not of the schema');
+      },
+    });
+    await informer.synced;
+    expect([...informer.unparsed.keys()]).toEqual(['ns/bad']);
+    await settle();
+    await clock.advance(800);
+    expect([...informer.unparsed.keys()]).toEqual([]);
   });
 }
 

@@ -31,7 +31,7 @@ export interface InformerOptions<T extends KubeObject> {
   readonly selection: Selection;
   /**
    * Maps a whole object to the cached one, e.g. `(object) => object`. Runs once per event. If it throws, that is counted and
-   * only this object is not in the cache (its older state is dropped).
+   * only this object is not in the cache (its older state is dropped); `unparsed` has it.
    */
   readonly project: (object: KubeObject) => T;
   readonly indexes?: Readonly<Record<string, IndexFunction<T>>>;
@@ -63,6 +63,7 @@ const SHORTEST_HEALTHY_WATCH_MS = 1_000;
 export class Informer<T extends KubeObject> {
   readonly #options: InformerOptions<T>;
   readonly #store: Store<T>;
+  readonly #unparsed = new Map<string, KubeObject['metadata']>();
   readonly #handlers: ChangeHandler<T>[] = [];
   readonly #backoff: Backoff;
   readonly #labels: Labels;
@@ -82,6 +83,11 @@ export class Informer<T extends KubeObject> {
 
   get store(): ReadonlyStore<T> {
     return this.#store;
+  }
+
+  /** Metadata of the objects that exist and are not in the cache because `project` threw, by key. */
+  get unparsed(): ReadonlyMap<string, KubeObject['metadata']> {
+    return this.#unparsed;
   }
 
   /** Resolves when the first list is in the cache and its handlers have run. Never rejects. */
@@ -145,7 +151,9 @@ export class Informer<T extends KubeObject> {
   /** Replaces the content of the cache by these objects; handlers get only the differences. */
   #replace(objects: readonly KubeObject[]): void {
     const listed = new Set(objects.map((object) => objectKey(object.metadata)));
-    for (const key of this.#store.keys()) if (!listed.has(key)) this.#remove(key);
+    for (const key of [...this.#store.keys(), ...this.#unparsed.keys()]) {
+      if (!listed.has(key)) this.#remove(key);
+    }
     for (const object of objects) this.#put(object);
   }
 
@@ -193,16 +201,27 @@ export class Informer<T extends KubeObject> {
     const known = this.#store.get(key);
     // Same name, other uid: the old object was deleted and this is a new one, although no DELETED arrived.
     if (known !== undefined && known.metadata.uid !== object.metadata.uid) this.#remove(key);
-    else if (known?.metadata.resourceVersion === object.metadata.resourceVersion) return;
+    const { resourceVersion } = known?.metadata ?? this.#unparsed.get(key) ?? {};
+    if (resourceVersion === object.metadata.resourceVersion) return;
     const current = this.#project(object);
     if (current === undefined) {
-      this.#remove(key);
+      // First, so that no reader finds the object in neither of the two.
+      this.#unparsed.set(key, object.metadata);
+      this.#drop(key);
       return;
     }
-    this.#notify({ old: this.#store.set(current), current, initial: !this.#hasSynced });
+    const old = this.#store.set(current);
+    this.#unparsed.delete(key);
+    this.#notify({ old, current, initial: !this.#hasSynced });
   }
 
   #remove(key: string): void {
+    this.#unparsed.delete(key);
+    this.#drop(key);
+  }
+
+  /** Removes it from the cache. */
+  #drop(key: string): void {
     const old = this.#store.delete(key);
     if (old !== undefined) this.#notify({ old, current: undefined, initial: false });
   }

@@ -8,7 +8,7 @@ import { collect } from '#test/support/collect.ts';
 import { describeDriver } from './driver-suite.ts';
 import type { TestStore } from './suite/subject.ts';
 import { CLOSED_PORT } from './kube-client.ts';
-import { HOSTILE_KV_PATHS, kvFieldName } from './kv-names.ts';
+import { HOSTILE_KV_PATHS, ILLEGAL_KV_PATHS, kvFieldName } from './kv-names.ts';
 import { accessorOf, allLayers, KeptRecords } from './layers.ts';
 import { OpenBaoFixture } from './openbao-fixture.ts';
 import { requestsTo } from './request-log.ts';
@@ -45,6 +45,11 @@ async function openTestStore(make: MakeDriver): Promise<TestStore> {
     recreate: async (name, field, text) => {
       await cluster.bao('DELETE', `${mount}/metadata/teams/red/${name}`);
       await cluster.bao('POST', `${mount}/data/teams/red/${name}`, { data: { [field]: text } });
+    },
+    createIllegal: async () => {
+      for (const path of ILLEGAL_KV_PATHS.keys())
+        await cluster.bao('POST', `${mount}/data/teams/red/${path}`, { data: { a: 'b' } });
+      return [...ILLEGAL_KV_PATHS.values()];
     },
     [Symbol.asyncDispose]: () => fixture[Symbol.asyncDispose](),
   };

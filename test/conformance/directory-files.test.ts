@@ -180,6 +180,50 @@ describe('links', () => {
   });
 });
 
+describe('one document that cannot be read', () => {
+  it('is an error of that document, and the others are listed and read', async () => {
+    await fixture.put('good', 'v');
+    await fixture.put('closed', 'v');
+    await chmod(fixture.path('closed'), 0);
+    await symlink('loop-2', fixture.path('loop-1'));
+    await symlink('loop-1', fixture.path('loop-2'));
+    await fixture.put('nested', {});
+    await mkdir(fixture.path('nested', 'deeper'));
+    const addresses = ['closed', 'good', 'loop-1', 'loop-2', 'nested'];
+    expect(await listed()).toEqual(addresses);
+    // Root may read every file, unless it acts as another user.
+    const owner = fixture.asOwner(driver);
+    const outcomes = await collect(owner.readMany(addresses, signal));
+    const codes = outcomes.map((each) => [each.address, 'error' in each ? errorOf(each.error).code : 'good']);
+    expect(Object.fromEntries(codes)).toEqual({
+      closed: 'AUTH_DENIED',
+      good: 'good',
+      'loop-1': 'DOCUMENT_REFUSED',
+      'loop-2': 'DOCUMENT_REFUSED',
+      nested: 'DOCUMENT_REFUSED',
+    });
+  });
+
+  it('because its claim cannot be rolled back is never absent, and the others are listed and read', async () => {
+    await fixture.put('good', 'v');
+    await fixture.put('.x.keyferry-aside-0123456789ab', 'claimed');
+    await chmod(fixture.path(), 0o500);
+    const owner = fixture.asOwner(driver);
+    const problem = expect.objectContaining({ code: 'AUTH_DENIED', target: 'x' });
+    expect(await collect(owner.list({ folder: '' }, signal))).toEqual([
+      { address: 'good' },
+      { address: 'x', problem },
+    ]);
+    expect(await codeOf(owner.read('x', signal))).toBe('AUTH_DENIED');
+    expect(await codeOf(owner.write(aDocument('x', { value: 'new' }), 'absent', permitted(signal)))).toBe(
+      'AUTH_DENIED',
+    );
+    expect(presentIn(await owner.read('good', signal)).fields.size).toBe(1);
+    await chmod(fixture.path(), 0o700);
+    expect(await textAt('x')).toEqual({ value: 'claimed' });
+  });
+});
+
 describe('something that is neither a file nor a folder', () => {
   it('is refused at once, and other documents are still read', async () => {
     await fixture.put('own', 'v');

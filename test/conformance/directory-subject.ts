@@ -28,6 +28,12 @@ async function openTestStore(make: MakeDriver): Promise<TestStore> {
       await mkdir(fixture.path(address), { mode: 0o700 });
       await writeFile(fixture.path(address, field), text);
     },
+    createIllegal: async () => {
+      await fixture.put('line\nbreak', 'v');
+      for (const byte of [0xfe, 0xff])
+        await writeFile(Buffer.concat([Buffer.from(fixture.path('bytes-')), Buffer.of(byte)]), 'v');
+      return ['line\\u{a}break', 'bytes-\\xfe', 'bytes-\\xff'];
+    },
     [Symbol.asyncDispose]: async () => fixture[Symbol.asyncDispose](),
   };
 }

@@ -32,6 +32,10 @@ async function openTestStore(): Promise<TestStore> {
       await cluster.kube('DELETE', `${secrets}/${address}`);
       await cluster.kube('POST', secrets, { metadata: { name: address }, stringData: { [field]: text } });
     },
+    createIllegal: async () => {
+      await cluster.kube('POST', secrets, { metadata: { name: 'theirs.migrated-bak' } });
+      return ['theirs.migrated-bak'];
+    },
     [Symbol.asyncDispose]: async () => {
       for (const open of [client, strangerClient, nowhere]) await open[Symbol.asyncDispose]();
     },

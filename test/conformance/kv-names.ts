@@ -52,3 +52,18 @@ export const HOSTILE_KV_PATHS: readonly string[] = [
   'x'.repeat(600),
   'x/'.repeat(20).concat('x'),
 ];
+
+/**
+ * Addresses below a prefix of two segments that a server accepts and no document can have, with the address of the problem
+ * in a listing: a segment that ends in a period, a document one level too deep, and a folder that is too deep itself.
+ */
+export const ILLEGAL_KV_PATHS: ReadonlyMap<string, string> = new Map([
+  ['ends.', 'ends.'],
+  [`${levels(14)}/too-deep`, `${levels(14)}/too-deep`],
+  [`${levels(15)}/below`, `${levels(15)}/`],
+]);
+
+/** A folder of this depth. */
+export function levels(depth: number): string {
+  return Array.from({ length: depth }, (_, index) => `level-${index + 1}`).join('/');
+}

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Driver } from '#src/backends/driver.ts';
+import { isProblem } from '#src/backends/listing-problem.ts';
 import { guard } from '#src/backends/layers/guard.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
@@ -180,6 +181,34 @@ function describeListing(): void {
       address: `${address}/two`,
       error: { code: 'SERVER_ERROR' },
     });
+  });
+
+  it('lists hostile names and a folder without a usable reply as problems, and goes on', async () => {
+    const tree: Readonly<Record<string, unknown>> = {
+      'hostile/': { keys: ['', '..', '../', 'a/b', 'bell\u0007', 'broken/', 'gone/', 'good'] },
+      'hostile/broken/': { keys: [1] },
+    };
+    proxy.plan = ({ path }) => {
+      const url = new URL(path, proxy.origin);
+      if (url.searchParams.get('list') !== 'true') return 'pass';
+      const data = tree[`${url.pathname.split('/metadata/')[1] ?? ''}/`];
+      return data === undefined
+        ? { status: 404, body: '{"errors":[]}' }
+        : { status: 200, body: JSON.stringify({ data }) };
+    };
+    const listed = await collect(driver.list({ folder: 'hostile' }, signal));
+    const problems = listed.filter(isProblem).map(({ address: at }) => at);
+    expect(problems.toSorted()).toEqual(
+      [
+        'hostile/',
+        'hostile/..',
+        'hostile/../',
+        'hostile/a/b',
+        'hostile/bell\\u{7}',
+        'hostile/broken/',
+      ].toSorted(),
+    );
+    expect(listed.filter((each) => !isProblem(each))).toEqual([{ address: 'hostile/good' }]);
   });
 
   it('follows pages that are shorter than requested, and stops if the server starts again', async () => {

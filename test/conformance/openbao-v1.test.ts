@@ -9,7 +9,7 @@ import { describeDriver } from './driver-suite.ts';
 import type { TestStore } from './suite/subject.ts';
 import { FaultProxy } from './fault-proxy.ts';
 import { CLOSED_PORT } from './kube-client.ts';
-import { HOSTILE_KV_PATHS, kvFieldName } from './kv-names.ts';
+import { HOSTILE_KV_PATHS, ILLEGAL_KV_PATHS, kvFieldName } from './kv-names.ts';
 import { OpenBaoFixture } from './openbao-fixture.ts';
 import { requestsTo } from './request-log.ts';
 import { permitted } from '#test/support/permit.ts';
@@ -37,6 +37,11 @@ async function openTestStore(): Promise<TestStore> {
     recreate: async (address, field, text) => {
       await cluster.bao('DELETE', `${mount}/team/a/${address}`);
       await cluster.bao('POST', `${mount}/team/a/${address}`, { [field]: text });
+    },
+    createIllegal: async () => {
+      for (const path of ILLEGAL_KV_PATHS.keys())
+        await cluster.bao('POST', `${mount}/team/a/${path}`, { a: 'b' });
+      return [...ILLEGAL_KV_PATHS.values()];
     },
     [Symbol.asyncDispose]: () => fixture[Symbol.asyncDispose](),
   };

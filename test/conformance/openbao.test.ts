@@ -7,7 +7,7 @@ import { describeDriver } from './driver-suite.ts';
 import type { TestStore } from './suite/subject.ts';
 import { CLOSED_PORT } from './kube-client.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
-import { HOSTILE_KV_PATHS, kvFieldName } from './kv-names.ts';
+import { HOSTILE_KV_PATHS, ILLEGAL_KV_PATHS, kvFieldName, levels } from './kv-names.ts';
 import { OpenBaoFixture } from './openbao-fixture.ts';
 import { requestsTo } from './request-log.ts';
 import { permitted } from '#test/support/permit.ts';
@@ -31,6 +31,11 @@ async function openTestStore(): Promise<TestStore> {
     recreate: async (address, field, text) => {
       await cluster.bao('DELETE', `${mount}/metadata/team/a/${address}`);
       await cluster.bao('POST', `${mount}/data/team/a/${address}`, { data: { [field]: text } });
+    },
+    createIllegal: async () => {
+      for (const path of ILLEGAL_KV_PATHS.keys())
+        await cluster.bao('POST', `${mount}/data/team/a/${path}`, { data: { a: 'b' } });
+      return [...ILLEGAL_KV_PATHS.values()];
     },
     [Symbol.asyncDispose]: () => fixture[Symbol.asyncDispose](),
   };
@@ -273,6 +278,26 @@ function describePaths(): void {
     expect(await codeOf(collect(driver.list({ folder: '', labelSelector: 'a=b' }, signal)))).toBe(
       'CAPABILITY_MISSING',
     );
+  });
+
+  it('reads, writes and lists a document at the deepest address', async () => {
+    const address = `${levels(15)}/deepest`;
+    await driver.write(aDocument(address, { a: 'b' }), 'absent', permitted(signal));
+    expect(presentIn(await driver.read(address, signal)).fields.size).toBe(1);
+    expect(await collect(driver.list({ folder: levels(13) }, signal))).toEqual([{ address }]);
+  });
+
+  it('lists a folder that the policy denies as a problem of that folder, and goes on', async () => {
+    for (const name of ['parts/open/x', 'parts/closed/y', 'parts/z'])
+      await driver.write(aDocument(name, { name }), 'absent', permitted(signal));
+    const denying = `path "${mount}/metadata/parts/closed/*" { capabilities = ["deny"] }`;
+    const held = await fixture.tokenAuth(`${documentedPolicy(mount)}\n${denying}`);
+    const listed = await collect(fixture.driver({ mount, auth: held }).list({ folder: 'parts' }, signal));
+    expect(listed.toSorted((left, right) => left.address.localeCompare(right.address))).toEqual([
+      { address: 'parts/closed/', problem: expect.objectContaining({ code: 'AUTH_DENIED' }) },
+      { address: 'parts/open/x' },
+      { address: 'parts/z' },
+    ]);
   });
 
   it('is confined to its prefix', async () => {

@@ -115,34 +115,19 @@ export class DirectoryFixture implements AsyncDisposable {
    * user. Any other user loses the rights to the folder for the time of a call.
    */
   withoutRights(driver: Driver): Driver {
-    const give = async (has: boolean): Promise<void> => {
-      if (process.getuid?.() === 0) process.seteuid?.(has ? 0 : NOBODY);
+    return aroundCalls(driver, async (has) => {
+      if (isRoot()) process.seteuid?.(has ? 0 : NOBODY);
       else await chmod(this.folder, has ? 0o700 : 0);
-    };
-    return new Proxy(driver, {
-      get: (target, name) => {
-        const member: unknown = Reflect.get(target, name, target);
-        if (typeof member !== 'function') return member;
-        const call = (args: unknown[]): unknown => Reflect.apply(member, target, args);
-        if (name === 'list') {
-          return (...args: Parameters<Driver['list']>) => iteratedBetween(give, () => target.list(...args));
-        }
-        if (name === 'readMany') {
-          return (...args: Parameters<Driver['readMany']>) =>
-            iteratedBetween(give, () => target.readMany(...args));
-        }
-        if (!['probe', 'read', 'write', 'delete', 'denied'].includes(String(name))) {
-          return (...args: unknown[]) => call(args);
-        }
-        return async (...args: unknown[]) => {
-          await give(false);
-          try {
-            return await call(args);
-          } finally {
-            await give(true);
-          }
-        };
-      },
+    });
+  }
+
+  /** The driver as the owner of all files, whom their permission bits bind. As root, the files get another owner. */
+  asOwner(driver: Driver): Driver {
+    if (!isRoot()) return driver;
+    execFileSync('chown', ['-hR', String(NOBODY), this.root]);
+    return aroundCalls(driver, async (has) => {
+      process.seteuid?.(has ? 0 : NOBODY);
+      return Promise.resolve();
     });
   }
 
@@ -163,4 +148,37 @@ async function* iteratedBetween<T>(
   } finally {
     await give(true);
   }
+}
+
+function isRoot(): boolean {
+  return process.getuid?.() === 0;
+}
+
+/** The driver with other rights during its calls: `give(false)` before each of them, `give(true)` after it. */
+function aroundCalls(driver: Driver, give: (has: boolean) => Promise<void>): Driver {
+  return new Proxy(driver, {
+    get: (target, name) => {
+      const member: unknown = Reflect.get(target, name, target);
+      if (typeof member !== 'function') return member;
+      const call = (args: unknown[]): unknown => Reflect.apply(member, target, args);
+      if (name === 'list') {
+        return (...args: Parameters<Driver['list']>) => iteratedBetween(give, () => target.list(...args));
+      }
+      if (name === 'readMany') {
+        return (...args: Parameters<Driver['readMany']>) =>
+          iteratedBetween(give, () => target.readMany(...args));
+      }
+      if (!['probe', 'read', 'write', 'delete', 'denied'].includes(String(name))) {
+        return (...args: unknown[]) => call(args);
+      }
+      return async (...args: unknown[]) => {
+        await give(false);
+        try {
+          return await call(args);
+        } finally {
+          await give(true);
+        }
+      };
+    },
+  });
 }

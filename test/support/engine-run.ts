@@ -7,7 +7,7 @@ import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
 import type { ApplyInputs, RunResult } from '#src/engine/apply/inputs.ts';
 import { LiveMigrations } from '#src/engine/crossings.ts';
 import { KeyedLock } from '#src/io/keyed-lock.ts';
-import { crossingGate, trustRootGate } from '#src/engine/gates.ts';
+import { crossingGate, knownTrustRootGate, trustRootGate } from '#src/engine/gates.ts';
 import { toIntent } from '#src/engine/plan/compile.ts';
 import { maintain, runMigration } from '#src/engine/run.ts';
 import { toPriorRecords, toRows } from '#src/journal/rows.ts';
@@ -57,6 +57,8 @@ export interface EngineRun extends World {
   readonly mayNot?: { readonly source?: Denial; readonly destination?: Denial };
   /** By name of a document: the backend that reads its credentials from it. */
   readonly trustRoots?: Readonly<Record<string, string>>;
+  /** A backend that cannot be parsed. */
+  readonly unparsedBackend?: () => string | undefined;
   readonly shouldStop?: (log: readonly string[]) => boolean;
   readonly signal?: AbortSignal;
   /** The migrations of the same process. Default: only this one. */
@@ -138,6 +140,7 @@ async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<Appl
     crossings,
     gates: [
       trustRootGate((name) => run.trustRoots?.[name]),
+      knownTrustRootGate(() => run.unparsedBackend?.()),
       crossingGate((address) => crossings.writeTo(source.locationOf(address))),
     ],
     onFallback: () => journal.countFallback(),

@@ -5,7 +5,7 @@ import type {
   Driver,
   BackupStore,
   DriverTraits,
-  Entry,
+  Listed,
   ListQuery,
   Location,
   Need,
@@ -67,7 +67,7 @@ export class DirectoryDriver implements Driver {
     return Promise.resolve(false);
   }
 
-  async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Entry> {
+  async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Listed> {
     if (query.labelSelector !== undefined) {
       throw new OperatorError('CAPABILITY_MISSING', {
         op: 'directory.list',
@@ -76,9 +76,9 @@ export class DirectoryDriver implements Driver {
       });
     }
     if (query.folder !== '') return;
-    for (const address of await this.#store.names({ op: 'directory.list', signal })) {
+    for (const listed of await this.#store.names({ op: 'directory.list', signal })) {
       signal.throwIfAborted();
-      yield { address };
+      yield listed;
     }
   }
 

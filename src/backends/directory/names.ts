@@ -100,6 +100,12 @@ export function fieldRefusalOf(field: string): Refusal | undefined {
   return fault === undefined ? undefined : { reason: 'KeyRefused', message: `A key ${fault}.` };
 }
 
+/** Two such files could read as the same name. */
+export const NAME_NOT_UTF8: Refusal = {
+  reason: 'NameRefused',
+  message: 'The name of a file or folder must be UTF-8.',
+};
+
 function faultOf(name: string, maxBytes: number): string | undefined {
   if (name === '') return 'must not be empty';
   if (Buffer.byteLength(name) > maxBytes) return `must have at most ${maxBytes} bytes`;

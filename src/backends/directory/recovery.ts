@@ -1,6 +1,8 @@
 import { opendir } from 'node:fs/promises';
+import type { Address } from '#src/core/document.ts';
 import type { Clock } from '#src/ports.ts';
 import { rollBack } from './claims.ts';
+import { failureOf } from './failures.ts';
 import type { Folder } from './folder.ts';
 import { leftoverOf, type Leftover } from './names.ts';
 import { removeQuietly } from './prepare.ts';
@@ -27,6 +29,7 @@ export class Recovery {
   /** mtime of the folder when a scan found no leftovers; undefined: it must be scanned. */
   #cleanSince: bigint | undefined;
   #hasRun = false;
+  readonly #failures = new Map<Address, unknown>();
 
   constructor(options: RecoveryOptions) {
     this.#options = options;
@@ -37,11 +40,33 @@ export class Recovery {
     if (!this.#hasRun) await this.run(folder);
   }
 
-  /** Runs when a document is missing and before a listing; costs one stat while no name in the folder changes. */
+  /** Documents whose claim the last run could not roll back: only their names seem to be free. */
+  get failures(): ReadonlyMap<Address, unknown> {
+    return this.#failures;
+  }
+
+  /** Throws why this document, which has no file of its name, could not be rolled back. */
+  requireRecovered(address: Address): void {
+    if (this.#failures.has(address)) throw this.#failures.get(address);
+  }
+
+  /** Before a change: recovers a document that the last run could not, or throws why. */
+  async tryAgain(folder: Folder, address: Address): Promise<void> {
+    if (!this.#failures.has(address)) return;
+    await this.run(folder);
+    this.requireRecovered(address);
+  }
+
+  /**
+   * Runs when a document is missing and before a listing; costs one stat while no name in the folder changes. A leftover
+   * that cannot be repaired concerns its own document only, see `failures`.
+   */
   async run(folder: Folder): Promise<void> {
     const { mtimeNs } = await folder.stat();
     if (mtimeNs === this.#cleanSince) return;
     const leftovers = await leftoversIn(folder);
+    const remaining = new Set(leftovers.map(({ address }) => address));
+    for (const address of this.#failures.keys()) if (!remaining.has(address)) this.#failures.delete(address);
     for (const leftover of leftovers) {
       await this.#options.exclusively(leftover.address, async () => this.#recover(folder, leftover));
     }
@@ -52,8 +77,14 @@ export class Recovery {
 
   /** A forgotten temporary file would keep a value on disk; a forgotten claim would make its document absent. */
   async #recover(folder: Folder, { kind, address, file }: Leftover): Promise<void> {
-    if (kind === 'aside') await rollBack(folder, address, file);
-    else await removeQuietly(folder, file);
+    if (kind !== 'aside') return removeQuietly(folder, file);
+    try {
+      await rollBack(folder, address, file);
+      this.#failures.delete(address);
+    } catch (failure) {
+      const about = { op: 'directory.recover', target: address };
+      this.#failures.set(address, failureOf(failure, about));
+    }
   }
 }
 

@@ -1,16 +1,17 @@
-import { opendir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import type { Address, Version } from '#src/core/document.ts';
 import { sameVersion } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
 import { orAborted } from '#src/io/abort.ts';
 import type { KeyedLock } from '#src/io/keyed-lock.ts';
 import type { Clock, Permit, Random } from '#src/ports.ts';
-import type { Probe } from '../driver.ts';
+import type { Listed, Probe } from '../driver.ts';
 import { conflict, type Change } from './change.ts';
 import type { Found } from './content.ts';
 import { failureOf } from './failures.ts';
 import { Folder, pathOfPlace, type FolderPlace } from './folder.ts';
-import { isHidden } from './names.ts';
+import { listedAs, printable, problemAt } from '../listing-problem.ts';
+import { isHidden, NAME_NOT_UTF8, nameRefusalOf } from './names.ts';
 import { identityOf, lstatOf, refused } from './opened.ts';
 import { probeFolder } from './probe.ts';
 import { Recovery } from './recovery.ts';
@@ -84,19 +85,20 @@ export class DirectoryStore {
       const found = await readSettled(folder, address, about);
       if (found !== undefined) return found;
       await this.#recovery.run(folder);
+      this.#recovery.requireRecovered(address);
       return this.#exclusively(address, async () => readSettled(folder, address, about));
     });
   }
 
-  /** All names that are not hidden. */
-  async names(operation: Operation): Promise<readonly string[]> {
+  /** All names that are not hidden, and the documents that recovery could not give their names back. */
+  async names(operation: Operation): Promise<readonly Listed[]> {
     return this.#enter(operation, async (folder) => {
       await this.#recovery.run(folder);
-      const names: string[] = [];
-      for await (const { name } of await opendir(folder.pathOf(''))) {
-        if (!isHidden(name)) names.push(name);
-      }
-      return names;
+      const files = await readdir(folder.pathOf(''), { encoding: 'buffer' });
+      const listed = files.flatMap((bytes) => listedFile(bytes) ?? []);
+      const names = new Set(listed.map(({ address }) => address));
+      const lost = [...this.#recovery.failures].filter(([address]) => !names.has(address));
+      return [...listed, ...lost.map(([address, failure]) => problemAt(address, failure, operation.signal))];
     });
   }
 
@@ -104,12 +106,13 @@ export class DirectoryStore {
   async change<T>(address: Address, { op, permit }: Work, task: (change: Change) => Promise<T>): Promise<T> {
     const { clock, random } = this.#options;
     const { signal } = permit;
-    return this.#enter({ op, target: address, signal }, async (folder) =>
-      this.#exclusively(address, async () => {
+    return this.#enter({ op, target: address, signal }, async (folder) => {
+      await this.#recovery.tryAgain(folder, address);
+      return this.#exclusively(address, async () => {
         signal.throwIfAborted();
         return task({ folder, address, clock, random, signal, permit, op });
-      }),
-    );
+      });
+    });
   }
 
   /** Like `change`, for a document that must exist in exactly this state and consist of regular files only. */
@@ -162,4 +165,15 @@ export class DirectoryStore {
   async #exclusively<T>(address: Address, task: () => Promise<T>): Promise<T> {
     return this.#options.lock.run(`${this.#path}\n${address}`, task);
   }
+}
+
+/** Undefined for a hidden file. */
+function listedFile(bytes: Buffer): Listed | undefined {
+  const name = bytes.toString('utf8');
+  if (isHidden(name)) return undefined;
+  if (Buffer.from(name).equals(bytes)) return listedAs({ address: name }, nameRefusalOf);
+  const shown = [...bytes].map((byte) =>
+    byte < 0x80 ? printable(String.fromCodePoint(byte)) : `\\x${byte.toString(16)}`,
+  );
+  return { address: shown.join(''), problem: NAME_NOT_UTF8 };
 }

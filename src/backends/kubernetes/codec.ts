@@ -44,18 +44,18 @@ const Secret = z.object({
 });
 
 const ListMeta = z.object({ continue: z.string().optional() });
-/** The API server writes an empty list as null (a nil slice of Go). */
-const SecretList = z.object({ metadata: ListMeta, items: z.array(Secret).nullable() });
-const MetadataList = z.object({
-  metadata: ListMeta,
-  items: z.array(z.object({ metadata: Metadata })).nullable(),
-});
+/** The API server writes an empty list as null (a nil slice of Go). Each item is parsed by itself. */
+const List = z.object({ metadata: ListMeta, items: z.array(z.unknown()).nullable() });
+const Named = z.object({ metadata: z.object({ name: z.string().min(1) }) });
+const WithMetadata = z.object({ metadata: Metadata });
 
 export type WireSecret = z.infer<typeof Secret>;
 
 /** One page of a list; `next` continues it. */
 export interface Page<T> {
   readonly items: readonly T[];
+  /** Objects that are not what this API returns, by name: the others are good. */
+  readonly invalid: ReadonlyMap<string, OperatorError>;
   readonly next: string | undefined;
 }
 
@@ -64,13 +64,29 @@ export function parseSecret(reply: unknown, op: string, target: string): WireSec
 }
 
 export function parseSecretPage(reply: unknown, op: string, target: string): Page<WireSecret> {
-  const { metadata, items } = parse(SecretList, reply, { op, target });
-  return { items: items ?? [], next: nextOf(metadata) };
+  return parsePage(Secret, reply, { op, target });
 }
 
 export function parseMetadataPage(reply: unknown, op: string, target: string): Page<WireSecret['metadata']> {
-  const { metadata, items } = parse(MetadataList, reply, { op, target });
-  return { items: (items ?? []).map((item) => item.metadata), next: nextOf(metadata) };
+  const { items, ...page } = parsePage(WithMetadata, reply, { op, target });
+  return { ...page, items: items.map((item) => item.metadata) };
+}
+
+/** Throws `REPLY_INVALID` if the reply is not a list, or an object in it has no name. */
+function parsePage<T>(
+  schema: z.ZodType<T>,
+  reply: unknown,
+  context: { readonly op: string; readonly target: string },
+): Page<T> {
+  const { metadata, items } = parse(List, reply, context);
+  const parsed: T[] = [];
+  const invalid = new Map<string, OperatorError>();
+  for (const item of items ?? []) {
+    const result = schema.safeParse(item);
+    if (result.success) parsed.push(result.data);
+    else invalid.set(parse(Named, item, context).metadata.name, new OperatorError('REPLY_INVALID', context));
+  }
+  return { items: parsed, invalid, next: nextOf(metadata) };
 }
 
 export function parseObjectMetadata(

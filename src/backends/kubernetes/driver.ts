@@ -8,7 +8,7 @@ import type {
   BackupStore,
   ClaimStore,
   DriverTraits,
-  Entry,
+  Listed,
   ListQuery,
   Need,
   Location,
@@ -17,6 +17,7 @@ import type {
   ReadOutcome,
   Refusal,
 } from '../driver.ts';
+import { listedAs, problemAt } from '../listing-problem.ts';
 import { mapConcurrently } from '#src/io/map-concurrently.ts';
 import { RBAC_VERBS, SecretApi } from './api.ts';
 import { SecretBackups } from './backups.ts';
@@ -81,7 +82,7 @@ export class KubernetesDriver implements Driver {
    * Lists metadata only. The server leaves out the types that are never moved; the type of any other Secret is known
    * after its read.
    */
-  async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Entry> {
+  async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Listed> {
     if (query.folder !== '') return;
     let next: string | undefined;
     do {
@@ -95,8 +96,9 @@ export class KubernetesDriver implements Driver {
         signal,
       );
       for (const { name, labels = {} } of page.items) {
-        if (labels[BACKUP_LABEL] !== 'true') yield { address: name, labels };
+        if (labels[BACKUP_LABEL] !== 'true') yield listedAs({ address: name, labels }, nameRefusalOf);
       }
+      for (const [name, error] of page.invalid) yield problemAt(name, error, signal);
       next = page.next;
     } while (next !== undefined);
   }

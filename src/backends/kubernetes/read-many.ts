@@ -1,5 +1,5 @@
 import type { Address } from '#src/core/document.ts';
-import { hasCode } from '#src/errors.ts';
+import { errorOf, hasCode, isBackendWide } from '#src/errors.ts';
 import type { ReadOutcome } from '../driver.ts';
 import { mapConcurrently } from '#src/io/map-concurrently.ts';
 import type { SecretApi } from './api.ts';
@@ -32,7 +32,8 @@ export async function* readManySecrets(
   else yield* readByPages(api, wanted, signal);
 }
 
-/** A Secret that cannot be read (denied by name) yields its error; a server that is gone fails the iteration. */
+/** A Secret that cannot be read (denied by name, or not readable for the server) yields its error; a server that is gone
+ * fails the iteration. */
 async function* readSingly(
   api: SecretApi,
   wanted: ReadonlySet<Address>,
@@ -43,19 +44,16 @@ async function* readSingly(
       const secret = await api.get(address, signal);
       return { address, result: secret === undefined ? { state: 'absent' } : presentOf(secret) };
     } catch (error) {
-      if (signal.aborted || !isOfOneAddress(error)) throw error;
+      if (signal.aborted || isBackendWide(error)) throw error;
       return { address, error };
     }
   });
 }
 
-function isOfOneAddress(error: unknown): boolean {
-  return hasCode(error, 'AUTH_DENIED') || hasCode(error, 'REPLY_INVALID');
-}
-
 /**
  * First reads the values, without the types that are never moved. For names that were not found, then lists the names
- * of all Secrets: reads a name that exists one by one (such a type, or just created) and reports the others as absent.
+ * of all Secrets: reads a name that exists one by one (such a type, or just created) and reports the others as absent. If the server fails
+ * a page, reads what is left one by one.
  */
 async function* readByPages(
   api: SecretApi,
@@ -63,29 +61,46 @@ async function* readByPages(
   signal: AbortSignal,
 ): AsyncGenerator<ReadOutcome> {
   const missing = new Set(wanted);
-  for await (const secret of valuePages(api, signal)) {
-    if (missing.delete(secret.metadata.name)) {
-      yield { address: secret.metadata.name, result: presentOf(secret) };
+  try {
+    for await (const outcome of valuesIn(api, signal)) {
+      if (missing.delete(outcome.address)) yield outcome;
+      if (missing.size === 0) return;
     }
-    if (missing.size === 0) return;
+    const existing = await namesIn(api, signal);
+    for (const address of [...missing].filter((each) => !existing.has(each))) {
+      missing.delete(address);
+      yield { address, result: { state: 'absent' } };
+    }
+  } catch (failure) {
+    if (signal.aborted || !canBeOfOneSecret(failure)) throw failure;
   }
-  const existing = new Set<Address>();
-  for await (const name of namePages(api, signal)) if (missing.has(name)) existing.add(name);
-  yield* readSingly(api, existing, signal);
-  for (const address of missing) if (!existing.has(address)) yield { address, result: { state: 'absent' } };
+  yield* readSingly(api, missing, signal);
+}
+
+async function* valuesIn(api: SecretApi, signal: AbortSignal): AsyncGenerator<ReadOutcome> {
+  for await (const { items, invalid } of valuePages(api, signal)) {
+    for (const secret of items) yield { address: secret.metadata.name, result: presentOf(secret) };
+    for (const [address, error] of invalid) yield { address, error };
+  }
+}
+
+/** The API server fails a whole page for one Secret that it cannot decrypt or decode. */
+function canBeOfOneSecret(failure: unknown): boolean {
+  const { code } = errorOf(failure);
+  return code === 'SERVER_ERROR' || code === 'REPLY_INVALID';
 }
 
 /** Requests the next page while the caller works on this one, so that the destination does not wait for the source. */
-async function* valuePages(api: SecretApi, signal: AbortSignal): AsyncGenerator<WireSecret> {
+async function* valuePages(api: SecretApi, signal: AbortSignal): AsyncGenerator<Page<WireSecret>> {
   const fetch = async (limit: number, next?: string): Promise<Page<WireSecret>> =>
     onePage(api, { limit, next, fieldSelector: WITHOUT_REFUSED_TYPES }, signal);
   let ahead: Promise<Page<WireSecret>> | undefined = fetch(FIRST_PAGE);
   try {
     while (ahead !== undefined) {
-      const { items, next }: Page<WireSecret> = await ahead;
-      ahead = next === undefined ? undefined : fetch(nextLimit(items), next);
+      const page: Page<WireSecret> = await ahead;
+      ahead = page.next === undefined ? undefined : fetch(nextLimit(page.items), page.next);
       ahead?.catch(() => undefined); // Thrown when it is awaited.
-      yield* items;
+      yield page;
     }
   } finally {
     await ahead?.catch(() => undefined); // No request outlives the iterator.
@@ -114,13 +129,16 @@ function nextLimit(items: readonly WireSecret[]): number {
   return Math.max(1, Math.min(fitting, LARGEST_PAGE, items.length * 4));
 }
 
-async function* namePages(api: SecretApi, signal: AbortSignal): AsyncGenerator<Address> {
+async function namesIn(api: SecretApi, signal: AbortSignal): Promise<ReadonlySet<Address>> {
+  const names = new Set<Address>();
   let next: string | undefined;
   do {
     const page = await api.metadataPage({ limit: LARGEST_PAGE, next }, signal);
-    for (const metadata of page.items) yield metadata.name;
+    for (const { name } of page.items) names.add(name);
+    for (const name of page.invalid.keys()) names.add(name);
     next = page.next;
   } while (next !== undefined);
+  return names;
 }
 
 function presentOf(secret: WireSecret) {

@@ -41,8 +41,9 @@ export function gate(driver: Driver, { code, refusalOf }: Gate): LayeredDriver {
         const skips = (folder: Address): boolean =>
           query.skips?.(folder) === true || refusalOf(`${folder}/`) !== undefined;
         if (query.folder !== '' && skips(query.folder)) return;
-        for await (const entry of base.list({ ...query, skips }, signal)) {
-          if (refusalOf(entry.address) === undefined) yield entry;
+        // A problem too: its address would show a hidden name.
+        for await (const listed of base.list({ ...query, skips }, signal)) {
+          if (refusalOf(listed.address) === undefined) yield listed;
         }
       },
       async *readMany(addresses, signal) {

@@ -35,6 +35,10 @@ async function openTestStore(addressing: 'flat' | 'tree'): Promise<TestStore> {
       store.put(address, { [field]: text });
       return Promise.resolve();
     },
+    createIllegal: async () => {
+      store.put('illegal\n', { a: 'b' });
+      return Promise.resolve(['illegal\\u{a}']);
+    },
     [Symbol.asyncDispose]: async () => Promise.resolve(),
   });
 }

@@ -7,7 +7,7 @@ import type {
   ClaimStore,
   Driver,
   DriverTraits,
-  Entry,
+  Listed,
   ListQuery,
   Location,
   Need,
@@ -19,7 +19,7 @@ import type {
 import { readEach } from '../read-each.ts';
 import { MemoryBackups } from './backups.ts';
 import type { Call, Hooks } from './hooks.ts';
-import { entriesIn } from './listing.ts';
+import { listedIn } from './listing.ts';
 import { addressRefusalOf, refusalOf } from './refusals.ts';
 import type { MemoryStore, State } from './store.ts';
 
@@ -109,14 +109,15 @@ export class MemoryDriver implements Driver {
     return this.#perform({ operation: 'isLeaving', address: '' }, signal, () => this.#store.isLeaving);
   }
 
-  async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Entry> {
+  async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Listed> {
     if (query.labelSelector !== undefined && this.traits.addressing === 'tree') {
       throw new OperatorError('CAPABILITY_MISSING', { op: 'memory.list' });
     }
     const call: Call = { operation: 'list', address: query.folder };
-    for (const entry of await this.#perform(call, signal, () => entriesIn(this.#store, query))) {
+    const mayList = (folder: Address): boolean => this.#options.mayNot?.('list', folder) !== true;
+    for (const listed of await this.#perform(call, signal, () => listedIn(this.#store, query, mayList))) {
       signal.throwIfAborted();
-      yield entry;
+      yield listed;
     }
   }
 

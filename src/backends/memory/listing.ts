@@ -1,19 +1,40 @@
 import type { Address, Attributes } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
-import type { Entry, ListQuery } from '../driver.ts';
+import type { Entry, Listed, ListQuery } from '../driver.ts';
+import { listedAs, printable } from '../listing-problem.ts';
+import { addressRefusalOf } from './refusals.ts';
 import type { MemoryStore } from './store.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
-/** The entries that match the query, sorted. */
-export function entriesIn(store: MemoryStore, { folder, labelSelector, skips }: ListQuery): readonly Entry[] {
+/**
+ * What matches the query, sorted. `mayList` tells whether the credentials may list a folder: one that they may not is a
+ * problem, and hides the names below it.
+ */
+export function listedIn(
+  store: MemoryStore,
+  { folder, labelSelector, skips }: ListQuery,
+  mayList: (folder: Address) => boolean,
+): readonly Listed[] {
   const matches = compileSelector(labelSelector);
-  return store
-    .addresses()
-    .filter((address) => folder === '' || address.startsWith(`${folder}/`))
-    .filter((address) => !foldersOf(address).some((each) => skips?.(each) === true))
-    .map((address) => entryOf(store, address))
-    .filter((entry) => matches(entry.labels ?? {}));
+  const problems = new Map<Address, Listed>();
+  const entries: Listed[] = [];
+  for (const address of store.addresses()) {
+    if (folder !== '' && !address.startsWith(`${folder}/`)) continue;
+    const folders = foldersOf(address).filter((each) => each.length > folder.length);
+    if (foldersOf(address).some((each) => skips?.(each) === true)) continue;
+    const hidden = folders.find((each) => !mayList(each));
+    const entry = entryOf(store, address);
+    if (hidden !== undefined) problems.set(hidden, problemOf(hidden));
+    else if (matches(entry.labels ?? {}))
+      entries.push(listedAs(entry, (each) => addressRefusalOf(store, each)));
+  }
+  return [...entries, ...problems.values()];
+}
+
+function problemOf(folder: Address): Listed {
+  const problem = new OperatorError('AUTH_DENIED', { op: 'memory.list', target: folder });
+  return { address: printable(`${folder}/`), problem };
 }
 
 function entryOf(store: MemoryStore, address: Address): Entry {

@@ -16,7 +16,7 @@ export function addressRefusalOf({ traits }: MemoryStore, address: Address): Ref
   if (traits.addressing === 'flat' && segments.length > 1) {
     return { reason: 'NameRefused', message: 'The name has a slash.' };
   }
-  const isHostile = segments.some((segment) => /^\.{0,2}$/.test(segment) || !PRINTABLE.test(segment));
+  const isHostile = segments.some((segment) => /^\.{0,2}$|\\/.test(segment) || !PRINTABLE.test(segment));
   return isHostile ? { reason: 'PathRefused', message: 'The path has an illegal segment.' } : undefined;
 }
 

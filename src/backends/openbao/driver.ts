@@ -12,7 +12,7 @@ import type { Clock, Permit } from '#src/ports.ts';
 import type {
   Driver,
   DriverTraits,
-  Entry,
+  Listed,
   ListQuery,
   Need,
   Location,
@@ -99,7 +99,7 @@ export class OpenBaoDriver implements Driver {
     return Promise.resolve(false);
   }
 
-  async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Entry> {
+  async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Listed> {
     if (query.labelSelector !== undefined) {
       throw new OperatorError('CAPABILITY_MISSING', {
         op: 'openbao.list',
@@ -108,7 +108,8 @@ export class OpenBaoDriver implements Driver {
       });
     }
     const { kv } = await this.#open(signal);
-    yield* listTree(kv, query, signal);
+    const refusalOf = (address: Address): Refusal | undefined => this.addressRefusalOf(address);
+    yield* listTree({ kv, refusalOf }, query, signal);
   }
 
   async read(address: Address, signal: AbortSignal, revision?: string): Promise<ReadResult> {

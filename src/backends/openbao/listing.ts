@@ -1,33 +1,74 @@
 import type { Address } from '#src/core/document.ts';
-import { OperatorError } from '#src/errors.ts';
-import type { Entry, ListQuery } from '../driver.ts';
+import type { Listed, ListQuery, Refusal } from '../driver.ts';
+import { printable, problemAt } from '../listing-problem.ts';
 import type { KvMount } from './kv.ts';
-import { joinPath, pathRefusalOf } from './path.ts';
+import { joinPath } from './path.ts';
 
 /** Pages are large because the server decrypts and sorts the whole folder for each page. */
 const PAGE_SIZE = 1_000;
-/** Levels of nested folders; deeper documents have no valid address (path.ts). */
-const MAX_DEPTH = 16;
 
-/** A mount of either version. */
-type Listable = Pick<KvMount, 'listPage'>;
+/** A mount of either version, and its limits. */
+export interface Listable {
+  readonly kv: Pick<KvMount, 'listPage'>;
+  /** Why no document and no folder can have this address, or undefined. Bounds the depth, too. */
+  readonly refusalOf: (address: Address) => Refusal | undefined;
+}
 
 /**
- * All names below the folder of the query, depth first. Yields a folder without a valid address as `name/`, which
- * `addressRefusalOf` refuses: it is shown, not silently left out.
+ * All names below the folder of the query, depth first. A folder that cannot be requested, or whose request fails, is a
+ * problem of that folder; a failure of the folder of the query throws.
  */
-export async function* listTree(kv: Listable, query: ListQuery, signal: AbortSignal): AsyncGenerator<Entry> {
+export async function* listTree(
+  listable: Listable,
+  query: ListQuery,
+  signal: AbortSignal,
+): AsyncGenerator<Listed> {
   const { folder, skips = () => false } = query;
-  const folders: Address[] = [folder];
-  const paging = { ignored: false };
-  for (let current = folders.pop(); current !== undefined; current = folders.pop()) {
-    for await (const name of listFolder(kv, current, { paging, signal })) {
-      const path = joinPath(current, name);
-      const child = name.endsWith('/') ? path.slice(0, -1) : undefined;
-      if (child === undefined || pathRefusalOf(child) !== undefined) yield { address: path };
-      else if (!skips(child)) folders.push(withinDepth(child));
+  const walk: Walk = { folders: [folder], skips, paging: { ignored: false }, signal };
+  for (let current = walk.folders.pop(); current !== undefined; current = walk.folders.pop()) {
+    try {
+      yield* listOne(listable, current, walk);
+    } catch (failure) {
+      if (current === folder) throw failure;
+      yield problemAt(`${current}/`, failure, signal);
     }
   }
+}
+
+interface Walk {
+  /** Folders that are still to be listed. */
+  readonly folders: Address[];
+  readonly skips: (folder: Address) => boolean;
+  readonly paging: { ignored: boolean };
+  readonly signal: AbortSignal;
+}
+
+/** The documents and problems of one folder; adds the folders in it to the walk. */
+async function* listOne({ kv, refusalOf }: Listable, parent: Address, walk: Walk): AsyncGenerator<Listed> {
+  for await (const name of listFolder(kv, parent, walk)) {
+    const child = childOf(refusalOf, parent, name);
+    if ('listed' in child) yield child.listed;
+    else if (!walk.skips(child.folder)) walk.folders.push(child.folder);
+  }
+}
+
+/** What the server lists must be one segment; a slash at its end marks a folder. */
+const ONE_SEGMENT = /^[^/]+\/?$/;
+const NOT_A_NAME: Refusal = {
+  reason: 'PathRefused',
+  message: 'The server listed an empty name, or a name with a slash in it.',
+};
+
+/** A folder to list; else a document, or why it or a folder cannot have this name. */
+type Child = { readonly folder: Address } | { readonly listed: Listed };
+
+function childOf(refusalOf: Listable['refusalOf'], parent: Address, name: string): Child {
+  const path = joinPath(parent, name);
+  const folder = path.endsWith('/') ? path.slice(0, -1) : undefined;
+  const problem = ONE_SEGMENT.test(name) ? refusalOf(folder ?? path) : NOT_A_NAME;
+  if (problem === undefined) return folder === undefined ? { listed: { address: path } } : { folder };
+  const shown = parent === '' && name !== '' ? name : `${parent}/${name}`;
+  return { listed: { address: printable(shown), problem } };
 }
 
 /**
@@ -36,7 +77,7 @@ export async function* listTree(kv: Listable, query: ListQuery, signal: AbortSig
  * from the beginning: its first reply contained everything.
  */
 async function* listFolder(
-  kv: Listable,
+  kv: Listable['kv'],
   folder: Address,
   context: { readonly paging: { ignored: boolean }; readonly signal: AbortSignal },
 ): AsyncGenerator<string> {
@@ -52,7 +93,8 @@ async function* listFolder(
     }
     yield* names;
     if (names.length > PAGE_SIZE) paging.ignored = true;
-    if (paging.ignored) return;
+    // No name is after an empty one: a server that lists it would be asked for the same page again.
+    if (paging.ignored || last === after) return;
     after = last;
   }
 }
@@ -60,14 +102,4 @@ async function* listFolder(
 /** Bytewise, as the server sorts. */
 function isAfter(name: string, previous: string): boolean {
   return Buffer.compare(Buffer.from(name), Buffer.from(previous)) > 0;
-}
-
-function withinDepth(folder: Address): Address {
-  if (folder.split('/').length <= MAX_DEPTH) return folder;
-  throw new OperatorError('CAPABILITY_MISSING', {
-    op: 'openbao.list',
-    target: folder,
-    detail: `Folders are nested deeper than ${MAX_DEPTH} levels.`,
-    hint: 'Set spec.openbao.prefix or spec.mapping.path to a folder nearer to the documents.',
-  });
 }

@@ -54,13 +54,17 @@ export function joinPath(...parts: readonly string[]): string {
 }
 
 /**
- * The request path `/v1/<path>` with every segment percent-encoded. Throws `DOCUMENT_REFUSED` for a path that
+ * The request path `/v1/<path>` with every segment percent-encoded. The length is not checked: a mount, a tree of the API
+ * and a prefix are in front of an address, and each was checked by itself. Throws `DOCUMENT_REFUSED` for a segment that
  * `pathRefusalOf` refuses, and `INVARIANT` if a URL parser would read a different path.
  */
 export function apiPathOf(path: string, op: string): string {
-  const refusal = pathRefusalOf(path);
-  if (refusal !== undefined) {
-    throw new OperatorError('DOCUMENT_REFUSED', { op, detail: refusal.message });
+  const fault = path
+    .split('/')
+    .map(segmentFault)
+    .find((found) => found !== undefined);
+  if (fault !== undefined) {
+    throw new OperatorError('DOCUMENT_REFUSED', { op, detail: `The path ${fault}.` });
   }
   const encoded = `/v1/${path.split('/').map(encodeURIComponent).join('/')}`;
   if (new URL(encoded, 'http://localhost').pathname !== encoded) {

@@ -5,7 +5,7 @@ import type { Permit } from '#src/ports.ts';
 import type {
   Driver,
   DriverTraits,
-  Entry,
+  Listed,
   ListQuery,
   Location,
   Need,
@@ -97,7 +97,7 @@ export class OpenBaoV1Driver implements Driver {
     return Promise.resolve(false);
   }
 
-  async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Entry> {
+  async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Listed> {
     if (query.labelSelector !== undefined) {
       throw new OperatorError('CAPABILITY_MISSING', {
         op: 'openbao.list',
@@ -106,7 +106,8 @@ export class OpenBaoV1Driver implements Driver {
       });
     }
     const { kv } = await this.#open(signal);
-    yield* listTree(kv, query, signal);
+    const refusalOf = (address: Address): Refusal | undefined => this.addressRefusalOf(address);
+    yield* listTree({ kv, refusalOf }, query, signal);
   }
 
   /** Returns the current revision: there are no others. */

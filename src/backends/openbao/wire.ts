@@ -47,10 +47,7 @@ export const KeyMetadataReply = z.object({
 });
 /** A server that warns about an unknown parameter replies 200 and `data: {}` for an absent folder. */
 export const ListReply = z.object({
-  data: z.union([
-    z.object({ keys: z.array(z.string().min(1)) }),
-    z.strictObject({ keys: z.never().optional() }),
-  ]),
+  data: z.union([z.object({ keys: z.array(z.string()) }), z.strictObject({ keys: z.never().optional() })]),
 });
 
 export const HealthReply = z.object({

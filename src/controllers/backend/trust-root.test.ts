@@ -8,7 +8,7 @@ import { BACKEND_KINDS } from '#src/backends/kinds.ts';
 import { secretReferencesOf } from '#src/backends/spec.ts';
 import { Store } from '#src/runtime/store.ts';
 import { NAMESPACE_INDEX } from '../projections.ts';
-import { trustRootsIn, trustRootsOf } from './trust-root.ts';
+import { trustRootsIn, trustRootsOf, unparsedBackendIn } from './trust-root.ts';
 
 function backend(auth: object, more: object = {}) {
   const parsed = parseSecretBackend({
@@ -39,6 +39,8 @@ function secretsOf({ spec }: SecretBackend): readonly string[] {
   return secretReferencesOf(spec, BACKEND_KINDS);
 }
 
+const unparsed = { backends: new Map(), clusterBackends: new Map() };
+
 describe('the trust root', () => {
   it.each([
     ['token', { token: { secretRef: { name: 'held' } } }],
@@ -63,7 +65,10 @@ describe('the trust root', () => {
     const clusterCache = new Store<ClusterSecretBackend>();
     clusterCache.set(clusterBackend('shared'));
     const rootsIn = (namespace: string, clusterResourceNamespace: string) => [
-      ...trustRootsIn({ cache, clusterCache, clusterResourceNamespace, kinds: BACKEND_KINDS }, namespace),
+      ...trustRootsIn(
+        { cache, clusterCache, clusterResourceNamespace, unparsed, kinds: BACKEND_KINDS },
+        namespace,
+      ),
     ];
     const own = ['own', 'SecretBackend bao'];
     const shared = ['shared', 'ClusterSecretBackend bao'];
@@ -72,4 +77,27 @@ describe('the trust root', () => {
     expect(rootsIn('a', 'a')).toEqual([own, shared]);
     expect(rootsIn('b', 'keyferry')).toEqual([]);
   });
+
+  it.each([
+    ['a', 'keyferry', 'SecretBackend broken'],
+    ['b', 'keyferry', undefined],
+    ['keyferry', 'keyferry', 'ClusterSecretBackend shared'],
+    ['b', 'b', 'ClusterSecretBackend shared'],
+  ])(
+    'is unknown in %s with shared Secrets in %s because of %s',
+    (namespace, clusterResourceNamespace, title) => {
+      const metadata = { uid: 'u', resourceVersion: '1' };
+      const references = {
+        cache: new Store<SecretBackend>(NAMESPACE_INDEX),
+        clusterCache: new Store<ClusterSecretBackend>(),
+        clusterResourceNamespace,
+        unparsed: {
+          backends: new Map([['a/broken', { ...metadata, name: 'broken', namespace: 'a' }]]),
+          clusterBackends: new Map([['shared', { ...metadata, name: 'shared' }]]),
+        },
+        kinds: BACKEND_KINDS,
+      };
+      expect(unparsedBackendIn(references, namespace)).toBe(title);
+    },
+  );
 });

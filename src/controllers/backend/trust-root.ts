@@ -2,13 +2,18 @@ import type { Backend, ClusterSecretBackend } from '#src/api/v1alpha1/cluster-se
 import type { SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
 import type { BackendKind } from '#src/backends/kind.ts';
 import { secretReferencesOf } from '#src/backends/spec.ts';
-import type { ReadonlyStore } from '#src/runtime/store.ts';
+import type { CachedObject, ReadonlyStore } from '#src/runtime/store.ts';
 import { namespaceOf } from './names.ts';
 
 /** The backends that the caches hold, and what tells which Secrets they read. */
 export interface BackendReferences {
   readonly cache: ReadonlyStore<SecretBackend>;
   readonly clusterCache: ReadonlyStore<ClusterSecretBackend>;
+  /** Backends that exist and are in neither cache, because this version cannot parse them. */
+  readonly unparsed: {
+    readonly backends: ReadonlyMap<string, CachedObject['metadata']>;
+    readonly clusterBackends: ReadonlyMap<string, CachedObject['metadata']>;
+  };
   /** Where the Secrets are that ClusterSecretBackends refer to. */
   readonly clusterResourceNamespace: string;
   readonly kinds: readonly BackendKind[];
@@ -17,6 +22,17 @@ export interface BackendReferences {
 /** The Secrets of a namespace that no migration may remove, each with a backend that reads it. */
 export function trustRootsIn(references: BackendReferences, namespace: string): ReadonlyMap<string, string> {
   return trustRootsOf(backendsReadingFrom(references, namespace), references.kinds);
+}
+
+/** A backend of which nobody can tell which Secrets of this namespace it reads, or undefined. */
+export function unparsedBackendIn(
+  { unparsed, clusterResourceNamespace }: BackendReferences,
+  namespace: string,
+): string | undefined {
+  const own = [...unparsed.backends.values()].find((metadata) => metadata.namespace === namespace);
+  if (own !== undefined) return `SecretBackend ${own.name}`;
+  const [shared] = namespace === clusterResourceNamespace ? unparsed.clusterBackends.values() : [];
+  return shared && `ClusterSecretBackend ${shared.name}`;
 }
 
 /** Names of the Secrets that backends read, each with a backend that reads it. All must read from one namespace. */

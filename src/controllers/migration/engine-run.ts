@@ -1,6 +1,6 @@
 import type { Journal } from '#src/core/journal.ts';
 import type { ApplyInputs, RunResult } from '#src/engine/apply/inputs.ts';
-import { crossingGate, trustRootGate } from '#src/engine/gates.ts';
+import { crossingGate, knownTrustRootGate, trustRootGate } from '#src/engine/gates.ts';
 import { toIntent } from '#src/engine/plan/compile.ts';
 import { maintain, runMigration } from '#src/engine/run.ts';
 import type { MigrationJournal } from '#src/journal/journal.ts';
@@ -8,7 +8,7 @@ import { objectKey } from '#src/runtime/store.ts';
 import type { BackendPair } from '../backend/lookup.ts';
 import { shortNameOf } from '../backend/names.ts';
 import type { DriverLease } from '../backend/pool.ts';
-import { trustRootsIn } from '../backend/trust-root.ts';
+import { trustRootsIn, unparsedBackendIn } from '../backend/trust-root.ts';
 import type { Attempt } from './attempt.ts';
 import { claimOf, isStaleClaim } from './claims.ts';
 import type { MigrationStatus } from './status.ts';
@@ -62,6 +62,9 @@ function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
         source.driver.kind === 'kubernetes'
           ? trustRootsIn(parts.references, namespace).get(secret)
           : undefined,
+      ),
+      knownTrustRootGate(() =>
+        source.driver.kind === 'kubernetes' ? unparsedBackendIn(parts.references, namespace) : undefined,
       ),
       crossingGate((address) => crossings.writeTo(source.driver.locationOf(address))),
     ],

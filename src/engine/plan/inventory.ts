@@ -1,6 +1,7 @@
 import type { Outcome } from '#src/core/outcome.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { PlanInputs } from './inputs.ts';
+import { isOfProblem, problemOutcome } from './listing-problems.ts';
 import { SOURCE_MISSING } from './missing.ts';
 import { listOccupancy, listSelected, missingNames, namesInSpec } from './names.ts';
 import type { PlannedDocument } from './plan.ts';
@@ -11,7 +12,10 @@ import { mapTargets, refuseCollisions, refuseCrossings, refusedOutcome } from '.
 /** What both backends have, by name, gathered once before any value is read. */
 export interface Inventory {
   readonly documents: readonly PlannedDocument[];
-  /** Documents that will not be processed, with the reason: refused paths, collisions, missing labels or rights. */
+  /**
+   * What will not be processed, with the reason: what could not be listed, refused paths, collisions, missing labels or
+   * rights.
+   */
   readonly refused: readonly Outcome[];
   /** Names that an earlier run recorded and the source no longer lists. */
   readonly unlisted: readonly string[];
@@ -26,13 +30,13 @@ export async function takeInventory(inputs: PlanInputs): Promise<Inventory> {
   requireUnreserved(inputs, namesInSpec(inputs));
   await requireStaying(inputs);
   const selected = await listSelected(inputs);
-  requireUnreserved(inputs, selected);
-  const targets = mapTargets(inputs, selected);
+  requireUnreserved(inputs, selected.documents);
+  const targets = mapTargets(inputs, selected.documents);
   const distinct = refuseCollisions(inputs, targets.mapped);
   const alone = refuseCrossings(inputs, distinct.mapped);
   const occupancy = await listOccupancy(inputs);
   const denied = await askRights(inputs, alone.mapped, occupancy);
-  const listed = new Set(selected.map(({ name }) => name));
+  const listed = new Set([...selected.documents.map(({ name }) => name), ...selected.problems.keys()]);
   const missing = missingNames(inputs, listed);
   return {
     documents: alone.mapped
@@ -40,6 +44,7 @@ export async function takeInventory(inputs: PlanInputs): Promise<Inventory> {
       .map((document) => ({ ...document, isNew: occupancy(document.destination) === 'free' })),
     refused: [
       ...missing.map((name) => refusedOutcome(name, SOURCE_MISSING)),
+      ...[...selected.problems].map(([name, each]) => problemOutcome(name, each)),
       ...targets.refused,
       ...distinct.refused,
       ...alone.refused,
@@ -50,7 +55,7 @@ export async function takeInventory(inputs: PlanInputs): Promise<Inventory> {
     ],
     unlisted: [...inputs.prior.values()]
       .filter((prior) => !listed.has(prior.name) && !missing.includes(prior.name))
-      .filter((prior) => !isReservedNow(inputs, prior))
+      .filter((prior) => !isReservedNow(inputs, prior) && !isOfProblem(inputs, prior))
       .map(({ name }) => name),
   };
 }

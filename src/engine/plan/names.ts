@@ -1,6 +1,7 @@
 import type { Address } from '#src/core/document.ts';
-import { nameIsSelected, typeIsSelected } from '#src/core/selection.ts';
-import { hasCode } from '#src/errors.ts';
+import type { Entry, ListingProblem, ListQuery } from '#src/backends/driver.ts';
+import { endsListing, isProblem } from '#src/backends/listing-problem.ts';
+import { folderIsSelected, nameIsSelected, typeIsSelected } from '#src/core/selection.ts';
 import { activeFallback } from './fallback.ts';
 import type { PlanInputs } from './inputs.ts';
 import type { NamedDocument } from './reserved-names.ts';
@@ -21,32 +22,77 @@ export function namesInSpec({
     .map((name) => ({ name, source: route.sourceOf(name), labels: {} }));
 }
 
+/** What the source lists. */
+export interface Selected {
+  readonly documents: readonly NamedDocument[];
+  /** What could not be listed and may have selected names, by the name for its row. */
+  readonly problems: ReadonlyMap<string, ListingProblem>;
+}
+
 /** The documents of the selection. */
 export async function listSelected(
-  inputs: Pick<PlanInputs, 'intent' | 'source' | 'clock' | 'signal'>,
-): Promise<readonly NamedDocument[]> {
+  inputs: Pick<PlanInputs, 'intent' | 'source' | 'prior' | 'clock' | 'signal'>,
+): Promise<Selected> {
   const { selection, route } = inputs.intent;
   const { scope } = selection;
   // A path with labels needs the listing; plain names are read one by one, which needs no right to list.
-  if (scope.by === 'names' && !route.needsLabels) return namesInSpec(inputs);
+  if (scope.by === 'names' && !route.needsLabels)
+    return { documents: namesInSpec(inputs), problems: new Map() };
+  const problems = new Map<string, ListingProblem>();
   const listed: NamedDocument[] = [];
   const query = {
     folder: route.sourceFolder,
     ...(scope.by === 'labelSelector' ? { labelSelector: scope.labelSelector } : {}),
   };
-  for await (const entry of inputs.source.list(query, inputs.signal)) {
+  for await (const entry of entriesOf(inputs, query, problems)) {
     const name = route.nameOf(entry.address);
     if (name === undefined || !nameIsSelected(selection, name)) continue;
     if (entry.type !== undefined && !typeIsSelected(selection, entry.type)) continue;
     listed.push({ name, source: entry.address, labels: entry.labels ?? {} });
   }
-  return [...listed, ...(await listOldAddresses(inputs, listed))];
+  const old = await listOldAddresses(inputs, listed, problems);
+  const documents = [...listed, ...old];
+  return { documents: [...documents, ...knownBelow(inputs, documents, problems)], problems };
+}
+
+/** What the source lists; keeps the problems, unless the selection excludes them. */
+async function* entriesOf(
+  { intent: { route, selection }, source, signal }: Pick<PlanInputs, 'intent' | 'source' | 'signal'>,
+  query: ListQuery,
+  problems: Map<string, ListingProblem>,
+): AsyncGenerator<Entry> {
+  for await (const listed of source.list(query, signal)) {
+    if (!isProblem(listed)) {
+      yield listed;
+      continue;
+    }
+    // An address that the mapping does not match is a name by itself.
+    const name = route.nameOf(listed.address) ?? listed.address;
+    const isSelected = name.endsWith('/') ? folderIsSelected : nameIsSelected;
+    if (isSelected(selection, name)) problems.set(name, listed);
+  }
+}
+
+/** Documents that earlier runs recorded, in folders whose names are unknown now. They are read by name. */
+function knownBelow(
+  { intent: { route, selection }, prior }: Pick<PlanInputs, 'intent' | 'prior'>,
+  listed: readonly NamedDocument[],
+  problems: ReadonlyMap<string, ListingProblem>,
+): readonly NamedDocument[] {
+  const folders = [...problems.values()].map(({ address }) => address).filter((each) => each.endsWith('/'));
+  if (folders.length === 0) return [];
+  const known = new Set(listed.map(({ name }) => name));
+  return [...prior.keys()]
+    .filter((name) => !known.has(name) && !problems.has(name) && nameIsSelected(selection, name))
+    .map((name) => ({ name, source: route.sourceOf(name), labels: {} }))
+    .filter(({ source }) => folders.some((folder) => source.startsWith(folder)));
 }
 
 /** Names that exist only at old addresses. A document at its own address is not the old name of another document. */
 async function listOldAddresses(
   inputs: Pick<PlanInputs, 'intent' | 'source' | 'clock' | 'signal'>,
   listed: readonly NamedDocument[],
+  problems: Map<string, ListingProblem>,
 ): Promise<readonly NamedDocument[]> {
   const fallback = activeFallback(inputs);
   if (fallback === undefined) return [];
@@ -54,7 +100,7 @@ async function listOldAddresses(
   const known = new Set(listed.map(({ name }) => name));
   const found: NamedDocument[] = [];
   const query = { folder: fallback.folder };
-  for await (const { address, labels = {} } of inputs.source.list(query, inputs.signal)) {
+  for await (const { address, labels = {} } of entriesOf(inputs, query, problems)) {
     const name = route.nameOf(address) === undefined ? fallback.nameOf(address) : undefined;
     if (name === undefined || known.has(name) || !nameIsSelected(selection, name)) continue;
     found.push({ name, source: route.sourceOf(name), labels });
@@ -80,8 +126,8 @@ export function missingNames(
 export type Occupancy = 'taken' | 'free' | 'unknown';
 
 /**
- * Lists the destination to find free addresses. A denied listing leaves them unknown, and an override can be outside the
- * listed folder: such documents are read one by one.
+ * Lists the destination to find free addresses. What cannot be listed leaves unknown what is below it, and an override can
+ * be outside the listed folder: such documents are read one by one.
  */
 export async function listOccupancy({
   intent,
@@ -92,14 +138,21 @@ export async function listOccupancy({
   if (folder === undefined) return () => 'unknown';
   const below = folder === '' ? '' : `${folder}/`;
   const taken = new Set<Address>();
+  const unlisted: Address[] = [];
   try {
-    for await (const entry of destination.list({ folder }, signal)) taken.add(entry.address);
+    for await (const listed of destination.list({ folder }, signal)) {
+      if (isProblem(listed)) unlisted.push(listed.address);
+      else taken.add(listed.address);
+    }
   } catch (failure) {
-    if (!hasCode(failure, 'AUTH_DENIED')) throw failure;
+    if (endsListing(failure, signal)) throw failure;
     return () => 'unknown';
   }
   return (address) => {
     if (taken.has(address)) return 'taken';
-    return address.startsWith(below) ? 'free' : 'unknown';
+    const isUnlisted = unlisted.some((each) =>
+      each.endsWith('/') ? address.startsWith(each) : address === each,
+    );
+    return address.startsWith(below) && !isUnlisted ? 'free' : 'unknown';
   };
 }

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Entry, ReadOutcome } from '#src/backends/driver.ts';
+import type { Listed, ReadOutcome } from '#src/backends/driver.ts';
+import { isProblem } from '#src/backends/listing-problem.ts';
 import { mapConcurrently } from '#src/io/map-concurrently.ts';
 import { collect } from '#test/support/collect.ts';
 import { aDocument, codeOf, presentIn } from '#test/support/documents.ts';
@@ -33,7 +34,7 @@ export function describeManyDocuments(trial: Trial): void {
     });
 
     it('lists every name once, page by page', async () => {
-      const entries = await collect<Entry>(trial.driver.list({ folder: '' }, signal));
+      const entries = await collect<Listed>(trial.driver.list({ folder: '' }, signal));
       const listed = entries.map((entry) => entry.address).filter((name) => name.startsWith('many-'));
       expect(listed.toSorted()).toEqual(names.toSorted());
     });
@@ -52,6 +53,18 @@ export function describeManyDocuments(trial: Trial): void {
       const outcomes = await collect(trial.driver.readMany(few, signal));
       expect(outcomes.map((outcome) => outcome.address).toSorted()).toEqual(few.toSorted());
       for (const outcome of outcomes) expect(textIn(outcome)).toBe(outcome.address);
+    });
+
+    it('lists what no document can have as a problem of that name, and goes on', async () => {
+      const illegal = await trial.store.createIllegal();
+      const listed = await collect(trial.driver.list({ folder: '' }, signal));
+      const problems = listed.filter(isProblem).map(({ address }) => address);
+      expect(problems.toSorted()).toEqual(illegal.toSorted());
+      for (const { address } of listed.filter(isProblem))
+        expect(trial.driver.addressRefusalOf(address)).toBeDefined();
+      const entries = listed.filter((each) => !isProblem(each)).map(({ address }) => address);
+      for (const name of names) expect(entries).toContain(name);
+      for (const address of entries) expect(trial.driver.addressRefusalOf(address)).toBeUndefined();
     });
 
     it('fails a read of many as a whole if the server is gone', async () => {

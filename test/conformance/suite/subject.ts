@@ -37,4 +37,9 @@ export interface TestStore extends AsyncDisposable {
   readonly traffic: (during: () => Promise<void>) => Promise<readonly unknown[]>;
   /** Acts as another writer: removes a document and creates another incarnation of its name. */
   readonly recreate: (address: string, field: string, text: string) => Promise<void>;
+  /**
+   * Acts as another writer: creates what the store accepts and no document can have. Resolves with the addresses of the
+   * problems in a listing.
+   */
+  readonly createIllegal: () => Promise<readonly string[]>;
 }
