@@ -86,6 +86,7 @@ export type RowReason =
   | 'MappingCollision'
   | 'MappingIncomplete'
   | 'NoRule'
+  | 'NotRecordable'
   | 'Projected'
   | 'ProofTooOld'
   | 'RemovalPending'

@@ -1,5 +1,6 @@
 import {
   MAX_EXCEPTIONS,
+  MAX_EXCEPTIONS_BYTES,
   MAX_INLINE_BYTES,
   MAX_INLINE_ROWS,
   type SecretMigration,
@@ -9,6 +10,7 @@ import {
 import { countOutcomes, doneRows, type Counts, type Outcome, type PriorRecord } from '#src/core/outcome.ts';
 import type { Clock } from '#src/ports.ts';
 import { FallbackUse } from './fallback-use.ts';
+import { isFindable } from './recordable.ts';
 import { StoredReports, type ReportStore } from './reports.ts';
 import { toPriorRecords, toRows } from './rows.ts';
 import { ShardLayout } from './shards.ts';
@@ -45,7 +47,7 @@ export interface JournalOptions {
  * So the table is durable once `storeReports` has resolved and a status with `table()` has been written after it.
  */
 export class MigrationJournal {
-  /** What earlier runs recorded, by document name. */
+  /** What earlier runs recorded, by document name; without names and paths that were cut. */
   readonly prior: ReadonlyMap<string, PriorRecord>;
   readonly #options: JournalOptions;
   readonly #table: RowTable;
@@ -59,8 +61,9 @@ export class MigrationJournal {
     this.#options = options;
     this.#stored = stored;
     this.#fallback = new FallbackUse(options.migration, options.clock);
-    this.prior = toPriorRecords(rows);
-    this.#table = new RowTable(this.prior);
+    const recorded = toPriorRecords(rows);
+    this.prior = new Map([...recorded].filter(([, record]) => isFindable(record)));
+    this.#table = new RowTable(recorded);
     for (const [shard, shardRows] of stored.shards()) this.#layout.adopt(shard, shardRows);
     if (stored.size > 0) return;
     // Inline rows have a layout too: it is written once there are too many rows.
@@ -84,7 +87,7 @@ export class MigrationJournal {
   /** Takes one outcome. Resolves when a status with `table()` may be written: no row of an earlier run would be lost. */
   async record(outcome: Outcome): Promise<void> {
     const entry = this.#table.set(outcome, this.#options.clock.now());
-    this.#layout.set(outcome.name, toRows(entry));
+    this.#layout.set(entry.outcome.name, toRows(entry));
     if (!this.#isInline()) await this.#moveToReports();
   }
 
@@ -137,11 +140,16 @@ export class MigrationJournal {
 
   #exceptions(): StatusRow[] {
     const rows: StatusRow[] = [];
+    let bytes = 0;
     for (const entry of this.#table.entries()) {
-      if (!isDone(entry.outcome)) rows.push(...toRows(entry));
-      if (rows.length >= MAX_EXCEPTIONS) break;
+      if (isDone(entry.outcome)) continue;
+      for (const row of toRows(entry)) {
+        bytes += Buffer.byteLength(JSON.stringify(row)) + 1;
+        if (rows.length === MAX_EXCEPTIONS || bytes > MAX_EXCEPTIONS_BYTES) return rows;
+        rows.push(row);
+      }
     }
-    return rows.slice(0, MAX_EXCEPTIONS);
+    return rows;
   }
 
   /** A table in reports never moves back, which would only cost writes. Expected rows count too. */

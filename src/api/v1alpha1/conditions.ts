@@ -99,6 +99,8 @@ export const ROW_REASONS = {
   MappingCollision: 'Another document maps to the same path, or another key to the same name.',
   AlreadyRenamed: 'The document already has its new name.',
   NoRule: 'Source and destination use the same store, and no rule of spec.mapping renames the document.',
+  NotRecordable:
+    'A row cannot hold the name or a path of the document, because it is too long or not Unicode. It is not touched.',
   Projected: 'Verified; the source is kept as the projection of the destination.',
   BackupExists: 'The source is kept: a different backup of this name exists.',
   BackupExpired: 'The backup of the source was removed after backupTTLSeconds.',

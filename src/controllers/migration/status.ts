@@ -6,14 +6,14 @@ import {
   type SecretMigrationStatus,
 } from '#src/api/v1alpha1/secret-migration.ts';
 import { shortened } from '#src/errors/explain.ts';
-import { OperatorError } from '#src/errors.ts';
+import { hasCode, OperatorError } from '#src/errors.ts';
 import type { MigrationJournal, TableStatus } from '#src/journal/journal.ts';
 import type { Clock, EventSink, Metrics } from '#src/ports.ts';
 import type { StatusWriter } from '#src/runtime/status-patch.ts';
 import { MAX_CONDITION_MESSAGE, readyOf, toConditions } from '../conditions.ts';
 import { measureMigration } from './metrics.ts';
 import { requestedRun } from './task.ts';
-import { progressing, statementsOf, type Verdict } from './verdict.ts';
+import { progressing, statementsOf, statusRefused, type Verdict } from './verdict.ts';
 
 /** The part of the journal that a status shows. Each write calls it, so that it shows the latest rows. */
 type Table = Pick<MigrationJournal, 'counts' | 'table'>;
@@ -99,12 +99,25 @@ export class MigrationStatus {
     return ready.status !== 'Unknown' && !(this.#hasBegun && isObstacle);
   }
 
-  /** Shows the verdict of a reconcile. Without a table, the status keeps its current one. */
+  /**
+   * Shows the verdict of a reconcile. Without a table, the status keeps its current one. If the API server refuses the
+   * table, the status keeps its current one and says so, and the refusal is thrown.
+   */
   async conclude(verdict: Verdict, table?: Table): Promise<void> {
     if (verdict.succeeded === 'True') this.#startTime ??= toKubernetesTime(this.#options.clock.now());
     this.#isConcluded = true;
-    await this.#write(verdict, table);
+    try {
+      await this.#write(verdict, table);
+    } catch (failure) {
+      if (table !== undefined && isRefusedContent(failure)) await this.#concludeWithoutTable(failure);
+      throw failure;
+    }
     this.#measure(verdict);
+  }
+
+  async #concludeWithoutTable(failure: unknown): Promise<void> {
+    this.#shown = shownIn(this.#migration);
+    await this.#write(statusRefused(failure), undefined);
   }
 
   async #write(verdict: Verdict | undefined, table: Table | undefined): Promise<void> {
@@ -178,6 +191,11 @@ export class MigrationStatus {
     const conflicts = (this.#shown.summary?.conflict ?? 0) - this.#conflictsBefore;
     metrics.count('secretmigration_conflicts_total', {}, Math.max(0, conflicts));
   }
+}
+
+/** True when the API server refuses what a request contains: the same content is refused again. */
+function isRefusedContent(failure: unknown): boolean {
+  return hasCode(failure, 'REQUEST_REJECTED') || hasCode(failure, 'DOCUMENT_REFUSED');
 }
 
 /** Undefined for a new generation: its run starts now. */

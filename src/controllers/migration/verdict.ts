@@ -56,6 +56,13 @@ export function failing(failure: unknown): Verdict {
   return { ...base, stalled, reconciling: !stalled };
 }
 
+/** The verdict when the API server refuses the rows of a run: the status keeps those of an earlier write. */
+export function statusRefused(failure: unknown): Verdict {
+  const verdictOnRequest = failing(failure);
+  const message = `The API server refuses the rows of this run; older rows are shown. ${verdictOnRequest.message}`;
+  return { ...verdictOnRequest, message };
+}
+
 export interface Finished {
   readonly counts: Counts;
   readonly outcomes: Iterable<Outcome>;
