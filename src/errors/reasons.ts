@@ -42,6 +42,7 @@ export type ConditionReason =
   | 'NothingSelected'
   | 'PartiallyFailed'
   | 'Progressing'
+  | 'ReportsIncomplete'
   | 'Suspended';
 
 /** Why an existing destination is not adopted as it is. */

@@ -14,6 +14,7 @@ import type { Outcome } from '#src/core/outcome.ts';
 import { aMigration } from '#test/builders/objects.ts';
 import { ManualClock } from '#test/support/manual-clock.ts';
 import { MemoryReports } from '#test/support/memory-reports.ts';
+import { RecordedLog } from '#test/support/recorded.ts';
 import { problemsOf, schemaOf } from '#test/support/structural-check.ts';
 import { MigrationJournal } from './journal.ts';
 
@@ -31,7 +32,8 @@ function migrationWith(status: object) {
 
 async function open(reports: MemoryReports, status: object = {}) {
   const migration = migrationWith(status);
-  return MigrationJournal.open({ migration, reports, rules: [], clock: new ManualClock(), signal });
+  const parts = { logger: new RecordedLog(), clock: new ManualClock(), signal };
+  return MigrationJournal.open({ migration, reports, rules: [], acknowledgesLoss: false, ...parts });
 }
 
 /** Any text: control characters, halves of characters, and lengths far beyond every limit. */

@@ -20,6 +20,8 @@ export const CONDITION_REASONS = {
   AwaitingSoak: 'Every key is verified; sources are removed after soakSeconds.',
   PartiallyFailed: 'Some keys failed; the others are done.',
   ConflictsFound: 'The destination differs for some keys; nothing was overwritten.',
+  ReportsIncomplete:
+    'Reports of the table were deleted or changed by another writer, or their names are taken; see status.reports.',
   NothingSelected: 'The selection matches no document.',
   InvalidSpec: 'Invalid spec; the message names the field.',
   CapabilityMissing: 'A backend lacks a capability that the migration requires.',

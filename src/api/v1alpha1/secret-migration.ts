@@ -21,6 +21,8 @@ export const MAX_INLINE_BYTES = 64 * 1024;
 export const MAX_EXCEPTIONS = 100;
 /** Maximum bytes of `status.exceptions` as JSON. The schema cannot express it; the status writer enforces it. */
 export const MAX_EXCEPTIONS_BYTES = 128 * 1024;
+/** Maximum number of SecretMigrationReports of one migration. */
+export const MAX_REPORTS = 4096;
 /** Maximum length of the `name` of a row. A document with a longer name is not moved. */
 export const MAX_ROW_NAME = 2048;
 /** Maximum length of the `key` of a row; a longer name of a key is cut. */
@@ -352,11 +354,28 @@ export const SecretMigrationStatusSchema = z
       .describe('There are too many rows for keys; the complete table is in SecretMigrationReports.'),
     reports: z
       .object({
-        count: CountSchema.describe('Number of reports.'),
+        count: z
+          .int()
+          .min(0)
+          .max(MAX_REPORTS)
+          .describe('Number of reports that are stored, from "<name>-0" on.'),
+        rows: CountSchema.optional().describe('Number of rows that these reports have at least.'),
         labelSelector: z
           .string()
           .max(512)
           .describe('Label selector of the reports, for kubectl get secretmigrationreports -l.'),
+        lost: z
+          .object({
+            reports: CountSchema.describe('Reports that were deleted or changed by another writer.'),
+            rows: CountSchema.describe('Rows that are known to be missing from them.'),
+            unrecoverable: z
+              .boolean()
+              .describe(
+                'True if rows of removed sources can be among them: no run can write those again. Cleared by a requested run after Ready has the reason ReportsIncomplete.',
+              ),
+          })
+          .optional()
+          .describe('What was lost of the table; absent if nothing was.'),
       })
       .optional()
       .describe('The SecretMigrationReports with the complete table.'),

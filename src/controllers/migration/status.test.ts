@@ -8,7 +8,7 @@ import { MigrationJournal } from '#src/journal/journal.ts';
 import { StatusWriter } from '#src/runtime/status-patch.ts';
 import { aMigration } from '#test/builders/objects.ts';
 import { ManualClock } from '#test/support/manual-clock.ts';
-import { RecordedMetrics } from '#test/support/recorded.ts';
+import { RecordedLog, RecordedMetrics } from '#test/support/recorded.ts';
 import { ScriptedKubeClient } from '#test/support/scripted-kube-client.ts';
 import { withProgress } from './engine-run.ts';
 import { MigrationStatus } from './status.ts';
@@ -68,11 +68,13 @@ async function aRun(refuses: (status: JsonObject) => boolean = () => false) {
     parsed.value,
     signal,
   );
-  const noReports = { list: async () => [], create: unexpected, replace: unexpected };
+  const noReports = { get: async () => undefined, create: unexpected, replace: unexpected };
   const journal = await MigrationJournal.open({
     migration: parsed.value,
     reports: noReports,
     rules: [],
+    logger: new RecordedLog(),
+    acknowledgesLoss: false,
     clock,
     signal,
   });
@@ -106,6 +108,21 @@ it('continues with the object that another writer changed, and is then about its
     progress: '2/2',
     conditions: [{ type: 'Ready', status: 'Unknown', reason: 'Progressing', observedGeneration: 2 }, {}, {}],
   });
+});
+
+it('shows no success beside a table of which rows were lost', async () => {
+  const { journal, status, writes, verify } = await aRun();
+  await verify(0);
+  const verdict = concluding({
+    counts: journal.counts(),
+    outcomes: journal.outcomes(),
+    dryRun: false,
+    awaitsSoak: false,
+  });
+  await status.conclude(verdict, journal);
+  const loss = { reports: 1, rows: 2, unrecoverable: true };
+  await status.storeProgress({ counts: () => journal.counts(), table: () => journal.table(), loss });
+  expect(writes.at(-1)).toMatchObject({ conditions: [{ type: 'Ready', status: 'Unknown' }, {}, {}] });
 });
 
 it('writes a verdict immediately, and never the same verdict again', async () => {

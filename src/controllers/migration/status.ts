@@ -16,7 +16,7 @@ import { requestedRun } from './task.ts';
 import { progressing, statementsOf, statusRefused, type Verdict } from './verdict.ts';
 
 /** The part of the journal that a status shows. Each write calls it, so that it shows the latest rows. */
-type Table = Pick<MigrationJournal, 'counts' | 'table'>;
+type Table = Pick<MigrationJournal, 'counts' | 'table' | 'loss'>;
 
 export interface MigrationStatusOptions {
   readonly writer: StatusWriter;
@@ -85,17 +85,19 @@ export class MigrationStatus {
    */
   async storeProgress(table: Table): Promise<void> {
     this.#startTime ??= toKubernetesTime(this.#options.clock.now());
-    const keepsVerdict = this.#hasVerdict();
+    const keepsVerdict = this.#hasVerdict(table.loss !== undefined);
     this.#hasBegun = true;
     await this.#write(keepsVerdict ? undefined : progressing(table.counts()), table);
   }
 
-  #hasVerdict(): boolean {
+  /** With a loss, a verdict of success is not kept: the rows beside it are not all. */
+  #hasVerdict(hasLoss: boolean): boolean {
     const { metadata, status } = this.#migration;
     const { conditions = [] } = status;
     const ready = readyOf(status);
     if (ready === undefined || ready.observedGeneration !== metadata.generation) return false;
     const isObstacle = conditions.some((condition) => condition.type === 'Reconciling');
+    if (hasLoss && ready.status === 'True') return false;
     return ready.status !== 'Unknown' && !(this.#hasBegun && isObstacle);
   }
 

@@ -221,6 +221,7 @@ describe('an operator that starts when all is done', () => {
 describe('a migration of more keys than a status takes', () => {
   describeWriting();
   describeDeleting();
+  describeLosing();
 });
 
 function describeWriting(): void {
@@ -327,5 +328,27 @@ function describeDeleting(): void {
     expect(new Set(owners)).toEqual(new Set([metadata.uid]));
     expect(Object.values(await statesOf(own, 'bulk'))).toEqual(names.map(() => 'Verified'));
     expect(await kvContents(own)).toEqual(stored);
+  });
+}
+
+function describeLosing(): void {
+  it('is never Completed after a report was deleted by hand, until the user has seen it', async () => {
+    const own = await stage().tenant();
+    await plantBulk(own);
+    await own.apply(aMigration('bulk', { select: { prefix: BULK_PREFIX }, sourcePolicy: 'Delete' }));
+    await own.untilReady('bulk');
+    const [first] = await reportsOf(own, 'bulk');
+    const rows = first?.report.rows.length ?? 0;
+    await own.delete('SecretMigrationReport', first?.metadata.name ?? '');
+    await stage().restartOperator();
+
+    const lost = { reports: 1, rows, unrecoverable: true };
+    const noticed = await requestRun(own, 'bulk');
+    expect(reasonOf(noticed)).toBe('ReportsIncomplete');
+    expect(noticed.status).toMatchObject({ progress: `${300 - rows}/${300 - rows}`, reports: { lost } });
+    await stage().restartOperator();
+    const acknowledged = await requestRun(own, 'bulk');
+    expect(reasonOf(acknowledged)).toBe('Completed');
+    expect(acknowledged.status.reports?.lost).toBeUndefined();
   });
 }
