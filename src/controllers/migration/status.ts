@@ -11,7 +11,6 @@ import type { MigrationJournal, TableStatus } from '#src/journal/journal.ts';
 import type { Clock, EventSink, Metrics } from '#src/ports.ts';
 import type { StatusWriter } from '#src/runtime/status-patch.ts';
 import { MAX_CONDITION_MESSAGE, readyOf, toConditions } from '../conditions.ts';
-import { measureMigration } from './metrics.ts';
 import { requestedRun } from './task.ts';
 import { progressing, statementsOf, statusRefused, type Verdict } from './verdict.ts';
 
@@ -114,7 +113,7 @@ export class MigrationStatus {
       if (table !== undefined && isRefusedContent(failure)) await this.#concludeWithoutTable(failure);
       throw failure;
     }
-    this.#measure(verdict);
+    this.#countConflicts();
   }
 
   async #concludeWithoutTable(failure: unknown): Promise<void> {
@@ -186,12 +185,9 @@ export class MigrationStatus {
     });
   }
 
-  #measure(verdict: Verdict): void {
-    const { metrics, clock } = this.#options;
-    const { metadata } = this.#migration;
-    measureMigration(metrics, metadata, { shown: this.#shown, verdict, nowMs: clock.now() });
+  #countConflicts(): void {
     const conflicts = (this.#shown.summary?.conflict ?? 0) - this.#conflictsBefore;
-    metrics.count('secretmigration_conflicts_total', {}, Math.max(0, conflicts));
+    this.#options.metrics.count('secretmigration_conflicts_total', {}, Math.max(0, conflicts));
   }
 }
 

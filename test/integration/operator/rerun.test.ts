@@ -218,6 +218,30 @@ describe('an operator that starts when all is done', () => {
   });
 });
 
+it('an operator that starts when all is done serves the metrics of all, until they are deleted', async () => {
+  const own = await stage().tenant();
+  await own.apply(aSecret('only', { k: 'v' }));
+  await own.apply(aMigration('done', { select: { names: ['only'] } }));
+  await own.untilReady('done');
+  await stage().restartOperator();
+  const seriesOfOwn = async (): Promise<string> => {
+    const lines = (await stage().operator.metrics()).split('\n');
+    return lines.filter((line) => line.includes(`namespace="${own.namespace}"`)).join('\n');
+  };
+  const series = await eventually('the new operator leads', async () => {
+    const text = await seriesOfOwn();
+    return text !== '' && text;
+  });
+  const about = `namespace="${own.namespace}",name="done"`;
+  expect(series).toContain(`secretmigration_keys{${about},state="verified"} 1`);
+  expect(series).toContain(`secretmigration_condition{${about},type="Succeeded",status="True"} 1`);
+  expect(series).toContain(
+    `{kind="SecretBackend",namespace="${own.namespace}",name="bao",type="Ready",status="True"} 1`,
+  );
+  await own.delete('SecretMigration', 'done');
+  await eventually('its series are gone', async () => !(await seriesOfOwn()).includes('name="done"'));
+});
+
 describe('a migration of more keys than a status takes', () => {
   describeWriting();
   describeDeleting();
