@@ -157,7 +157,9 @@ export class StoredReports {
 
   #adopt(shard: number, own: OwnReport | undefined): void {
     if (own !== undefined) this.#stored.set(shard, own);
-    if (shard < this.#counted && this.isDamaged(shard)) this.#damaged += 1;
+    // Without `rows`, an earlier version wrote the status: it counted reports before they were stored.
+    const isPromised = this.#migration.status.reports?.rows !== undefined && shard < this.#counted;
+    if (isPromised && this.isDamaged(shard)) this.#damaged += 1;
   }
 
   /** Undefined if there is none of ours: one that belongs to others is ignored, and logged. */
