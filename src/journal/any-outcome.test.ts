@@ -133,7 +133,7 @@ describe('whatever the outcome', () => {
 });
 
 describe('a name that a row cannot hold', () => {
-  it('is cut, differs from every other one, and is no prior document of the next run', async () => {
+  it('is cut, differs from every other one, and the next run does not look for it', async () => {
     const reports = new MemoryReports();
     const journal = await open(reports);
     const common = 'x'.repeat(MAX_ROW_NAME);

@@ -163,7 +163,7 @@ export class MigrationJournal {
   /** A table in reports never moves back, which would only cost writes and hide a loss. Expected rows count too. */
   #isInline(): boolean {
     const fits = this.#table.rowCount <= MAX_INLINE_ROWS && this.#layout.jsonBytes < MAX_INLINE_BYTES;
-    return this.#stored.count === 0 && this.#options.migration.status.reports === undefined && fits;
+    return this.#stored.size === 0 && this.#options.migration.status.reports === undefined && fits;
   }
 
   /** Rows that the stored reports have, and still have once all are written. */
