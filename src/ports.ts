@@ -49,8 +49,13 @@ export interface Metrics {
   observe(name: string, labels: Labels, seconds: number): void;
   /** Sets a gauge. */
   gauge(name: string, labels: Labels, value: number): void;
-  /** Removes the series of a gauge with exactly these labels (the object no longer exists). */
-  forget(name: string, labels: Labels): void;
+}
+
+/** One series of a gauge that is computed when metrics are read. */
+export interface Sample {
+  readonly name: string;
+  readonly labels: Labels;
+  readonly value: number;
 }
 
 export interface ObjectReference {

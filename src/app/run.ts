@@ -4,9 +4,11 @@ import type { Config } from '#src/config/schema.ts';
 import { DriverPool } from '#src/controllers/backend/pool.ts';
 import type { BackendReferences } from '#src/controllers/backend/trust-root.ts';
 import { createQueues } from '#src/controllers/queues.ts';
-import { connectWatches } from '#src/controllers/watches.ts';
+import { CACHE_GAUGES, samplesOf } from '#src/controllers/metrics.ts';
+import { connectWatches, type Informers } from '#src/controllers/watches.ts';
 import { HttpKubeClient } from '#src/kube/transport.ts';
 import type { Logger } from '#src/ports.ts';
+import type { LeaderElector } from '#src/runtime/lease.ts';
 import { EventRecorder } from '#src/runtime/events.ts';
 import { runComponents, type Component } from '#src/runtime/manager.ts';
 import { systemClock as clock } from '#src/runtime/system-clock.ts';
@@ -92,9 +94,10 @@ function assemble(
     clusterResourceNamespace,
     kinds: BACKEND_KINDS,
   };
-  connectWatches({ ...informers, queues, references, pool, logger, metrics });
+  connectWatches({ ...informers, queues, references, pool, logger });
   const events = new EventRecorder({ ...base, reportingInstance: config.identity ?? hostname() });
   const elector = createElector(base);
+  serveObjectMetrics(base, { metrics, informers, elector });
   const caches = [informers.migrations, informers.backends, informers.clusterBackends, informers.secrets];
   const live = { lease: () => elector.isHealthy };
   const ready = {
@@ -108,4 +111,22 @@ function assemble(
     loop('events', async (signal) => events.run(signal)),
     leaderLoop(base, elector, controllers),
   ];
+}
+
+/** The metrics of migrations and backends, from the caches; only of the replica that works, so that sums count each once. */
+function serveObjectMetrics(
+  { config }: Base,
+  parts: {
+    readonly metrics: PrometheusMetrics;
+    readonly informers: Informers;
+    readonly elector: LeaderElector;
+  },
+): void {
+  const { metrics, informers, elector } = parts;
+  const { migrations, backends, clusterBackends } = informers;
+  metrics.computeAtScrape(CACHE_GAUGES, () => {
+    if (config.leaderElection && !elector.isLeader) return [];
+    const all = [...backends.store.values(), ...clusterBackends.store.values()];
+    return samplesOf({ migrations: migrations.store.values(), backends: all });
+  });
 }

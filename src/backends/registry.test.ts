@@ -51,7 +51,6 @@ function anOpenBackend(
     count: (_name: string, labels?: Labels) => measured.push(labels),
     observe: () => undefined,
     gauge: () => undefined,
-    forget: () => undefined,
   };
   const registry = new BackendRegistry([{ kind: 'kubernetes', create }], {
     guard: { clock: systemClock, random: () => 0.5, metrics, deadlineMs: 1_000 },

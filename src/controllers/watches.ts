@@ -5,14 +5,13 @@ import {
 } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
 import type { BackendRef, SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
-import type { Logger, Metrics } from '#src/ports.ts';
+import type { Logger } from '#src/ports.ts';
 import type { Change, Informer } from '#src/runtime/informer.ts';
 import { objectKey, type CachedObject } from '#src/runtime/store.ts';
 import { namespaceOf } from './backend/names.ts';
 import type { DriverPool } from './backend/pool.ts';
 import { backendsReading, type BackendReferences } from './backend/trust-root.ts';
 import { readyOf } from './conditions.ts';
-import { forgetMigration } from './migration/metrics.ts';
 import { backendQueue, type Queues } from './queues.ts';
 
 /** The caches, and what keeps them in step. */
@@ -29,7 +28,6 @@ export interface Watches extends Informers {
   /** Tell which Secrets a backend reads. */
   readonly references: BackendReferences;
   readonly pool: DriverPool;
-  readonly metrics: Metrics;
   readonly logger: Logger;
 }
 
@@ -51,10 +49,7 @@ export function connectWatches(watches: Watches): void {
 
 function onMigration(watches: Watches, change: Change<SecretMigration>): void {
   const { old, current } = change;
-  if (current === undefined) {
-    if (old !== undefined) forgetMigration(watches.metrics, old.metadata);
-    return;
-  }
+  if (current === undefined) return;
   const onlyStatusChanged =
     old !== undefined &&
     old.metadata.generation === current.metadata.generation &&

@@ -131,6 +131,19 @@ describe('before anything is written', () => {
     expect(world.destination.addresses()).toEqual(['ns/c']);
   });
 
+  it('a document whose name no row can hold is not touched, and a later run leaves it there too', async () => {
+    const world = aWorld();
+    const long = 'x'.repeat(2_100);
+    for (const name of ['a', long]) world.source.put(name, { k: 'v' });
+    const spec = { sourcePolicy: 'Delete' };
+    const first = await runEngine({ ...world, spec });
+    const again = await runEngine({ ...world, spec, prior: first.rows });
+    for (const run of [first, again])
+      expect(run.outcomeOf(long)).toMatchObject({ state: 'Failed', reason: 'NotRecordable' });
+    expect(world.source.addresses()).toEqual([long]);
+    expect(world.destination.addresses()).toEqual(['ns/a']);
+  });
+
   it('a document with an invalid target fails permanently', async () => {
     const world = aWorld({ addressing: 'tree' }, { addressing: 'flat' });
     world.source.put('ns/a.migrated-bak', { k: 'v' });

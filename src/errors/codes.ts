@@ -127,6 +127,12 @@ export const ERROR_CODES = {
     'The name is reserved.',
     'Use another name in spec.select or spec.mapping, or ask the owner of spec.reservedPrefixes of the backend.',
   ),
+  REPORT_TAKEN: code(
+    'waiting',
+    { condition: 'ReportsIncomplete', row: NEVER },
+    'A report has the name that this migration needs, and is not its own.',
+    'Delete the named SecretMigrationReport; Keyferry never overwrites it.',
+  ),
   MOUNT_MISSING: code(
     'waiting',
     'MountMissing',

@@ -89,6 +89,7 @@ describe('a shortened text', () => {
     ['one two, three', 12, 'one two…'],
     ['ééééé', 7, 'éé…'],
     ['a', 0, '…'],
+    ['half \ud83d', 100, 'half \ufffd'],
   ])('%s in %i bytes', (text, bytes, expected) => {
     expect(shortened(text, bytes)).toBe(expected);
   });

@@ -59,8 +59,12 @@ export function fitted({ happened, where, hint }: Message, maxBytes: number): st
 
 const ELLIPSIS = '…';
 
-/** At most `maxBytes` bytes of UTF-8 of the text, cut at a word, with … for what is missing. */
-export function shortened(text: string, maxBytes: number): string {
+/**
+ * At most `maxBytes` bytes of UTF-8 of the text, cut at a word, with … for what is missing. Always Unicode: a server would
+ * store half of a character as another one, and the stored text would differ from then on.
+ */
+export function shortened(said: string, maxBytes: number): string {
+  const text = said.toWellFormed();
   if (bytesOf(text) <= maxBytes) return text;
   const room = Math.max(0, maxBytes - bytesOf(ELLIPSIS));
   const cut = prefixOf(text, room);

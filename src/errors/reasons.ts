@@ -42,6 +42,7 @@ export type ConditionReason =
   | 'NothingSelected'
   | 'PartiallyFailed'
   | 'Progressing'
+  | 'ReportsIncomplete'
   | 'Suspended';
 
 /** Why an existing destination is not adopted as it is. */
@@ -86,6 +87,7 @@ export type RowReason =
   | 'MappingCollision'
   | 'MappingIncomplete'
   | 'NoRule'
+  | 'NotRecordable'
   | 'Projected'
   | 'ProofTooOld'
   | 'RemovalPending'

@@ -1,4 +1,4 @@
-import { toKubernetesTime } from '#src/schema/meta.ts';
+import { MAX_COUNT, toKubernetesTime } from '#src/schema/meta.ts';
 import type { SecretMigration, SecretMigrationStatus } from '#src/api/v1alpha1/secret-migration.ts';
 import type { Clock } from '#src/ports.ts';
 
@@ -30,7 +30,7 @@ export class FallbackUse {
     const isActive = this.#clock.now() < Date.parse(spec.source.fallback.untilTime);
     return {
       state: isActive ? 'Active' : 'Ended',
-      hits: (before?.hits ?? 0) + this.#hits,
+      hits: Math.min((before?.hits ?? 0) + this.#hits, MAX_COUNT),
       ...(lastHitTime === undefined ? {} : { lastHitTime }),
     };
   }

@@ -10,6 +10,7 @@ import { OperatorError } from '#src/errors.ts';
 import { aMigration } from '#test/builders/objects.ts';
 import { ManualClock } from '#test/support/manual-clock.ts';
 import { MemoryReports } from '#test/support/memory-reports.ts';
+import { RecordedLog } from '#test/support/recorded.ts';
 import { MigrationJournal } from './journal.ts';
 import type { ReportStore } from './reports.ts';
 
@@ -26,7 +27,8 @@ function migrationWith(status: object = {}): SecretMigration {
 }
 
 async function open(reports: ReportStore, migration = migrationWith()): Promise<MigrationJournal> {
-  return MigrationJournal.open({ migration, reports, rules: [], clock: new ManualClock(), signal });
+  const parts = { logger: new RecordedLog(), clock: new ManualClock(), signal };
+  return MigrationJournal.open({ migration, reports, rules: [], acknowledgesLoss: false, ...parts });
 }
 
 function nameOf(index: number): string {

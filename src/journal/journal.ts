@@ -1,38 +1,33 @@
 import {
-  MAX_EXCEPTIONS,
   MAX_INLINE_BYTES,
   MAX_INLINE_ROWS,
   type SecretMigration,
   type SecretMigrationStatus,
-  type StatusRow,
 } from '#src/api/v1alpha1/secret-migration.ts';
 import { countOutcomes, doneRows, type Counts, type Outcome, type PriorRecord } from '#src/core/outcome.ts';
-import type { Clock } from '#src/ports.ts';
+import type { Clock, Logger } from '#src/ports.ts';
 import { FallbackUse } from './fallback-use.ts';
-import { StoredReports, type ReportStore } from './reports.ts';
+import { addLoss, lossOf, type Loss } from './loss.ts';
+import { byRule, exceptionsOf } from './excerpts.ts';
+import { isFindable } from './recordable.ts';
+import { MAX_UNCOUNTED, StoredReports, type ReportStore } from './reports.ts';
 import { toPriorRecords, toRows } from './rows.ts';
 import { ShardLayout } from './shards.ts';
-import { isDone, RowTable } from './table.ts';
+import { RowTable } from './table.ts';
 
 /** The part of a status that comes from the table. */
-export type TableStatus = Pick<
-  SecretMigrationStatus,
-  | 'progress'
-  | 'summary'
-  | 'fallback'
-  | 'rules'
-  | 'documents'
-  | 'keys'
-  | 'exceptions'
-  | 'keysTruncated'
-  | 'reports'
->;
+export type TableStatus = Pick<SecretMigrationStatus, TableMember>;
+type TableMember = 'progress' | 'summary' | 'fallback' | 'rules' | 'documents' | RowMember;
+type RowMember = 'keys' | 'exceptions' | 'keysTruncated' | 'reports';
 
 export interface JournalOptions {
   readonly migration: SecretMigration;
   readonly reports: ReportStore;
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly signal: AbortSignal;
+  /** True when the user saw the loss that the status shows and requested this run. */
+  readonly acknowledgesLoss: boolean;
   /** Ids of the mapping rules to count keys for; if empty, `TableStatus.rules` is absent. */
   readonly rules: readonly string[];
 }
@@ -45,35 +40,66 @@ export interface JournalOptions {
  * So the table is durable once `storeReports` has resolved and a status with `table()` has been written after it.
  */
 export class MigrationJournal {
-  /** What earlier runs recorded, by document name. */
+  /** What earlier runs recorded, by document name; without names and paths that were cut. */
   readonly prior: ReadonlyMap<string, PriorRecord>;
   readonly #options: JournalOptions;
   readonly #table: RowTable;
   readonly #layout = new ShardLayout();
   readonly #stored: StoredReports;
   readonly #fallback: FallbackUse;
+  #loss: Loss | undefined;
   #writing: Promise<void> = Promise.resolve();
   #isWritingAhead = false;
+  /** What the status shows of the reports, as far as this journal knows. */
+  #shown: { readonly count: number; readonly rows: number };
 
-  private constructor(options: JournalOptions, rows: readonly StatusRow[], stored: StoredReports) {
+  private constructor(options: JournalOptions, stored: StoredReports) {
+    const { migration, acknowledgesLoss, clock } = options;
+    const { keys = [], reports } = migration.status;
     this.#options = options;
     this.#stored = stored;
-    this.#fallback = new FallbackUse(options.migration, options.clock);
-    this.prior = toPriorRecords(rows);
-    this.#table = new RowTable(this.prior);
-    for (const [shard, shardRows] of stored.shards()) this.#layout.adopt(shard, shardRows);
-    if (stored.size > 0) return;
-    // Inline rows have a layout too: it is written once there are too many rows.
-    for (const entry of this.#table.entries()) this.#layout.set(entry.outcome.name, toRows(entry));
+    this.#shown = { count: reports?.count ?? 0, rows: reports?.rows ?? 0 };
+    this.#fallback = new FallbackUse(migration, clock);
+    const reported = [...stored.shards()].flatMap(([, rows]) => rows);
+    const found = lossOf(migration, { damagedReports: stored.damaged, rows: stored.countedRows });
+    this.#loss = addLoss(acknowledgesLoss ? undefined : reports?.lost, found);
+    // Of a run that was killed while it moved its rows to reports, some rows are in the status only.
+    const recorded = new Map([...toPriorRecords(keys), ...toPriorRecords(reported)]);
+    this.prior = new Map([...recorded].filter(([, record]) => isFindable(record)));
+    this.#table = new RowTable(recorded);
+    this.#layOut();
   }
 
-  /** Reads what earlier runs recorded: reports if there are any, else the rows in status. */
+  /** Reads what earlier runs recorded: reports and the rows in status. Throws what the store of reports throws. */
   static async open(options: JournalOptions): Promise<MigrationJournal> {
-    const { migration, reports, signal } = options;
-    const stored = new StoredReports(migration, reports, signal);
-    if (migration.status.reports !== undefined || migration.status.keys === undefined) await stored.load();
-    const reported = [...stored.shards()].flatMap(([, rows]) => rows);
-    return new MigrationJournal(options, stored.size > 0 ? reported : (migration.status.keys ?? []), stored);
+    const stored = new StoredReports(options.migration, options);
+    await stored.load();
+    return new MigrationJournal(options, stored);
+  }
+
+  /** Stored rows are in the shards of their reports; inline rows are written once there are too many. */
+  #layOut(): void {
+    for (const [shard, rows] of this.#stored.shards()) this.#layout.adopt(shard, rows);
+    for (let shard = 0; shard < this.#stored.count; shard += 1) {
+      if (!this.#stored.isDamaged(shard)) continue;
+      if (!this.#stored.has(shard)) this.#layout.adopt(shard, []);
+      this.#layout.markDirty(shard);
+    }
+    for (const entry of this.#table.entries())
+      if (!this.#layout.has(entry.outcome.name)) this.#layout.set(entry.outcome.name, toRows(entry));
+  }
+
+  /** What another writer took from the table, and no run has made good. */
+  get loss(): Loss | undefined {
+    return this.#loss;
+  }
+
+  /**
+   * True when `storeReports` would store fewer rows than the status promises: a status with `table()` must be written first,
+   * or a run that is killed in between looks like a loss.
+   */
+  get promisesTooMuch(): boolean {
+    return this.#durableRows() < this.#shown.rows;
   }
 
   /** As `Journal.expect`. */
@@ -84,7 +110,7 @@ export class MigrationJournal {
   /** Takes one outcome. Resolves when a status with `table()` may be written: no row of an earlier run would be lost. */
   async record(outcome: Outcome): Promise<void> {
     const entry = this.#table.set(outcome, this.#options.clock.now());
-    this.#layout.set(outcome.name, toRows(entry));
+    this.#layout.set(entry.outcome.name, toRows(entry));
     if (!this.#isInline()) await this.#moveToReports();
   }
 
@@ -93,8 +119,12 @@ export class MigrationJournal {
     if (!this.#isInline()) await this.#write(() => this.#layout.dirty(false));
   }
 
-  /** Removes documents that a complete run did not record, because they left the selection. */
+  /**
+   * To be called after a complete run: removes documents that it did not record, because they left the selection. It has
+   * recorded everything that is at the source again, so a loss of nothing else is over.
+   */
   dropUnvisited(): void {
+    if (this.#loss?.unrecoverable === false) this.#loss = undefined;
     this.#table.dropUnvisited();
     for (const name of this.#layout.names()) if (!this.#table.has(name)) this.#layout.delete(name);
   }
@@ -120,34 +150,28 @@ export class MigrationJournal {
       progress: `${doneRows(counts)}/${counts.total}`,
       summary: counts,
       ...(fallback === undefined ? {} : { fallback }),
-      ...this.#byRule(),
+      ...byRule(this.#table, this.#options.rules),
       documents: this.#table.size,
     };
     if (this.#isInline()) return { ...base, keys: [...this.#table.entries()].flatMap(toRows) };
-    const reports = { count: this.#layout.count, labelSelector: this.#stored.labelSelector };
-    return { ...base, exceptions: this.#exceptions(), keysTruncated: true, reports };
+    this.#shown = { count: this.#stored.count, rows: this.#durableRows() };
+    const lost = this.#loss === undefined ? {} : { lost: this.#loss };
+    const reports = { ...this.#shown, labelSelector: this.#stored.labelSelector, ...lost };
+    return { ...base, exceptions: exceptionsOf(this.#table), keysTruncated: true, reports };
   }
 
-  #byRule(): Pick<TableStatus, 'rules'> {
-    const { rules } = this.#options;
-    if (rules.length === 0) return {};
-    const outcomes = Map.groupBy(this.#table.outcomes(), ({ rule }) => rule);
-    return { rules: rules.map((rule) => ({ rule, ...ruleCounts(countOutcomes(outcomes.get(rule) ?? [])) })) };
-  }
-
-  #exceptions(): StatusRow[] {
-    const rows: StatusRow[] = [];
-    for (const entry of this.#table.entries()) {
-      if (!isDone(entry.outcome)) rows.push(...toRows(entry));
-      if (rows.length >= MAX_EXCEPTIONS) break;
-    }
-    return rows.slice(0, MAX_EXCEPTIONS);
-  }
-
-  /** A table in reports never moves back, which would only cost writes. Expected rows count too. */
+  /** A table in reports never moves back, which would only cost writes and hide a loss. Expected rows count too. */
   #isInline(): boolean {
     const fits = this.#table.rowCount <= MAX_INLINE_ROWS && this.#layout.jsonBytes < MAX_INLINE_BYTES;
-    return this.#stored.size === 0 && fits;
+    return this.#stored.size === 0 && this.#options.migration.status.reports === undefined && fits;
+  }
+
+  /** Rows that the stored reports have, and still have once all are written. */
+  #durableRows(): number {
+    let rows = 0;
+    for (let shard = 0; shard < this.#layout.count; shard += 1)
+      rows += Math.min(this.#stored.rowCountOf(shard), this.#layout.rowCountOf(shard));
+    return rows;
   }
 
   /**
@@ -155,7 +179,8 @@ export class MigrationJournal {
    * reports are written in the background: no document waits for the report of another one.
    */
   async #moveToReports(): Promise<void> {
-    const areOnlyInStatus = this.#stored.size === 0 && this.prior.size > 0;
+    const { keys = [] } = this.#options.migration.status;
+    const areOnlyInStatus = this.#stored.size === 0 && keys.length > 0;
     if (areOnlyInStatus) await this.storeReports();
     else if (!this.#isWritingAhead) void this.#writeAhead();
   }
@@ -172,9 +197,13 @@ export class MigrationJournal {
     }
   }
 
-  /** Full shards that were never stored. Only storeReports rewrites stored ones; else each removed source costs a write. */
+  /**
+   * Full shards that were never stored, up to those that the next run would read. Only storeReports rewrites stored ones;
+   * else each removed source costs a write.
+   */
   #newlyFull(): readonly number[] {
-    return this.#layout.dirty(true).filter((shard) => !this.#stored.has(shard));
+    const end = this.#shown.count + MAX_UNCOUNTED;
+    return this.#layout.dirty(true).filter((shard) => shard < end && !this.#stored.has(shard));
   }
 
   /** Serialises writes: documents are recorded concurrently, and a shard must not be created twice. */
@@ -195,8 +224,4 @@ export class MigrationJournal {
       }
     }
   }
-}
-
-function ruleCounts({ total, verified, removed, skipped, failed, conflict }: Counts) {
-  return { total, migrated: verified + removed, skipped, failed: failed + conflict };
 }

@@ -1,39 +1,28 @@
-import { API_VERSION, MIGRATION_LABEL, MIGRATION_UID_LABEL } from '#src/api/group.ts';
-import type { SecretMigration, StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
+import { MAX_REPORTS, type SecretMigration, type StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
 import {
+  parseReportMetadata,
   parseSecretMigrationReport,
   type Report,
   type SecretMigrationReport,
 } from '#src/api/v1alpha1/secret-migration-report.ts';
-import { countOutcomes } from '#src/core/outcome.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
-
-/** A report to create; a stored one also has the uid and resourceVersion that were read. */
-export interface ReportObject {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly metadata: {
-    readonly name: string;
-    readonly namespace: string;
-    readonly labels: Readonly<Record<string, string>>;
-    readonly ownerReferences: readonly object[];
-  };
-  readonly report: Report;
-}
-
-export interface StoredReportObject extends ReportObject {
-  readonly metadata: ReportObject['metadata'] & { readonly uid: string; readonly resourceVersion: string };
-}
-
-/** Which reports to list. */
-export interface ReportSelection {
-  readonly namespace: string;
-  readonly labelSelector: string;
-}
+import type { Logger } from '#src/ports.ts';
+import {
+  contentOf,
+  controllerOf,
+  isBalanced,
+  isOwned,
+  reportLabels,
+  reportName,
+  reportOf,
+  type ReportObject,
+  type StoredReportObject,
+} from './report-object.ts';
 
 /** Where SecretMigrationReports are stored. Returns objects as the API server sends them; callers parse them. */
 export interface ReportStore {
-  list(selection: ReportSelection, signal: AbortSignal): Promise<readonly unknown[]>;
+  /** Resolves with undefined if there is no such report. */
+  get(report: { readonly namespace: string; readonly name: string }, signal: AbortSignal): Promise<unknown>;
 
   /** Throws `ALREADY_EXISTS`. Resolves with the stored object. */
   create(report: ReportObject, signal: AbortSignal): Promise<unknown>;
@@ -42,37 +31,70 @@ export interface ReportStore {
   replace(report: StoredReportObject, signal: AbortSignal): Promise<unknown>;
 }
 
+/** Reports that may be stored and not yet be counted in the status: so many are read beyond its count. */
+export const MAX_UNCOUNTED = 64;
+/** Reports that are read at the same time. */
+const READ_BATCH = 8;
+
+type Version = Pick<SecretMigrationReport['metadata'], 'uid' | 'resourceVersion'>;
+
+/** A report with our owner reference. `report` is undefined if another writer changed it beyond use. */
+interface OwnReport {
+  readonly version: Version;
+  readonly report: Report | undefined;
+}
+
 /**
- * The stored reports of one migration, by shard. The caller must serialise writes: two concurrent writes of a new shard
- * would create it twice.
+ * The stored reports of one migration, by shard. Reads only reports that have its names and its controller reference, at
+ * most as many as its status counts and `MAX_UNCOUNTED` more: what others store under its labels costs nothing. The caller
+ * must serialise writes: two concurrent writes of a new shard would create it twice.
  */
 export class StoredReports {
   readonly #migration: SecretMigration;
   readonly #store: ReportStore;
+  readonly #logger: Logger;
   readonly #signal: AbortSignal;
-  readonly #stored = new Map<number, SecretMigrationReport>();
+  readonly #stored = new Map<number, OwnReport>();
+  #damaged = 0;
 
-  constructor(migration: SecretMigration, store: ReportStore, signal: AbortSignal) {
+  constructor(
+    migration: SecretMigration,
+    { reports, logger, signal }: { reports: ReportStore; logger: Logger; signal: AbortSignal },
+  ) {
     this.#migration = migration;
-    this.#store = store;
+    this.#store = reports;
+    this.#logger = logger;
     this.#signal = signal;
   }
 
   /** Reads the stored reports. Throws what the store throws. */
   async load(): Promise<void> {
-    const { name, namespace } = this.#migration.metadata;
-    const selection = { namespace, labelSelector: this.labelSelector };
-    for (const object of await this.#store.list(selection, this.#signal)) {
-      const parsed = parseSecretMigrationReport(object);
-      if (parsed.ok && parsed.value.report.migration === name)
-        this.#stored.set(parsed.value.report.shard, parsed.value);
+    const counted = this.#counted;
+    for (let first = 0; first < counted; first += READ_BATCH) {
+      const shards = Array.from(
+        { length: Math.min(READ_BATCH, counted - first) },
+        (_, index) => first + index,
+      );
+      const found = await Promise.all(shards.map(async (shard) => this.#read(shard)));
+      for (const [index, own] of found.entries()) this.#adopt(first + index, own);
+    }
+    const end = Math.min(counted + MAX_UNCOUNTED, MAX_REPORTS);
+    for (let shard = counted; shard < end; shard += 1) {
+      const own = await this.#read(shard);
+      if (own === undefined) break;
+      this.#adopt(shard, own);
     }
   }
 
   /** Selects the reports. Has the uid, because reports of a deleted migration of this name may await garbage collection. */
   get labelSelector(): string {
-    const { name, uid } = this.#migration.metadata;
-    return `${MIGRATION_LABEL}=${name},${MIGRATION_UID_LABEL}=${uid}`;
+    const labels = Object.entries(reportLabels(this.#migration.metadata));
+    return labels.map(([label, value]) => `${label}=${value}`).join(',');
+  }
+
+  /** Number of shards up to the last one that is stored or should be. */
+  get count(): number {
+    return Math.max(this.#counted, ...[...this.#stored.keys()].map((shard) => shard + 1));
   }
 
   /** Number of stored reports. */
@@ -80,66 +102,113 @@ export class StoredReports {
     return this.#stored.size;
   }
 
+  /** Reports that the status counts and that are missing, or that another writer changed. */
+  get damaged(): number {
+    return this.#damaged;
+  }
+
+  /** Rows of the reports that the status counts. */
+  get countedRows(): number {
+    let rows = 0;
+    for (const [shard, { report }] of this.#stored)
+      if (shard < this.#counted) rows += report?.rows.length ?? 0;
+    return rows;
+  }
+
   has(shard: number): boolean {
     return this.#stored.has(shard);
   }
 
+  /** Number of rows of a stored shard. */
+  rowCountOf(shard: number): number {
+    return this.#stored.get(shard)?.report?.rows.length ?? 0;
+  }
+
+  /** True when the report must be written again, whatever its rows. */
+  isDamaged(shard: number): boolean {
+    const report = this.#stored.get(shard)?.report;
+    return report === undefined || !isBalanced(report);
+  }
+
   /** The rows of each stored shard. */
   *shards(): Generator<readonly [shard: number, rows: readonly StatusRow[]]> {
-    for (const [shard, { report }] of this.#stored) yield [shard, report.rows];
+    for (const [shard, { report }] of this.#stored) yield [shard, report?.rows ?? []];
   }
 
   /**
    * Stores a shard; sends nothing if its rows are already stored. Throws `VERSION_CONFLICT` if another writer changed or
-   * created it since it was read, else what the store throws.
+   * created it since it was read, `REPORT_TAKEN` if a report that is not ours has its name, else what the store throws.
    */
   async write(shard: number, rows: readonly StatusRow[]): Promise<void> {
     const stored = this.#stored.get(shard);
-    if (stored !== undefined && JSON.stringify(stored.report.rows) === JSON.stringify(rows)) return;
     const object = reportOf(this.#migration, shard, rows);
-    const reply = await (stored === undefined ? this.#create(object) : this.#replace(object, stored));
+    const isStored = JSON.stringify(stored?.report?.rows) === JSON.stringify(rows);
+    if (isStored && !this.isDamaged(shard)) return;
+    const reply = await (stored === undefined ? this.#create(object) : this.#replace(object, stored.version));
     const parsed = parseSecretMigrationReport(reply);
     if (!parsed.ok)
       throw new OperatorError('REPLY_INVALID', { op: 'record.write', target: object.metadata.name });
-    this.#stored.set(shard, parsed.value);
+    this.#stored.set(shard, { version: parsed.value.metadata, report: parsed.value.report });
+  }
+
+  get #counted(): number {
+    return this.#migration.status.reports?.count ?? 0;
+  }
+
+  #adopt(shard: number, own: OwnReport | undefined): void {
+    if (own !== undefined) this.#stored.set(shard, own);
+    // Without `rows`, an earlier version wrote the status: it counted reports before they were stored.
+    const isPromised = this.#migration.status.reports?.rows !== undefined && shard < this.#counted;
+    if (isPromised && this.isDamaged(shard)) this.#damaged += 1;
+  }
+
+  /** Undefined if there is none of ours: one that belongs to others is ignored, and logged. */
+  async #read(shard: number): Promise<OwnReport | undefined> {
+    const { namespace } = this.#migration.metadata;
+    const name = reportName(this.#migration.metadata, shard);
+    const object = await this.#store.get({ namespace, name }, this.#signal);
+    if (object === undefined) return undefined;
+    const owned = parseReportMetadata(object);
+    if (!owned.ok || !isOwned(owned.value, this.#migration)) {
+      this.#logger.warn('report ignored: its owner is not the migration', { report: name });
+      return undefined;
+    }
+    const report = contentOf(object, this.#migration, shard);
+    if (report === undefined || !isBalanced(report))
+      this.#logger.warn('report was changed by another writer', { report: name });
+    return { version: owned.value.metadata, report };
   }
 
   async #create(object: ReportObject): Promise<unknown> {
     try {
       return await this.#store.create(object, this.#signal);
     } catch (failure) {
-      // Created by us (without a reply) or by an earlier leader: the next run reads the reports again.
       if (!hasCode(failure, 'ALREADY_EXISTS')) throw failure;
-      throw new OperatorError('VERSION_CONFLICT', {
-        op: 'record.write',
-        target: object.metadata.name,
-        cause: failure,
-      });
+      throw await this.#conflictWith(object, failure);
     }
   }
 
-  async #replace(object: ReportObject, { metadata }: SecretMigrationReport): Promise<unknown> {
-    const { uid, resourceVersion } = metadata;
+  /**
+   * Created by us (without a reply) or by an earlier leader: the next run reads the reports again. One of a deleted
+   * migration of this name goes by itself.
+   */
+  async #conflictWith({ metadata }: ReportObject, cause: unknown): Promise<OperatorError> {
+    const { namespace, name } = metadata;
+    const parsed = parseReportMetadata(await this.#store.get(metadata, this.#signal));
+    const owner = parsed.ok ? controllerOf(parsed.value) : undefined;
+    const passes =
+      !parsed.ok || (owner?.kind === 'SecretMigration' && owner.name === this.#migration.metadata.name);
+    return new OperatorError(passes ? 'VERSION_CONFLICT' : 'REPORT_TAKEN', {
+      op: 'record.write',
+      target: `SecretMigrationReport ${namespace}/${name}`,
+      cause,
+    });
+  }
+
+  async #replace(object: ReportObject, { uid, resourceVersion }: Version): Promise<unknown> {
     return await this.#store.replace(
       { ...object, metadata: { ...object.metadata, uid, resourceVersion } },
       this.#signal,
     );
   }
-}
-
-function reportOf(migration: SecretMigration, shard: number, rows: readonly StatusRow[]): ReportObject {
-  const { name, namespace, uid } = migration.metadata;
-  const owner = { apiVersion: API_VERSION, kind: 'SecretMigration', name, uid };
-  const summary = countOutcomes(rows.map((row) => ({ name: row.name, keys: [row.key], state: row.state })));
-  return {
-    apiVersion: API_VERSION,
-    kind: 'SecretMigrationReport',
-    metadata: {
-      name: `${name}-${shard}`,
-      namespace,
-      labels: { [MIGRATION_LABEL]: name, [MIGRATION_UID_LABEL]: uid },
-      ownerReferences: [{ ...owner, controller: true, blockOwnerDeletion: false }],
-    },
-    report: { migration: name, shard, rows: [...rows], summary },
-  };
 }

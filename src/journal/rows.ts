@@ -1,6 +1,5 @@
 import { isRowReason } from '#src/api/v1alpha1/conditions.ts';
-import { MAX_ROW_MESSAGE, type StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
-import { shortened } from '#src/errors/explain.ts';
+import type { StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
 import type {
   Outcome,
   DestinationRecord,
@@ -9,7 +8,7 @@ import type {
   SourceRecord,
 } from '#src/core/outcome.ts';
 
-/** One document of the table: its outcome, and since when. */
+/** One document of the table: its outcome as rows can hold it (see `recordable`), and since when. */
 export interface TableEntry {
   readonly outcome: Outcome;
   /** RFC 3339 with seconds: when the document entered its state. */
@@ -30,7 +29,7 @@ export function toRows({ outcome, since }: TableEntry): StatusRow[] {
     key,
     state: outcome.state,
     ...(outcome.reason === undefined ? {} : { reason: outcome.reason }),
-    ...(outcome.message === undefined ? {} : { message: shortened(outcome.message, MAX_ROW_MESSAGE) }),
+    ...(outcome.message === undefined ? {} : { message: outcome.message }),
     ...(outcome.destination === undefined ? {} : { destination: toDestination(outcome.destination) }),
     ...(outcome.source === undefined ? {} : { source: toSource(outcome.source) }),
     ...(outcome.rule === undefined ? {} : { rule: outcome.rule }),

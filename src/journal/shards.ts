@@ -19,7 +19,7 @@ export class ShardLayout {
   readonly #home = new Map<string, readonly number[]>();
   #jsonBytes = 0;
 
-  /** Adds a stored shard as it is; it is not dirty. */
+  /** Adds a stored shard as it is; it is not dirty. `shard` is bounded by the caller: all shards before it exist then. */
   adopt(shard: number, rows: readonly StatusRow[]): void {
     while (this.#shards.length <= shard)
       this.#shards.push({ rows: new Map(), count: 0, bytes: ENVELOPE_BYTES });
@@ -58,6 +58,16 @@ export class ShardLayout {
       this.#dirty.add(index);
     }
     this.#home.delete(name);
+  }
+
+  /** True when the document has rows here. */
+  has(name: string): boolean {
+    return this.#home.has(name);
+  }
+
+  /** Number of rows of a shard. */
+  rowCountOf(shard: number): number {
+    return this.#shards[shard]?.count ?? 0;
   }
 
   /** Names of all documents. */

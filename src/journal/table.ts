@@ -1,9 +1,10 @@
 import { toKubernetesTime } from '#src/schema/meta.ts';
 import { rowsOf, type Outcome, type PriorRecord, type State } from '#src/core/outcome.ts';
+import { recordable, recordedName } from './recordable.ts';
 import type { TableEntry } from './rows.ts';
 
 /**
- * The per-key table of one migration during a run. It starts with what earlier runs recorded, so that the user never sees
+ * The per-key table of one migration during a run, by the names that rows can hold. It starts with what earlier runs recorded, so that the user never sees
  * fewer rows than before; `dropUnvisited` removes documents that a complete run did not set.
  */
 export class RowTable {
@@ -20,11 +21,13 @@ export class RowTable {
 
   /** Adds a document that the run will process; an existing entry stays. */
   expect(outcome: Outcome, nowMs: number): void {
-    if (!this.#entries.has(outcome.name)) this.#put({ outcome, since: toKubernetesTime(nowMs) });
+    if (this.#entries.has(recordedName(outcome.name))) return;
+    this.#put({ outcome: recordable(outcome), since: toKubernetesTime(nowMs) });
   }
 
   /** Sets the outcome of a document. The transition time changes only if state, reason or destination version change. */
-  set(outcome: Outcome, nowMs: number): TableEntry {
+  set(reported: Outcome, nowMs: number): TableEntry {
+    const outcome = recordable(reported);
     const before = this.#entries.get(outcome.name);
     const same = before !== undefined && sameState(before.outcome, outcome);
     const entry = { outcome, since: same ? before.since : toKubernetesTime(nowMs) };

@@ -7,9 +7,7 @@ import {
   type ObjectName,
   type Resource,
 } from '#src/kube/resource.ts';
-import { isKubeObject, listAll } from './listing.ts';
-
-const LIST_PAGE_SIZE = 50;
+import { isKubeObject } from './listing.ts';
 
 /** An object to create: the server adds uid and resourceVersion. */
 export interface NewObject {
@@ -41,15 +39,6 @@ export class ObjectClient {
       if (hasCode(thrown, 'NOT_FOUND')) return undefined;
       throw thrown;
     }
-  }
-
-  /** All objects of a namespace that a label selector matches, read in small pages: they may be large. */
-  async list(
-    { namespace, labelSelector }: { readonly namespace: string; readonly labelSelector: string },
-    signal: AbortSignal,
-  ): Promise<readonly KubeObject[]> {
-    const selection = { resource: this.#resource, namespace, labelSelector };
-    return (await listAll({ client: this.#client, selection, pageSize: LIST_PAGE_SIZE, signal })).objects;
   }
 
   async create(object: NewObject, signal: AbortSignal): Promise<KubeObject> {

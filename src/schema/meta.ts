@@ -32,8 +32,11 @@ export function toKubernetesTime(epochMs: number): string {
   return new Date(epochMs).toISOString().replace(/\.\d{3}Z$/, 'Z');
 }
 
+/** Largest number in a status that counts objects. */
+export const MAX_COUNT = 2_147_483_647;
+
 /** A number of objects. */
-export const CountSchema = z.int().min(0).max(2_147_483_647);
+export const CountSchema = z.int().min(0).max(MAX_COUNT);
 
 export const GenerationSchema = z.int().min(-1).max(MAX_INT64_SAFE);
 

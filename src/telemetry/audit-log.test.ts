@@ -14,7 +14,7 @@ import { openAuditSink, type AuditSink } from './audit-sink.ts';
 const { signal } = new AbortController();
 const LineSchema = z.looseObject({ path: z.string() });
 const ignore = (): void => undefined;
-const metrics: Metrics = { count: ignore, observe: ignore, gauge: ignore, forget: ignore };
+const metrics: Metrics = { count: ignore, observe: ignore, gauge: ignore };
 
 function aLogger() {
   const lines: string[] = [];

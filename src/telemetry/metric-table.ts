@@ -121,9 +121,17 @@ export const METRICS: Readonly<Record<string, MetricInfo>> = {
     'Documents that were not written because the destination differs.',
   ),
   secretmigration_last_success_timestamp_seconds: gauge(
-    'Time of the last success of a migration, in seconds since the epoch.',
+    'Time at which a migration last became Succeeded, in seconds since the epoch; absent while it is not.',
     'namespace',
     'name',
+  ),
+  secretmigration_backend_condition: gauge(
+    '1 for the current status of a condition of a backend, 0 for the others; namespace is empty for a ClusterSecretBackend.',
+    'kind',
+    'namespace',
+    'name',
+    'type',
+    'status',
   ),
   secretmigration_backend_requests_total: counter(
     'Operations on backends by type of backend and error code; OK means no error.',

@@ -35,15 +35,25 @@ describe('PrometheusMetrics', () => {
     );
   });
 
-  it('removes exactly the series of an object that no longer exists', async () => {
+  it('computes gauges at each scrape, and removes exactly the series of an object that no longer exists', async () => {
     const metrics = new PrometheusMetrics();
-    const labels = { namespace: 'a', name: 'x', state: 'verified' };
-    metrics.gauge('secretmigration_keys', labels, 3);
-    metrics.gauge('secretmigration_keys', { ...labels, name: 'y' }, 4);
-    metrics.forget('secretmigration_keys', labels);
+    const values = new Map([
+      ['x', 3],
+      ['y', 4],
+    ]);
+    metrics.computeAtScrape(['secretmigration_keys'], () =>
+      [...values].map(([name, value]) => ({
+        name: 'secretmigration_keys',
+        labels: { namespace: 'a', name, state: 'verified' },
+        value,
+      })),
+    );
+    expect(await textOf(metrics)).toContain('name="x",state="verified"} 3');
+    values.delete('x');
+    values.set('y', 5);
     const text = await textOf(metrics);
     expect(text).not.toContain('name="x"');
-    expect(text).toContain('secretmigration_keys{namespace="a",name="y",state="verified"} 4');
+    expect(text).toContain('secretmigration_keys{namespace="a",name="y",state="verified"} 5');
   });
 
   it.each([

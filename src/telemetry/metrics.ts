@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { OperatorError } from '#src/errors.ts';
-import type { Labels, Metrics } from '#src/ports.ts';
+import type { Labels, Metrics, Sample } from '#src/ports.ts';
 import { METRICS } from './metric-table.ts';
 import type { MetricInfo } from './metric-table.ts';
 
@@ -16,6 +16,7 @@ export class PrometheusMetrics implements Metrics {
   readonly #counters = new Map<string, Counter>();
   readonly #gauges = new Map<string, Gauge>();
   readonly #histograms = new Map<string, Histogram>();
+  readonly #computed: { readonly names: readonly string[]; readonly samples: () => Iterable<Sample> }[] = [];
 
   constructor() {
     for (const [name, info] of Object.entries(METRICS)) this.#define(name, info);
@@ -33,8 +34,12 @@ export class PrometheusMetrics implements Metrics {
     this.#use(this.#gauges, name, labels).set(labels, value);
   }
 
-  forget(name: string, labels: Labels): void {
-    this.#use(this.#gauges, name, labels).remove(labels);
+  /**
+   * Computes the gauges of these names at each scrape: they have exactly the series that `samples` yields then, so that no
+   * series outlives its object. Other gauges are set as they change.
+   */
+  computeAtScrape(names: readonly string[], samples: () => Iterable<Sample>): void {
+    this.#computed.push({ names, samples });
   }
 
   /** Adds process_* and nodejs_* (CPU, memory, event loop, garbage collection). Call it once, in the serving process. */
@@ -43,6 +48,10 @@ export class PrometheusMetrics implements Metrics {
   }
 
   async exposition(): Promise<Exposition> {
+    for (const { names, samples } of this.#computed) {
+      for (const name of names) this.#gauges.get(name)?.reset();
+      for (const { name, labels, value } of samples()) this.gauge(name, labels, value);
+    }
     return { contentType: this.#registry.contentType, body: await this.#registry.metrics() };
   }
 

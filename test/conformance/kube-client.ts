@@ -7,7 +7,6 @@ export const noMetrics: Metrics = {
   count: () => undefined,
   observe: () => undefined,
   gauge: () => undefined,
-  forget: () => undefined,
 };
 
 /** A client that acts with this bearer token. */

@@ -59,7 +59,9 @@ function describeWindow(): void {
     expect(status.fallback).toMatchObject({ state: 'Active', hits: 1 });
     expect(Date.parse(status.fallback?.lastHitTime ?? '')).toBeGreaterThan(Date.now() - HOUR_MS);
     const gauge = `secretmigration_fallback_hits{namespace="${tenant.namespace}",name="window"} 1`;
-    expect((await stage().operator.metrics()).split('\n')).toContain(gauge);
+    await eventually('the cache of the operator shows it', async () =>
+      (await stage().operator.metrics()).split('\n').includes(gauge),
+    );
     const rows = await rowsByName(tenant, 'window');
     expect(rows['b']?.source).toMatchObject({ path: `${tenant.namespace}/old_b`, version: '1' });
     expect(rows['a']?.source).toEqual({ version: '1', identity: expect.any(String) });

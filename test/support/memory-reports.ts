@@ -1,6 +1,7 @@
 import type { StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
 import { OperatorError } from '#src/errors.ts';
-import type { ReportObject, ReportStore, StoredReportObject } from '#src/journal/reports.ts';
+import type { ReportObject, StoredReportObject } from '#src/journal/report-object.ts';
+import type { ReportStore } from '#src/journal/reports.ts';
 
 type Stored = Omit<ReportObject, 'metadata'> & {
   readonly metadata: StoredReportObject['metadata'] & { readonly generation: number };
@@ -10,14 +11,16 @@ type Stored = Omit<ReportObject, 'metadata'> & {
 export class MemoryReports implements ReportStore {
   readonly objects = new Map<string, Stored>();
   readonly writes: string[] = [];
+  readonly reads: string[] = [];
   /** Thrown by the next writes. */
   failure: OperatorError | undefined;
   /** Every write waits for this promise. */
   gate: Promise<void> = Promise.resolve();
   #version = 0;
 
-  async list(): Promise<readonly unknown[]> {
-    return [...this.objects.values()];
+  async get({ name }: { readonly name: string }): Promise<unknown> {
+    this.reads.push(name);
+    return structuredClone(this.objects.get(name));
   }
 
   async create(report: ReportObject): Promise<unknown> {

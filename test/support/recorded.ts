@@ -17,10 +17,6 @@ export class RecordedMetrics implements Metrics {
     this.#values.set(seriesOf(name, labels), value);
   }
 
-  forget(name: string, labels: Labels): void {
-    this.#values.delete(seriesOf(name, labels));
-  }
-
   /** Undefined if it was never set. */
   value(name: string, labels: Labels = {}): number | undefined {
     return this.#values.get(seriesOf(name, labels));

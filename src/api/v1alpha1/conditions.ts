@@ -20,6 +20,8 @@ export const CONDITION_REASONS = {
   AwaitingSoak: 'Every key is verified; sources are removed after soakSeconds.',
   PartiallyFailed: 'Some keys failed; the others are done.',
   ConflictsFound: 'The destination differs for some keys; nothing was overwritten.',
+  ReportsIncomplete:
+    'Reports of the table were deleted or changed by another writer, or their names are taken; see status.reports.',
   NothingSelected: 'The selection matches no document.',
   InvalidSpec: 'Invalid spec; the message names the field.',
   CapabilityMissing: 'A backend lacks a capability that the migration requires.',
@@ -99,6 +101,8 @@ export const ROW_REASONS = {
   MappingCollision: 'Another document maps to the same path, or another key to the same name.',
   AlreadyRenamed: 'The document already has its new name.',
   NoRule: 'Source and destination use the same store, and no rule of spec.mapping renames the document.',
+  NotRecordable:
+    'A row cannot hold the name or a path of the document, because it is too long or not Unicode. It is not touched.',
   Projected: 'Verified; the source is kept as the projection of the destination.',
   BackupExists: 'The source is kept: a different backup of this name exists.',
   BackupExpired: 'The backup of the source was removed after backupTTLSeconds.',

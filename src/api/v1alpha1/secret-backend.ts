@@ -8,6 +8,11 @@ import type { Parsed } from '#src/schema/parse.ts';
 import { withRules } from '#src/schema/rules.ts';
 import { typeMetaOf } from '../type-meta.ts';
 
+/** Maximum length of what a server says it is; a longer text is cut. */
+export const MAX_SERVER_TEXT = 64;
+/** Maximum length of the identity of a store; a longer one is cut. */
+export const MAX_IDENTITY = 512;
+
 export const BackendStatusSchema = z
   .object({
     observedGeneration: GenerationSchema.default(-1).describe(
@@ -30,14 +35,14 @@ export const BackendStatusSchema = z
       .describe('Capabilities that the operator found by asking the server.'),
     server: z
       .object({
-        product: z.string().max(64).describe('Name of the server product.'),
-        version: z.string().max(64).describe('Version of the server, for display only.'),
+        product: z.string().max(MAX_SERVER_TEXT).describe('Name of the server product.'),
+        version: z.string().max(MAX_SERVER_TEXT).describe('Version of the server, for display only.'),
       })
       .optional()
       .describe('The server that answered the last probe.'),
     identity: z
       .string()
-      .max(512)
+      .max(MAX_IDENTITY)
       .optional()
       .describe(
         'Stable id of the store that the backend reaches. It changes when the store is replaced or restored.',

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { CountSchema, ObjectNameSchema } from '#src/schema/meta.ts';
+import { ObjectMetaSchema, ObjectNameSchema } from '#src/schema/meta.ts';
 import { parseWith } from '#src/schema/parse.ts';
 import type { Parsed } from '#src/schema/parse.ts';
-import { StatusRowSchema, SummarySchema } from './secret-migration.ts';
+import { MAX_REPORTS, StatusRowSchema, SummarySchema } from './secret-migration.ts';
 import { typeMetaOf } from '../type-meta.ts';
 
 /** Maximum number of rows in one report. */
@@ -12,7 +12,11 @@ export const MAX_REPORT_BYTES = 128 * 1024;
 
 export const ReportSchema = z.object({
   migration: ObjectNameSchema.describe('Name of the SecretMigration.'),
-  shard: CountSchema.describe('Number of this shard; the first is 0.'),
+  shard: z
+    .int()
+    .min(0)
+    .max(MAX_REPORTS - 1)
+    .describe('Number of this shard; the first is 0.'),
   rows: z
     .array(StatusRowSchema)
     .max(MAX_REPORT_ROWS)
@@ -22,9 +26,17 @@ export const ReportSchema = z.object({
 });
 export type Report = z.infer<typeof ReportSchema>;
 
+const OwnerReferenceSchema = z.object({
+  kind: z.string(),
+  name: z.string(),
+  uid: z.string(),
+  controller: z.boolean().optional(),
+});
+
 export const SecretMigrationReportSchema = z
   .object({
     ...typeMetaOf('SecretMigrationReport'),
+    metadata: ObjectMetaSchema.extend({ ownerReferences: z.array(OwnerReferenceSchema).optional() }),
     report: ReportSchema.describe('A part of the per-key table.'),
   })
   .describe(
@@ -35,4 +47,11 @@ export type SecretMigrationReport = z.infer<typeof SecretMigrationReportSchema>;
 /** Parses a SecretMigrationReport as the apiserver returns it. */
 export function parseSecretMigrationReport(input: unknown): Parsed<SecretMigrationReport> {
   return parseWith(SecretMigrationReportSchema, input);
+}
+
+const ReportOwnerSchema = SecretMigrationReportSchema.pick({ metadata: true });
+
+/** The metadata of a SecretMigrationReport whose content does not match the schema of this version. */
+export function parseReportMetadata(input: unknown): Parsed<Pick<SecretMigrationReport, 'metadata'>> {
+  return parseWith(ReportOwnerSchema, input);
 }

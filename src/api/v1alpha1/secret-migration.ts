@@ -19,6 +19,22 @@ export const MAX_INLINE_ROWS = 250;
 export const MAX_INLINE_BYTES = 64 * 1024;
 /** Maximum number of rows in `status.exceptions`. */
 export const MAX_EXCEPTIONS = 100;
+/** Maximum bytes of `status.exceptions` as JSON. The schema cannot express it; the status writer enforces it. */
+export const MAX_EXCEPTIONS_BYTES = 128 * 1024;
+/** Maximum number of SecretMigrationReports of one migration. */
+export const MAX_REPORTS = 4096;
+/** Maximum length of the `name` of a row. A document with a longer name is not moved. */
+export const MAX_ROW_NAME = 2048;
+/** Maximum length of the `key` of a row; a longer name of a key is cut. */
+export const MAX_ROW_KEY = 512;
+/** Maximum length of a path in a row. A document at a longer one is not moved. */
+export const MAX_ROW_PATH = 4096;
+/** Maximum length of a version in a row; a longer one is cut. */
+export const MAX_ROW_VERSION = 64;
+/** Maximum length of an identity in a row; a longer one is cut. */
+export const MAX_ROW_IDENTITY = 128;
+/** Maximum length of the `rule` of a row. */
+export const MAX_ROW_RULE = 64;
 /** Maximum length of the `message` of a row. */
 export const MAX_ROW_MESSAGE = 256;
 /** Characters of the retry annotation that `status.lastHandledReconcileAt` echoes. */
@@ -189,13 +205,18 @@ export const SecretMigrationSpecSchema = withRules(
   },
 ).describe('What to move, from where to where, and under which policies.');
 
-const RowVersionSchema = z.string().max(64);
-const RowIdentitySchema = z.string().max(128);
+const RowVersionSchema = z.string().max(MAX_ROW_VERSION);
+const RowIdentitySchema = z.string().max(MAX_ROW_IDENTITY);
 
 export const StatusRowSchema = z
   .object({
-    name: z.string().max(512).describe('Name of the document at the source.'),
-    key: z.string().max(512).describe('Name of the key; empty for a document without keys.'),
+    name: z
+      .string()
+      .max(MAX_ROW_NAME)
+      .describe(
+        'Name of the document at the source. A name that is too long for a row is cut and ends in "…" and a tag that differs for each name; so are paths and names of keys. The message says so.',
+      ),
+    key: z.string().max(MAX_ROW_KEY).describe('Name of the key; empty for a document without keys.'),
     state: z.enum(ROW_STATES).describe('State of this key.'),
     reason: z
       .string()
@@ -210,7 +231,7 @@ export const StatusRowSchema = z
       .describe('Reason for the state, as a sentence; never a value.'),
     destination: z
       .object({
-        path: z.string().max(1024).describe('Path at the destination.'),
+        path: z.string().max(MAX_ROW_PATH).describe('Path at the destination.'),
         version: RowVersionSchema.optional().describe(
           'Version that was written or found at the destination.',
         ),
@@ -225,7 +246,7 @@ export const StatusRowSchema = z
       .object({
         path: z
           .string()
-          .max(1024)
+          .max(MAX_ROW_PATH)
           .optional()
           .describe('Old path at which the document was read (spec.source.fallback); absent otherwise.'),
         version: RowVersionSchema.optional().describe('Last version that was read at the source.'),
@@ -237,10 +258,10 @@ export const StatusRowSchema = z
       .describe('The document at the source.'),
     rule: z
       .string()
-      .max(64)
+      .max(MAX_ROW_RULE)
       .optional()
       .describe('The rule of spec.mapping that makes the new name: "prefixes[0]".'),
-    backup: z.string().max(1024).optional().describe('Path of the backup at the source.'),
+    backup: z.string().max(MAX_ROW_PATH).optional().describe('Path of the backup at the source.'),
     lastTransitionTime: TimeSchema.describe('When the state last changed.'),
   })
   .describe('State of one key.');
@@ -333,11 +354,28 @@ export const SecretMigrationStatusSchema = z
       .describe('There are too many rows for keys; the complete table is in SecretMigrationReports.'),
     reports: z
       .object({
-        count: CountSchema.describe('Number of reports.'),
+        count: z
+          .int()
+          .min(0)
+          .max(MAX_REPORTS)
+          .describe('Number of reports that are stored, from "<name>-0" on.'),
+        rows: CountSchema.optional().describe('Number of rows that these reports have at least.'),
         labelSelector: z
           .string()
           .max(512)
           .describe('Label selector of the reports, for kubectl get secretmigrationreports -l.'),
+        lost: z
+          .object({
+            reports: CountSchema.describe('Reports that were deleted or changed by another writer.'),
+            rows: CountSchema.describe('Rows that are known to be missing from them.'),
+            unrecoverable: z
+              .boolean()
+              .describe(
+                'True if rows of removed sources can be among them: no run can write those again. Cleared by a requested run after Ready has the reason ReportsIncomplete.',
+              ),
+          })
+          .optional()
+          .describe('What was lost of the table; absent if nothing was.'),
       })
       .optional()
       .describe('The SecretMigrationReports with the complete table.'),

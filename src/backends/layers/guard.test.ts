@@ -33,7 +33,6 @@ function aGuard(calls: Partial<Driver>) {
     count: (_name: string, labels?: Labels) => counted.push(labels),
     observe: () => undefined,
     gauge: () => undefined,
-    forget: () => undefined,
   };
   const traits = {
     addressing: 'flat',

@@ -39,7 +39,6 @@ function aPool() {
     count: () => undefined,
     observe: () => undefined,
     gauge: () => undefined,
-    forget: () => undefined,
   };
   const guard = { clock: systemClock, random: Math.random, metrics, deadlineMs: 1_000 };
   const registry = new BackendRegistry([{ kind: 'kubernetes', create }], { guard });

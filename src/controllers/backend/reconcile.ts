@@ -5,8 +5,9 @@ import {
   type Backend,
   type ClusterSecretBackend,
 } from '#src/api/v1alpha1/cluster-secret-backend.ts';
-import type { BackendStatus } from '#src/api/v1alpha1/secret-backend.ts';
+import { MAX_IDENTITY, MAX_SERVER_TEXT, type BackendStatus } from '#src/api/v1alpha1/secret-backend.ts';
 import type { Probe } from '#src/backends/driver.ts';
+import { boundedText } from '#src/core/bounded-text.ts';
 import { shortened } from '#src/errors/explain.ts';
 import { isAbort, OperatorError } from '#src/errors.ts';
 import type { Clock, EventSink, Random } from '#src/ports.ts';
@@ -57,7 +58,7 @@ export class BackendReconciler {
     try {
       this.#requireOneDefault(backend);
       await using lease = await this.#options.pool.acquireWhole(backend);
-      const probe = await lease.probe('now', context.signal);
+      const probe = publishable(await lease.probe('now', context.signal));
       await this.#publish(backend, available(probe), probe, context.signal);
     } catch (failure) {
       if (isAbort(failure, context.signal)) throw failure;
@@ -137,6 +138,18 @@ export class BackendReconciler {
       note: shortened(event.note, MAX_CONDITION_MESSAGE),
     });
   }
+}
+
+/** The reply of a server as the status can hold it, whatever it sent. */
+function publishable({ server, identity, ...probe }: Probe): Probe {
+  return {
+    ...probe,
+    server: {
+      product: boundedText(server.product, MAX_SERVER_TEXT),
+      version: boundedText(server.version, MAX_SERVER_TEXT),
+    },
+    identity: boundedText(identity, MAX_IDENTITY),
+  };
 }
 
 function available(probe: Probe): readonly Statement[] {

@@ -6,13 +6,14 @@ import type { Clock } from '#src/ports.ts';
 import type { ReconcileContext } from '#src/runtime/controller.ts';
 import type { ObjectClient } from '#src/runtime/object-client.ts';
 import { parseObjectKey, type ReadonlyStore } from '#src/runtime/store.ts';
+import { readyOf } from '../conditions.ts';
 import type { BackendLookup } from '../backend/lookup.ts';
 import type { DriverPool } from '../backend/pool.ts';
 import type { BackendReferences } from '../backend/trust-root.ts';
 import { renamingOf } from '#src/engine/plan/compile.ts';
 import type { LiveMigrations } from '#src/engine/crossings.ts';
 import type { MigrationStatus, MigrationStatusOptions } from './status.ts';
-import type { Task } from './task.ts';
+import { requestedRun, type Task } from './task.ts';
 
 /** What every reconcile of a migration needs. */
 export interface MigrationParts {
@@ -64,5 +65,14 @@ export async function readMigration(
 export async function openJournal({ parts, migration, context }: Attempt): Promise<MigrationJournal> {
   const { reports, clock } = parts;
   const rules = renamingOf(migration).rules.map(({ id }) => id);
-  return MigrationJournal.open({ migration, reports, clock, signal: context.signal, rules });
+  const { signal, logger } = context;
+  const acknowledgesLoss = acknowledges(migration);
+  return MigrationJournal.open({ migration, reports, clock, logger, signal, rules, acknowledgesLoss });
+}
+
+/** True when the user requested this run after Ready said that reports were lost. */
+function acknowledges(migration: SecretMigration): boolean {
+  const requested = requestedRun(migration);
+  const isRequested = requested !== undefined && requested !== migration.status.lastHandledReconcileAt;
+  return isRequested && readyOf(migration.status)?.reason === 'ReportsIncomplete';
 }

@@ -12,6 +12,7 @@ import { trustRootsIn, unparsedBackendIn } from '../backend/trust-root.ts';
 import type { Attempt } from './attempt.ts';
 import { claimOf, isStaleClaim } from './claims.ts';
 import type { MigrationStatus } from './status.ts';
+import { storeReports } from './store-reports.ts';
 
 /** Both backends of a migration with their drivers, and its journal. */
 export interface Gathered {
@@ -92,7 +93,7 @@ export function withProgress(journal: MigrationJournal, status: MigrationStatus)
       await status.showProgress(journal);
     },
     flush: async () => {
-      await journal.storeReports();
+      await storeReports(journal, status);
       await status.storeProgress(journal);
     },
   };

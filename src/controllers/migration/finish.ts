@@ -5,6 +5,7 @@ import type { ReconcileResult } from '#src/runtime/controller.ts';
 import { objectKey } from '#src/runtime/store.ts';
 import { readMigration, type Attempt } from './attempt.ts';
 import { releaseSuspended } from './claims.ts';
+import { storeReports } from './store-reports.ts';
 import { concluding, failing, suspended } from './verdict.ts';
 
 /** Delay before documents are tried again whose failure has probably passed by then. */
@@ -37,7 +38,7 @@ export async function finish(attempt: Attempt, ending: Ending): Promise<Reconcil
       await attempt.status.conclude(suspended());
       break;
     case 'fallbackEnded':
-      await attempt.status.storeProgress(ending.journal);
+      await endFallback(attempt, ending.journal);
       break;
     case 'finished':
       afterMs = await conclude(attempt, ending.journal, ending.result);
@@ -53,6 +54,17 @@ export async function finish(attempt: Attempt, ending: Ending): Promise<Reconcil
   return afterMs === undefined ? { kind: 'done' } : { kind: 'requeue', requeueAfterMs: afterMs };
 }
 
+/** Keeps the verdict of the completed run, unless rows of it were lost. */
+async function endFallback({ migration, status }: Attempt, journal: MigrationJournal): Promise<void> {
+  const { loss } = journal;
+  if (loss === undefined) return status.storeProgress(journal);
+  await storeReports(journal, status);
+  const outcomes = [...journal.outcomes()];
+  const { dryRun } = migration.spec;
+  const verdict = concluding({ counts: journal.counts(), outcomes, dryRun, awaitsSoak: false, loss });
+  await status.conclude(verdict, journal);
+}
+
 /** Publishes the verdict on a run; resolves with the milliseconds until the migration is due again, or undefined. */
 async function conclude(
   { parts, migration, status, task }: Attempt,
@@ -60,10 +72,12 @@ async function conclude(
   result: RunResult,
 ): Promise<number | undefined> {
   if (task.kind === 'run') journal.dropUnvisited();
-  await journal.storeReports();
+  await storeReports(journal, status);
   const outcomes = [...journal.outcomes()];
   const { dryRun } = migration.spec;
-  const verdict = concluding({ counts: journal.counts(), outcomes, dryRun, awaitsSoak: result.awaitsSoak });
+  const { awaitsSoak } = result;
+  const { loss } = journal;
+  const verdict = concluding({ counts: journal.counts(), outcomes, dryRun, awaitsSoak, loss });
   await status.conclude(verdict, journal);
   if (verdict.ready === 'True') parts.live.withdraw(objectKey(migration.metadata));
   const laterMs = parts.waitingRetryMs;
@@ -101,7 +115,7 @@ async function concludeFailing(
 ): Promise<void> {
   let stored = journal;
   try {
-    await journal?.storeReports();
+    if (journal !== undefined) await storeReports(journal, status);
   } catch {
     stored = undefined; // The next run writes the reports again, and throws if it still fails.
   }
@@ -118,7 +132,7 @@ async function handOver(attempt: Attempt, journal: MigrationJournal | undefined)
   const { metadata } = migration;
   const current = await readMigration(parts.migrations, objectKey(metadata), context.signal);
   if (current?.metadata.uid !== metadata.uid || current.metadata.deletionTimestamp !== undefined) return;
-  await journal.storeReports();
   status.continueWith(current);
+  await storeReports(journal, status);
   await status.storeProgress(journal);
 }

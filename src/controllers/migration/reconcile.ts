@@ -7,6 +7,7 @@ import { openJournal, readMigration, type Attempt, type MigrationParts } from '.
 import { carryOut } from './engine-run.ts';
 import { finish } from './finish.ts';
 import { MigrationStatus } from './status.ts';
+import { storeReports } from './store-reports.ts';
 import { isLive, nextTask } from './task.ts';
 
 /**
@@ -50,7 +51,7 @@ export async function reconcileMigration(
       destination: shortNameOf(backends.destination),
     });
     journal = await openJournal(attempt);
-    await journal.storeReports();
+    await storeReports(journal, status);
     await status.storeProgress(journal);
 
     // Plan and apply.

@@ -1,13 +1,14 @@
 import { expect, it } from 'vitest';
 import { parseSecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
-import { isJsonObject } from '#src/kube/json.ts';
+import { OperatorError } from '#src/errors.ts';
+import { isJsonObject, type JsonObject } from '#src/kube/json.ts';
 import type { KubeRequest } from '#src/kube/client.ts';
 import type { Resource } from '#src/kube/resource.ts';
 import { MigrationJournal } from '#src/journal/journal.ts';
 import { StatusWriter } from '#src/runtime/status-patch.ts';
 import { aMigration } from '#test/builders/objects.ts';
 import { ManualClock } from '#test/support/manual-clock.ts';
-import { RecordedMetrics } from '#test/support/recorded.ts';
+import { RecordedLog, RecordedMetrics } from '#test/support/recorded.ts';
 import { ScriptedKubeClient } from '#test/support/scripted-kube-client.ts';
 import { withProgress } from './engine-run.ts';
 import { MigrationStatus } from './status.ts';
@@ -36,7 +37,7 @@ async function unexpected(): Promise<never> {
 }
 
 /** A migration and the part of the API server that stores its status. */
-async function aRun() {
+async function aRun(refuses: (status: JsonObject) => boolean = () => false) {
   const clock = new ManualClock();
   const stored: { metadata: Record<string, unknown>; status: unknown } = {
     ...aMigration('m'),
@@ -46,6 +47,8 @@ async function aRun() {
   const writes: unknown[] = [];
   const client = new ScriptedKubeClient(({ body }: KubeRequest) => {
     if (!isJsonObject(body) || !isJsonObject(body['status'])) throw new Error('not a status patch');
+    if (refuses(body['status']))
+      throw new OperatorError('REQUEST_REJECTED', { op: 'test', detail: 'Fields: x.' });
     const { resourceVersion } = stored.metadata;
     stored.metadata = { ...stored.metadata, resourceVersion: String(Number(resourceVersion) + 1) };
     stored.status = mergePatched(stored.status, body['status']);
@@ -65,11 +68,13 @@ async function aRun() {
     parsed.value,
     signal,
   );
-  const noReports = { list: async () => [], create: unexpected, replace: unexpected };
+  const noReports = { get: async () => undefined, create: unexpected, replace: unexpected };
   const journal = await MigrationJournal.open({
     migration: parsed.value,
     reports: noReports,
     rules: [],
+    logger: new RecordedLog(),
+    acknowledgesLoss: false,
     clock,
     signal,
   });
@@ -105,6 +110,21 @@ it('continues with the object that another writer changed, and is then about its
   });
 });
 
+it('shows no success beside a table of which rows were lost', async () => {
+  const { journal, status, writes, verify } = await aRun();
+  await verify(0);
+  const verdict = concluding({
+    counts: journal.counts(),
+    outcomes: journal.outcomes(),
+    dryRun: false,
+    awaitsSoak: false,
+  });
+  await status.conclude(verdict, journal);
+  const loss = { reports: 1, rows: 2, unrecoverable: true };
+  await status.storeProgress({ counts: () => journal.counts(), table: () => journal.table(), loss });
+  expect(writes.at(-1)).toMatchObject({ conditions: [{ type: 'Ready', status: 'Unknown' }, {}, {}] });
+});
+
 it('writes a verdict immediately, and never the same verdict again', async () => {
   const { journal, status, writes, verify } = await aRun();
   await verify(0);
@@ -122,4 +142,34 @@ it('writes a verdict immediately, and never the same verdict again', async () =>
   const before = writes.length;
   await status.conclude(verdict, journal);
   expect(writes).toHaveLength(before);
+});
+
+it('says so when the API server refuses its rows, instead of showing the last progress from then on', async () => {
+  const { journal, status, writes, verify } = await aRun((patch) => JSON.stringify(patch).includes('doc-1'));
+  await verify(0);
+  await expect(status.storeProgress(journal)).resolves.toBeUndefined();
+  await journal.record({ name: 'doc-1', keys: ['k'], state: 'Verified' });
+  const verdict = concluding({
+    counts: journal.counts(),
+    outcomes: journal.outcomes(),
+    dryRun: false,
+    awaitsSoak: false,
+  });
+  await expect(status.conclude(verdict, journal)).rejects.toMatchObject({ code: 'REQUEST_REJECTED' });
+  expect(writes.at(-1)).toMatchObject({
+    progress: '1/1',
+    keys: [{ name: 'doc-0' }],
+    conditions: [
+      {
+        type: 'Ready',
+        status: 'False',
+        reason: 'Rejected',
+        message: expect.stringMatching(
+          /^The API server refuses the rows of this run; older rows are shown\. .*Fields: x/,
+        ),
+      },
+      {},
+      { type: 'Stalled' },
+    ],
+  });
 });

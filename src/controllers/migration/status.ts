@@ -6,17 +6,16 @@ import {
   type SecretMigrationStatus,
 } from '#src/api/v1alpha1/secret-migration.ts';
 import { shortened } from '#src/errors/explain.ts';
-import { OperatorError } from '#src/errors.ts';
+import { hasCode, OperatorError } from '#src/errors.ts';
 import type { MigrationJournal, TableStatus } from '#src/journal/journal.ts';
 import type { Clock, EventSink, Metrics } from '#src/ports.ts';
 import type { StatusWriter } from '#src/runtime/status-patch.ts';
 import { MAX_CONDITION_MESSAGE, readyOf, toConditions } from '../conditions.ts';
-import { measureMigration } from './metrics.ts';
 import { requestedRun } from './task.ts';
-import { progressing, statementsOf, type Verdict } from './verdict.ts';
+import { progressing, statementsOf, statusRefused, type Verdict } from './verdict.ts';
 
 /** The part of the journal that a status shows. Each write calls it, so that it shows the latest rows. */
-type Table = Pick<MigrationJournal, 'counts' | 'table'>;
+type Table = Pick<MigrationJournal, 'counts' | 'table' | 'loss'>;
 
 export interface MigrationStatusOptions {
   readonly writer: StatusWriter;
@@ -85,26 +84,41 @@ export class MigrationStatus {
    */
   async storeProgress(table: Table): Promise<void> {
     this.#startTime ??= toKubernetesTime(this.#options.clock.now());
-    const keepsVerdict = this.#hasVerdict();
+    const keepsVerdict = this.#hasVerdict(table.loss !== undefined);
     this.#hasBegun = true;
     await this.#write(keepsVerdict ? undefined : progressing(table.counts()), table);
   }
 
-  #hasVerdict(): boolean {
+  /** With a loss, a verdict of success is not kept: the rows beside it are not all. */
+  #hasVerdict(hasLoss: boolean): boolean {
     const { metadata, status } = this.#migration;
     const { conditions = [] } = status;
     const ready = readyOf(status);
     if (ready === undefined || ready.observedGeneration !== metadata.generation) return false;
     const isObstacle = conditions.some((condition) => condition.type === 'Reconciling');
+    if (hasLoss && ready.status === 'True') return false;
     return ready.status !== 'Unknown' && !(this.#hasBegun && isObstacle);
   }
 
-  /** Shows the verdict of a reconcile. Without a table, the status keeps its current one. */
+  /**
+   * Shows the verdict of a reconcile. Without a table, the status keeps its current one. If the API server refuses the
+   * table, the status keeps its current one and says so, and the refusal is thrown.
+   */
   async conclude(verdict: Verdict, table?: Table): Promise<void> {
     if (verdict.succeeded === 'True') this.#startTime ??= toKubernetesTime(this.#options.clock.now());
     this.#isConcluded = true;
-    await this.#write(verdict, table);
-    this.#measure(verdict);
+    try {
+      await this.#write(verdict, table);
+    } catch (failure) {
+      if (table !== undefined && isRefusedContent(failure)) await this.#concludeWithoutTable(failure);
+      throw failure;
+    }
+    this.#countConflicts();
+  }
+
+  async #concludeWithoutTable(failure: unknown): Promise<void> {
+    this.#shown = shownIn(this.#migration);
+    await this.#write(statusRefused(failure), undefined);
   }
 
   async #write(verdict: Verdict | undefined, table: Table | undefined): Promise<void> {
@@ -171,13 +185,15 @@ export class MigrationStatus {
     });
   }
 
-  #measure(verdict: Verdict): void {
-    const { metrics, clock } = this.#options;
-    const { metadata } = this.#migration;
-    measureMigration(metrics, metadata, { shown: this.#shown, verdict, nowMs: clock.now() });
+  #countConflicts(): void {
     const conflicts = (this.#shown.summary?.conflict ?? 0) - this.#conflictsBefore;
-    metrics.count('secretmigration_conflicts_total', {}, Math.max(0, conflicts));
+    this.#options.metrics.count('secretmigration_conflicts_total', {}, Math.max(0, conflicts));
   }
+}
+
+/** True when the API server refuses what a request contains: the same content is refused again. */
+function isRefusedContent(failure: unknown): boolean {
+  return hasCode(failure, 'REQUEST_REJECTED') || hasCode(failure, 'DOCUMENT_REFUSED');
 }
 
 /** Undefined for a new generation: its run starts now. */

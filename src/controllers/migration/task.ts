@@ -1,5 +1,6 @@
 import { RECONCILE_REQUESTED_ANNOTATION } from '#src/api/group.ts';
 import { MAX_RECONCILE_TOKEN, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import { beginningOf } from '#src/core/bounded-text.ts';
 import { isReady } from '../conditions.ts';
 
 /** What one reconcile of a migration does next. */
@@ -27,7 +28,8 @@ export interface Circumstances {
 
 /** The opaque token of a requested run, as the status echoes it. */
 export function requestedRun(migration: SecretMigration): string | undefined {
-  return migration.metadata.annotations?.[RECONCILE_REQUESTED_ANNOTATION]?.slice(0, MAX_RECONCILE_TOKEN);
+  const token = migration.metadata.annotations?.[RECONCILE_REQUESTED_ANNOTATION];
+  return token === undefined ? undefined : beginningOf(token, MAX_RECONCILE_TOKEN);
 }
 
 /** The next task. Pure: same arguments, same task. */

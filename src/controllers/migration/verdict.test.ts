@@ -38,4 +38,37 @@ describe('the verdict on a run', () => {
       reason: 'PartiallyFailed',
     });
   });
+
+  describe('with rows that were lost', () => {
+    const loss = { reports: 1, rows: 460, unrecoverable: true };
+    const onLoss = (...outcomes: readonly Outcome[]): Verdict =>
+      concluding({ outcomes, counts: countOutcomes(outcomes), dryRun: false, awaitsSoak: false, loss });
+
+    test('is never Completed, and names what was lost and what to do', () => {
+      expect(onLoss(anOutcome('moved', { state: 'Removed' }))).toMatchObject({
+        ready: 'False',
+        succeeded: 'False',
+        reason: 'ReportsIncomplete',
+        message: expect.stringMatching(
+          /^2\/2 keys verified\. .* 1 of the reports, and 460 rows .* request a run /,
+        ),
+      });
+    });
+
+    test('is the same when no row is left, and in a dry run', () => {
+      expect(onLoss().reason).toBe('ReportsIncomplete');
+      const counts = countOutcomes([]);
+      expect(concluding({ outcomes: [], counts, dryRun: true, awaitsSoak: false, loss }).reason).toBe(
+        'ReportsIncomplete',
+      );
+    });
+
+    test('names a failure first, and the loss in the message', () => {
+      const verdict = onLoss(anOutcome('a', { state: 'Failed', reason: 'Timeout', retry: 'soon' }));
+      expect(verdict).toMatchObject({
+        reason: 'PartiallyFailed',
+        message: expect.stringContaining('460 rows'),
+      });
+    });
+  });
 });

@@ -3,6 +3,7 @@ import { ERROR_CODES } from '#src/errors/codes.ts';
 import { explain } from '#src/errors/explain.ts';
 import type { ConditionReason } from '#src/errors/reasons.ts';
 import { errorOf } from '#src/errors.ts';
+import type { Loss } from '#src/journal/loss.ts';
 import { MAX_CONDITION_MESSAGE, type Statement } from '../conditions.ts';
 
 /** The content of the conditions of a migration. */
@@ -56,29 +57,54 @@ export function failing(failure: unknown): Verdict {
   return { ...base, stalled, reconciling: !stalled };
 }
 
+/** The verdict when the API server refuses the rows of a run: the status keeps those of an earlier write. */
+export function statusRefused(failure: unknown): Verdict {
+  const verdictOnRequest = failing(failure);
+  const message = `The API server refuses the rows of this run; older rows are shown. ${verdictOnRequest.message}`;
+  return { ...verdictOnRequest, message };
+}
+
 export interface Finished {
   readonly counts: Counts;
   readonly outcomes: Iterable<Outcome>;
   readonly dryRun: boolean;
   readonly awaitsSoak: boolean;
+  /** What is missing from the table; see `MigrationJournal.loss`. */
+  readonly loss?: Loss | undefined;
 }
 
 /** The verdict on a run that finished. */
 export function concluding(run: Finished): Verdict {
   const { counts } = run;
   const kept = countKept(run.outcomes);
-  const message = `${verifiedOf(counts)}${troubles(counts, kept)}.`;
-  if (counts.total === 0) {
+  const lost = run.loss === undefined ? '' : ` ${lossMessage(run.loss)}`;
+  const message = `${verifiedOf(counts)}${troubles(counts, kept)}.${lost}`;
+  if (counts.total === 0 && run.loss === undefined) {
     const nothing = 'The selection matches no document. Correct spec.select, or create the documents.';
     return verdict('False', 'False', 'NothingSelected', nothing);
   }
   const trouble = failureReason(run, kept);
   if (trouble !== undefined) return verdict('False', 'False', trouble, message);
+  if (run.loss !== undefined) return reportsIncomplete(run, message, kept);
   if (run.dryRun) return verdict('True', 'Unknown', 'DryRunCompleted', dryRunMessage(counts));
   if (counts.pending + counts.copied + kept.soon > 0)
     return verdict('Unknown', 'Unknown', 'Progressing', message);
   if (run.awaitsSoak) return verdict('Unknown', 'Unknown', 'AwaitingSoak', message);
   return verdict('True', 'True', 'Completed', message);
+}
+
+/** A run with a loss is not a success; while work remains it says what is missing. */
+function reportsIncomplete({ counts, awaitsSoak }: Finished, message: string, kept: Kept): Verdict {
+  if (counts.pending + counts.copied + kept.soon > 0)
+    return verdict('Unknown', 'Unknown', 'Progressing', message);
+  if (awaitsSoak) return verdict('Unknown', 'Unknown', 'AwaitingSoak', message);
+  return verdict('False', 'False', 'ReportsIncomplete', message);
+}
+
+function lossMessage({ reports, rows, unrecoverable }: Loss): string {
+  const lost = `Rows were lost: another writer deleted or changed ${reports} of the reports, and ${rows} rows are known to be missing.`;
+  if (!unrecoverable) return `${lost} The next complete run writes them again.`;
+  return `${lost} Rows of documents that the source still has are written again; rows of removed sources cannot be. Check those at the destination, then request a run to acknowledge (annotation keyferry.io/reconcile-requested-at).`;
 }
 
 function dryRunMessage(counts: Counts): string {

@@ -1,4 +1,5 @@
-import { MAX_ROW_MESSAGE } from '#src/api/v1alpha1/secret-migration.ts';
+import { MAX_ROW_MESSAGE, MAX_ROW_NAME, MAX_ROW_PATH } from '#src/api/v1alpha1/secret-migration.ts';
+import { fits } from '#src/core/bounded-text.ts';
 import type { Address } from '#src/core/document.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import { removesSource } from '#src/core/checks.ts';
@@ -60,7 +61,10 @@ export function mapTargets(inputs: Inputs, documents: readonly NamedDocument[]):
       refused.push(refusedOutcome(name, { reason: 'MappingIncomplete', message }));
       continue;
     }
-    const refusal = from.addressRefusalOf(source) ?? to.addressRefusalOf(target.path);
+    const refusal =
+      from.addressRefusalOf(source) ??
+      to.addressRefusalOf(target.path) ??
+      recordRefusalOf(name, [source, target.path]);
     const here = keyOf(from.locationOf(source));
     if (refusal !== undefined) refused.push(refusedOutcome(name, refusal, target.path));
     else if (written.has(here)) refused.push(skippedOutcome(name, { path: source, isRenamed: true }));
@@ -68,6 +72,20 @@ export function mapTargets(inputs: Inputs, documents: readonly NamedDocument[]):
     else mapped.push({ name, source, destination: target.path });
   }
   return { mapped, refused };
+}
+
+/** Room for what a backend adds to a path to name a backup. */
+const BACKUP_ROOM = 64;
+
+/** A document whose name and paths a row cannot hold: no later run could find it again, so nothing is done with it. */
+function recordRefusalOf(
+  name: string,
+  paths: readonly Address[],
+): { readonly reason: RowReason; readonly message: string } | undefined {
+  const isHeld = fits(name, MAX_ROW_NAME) && paths.every((path) => fits(path, MAX_ROW_PATH - BACKUP_ROOM));
+  if (isHeld) return undefined;
+  const message = 'A row cannot hold the name or a path of the document: nothing was read or written.';
+  return { reason: 'NotRecordable', message };
 }
 
 /** Locations that earlier runs of this migration wrote: inside one backend these documents must not be moved again. */

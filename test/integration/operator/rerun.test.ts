@@ -100,6 +100,12 @@ async function writesDuring(act: () => Promise<unknown>): Promise<readonly strin
     .map(({ method, path }) => `${method} ${path}`);
 }
 
+/** The metrics of the objects of a tenant. */
+async function seriesOf({ namespace }: Tenant): Promise<string> {
+  const lines = (await stage().operator.metrics()).split('\n');
+  return lines.filter((line) => line.includes(`namespace="${namespace}"`)).join('\n');
+}
+
 function statusPath(tenant: Tenant, migration: string): string {
   return `${OURS}/namespaces/${tenant.namespace}/secretmigrations/${migration}/status`;
 }
@@ -212,6 +218,13 @@ describe('an operator that starts when all is done', () => {
     });
     expect(written).toEqual([]);
     expect(await world(tenant)).toEqual(before);
+    const series = await seriesOf(tenant);
+    for (const [name, reason] of Object.entries(ENDS)) {
+      const status = reason.endsWith('Completed') ? 'True' : 'False';
+      const ready = `name="${name}",type="Ready",status="${status}"} 1`;
+      expect(series).toContain(`secretmigration_condition{namespace="${tenant.namespace}",${ready}`);
+    }
+    expect(series).toContain(`namespace="${tenant.namespace}",name="bao",type="Ready",status="True"} 1`);
 
     await stage().restartOperator(); // Events are written behind the work; a stop flushes them.
     expect(await eventsOf(tenant)).toEqual(eventsBefore);
@@ -221,6 +234,7 @@ describe('an operator that starts when all is done', () => {
 describe('a migration of more keys than a status takes', () => {
   describeWriting();
   describeDeleting();
+  describeLosing();
 });
 
 function describeWriting(): void {
@@ -308,6 +322,7 @@ function describeDeleting(): void {
       await eventually('its reports are gone', async () => (await reportsOf(own, 'bulk')).length === 0);
     });
     expect(written).toEqual([]);
+    expect(await seriesOf(own)).not.toContain('secretmigration_keys');
     expect(await world(own)).toEqual({ ...before, migrations: [], reports: [] });
     expect(await kvNames(own, own.namespace)).toEqual(names);
   });
@@ -327,5 +342,25 @@ function describeDeleting(): void {
     expect(new Set(owners)).toEqual(new Set([metadata.uid]));
     expect(Object.values(await statesOf(own, 'bulk'))).toEqual(names.map(() => 'Verified'));
     expect(await kvContents(own)).toEqual(stored);
+  });
+}
+
+function describeLosing(): void {
+  it('is never Completed after a report was deleted by hand, until the user has seen it', async () => {
+    const own = await stage().tenant();
+    await plantBulk(own);
+    await own.apply(aMigration('bulk', { select: { prefix: BULK_PREFIX }, sourcePolicy: 'Delete' }));
+    await own.untilReady('bulk');
+    const [first] = await reportsOf(own, 'bulk');
+    const rows = first?.report.rows.length ?? 0;
+    await own.delete('SecretMigrationReport', first?.metadata.name ?? '');
+
+    const lost = { reports: 1, rows, unrecoverable: true };
+    const noticed = await requestRun(own, 'bulk');
+    expect(reasonOf(noticed)).toBe('ReportsIncomplete');
+    expect(noticed.status).toMatchObject({ progress: `${300 - rows}/${300 - rows}`, reports: { lost } });
+    const acknowledged = await requestRun(own, 'bulk');
+    expect(reasonOf(acknowledged)).toBe('Completed');
+    expect(acknowledged.status.reports?.lost).toBeUndefined();
   });
 }

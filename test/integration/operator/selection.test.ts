@@ -358,3 +358,31 @@ describe('a hostile path', () => {
     ]);
   });
 });
+
+describe('a document whose path is longer than any row', () => {
+  it('is shown as refused, and the others are moved', async () => {
+    const tenant = await stage().tenant();
+    const [long, longer] = ['x'.repeat(600), 'y'.repeat(3_000)];
+    for (const name of ['fine', long, longer]) await kvPut(tenant, `old/${name}`, FIELDS);
+    await tenant.apply(
+      aMigration('back', {
+        from: 'bao',
+        to: 'kubernetes',
+        select: { all: true },
+        mapping: { path: 'old/{name}' },
+      }),
+    );
+    await tenant.untilReady('back', { status: 'False', reason: 'PartiallyFailed' });
+    const states = Object.entries(await statesOf(tenant, 'back')).toReversed();
+    expect(states.map(([name, state]) => [name.slice(0, 4), state])).toEqual([
+      ['fine', 'Verified'],
+      ['xxxx', 'Failed PathRefused'],
+      ['yyyy', 'Failed PathRefused'],
+    ]);
+    expect(states.map(([name]) => name)).toEqual([
+      'fine',
+      long,
+      expect.stringMatching(/^y{2000,}…[0-9a-f]{16}$/),
+    ]);
+  });
+});

@@ -1,0 +1,90 @@
+import {
+  MAX_ROW_IDENTITY,
+  MAX_ROW_KEY,
+  MAX_ROW_MESSAGE,
+  MAX_ROW_NAME,
+  MAX_ROW_PATH,
+  MAX_ROW_RULE,
+  MAX_ROW_VERSION,
+} from '#src/api/v1alpha1/secret-migration.ts';
+import { boundedText, isCut } from '#src/core/bounded-text.ts';
+import type { DestinationRecord, Outcome, RecordedVersion, SourceRecord } from '#src/core/outcome.ts';
+import { shortened } from '#src/errors/explain.ts';
+
+/** The name by which the table knows a document. */
+export function recordedName(name: string): string {
+  return boundedText(name, MAX_ROW_NAME);
+}
+
+/**
+ * The outcome as rows can hold it, whatever a store or server sends: each text has at most the length in the schema of a row
+ * and is Unicode. The message says what was cut. To be called once: a text that was cut is not cut again.
+ */
+export function recordable(outcome: Outcome): Outcome {
+  const { destination, source, rule, backup } = outcome;
+  const bounded: Outcome = {
+    ...outcome,
+    name: recordedName(outcome.name),
+    keys: outcome.keys.map((key) => boundedText(key, MAX_ROW_KEY)),
+    ...(destination === undefined ? {} : { destination: boundedDestination(destination) }),
+    ...(source === undefined ? {} : { source: boundedSource(source) }),
+    ...(rule === undefined ? {} : { rule: boundedText(rule, MAX_ROW_RULE) }),
+    ...(backup === undefined ? {} : { backup: boundedText(backup, MAX_ROW_PATH) }),
+  };
+  const message = messageOf(outcome.message, cutParts(bounded));
+  return message === undefined ? bounded : { ...bounded, message };
+}
+
+/** True when a row has the whole name and paths of the document, so that a later run can look for it there. */
+export function isFindable({ name, source, destination }: Outcome): boolean {
+  return ![name, source?.path ?? '', destination?.path ?? ''].some(isCut);
+}
+
+function boundedVersion({ version, identity }: RecordedVersion): RecordedVersion {
+  return {
+    ...(version === undefined ? {} : { version: boundedText(version, MAX_ROW_VERSION) }),
+    ...(identity === undefined ? {} : { identity: boundedText(identity, MAX_ROW_IDENTITY) }),
+  };
+}
+
+function boundedSource(source: SourceRecord): SourceRecord {
+  const { path } = source;
+  return {
+    ...(path === undefined ? {} : { path: boundedText(path, MAX_ROW_PATH) }),
+    ...boundedVersion(source),
+  };
+}
+
+function boundedDestination(destination: DestinationRecord): DestinationRecord {
+  const { path, priorVersion } = destination;
+  return {
+    path: boundedText(path, MAX_ROW_PATH),
+    ...boundedVersion(destination),
+    ...(priorVersion === undefined ? {} : { priorVersion: boundedText(priorVersion, MAX_ROW_VERSION) }),
+  };
+}
+
+function cutParts({ name, keys, destination, source, rule, backup }: Outcome): readonly string[] {
+  const parts: Readonly<Record<string, readonly (string | undefined)[]>> = {
+    'the name': [name],
+    'the name of a key': keys,
+    'a path': [destination?.path, source?.path, backup],
+    'a version': [
+      destination?.version,
+      destination?.identity,
+      destination?.priorVersion,
+      source?.version,
+      source?.identity,
+    ],
+    'the rule': [rule],
+  };
+  return Object.keys(parts).filter((part) => parts[part]?.some((text) => text !== undefined && isCut(text)));
+}
+
+function messageOf(message: string | undefined, cut: readonly string[]): string | undefined {
+  const text = message?.toWellFormed();
+  if (cut.length === 0) return text === undefined ? undefined : shortened(text, MAX_ROW_MESSAGE);
+  const note = `Cut to fit this row: ${cut.join(', ')}.`;
+  if (text === undefined) return note;
+  return `${shortened(text, MAX_ROW_MESSAGE - Buffer.byteLength(note) - 1)} ${note}`;
+}

@@ -1,0 +1,119 @@
+import { createHash } from 'node:crypto';
+import { API_VERSION, MIGRATION_LABEL, MIGRATION_UID_LABEL } from '#src/api/group.ts';
+import type { SecretMigration, StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
+import {
+  MAX_REPORT_BYTES,
+  parseSecretMigrationReport,
+  type Report,
+  type SecretMigrationReport,
+} from '#src/api/v1alpha1/secret-migration-report.ts';
+import { countOutcomes, type Counts } from '#src/core/outcome.ts';
+
+/** A report to create; a stored one also has the uid and resourceVersion that were read. */
+export interface ReportObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly ownerReferences: readonly object[];
+  };
+  readonly report: Report;
+}
+
+export interface StoredReportObject extends ReportObject {
+  readonly metadata: ReportObject['metadata'] & { readonly uid: string; readonly resourceVersion: string };
+}
+
+/** DNS-1123 subdomain. */
+const MAX_OBJECT_NAME = 253;
+const MAX_LABEL_VALUE = 63;
+/** The number of the last shard has four digits, after a hyphen. */
+const SHARD_ROOM = 5;
+const DIGEST_LENGTH = 8;
+
+type Owner = SecretMigration['metadata'];
+
+/** `<migration>-<shard>`. A name that is too long for that is cut, with a digest of the name of the migration. */
+export function reportName({ name }: Pick<Owner, 'name'>, shard: number): string {
+  return `${shortName(name, MAX_OBJECT_NAME - SHARD_ROOM)}-${shard}`;
+}
+
+/** The labels of the reports of a migration. The uid tells it from an earlier one of its name. */
+export function reportLabels({ name, uid }: Pick<Owner, 'name' | 'uid'>): Readonly<Record<string, string>> {
+  return { [MIGRATION_LABEL]: shortName(name, MAX_LABEL_VALUE), [MIGRATION_UID_LABEL]: uid };
+}
+
+function shortName(name: string, max: number): string {
+  if (name.length <= max) return name;
+  const digest = createHash('sha256').update(name).digest('hex').slice(0, DIGEST_LENGTH);
+  return `${name.slice(0, max - DIGEST_LENGTH - 1).replace(/[-.]+$/, '')}-${digest}`;
+}
+
+type Owned = Pick<SecretMigrationReport, 'metadata'>;
+
+/** The controller of a report, if it has one. */
+export function controllerOf({ metadata }: Owned) {
+  return metadata.ownerReferences?.find(({ controller }) => controller === true);
+}
+
+/** True if the migration is the controller of the report, by uid. */
+export function isOwned(report: Owned, { metadata }: SecretMigration): boolean {
+  const owner = controllerOf(report);
+  return owner?.kind === 'SecretMigration' && owner.uid === metadata.uid;
+}
+
+function summaryOf(rows: readonly StatusRow[]): Counts {
+  return countOutcomes(rows.map(({ name, key, state }) => ({ name, keys: [key], state })));
+}
+
+const SUMMARY_STATES = [
+  'total',
+  'pending',
+  'copied',
+  'verified',
+  'removed',
+  'conflict',
+  'failed',
+  'skipped',
+] as const satisfies readonly (keyof Counts)[];
+
+/** False if rows were added to or taken out of the report by hand: every report of ours counts its rows. */
+export function isBalanced({ rows, summary }: Report): boolean {
+  const counts = summaryOf(rows);
+  return SUMMARY_STATES.every((state) => counts[state] === summary[state]);
+}
+
+/** No report of ours is as large; a changed row can exceed the limit for a moment. */
+const MAX_READ_BYTES = 2 * MAX_REPORT_BYTES;
+
+/** The content of a report that was read as this shard; undefined if it is not what we write there. */
+export function contentOf(object: unknown, { metadata }: SecretMigration, shard: number): Report | undefined {
+  const parsed = parseSecretMigrationReport(object);
+  if (!parsed.ok) return undefined;
+  const { report } = parsed.value;
+  if (report.shard !== shard || report.migration !== metadata.name) return undefined;
+  return Buffer.byteLength(JSON.stringify(report.rows)) <= MAX_READ_BYTES ? report : undefined;
+}
+
+/** The report of a shard, to create it. */
+export function reportOf(
+  migration: SecretMigration,
+  shard: number,
+  rows: readonly StatusRow[],
+): ReportObject {
+  const { name, namespace, uid } = migration.metadata;
+  const owner = { apiVersion: API_VERSION, kind: 'SecretMigration', name, uid };
+  return {
+    apiVersion: API_VERSION,
+    kind: 'SecretMigrationReport',
+    metadata: {
+      name: reportName(migration.metadata, shard),
+      namespace,
+      labels: reportLabels(migration.metadata),
+      ownerReferences: [{ ...owner, controller: true, blockOwnerDeletion: false }],
+    },
+    report: { migration: name, shard, rows: [...rows], summary: summaryOf(rows) },
+  };
+}
