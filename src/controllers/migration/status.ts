@@ -39,6 +39,7 @@ export class MigrationStatus {
   readonly #conflictsBefore: number;
   #shown: TableStatus;
   #backends: SecretMigrationStatus['backends'];
+  #pace: () => string | undefined = () => undefined;
   #startTime: string | undefined;
   #lastWriteAt = Number.NEGATIVE_INFINITY;
   #writing: Promise<void> = Promise.resolve();
@@ -60,6 +61,11 @@ export class MigrationStatus {
   /** Sets the backends that the status shows from the next write on. */
   setBackends(backends: NonNullable<SecretMigrationStatus['backends']>): void {
     this.#backends = backends;
+  }
+
+  /** Sets what progress says about a run that is slowed down. */
+  setPace(pace: () => string | undefined): void {
+    this.#pace = pace;
   }
 
   /** Continues with the object that another writer changed: the next write is about that generation. */
@@ -87,7 +93,7 @@ export class MigrationStatus {
     this.#startTime ??= toKubernetesTime(this.#options.clock.now());
     const keepsVerdict = this.#hasVerdict();
     this.#hasBegun = true;
-    await this.#write(keepsVerdict ? undefined : progressing(table.counts()), table);
+    await this.#write(keepsVerdict ? undefined : progressing(table.counts(), this.#pace()), table);
   }
 
   #hasVerdict(): boolean {

@@ -26,7 +26,7 @@ export async function retireSoaked(
       keptSome ||= ended.state !== 'Removed';
       await progress.record(ended);
     },
-    { limit: limitOf(inputs), stop: () => progress.shouldStop() },
+    { limit: () => limitOf(inputs), stop: () => progress.shouldStop() },
   );
   if (keptSome) await inputs.source.claims?.release((by) => by === inputs.claimedAs, inputs.permit);
 }
