@@ -71,6 +71,7 @@ export function hasCode(thrown: unknown, errorCode: ErrorCode): boolean {
 
 /** Codes that describe a whole backend, not a document in it. */
 const BACKEND_WIDE: ReadonlySet<ErrorCode> = new Set([
+  'RATE_LIMITED',
   'BACKEND_SEALED',
   'BACKEND_UNREACHABLE',
   'TLS_FAILED',

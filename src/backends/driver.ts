@@ -38,6 +38,12 @@ export interface Reader {
    */
   readMany(addresses: readonly Address[], signal: AbortSignal): AsyncIterable<ReadOutcome>;
 
+  /**
+   * Requests a second that the server accepts, as its refusals taught; undefined as long as it refused none. A driver
+   * with a quota waits and sends again what was refused: it is not a failure.
+   */
+  acceptedPerSecond?(): number | undefined;
+
   /** Why this document can never be stored here, or undefined. Pure: checks names and sizes, sends no request. */
   refusalOf(document: Document): Refusal | undefined;
 
@@ -167,7 +173,7 @@ export interface Location {
 export interface DriverTraits {
   /** `flat`: an address is one name (a Secret in its namespace). `tree`: an address is a path. */
   readonly addressing: 'flat' | 'tree';
-  /** Useful number of concurrent requests. */
+  /** Useful number of concurrent requests; smaller while a quota of the server allows less. */
   readonly concurrency: number;
   /** True if every document has a type and a mutability: without attributes, a document is Opaque and mutable. */
   readonly statesAttributes: boolean;

@@ -85,6 +85,7 @@ function readsOf(driver: Driver, relay: Relay): Pick<LayeredDriver, Reads> {
   return {
     kind: driver.kind,
     traits: driver.traits,
+    acceptedPerSecond: () => driver.acceptedPerSecond?.(),
     probe: async (signal) =>
       relay.call({ operation: 'probe', addresses: [], signal }, async (inner) => driver.probe(inner)),
     list: (query, signal) =>

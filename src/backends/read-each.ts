@@ -1,10 +1,10 @@
 import type { Address, ReadResult } from '#src/core/document.ts';
 import { isBackendWide } from '#src/errors.ts';
 import type { ReadOutcome } from './driver.ts';
-import { mapConcurrently } from '#src/io/map-concurrently.ts';
+import { mapConcurrently, type Width } from '#src/io/map-concurrently.ts';
 
 export interface ReadEachOptions {
-  readonly width: number;
+  readonly width: Width;
   readonly read: (address: Address) => Promise<ReadResult>;
   readonly signal: AbortSignal;
 }

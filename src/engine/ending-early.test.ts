@@ -33,6 +33,39 @@ describe('a document that fails', () => {
   });
 });
 
+describe('a server whose quota ends a run', () => {
+  it.each(['Verified', 'Pending'] as const)('leaves the row of a document that was %s', async (state) => {
+    const world = withSources(5);
+    const prior = Array.from({ length: 5 }, (_, index) => aRow(`doc-${index}`, { state }));
+    for (const { name } of prior) world.destination.put(`ns/${name}`, { k: 'v' });
+    const at = { destination: { before: always('read', failsWith('RATE_LIMITED')) } };
+    const run = await runEngine({ ...world, prior, at });
+    expect(run.result.problem).toMatchObject({ code: 'RATE_LIMITED' });
+    expect(run.rows.map((row) => row.state)).toEqual(prior.map(() => state));
+  });
+
+  it('leaves the row of a source that was removed', async () => {
+    const world = withSources(1);
+    const prior = [aRow('gone', { state: 'Removed' })];
+    const at = { destination: { before: always('read', failsWith('RATE_LIMITED')) } };
+    const run = await runEngine({ ...world, prior, spec: { sourcePolicy: 'Delete' }, at });
+    expect(run.rows).toContainEqual(expect.objectContaining({ name: 'gone', state: 'Removed' }));
+  });
+
+  it('gets the documents first that are not proven', async () => {
+    const world = withSources(9);
+    const prior = [0, 1, 2, 3, 4, 5].map((index) => aRow(`doc-${index}`));
+    for (const { name } of prior) world.destination.put(`ns/${name}`, { k: 'v' });
+    const run = await runEngine({ ...world, prior });
+    const rows = run.log.filter((line) => line.startsWith('row '));
+    expect(rows.slice(0, 3).toSorted()).toEqual([
+      'row doc-6 Verified',
+      'row doc-7 Verified',
+      'row doc-8 Verified',
+    ]);
+  });
+});
+
 describe('a backend that fails as a whole', () => {
   it('at the destination ends the run with its error, after the documents in flight', async () => {
     const world = withSources(50);

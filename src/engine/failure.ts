@@ -25,7 +25,10 @@ export function reasonOf(failure: OperatorError): RowReason {
   return ERROR_CODES[failure.code].rowReason;
 }
 
-/** The outcome of a document whose step failed, in the state that it had reached. */
+/**
+ * The outcome of a document whose step failed, in the state that it had reached. A quota of the server is not a failure of
+ * the document: it stays Pending.
+ */
 export function failedOutcome(
   base: Omit<Outcome, 'state'>,
   failure: unknown,
@@ -34,7 +37,7 @@ export function failedOutcome(
   const error = errorOf(failure);
   return {
     ...base,
-    state,
+    state: error.code === 'RATE_LIMITED' && state === 'Failed' ? 'Pending' : state,
     reason: reasonOf(error),
     message: explain(error, MAX_ROW_MESSAGE),
     retry: RETRY[error.disposition],

@@ -68,9 +68,9 @@ describe('a write', () => {
       outcome: { state: 'Failed', reason: 'PermissionDenied', retry: 'later' },
       writes: 1,
     },
-    'that is rate limited fails, and is retried soon': {
+    'that is rate limited stays pending, and is retried soon': {
       hooks: () => ({ before: once('write', failsWith('RATE_LIMITED')) }),
-      outcome: { state: 'Failed', reason: 'RateLimited', retry: 'soon' },
+      outcome: { state: 'Pending', reason: 'RateLimited', retry: 'soon' },
       writes: 1,
     },
   };

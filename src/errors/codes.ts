@@ -35,7 +35,7 @@ export const ERROR_CODES = {
     'transient',
     'RateLimited',
     'The server asked to slow down.',
-    'Raise the server quota or lower maxInFlight of the backend.',
+    'No action needed; the run goes on. Raise the quota of the server to make it faster.',
   ),
   DEADLINE: code(
     'transient',

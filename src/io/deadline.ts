@@ -2,6 +2,9 @@ import { OperatorError, type ErrorDetail } from '#src/errors.ts';
 import type { Clock } from '#src/ports.ts';
 import { onAbort } from './abort.ts';
 
+/** Every signal of a deadline, so that code that gets only the signal can stop its time. */
+const bySignal = new WeakMap<AbortSignal, Deadline>();
+
 /**
  * A signal that follows the caller's signal and also aborts after `timeoutMs` without `touch`, with `DEADLINE` as its
  * reason. Without `touch` it is a total deadline; with a `touch` for every byte it is an idle timer. Dispose it, so that
@@ -17,6 +20,11 @@ export class Deadline implements Disposable {
   #startedAt: number;
   #touched = false;
   #expired = false;
+  /** Waits under way, and since when there are any. */
+  #waits = 0;
+  #waitingSince = 0;
+  /** Disposed of. */
+  #isOver = false;
   #cancelTimer: () => void;
 
   /** `about` describes the operation in the reason. */
@@ -28,6 +36,38 @@ export class Deadline implements Disposable {
     this.#startedAt = clock.monotonic();
     this.#cancelTimer = clock.schedule(timeoutMs, this.#onTimer);
     this.#following = onAbort(parent, () => this.#controller.abort(parent.reason));
+    bySignal.set(this.#controller.signal, this);
+  }
+
+  /** The signal that the deadlines of this one follow: that of the whole work, which nothing here made. */
+  static rootOf(signal: AbortSignal): AbortSignal {
+    const deadline = bySignal.get(signal);
+    return deadline === undefined ? signal : Deadline.rootOf(deadline.#parent);
+  }
+
+  /**
+   * Stops the time of all deadlines that this signal follows until the result is disposed of: a request that waits for
+   * its turn uses nothing of the time in which a server must reply.
+   */
+  static pause(signal: AbortSignal): Disposable {
+    const paused: Deadline[] = [];
+    for (let own = bySignal.get(signal); own !== undefined; own = bySignal.get(own.#parent)) paused.push(own);
+    for (const deadline of paused) deadline.#pause();
+    return { [Symbol.dispose]: () => paused.forEach((deadline) => deadline.#resume()) };
+  }
+
+  #pause(): void {
+    this.#waits += 1;
+    if (this.#waits > 1) return;
+    this.#waitingSince = this.#clock.monotonic();
+    this.#cancelTimer();
+  }
+
+  #resume(): void {
+    this.#waits -= 1;
+    if (this.#waits > 0) return;
+    this.#startedAt += this.#clock.monotonic() - this.#waitingSince;
+    if (!this.#isOver) this.#cancelTimer = this.#clock.schedule(this.remainingMs, this.#onTimer);
   }
 
   get signal(): AbortSignal {
@@ -50,6 +90,7 @@ export class Deadline implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#isOver = true;
     this.#cancelTimer();
     this.#following[Symbol.dispose]();
   }

@@ -1,6 +1,24 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { mapConcurrently } from './map-concurrently.ts';
+import { forEachConcurrently, mapConcurrently } from './map-concurrently.ts';
+
+describe('a width that shrinks', () => {
+  it.each(['mapConcurrently', 'forEachConcurrently'])('is obeyed by %s', async (name) => {
+    let [running, width, over, ended] = [0, 8, 0, 0];
+    const task = async (): Promise<void> => {
+      running += 1;
+      if (ended > 20) over = Math.max(over, running - 2);
+      for (let turn = 0; turn < 3; turn += 1) await Promise.resolve();
+      running -= 1;
+      ended += 1;
+      if (ended === 10) width = 2;
+    };
+    const items = Array.from({ length: 50 }, (_, index) => index);
+    if (name === 'mapConcurrently') for await (const _ of mapConcurrently(items, () => width, task));
+    else await forEachConcurrently(items, task, { limit: () => width, stop: () => false });
+    expect({ ended, over }).toEqual({ ended: 50, over: 0 });
+  });
+});
 
 describe('mapConcurrently', () => {
   it('runs every item once and never more than the width at once', async () => {

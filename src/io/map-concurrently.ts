@@ -1,3 +1,10 @@
+/** How many at once; a function is asked whenever a slot may be free. */
+export type Width = number | (() => number);
+
+function current(width: Width): number {
+  return typeof width === 'number' ? width : width();
+}
+
 /**
  * Runs `task` for every item, at most `width` at once, and yields the results as they arrive. Pulls the next item only when
  * a slot is free. The first rejection ends the iteration; running tasks are awaited (their results are dropped), so nothing
@@ -5,7 +12,7 @@
  */
 export async function* mapConcurrently<T, R>(
   items: AsyncIterable<T> | Iterable<T>,
-  width: number,
+  width: Width,
   task: (item: T) => Promise<R>,
 ): AsyncGenerator<R, void, undefined> {
   const tasks = new RunningTasks(items, width, task);
@@ -27,14 +34,14 @@ interface Finished<R> {
 /** The running tasks, and the item that is awaited. */
 class RunningTasks<T, R> {
   readonly #iterator: AsyncIterator<T> | Iterator<T>;
-  readonly #width: number;
+  readonly #width: Width;
   readonly #task: (item: T) => Promise<R>;
   readonly #running = new Map<number, Promise<Finished<R>>>();
   #pulled: Promise<IteratorResult<T>> | undefined;
   #started = 0;
   #isExhausted = false;
 
-  constructor(items: AsyncIterable<T> | Iterable<T>, width: number, task: (item: T) => Promise<R>) {
+  constructor(items: AsyncIterable<T> | Iterable<T>, width: Width, task: (item: T) => Promise<R>) {
     this.#iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
     this.#width = width;
     this.#task = task;
@@ -46,7 +53,7 @@ class RunningTasks<T, R> {
 
   /** Starts available items, up to the width; requests one item from an asynchronous source. */
   fill(): void {
-    while (!this.#isExhausted && this.#pulled === undefined && this.#running.size < this.#width) {
+    while (!this.#isExhausted && this.#pulled === undefined && this.#running.size < current(this.#width)) {
       const pulled = this.#iterator.next();
       if (pulled instanceof Promise) this.#pulled = pulled;
       else this.#take(pulled);
@@ -92,7 +99,7 @@ class RunningTasks<T, R> {
 export async function forEachConcurrently<Item>(
   items: AsyncIterable<Item> | Iterable<Item>,
   work: (item: Item) => Promise<void>,
-  options: { readonly limit: number; readonly stop: () => boolean },
+  options: { readonly limit: Width; readonly stop: () => boolean },
 ): Promise<void> {
   const inFlight = new Set<Promise<void>>();
   const failures: unknown[] = [];
@@ -104,7 +111,7 @@ export async function forEachConcurrently<Item>(
       });
       inFlight.add(task);
       void task.finally(() => inFlight.delete(task));
-      while (inFlight.size >= options.limit) await Promise.race(inFlight);
+      while (inFlight.size >= current(options.limit)) await Promise.race(inFlight);
     }
   } finally {
     await Promise.all(inFlight);

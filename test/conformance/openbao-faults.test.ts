@@ -81,7 +81,6 @@ function describeReplies(): void {
     [307, 'BACKEND_SEALED', ''],
     [400, 'SERVER_ERROR', '{"errors":["Upgrading"]}'],
     [403, 'AUTH_DENIED', '{"errors":["permission denied"]}'],
-    [429, 'RATE_LIMITED', ''],
     [500, 'SERVER_ERROR', '{"errors":["1 error occurred"]}'],
     [502, 'SERVER_ERROR', '<html>bad gateway</html>'],
     [503, 'BACKEND_SEALED', '{"errors":["Vault is sealed"]}'],
@@ -92,12 +91,43 @@ function describeReplies(): void {
     else expect(await codeOf(driver.read(address, signal))).toBe(code);
   });
 
-  it('passes on the delay that the server asks for', async () => {
-    proxy.plan = () => ({ status: 429, headers: { 'retry-after': '7' } });
-    expect(await failureOf(driver.read(address, signal))).toMatchObject({
-      code: 'RATE_LIMITED',
-      retryAfterMs: 7000,
+  it('waits as long as the server asks after a 429, and sends the write again', async () => {
+    const refused = await aDriver(await fixture.tokenAuth(documentedPolicy(mount)));
+    let replies = 0;
+    proxy.plan = ({ method }) => {
+      replies += method === 'POST' ? 1 : 0;
+      return method === 'POST' && replies === 1 ? { status: 429, headers: { 'retry-after': '1' } } : 'pass';
+    };
+    let asked = 0;
+    const counting = { signal, require: () => void (asked += 1) };
+    const startedAt = performance.now();
+    expect(await refused.write(aDocument(address, { a: 'b' }), 'absent', counting)).toMatchObject({
+      revision: '1',
     });
+    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(1_000);
+    expect(replies).toBe(2);
+    expect(asked).toBe(2); // A permit can be lost during the wait.
+  });
+
+  it('ends within 1.3 times of requests ÷ quota, with every document written once', async () => {
+    const quota = 20;
+    const limited = await cluster.createMount('quota');
+    const made = fixture.driver({
+      mount: limited,
+      auth: await fixture.tokenAuth(documentedPolicy(limited)),
+      address: cluster.baoUrl,
+    });
+    const names = Array.from({ length: 80 }, (_, i) => `d-${i}`);
+    await collect(made.readMany(names, signal)); // Connects.
+    await cluster.bao('POST', `sys/quotas/rate-limit/${limited}`, { path: `${limited}/`, rate: quota });
+    const startedAt = performance.now();
+    const written = await Promise.all(
+      names.map(async (name) => made.write(aDocument(name, { a: 'b' }), 'absent', permitted(signal))),
+    );
+    expect(performance.now() - startedAt).toBeLessThan((1.3 * names.length * 1_000) / quota);
+    expect(written.map(({ revision }) => revision)).toEqual(names.map(() => '1'));
+    expect(made.traits.concurrency).toBeLessThanOrEqual(quota);
+    await cluster.bao('DELETE', `sys/quotas/rate-limit/${limited}`);
   });
 
   it.each([[500], [502], [503], [504], [200]])(

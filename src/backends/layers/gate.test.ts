@@ -106,6 +106,7 @@ function callsThatReachAnAddress() {
       | 'refusalOf'
       | 'addressRefusalOf'
       | 'locationOf'
+      | 'acceptedPerSecond'
       | typeof Symbol.asyncDispose
     >,
     Call

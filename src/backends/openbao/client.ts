@@ -4,7 +4,9 @@ import { OperatorError } from '#src/errors.ts';
 import { readBounded } from '#src/io/bounded-body.ts';
 import { Deadline } from '#src/io/deadline.ts';
 import { networkError } from '#src/io/network-failure.ts';
+import type { QuotaHints } from '#src/io/learnt-rate.ts';
 import { parseRetryAfter } from '#src/io/retry-delay.ts';
+import type { Turns } from '#src/io/turns.ts';
 import type { Clock, Permit } from '#src/ports.ts';
 import type { TlsMaterial } from './tls.ts';
 
@@ -31,6 +33,8 @@ export interface ClientOptions {
   readonly maxInFlight: number;
   readonly userAgent: string;
   readonly clock: Clock;
+  /** Shared by all clients of the same backend. */
+  readonly turns: Turns;
 }
 
 export interface BaoRequest {
@@ -96,10 +100,30 @@ export class BaoClient implements AsyncDisposable {
 
   /**
    * One request. Resolves for every HTTP status; throws `BACKEND_UNREACHABLE`, `TLS_FAILED`, `DEADLINE` or
-   * `REPLY_INVALID` (too large) if there is no usable reply, and the reason of the signal if it aborts.
+   * `REPLY_INVALID` (too large) if there is no usable reply, `RATE_LIMITED` if the server's quota has let nothing pass for
+   * minutes, and the reason of the signal if it aborts.
+   *
+   * A request that the quota refuses waits and is sent again, a write too: the quota is checked before the request
+   * reaches any handler (`rateLimitQuotaWrapping` in http/util.go of Vault 1.13 and OpenBao 2.6), and a refused write
+   * leaves no version. docs/adr/0031 has the measurements.
    */
   async request(request: BaoRequest, token: SecretValue | undefined, signal: AbortSignal): Promise<BaoReply> {
-    signal.throwIfAborted();
+    for (;;) {
+      using turn = await this.#options.turns.next(signal);
+      const { hints, reply } = await this.#send(request, token, signal);
+      if (!isRefusal(request, reply)) {
+        turn.accepted(hints);
+        return reply;
+      }
+      turn.refused(hints);
+    }
+  }
+
+  async #send(
+    request: BaoRequest,
+    token: SecretValue | undefined,
+    signal: AbortSignal,
+  ): Promise<{ readonly reply: BaoReply; readonly hints: QuotaHints }> {
     const { op, target, mutates: writes = false } = request;
     const { clock, timeoutMs } = this.#options;
     using deadline = new Deadline(clock, timeoutMs, signal, { op, target, indeterminate: writes });
@@ -113,11 +137,11 @@ export class BaoClient implements AsyncDisposable {
         signal: deadline.signal,
       });
       const parsed = parseJson(await readBounded(body, MAX_REPLY_BYTES, { op, target, writes }));
+      const retryAfterMs = parseRetryAfter(headers['retry-after']);
+      const serverTime = timeOf(headers['date']);
       return {
-        status: statusCode,
-        body: parsed,
-        retryAfterMs: parseRetryAfter(headers['retry-after']),
-        serverTime: timeOf(headers['date']),
+        reply: { status: statusCode, body: parsed, retryAfterMs, serverTime },
+        hints: hintsOf(headers, retryAfterMs),
       };
     } catch (thrown) {
       if (signal.aborted) throw signal.reason;
@@ -149,6 +173,25 @@ function connectTls({ ca, identity }: TlsMaterial): { ca?: string; cert?: string
   return {
     ...(ca === undefined ? {} : { ca }),
     ...(identity === undefined ? {} : { cert: identity.certificate, key: identity.key }),
+  };
+}
+
+/** A standby sends its health with 429; a refusal has `errors`, or is the page of a proxy. */
+function isRefusal({ rootNamespace = false }: BaoRequest, { body, status }: BaoReply): boolean {
+  const isHealth = rootNamespace && typeof body === 'object' && body !== null && !('errors' in body);
+  return status === 429 && !isHealth;
+}
+
+/** The server sends these two only with `enable_rate_limit_response_headers`, in seconds rounded down. */
+function hintsOf(
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+  retryAfterMs: number | undefined,
+): QuotaHints {
+  const limit = headers['x-ratelimit-limit'];
+  return {
+    retryAfterMs,
+    limit: typeof limit === 'string' && /^\d{1,9}$/.test(limit) ? Number(limit) : undefined,
+    resetMs: parseRetryAfter(headers['x-ratelimit-reset']),
   };
 }
 

@@ -34,14 +34,14 @@ import { readEach } from '../read-each.ts';
 import { findDenied } from './rights.ts';
 import type { NeededRight } from './rights.ts';
 import { MAX_FIELDS_WHERE_COUNTED } from './size.ts';
+import { traitsOf, type RequestLimits } from './traits.ts';
 import { DocumentWriter, versionOf } from './writer.ts';
 
-export interface OpenBaoDriverOptions {
+export interface OpenBaoDriverOptions extends RequestLimits {
   readonly connection: BaoConnection;
   readonly mount: string;
   /** Folder below the mount that contains all addresses; '' for the mount itself. */
   readonly prefix: string;
-  readonly maxInFlight: number;
   readonly clock: Clock;
 }
 
@@ -69,11 +69,7 @@ export class OpenBaoDriver implements Driver {
 
   constructor(options: OpenBaoDriverOptions) {
     this.#options = options;
-    this.traits = {
-      addressing: 'tree',
-      concurrency: options.maxInFlight,
-      statesAttributes: false,
-    };
+    this.traits = traitsOf(options);
   }
 
   async probe(signal: AbortSignal): Promise<Probe> {
@@ -87,6 +83,10 @@ export class OpenBaoDriver implements Driver {
     this.#keyLimit = probe.capabilities.includes('KeyLimit498') ? MAX_FIELDS_WHERE_COUNTED : undefined;
     this.#canExpire = probe.capabilities.includes('Expiry');
     return probe;
+  }
+
+  acceptedPerSecond(): number | undefined {
+    return this.#options.turns.perSecond;
   }
 
   locationOf(address: Address): Location {
@@ -138,7 +138,7 @@ export class OpenBaoDriver implements Driver {
 
   async *readMany(addresses: readonly Address[], signal: AbortSignal): AsyncGenerator<ReadOutcome> {
     const read = (address: Address): Promise<ReadResult> => this.read(address, signal);
-    yield* readEach(addresses, { width: this.#options.maxInFlight, read, signal });
+    yield* readEach(addresses, { width: () => this.traits.concurrency, read, signal });
   }
 
   addressRefusalOf(address: Address): Refusal | undefined {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { OpenBaoSpec } from './spec.ts';
 import { OperatorError } from '#src/errors.ts';
 import { KeyedLock } from '#src/io/keyed-lock.ts';
+import { Turns } from '#src/io/turns.ts';
 import type { Clock, Random } from '#src/ports.ts';
 import type { CredentialSource } from '../credentials.ts';
 import type { Driver } from '../driver.ts';
@@ -14,6 +15,9 @@ import { OpenBaoDriver } from './driver.ts';
 import { pathRefusalOf } from './path.ts';
 import { readTls } from './tls.ts';
 import { OpenBaoV1Driver } from './v1-driver.ts';
+
+/** Rates that are remembered; without the oldest one, a new driver only learns it again. */
+const MAX_SERVERS = 10_000;
 
 export interface OpenBaoFactoryOptions {
   readonly credentials: CredentialSource;
@@ -30,6 +34,8 @@ export class OpenBaoFactory implements BackendFactory {
   readonly #options: OpenBaoFactoryOptions;
   readonly #v1Lock = new KeyedLock();
   readonly #fingerprintKey = randomBytes(32);
+  /** What was learnt of a server's quota stays known when its driver is opened again. */
+  readonly #turns = new Map<string, Turns>();
 
   constructor(options: OpenBaoFactoryOptions) {
     this.#options = options;
@@ -43,6 +49,7 @@ export class OpenBaoFactory implements BackendFactory {
     this.#check(definition, openbao);
     const { credentials, clock, random, userAgent } = this.#options;
     const { credentialsNamespace: namespace } = definition;
+    const turns = this.#turnsAt(openbao);
     const connection = new BaoConnection({
       client: {
         origin: new URL(openbao.address).origin,
@@ -52,6 +59,7 @@ export class OpenBaoFactory implements BackendFactory {
         maxInFlight: openbao.maxInFlight,
         userAgent,
         clock,
+        turns,
       },
       readTls: (signal) => readTls(openbao, { credentials, namespace, signal }),
       openSession: (client) => ({
@@ -63,10 +71,24 @@ export class OpenBaoFactory implements BackendFactory {
       prefix,
     });
     const { mount, maxInFlight, kvVersion, allowUnsafeWrites } = openbao;
-    const common = { connection, mount, prefix, maxInFlight };
+    const common = { connection, mount, prefix, maxInFlight, turns };
     if (kvVersion === 2) return new OpenBaoDriver({ ...common, clock });
     const ofProcess = { fingerprintKey: this.#fingerprintKey, lock: this.#v1Lock };
     return new OpenBaoV1Driver({ ...common, ...ofProcess, allowUnsafeWrites });
+  }
+
+  /**
+   * The server counts by client address and applies the quota of the mount, else that of the OpenBao namespace, else the
+   * one for all: backends of one mount share a rate, and those of two mounts learn their parts of a common quota.
+   */
+  #turnsAt({ address, mount, namespace = '' }: OpenBaoSpec): Turns {
+    const server = JSON.stringify([new URL(address).origin, namespace, mount]);
+    const turns = this.#turns.get(server) ?? new Turns(this.#options);
+    this.#turns.delete(server);
+    this.#turns.set(server, turns);
+    const [oldest] = this.#turns.keys();
+    if (this.#turns.size > MAX_SERVERS && oldest !== undefined) this.#turns.delete(oldest);
+    return turns;
   }
 
   #check(definition: BackendDefinition, openbao: OpenBaoSpec): void {

@@ -23,17 +23,17 @@ import { readEach } from '../read-each.ts';
 import { findDenied } from './rights.ts';
 import { MAX_FIELDS_WHERE_COUNTED } from './size.ts';
 import { fingerprintOf } from './v1-fingerprint.ts';
+import { traitsOf, type RequestLimits } from './traits.ts';
 import { V1KvMount } from './v1-kv.ts';
 import type { Constants } from './probe.ts';
 import { probeV1Server } from './v1-probe.ts';
 import { v1RefusalOf } from './v1-refusal.ts';
 
-export interface OpenBaoV1DriverOptions {
+export interface OpenBaoV1DriverOptions extends RequestLimits {
   readonly connection: BaoConnection;
   readonly mount: string;
   /** Folder below the mount that contains all addresses; '' for the mount itself. */
   readonly prefix: string;
-  readonly maxInFlight: number;
   /** spec.openbao.allowUnsafeWrites. */
   readonly allowUnsafeWrites: boolean;
   /** 32 random bytes of this process, see v1-fingerprint.ts. */
@@ -66,11 +66,7 @@ export class OpenBaoV1Driver implements Driver {
 
   constructor(options: OpenBaoV1DriverOptions) {
     this.#options = options;
-    this.traits = {
-      addressing: 'tree',
-      concurrency: options.maxInFlight,
-      statesAttributes: false,
-    };
+    this.traits = traitsOf(options);
   }
 
   async probe(signal: AbortSignal): Promise<Probe> {
@@ -85,6 +81,10 @@ export class OpenBaoV1Driver implements Driver {
     this.#identity = probe.identity;
     this.#keyLimit = probe.capabilities.includes('KeyLimit498') ? MAX_FIELDS_WHERE_COUNTED : undefined;
     return probe;
+  }
+
+  acceptedPerSecond(): number | undefined {
+    return this.#options.turns.perSecond;
   }
 
   locationOf(address: Address): Location {
@@ -123,7 +123,7 @@ export class OpenBaoV1Driver implements Driver {
 
   async *readMany(addresses: readonly Address[], signal: AbortSignal): AsyncGenerator<ReadOutcome> {
     const read = (address: Address): Promise<ReadResult> => this.read(address, signal);
-    yield* readEach(addresses, { width: this.#options.maxInFlight, read, signal });
+    yield* readEach(addresses, { width: () => this.traits.concurrency, read, signal });
   }
 
   addressRefusalOf(address: Address): Refusal | undefined {

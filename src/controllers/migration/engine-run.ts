@@ -13,6 +13,7 @@ import type { Attempt } from './attempt.ts';
 import { claimOf, isStaleClaim } from './claims.ts';
 import type { MigrationStatus } from './status.ts';
 import { storeReports } from './store-reports.ts';
+import { paceOf } from './verdict.ts';
 
 /** Both backends of a migration with their drivers, and its journal. */
 export interface Gathered {
@@ -28,6 +29,7 @@ export interface Gathered {
  */
 export async function carryOut(attempt: Attempt, gathered: Gathered): Promise<RunResult> {
   const inputs = inputsOf(attempt, gathered);
+  attempt.status.setPace(() => paceOf([gathered.source, gathered.destination]));
   return attempt.task.kind === 'maintain' ? await maintain(inputs) : await runMigration(inputs);
 }
 

@@ -6,7 +6,7 @@ import { objectKey } from '#src/runtime/store.ts';
 import { readMigration, type Attempt } from './attempt.ts';
 import { releaseSuspended } from './claims.ts';
 import { storeReports } from './store-reports.ts';
-import { concluding, failing, suspended } from './verdict.ts';
+import { concluding, failing, slowedDown, suspended } from './verdict.ts';
 
 /** Delay before documents are tried again whose failure has probably passed by then. */
 const RETRY_SOON_MS = 5_000;
@@ -119,7 +119,7 @@ async function concludeFailing(
   } catch {
     stored = undefined; // The next run writes the reports again, and throws if it still fails.
   }
-  await status.conclude(failing(failure), stored);
+  await status.conclude(hasCode(failure, 'RATE_LIMITED') ? slowedDown(failure) : failing(failure), stored);
 }
 
 /**

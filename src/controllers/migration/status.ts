@@ -38,6 +38,7 @@ export class MigrationStatus {
   readonly #conflictsBefore: number;
   #shown: TableStatus;
   #backends: SecretMigrationStatus['backends'];
+  #pace: () => string | undefined = () => undefined;
   #startTime: string | undefined;
   #lastWriteAt = Number.NEGATIVE_INFINITY;
   #writing: Promise<void> = Promise.resolve();
@@ -59,6 +60,11 @@ export class MigrationStatus {
   /** Sets the backends that the status shows from the next write on. */
   setBackends(backends: NonNullable<SecretMigrationStatus['backends']>): void {
     this.#backends = backends;
+  }
+
+  /** Sets what progress says about a run that is slowed down. */
+  setPace(pace: () => string | undefined): void {
+    this.#pace = pace;
   }
 
   /** Continues with the object that another writer changed: the next write is about that generation. */
@@ -86,7 +92,7 @@ export class MigrationStatus {
     this.#startTime ??= toKubernetesTime(this.#options.clock.now());
     const keepsVerdict = this.#hasVerdict(table.loss !== undefined);
     this.#hasBegun = true;
-    await this.#write(keepsVerdict ? undefined : progressing(table.counts()), table);
+    await this.#write(keepsVerdict ? undefined : progressing(table.counts(), this.#pace()), table);
   }
 
   /** With a loss, a verdict of success is not kept: the rows beside it are not all. */

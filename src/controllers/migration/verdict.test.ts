@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { countOutcomes, type Outcome } from '#src/core/outcome.ts';
-import { concluding, type Verdict } from './verdict.ts';
+import { OperatorError } from '#src/errors.ts';
+import { concluding, paceOf, progressing, slowedDown, type Verdict } from './verdict.ts';
 
 function anOutcome(name: string, rest: Partial<Outcome> = {}): Outcome {
   return { name, keys: ['a', 'b'], state: 'Verified', ...rest };
@@ -9,6 +10,33 @@ function anOutcome(name: string, rest: Partial<Outcome> = {}): Outcome {
 function verdictOn(...outcomes: readonly Outcome[]): Verdict {
   return concluding({ outcomes, counts: countOutcomes(outcomes), dryRun: false, awaitsSoak: false });
 }
+
+describe('the verdict on a run that a quota slows down', () => {
+  const counts = countOutcomes([anOutcome('a'), anOutcome('b', { state: 'Pending' })]);
+  const lease = (title: string, rate: number | undefined) => ({
+    title,
+    driver: { acceptedPerSecond: () => rate },
+  });
+
+  test('shows the rate of each backend that refused requests, in one digit', () => {
+    const pace = paceOf([lease('SecretBackend a', undefined), lease('SecretBackend b', 4.84)]);
+    expect(progressing(counts, pace)).toMatchObject({
+      ready: 'Unknown',
+      reconciling: true,
+      message: '2/4 keys verified; SecretBackend b accepts about 5 requests a second.',
+    });
+    expect(paceOf([lease('SecretBackend a', undefined)])).toBeUndefined();
+  });
+
+  test('is Progressing also when the run ended early', () => {
+    expect(slowedDown(new OperatorError('RATE_LIMITED', { op: 'test' }))).toMatchObject({
+      ready: 'Unknown',
+      succeeded: 'Unknown',
+      reason: 'Progressing',
+      reconciling: true,
+    });
+  });
+});
 
 describe('the verdict on a run', () => {
   test('is Completed when every document needs no more work', () => {

@@ -1,3 +1,4 @@
+import type { Reader } from '#src/backends/driver.ts';
 import type { Counts, Outcome } from '#src/core/outcome.ts';
 import { ERROR_CODES } from '#src/errors/codes.ts';
 import { explain } from '#src/errors/explain.ts';
@@ -35,13 +36,34 @@ function verdict(
   };
 }
 
-export function progressing(counts: Counts): Verdict {
-  return verdict(
-    'Unknown',
-    'Unknown',
-    'Progressing',
-    counts.total === 0 ? 'Listing documents.' : `${verifiedOf(counts)}.`,
-  );
+/** `pace`: what slows the run down, see paceOf. */
+export function progressing(counts: Counts, pace?: string): Verdict {
+  const done = counts.total === 0 ? 'Listing documents' : verifiedOf(counts);
+  const message = pace === undefined ? `${done}.` : `${done}; ${pace}.`;
+  return verdict('Unknown', 'Unknown', 'Progressing', message);
+}
+
+/** The verdict on a run that a quota of a server ended: it goes on with what is not proven. */
+export function slowedDown(failure: unknown): Verdict {
+  return verdict('Unknown', 'Unknown', 'Progressing', explain(failure, MAX_CONDITION_MESSAGE));
+}
+
+/** The part of a driver lease that tells how fast its server lets it be. */
+interface Paced {
+  readonly title: string;
+  readonly driver: Pick<Reader, 'acceptedPerSecond'>;
+}
+
+/** `SecretBackend bao accepts about 5 requests a second`, of each backend that refused requests; undefined if none did. */
+export function paceOf(leases: readonly Paced[]): string | undefined {
+  const paces = leases.flatMap(({ driver, title }) => {
+    const rate = driver.acceptedPerSecond?.();
+    // One digit: the text changes only with the quota.
+    return rate === undefined
+      ? []
+      : [`${title} accepts about ${Number(rate.toPrecision(1))} requests a second`];
+  });
+  return paces.length === 0 ? undefined : [...new Set(paces)].join('; ');
 }
 
 export function suspended(): Verdict {

@@ -35,8 +35,23 @@ export class Progress {
 
   async record(outcome: Outcome): Promise<void> {
     const { intent, journal } = this.#inputs;
-    await journal.record(this.#ruled(outcome));
+    await journal.record(this.#ruled(this.#unlessProven(outcome)));
     if (outcome.backup !== undefined && intent.backupTtlMs !== undefined) this.wakeIn(intent.backupTtlMs);
+  }
+
+  /** True for a document that an earlier run proved. */
+  wasProven(name: string): boolean {
+    const state = this.#inputs.journal.prior.get(name)?.state;
+    return state === 'Verified' || state === 'Removed';
+  }
+
+  /** A server that has no time for a document says nothing about it: what was proven keeps its state. */
+  #unlessProven(outcome: Outcome): Outcome {
+    const record = this.#inputs.journal.prior.get(outcome.name);
+    if (record === undefined || outcome.reason !== 'RateLimited' || !this.wasProven(outcome.name))
+      return outcome;
+    const { since: _since, ...prior } = record;
+    return { ...prior, retry: 'soon' };
   }
 
   /** The outcome with the mapping rule that applies to its document. */

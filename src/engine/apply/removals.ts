@@ -26,14 +26,22 @@ export async function retireSoaked(
       keptSome ||= ended.state !== 'Removed';
       await progress.record(ended);
     },
-    { limit: limitOf(inputs), stop: () => progress.shouldStop() },
+    { limit: () => limitOf(inputs), stop: () => progress.shouldStop() },
   );
   if (keptSome) await inputs.source.claims?.release((by) => by === inputs.claimedAs, inputs.permit);
 }
 
-/** A removal reads source and destination again, so both limits apply. */
+/** The requests of a removal to one server, at most. */
+const REQUESTS_OF_A_REMOVAL = 4;
+
+/**
+ * A removal reads source and destination again, so both limits apply. At a server with a quota its requests wait for each
+ * other; with fewer removals at once, a proof is not too old when its turn comes.
+ */
 function limitOf({ concurrency, destination, source }: ApplyInputs): number {
-  return Math.max(1, Math.min(concurrency, destination.traits.concurrency, source.traits.concurrency));
+  const most = Math.min(concurrency, destination.traits.concurrency, source.traits.concurrency);
+  const isPaced = [source, destination].some((each) => each.acceptedPerSecond?.() !== undefined);
+  return Math.max(1, Math.floor(isPaced ? most / REQUESTS_OF_A_REMOVAL : most));
 }
 
 /** Milliseconds, counted from when an earlier run recorded this destination version as Verified, else from now. */

@@ -36,7 +36,11 @@ export class Transfer {
       if (decision.step !== undefined) await this.#keep(decision, await carryOut(this.#inputs, decision));
     });
     if (this.#progress.interrupted) return;
-    for (const outcome of remaining.values()) await this.#progress.record(outcome);
+    for (const outcome of remaining.values()) {
+      // Not read because a backend failed: that says nothing about a proven document.
+      const stays = !this.#progress.isComplete && this.#progress.wasProven(outcome.name);
+      if (!stays) await this.#progress.record(outcome);
+    }
   }
 
   /**
@@ -67,7 +71,7 @@ export class Transfer {
   ): Promise<void> {
     const { concurrency, destination } = this.#inputs;
     // Copies wait for the destination; the source yields at its own rate.
-    const limit = Math.max(1, Math.min(concurrency, destination.traits.concurrency));
+    const limit = (): number => Math.max(1, Math.min(concurrency, destination.traits.concurrency));
     await forEachConcurrently(decisions, work, { limit, stop: () => this.#progress.shouldStop() });
   }
 }

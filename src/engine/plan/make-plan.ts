@@ -54,16 +54,39 @@ export async function* decideAnnounced(
   });
 }
 
-/** Reads the sources of these documents and decides for each. */
+type ReadInputs = Pick<PlanInputs, 'source' | 'destination' | 'concurrency' | 'prior' | 'signal'>;
+
+/**
+ * Reads the sources of these documents and decides for each. Documents that an earlier run proved come last: a run that is
+ * slow or often interrupted still proves all others.
+ */
 async function* decideEach(
-  inputs: Pick<PlanInputs, 'source' | 'concurrency' | 'signal'>,
+  inputs: ReadInputs,
+  documents: readonly PlannedDocument[],
+  decide: (document: PlannedDocument, read: ReadOutcome) => Promise<Decision | undefined>,
+): AsyncGenerator<Decision> {
+  const wasProven = ({ name }: PlannedDocument): boolean => inputs.prior.get(name)?.state === 'Verified';
+  const { false: unproven = [], true: proven = [] } = Object.groupBy(
+    documents,
+    (each) => `${wasProven(each)}`,
+  );
+  yield* decideInAnyOrder(inputs, unproven, decide);
+  yield* decideInAnyOrder(inputs, proven, decide);
+}
+
+async function* decideInAnyOrder(
+  inputs: ReadInputs,
   documents: readonly PlannedDocument[],
   decide: (document: PlannedDocument, read: ReadOutcome) => Promise<Decision | undefined>,
 ): AsyncGenerator<Decision> {
   if (documents.length === 0) return;
   const unread = new Map<Address, PlannedDocument>(documents.map((each) => [each.source, each]));
   const reads = inputs.source.readMany([...unread.keys()], inputs.signal);
-  const decided = mapConcurrently(reads, inputs.concurrency, async (read) => {
+  const { concurrency, destination, source } = inputs;
+  // A quota of either server can shrink its number during the run.
+  const width = (): number =>
+    Math.max(1, Math.min(concurrency, destination.traits.concurrency, source.traits.concurrency));
+  const decided = mapConcurrently(reads, width, async (read) => {
     const document = unread.get(read.address);
     if (document === undefined) return undefined;
     unread.delete(read.address);

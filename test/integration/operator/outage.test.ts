@@ -6,6 +6,7 @@ import { fieldsOf, MANY, plantMany, sourceNames, wholeNames } from './documents.
 import { holdRemovals, holdWrites } from '#test/support/gate.ts';
 import { untilNoticed } from './operator-state.ts';
 import { kvNames } from '#test/support/queries.ts';
+import { eventually } from '#test/support/eventually.ts';
 import { useStage } from '#test/support/stage.ts';
 
 const stage = useStage();
@@ -44,6 +45,48 @@ async function cutOff({ cluster }: Tenant): Promise<{ restore(): Promise<number>
     },
   };
 }
+
+/** The reasons and messages of Ready that were seen until `isOver`. */
+async function saidUntil(tenant: Tenant, name: string, isOver: (reason: string) => boolean) {
+  const seen: { readonly reason: string; readonly message: string; readonly verified: number }[] = [];
+  await eventually(
+    `${name} is over`,
+    async () => {
+      const { status } = await tenant.migration(name);
+      const { reason = '', message = '' } = status.conditions?.find(({ type }) => type === 'Ready') ?? {};
+      seen.push({ reason, message, verified: status.summary?.verified ?? 0 });
+      return isOver(reason);
+    },
+    { deadlineMs: 30_000 },
+  );
+  return seen;
+}
+
+describe('a server with a quota', () => {
+  it('is obeyed: the run goes on, shows the rate and ends in time', async () => {
+    const tenant = await stage().tenant();
+    const { cluster, mount } = tenant;
+    await plantMany(tenant, 'db', 30);
+    const quota = `sys/quotas/rate-limit/${mount}`;
+    await cluster.bao('POST', quota, { path: `${mount}/`, rate: 20 });
+    await tenant.apply(aMigration('slow'));
+    const seen = await saidUntil(tenant, 'slow', (reason) => reason === 'Completed');
+    await cluster.bao('DELETE', quota);
+
+    const requests = stage().bao.requests.filter(({ path }) => path.startsWith(`/v1/${mount}/data/`));
+    const accepted = requests.filter(({ status }) => status !== 429).map(({ arrivedAt }) => arrivedAt);
+    const tookMs = Math.max(...accepted) - Math.min(...accepted);
+    expect(tookMs).toBeLessThan((1.3 * accepted.length * 1_000) / 20);
+    expect(new Set(seen.map(({ reason }) => reason))).toEqual(new Set(['', 'Progressing', 'Completed']));
+    expect(seen.map(({ message }) => message)).toContainEqual(
+      expect.stringMatching(/keys verified; SecretBackend .*bao accepts about \d+ requests a second\.$/),
+    );
+    expect(seen.map(({ verified }) => verified)).toEqual(
+      seen.map(({ verified }) => verified).toSorted((a, b) => a - b),
+    );
+    expect(await wholeNames(tenant)).toHaveLength(30);
+  });
+});
 
 describe('a backend', () => {
   it('that is not there yet is waited for: the migration goes on when it is created', async () => {
