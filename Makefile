@@ -79,6 +79,10 @@ test-node: $(INSTALLED) ## Real pods on a real node: kubelet, containerd, runc; 
 	@node test/cluster/node/requirements.ts
 	vitest run --project node
 
+.PHONY: mutants
+mutants: $(INSTALLED) ## Break the sources in known ways; the unit tests must notice each (minutes)
+	node test/mutants/run.ts
+
 .PHONY: bench
 bench: $(BUNDLE) ## 1,000 Secrets beside the server's own rate, in ratios
 	node test/bench/copy.ts

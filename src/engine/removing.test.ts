@@ -194,20 +194,31 @@ describe('a copy is no proof', () => {
 });
 
 describe('a removal', () => {
-  it('ends the run, and removes nothing, once the lease is lost', async () => {
-    const world = aWorld();
-    world.source.put('a', { k: 'v' });
-    let isLost = false;
+  it.each([
+    ['before its last proof, of a store that fences removals', 'flat', 1],
+    ['after its last proof, of a store that fences removals', 'flat', 2],
+    ['after its last proof, of a store that does not', 'tree', 2],
+  ] as const)('ends the run when the lease is lost %s', async (_when, addressing, lostAtRead) => {
+    const world = aWorld({ addressing });
+    const address = addressing === 'flat' ? 'a' : 'ns/a';
+    world.source.put(address, { k: 'v' });
+    let reads = 0;
     const run = runEngine({
       ...world,
       spec: removing,
-      onFlush: () => (isLost = true),
+      at: {
+        destination: {
+          after: ({ operation }) => {
+            if (operation === 'read') reads += 1;
+          },
+        },
+      },
       mayChange: () => {
-        if (isLost) throw new OperatorError('LEASE_LOST', { op: 'test.lease' });
+        if (reads >= lostAtRead) throw new OperatorError('LEASE_LOST', { op: 'test.lease' });
       },
     });
     await expect(run).rejects.toMatchObject({ code: 'LEASE_LOST' });
-    expect(world.source.textAt('a')).toEqual({ k: 'v' });
+    expect(world.source.textAt(address)).toEqual({ k: 'v' });
   });
 
   it('that sleeps fails when another run has started since, whose copy may be gone', async () => {
