@@ -312,6 +312,22 @@ function describeStopping(): void {
     expect(b.elector.isLeader).toBe(true);
   });
 
+  test('holds no mandate any more when it releases the lease', async () => {
+    const ended = Promise.withResolvers<void>();
+    const a = start('a', async () => await ended.promise);
+    await settle();
+    const send = a.client.request.bind(a.client);
+    const refusals: unknown[] = [];
+    a.client.request = async (request) => {
+      expect(() => a.leadership.assertHeld()).toThrow(expect.objectContaining({ code: 'LEASE_LOST' }));
+      refusals.push(request.method);
+      return await send(request);
+    };
+    ended.resolve();
+    expect(await a.outcome).toBe('stopped');
+    expect(refusals).toEqual(['GET', 'PUT']);
+  });
+
   test('does not release a lease that another replica took over', async () => {
     const a = start('a');
     await clock.advance(1_000);
