@@ -8,6 +8,7 @@ import type { KubeConnection } from '#src/kube/config.ts';
 import type { HttpKubeClient } from '#src/kube/transport.ts';
 import { createAuthority, issueCertificate, type PemPair } from '#test/cluster/pki.ts';
 import { collect } from '#test/support/collect.ts';
+import { settle } from '#test/support/manual-clock.ts';
 import { RecordedMetrics } from '#test/support/recorded.ts';
 import { clientOf } from './real-client.ts';
 
@@ -146,6 +147,7 @@ function describeMandate(): void {
     await arrived.promise;
     const waiting = ask({ method: 'DELETE' });
     const refused = expect(waiting).rejects.toBe(lost);
+    await settle(); // It has what it needs but a connection.
     isHeld = false;
     answered.resolve();
     await Promise.all([first, refused]);
