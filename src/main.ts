@@ -31,7 +31,11 @@ async function operator(argv: readonly string[]): Promise<number> {
   process.once('SIGINT', () => stop.abort(new Error('SIGINT')));
   try {
     const config = loadConfig(argv, process.env);
-    return await runOperator(config, { version: readVersion(), signal: stop.signal });
+    return await runOperator(config, {
+      version: readVersion(),
+      signal: stop.signal,
+      exit: (code) => process.exit(code),
+    });
   } catch (failure) {
     const error = errorOf(failure);
     if (error.code !== 'CONFIG_INVALID') throw failure;
@@ -55,11 +59,16 @@ async function main(argv: readonly string[]): Promise<number> {
   return EXIT_USAGE;
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (failure) {
-  // Nothing of the failure's own text: it may come from a library that quotes what it was given.
-  const error = errorOf(failure);
-  print(process.stderr, `keyferry: ${error.code} in ${error.op}: ${explain(error)}`);
-  process.exitCode = EXIT_FAILURE;
+async function exitCodeOf(argv: readonly string[]): Promise<number> {
+  try {
+    return await main(argv);
+  } catch (failure) {
+    // Nothing of the failure's own text: it may come from a library that quotes what it was given.
+    const error = errorOf(failure);
+    print(process.stderr, `keyferry: ${error.code} in ${error.op}: ${explain(error)}`);
+    return EXIT_FAILURE;
+  }
 }
+
+// What is still open (a timer, a socket, work that ignores its signal) must not keep a process alive that has ended.
+process.exit(await exitCodeOf(process.argv.slice(2)));

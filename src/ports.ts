@@ -36,6 +36,15 @@ export interface Permit {
   require(): void;
 }
 
+/** The right of this process to change something outside of itself. */
+export interface Mandate {
+  /**
+   * Throws `LEASE_LOST` unless this process leads and renewed its lease within the deadline. Synchronous: ask it
+   * immediately before the change, without an `await` in between.
+   */
+  assertHeld(): void;
+}
+
 /** A number in [0, 1). */
 export type Random = () => number;
 

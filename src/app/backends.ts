@@ -9,11 +9,12 @@ import type { Base } from './base.ts';
 
 /** One factory for each kind of backend that ships. `accessLog` undefined: no access is recorded. */
 export function createRegistry(base: Base, accessLog: AccessLog | undefined): BackendRegistry {
-  const { client, clock, config, metrics, random, version } = base;
+  const { client, clock, config, mandate, metrics, random, version } = base;
   const factories: readonly BackendFactory[] = [
     new KubernetesFactory(client),
     new OpenBaoFactory({
       credentials: new KubernetesCredentials(client),
+      mandate,
       clock,
       random,
       userAgent: `keyferry/${version}`,

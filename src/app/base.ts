@@ -1,6 +1,6 @@
 import type { Config } from '#src/config/schema.ts';
 import type { KubeClient } from '#src/kube/client.ts';
-import type { Clock, Logger, Metrics, Random } from '#src/ports.ts';
+import type { Clock, Logger, Mandate, Metrics, Random } from '#src/ports.ts';
 
 /** What every part of the operator is built from. */
 export interface Base {
@@ -11,6 +11,8 @@ export interface Base {
   /** Where the Secrets and ServiceAccounts are that ClusterSecretBackends refer to. */
   readonly clusterResourceNamespace: string;
   readonly client: KubeClient;
+  /** What every change outside of the process asks. */
+  readonly mandate: Mandate;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

@@ -1,6 +1,7 @@
 import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import { createBackendController } from '#src/controllers/backend/controller.ts';
 import { BackendLookup } from '#src/controllers/backend/lookup.ts';
+import type { Config } from '#src/config/schema.ts';
 import type { DriverPool } from '#src/controllers/backend/pool.ts';
 import type { BackendReferences } from '#src/controllers/backend/trust-root.ts';
 import type { MigrationParts } from '#src/controllers/migration/attempt.ts';
@@ -50,6 +51,7 @@ function backendController(parts: ControllerParts, scope: Backend['kind']): Cont
     {
       queue: backendQueue(queues, scope),
       waitingIntervalMs: config.waitingRetrySeconds * 1000,
+      graceMs: graceMsOf(config),
       logger,
       metrics,
     },
@@ -61,14 +63,19 @@ function migrationController(parts: ControllerParts): Controller {
   return createMigrationController(migrationParts(parts), {
     queue: queues.migrations,
     workers: config.concurrentMigrations,
-    graceMs: config.gracefulShutdownSeconds * 500,
+    graceMs: graceMsOf(config),
     logger,
     metrics,
   });
 }
 
+/** Half of the grace, so that events, the lease and connections have the rest. */
+function graceMsOf({ gracefulShutdownSeconds }: Config): number {
+  return gracefulShutdownSeconds * 500;
+}
+
 function migrationParts(parts: ControllerParts): Omit<MigrationParts, 'live'> {
-  const { client, clock, config, events, informers, metrics, pool, references } = parts;
+  const { client, clock, config, events, informers, mandate, metrics, pool, references } = parts;
   const resource = resourceOf('SecretMigration');
   return {
     migrations: new ObjectClient(client, resource),
@@ -89,6 +96,7 @@ function migrationParts(parts: ControllerParts): Omit<MigrationParts, 'live'> {
       clock,
       intervalMs: config.statusIntervalSeconds * 1000,
     },
+    mandate,
     clock,
     concurrentDocuments: config.concurrentDocuments,
     waitingRetryMs: config.waitingRetrySeconds * 1000,

@@ -1,19 +1,31 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import type { Config } from '#src/config/schema.ts';
+import type { Clock } from '#src/ports.ts';
 import type { Controller } from '#src/runtime/controller.ts';
-import { LeaderElector } from '#src/runtime/lease.ts';
+import type { EventRecorder } from '#src/runtime/events.ts';
+import { Leadership } from '#src/runtime/leadership.ts';
+import { LeaderElector, type Lead } from '#src/runtime/lease.ts';
 import type { Component } from '#src/runtime/manager.ts';
 import type { Base } from './base.ts';
 import { loop } from './components.ts';
 
+/** The term of this process as the leader; undefined without leader election. */
+export function createLeadership(config: Config, clock: Clock, namespace: string): Leadership | undefined {
+  if (!config.leaderElection) return undefined;
+  const target = `Lease ${config.leaderElectionNamespace ?? namespace}/${config.leaseName}`;
+  return new Leadership({ clock, target });
+}
+
 /** Competes for the Lease of the operator, with an identity that no other process has. */
-export function createElector(base: Base): LeaderElector {
+export function createElector(base: Base, leadership: Leadership): LeaderElector {
   const { client, clock, config, logger, metrics, namespace, random } = base;
   return new LeaderElector({
     client,
     namespace: config.leaderElectionNamespace ?? namespace,
     name: config.leaseName,
     identity: `${config.identity ?? hostname()}_${randomUUID()}`,
+    leadership,
     clock,
     random,
     logger,
@@ -21,16 +33,23 @@ export function createElector(base: Base): LeaderElector {
   });
 }
 
-/** Controllers run only while this replica leads, or always without leader election. */
-export function leaderLoop(
-  { config }: Base,
-  elector: LeaderElector,
-  controllers: readonly Controller[],
-): Component {
-  const lead = async (leading: AbortSignal): Promise<void> => {
-    await Promise.all(controllers.map(async (controller) => controller.run(leading)));
+/** What only the leader does: controllers reconcile, and their events leave, the last ones before the lease is given back. */
+export function leadWith(controllers: readonly Controller[], events: EventRecorder): Lead {
+  return async (leading) => {
+    const stop = new AbortController();
+    const sending = events.run(stop.signal);
+    try {
+      await Promise.all(controllers.map(async (controller) => controller.run(leading)));
+    } finally {
+      stop.abort(leading.reason);
+      await sending;
+    }
   };
+}
+
+/** Works while this replica leads, or always without an elector. */
+export function leaderLoop(elector: LeaderElector | undefined, lead: Lead): Component {
   return loop('controllers', async (signal) =>
-    config.leaderElection ? elector.run(signal, lead) : lead(signal),
+    elector === undefined ? lead(signal) : elector.run(signal, lead),
   );
 }

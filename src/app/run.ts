@@ -6,10 +6,11 @@ import type { BackendReferences } from '#src/controllers/backend/trust-root.ts';
 import { createQueues } from '#src/controllers/queues.ts';
 import { CACHE_GAUGES, samplesOf } from '#src/controllers/metrics.ts';
 import { connectWatches, type Informers } from '#src/controllers/watches.ts';
+import { onAbort } from '#src/io/abort.ts';
 import { HttpKubeClient } from '#src/kube/transport.ts';
 import type { Logger } from '#src/ports.ts';
-import type { LeaderElector } from '#src/runtime/lease.ts';
 import { EventRecorder } from '#src/runtime/events.ts';
+import { ALWAYS_HELD, type Leadership } from '#src/runtime/leadership.ts';
 import { runComponents, type Component } from '#src/runtime/manager.ts';
 import { systemClock as clock } from '#src/runtime/system-clock.ts';
 import { AuditLog } from '#src/telemetry/audit-log.ts';
@@ -21,36 +22,47 @@ import type { Base } from './base.ts';
 import { openConnection } from './clients.ts';
 import { loop } from './components.ts';
 import { createControllers } from './controllers.ts';
-import { createElector, leaderLoop } from './leader.ts';
+import { Ending, uncaughtFailures } from './ending.ts';
+import { createElector, createLeadership, leaderLoop, leadWith } from './leader.ts';
 import { createServers } from './servers.ts';
 import { createInformers } from './watches.ts';
 
 const random = Math.random;
 
+export interface RunOptions {
+  readonly version: string;
+  /** Asks the operator to end. */
+  readonly signal: AbortSignal;
+  /** Ends the process with this code: the last resort, if the operator does not end in time. */
+  readonly exit: (code: number) => void;
+}
+
 /**
  * Runs the operator until `signal` aborts; resolves with the exit code. Throws `CONFIG_INVALID` and other OperatorErrors
- * when it cannot be set up.
+ * when it cannot be set up. From the end on, whatever its cause, it has `--graceful-shutdown-seconds` and one second.
  */
-export async function runOperator(
-  config: Config,
-  { version, signal }: { readonly version: string; readonly signal: AbortSignal },
-): Promise<number> {
+export async function runOperator(config: Config, { version, signal, exit }: RunOptions): Promise<number> {
   const logger = createLog({ level: config.logLevel });
+  const graceMs = config.gracefulShutdownSeconds * 1000;
+  const ending = new Ending({ graceMs, clock, logger, exit });
+  using _asked = onAbort(signal, () => ending.begin(0));
   const metrics = new PrometheusMetrics();
   metrics.collectProcessMetrics();
   await using audit = await openAuditLog(config, { logger, metrics });
   const connection = await openConnection(config, clock);
   const { namespace } = connection;
-  await using client = new HttpKubeClient({ connection, clock, random, metrics, version });
+  const leadership = createLeadership(config, clock, namespace);
+  const mandate = leadership ?? ALWAYS_HELD;
+  await using client = new HttpKubeClient({ connection, mandate, clock, random, metrics, version });
   const clusterResourceNamespace = config.clusterResourceNamespace ?? namespace;
   const shared = { config, version, namespace, clusterResourceNamespace };
-  const base = { ...shared, client, clock, random, logger, metrics };
+  const base = { ...shared, client, mandate, clock, random, logger, metrics };
   await using pool = new DriverPool({ registry: createRegistry(base, audit), clusterResourceNamespace });
-  const components = assemble(base, { metrics, audit, pool });
+  const components = assemble(base, { metrics, audit, pool, leadership });
   logger.info('starting', { version, namespace });
   try {
-    const graceMs = config.gracefulShutdownSeconds * 1000;
-    await runComponents({ components, graceMs, clock, logger }, signal);
+    const onEnd = (failure?: unknown): void => ending.begin(failure === undefined ? 0 : 1);
+    await runComponents({ components, graceMs, onEnd, clock, logger }, signal);
   } catch (failure) {
     logger.error('operator failed', failure);
     return 1;
@@ -69,8 +81,8 @@ async function openAuditLog(
 }
 
 /**
- * All components in start order: servers, caches, events, then the controllers. They stop in reverse, so that the last
- * status and event still leave.
+ * All components in start order: servers, caches, then the controllers with their events. They stop in reverse, so that
+ * the last status and event still leave.
  */
 function assemble(
   base: Base,
@@ -78,10 +90,11 @@ function assemble(
     readonly metrics: PrometheusMetrics;
     readonly audit: AuditLog | undefined;
     readonly pool: DriverPool;
+    readonly leadership: Leadership | undefined;
   },
 ): readonly Component[] {
   const { clusterResourceNamespace, config, logger } = base;
-  const { audit, metrics, pool } = parts;
+  const { audit, leadership, metrics, pool } = parts;
   const informers = createInformers(base);
   const queues = createQueues(base);
   const references: BackendReferences = {
@@ -96,36 +109,33 @@ function assemble(
   };
   connectWatches({ ...informers, queues, references, pool, logger });
   const events = new EventRecorder({ ...base, reportingInstance: config.identity ?? hostname() });
-  const elector = createElector(base);
-  serveObjectMetrics(base, { metrics, informers, elector });
+  const elector = leadership === undefined ? undefined : createElector(base, leadership);
+  serveObjectMetrics({ metrics, informers, leadership });
   const caches = [informers.migrations, informers.backends, informers.clusterBackends, informers.secrets];
-  const live = { lease: () => elector.isHealthy };
+  const live = { lease: () => elector?.isHealthy ?? true };
   const ready = {
     caches: () => caches.every((informer) => informer.hasSynced),
     audit: () => audit?.isBlocked !== true,
   };
   const controllers = createControllers({ ...base, informers, queues, references, pool, events });
   return [
+    uncaughtFailures(logger),
     ...createServers({ config, logger, metrics, live, ready }),
     ...caches.map((informer) => loop('informer', async (signal) => informer.run(signal), informer.synced)),
-    loop('events', async (signal) => events.run(signal)),
-    leaderLoop(base, elector, controllers),
+    leaderLoop(elector, leadWith(controllers, events)),
   ];
 }
 
 /** The metrics of migrations and backends, from the caches; only of the replica that works, so that sums count each once. */
-function serveObjectMetrics(
-  { config }: Base,
-  parts: {
-    readonly metrics: PrometheusMetrics;
-    readonly informers: Informers;
-    readonly elector: LeaderElector;
-  },
-): void {
-  const { metrics, informers, elector } = parts;
+function serveObjectMetrics(parts: {
+  readonly metrics: PrometheusMetrics;
+  readonly informers: Informers;
+  readonly leadership: Leadership | undefined;
+}): void {
+  const { metrics, informers, leadership } = parts;
   const { migrations, backends, clusterBackends } = informers;
   metrics.computeAtScrape(CACHE_GAUGES, () => {
-    if (config.leaderElection && !elector.isLeader) return [];
+    if (leadership?.isLeading === false) return [];
     const all = [...backends.store.values(), ...clusterBackends.store.values()];
     return samplesOf({ migrations: migrations.store.values(), backends: all });
   });

@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { AccessRecord, Labels } from '#src/ports.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
+import { collect } from '#test/support/collect.ts';
 import type { Driver } from './driver.ts';
 import type { BackendDefinition } from './factory.ts';
 import { BackendRegistry } from './registry.ts';
 
 const { signal } = new AbortController();
+/** Of a driver or a backend that was closed. */
+const CLOSED = { code: 'BACKEND_NOT_READY', op: expect.stringMatching(/^backend\./) };
 const PROBE = { server: { product: 'p', version: '1' }, identity: 'i', capabilities: [] };
 const DEFINITION: BackendDefinition = {
   title: 'ClusterSecretBackend shared',
@@ -114,20 +117,36 @@ describe('an open backend', () => {
     expect(asked).toEqual(['red closed', '* closed']);
   });
 
+  it('refuses all work once it is closed, also through the drivers that it handed out, and closes once', async () => {
+    const { backend, asked } = anOpenBackend('flat');
+    const driver = backend.for('red', accessorOf('red'));
+    await backend[Symbol.asyncDispose]();
+    await backend[Symbol.asyncDispose]();
+    await expect(driver.read('a', signal)).rejects.toMatchObject(CLOSED);
+    await expect(collect(driver.list({ folder: '' }, signal))).rejects.toMatchObject(CLOSED);
+    await expect(backend.probe('known', signal)).rejects.toMatchObject(CLOSED);
+    expect(() => backend.for('blue', accessorOf('blue'))).toThrow(expect.objectContaining(CLOSED));
+    expect(asked).toEqual(['red closed', '* closed']);
+  });
+
   it.each([
     ['with an access log', true, DEFINITION.spec],
     ['without an access log', false, DEFINITION.spec],
     ['without an access log and reserved prefixes', false, { type: 'kubernetes' }],
-  ])('hands out drivers that close nothing, %s', async (_case, isAudited, spec) => {
-    for (const tenant of [undefined, 'red']) {
-      const { backend, asked } = anOpenBackend('flat', { spec, tenant }, isAudited);
-      const driver = backend.for('red', accessorOf('red'));
-      await driver[Symbol.asyncDispose]();
-      expect(asked).toEqual([]);
-      await driver.read('a', signal);
-      expect(asked).toEqual(['red read a']);
-    }
-  });
+  ])(
+    'hands out drivers that refuse work once they are given back, and close nothing, %s',
+    async (_case, isAudited, spec) => {
+      for (const tenant of [undefined, 'red']) {
+        const { backend, asked } = anOpenBackend('flat', { spec, tenant }, isAudited);
+        const driver = backend.for('red', accessorOf('red'));
+        await driver[Symbol.asyncDispose]();
+        expect(asked).toEqual([]);
+        await expect(driver.read('a', signal)).rejects.toMatchObject(CLOSED);
+        await backend.for('red', accessorOf('red')).read('a', signal);
+        expect(asked).toEqual(['red read a']);
+      }
+    },
+  );
 
   it('cannot be opened for a type without a factory', () => {
     expect(() => anOpenBackend('flat', { spec: { type: 'openbao' } })).toThrow(

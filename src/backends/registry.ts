@@ -1,10 +1,11 @@
+import { closed } from '#src/errors/closed.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { AccessLog, Accessor } from '#src/ports.ts';
 import type { Driver, Probe } from './driver.ts';
-import { layered } from './layer.ts';
 import { audit } from './layers/audit.ts';
 import { confine } from './layers/confine.ts';
 import { guard, type GuardOptions } from './layers/guard.ts';
+import { lent } from './layers/lent.ts';
 import { withoutReserved } from './layers/reserved.ts';
 import type { BackendDefinition, BackendFactory } from './factory.ts';
 
@@ -49,7 +50,7 @@ interface ProbedDriver {
 /**
  * One backend with its open drivers. A SecretBackend has one driver. In a ClusterSecretBackend each namespace (tenant)
  * gets a folder of a tree store, through the shared driver, or its own driver for a flat store. Disposing of the
- * backend closes all drivers.
+ * backend closes all drivers; from then on it refuses all work with `BACKEND_NOT_READY`, also through what it lent.
  */
 export class OpenBackend implements AsyncDisposable {
   readonly definition: BackendDefinition;
@@ -57,6 +58,7 @@ export class OpenBackend implements AsyncDisposable {
   readonly #layers: LayerOptions;
   readonly #shared: ProbedDriver;
   readonly #tenants = new Map<string, ProbedDriver>();
+  #closing: Promise<void> | undefined;
 
   constructor(definition: BackendDefinition, factory: BackendFactory, layers: LayerOptions) {
     this.definition = definition;
@@ -67,16 +69,17 @@ export class OpenBackend implements AsyncDisposable {
 
   /**
    * The driver with which a migration reads and changes the documents of its namespace. Its layers, from the store
-   * outwards: guarded, confined to the tenant, without reserved names, audited. Audit is outermost, so that it also
-   * records a refused name. Disposing of the driver closes nothing: the backend owns the connection. Throws
-   * `SPEC_INVALID` when the spec is not valid for this namespace.
+   * outwards: guarded, confined to the tenant, without reserved names, audited, lent. Audit is around all that can refuse
+   * a name, so that it records that too. Disposing of the driver gives it back and closes nothing: the backend owns the
+   * connection. Throws `SPEC_INVALID` when the spec is not valid for this namespace.
    */
   for(namespace: string, accessor: Accessor): Driver {
+    this.#requireOpen();
     const { driver } = this.#tenantDriver(namespace);
     const allowed = withoutReserved(driver, this.definition.spec.reservedPrefixes ?? [], namespace);
     const { accessLog } = this.#layers;
-    // Without a log the empty layer keeps the caller from closing the guarded driver, which owns the connection.
-    return accessLog === undefined ? layered(allowed, {}) : audit(allowed, accessLog, accessor);
+    const audited = accessLog === undefined ? allowed : audit(allowed, accessLog, accessor);
+    return lent(audited, () => this.#closing !== undefined);
   }
 
   /**
@@ -84,10 +87,15 @@ export class OpenBackend implements AsyncDisposable {
    * `known` accepts the last result, except for a driver that only this namespace uses.
    */
   async probe(which: 'now' | 'known', signal: AbortSignal, namespace?: string): Promise<Probe> {
+    this.#requireOpen();
     const probed = namespace === undefined ? this.#shared : this.#tenantDriver(namespace);
     const acceptsLast = which === 'known' && !probed.probesAlone;
     if (!acceptsLast || probed.lastProbe === undefined) probed.lastProbe = await probed.driver.probe(signal);
     return probed.lastProbe;
+  }
+
+  #requireOpen(): void {
+    if (this.#closing !== undefined) throw closed({ op: 'backend.use', target: this.definition.title });
   }
 
   #create(definition: BackendDefinition): Driver {
@@ -116,6 +124,10 @@ export class OpenBackend implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
     for (const { driver } of [...this.#tenants.values(), this.#shared]) await driver[Symbol.asyncDispose]();
   }
 }

@@ -66,7 +66,9 @@ export const ConfigSchema = z.object({
     ),
   gracefulShutdownSeconds: whole(1, 3600)
     .default(30)
-    .describe('Seconds that running reconciles have after SIGTERM before they are abandoned.'),
+    .describe(
+      'Seconds to end in, after SIGTERM, a failure or the loss of the Lease. Running reconciles have half of it. One second later the process exits, whatever is still open.',
+    ),
   statusIntervalSeconds: whole(1, 300)
     .default(5)
     .describe('Minimum number of seconds between two progress updates of the status of a migration.'),

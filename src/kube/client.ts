@@ -19,7 +19,7 @@ export interface KubeRequest {
   readonly target: string;
   /** Default: the request timeout of the transport. */
   readonly timeoutMs?: number;
-  /** The connection pool. Pools are separate, so that a busy default pool cannot delay the lease. */
+  /** The connection pool. Pools are separate, so that a busy default pool cannot delay the lease. `lease` asks no mandate. */
   readonly pool?: 'default' | 'lease';
   readonly signal: AbortSignal;
   /** Asked right before the request leaves, also before each retry. */
@@ -29,12 +29,14 @@ export interface KubeRequest {
 export interface KubeClient extends AsyncDisposable {
   /**
    * One request and its JSON body. Retries 429 and 503 with Retry-After, and for GET also connection failures, with
-   * jitter within the timeout; a write is retried only when it provably never reached the server.
+   * jitter within the timeout; a write is retried only when it provably never reached the server. Asks the mandate
+   * immediately before each request that changes something is sent, except in the pool `lease`.
    * Throws OperatorError: 401 and 403 `AUTH_DENIED`, a 404 whose Status names the object `NOT_FOUND` (any other 404, from
    * a proxy or for a kind that is not served, `REPLY_INVALID`), 409 AlreadyExists `ALREADY_EXISTS`, other 409
    * `VERSION_CONFLICT`, 410 `WATCH_EXPIRED`, 400, 405, 415 and 422 `REQUEST_REJECTED`, 413 `DOCUMENT_REFUSED`,
    * 429 `RATE_LIMITED`, 5xx `SERVER_ERROR`, time-outs `DEADLINE`, no connection `BACKEND_UNREACHABLE`, bad TLS
-   * `TLS_FAILED`, a body that is not JSON `REPLY_INVALID`. Errors never contain text of the body.
+   * `TLS_FAILED`, a body that is not JSON `REPLY_INVALID`, no mandate `LEASE_LOST`, a client that was disposed of
+   * `BACKEND_NOT_READY`. Errors never contain text of the body.
    */
   request(request: KubeRequest): Promise<unknown>;
 

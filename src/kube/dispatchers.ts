@@ -1,4 +1,5 @@
 import { Agent, type Dispatcher } from 'undici';
+import { closed } from '#src/errors/closed.ts';
 import type { TlsSettings } from './config.ts';
 
 export type PoolName = 'default' | 'watch' | 'lease';
@@ -12,13 +13,15 @@ export class Dispatchers {
   readonly #connections: number;
   #tls: TlsSettings | undefined;
   #pools = new Map<PoolName, Agent>();
+  #destroyed = false;
 
   constructor(connections: number) {
     this.#connections = connections;
   }
 
-  /** The pool for these TLS settings; changed settings replace all pools. */
+  /** The pool for these TLS settings; changed settings replace all pools. Throws `BACKEND_NOT_READY` after `destroy`. */
   pool(name: PoolName, tls: TlsSettings): Dispatcher {
+    if (this.#destroyed) throw closed({ op: 'kube.request' });
     if (this.#tls !== undefined && !sameTls(this.#tls, tls)) this.rebuild();
     this.#tls = tls;
     const existing = this.#pools.get(name);
@@ -34,8 +37,9 @@ export class Dispatchers {
     this.#pools = new Map();
   }
 
-  /** Closes all connections, including those of requests in flight. */
+  /** Closes all connections, including those of requests in flight, and opens none again. */
   async destroy(): Promise<void> {
+    this.#destroyed = true;
     const agents = [...this.#pools.values()];
     this.#pools = new Map();
     await Promise.all(agents.map(async (agent) => await agent.destroy()));

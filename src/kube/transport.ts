@@ -1,13 +1,15 @@
 import type { Dispatcher } from 'undici';
 import { errorOf, OperatorError } from '#src/errors.ts';
+import { askAtSend } from '#src/io/ask-at-send.ts';
 import { readBounded } from '#src/io/bounded-body.ts';
 import { Deadline } from '#src/io/deadline.ts';
 import { networkError } from '#src/io/network-failure.ts';
 import { parseRetryAfter } from '#src/io/retry-delay.ts';
-import type { Clock, Metrics, Random } from '#src/ports.ts';
+import type { Clock, Mandate, Metrics, Random } from '#src/ports.ts';
 import type { KubeClient, KubeRequest, WatchEvent, WatchRequest } from './client.ts';
-import type { KubeConnection } from './config.ts';
+import type { KubeConnection, TlsSettings } from './config.ts';
 import { Dispatchers, type PoolName } from './dispatchers.ts';
+import { invalidReplyToWrite, named, toExchange, toQueryString, type Exchange } from './exchange.ts';
 import { parseJson } from './json.ts';
 import { problemOf } from './problem.ts';
 import { retryDelayMs } from './retry.ts';
@@ -15,6 +17,8 @@ import { readWatchEvents } from './watch-stream.ts';
 
 export interface TransportOptions {
   readonly connection: KubeConnection;
+  /** Asked as each request that changes something is sent, except by those of the lease itself. */
+  readonly mandate: Mandate;
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: Metrics;
@@ -29,21 +33,6 @@ export interface TransportOptions {
 }
 
 type Reply = Dispatcher.ResponseData;
-
-/** One HTTP exchange, of a request or a watch. */
-interface Exchange {
-  readonly method: KubeRequest['method'];
-  readonly path: string;
-  readonly query: Readonly<Record<string, string | undefined>>;
-  readonly body?: string;
-  readonly contentType?: string;
-  readonly accept: string;
-  readonly op: string;
-  readonly target: string;
-  readonly pool: PoolName;
-  readonly writes: boolean;
-  readonly permit?: KubeRequest['permit'];
-}
 
 const REQUEST_TIMEOUT_MS = 30_000;
 const MAX_REPLY_BYTES = 64 * 1024 * 1024;
@@ -143,10 +132,9 @@ export class HttpKubeClient implements KubeClient {
   async #send(exchange: Exchange, deadline: Deadline): Promise<Reply> {
     const { connection, clock, metrics, version } = this.#options;
     const authorization = await connection.authorization();
-    const dispatcher = this.#dispatchers.pool(exchange.pool, await connection.tls());
+    const dispatcher = this.#dispatcherFor(exchange, await connection.tls());
     const startedAt = clock.monotonic();
     let status = '<error>';
-    exchange.permit?.require();
     try {
       const reply = await dispatcher.request({
         origin: connection.server.origin,
@@ -177,6 +165,13 @@ export class HttpKubeClient implements KubeClient {
         seconds,
       );
     }
+  }
+
+  /** The pool `lease` has only the requests that decide whether the mandate is held. */
+  #dispatcherFor(exchange: Exchange, tls: TlsSettings): Dispatcher {
+    const dispatcher = this.#dispatchers.pool(exchange.pool, tls);
+    if (!exchange.writes || exchange.pool === 'lease') return dispatcher;
+    return askAtSend(dispatcher, this.#options.mandate, exchange.permit);
   }
 
   async #readReply(reply: Reply, exchange: Exchange): Promise<unknown> {
@@ -222,37 +217,6 @@ export class HttpKubeClient implements KubeClient {
     this.#timeoutsInARow = 0;
     this.#dispatchers.rebuild();
   }
-}
-
-function toExchange(request: KubeRequest): Exchange {
-  const { method, path, op, target, body, permit } = request;
-  return {
-    method,
-    path,
-    op,
-    target,
-    query: request.query ?? {},
-    accept: request.accept ?? 'application/json',
-    pool: request.pool ?? 'default',
-    writes: method !== 'GET',
-    ...(permit === undefined ? {} : { permit }),
-    ...(body === undefined
-      ? {}
-      : { body: JSON.stringify(body), contentType: request.contentType ?? 'application/json' }),
-  };
-}
-
-function toQueryString(query: Exchange['query']): string {
-  const pairs = Object.entries(query).filter((pair): pair is [string, string] => pair[1] !== undefined);
-  return pairs.length === 0 ? '' : `?${new URLSearchParams(pairs).toString()}`;
-}
-
-function invalidReplyToWrite(exchange: Exchange): OperatorError {
-  return new OperatorError('REPLY_INVALID', { ...named(exchange), indeterminate: true });
-}
-
-function named(exchange: Exchange): { readonly op: string; readonly target: string } {
-  return { op: exchange.op, target: exchange.target };
 }
 
 async function* touching(body: AsyncIterable<unknown>, deadline: Deadline): AsyncGenerator<Uint8Array> {

@@ -158,6 +158,22 @@ function describeRetries(): void {
 }
 
 function describeWorkers(): void {
+  test('gives running reconciles no time once the lease is lost', async () => {
+    let reason: unknown;
+    const running = run(
+      async (_key, { signal }) =>
+        await new Promise((_resolve, reject) =>
+          signal.addEventListener('abort', () => reject((reason = signal.reason))),
+        ),
+    );
+    queue.add('ns/a');
+    await settle();
+    stop.abort(new OperatorError('LEASE_LOST', { op: 'test' }));
+    await running;
+    expect(reason).toMatchObject({ code: 'LEASE_LOST' });
+    expect(clock.pending).toBe(0);
+  });
+
   test('never runs more keys than it has workers at once, and no key twice at once', async () => {
     let active = 0;
     let most = 0;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Disposition } from '#src/errors/code-info.ts';
-import { errorOf, OperatorError } from '#src/errors.ts';
+import { errorOf, hasCode, OperatorError } from '#src/errors.ts';
 import { onAbort, whenAborted } from '#src/io/abort.ts';
 import { Deadline } from '#src/io/deadline.ts';
 import type { Clock, Labels, Logger, Metrics } from '#src/ports.ts';
@@ -78,7 +78,8 @@ export class Controller {
 
   /**
    * Runs until the signal aborts. Then hands out no more keys, lets running reconciles finish for the grace period, aborts
-   * the rest and resolves. It logs a reconcile that ignores the abort and does not wait for it.
+   * the rest and resolves. With the reason `LEASE_LOST` there is no grace: what they still wanted to write would be refused.
+   * It logs a reconcile that ignores the abort and does not wait for it.
    */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, logger, name, queue, graceMs = 20_000, abandonMs = 2_000, workers = 1 } = this.#options;
@@ -90,8 +91,10 @@ export class Controller {
     ).then(() => (finished = true));
     await Promise.race([working, whenAborted(signal)]);
     const drained = new AbortController();
-    const timeUp = clock.sleep(graceMs, drained.signal).catch(() => undefined);
-    await Promise.race([working, timeUp]);
+    if (!hasCode(signal.reason, 'LEASE_LOST')) {
+      const timeUp = clock.sleep(graceMs, drained.signal).catch(() => undefined);
+      await Promise.race([working, timeUp]);
+    }
     hardStop.abort(new OperatorError('LEASE_LOST', { op: 'controller.shutdown', detail: 'Shutting down.' }));
     const abandon = clock.sleep(abandonMs, drained.signal).catch(() => undefined);
     await Promise.race([working, abandon]);

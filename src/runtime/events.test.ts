@@ -114,6 +114,16 @@ function describeSeries(): void {
 }
 
 function describeSending(): void {
+  test('sends nothing more once the lease is lost', async () => {
+    const events = recorder();
+    const running = events.run(stop.signal);
+    stop.abort(new OperatorError('LEASE_LOST', { op: 'test' }));
+    events.record(event);
+    await running;
+    expect(client.requests).toEqual([]);
+    expect(clock.pending).toBe(0);
+  });
+
   test('never throws or grows without bound: excess events are dropped and counted', () => {
     const events = recorder(10);
     for (let index = 0; index < 15; index += 1) events.record({ ...event, note: `note ${index}` });

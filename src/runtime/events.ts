@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { KubeClient } from '#src/kube/client.ts';
 import { errorOf, hasCode } from '#src/errors.ts';
 import { onAbort } from '#src/io/abort.ts';
-import { apiVersionOf, collectionPath, objectPath, type Resource } from '#src/kube/resource.ts';
+import { collectionPath, objectPath } from '#src/kube/resource.ts';
 import type { Clock, EventRecord, EventSink, Logger, Metrics } from '#src/ports.ts';
+import { EVENTS, namespaceOf, seriesKey, toEvent, type Occurrences } from './event-object.ts';
 import { toMicroTime } from './micro-time.ts';
 
 export interface EventRecorderOptions {
@@ -18,17 +19,6 @@ export interface EventRecorderOptions {
   readonly newId?: () => string;
 }
 
-export const EVENTS: Resource = {
-  group: 'events.k8s.io',
-  version: 'v1',
-  plural: 'events',
-  kind: 'Event',
-  namespaced: true,
-};
-
-const REPORTING_CONTROLLER = 'keyferry.io/operator';
-const MAX_NOTE_BYTES = 1024;
-const MAX_WORD_LENGTH = 128;
 /** A repeat after this time becomes a new event (client-go's finishTime). */
 const SERIES_ENDS_AFTER_MS = 6 * 60_000;
 /** Minimum time between two updates of one series. */
@@ -91,12 +81,16 @@ export class EventRecorder implements EventSink {
     if (this.#enqueue(series)) this.#series.set(key, series);
   }
 
-  /** Sends until the signal aborts, then sends queued events for at most three more seconds. */
+  /**
+   * Sends until the signal aborts, then sends queued events for at most three more seconds; with the reason `LEASE_LOST` it
+   * drops them.
+   */
   async run(signal: AbortSignal): Promise<void> {
     const drain = new AbortController();
     let cancelDrain = (): void => undefined;
     using _stopping = onAbort(signal, () => {
-      cancelDrain = this.#options.clock.schedule(DRAIN_MS, () => drain.abort());
+      if (hasCode(signal.reason, 'LEASE_LOST')) drain.abort(signal.reason);
+      else cancelDrain = this.#options.clock.schedule(DRAIN_MS, () => drain.abort());
       this.#wake();
     });
     try {
@@ -175,7 +169,12 @@ export class EventRecorder implements EventSink {
         method: 'POST',
         path: collectionPath(EVENTS, namespaceOf(series.record)),
         query: { fieldValidation: 'Strict' },
-        body: this.#toEvent(series),
+        body: toEvent(series.record, {
+          name: series.name,
+          reportingInstance: this.#options.reportingInstance,
+          eventTime: toMicroTime(this.#options.clock.now()),
+          series: this.#occurrencesOf(series),
+        }),
         op: 'event.create',
         target: `${regarding.kind} ${regarding.namespace}/${regarding.name}`,
         signal,
@@ -194,7 +193,7 @@ export class EventRecorder implements EventSink {
         path: objectPath(EVENTS, { namespace, name: series.name }),
         query: { fieldValidation: 'Strict' },
         contentType: 'application/merge-patch+json',
-        body: { series: this.#toSeriesField(series) },
+        body: { series: this.#occurrencesOf(series) },
         op: 'event.patch',
         target: `Event ${namespace}/${series.name}`,
         signal,
@@ -207,26 +206,8 @@ export class EventRecorder implements EventSink {
     }
   }
 
-  #toEvent(series: Series): object {
-    const { regarding, type, reason, action, note } = series.record;
-    return {
-      apiVersion: apiVersionOf(EVENTS),
-      kind: EVENTS.kind,
-      metadata: { name: series.name, namespace: namespaceOf(series.record) },
-      regarding,
-      type,
-      reason: reason.slice(0, MAX_WORD_LENGTH),
-      action: action.slice(0, MAX_WORD_LENGTH),
-      note: truncateUtf8(note, MAX_NOTE_BYTES),
-      eventTime: toMicroTime(this.#options.clock.now()),
-      reportingController: REPORTING_CONTROLLER,
-      reportingInstance: this.#options.reportingInstance.slice(0, MAX_WORD_LENGTH),
-      // The server rejects a series of fewer than two.
-      ...(series.count > 1 ? { series: this.#toSeriesField(series) } : {}),
-    };
-  }
-
-  #toSeriesField(series: Series): object {
+  /** The occurrences of a series so far, and when the last one was, as its Event has them. */
+  #occurrencesOf(series: Series): Occurrences {
     const { clock } = this.#options;
     const lastObservedTime = toMicroTime(clock.now() - (clock.monotonic() - series.lastAt));
     return { count: series.count, lastObservedTime };
@@ -241,22 +222,4 @@ export class EventRecorder implements EventSink {
     const first = this.#series.keys().next();
     if (this.#series.size >= MAX_SERIES && first.done !== true) this.#series.delete(first.value);
   }
-}
-
-/** Includes the note, because the note of a stored Event cannot be changed. */
-function seriesKey({ regarding, type, reason, action, note }: EventRecord): string {
-  return JSON.stringify([regarding.uid, regarding.kind, regarding.name, type, reason, action, note]);
-}
-
-/** Events about cluster-scoped objects are in `default` (pkg/apis/core/validation/events.go). */
-function namespaceOf({ regarding }: EventRecord): string {
-  return regarding.namespace === '' ? 'default' : regarding.namespace;
-}
-
-/** At most `maxBytes` of UTF-8, cut between characters. */
-function truncateUtf8(text: string, maxBytes: number): string {
-  const bytes = Buffer.from(text, 'utf8');
-  if (bytes.length <= maxBytes) return text;
-  // Decoding a cut character gives one replacement character at the end.
-  return new TextDecoder().decode(bytes.subarray(0, maxBytes)).replace(/\uFFFD$/, '');
 }

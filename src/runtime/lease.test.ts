@@ -5,6 +5,7 @@ import { isJsonObject } from '#src/kube/json.ts';
 import { ManualClock, settle } from '#test/support/manual-clock.ts';
 import { RecordedLog, RecordedMetrics } from '#test/support/recorded.ts';
 import { ScriptedKubeClient } from '#test/support/scripted-kube-client.ts';
+import { Leadership } from './leadership.ts';
 import { LeaderElector, type Lead } from './lease.ts';
 
 interface Lease {
@@ -94,6 +95,7 @@ beforeEach(() => {
 
 interface Candidate {
   readonly elector: LeaderElector;
+  readonly leadership: Leadership;
   readonly stop: AbortController;
   readonly client: ScriptedKubeClient;
   readonly outcome: Promise<string>;
@@ -102,18 +104,27 @@ interface Candidate {
 
 function start(identity: string, lead?: Lead, random = 0): Candidate {
   const client = new ScriptedKubeClient(server.answer);
+  const leadership = new Leadership({ clock });
   const options = {
     client,
     namespace: 'keyferry-system',
     name: 'keyferry',
     identity,
+    leadership,
     clock,
     metrics,
     logger: new RecordedLog(),
   };
   const elector = new LeaderElector({ ...options, random: () => random });
   const stop = new AbortController();
-  const candidate: Candidate = { elector, stop, client, leading: undefined, outcome: Promise.resolve('') };
+  const candidate: Candidate = {
+    elector,
+    leadership,
+    stop,
+    client,
+    leading: undefined,
+    outcome: Promise.resolve(''),
+  };
   const work: Lead = async (leading) => {
     candidate.leading = leading;
     if (lead !== undefined) await lead(leading);
@@ -129,6 +140,7 @@ function start(identity: string, lead?: Lead, random = 0): Candidate {
 describe('LeaderElector', () => {
   describeTakingOver();
   describeOutages();
+  describeLosing();
   describeStopping();
 });
 
@@ -224,7 +236,9 @@ function describeOutages(): void {
     await clock.advance(20_000);
     expect(a.elector.isLeader).toBe(true);
   });
+}
 
+function describeLosing(): void {
   test('a process that was paused for longer than the deadline stops leading without a request', async () => {
     const a = start('a');
     await clock.advance(2_000);
@@ -232,6 +246,39 @@ function describeOutages(): void {
     await clock.advance(0);
     expect(await a.outcome).toBe('LEASE_LOST');
     expect(a.leading?.reason).toMatchObject({ code: 'LEASE_LOST' });
+  });
+
+  test('a process that was paused holds no mandate from its first instruction on, and gets none back', async () => {
+    const a = start('a');
+    await clock.advance(2_000);
+    a.leadership.assertHeld();
+    clock.jump(10_000);
+    expect(() => a.leadership.assertHeld()).toThrow(expect.objectContaining({ code: 'LEASE_LOST' }));
+    await settle(); // Still no timer fired, but the work is told.
+    expect(a.leading?.aborted).toBe(true);
+    expect(await a.outcome).toBe('LEASE_LOST');
+    const requests = a.client.requests.length;
+    await clock.advance(60_000);
+    expect(a.client.requests.length).toBe(requests);
+  });
+
+  test('ends at its deadline although a renewal is on its way', async () => {
+    const a = start('a');
+    await clock.advance(2_000);
+    server.hangs = true;
+    await clock.advance(10_000);
+    expect(await a.outcome).toBe('LEASE_LOST');
+  });
+
+  test('does not take back a lease that another replica held and released meanwhile', async () => {
+    const a = start('a');
+    await clock.advance(2_000);
+    const stolen = server.lease;
+    if (stolen === undefined) throw new Error('no lease');
+    server.store({ ...stolen, spec: { ...stolen.spec, holderIdentity: '' } });
+    await clock.advance(2_000);
+    expect(await a.outcome).toBe('LEASE_LOST');
+    expect(server.lease?.spec.holderIdentity).toBe('');
   });
 
   test('stops leading immediately when another replica holds the lease', async () => {
@@ -255,12 +302,30 @@ function describeStopping(): void {
     await clock.advance(30_000);
     expect(a.leading?.aborted).toBe(true);
     expect(server.lease?.spec.holderIdentity).toBe('a');
+    a.leadership.assertHeld();
     drained.resolve();
     expect(await a.outcome).toBe('stopped');
+    expect(() => a.leadership.assertHeld()).toThrow(expect.objectContaining({ code: 'LEASE_LOST' }));
     expect(server.lease?.spec).toMatchObject({ holderIdentity: '', leaseDurationSeconds: 1 });
     const b = start('b');
     await settle();
     expect(b.elector.isLeader).toBe(true);
+  });
+
+  test('holds no mandate any more when it releases the lease', async () => {
+    const ended = Promise.withResolvers<void>();
+    const a = start('a', async () => await ended.promise);
+    await settle();
+    const send = a.client.request.bind(a.client);
+    const refusals: unknown[] = [];
+    a.client.request = async (request) => {
+      expect(() => a.leadership.assertHeld()).toThrow(expect.objectContaining({ code: 'LEASE_LOST' }));
+      refusals.push(request.method);
+      return await send(request);
+    };
+    ended.resolve();
+    expect(await a.outcome).toBe('stopped');
+    expect(refusals).toEqual(['GET', 'PUT']);
   });
 
   test('does not release a lease that another replica took over', async () => {

@@ -3,36 +3,36 @@ import { ManualClock } from '#test/support/manual-clock.ts';
 import { RecordedLog } from '#test/support/recorded.ts';
 import { runComponents, type Component } from './manager.ts';
 
+let story: string[];
+let clock: ManualClock;
+const stop = (): AbortController => new AbortController();
+
+beforeEach(() => {
+  story = [];
+  clock = new ManualClock();
+});
+
+function component(name: string, end?: (signal: AbortSignal) => Promise<void>): Component {
+  return {
+    name,
+    start: async (signal) => {
+      story.push(`start ${name}`);
+      const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+      return {
+        done: (end === undefined ? aborted : end(signal)).finally(() => story.push(`end ${name}`)),
+      };
+    },
+  };
+}
+
+const options = (components: readonly Component[]): Parameters<typeof runComponents>[0] => ({
+  components,
+  graceMs: 10_000,
+  clock,
+  logger: new RecordedLog(),
+});
+
 describe('runComponents', () => {
-  let story: string[];
-  let clock: ManualClock;
-  const stop = (): AbortController => new AbortController();
-
-  beforeEach(() => {
-    story = [];
-    clock = new ManualClock();
-  });
-
-  function component(name: string, end?: (signal: AbortSignal) => Promise<void>): Component {
-    return {
-      name,
-      start: async (signal) => {
-        story.push(`start ${name}`);
-        const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
-        return {
-          done: (end === undefined ? aborted : end(signal)).finally(() => story.push(`end ${name}`)),
-        };
-      },
-    };
-  }
-
-  const options = (components: readonly Component[]): Parameters<typeof runComponents>[0] => ({
-    components,
-    graceMs: 10_000,
-    clock,
-    logger: new RecordedLog(),
-  });
-
   test('starts in order and stops in reverse order', async () => {
     const controller = stop();
     const running = runComponents(
@@ -89,5 +89,25 @@ describe('runComponents', () => {
     await clock.advance(10_000);
     await running;
     expect(story).toEqual(['start a', 'start b', 'end a']);
+  });
+
+  test('says that the end has begun before it stops the first component, and whether one failed', async () => {
+    const failure = new Error('lost');
+    const failing = component('b', async () => await Promise.reject(failure));
+    const unable: Component = { name: 'c', start: async () => await Promise.reject(failure) };
+    const onEnd = (cause?: unknown): void => void story.push(cause === failure ? 'failed' : 'asked');
+    for (const last of [failing, unable]) {
+      story = [];
+      const running = runComponents({ ...options([component('a'), last]), onEnd }, stop().signal);
+      await expect(running).rejects.toBe(failure);
+      expect(story.slice(-2)).toEqual(['failed', 'end a']);
+    }
+    story = [];
+    const controller = stop();
+    const running = runComponents({ ...options([component('a')]), onEnd }, controller.signal);
+    await clock.advance(0);
+    controller.abort();
+    await running;
+    expect(story).toEqual(['start a', 'asked', 'end a']);
   });
 });

@@ -16,6 +16,8 @@ export interface ManagerOptions {
   readonly components: readonly Component[];
   /** Time for all components together, from the first stop; components that still run then are abandoned. */
   readonly graceMs: number;
+  /** Called once, before the first component is stopped; with the failure, if one failed. */
+  readonly onEnd?: (failure?: unknown) => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -38,6 +40,10 @@ export async function runComponents(options: ManagerOptions, signal: AbortSignal
   try {
     await startAll(options, { running, end, signal });
     await end.promise;
+    options.onEnd?.();
+  } catch (failure) {
+    options.onEnd?.(failure);
+    throw failure;
   } finally {
     await stopAll(options, running);
   }

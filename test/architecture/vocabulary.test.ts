@@ -49,7 +49,7 @@ function raisedBy(...rooms: readonly string[]): readonly ErrorCode[] {
 
 /** What a failure says, by making each that can reach a condition, and each that can reach a row. */
 const REASONS_OF_FAILING = raisedBy('.').map((code) => failing(new OperatorError(code, AN_ERROR)).reason);
-const REASONS_OF_FAILED = raisedBy('core', 'engine', 'backends', 'io', 'kube').map(
+const REASONS_OF_FAILED = raisedBy('core', 'engine', 'backends', 'io', 'kube', 'errors').map(
   (code) => failedOutcome({ name: 'a', keys: [] }, new OperatorError(code, AN_ERROR)).reason ?? '',
 );
 

@@ -1,5 +1,6 @@
 import { HttpKubeClient } from '#src/kube/transport.ts';
 import type { Metrics } from '#src/ports.ts';
+import { ALWAYS_HELD } from '#src/runtime/leadership.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 import type { Cluster } from '#test/cluster/cluster.ts';
 
@@ -23,6 +24,7 @@ export function kubeClientWith(
       authorization: () => Promise.resolve(`Bearer ${bearer}`),
       forgetAuthorization: () => undefined,
     },
+    mandate: ALWAYS_HELD,
     clock: systemClock,
     random: Math.random,
     metrics: noMetrics,

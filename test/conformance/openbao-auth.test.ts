@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Driver } from '#src/backends/driver.ts';
+import { OperatorError } from '#src/errors.ts';
 import type { Clock } from '#src/ports.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
@@ -9,6 +10,7 @@ import { eventually } from '#test/support/eventually.ts';
 import { ALL_METHODS, LOGIN_METHODS } from '#test/support/auth-methods.ts';
 import type { PreparedAuth, TokenTerms } from '#test/support/auth-methods.ts';
 import { codeOf, failureOf } from '#test/support/documents.ts';
+import { startProxy } from '#test/support/recording-proxy.ts';
 import { FaultProxy } from './fault-proxy.ts';
 import { OpenBaoFixture } from './openbao-fixture.ts';
 import { requestsTo } from './request-log.ts';
@@ -55,6 +57,7 @@ const countOf = async (path: string, during: () => Promise<unknown>): Promise<nu
 describe('a login to openbao', () => {
   describeAllMethods();
   describeLoginMethods();
+  describeMandate();
   describeToken();
   describeMissingCredentials();
 });
@@ -157,6 +160,42 @@ function describeLoginMethods(): void {
       expect(error.code).toBe('AUTH_DENIED');
       expect(error.message).toContain(`auth/${String(spec['mountPath'])}`);
     });
+  });
+}
+
+function describeMandate(): void {
+  it('needs the mandate, as a renewal does; giving the token back does not', async () => {
+    const prepared = await prepare(LOGIN_METHODS['appRole'] ?? expect.fail(), { ttlSeconds: 60 });
+    await using proxy = await startProxy(cluster, 'bao');
+    const arrived = (path: string): number => countIn(proxy.requests, path);
+    let isHeld = false;
+    const assertHeld = (): void => {
+      if (!isHeld) throw new OperatorError('LEASE_LOST', { op: 'test' });
+    };
+    const renewals: (() => void)[] = [];
+    const schedule: Clock['schedule'] = (ms, run) => {
+      if (ms <= LONG_MS) return systemClock.schedule(ms, run);
+      renewals.push(run);
+      return () => undefined;
+    };
+    const { auth } = prepared;
+    const clock = { ...systemClock, schedule };
+    const driver = fixture.driver({ mount, auth, address: proxy.url, clock, mandate: { assertHeld } });
+
+    expect(await codeOf(read(driver))).toBe('LEASE_LOST');
+    expect(arrived(prepared.loginPath)).toBe(0);
+    isHeld = true;
+    expect(await read(driver)).toEqual(ABSENT);
+    isHeld = false;
+    for (const renew of renewals.splice(0)) renew();
+    await eventually('the renewal failed and is due again', () => renewals.length > 0);
+    expect(await read(driver)).toEqual(ABSENT);
+    await driver[Symbol.asyncDispose]();
+    for (const renew of renewals.splice(0)) renew();
+
+    expect(arrived('/v1/auth/token/renew-self')).toBe(0);
+    expect(arrived('/v1/auth/token/revoke-self')).toBe(1);
+    expect(await prepared.livingTokens()).toBe(0);
   });
 }
 

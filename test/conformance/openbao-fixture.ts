@@ -5,7 +5,8 @@ import { KubernetesCredentials } from '#src/backends/kubernetes/credentials.ts';
 import { OpenBaoFactory } from '#src/backends/openbao/factory.ts';
 import { OpenBaoSpecSchema } from '#src/backends/openbao/spec.ts';
 import type { HttpKubeClient } from '#src/kube/transport.ts';
-import type { Clock } from '#src/ports.ts';
+import type { Clock, Mandate } from '#src/ports.ts';
+import { ALWAYS_HELD } from '#src/runtime/leadership.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 import type { Cluster } from '#test/cluster/cluster.ts';
 import { aNamespaceWithClient } from './kube-client.ts';
@@ -21,6 +22,8 @@ export interface DriverOptions {
   readonly kv?: Record<string, unknown>;
   readonly ca?: Record<string, unknown>;
   readonly clock?: Clock;
+  /** Default: always held. */
+  readonly mandate?: Mandate;
   readonly timeoutSeconds?: number;
 }
 
@@ -99,6 +102,7 @@ export class OpenBaoFixture implements AsyncDisposable {
   #factory(options: DriverOptions): OpenBaoFactory {
     return new OpenBaoFactory({
       credentials: new KubernetesCredentials(this.#kube),
+      mandate: options.mandate ?? ALWAYS_HELD,
       clock: options.clock ?? systemClock,
       random: Math.random,
       userAgent: 'keyferry/test',

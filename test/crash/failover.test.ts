@@ -202,6 +202,7 @@ it('a leader that slept past its lease exits by itself when it wakes up, and not
   const taken = await withLogOf(standby.operator, untilLeading(standby, TAKEOVER_MS));
   await expectFinished(standby.operator);
 
+  const asleep = leader.kube.requests.length;
   leader.operator.signal('SIGCONT');
   const wokenAt = performance.now();
   expect(await withLogOf(leader.operator, leader.operator.exited)).toEqual({ code: 1, signal: null });
@@ -209,6 +210,8 @@ it('a leader that slept past its lease exits by itself when it wakes up, and not
   report(`woke the old leader: it exited after ${(exitMs / 1000).toFixed(1)} s`);
   expect(exitMs).toBeLessThan(EXIT_MS);
   expect(leader.operator.logs()).toContain('LEASE_LOST');
+  const changes = leader.kube.requests.slice(asleep).filter(({ method }) => method !== 'GET');
+  expect(changes.map(({ method, path }) => `${method} ${path}`)).toEqual([]);
   const now = await readLease();
   expect(now.holderIdentity).toBe(taken.holderIdentity);
   expect(now.leaseTransitions).toBe(taken.leaseTransitions);

@@ -1,13 +1,15 @@
-import { Pool } from 'undici';
+import { Pool, type Dispatcher } from 'undici';
 import type { SecretValue } from '#src/core/secret-value.ts';
+import { closed } from '#src/errors/closed.ts';
 import { OperatorError } from '#src/errors.ts';
+import { askAtSend } from '#src/io/ask-at-send.ts';
 import { readBounded } from '#src/io/bounded-body.ts';
 import { Deadline } from '#src/io/deadline.ts';
 import { networkError } from '#src/io/network-failure.ts';
 import type { QuotaHints } from '#src/io/learnt-rate.ts';
 import { parseRetryAfter } from '#src/io/retry-delay.ts';
 import type { Turns } from '#src/io/turns.ts';
-import type { Clock, Permit } from '#src/ports.ts';
+import type { Clock, Mandate, Permit } from '#src/ports.ts';
 import type { TlsMaterial } from './tls.ts';
 
 /*
@@ -32,6 +34,8 @@ export interface ClientOptions {
   /** Concurrent requests: the size of the pool. */
   readonly maxInFlight: number;
   readonly userAgent: string;
+  /** Asked as each request that `mutates` is sent. */
+  readonly mandate: Mandate;
   readonly clock: Clock;
   /** Shared by all clients of the same backend. */
   readonly turns: Turns;
@@ -53,6 +57,8 @@ export interface BaoRequest {
   readonly mutates?: boolean;
   /** Asked right before the request leaves: the change of a document has one. */
   readonly permit?: Pick<Permit, 'require'>;
+  /** True if it only gives up what this process holds, which needs no mandate. */
+  readonly givesUp?: boolean;
   /** True for paths that refuse the namespace header (sys/health). */
   readonly rootNamespace?: boolean;
 }
@@ -70,6 +76,7 @@ export interface BaoReply {
 export class BaoClient implements AsyncDisposable {
   readonly #options: ClientOptions;
   readonly #pool: Pool;
+  #isClosed = false;
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -101,7 +108,8 @@ export class BaoClient implements AsyncDisposable {
   /**
    * One request. Resolves for every HTTP status; throws `BACKEND_UNREACHABLE`, `TLS_FAILED`, `DEADLINE` or
    * `REPLY_INVALID` (too large) if there is no usable reply, `RATE_LIMITED` if the server's quota has let nothing pass for
-   * minutes, and the reason of the signal if it aborts.
+   * minutes, `LEASE_LOST` if it mutates without a mandate, `BACKEND_NOT_READY` after the client was disposed of, and the
+   * reason of the signal if it aborts.
    *
    * A request that the quota refuses waits and is sent again, a write too: the quota is checked before the request
    * reaches any handler (`rateLimitQuotaWrapping` in http/util.go of Vault 1.13 and OpenBao 2.6), and a refused write
@@ -125,11 +133,11 @@ export class BaoClient implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<{ readonly reply: BaoReply; readonly hints: QuotaHints }> {
     const { op, target, mutates: writes = false } = request;
+    if (this.#isClosed) throw closed({ op, target });
     const { clock, timeoutMs } = this.#options;
     using deadline = new Deadline(clock, timeoutMs, signal, { op, target, indeterminate: writes });
-    request.permit?.require();
     try {
-      const { statusCode, headers, body } = await this.#pool.request({
+      const { statusCode, headers, body } = await this.#dispatcherFor(request).request({
         method: request.method,
         path: withQuery(request),
         headers: this.#headers(request, token),
@@ -151,6 +159,11 @@ export class BaoClient implements AsyncDisposable {
     }
   }
 
+  #dispatcherFor({ mutates = false, givesUp = false, permit }: BaoRequest): Dispatcher {
+    if (!mutates || givesUp) return this.#pool;
+    return askAtSend(this.#pool, this.#options.mandate, permit);
+  }
+
   #headers(request: BaoRequest, token: SecretValue | undefined): Record<string, string> {
     const { namespace, userAgent } = this.#options;
     return {
@@ -165,6 +178,7 @@ export class BaoClient implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
     await this.#pool.destroy();
   }
 }

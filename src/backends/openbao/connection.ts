@@ -1,4 +1,4 @@
-import { OperatorError } from '#src/errors.ts';
+import { closed } from '#src/errors/closed.ts';
 import { Session } from './auth/session.ts';
 import type { SessionOptions } from './auth/session.ts';
 import { BaoClient } from './client.ts';
@@ -32,13 +32,19 @@ export class BaoConnection implements AsyncDisposable {
     this.#options = options;
   }
 
+  /** Throws `BACKEND_NOT_READY` after the connection was disposed of. */
   async open(signal: AbortSignal): Promise<OpenConnection> {
+    this.#requireOpen();
     if (this.#open !== undefined) return this.#open;
     const tls = await this.#options.readTls(signal);
-    if (this.#closed) throw new OperatorError('BACKEND_NOT_READY', { op: 'openbao.open' });
+    this.#requireOpen();
     // Two concurrent first requests can both read the certificates; only one of them opens.
     this.#open ??= this.#connect(tls);
     return this.#open;
+  }
+
+  #requireOpen(): void {
+    if (this.#closed) throw closed({ op: 'openbao.open' });
   }
 
   #connect(tls: TlsMaterial): OpenConnection {

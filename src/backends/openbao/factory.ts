@@ -3,7 +3,7 @@ import type { OpenBaoSpec } from './spec.ts';
 import { OperatorError } from '#src/errors.ts';
 import { KeyedLock } from '#src/io/keyed-lock.ts';
 import { Turns } from '#src/io/turns.ts';
-import type { Clock, Random } from '#src/ports.ts';
+import type { Clock, Mandate, Random } from '#src/ports.ts';
 import type { CredentialSource } from '../credentials.ts';
 import type { Driver } from '../driver.ts';
 import type { BackendDefinition, BackendFactory } from '../factory.ts';
@@ -21,6 +21,8 @@ const MAX_SERVERS = 10_000;
 
 export interface OpenBaoFactoryOptions {
   readonly credentials: CredentialSource;
+  /** Asked before each request that changes something: a value, or the life of a token. */
+  readonly mandate: Mandate;
   readonly clock: Clock;
   readonly random: Random;
   /** `keyferry/<version>`, shown in the server's audit log. */
@@ -47,7 +49,7 @@ export class OpenBaoFactory implements BackendFactory {
     if (openbao === undefined) throw invalid(definition, 'spec.openbao is missing.');
     const prefix = openbao.pathPrefix ?? '';
     this.#check(definition, openbao);
-    const { credentials, clock, random, userAgent } = this.#options;
+    const { credentials, mandate, clock, random, userAgent } = this.#options;
     const { credentialsNamespace: namespace } = definition;
     const turns = this.#turnsAt(openbao);
     const connection = new BaoConnection({
@@ -58,6 +60,7 @@ export class OpenBaoFactory implements BackendFactory {
         timeoutMs: openbao.requestTimeoutSeconds * 1000,
         maxInFlight: openbao.maxInFlight,
         userAgent,
+        mandate,
         clock,
         turns,
       },

@@ -6,6 +6,8 @@ import { BackendRegistry } from '#src/backends/registry.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 import { DriverPool } from './pool.ts';
 
+const CLOSED = { code: 'BACKEND_NOT_READY', op: expect.stringMatching(/^backend\./) };
+
 const migration = { namespace: 'ns', name: 'm', uid: 'u' };
 
 function aBackend(generation: number): SecretBackend {
@@ -83,6 +85,45 @@ describe('the pool of drivers', () => {
     await (await pool.acquire(aBackend(1), migration))[Symbol.asyncDispose]();
     await Promise.all([pool.acquire(aBackend(2), migration), pool.acquire(aBackend(2), migration)]);
     await pool[Symbol.asyncDispose]();
-    expect(events.toSorted()).toEqual(['driver 1 closed', 'driver 1 made', 'driver 2 made']);
+    expect(events.toSorted()).toEqual([
+      'driver 1 closed',
+      'driver 1 made',
+      'driver 2 closed',
+      'driver 2 made',
+    ]);
+  });
+
+  it('refuses work through a lease that was released', async () => {
+    const { pool } = aPool();
+    const lease = await pool.acquire(aBackend(1), migration);
+    await lease[Symbol.asyncDispose]();
+    const { signal } = new AbortController();
+    await expect(lease.driver.read('a', signal)).rejects.toMatchObject(CLOSED);
+    await expect(lease.probe('known', signal)).rejects.toMatchObject(CLOSED);
+  });
+
+  it('closes every driver when it is closed, in use or retired, and makes none after that', async () => {
+    const { pool, events } = aPool();
+    const retired = await pool.acquire(aBackend(1), migration);
+    const used = await pool.acquire(aBackend(2), migration);
+    const late = pool.acquire(aBackend(3), migration); // It waits for the one before to be retired.
+    await Promise.all([
+      expect(late).rejects.toMatchObject(CLOSED),
+      pool[Symbol.asyncDispose](),
+      expect(pool.acquireWhole(aBackend(2))).rejects.toMatchObject(CLOSED),
+    ]);
+    const { signal } = new AbortController();
+    for (const lease of [retired, used]) {
+      expect(lease.isCurrent).toBe(false);
+      await expect(lease.driver.read('a', signal)).rejects.toMatchObject(CLOSED);
+      await expect(lease.probe('now', signal)).rejects.toMatchObject(CLOSED);
+      await lease[Symbol.asyncDispose]();
+    }
+    expect(events.toSorted()).toEqual([
+      'driver 1 closed',
+      'driver 1 made',
+      'driver 2 closed',
+      'driver 2 made',
+    ]);
   });
 });

@@ -1,6 +1,7 @@
 import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { Driver, Probe } from '#src/backends/driver.ts';
 import type { BackendRegistry, OpenBackend } from '#src/backends/registry.ts';
+import { closed } from '#src/errors/closed.ts';
 import type { Accessor } from '#src/ports.ts';
 import { namespaceOf, titleOf } from './names.ts';
 import { credentialsNamespaceOf } from './trust-root.ts';
@@ -37,11 +38,17 @@ export interface DriverPoolOptions {
 
 /**
  * Each backend is open once a generation, shared by all that use it, so that connections and logins are shared too. A
- * changed or deleted backend is retired, and closed when its last lease is released.
+ * changed or deleted backend is retired, and closed when its last lease is released. A lease that was released refuses
+ * work; a pool that was disposed of closes every backend, in use or not, and opens none again: both throw
+ * `BACKEND_NOT_READY`.
  */
 export class DriverPool {
   readonly #options: DriverPoolOptions;
+  /** The slots that are not retired, by the uid of their backend. */
   readonly #slots = new Map<string, Slot>();
+  /** All that are open: retired ones have users still. */
+  readonly #open = new Set<Slot>();
+  #isClosed = false;
 
   constructor(options: DriverPoolOptions) {
     this.#options = options;
@@ -56,13 +63,14 @@ export class DriverPool {
       migration,
       backend: { kind, namespace: namespaceOf(backend), name: metadata.name },
     });
-    return Object.assign(lease(slot, migration.namespace), { driver });
+    const lease = this.#lease(slot, { namespace: migration.namespace, driver });
+    return Object.assign(lease, { driver });
   }
 
   /** Only to probe the backend as a whole. Throws `SPEC_INVALID` when the backend's spec makes no driver. */
   async acquireWhole(backend: Backend): Promise<BackendLease> {
     await this.#retireOthers(backend);
-    return lease(this.#slotOf(backend));
+    return this.#lease(this.#slotOf(backend));
   }
 
   /** Another caller may open another generation meanwhile. */
@@ -72,25 +80,49 @@ export class DriverPool {
 
   /** Synchronous up to the lease: a slot without users may be closed at any other moment. */
   #slotOf(backend: Backend): Slot {
+    if (this.#isClosed) throw closed({ op: 'backend.acquire', target: titleOfBackend(backend) });
     const { uid, generation } = backend.metadata;
     let slot = this.#slots.get(uid);
     if (slot === undefined) {
-      slot = { generation, backend: this.#open(backend), users: 0, retired: false };
+      slot = { generation, backend: this.#openBackend(backend), users: 0, retired: false };
       this.#slots.set(uid, slot);
+      this.#open.add(slot);
     }
     return slot;
   }
 
-  #open(backend: Backend): OpenBackend {
+  #openBackend(backend: Backend): OpenBackend {
     const { clusterResourceNamespace, registry } = this.#options;
-    const { kind, spec } = backend;
-    const tenant = namespaceOf(backend);
     return registry.open({
-      title: titleOf({ kind, name: backend.metadata.name, namespace: tenant ?? '' }),
-      spec,
+      title: titleOfBackend(backend),
+      spec: backend.spec,
       credentialsNamespace: credentialsNamespaceOf(backend, clusterResourceNamespace),
-      tenant,
+      tenant: namespaceOf(backend),
     });
+  }
+
+  #lease(slot: Slot, lent?: { readonly namespace: string; readonly driver: Driver }): BackendLease {
+    slot.users += 1;
+    let released = false;
+    const { backend } = slot;
+    const { title } = backend.definition;
+    return {
+      title,
+      get isCurrent() {
+        return !slot.retired;
+      },
+      probe: async (which, signal) => {
+        if (released) throw closed({ op: 'backend.probe', target: title });
+        return backend.probe(which, signal, lent?.namespace);
+      },
+      [Symbol.asyncDispose]: async () => {
+        if (released) return;
+        released = true;
+        slot.users -= 1;
+        await lent?.driver[Symbol.asyncDispose]();
+        await this.#closeUnused(slot);
+      },
+    };
   }
 
   /** Takes the drivers of a backend out of service: its spec or credentials changed, or it is gone. */
@@ -99,29 +131,28 @@ export class DriverPool {
     if (slot === undefined) return;
     this.#slots.delete(uid);
     slot.retired = true;
-    if (slot.users === 0) await slot.backend[Symbol.asyncDispose]();
+    await this.#closeUnused(slot);
   }
 
-  /** Retires every driver: shutdown. */
+  async #closeUnused(slot: Slot): Promise<void> {
+    if (slot.retired && slot.users === 0) await this.#close(slot);
+  }
+
+  async #close(slot: Slot): Promise<void> {
+    slot.retired = true;
+    this.#open.delete(slot);
+    await slot.backend[Symbol.asyncDispose]();
+  }
+
+  /** Shutdown. A user that is left did not stop in time. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#slots.keys()].map((uid) => this.retire(uid)));
+    this.#isClosed = true;
+    this.#slots.clear();
+    await Promise.all([...this.#open].map((slot) => this.#close(slot)));
   }
 }
 
-function lease(slot: Slot, namespace?: string): BackendLease {
-  slot.users += 1;
-  let released = false;
-  return {
-    title: slot.backend.definition.title,
-    get isCurrent() {
-      return !slot.retired;
-    },
-    probe: async (which, signal) => slot.backend.probe(which, signal, namespace),
-    [Symbol.asyncDispose]: async () => {
-      if (released) return;
-      released = true;
-      slot.users -= 1;
-      if (slot.retired && slot.users === 0) await slot.backend[Symbol.asyncDispose]();
-    },
-  };
+function titleOfBackend(backend: Backend): string {
+  const { kind, metadata } = backend;
+  return titleOf({ kind, name: metadata.name, namespace: namespaceOf(backend) ?? '' });
 }

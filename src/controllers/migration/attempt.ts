@@ -2,7 +2,7 @@ import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/se
 import { OperatorError } from '#src/errors.ts';
 import { MigrationJournal } from '#src/journal/journal.ts';
 import type { ReportStore } from '#src/journal/reports.ts';
-import type { Clock } from '#src/ports.ts';
+import type { Clock, Mandate } from '#src/ports.ts';
 import type { ReconcileContext } from '#src/runtime/controller.ts';
 import type { ObjectClient } from '#src/runtime/object-client.ts';
 import { parseObjectKey, type ReadonlyStore } from '#src/runtime/store.ts';
@@ -28,6 +28,8 @@ export interface MigrationParts {
   readonly status: MigrationStatusOptions;
   /** The migrations that are live in this process. */
   readonly live: LiveMigrations;
+  /** Asked before each change of a document. */
+  readonly mandate: Mandate;
   readonly clock: Clock;
   readonly concurrentDocuments: number;
   /** Milliseconds before a migration is tried again that waits for a change elsewhere. */

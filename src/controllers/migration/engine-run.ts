@@ -4,6 +4,7 @@ import { crossingGate, knownTrustRootGate, trustRootGate } from '#src/engine/gat
 import { toIntent } from '#src/engine/plan/compile.ts';
 import { maintain, runMigration } from '#src/engine/run.ts';
 import type { MigrationJournal } from '#src/journal/journal.ts';
+import type { Permit } from '#src/ports.ts';
 import { objectKey } from '#src/runtime/store.ts';
 import type { BackendPair } from '../backend/lookup.ts';
 import { shortNameOf } from '../backend/names.ts';
@@ -52,7 +53,7 @@ function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
     clock: parts.clock,
     logger: context.logger,
     concurrency: parts.concurrentDocuments,
-    permit: { signal: context.signal, require: () => context.signal.throwIfAborted() },
+    permit: permitOf(attempt),
     signal: context.signal,
     locks: parts.live.locks,
     claimedAs: claimOf(attempt),
@@ -71,6 +72,17 @@ function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
       ),
       crossingGate((address) => crossings.writeTo(source.driver.locationOf(address))),
     ],
+  };
+}
+
+/** Permission as long as the reconcile goes on and this replica leads. */
+function permitOf({ parts, context: { signal } }: Attempt): Permit {
+  return {
+    signal,
+    require: () => {
+      signal.throwIfAborted();
+      parts.mandate.assertHeld();
+    },
   };
 }
 

@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest';
+import { API_VERSION } from '#src/api/group.ts';
 import { aMigration, anOpenBaoBackend, aSecret } from '#test/builders/objects.ts';
-import { OPERATOR_ACCOUNT } from '#test/cluster/cluster.ts';
+import { OPERATOR_ACCOUNT, uniqueName } from '#test/cluster/cluster.ts';
+import { documentedPolicy } from '#test/support/documented-policy.ts';
+import { eventually } from '#test/support/eventually.ts';
+import type { RecordedRequest } from '#test/support/request-history.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 import { fieldsOf, MANY, plantMany, sourceNames, wholeNames } from './documents.ts';
-import { holdRemovals, holdWrites } from '#test/support/gate.ts';
+import { Gate, holdRemovals, holdWrites } from '#test/support/gate.ts';
 import { untilNoticed } from './operator-state.ts';
 import { kvNames } from '#test/support/queries.ts';
-import { eventually } from '#test/support/eventually.ts';
 import { useStage } from '#test/support/stage.ts';
 
 const stage = useStage();
@@ -19,13 +22,43 @@ function backendOf(tenant: Tenant, name: string, tokenSecret = 'bao-token') {
   return anOpenBaoBackend({ name, mount, tokenSecret, address: stage().bao.url, caBundle: cluster.baoCaPem });
 }
 
+/** A backend `login`, for which the operator gets a token of its own. */
+async function applyLoginBackend(tenant: Tenant): Promise<void> {
+  const { cluster, namespace, mount } = tenant;
+  const mountPath = uniqueName('kubernetes');
+  const role = uniqueName('role');
+  await cluster.enableKubernetesAuth(mountPath);
+  const subjects = { serviceAccounts: ['default'], namespaces: [namespace] };
+  await cluster.createKubernetesRole({ ...subjects, role, mountPath, policy: documentedPolicy(mount) });
+  const kubernetes = { mountPath, role, serviceAccountRef: { name: 'default' } };
+  const server = { address: stage().bao.url, mount, caBundle: cluster.baoCaPem };
+  await tenant.apply({
+    apiVersion: API_VERSION,
+    kind: 'SecretBackend',
+    metadata: { name: 'login' },
+    spec: { type: 'openbao', openbao: { ...server, auth: { kubernetes } } },
+  });
+}
+
+function leasePath(): string {
+  const { namespace } = OPERATOR_ACCOUNT;
+  return `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/keyferry-operator`;
+}
+
+/** As if another replica had taken over. */
+async function takeLease({ cluster }: Tenant): Promise<void> {
+  const taken = { spec: { holderIdentity: 'another-replica' } };
+  await cluster.kube('PATCH', leasePath(), taken, { 'content-type': 'application/merge-patch+json' });
+}
+
+/** It changes something; giving a token back does not. */
+function isChange({ method, path }: RecordedRequest): boolean {
+  return !['GET', 'LIST'].includes(method) && !/\/(capabilities-self|revoke-self)$/.test(path);
+}
+
 /** As if the time had passed in which nobody may take the Lease of an operator that vanished. */
 async function loseLease({ cluster }: Tenant): Promise<void> {
-  const { namespace } = OPERATOR_ACCOUNT;
-  await cluster.kube(
-    'DELETE',
-    `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/keyferry-operator`,
-  );
+  await cluster.kube('DELETE', leasePath());
 }
 
 /**
@@ -227,5 +260,32 @@ describe('an outage', () => {
     expect(done.status.summary).toMatchObject({ total: 2 * MANY, removed: 2 * MANY });
     expect(await wholeNames(tenant)).toEqual(names);
     expect(await sourceNames(tenant)).toEqual([]);
+  });
+});
+
+describe('the loss of the Lease', () => {
+  it('ends the process at once: a reconcile in flight opens no backend, logs in nowhere and writes nothing', async () => {
+    const tenant = await stage().tenant();
+    await applyLoginBackend(tenant);
+    const isReady = async (): Promise<boolean> =>
+      (await tenant.backend('login')).status.conditions?.[0]?.status === 'True';
+    await eventually('the backend is Ready', isReady);
+    using reads = new Gate(stage().api, { method: 'GET', path: /\/secretbackends\/login$/ });
+    await tenant.mergePatch('SecretBackend', 'login', { spec: { openbao: { pathPrefix: 'other' } } });
+    await reads.arrival;
+    const { operator, api, bao } = stage();
+    stage().allowErrors(/"LEASE_LOST".*"operator failed"/);
+    await takeLease(tenant);
+    await eventually('it notices', () => operator.logs().includes('LEASE_LOST'));
+    const [seenByApi, seenByBao] = [api.requests.length, bao.requests.length];
+    reads.open();
+
+    await eventually('the process is gone', () => !operator.isRunning, { deadlineMs: 5_000 });
+    expect(await operator.exited).toEqual({ code: 1, signal: null });
+    const after = [...api.requests.slice(seenByApi), ...bao.requests.slice(seenByBao)];
+    expect(after.filter(isChange).map(({ method, path }) => `${method} ${path}`)).toEqual([]);
+
+    await loseLease(tenant);
+    await stage().restartOperator();
   });
 });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { KubeClient } from '#src/kube/client.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { HttpKubeClient } from '#src/kube/transport.ts';
+import { Leadership } from '#src/runtime/leadership.ts';
 import { LeaderElector } from '#src/runtime/lease.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 import type { Cluster } from '#test/cluster/cluster.ts';
@@ -12,7 +13,8 @@ import { ScriptedKubeClient } from '#test/support/scripted-kube-client.ts';
 import { openAdminClient } from './real-client.ts';
 
 /** Short times with the proportions of the real ones. */
-const TIMES = { leaseDurationMs: 3_000, renewDeadlineMs: 2_000, retryPeriodMs: 400 };
+const TIMES = { leaseDurationMs: 3_000, retryPeriodMs: 400 };
+const RENEW_DEADLINE_MS = 2_000;
 
 let cluster: Cluster;
 let client: HttpKubeClient;
@@ -42,6 +44,7 @@ function start(name: string, identity: string, kube: KubeClient = client): Repli
     namespace,
     name,
     identity,
+    leadership: new Leadership({ clock: systemClock, renewDeadlineMs: RENEW_DEADLINE_MS }),
     clock: systemClock,
     random: Math.random,
     logger: new RecordedLog(),

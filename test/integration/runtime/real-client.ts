@@ -2,6 +2,7 @@ import type { KubeClient, KubeRequest, WatchEvent, WatchRequest } from '#src/kub
 import { openKubeconfigConnection } from '#src/kube/kubeconfig.ts';
 import { openInClusterConnection, type KubeConnection } from '#src/kube/config.ts';
 import { HttpKubeClient } from '#src/kube/transport.ts';
+import { ALWAYS_HELD } from '#src/runtime/leadership.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 import type { Cluster } from '#test/cluster/cluster.ts';
 import { RecordedMetrics } from '#test/support/recorded.ts';
@@ -14,6 +15,7 @@ export function clientOf(
   const metrics = new RecordedMetrics();
   return new HttpKubeClient({
     connection,
+    mandate: ALWAYS_HELD,
     clock: systemClock,
     random: Math.random,
     metrics,

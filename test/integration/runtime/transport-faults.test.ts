@@ -2,15 +2,20 @@ import { createServer, type Server } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { inspect } from 'node:util';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { OperatorError } from '#src/errors.ts';
 import type { KubeRequest } from '#src/kube/client.ts';
 import type { KubeConnection } from '#src/kube/config.ts';
 import type { HttpKubeClient } from '#src/kube/transport.ts';
 import { createAuthority, issueCertificate, type PemPair } from '#test/cluster/pki.ts';
+import { collect } from '#test/support/collect.ts';
+import { settle } from '#test/support/manual-clock.ts';
 import { RecordedMetrics } from '#test/support/recorded.ts';
 import { clientOf } from './real-client.ts';
 
 /** Faults that a real API server cannot be made to produce on demand, over real TLS. */
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+const NEVER = new AbortController().signal;
 
 let authority: PemPair;
 let otherAuthority: PemPair;
@@ -100,9 +105,68 @@ const inTurn =
 
 describe('the transport, when things go wrong', () => {
   describeRepeating();
+  describeMandate();
   describeReplies();
   describeConnections();
 });
+
+function describeMandate(): void {
+  const lost = new OperatorError('LEASE_LOST', { op: 'test' });
+  let isHeld: boolean;
+
+  beforeEach(async () => {
+    isHeld = true;
+    await client[Symbol.asyncDispose]();
+    const assertHeld = (): void => {
+      if (!isHeld) throw lost;
+    };
+    client = clientOf(connection(), { metrics, connections: 1, mandate: { assertHeld } });
+  });
+
+  test('a change needs the mandate, a read and the lease itself do not', async () => {
+    handle = reply(200, '{"ok":true}');
+    await ask({ method: 'POST' });
+    isHeld = false;
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE'] as const)
+      await expect(ask({ method })).rejects.toBe(lost);
+    await ask({ method: 'GET' });
+    await ask({ method: 'PUT', pool: 'lease' });
+    expect(seen.map(({ method }) => method)).toEqual(['POST', 'GET', 'PUT']);
+    isHeld = true;
+    expect(await ask({ method: 'PATCH' })).toEqual({ ok: true });
+  });
+
+  test('a change that waited for a connection is asked for it as it is sent, not before', async () => {
+    const answered = Promise.withResolvers<void>();
+    const arrived = Promise.withResolvers<void>();
+    handle = (request, response) => {
+      arrived.resolve();
+      void answered.promise.then(() => reply(200, '{}')(request, response));
+    };
+    const first = ask({ method: 'GET' });
+    await arrived.promise;
+    const waiting = ask({ method: 'DELETE' });
+    const refused = expect(waiting).rejects.toBe(lost);
+    await settle(); // It has what it needs but a connection.
+    isHeld = false;
+    answered.resolve();
+    await Promise.all([first, refused]);
+    expect(seen.map(({ method }) => method)).toEqual(['GET']);
+  });
+
+  test('a client that was closed sends nothing and opens no connection again', async () => {
+    handle = reply(200, '{}');
+    await ask();
+    await client[Symbol.asyncDispose]();
+    for (const method of ['GET', 'PATCH'] as const)
+      await expect(ask({ method })).rejects.toMatchObject({ code: 'BACKEND_NOT_READY' });
+    const watching = collect(
+      client.watch({ path: '/w', query: {}, op: 'w', target: 'w', idleTimeoutMs: 100, signal: NEVER }),
+    );
+    await expect(watching).rejects.toMatchObject({ code: 'BACKEND_NOT_READY' });
+    expect(seen.length).toBe(1);
+  });
+}
 
 function describeRepeating(): void {
   test.each(['GET', 'PATCH'] as const)(

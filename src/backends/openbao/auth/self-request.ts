@@ -10,7 +10,7 @@ export function selfRequest(action: 'lookup-self' | 'renew-self' | 'revoke-self'
   const about = { path: apiPathOf(target, OP), op: OP, target };
   return action === 'lookup-self'
     ? { ...about, method: 'GET' }
-    : { ...about, method: 'POST', body: {}, mutates: true };
+    : { ...about, method: 'POST', body: {}, mutates: true, givesUp: action === 'revoke-self' };
 }
 
 /** Revokes a token that Keyferry got by a login. Best effort, never throws: a token that is not revoked expires. */

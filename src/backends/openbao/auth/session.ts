@@ -1,4 +1,4 @@
-import { OperatorError } from '#src/errors.ts';
+import { closed } from '#src/errors/closed.ts';
 import { orAborted } from '#src/io/abort.ts';
 import type { Clock, Random } from '#src/ports.ts';
 import type { BaoClient, BaoReply, BaoRequest } from '../client.ts';
@@ -56,7 +56,10 @@ export class Session implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** One authenticated request. Returns any status; a 403 can cause one login and a second try. */
+  /**
+   * One authenticated request. Returns any status; a 403 can cause one login and a second try. Throws
+   * `BACKEND_NOT_READY` once the session was disposed of.
+   */
   async request(request: BaoRequest, signal: AbortSignal): Promise<BaoReply> {
     const held = await this.#token(signal);
     const reply = await this.#options.client.request(request, held.secret, signal);
@@ -83,10 +86,10 @@ export class Session implements AsyncDisposable {
   async #token(signal: AbortSignal): Promise<HeldToken> {
     // Do not start a login without a caller that waits: its failure would be unhandled.
     signal.throwIfAborted();
+    if (this.#isClosed) throw closed({ op: OP });
     const held = this.#held;
     if (held !== undefined && this.#options.clock.monotonic() < held.expiresAt - EXPIRY_MARGIN_MS)
       return held;
-    if (this.#isClosed) throw closed();
     this.#login ??= this.#startLogin();
     return orAborted(this.#login, signal);
   }
@@ -126,9 +129,9 @@ export class Session implements AsyncDisposable {
     try {
       const renewed = held.renewable ? await this.#renewSelf(held) : undefined;
       const longEnough = renewed !== undefined && renewed.ttlSeconds > this.#remainingSeconds(held);
-      if (this.#held !== held) return;
+      if (this.#held !== held || this.#isClosed) return;
       if (longEnough) this.#hold(renewed);
-      else if (!this.#isClosed) await (this.#login ??= this.#startLogin());
+      else await (this.#login ??= this.#startLogin());
     } catch {
       const remainingMs = this.#remainingSeconds(held) * 1000;
       if (this.#held === held && remainingMs > EXPIRY_MARGIN_MS) this.#scheduleRenewal(held, remainingMs);
@@ -167,7 +170,7 @@ export class Session implements AsyncDisposable {
     this.#isClosed = true;
     this.#cancelRenewal();
     const end = (): void => {
-      this.#closing.abort(closed());
+      this.#closing.abort(closed({ op: OP }));
     };
     const cancel = this.#options.clock.schedule(CLOSE_TIMEOUT_MS, end);
     await this.#login?.catch(() => undefined);
@@ -177,12 +180,4 @@ export class Session implements AsyncDisposable {
     cancel();
     end();
   }
-}
-
-function closed(): OperatorError {
-  return new OperatorError('BACKEND_NOT_READY', {
-    op: OP,
-    detail: 'The connection to it was closed.',
-    hint: 'No action needed; Keyferry connects again.',
-  });
 }
