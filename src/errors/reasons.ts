@@ -77,6 +77,7 @@ export type RowReason =
   | ConflictReason
   | RefusalReason
   | 'AlreadyRenamed'
+  | 'AwaitingSoak'
   | 'BackupExists'
   | 'BackupExpired'
   | 'CrossingMigrations'

@@ -99,6 +99,7 @@ export const ROW_REASONS = {
   SourceDeleted: 'The source has only a deleted version.',
   SourceGone: 'Another writer removed the source.',
   MappingCollision: 'Another document maps to the same path, or another key to the same name.',
+  AwaitingSoak: 'Verified; the source is removed once the copy has been verified for soakSeconds.',
   AlreadyRenamed: 'The document already has its new name.',
   NoRule: 'Source and destination use the same store, and no rule of spec.mapping renames the document.',
   NotRecordable:

@@ -11,6 +11,7 @@ import type { Parsed } from '#src/schema/parse.ts';
 import { exactlyOne, immutable, withRules } from '#src/schema/rules.ts';
 import { ROW_STATES } from './conditions.ts';
 import { DocumentNameSchema, MappingSchema, SourcePolicySchema } from './mapping.ts';
+import { DestinationStoreSchema, UsedBackendsSchema } from './used-backends.ts';
 import { typeMetaOf } from '../type-meta.ts';
 
 /** Maximum number of rows in `status.keys`; with more, the rows go to SecretMigrationReports. */
@@ -324,16 +325,9 @@ export const SecretMigrationStatusSchema = z
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['rule'] })
       .optional()
       .describe('Number of keys that each rule of spec.mapping moved; absent without rules.'),
-    backends: z
-      .object({
-        source: z.string().max(320).describe('Kind and name of the backend that the values come from.'),
-        destination: z.string().max(320).describe('Kind and name of the backend that the values go to.'),
-      })
-      .optional()
-      .describe(
-        'The backends in use, for example "SecretBackend/bao". If the default backend changes later, the migration does not switch to the new one.',
-      ),
+    backends: UsedBackendsSchema.optional(),
     documents: CountSchema.optional().describe('Number of selected documents.'),
+    destinationStore: DestinationStoreSchema.optional(),
     startTime: TimeSchema.optional().describe('When this run started.'),
     completionTime: TimeSchema.optional().describe('When this run completed.'),
     keys: z
