@@ -86,6 +86,7 @@ function readsOf(driver: Driver, relay: Relay): Pick<LayeredDriver, Reads> {
     kind: driver.kind,
     traits: driver.traits,
     acceptedPerSecond: () => driver.acceptedPerSecond?.(),
+    serverTime: driver.serverTime,
     probe: async (signal) =>
       relay.call({ operation: 'probe', addresses: [], signal }, async (inner) => driver.probe(inner)),
     list: (query, signal) =>

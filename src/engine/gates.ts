@@ -14,7 +14,7 @@ export interface RemovalCandidate {
 
 /** Why a source stays although its copy is proven. */
 export interface Held {
-  readonly reason: 'CrossingMigrations' | 'TrustRoot';
+  readonly reason: 'ClockSkew' | 'CrossingMigrations' | 'TrustRoot';
   readonly message: string;
   /** Set when the removal is still wanted: without it the document is done. */
   readonly retry?: 'later';
@@ -60,5 +60,18 @@ export function knownTrustRootGate(unparsed: () => string | undefined): RemovalG
     if (backend === undefined) return undefined;
     const message = `The source is kept: ${backend} is not valid, so the Secrets that it reads are unknown. Correct or delete it.`;
     return { reason: 'TrustRoot', message, retry: 'later' };
+  };
+}
+
+/**
+ * Holds every removal while the own clock is wrong, or that of a server: soak and the life of a backup are counted in wall
+ * clock time. `differing` returns the first server whose clock differs from the own one, or undefined.
+ */
+export function clockGate(differing: () => string | undefined): () => Held | undefined {
+  return () => {
+    const server = differing();
+    if (server === undefined) return undefined;
+    const message = `Nothing is removed: the clocks of the operator and of ${server} differ. Synchronize them (NTP).`;
+    return { reason: 'ClockSkew', message, retry: 'later' };
   };
 }

@@ -80,6 +80,7 @@ export type RowReason =
   | 'AwaitingSoak'
   | 'BackupExists'
   | 'BackupExpired'
+  | 'ClockSkew'
   | 'CrossingMigrations'
   | 'DestinationChanged'
   | 'DestinationLost'

@@ -112,6 +112,7 @@ export const ROW_REASONS = {
     'Another migration removes the document that this one writes, or the reverse; both wait.',
   ProofTooOld: 'The source is kept: the copy was proven too long before the removal; it is proven again.',
   RemovalPending: 'The source is deleted, but a finalizer still holds it.',
+  ClockSkew: 'The source or backup is kept: the clock of the operator differs from that of a server.',
   TrustRoot:
     'The source is kept: a backend reads its credentials from it, or a backend is not valid and what it reads is unknown.',
   TooLarge: 'The document exceeds the size that the destination can store.',

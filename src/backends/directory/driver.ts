@@ -36,6 +36,7 @@ const CONCURRENCY = 8;
  */
 export class DirectoryDriver implements Driver {
   readonly kind = 'directory';
+  readonly serverTime = undefined;
   readonly traits: DriverTraits = {
     addressing: 'flat',
     concurrency: CONCURRENCY,

@@ -23,6 +23,7 @@ async function* all<T>(...items: readonly T[]): AsyncGenerator<T> {
 
 /** A driver with every operation, and the calls to it. */
 class AnyDriver implements Driver {
+  readonly serverTime = undefined;
   readonly asked: string[] = [];
   readonly kind = 'any';
   readonly traits = {

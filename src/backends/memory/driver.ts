@@ -52,6 +52,7 @@ const VERBS: Partial<Record<Call['operation'], readonly Verb[]>> = {
  */
 export class MemoryDriver implements Driver {
   readonly kind = 'memory';
+  readonly serverTime = undefined;
   readonly traits: DriverTraits;
   readonly backups: BackupStore | undefined;
   readonly claims: ClaimStore | undefined;

@@ -4,7 +4,7 @@ import type { Reader } from '#src/backends/driver.ts';
 import { OperatorError } from '#src/errors.ts';
 import { MigrationJournal } from '#src/journal/journal.ts';
 import type { ReportStore } from '#src/journal/reports.ts';
-import type { Clock } from '#src/ports.ts';
+import type { Clock, ServerTime } from '#src/ports.ts';
 import type { ReconcileContext } from '#src/runtime/controller.ts';
 import type { ObjectClient } from '#src/runtime/object-client.ts';
 import { parseObjectKey, type ReadonlyStore } from '#src/runtime/store.ts';
@@ -31,6 +31,8 @@ export interface MigrationParts {
   /** The migrations that are live in this process. */
   readonly live: LiveMigrations;
   readonly clock: Clock;
+  /** That of the API server. */
+  readonly serverTime: ServerTime;
   readonly concurrentDocuments: number;
   /** Milliseconds before a migration is tried again that waits for a change elsewhere. */
   readonly waitingRetryMs: number;

@@ -7,7 +7,16 @@ const RETRY_MS = 60_000;
 
 type Inputs = Pick<
   ApplyInputs,
-  'intent' | 'source' | 'destination' | 'journal' | 'clock' | 'logger' | 'permit' | 'signal' | 'shouldStop'
+  | 'intent'
+  | 'source'
+  | 'destination'
+  | 'expiryGate'
+  | 'journal'
+  | 'clock'
+  | 'logger'
+  | 'permit'
+  | 'signal'
+  | 'shouldStop'
 >;
 
 /**
@@ -31,7 +40,9 @@ export async function expireBackups(inputs: Inputs): Promise<number | undefined>
 
 /** Undefined when the backup could not be removed: its row stays correct. */
 async function expire(inputs: Inputs, prior: PriorRecord, backup: string): Promise<Outcome | undefined> {
-  const { since: _since, backup: _backup, ...base } = prior;
+  const { since: _since, backup: _backup, reason: _reason, message: _message, ...base } = prior;
+  const held = inputs.expiryGate();
+  if (held !== undefined) return { ...base, backup, ...held };
   try {
     const path = prior.destination?.path;
     const found = path === undefined ? undefined : await inputs.destination.read(path, inputs.signal);
