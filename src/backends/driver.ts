@@ -145,6 +145,12 @@ export interface BackupReader {
 
   /** True if this document has a backup. */
   has(address: Address, signal: AbortSignal): Promise<boolean>;
+
+  /**
+   * The backup at this address: bytes, type and immutability of the document that it keeps. Undefined if it is gone.
+   * Throws `DOCUMENT_REFUSED` if it is not a backup of Keyferry.
+   */
+  get(backup: Address, signal: AbortSignal): Promise<Document | undefined>;
 }
 
 /** Keeps sources that a migration moved: their owner can read them, a migration never reads them again. */

@@ -153,6 +153,12 @@ function backupsOf(backups: BackupStore, relay: Relay): Required<BackupStore> {
       relay.call({ operation: 'read', addresses: [address, backupOf(address)], signal }, async (inner) =>
         backups.has(relay.in(address), inner),
       ),
+    get: async (backup, signal) => {
+      const found = await relay.call({ operation: 'read', addresses: [backup], signal }, async (inner) =>
+        backups.get(relay.in(backup), inner),
+      );
+      return found && { ...found, address: relay.out(found.address) };
+    },
     retire: async (address, expect, permit) =>
       relay.out(
         await relay.change(

@@ -172,7 +172,7 @@ export const SecretMigrationSpecSchema = withRules(
       .max(31_536_000)
       .optional()
       .describe(
-        'Seconds after which a backup is removed, if the destination still has the document (at most one year). Default: never.',
+        'Seconds after which a backup is removed, if the destination still has its value or a later version of the document (at most one year). Default: never.',
       ),
     soakSeconds: z
       .int()

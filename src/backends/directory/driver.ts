@@ -51,7 +51,7 @@ export class DirectoryDriver implements Driver {
   constructor({ trailingNewline, ...options }: DirectoryDriverOptions) {
     this.#trailingNewline = trailingNewline;
     this.#store = new DirectoryStore(options);
-    this.backups = new DirectoryBackups(this.#store);
+    this.backups = new DirectoryBackups(this.#store, trailingNewline);
   }
 
   probe(signal: AbortSignal): Promise<Probe> {

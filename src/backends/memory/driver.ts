@@ -39,6 +39,7 @@ const VERBS: Partial<Record<Call['operation'], readonly Verb[]>> = {
   list: ['list'],
   read: ['read'],
   has: ['read'],
+  readBackup: ['read'],
   finish: ['update'],
   mark: ['read', 'update'],
   delete: ['delete'],

@@ -49,6 +49,7 @@ function aStore(end: 'source' | 'destination', world: World, asked: string[]): D
       backups: {
         addressOf: (address) => `${address}.migrated-bak`,
         has: async () => Promise.reject(new Error('asked for a backup')),
+        get: async () => Promise.reject(new Error('asked for a backup')),
         retire: async () => Promise.reject(new Error('asked for a backup')),
         discard: async () => Promise.reject(new Error('asked for a backup')),
       },
