@@ -1,4 +1,6 @@
+import { MAX_ROW_MESSAGE } from '#src/api/v1alpha1/secret-migration.ts';
 import type { Address } from '#src/core/document.ts';
+import { fitted } from '#src/errors/explain.ts';
 
 /**
  * A condition for the removal of a source; each gate checks one fact. The plan asks the gates in order, to show what is
@@ -50,6 +52,22 @@ export function crossingGate(crossingAt: (source: Address) => string | undefined
   };
 }
 
+/** Why a document is not copied, although the selection contains it; undefined if it may be. */
+export type CopyGate = (
+  document: Pick<RemovalCandidate, 'name'>,
+) => { readonly reason: 'TrustRoot'; readonly message: string } | undefined;
+
+/** Holds the same Secrets back from a copy. All of them, with CA certificates: one Secret can hold both. */
+export function credentialGate(holderOf: (name: string) => string | undefined): CopyGate {
+  return ({ name }) => {
+    const holder = holderOf(name);
+    if (holder === undefined) return undefined;
+    const happened = `Not copied: ${holder} reads its credentials from this Secret.`;
+    const hint = 'To copy it, list it in spec.select.names.';
+    return { reason: 'TrustRoot', message: fitted({ happened, hint }, MAX_ROW_MESSAGE) };
+  };
+}
+
 /**
  * Holds every source while it is unknown which Secrets are a trust root. `unparsed` returns a backend whose credentials
  * cannot be told, or undefined.
@@ -71,7 +89,8 @@ export function clockGate(differing: () => string | undefined): () => Held | und
   return () => {
     const server = differing();
     if (server === undefined) return undefined;
-    const message = `Nothing is removed: the clocks of the operator and of ${server} differ. Synchronize them (NTP).`;
+    const happened = `Nothing is removed: the clocks of the operator and of ${server} differ.`;
+    const message = fitted({ happened, hint: 'Synchronize them (NTP).' }, MAX_ROW_MESSAGE);
     return { reason: 'ClockSkew', message, retry: 'later' };
   };
 }

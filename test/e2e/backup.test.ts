@@ -128,7 +128,8 @@ function describeLifeOfBackups(): void {
     const tenant = await aTenantWithLogin();
     await tenant.apply(aMigration('all', { sourcePolicy: 'Backup', select: { all: true } }));
     await tenant.untilReady('all');
-    expect(await statesOf(tenant, 'all')).toEqual({ login: 'Removed', 'bao-token': 'Verified TrustRoot' });
+    expect(await statesOf(tenant, 'all')).toEqual({ login: 'Removed', 'bao-token': 'Skipped TrustRoot' });
+    expect(await kvMetadata(tenant, pathOf(tenant, 'bao-token'))).toBeUndefined();
     expect(await tenant.secret('bao-token')).toBeDefined();
     expect(await tenant.secret('bao-token.migrated-bak')).toBeUndefined();
   });

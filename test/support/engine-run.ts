@@ -7,7 +7,13 @@ import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
 import type { ApplyInputs, RunResult } from '#src/engine/apply/inputs.ts';
 import { LiveMigrations } from '#src/engine/crossings.ts';
 import { KeyedLock } from '#src/io/keyed-lock.ts';
-import { clockGate, crossingGate, knownTrustRootGate, trustRootGate } from '#src/engine/gates.ts';
+import {
+  clockGate,
+  credentialGate,
+  crossingGate,
+  knownTrustRootGate,
+  trustRootGate,
+} from '#src/engine/gates.ts';
 import { toIntent } from '#src/engine/plan/compile.ts';
 import { maintain, runMigration } from '#src/engine/run.ts';
 import { toPriorRecords, toRows } from '#src/journal/rows.ts';
@@ -147,6 +153,7 @@ async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<Appl
       crossingGate((address) => crossings.writeTo(source.locationOf(address))),
       clocks,
     ],
+    copyGate: credentialGate((name) => run.trustRoots?.[name]),
     expiryGate: clocks,
     onFallback: () => journal.countFallback(),
   };

@@ -114,7 +114,7 @@ export const ROW_REASONS = {
   RemovalPending: 'The source is deleted, but a finalizer still holds it.',
   ClockSkew: 'The source or backup is kept: the clock of the operator differs from that of a server.',
   TrustRoot:
-    'The source is kept: a backend reads its credentials from it, or a backend is not valid and what it reads is unknown.',
+    'A backend reads its credentials from this Secret: it is never removed, and not copied unless spec.select.names lists it. Or a backend is not valid and what it reads is unknown: no source is removed.',
   TooLarge: 'The document exceeds the size that the destination can store.',
   TooManyKeys: 'The document has more keys than the destination can store.',
   PathRefused: 'A backend does not allow a document at this path.',

@@ -128,7 +128,7 @@ export const SelectSchema = withRules(
       .optional()
       .describe('All documents. Must be set explicitly: an empty selection is refused.'),
     exclude: ExcludeSchema.optional().describe(
-      'Exceptions. Service account tokens, Helm releases and bootstrap tokens are always excluded.',
+      'Exceptions. Service account tokens, Helm releases and bootstrap tokens are always excluded. A Secret that a backend reads its credentials from is Skipped, unless names lists it.',
     ),
   }),
   exactlyOne(

@@ -1,6 +1,12 @@
 import type { Journal } from '#src/core/journal.ts';
 import type { ApplyInputs, RunResult } from '#src/engine/apply/inputs.ts';
-import { clockGate, crossingGate, knownTrustRootGate, trustRootGate } from '#src/engine/gates.ts';
+import {
+  clockGate,
+  credentialGate,
+  crossingGate,
+  knownTrustRootGate,
+  trustRootGate,
+} from '#src/engine/gates.ts';
 import { toIntent } from '#src/engine/plan/compile.ts';
 import { maintain, runMigration } from '#src/engine/run.ts';
 import type { MigrationJournal } from '#src/journal/journal.ts';
@@ -39,6 +45,8 @@ function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
   const { backends, source, destination, journal } = gathered;
   const { namespace } = migration.metadata;
   const crossings = parts.live.of(objectKey(migration.metadata));
+  const holderOf = (secret: string): string | undefined =>
+    source.driver.kind === 'kubernetes' ? trustRootsIn(parts.references, namespace).get(secret) : undefined;
   const clocks = clockGate(() => differingServer(attempt, gathered));
   return {
     generation: migration.metadata.generation,
@@ -63,17 +71,14 @@ function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
     shouldStop: () => !source.isCurrent || !destination.isCurrent || hasChanged(attempt),
     onFallback: () => journal.countFallback(),
     gates: [
-      trustRootGate((secret) =>
-        source.driver.kind === 'kubernetes'
-          ? trustRootsIn(parts.references, namespace).get(secret)
-          : undefined,
-      ),
+      trustRootGate(holderOf),
       knownTrustRootGate(() =>
         source.driver.kind === 'kubernetes' ? unparsedBackendIn(parts.references, namespace) : undefined,
       ),
       crossingGate((address) => crossings.writeTo(source.driver.locationOf(address))),
       clocks,
     ],
+    copyGate: credentialGate(holderOf),
     expiryGate: clocks,
   };
 }

@@ -81,6 +81,7 @@ function aRun(world: World) {
     concurrency: 1,
     crossings: new LiveMigrations().of('ns/m'),
     gates: [],
+    copyGate: () => undefined,
     journal: {
       prior: new Map(prior.map((record) => [record.name, record])),
       expect: () => undefined,
