@@ -25,6 +25,12 @@ export interface Clock {
   schedule(ms: number, run: () => void): () => void;
 }
 
+/** The wall clock of a server, as its replies tell it. */
+export interface ServerTime {
+  /** True when the own wall clock differs from it by more than a tolerance; false while no reply has told its time. */
+  differs(): boolean;
+}
+
 /**
  * Permission to change something outside this process, and the signal that ends the work. A driver calls `require`
  * synchronously, right before each request or system call that changes something: a process that slept does not get

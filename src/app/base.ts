@@ -1,5 +1,6 @@
 import type { Config } from '#src/config/schema.ts';
 import type { KubeClient } from '#src/kube/client.ts';
+import type { ServerClock } from '#src/io/server-clock.ts';
 import type { Clock, Logger, Mandate, Metrics, Random } from '#src/ports.ts';
 
 /** What every part of the operator is built from. */
@@ -14,6 +15,8 @@ export interface Base {
   /** What every change outside of the process asks. */
   readonly mandate: Mandate;
   readonly clock: Clock;
+  /** What the replies of the API server tell about its clock. */
+  readonly serverClock: ServerClock;
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;

@@ -8,6 +8,7 @@ import type { MigrationParts } from '#src/controllers/migration/attempt.ts';
 import { createMigrationController } from '#src/controllers/migration/controller.ts';
 import { backendQueue, type Queues } from '#src/controllers/queues.ts';
 import type { Informers } from '#src/controllers/watches.ts';
+import { setBy } from '#src/io/server-clock.ts';
 import type { EventSink } from '#src/ports.ts';
 import type { Controller } from '#src/runtime/controller.ts';
 import { ObjectClient } from '#src/runtime/object-client.ts';
@@ -75,7 +76,9 @@ function graceMsOf({ gracefulShutdownSeconds }: Config): number {
 }
 
 function migrationParts(parts: ControllerParts): Omit<MigrationParts, 'live'> {
-  const { client, clock, config, events, informers, mandate, metrics, pool, references } = parts;
+  const { client, config, events, informers, mandate, metrics, pool, references, serverClock } = parts;
+  // What is dated wrong today would end a soak early once the clock is right.
+  const clock = setBy(serverClock, parts.clock);
   const resource = resourceOf('SecretMigration');
   return {
     migrations: new ObjectClient(client, resource),
@@ -98,6 +101,7 @@ function migrationParts(parts: ControllerParts): Omit<MigrationParts, 'live'> {
     },
     mandate,
     clock,
+    serverTime: serverClock,
     concurrentDocuments: config.concurrentDocuments,
     waitingRetryMs: config.waitingRetrySeconds * 1000,
   };

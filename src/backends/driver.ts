@@ -2,7 +2,7 @@ import type { RefusalReason } from '#src/errors/reasons.ts';
 import type { Capability } from './capabilities.ts';
 import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
 import type { OperatorError } from '#src/errors.ts';
-import type { Permit } from '#src/ports.ts';
+import type { Permit, ServerTime } from '#src/ports.ts';
 
 /**
  * The contract between the engine and a store of secrets. Drivers work on documents; they do not know custom resources,
@@ -19,6 +19,9 @@ import type { Permit } from '#src/ports.ts';
 export interface Reader {
   readonly kind: string;
   readonly traits: DriverTraits;
+
+  /** The clock of its server. Undefined for a store without one of its own: the API server is asked anyway. */
+  readonly serverTime: ServerTime | undefined;
 
   /**
    * Names that match the query, in pages, without values and in no particular order. Lists a name whose current version
@@ -142,6 +145,12 @@ export interface BackupReader {
 
   /** True if this document has a backup. */
   has(address: Address, signal: AbortSignal): Promise<boolean>;
+
+  /**
+   * The backup at this address: bytes, type and immutability of the document that it keeps. Undefined if it is gone.
+   * Throws `DOCUMENT_REFUSED` if it is not a backup of Keyferry.
+   */
+  get(backup: Address, signal: AbortSignal): Promise<Document | undefined>;
 }
 
 /** Keeps sources that a migration moved: their owner can read them, a migration never reads them again. */

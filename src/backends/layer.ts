@@ -86,6 +86,7 @@ function readsOf(driver: Driver, relay: Relay): Pick<LayeredDriver, Reads> {
     kind: driver.kind,
     traits: driver.traits,
     acceptedPerSecond: () => driver.acceptedPerSecond?.(),
+    serverTime: driver.serverTime,
     probe: async (signal) =>
       relay.call({ operation: 'probe', addresses: [], signal }, async (inner) => driver.probe(inner)),
     list: (query, signal) =>
@@ -152,6 +153,12 @@ function backupsOf(backups: BackupStore, relay: Relay): Required<BackupStore> {
       relay.call({ operation: 'read', addresses: [address, backupOf(address)], signal }, async (inner) =>
         backups.has(relay.in(address), inner),
       ),
+    get: async (backup, signal) => {
+      const found = await relay.call({ operation: 'read', addresses: [backup], signal }, async (inner) =>
+        backups.get(relay.in(backup), inner),
+      );
+      return found && { ...found, address: relay.out(found.address) };
+    },
     retire: async (address, expect, permit) =>
       relay.out(
         await relay.change(

@@ -8,6 +8,7 @@ import {
   sameFields,
   type Document,
   type ReadResult,
+  type StoredDocument,
   type Version,
 } from './document.ts';
 
@@ -66,9 +67,15 @@ function destinationWasDeleted(_policy: Policy, observation: Observation): Step 
  * The end of the destination is decided, or follows another object: it cannot take the place of the source. No
  * conflictPolicy changes that.
  */
-function destinationWillGo({ sourcePolicy }: Policy, observation: Observation): Conflict | undefined {
-  if (observation.destination.state !== 'present') return undefined;
-  const { isLeaving, owner } = observation.destination.document;
+function destinationWillGo(policy: Policy, { destination }: Observation): Conflict | undefined {
+  return destination.state === 'present' ? willGo(policy, destination.document) : undefined;
+}
+
+/** The same of a document that was read at the destination. */
+export function willGo(
+  { sourcePolicy }: Pick<Policy, 'sourcePolicy'>,
+  { isLeaving, owner }: Pick<StoredDocument, 'isLeaving' | 'owner'>,
+): Conflict | undefined {
   if (isLeaving === true) {
     return {
       kind: 'conflict',

@@ -42,6 +42,13 @@ export interface Outcome {
   readonly backup?: Address;
   /** How a failure is retried: `soon` with back-off, `later` at an interval, `never` until the spec changes. */
   readonly retry?: 'soon' | 'later' | 'never';
+  /** This run wrote the copy: its time as a proven copy starts now, whatever earlier runs recorded. Not in a row. */
+  readonly copiedNow?: true;
+}
+
+/** True when both name the same version of the same incarnation at the same path; also when neither has a version. */
+export function sameCopy(left: DestinationRecord | undefined, right: DestinationRecord | undefined): boolean {
+  return left?.path === right?.path && left?.version === right?.version && left?.identity === right?.identity;
 }
 
 /** The part of a version that rows record. */
@@ -61,7 +68,7 @@ export interface VerifiedPair {
 }
 
 /** What an earlier run recorded of a document, read back from status or report shards. */
-export interface PriorRecord extends Omit<Outcome, 'retry'> {
+export interface PriorRecord extends Omit<Outcome, 'retry' | 'copiedNow'> {
   /** Milliseconds since the epoch at which the document entered the state. */
   readonly since: number;
 }

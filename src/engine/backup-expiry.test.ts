@@ -73,6 +73,79 @@ describe('a backup', () => {
   });
 });
 
+describe('the backup of a document that changed at the destination', () => {
+  it.each<[string, (world: World) => void]>([
+    [
+      'was made again',
+      ({ destination }) => {
+        destination.purge('ns/a');
+        destination.put('ns/a', { k: 'other' });
+      },
+    ],
+    [
+      'was changed within its version',
+      ({ destination }) => destination.alter('ns/a', { fields: { k: 'other' } }),
+    ],
+  ])('stays when the destination has another value in a document that %s', async (_what, change) => {
+    const { world, prior } = await moved();
+    world.clock.jump(TTL_MS * 2);
+    change(world);
+    const run = await runMaintenance(world, prior);
+    expect(run.outcomeOf('a')).toMatchObject({
+      state: 'Removed',
+      reason: 'DestinationDiffers',
+      backup: BACKUP,
+      retry: 'later',
+    });
+    expect(world.source.backupTextAt(BACKUP)).toEqual({ k: 'v' });
+    const again = await runMaintenance(world, run.rows);
+    expect(again.rows).toEqual(run.rows);
+  });
+
+  it.each([
+    ['is being deleted', { isLeaving: true }, 'DestinationLeaving'],
+    ['goes with its owner', { owner: 'Deployment web' }, 'DestinationOwned'],
+  ] as const)('stays when the copy %s', async (_what, state, reason) => {
+    const { world, prior } = await moved();
+    world.clock.jump(TTL_MS * 2);
+    world.destination.alter('ns/a', state);
+    const run = await runMaintenance(world, prior);
+    expect(run.outcomeOf('a')).toMatchObject({ state: 'Removed', reason, backup: BACKUP });
+    expect(world.source.backupTextAt(BACKUP)).toEqual({ k: 'v' });
+  });
+
+  it('stays when a run in between found another document at its path, and that one was changed since', async () => {
+    const { world, prior } = await moved();
+    world.destination.purge('ns/a');
+    world.destination.put('ns/a', { k: 'other' });
+    const between = await runEngine({ ...world, spec, prior });
+    expect(between.outcomeOf('a').state).toBe('Removed');
+    world.destination.put('ns/a', { k: 'later' });
+    world.clock.jump(TTL_MS * 2);
+    const run = await runMaintenance(world, between.rows);
+    expect(run.outcomeOf('a')).toMatchObject({ reason: 'DestinationDiffers', backup: BACKUP });
+    expect(world.source.backupTextAt(BACKUP)).toEqual({ k: 'v' });
+  });
+
+  it('is removed when the destination has the value in a document that was made again', async () => {
+    const { world, prior } = await moved();
+    world.clock.jump(TTL_MS * 2);
+    world.destination.purge('ns/a');
+    world.destination.put('ns/a', { k: 'v' });
+    expect((await runMaintenance(world, prior)).outcomeOf('a').reason).toBe('BackupExpired');
+  });
+
+  it('stays when the version of the destination is recorded without an identity and its value differs', async () => {
+    const { world, prior } = await moved();
+    world.clock.jump(TTL_MS * 2);
+    world.destination.put('ns/a', { k: 'newer' });
+    const [row] = [prior[0] ?? aRow('a')];
+    const unversioned = { ...row, destination: { path: 'ns/a', version: '1' } };
+    const run = await runMaintenance(world, [unversioned]);
+    expect(run.outcomeOf('a')).toMatchObject({ reason: 'DestinationDiffers', backup: BACKUP });
+  });
+});
+
 describe('a backup', () => {
   it.each(['read', 'discard'] as const)(
     'that fails to be removed (%s) is tried again later',

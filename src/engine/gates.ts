@@ -1,4 +1,6 @@
+import { MAX_ROW_MESSAGE } from '#src/api/v1alpha1/secret-migration.ts';
 import type { Address } from '#src/core/document.ts';
+import { fitted } from '#src/errors/explain.ts';
 
 /**
  * A condition for the removal of a source; each gate checks one fact. The plan asks the gates in order, to show what is
@@ -14,7 +16,7 @@ export interface RemovalCandidate {
 
 /** Why a source stays although its copy is proven. */
 export interface Held {
-  readonly reason: 'CrossingMigrations' | 'TrustRoot';
+  readonly reason: 'ClockSkew' | 'CrossingMigrations' | 'TrustRoot';
   readonly message: string;
   /** Set when the removal is still wanted: without it the document is done. */
   readonly retry?: 'later';
@@ -50,6 +52,22 @@ export function crossingGate(crossingAt: (source: Address) => string | undefined
   };
 }
 
+/** Why a document is not copied, although the selection contains it; undefined if it may be. */
+export type CopyGate = (
+  document: Pick<RemovalCandidate, 'name'>,
+) => { readonly reason: 'TrustRoot'; readonly message: string } | undefined;
+
+/** Holds the same Secrets back from a copy. All of them, with CA certificates: one Secret can hold both. */
+export function credentialGate(holderOf: (name: string) => string | undefined): CopyGate {
+  return ({ name }) => {
+    const holder = holderOf(name);
+    if (holder === undefined) return undefined;
+    const happened = `Not copied: ${holder} reads its credentials from this Secret.`;
+    const hint = 'To copy it, list it in spec.select.names.';
+    return { reason: 'TrustRoot', message: fitted({ happened, hint }, MAX_ROW_MESSAGE) };
+  };
+}
+
 /**
  * Holds every source while it is unknown which Secrets are a trust root. `unparsed` returns a backend whose credentials
  * cannot be told, or undefined.
@@ -60,5 +78,19 @@ export function knownTrustRootGate(unparsed: () => string | undefined): RemovalG
     if (backend === undefined) return undefined;
     const message = `The source is kept: ${backend} is not valid, so the Secrets that it reads are unknown. Correct or delete it.`;
     return { reason: 'TrustRoot', message, retry: 'later' };
+  };
+}
+
+/**
+ * Holds every removal while the own clock is wrong, or that of a server: soak and the life of a backup are counted in wall
+ * clock time. `differing` returns the first server whose clock differs from the own one, or undefined.
+ */
+export function clockGate(differing: () => string | undefined): () => Held | undefined {
+  return () => {
+    const server = differing();
+    if (server === undefined) return undefined;
+    const happened = `Nothing is removed: the clocks of the operator and of ${server} differ.`;
+    const message = fitted({ happened, hint: 'Synchronize them (NTP).' }, MAX_ROW_MESSAGE);
+    return { reason: 'ClockSkew', message, retry: 'later' };
   };
 }

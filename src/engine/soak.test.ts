@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { failsWith, once } from '#src/backends/memory/hooks.ts';
 import { aRow, aWorld, runEngine, type World } from '#test/support/engine-run.ts';
 
 const SOAK_MS = 60_000;
@@ -94,5 +95,98 @@ describe('a verified document soaks', () => {
     const run = await runEngine({ ...world, spec: { sourcePolicy: 'Delete' } });
     expect(run.outcomeOf('a').state).toBe('Removed');
     expect(run.result.awaitsSoak).toBe(false);
+  });
+});
+
+describe('a copy that is not the one that was proven', () => {
+  /** Soaked to the last second, and then changed. */
+  async function almostSoaked(destination: Parameters<typeof aWorld>[1] = {}) {
+    const world = aWorld({}, destination);
+    world.source.put('a', { k: 'v' });
+    const first = await runEngine({ ...world, spec });
+    world.clock.jump(SOAK_MS * 2);
+    return { world, prior: first.rows };
+  }
+
+  it('soaks from the start when it was lost and this run wrote it again, in the same version', async () => {
+    const { world, prior } = await almostSoaked();
+    world.destination.purge('ns/a');
+    const run = await runEngine({ ...world, spec, prior });
+    expect(run.outcomeOf('a')).toMatchObject({ state: 'Verified', destination: { version: '1' } });
+    expect(run.result).toMatchObject({ awaitsSoak: true, wakeAfterMs: SOAK_MS });
+    expect(world.source.textAt('a')).toEqual({ k: 'v' });
+    const again = await runEngine({ ...world, spec, prior: run.rows });
+    expect(again.result.wakeAfterMs).toBe(SOAK_MS + ROUNDING_MS);
+  });
+
+  it('soaks from the start when another client lost it and wrote it again', async () => {
+    const { world, prior } = await almostSoaked();
+    world.destination.purge('ns/a');
+    world.destination.put('ns/a', { k: 'v' });
+    const run = await runEngine({ ...world, spec, prior });
+    expect(run.result).toMatchObject({ awaitsSoak: true, wakeAfterMs: SOAK_MS });
+    expect(world.source.textAt('a')).toEqual({ k: 'v' });
+  });
+
+  it('soaks from the start when an edited mapping leads to another path', async () => {
+    const { world, prior } = await almostSoaked();
+    world.destination.put('moved/a', { k: 'v' });
+    const elsewhere = { ...spec, mapping: { path: 'moved/{name}' } };
+    const run = await runEngine({ ...world, spec: elsewhere, prior });
+    expect(run.outcomeOf('a').destination).toMatchObject({ path: 'moved/a', version: '1' });
+    expect(run.result).toMatchObject({ awaitsSoak: true, wakeAfterMs: SOAK_MS });
+    expect(world.source.textAt('a')).toEqual({ k: 'v' });
+  });
+
+  it('soaks from the start when this run wrote it and its version cannot tell, as in KV version 1', async () => {
+    const { world, prior } = await almostSoaked();
+    world.destination.purge('ns/a');
+    const ephemeral = prior.map(({ destination, ...row }) => ({
+      ...row,
+      destination: { path: 'ns/a', version: destination?.version ?? '' },
+    }));
+    const run = await runEngine({ ...world, spec, prior: ephemeral });
+    expect(run.result).toMatchObject({ awaitsSoak: true, wakeAfterMs: SOAK_MS });
+    const again = await runEngine({ ...world, spec, prior: run.rows });
+    expect(again.result.wakeAfterMs).toBe(SOAK_MS + ROUNDING_MS);
+  });
+});
+
+describe('the row of a document that soaks', () => {
+  it('says so, once, and keeps its time through a removal that fails', async () => {
+    const world = aCopiedDocument();
+    const first = await runEngine({ ...world, spec });
+    expect(first.log.filter((line) => line.startsWith('row a'))).toEqual(['row a Verified']);
+    expect(first.outcomeOf('a').reason).toBe('AwaitingSoak');
+    world.clock.jump(SOAK_MS + ROUNDING_MS);
+    const before = once('delete', failsWith('SERVER_ERROR'));
+    const failed = await runEngine({ ...world, spec, prior: first.rows, at: { source: { before } } });
+    expect(failed.outcomeOf('a')).toMatchObject({ state: 'Verified', reason: 'ServerError' });
+    const last = await runEngine({ ...world, spec, prior: failed.rows });
+    expect(last.outcomeOf('a').state).toBe('Removed');
+  });
+
+  it('does not change while it waits', async () => {
+    const world = aCopiedDocument();
+    const first = await runEngine({ ...world, spec });
+    world.clock.jump(SOAK_MS / 2);
+    const second = await runEngine({ ...world, spec, prior: first.rows });
+    expect(second.rows).toEqual(first.rows);
+  });
+
+  it('says nothing of a soak if its source stays', async () => {
+    const run = await runEngine({ ...aCopiedDocument(), spec: { ...spec, sourcePolicy: 'Keep' } });
+    expect(run.outcomeOf('a').reason).toBeUndefined();
+  });
+
+  it('names a gate that holds the removal, without a change and a change back within a run', async () => {
+    const world = aCopiedDocument();
+    const trustRoots = { a: 'SecretBackend ns/vault' };
+    const held = { ...world, spec: { sourcePolicy: 'Delete', select: { names: ['a'] } }, trustRoots };
+    const first = await runEngine(held);
+    world.clock.jump(SOAK_MS);
+    const second = await runEngine({ ...held, prior: first.rows });
+    expect(second.outcomeOf('a').reason).toBe('TrustRoot');
+    expect(second.rows).toEqual(first.rows);
   });
 });

@@ -77,8 +77,10 @@ export type RowReason =
   | ConflictReason
   | RefusalReason
   | 'AlreadyRenamed'
+  | 'AwaitingSoak'
   | 'BackupExists'
   | 'BackupExpired'
+  | 'ClockSkew'
   | 'CrossingMigrations'
   | 'DestinationChanged'
   | 'DestinationLost'

@@ -6,6 +6,7 @@ import {
 } from '#src/api/v1alpha1/secret-migration.ts';
 import { countOutcomes, doneRows, type Counts, type Outcome, type PriorRecord } from '#src/core/outcome.ts';
 import type { Clock, Logger } from '#src/ports.ts';
+import { provenOnlyNow } from './another-store.ts';
 import { FallbackUse } from './fallback-use.ts';
 import { addLoss, lossOf, type Loss } from './loss.ts';
 import { byRule, exceptionsOf } from './excerpts.ts';
@@ -17,7 +18,8 @@ import { RowTable } from './table.ts';
 
 /** The part of a status that comes from the table. */
 export type TableStatus = Pick<SecretMigrationStatus, TableMember>;
-type TableMember = 'progress' | 'summary' | 'fallback' | 'rules' | 'documents' | RowMember;
+type TableMember =
+  'progress' | 'summary' | 'fallback' | 'rules' | 'documents' | 'destinationStore' | RowMember;
 type RowMember = 'keys' | 'exceptions' | 'keysTruncated' | 'reports';
 
 export interface JournalOptions {
@@ -30,6 +32,11 @@ export interface JournalOptions {
   readonly acknowledgesLoss: boolean;
   /** Ids of the mapping rules to count keys for; if empty, `TableStatus.rules` is absent. */
   readonly rules: readonly string[];
+  /**
+   * Where the destination is, as text to compare: its store and the folder in it. If the status names another place, no
+   * recorded proof is about what is there now, and every soak starts again. Undefined: not looked at.
+   */
+  readonly destinationStore?: string;
 }
 
 /**
@@ -50,6 +57,8 @@ export class MigrationJournal {
   #loss: Loss | undefined;
   #writing: Promise<void> = Promise.resolve();
   #isWritingAhead = false;
+  /** The store that a status may name: the one that all durable rows are about. */
+  #namedStore: string | undefined;
   /** What the status shows of the reports, as far as this journal knows. */
   #shown: { readonly count: number; readonly rows: number };
 
@@ -64,7 +73,9 @@ export class MigrationJournal {
     const found = lossOf(migration, { damagedReports: stored.damaged, rows: stored.countedRows });
     this.#loss = addLoss(acknowledgesLoss ? undefined : reports?.lost, found);
     // Of a run that was killed while it moved its rows to reports, some rows are in the status only.
-    const recorded = new Map([...toPriorRecords(keys), ...toPriorRecords(reported)]);
+    const rows = new Map([...toPriorRecords(keys), ...toPriorRecords(reported)]);
+    this.#namedStore = migration.status.destinationStore;
+    const recorded = this.#isElsewhere() ? provenOnlyNow(rows, clock.now()) : rows;
     this.prior = new Map([...recorded].filter(([, record]) => isFindable(record)));
     this.#table = new RowTable(recorded);
     this.#layOut();
@@ -85,8 +96,10 @@ export class MigrationJournal {
       if (!this.#stored.has(shard)) this.#layout.adopt(shard, []);
       this.#layout.markDirty(shard);
     }
+    // Equal rows make no report dirty; those that are proven only now do.
     for (const entry of this.#table.entries())
-      if (!this.#layout.has(entry.outcome.name)) this.#layout.set(entry.outcome.name, toRows(entry));
+      if (this.#isElsewhere() || !this.#layout.has(entry.outcome.name))
+        this.#layout.set(entry.outcome.name, toRows(entry));
   }
 
   /** What another writer took from the table, and no run has made good. */
@@ -100,6 +113,12 @@ export class MigrationJournal {
    */
   get promisesTooMuch(): boolean {
     return this.#durableRows() < this.#shown.rows;
+  }
+
+  /** True when the status names another store than that of the destination now. */
+  #isElsewhere(): boolean {
+    const { destinationStore } = this.#options;
+    return destinationStore !== undefined && destinationStore !== this.#namedStore;
   }
 
   /** As `Journal.expect`. */
@@ -117,6 +136,7 @@ export class MigrationJournal {
   /** Writes the reports that differ from what is stored; none while rows are inline. Throws what the store throws. */
   async storeReports(): Promise<void> {
     if (!this.#isInline()) await this.#write(() => this.#layout.dirty(false));
+    this.#namedStore = this.#options.destinationStore ?? this.#namedStore;
   }
 
   /**
@@ -152,6 +172,7 @@ export class MigrationJournal {
       ...(fallback === undefined ? {} : { fallback }),
       ...byRule(this.#table, this.#options.rules),
       documents: this.#table.size,
+      ...(this.#namedStore === undefined ? {} : { destinationStore: this.#namedStore }),
     };
     if (this.#isInline()) return { ...base, keys: [...this.#table.entries()].flatMap(toRows) };
     this.#shown = { count: this.#stored.count, rows: this.#durableRows() };

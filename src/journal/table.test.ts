@@ -20,6 +20,9 @@ describe('the time of a row', () => {
     ['no version', { ...verified('1'), destination: { path: 'p' } }],
     ['another state', verified('1', { state: 'Failed' })],
     ['another reason', verified('1', { reason: 'Projected' })],
+    ['another path', verified('1', { destination: { path: 'q', version: '1' } })],
+    ['another incarnation', verified('1', { destination: { path: 'p', version: '1', identity: 'i' } })],
+    ['a copy that this run wrote', verified('1', { copiedNow: true })],
   ])('starts again with %s', (_what, after) => {
     const table = tableOf();
     table.set(verified('1'), FIRST);
@@ -32,6 +35,16 @@ describe('the time of a row', () => {
     const again = table.set(verified('1', { message: 'again', keys: ['k', 'l'] }), LATER);
     expect(again.since).toBe(toKubernetesTime(FIRST));
   });
+
+  it.each(['AwaitingSoak', 'TrustRoot', 'ServerError'] as const)(
+    'stays when the row of a proven document says why its source is still there: %s',
+    (reason) => {
+      const table = tableOf();
+      table.set(verified('1'), FIRST);
+      expect(table.set(verified('1', { reason }), LATER).since).toBe(toKubernetesTime(FIRST));
+      expect(table.set(verified('1'), LATER).since).toBe(toKubernetesTime(FIRST));
+    },
+  );
 
   it('continues from what an earlier run recorded', () => {
     const table = tableOf({ ...verified('1'), since: FIRST });

@@ -1,5 +1,6 @@
 import { toKubernetesTime } from '#src/schema/meta.ts';
-import { rowsOf, type Outcome, type PriorRecord, type State } from '#src/core/outcome.ts';
+import { rowsOf, sameCopy, type Outcome, type PriorRecord, type State } from '#src/core/outcome.ts';
+import type { RowReason } from '#src/errors/reasons.ts';
 import { recordable, recordedName } from './recordable.ts';
 import type { TableEntry } from './rows.ts';
 
@@ -25,7 +26,10 @@ export class RowTable {
     this.#put({ outcome: recordable(outcome), since: toKubernetesTime(nowMs) });
   }
 
-  /** Sets the outcome of a document. The transition time changes only if state, reason or destination version change. */
+  /**
+   * Sets the outcome of a document. The transition time changes only if the state, its reason or the copy changes, or if
+   * this run wrote the copy. For a proven document it is the time of the proof: soak and the life of a backup count from it.
+   */
   set(reported: Outcome, nowMs: number): TableEntry {
     const outcome = recordable(reported);
     const before = this.#entries.get(outcome.name);
@@ -80,8 +84,21 @@ export class RowTable {
 }
 
 function sameState(before: Outcome, after: Outcome): boolean {
-  const sameVersion = before.destination?.version === after.destination?.version;
-  return before.state === after.state && before.reason === after.reason && sameVersion;
+  return (
+    after.copiedNow !== true &&
+    before.state === after.state &&
+    standing(before) === standing(after) &&
+    sameCopy(before.destination, after.destination)
+  );
+}
+
+/**
+ * The part of the reason that is a state of its own. Why the source of a proven document is still there can change with
+ * each run, and is no news about the copy.
+ */
+function standing({ state, reason }: Outcome): RowReason | undefined {
+  if (state === 'Removed') return undefined;
+  return state === 'Verified' && reason !== 'Projected' ? undefined : reason;
 }
 
 const DONE: ReadonlySet<State> = new Set(['Verified', 'Removed', 'Skipped']);

@@ -5,6 +5,7 @@ import { readBounded } from '#src/io/bounded-body.ts';
 import { Deadline } from '#src/io/deadline.ts';
 import { networkError } from '#src/io/network-failure.ts';
 import { parseRetryAfter } from '#src/io/retry-delay.ts';
+import type { ServerClock } from '#src/io/server-clock.ts';
 import type { Clock, Mandate, Metrics, Random } from '#src/ports.ts';
 import type { KubeClient, KubeRequest, WatchEvent, WatchRequest } from './client.ts';
 import type { KubeConnection, TlsSettings } from './config.ts';
@@ -22,6 +23,8 @@ export interface TransportOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: Metrics;
+  /** Learns the time of the API server from its replies. */
+  readonly serverClock?: ServerClock;
   /** Keyferry version for the User-Agent. */
   readonly version: string;
   /** Number of connections of the default pool; default 32. */
@@ -150,6 +153,7 @@ export class HttpKubeClient implements KubeClient {
         signal: deadline.signal,
       });
       status = String(reply.statusCode);
+      this.#options.serverClock?.note(reply.headers['date'], startedAt);
       this.#timeoutsInARow = 0;
       return reply;
     } finally {

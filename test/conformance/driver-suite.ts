@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
+import { describeBackups } from './suite/backing-up.ts';
 import { describeAnyContent, describeContent } from './suite/content.ts';
 import { describeDeleting } from './suite/deleting.ts';
 import { describeFailures } from './suite/failing.ts';
@@ -29,5 +30,6 @@ export function describeDriver(subject: Subject): void {
     describeRefusals(trial);
     describeManyDocuments(trial);
     describeDeleting(trial);
+    describeBackups(trial);
   });
 }

@@ -54,12 +54,14 @@ describe('a directory with all layers', () => {
     const { version } = presentIn(await driver.read('token', signal));
     const backup = await driver.backups?.retire('token', version, permitted(signal));
     expect(await driver.backups?.has('token', signal)).toBe(true);
+    expect((await driver.backups?.get(backup ?? '', signal))?.fields.size).toBe(1);
     expect(kept.records.map(({ operation, path, outcome }) => `${operation} ${path} ${outcome}`)).toEqual([
       'read token present',
       'read sys_token NAME_RESERVED',
       'write sys_a NAME_RESERVED',
       'read token present',
       'backup token done',
+      `read ${backup} present`,
       `read ${backup} present`,
     ]);
     expect(JSON.stringify(kept.records)).not.toContain('ours');

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { aMigration, anOpenBaoBackend, aSecret } from '#test/builders/objects.ts';
 import { LOGIN_METHODS } from '#test/support/auth-methods.ts';
 import type { CredentialKeeper, PreparedAuth } from '#test/support/auth-methods.ts';
-import { kvData, pathOf, reasonOf, requestRun, statesOf } from '#test/support/queries.ts';
+import { kvData, kvMetadata, pathOf, reasonOf, requestRun, statesOf } from '#test/support/queries.ts';
 import { useStage } from '#test/support/stage.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
 import { eventually } from '#test/support/eventually.ts';
@@ -57,7 +57,8 @@ describe.each(Object.entries(LOGIN_METHODS))('a backend with %s', (_name, prepar
     const { db, credentials } = await statesOf(tenant, 'move');
     expect(db).toBe('Removed');
     expect(await kvData(tenant, pathOf(tenant, 'db'))).toEqual(FIELDS);
-    expect(credentials).toBe((await tenant.secret('credentials')) && 'Verified TrustRoot');
+    expect(credentials).toBe((await tenant.secret('credentials')) && 'Skipped TrustRoot');
+    expect(await kvMetadata(tenant, pathOf(tenant, 'credentials'))).toBeUndefined();
     expect(await livingTokens()).toBe(1);
     for (const fragment of await fragmentsOfCredentials(tenant)) {
       const shown = [await tenant.backend('team'), await tenant.migration('move'), stage().operator.logs()];

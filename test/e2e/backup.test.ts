@@ -4,6 +4,7 @@ import { aMigration, aSecret } from '#test/builders/objects.ts';
 import {
   kvData,
   kvMetadata,
+  kvPut,
   pathOf,
   reasonOf,
   requestRun,
@@ -128,7 +129,8 @@ function describeLifeOfBackups(): void {
     const tenant = await aTenantWithLogin();
     await tenant.apply(aMigration('all', { sourcePolicy: 'Backup', select: { all: true } }));
     await tenant.untilReady('all');
-    expect(await statesOf(tenant, 'all')).toEqual({ login: 'Removed', 'bao-token': 'Verified TrustRoot' });
+    expect(await statesOf(tenant, 'all')).toEqual({ login: 'Removed', 'bao-token': 'Skipped TrustRoot' });
+    expect(await kvMetadata(tenant, pathOf(tenant, 'bao-token'))).toBeUndefined();
     expect(await tenant.secret('bao-token')).toBeDefined();
     expect(await tenant.secret('bao-token.migrated-bak')).toBeUndefined();
   });
@@ -147,3 +149,22 @@ function describeLifeOfBackups(): void {
     expect(row?.message).toContain('Restore it from its backup.');
   });
 }
+
+it('a backup expires once its value is safe, and stays when another document is at the destination', async () => {
+  const tenant = await aTenantWithLogin();
+  await tenant.apply(aSecret('rotated', { password: 'p' }));
+  await tenant.apply(aMigration('kept', { sourcePolicy: 'Backup', backupTTLSeconds: 3600 }));
+  await tenant.untilReady('kept');
+  await kvPut(tenant, pathOf(tenant, 'rotated'), { password: 'newer' });
+  await tenant.cluster.bao('DELETE', `${tenant.mount}/metadata/${pathOf(tenant, 'login')}`);
+  await kvPut(tenant, pathOf(tenant, 'login'), { username: 'app', password: 'of another client' });
+
+  await tenant.mergePatch('SecretMigration', 'kept', { spec: { backupTTLSeconds: 1 } });
+  await eventually('both rows say what became of the backups', async () => {
+    const { login, rotated } = await statesOf(tenant, 'kept');
+    return login === 'Removed DestinationDiffers' && rotated === 'Removed BackupExpired';
+  });
+  expect(await passwordIn(tenant, BACKUP)).toBe('p');
+  expect((await rowsByName(tenant, 'kept'))['login']?.backup).toBe(BACKUP);
+  expect(await tenant.secret('rotated.migrated-bak')).toBeUndefined();
+});

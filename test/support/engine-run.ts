@@ -7,7 +7,13 @@ import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
 import type { ApplyInputs, RunResult } from '#src/engine/apply/inputs.ts';
 import { LiveMigrations } from '#src/engine/crossings.ts';
 import { KeyedLock } from '#src/io/keyed-lock.ts';
-import { crossingGate, knownTrustRootGate, trustRootGate } from '#src/engine/gates.ts';
+import {
+  clockGate,
+  credentialGate,
+  crossingGate,
+  knownTrustRootGate,
+  trustRootGate,
+} from '#src/engine/gates.ts';
 import { toIntent } from '#src/engine/plan/compile.ts';
 import { maintain, runMigration } from '#src/engine/run.ts';
 import { toPriorRecords, toRows } from '#src/journal/rows.ts';
@@ -59,6 +65,8 @@ export interface EngineRun extends World {
   readonly trustRoots?: Readonly<Record<string, string>>;
   /** A backend that cannot be parsed. */
   readonly unparsedBackend?: () => string | undefined;
+  /** The server whose clock differs from that of the operator. Default: none. */
+  readonly clockDiffersFrom?: string;
   readonly shouldStop?: (log: readonly string[]) => boolean;
   readonly signal?: AbortSignal;
   /** The migrations of the same process. Default: only this one. */
@@ -120,6 +128,7 @@ async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<Appl
   await destination.probe(signal);
   journal.log.length = 0;
   const { claimedAs = 'this-run' } = run;
+  const clocks = clockGate(() => run.clockDiffersFrom);
   return {
     generation: 1,
     intent: intentOf(run),
@@ -142,7 +151,10 @@ async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<Appl
       trustRootGate((name) => run.trustRoots?.[name]),
       knownTrustRootGate(() => run.unparsedBackend?.()),
       crossingGate((address) => crossings.writeTo(source.locationOf(address))),
+      clocks,
     ],
+    copyGate: credentialGate((name) => run.trustRoots?.[name]),
+    expiryGate: clocks,
     onFallback: () => journal.countFallback(),
   };
 }

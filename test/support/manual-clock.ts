@@ -11,13 +11,14 @@ export class ManualClock implements Clock {
   readonly #epochMs: number;
   readonly #timers = new Set<Timer>();
   #monotonic = 0;
+  #wallAheadMs = 0;
 
   constructor(epochMs = Date.UTC(2026, 0, 1)) {
     this.#epochMs = epochMs;
   }
 
   now(): number {
-    return this.#epochMs + this.#monotonic;
+    return this.#epochMs + this.#monotonic + this.#wallAheadMs;
   }
 
   monotonic(): number {
@@ -66,6 +67,11 @@ export class ManualClock implements Clock {
   /** Advances the time without running timers, as in a paused process. Overdue timers fire at the next `advance`. */
   jump(ms: number): void {
     this.#monotonic += ms;
+  }
+
+  /** Sets the wall clock alone, as a person or a daemon does. 0: it is right again. */
+  setWallAhead(ms: number): void {
+    this.#wallAheadMs = ms;
   }
 
   #takeDue(end: number): Timer | undefined {

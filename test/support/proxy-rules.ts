@@ -22,6 +22,8 @@ export type Action =
   | { readonly kind: 'hold'; readonly until: Promise<unknown> }
   /** The connection breaks, and the server gets the request once the promise resolves, as from a slow network. */
   | { readonly kind: 'deliver-late'; readonly until: Promise<unknown> }
+  /** The `Date` of the server's reply is changed by these milliseconds, as if its clock was wrong. */
+  | { readonly kind: 'redate'; readonly byMs: number }
   /** The JSON body of the server's reply is replaced by what `change` makes of it. */
   | { readonly kind: 'mutate'; readonly change: (body: unknown) => unknown };
 

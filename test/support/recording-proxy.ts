@@ -201,11 +201,16 @@ async function deliver(
     response.writeHead(status, { ...reply.headers, 'content-length': changed.length }).end(changed);
     return;
   }
-  response.writeHead(status, endToEnd(reply.headers));
+  const redated = action?.kind === 'redate' ? { date: movedBy(reply.headers.date, action.byMs) } : {};
+  response.writeHead(status, { ...endToEnd(reply.headers), ...redated });
   // A watch may send nothing for minutes: its head must not wait for the first event.
   response.flushHeaders();
   reply.once('error', () => response.destroy());
   reply.pipe(response);
+}
+
+function movedBy(date: string | undefined, ms: number): string {
+  return new Date(Date.parse(date ?? '') + ms).toUTCString();
 }
 
 function forwardedHeaders(request: IncomingMessage): OutgoingHttpHeaders {

@@ -48,10 +48,10 @@ export class Stage implements AsyncDisposable {
     return last;
   }
 
-  /** Stops the operator, if it runs, as Kubernetes does, and starts another one. */
-  async restartOperator(): Promise<void> {
+  /** Stops the operator, if it runs, as Kubernetes does, and starts another one, with additional variables. */
+  async restartOperator(environment: Readonly<Record<string, string>> = {}): Promise<void> {
     if (this.operator.isRunning) await this.operator.stop();
-    this.#operators.push(await launch(this.cluster, this.api));
+    this.#operators.push(await launch(this.cluster, this.api, environment));
   }
 
   async tenant(options: TenantOptions = {}): Promise<Tenant> {
@@ -99,14 +99,18 @@ function errorLinesOf(operator: OperatorProcess): readonly string[] {
   return lines.filter((line) => !line.startsWith('{') || /"level":"(error|fatal)"/.test(line));
 }
 
-async function launch(cluster: Cluster, api: RecordingProxy): Promise<OperatorProcess> {
+async function launch(
+  cluster: Cluster,
+  api: RecordingProxy,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<OperatorProcess> {
   const args = [
     '--status-interval-seconds=1',
     `--waiting-retry-seconds=${RETRY_NEVER}`,
     // In the same output as the log, so that a search of the log covers it too.
     '--audit-log=stdout',
   ];
-  return await startOperator(cluster, { apiserverUrl: api.url, args });
+  return await startOperator(cluster, { apiserverUrl: api.url, args, environment });
 }
 
 const NOT_A_WRITE =

@@ -99,6 +99,7 @@ export const ROW_REASONS = {
   SourceDeleted: 'The source has only a deleted version.',
   SourceGone: 'Another writer removed the source.',
   MappingCollision: 'Another document maps to the same path, or another key to the same name.',
+  AwaitingSoak: 'Verified; the source is removed once the copy has been verified for soakSeconds.',
   AlreadyRenamed: 'The document already has its new name.',
   NoRule: 'Source and destination use the same store, and no rule of spec.mapping renames the document.',
   NotRecordable:
@@ -111,8 +112,9 @@ export const ROW_REASONS = {
     'Another migration removes the document that this one writes, or the reverse; both wait.',
   ProofTooOld: 'The source is kept: the copy was proven too long before the removal; it is proven again.',
   RemovalPending: 'The source is deleted, but a finalizer still holds it.',
+  ClockSkew: 'The source or backup is kept: the clock of the operator differs from that of a server.',
   TrustRoot:
-    'The source is kept: a backend reads its credentials from it, or a backend is not valid and what it reads is unknown.',
+    'A backend reads its credentials from this Secret: it is never removed, and not copied unless spec.select.names lists it. Or a backend is not valid and what it reads is unknown: no source is removed.',
   TooLarge: 'The document exceeds the size that the destination can store.',
   TooManyKeys: 'The document has more keys than the destination can store.',
   PathRefused: 'A backend does not allow a document at this path.',

@@ -11,6 +11,7 @@ import type { Parsed } from '#src/schema/parse.ts';
 import { exactlyOne, immutable, withRules } from '#src/schema/rules.ts';
 import { ROW_STATES } from './conditions.ts';
 import { DocumentNameSchema, MappingSchema, SourcePolicySchema } from './mapping.ts';
+import { DestinationStoreSchema, UsedBackendsSchema } from './used-backends.ts';
 import { typeMetaOf } from '../type-meta.ts';
 
 /** Maximum number of rows in `status.keys`; with more, the rows go to SecretMigrationReports. */
@@ -127,7 +128,7 @@ export const SelectSchema = withRules(
       .optional()
       .describe('All documents. Must be set explicitly: an empty selection is refused.'),
     exclude: ExcludeSchema.optional().describe(
-      'Exceptions. Service account tokens, Helm releases and bootstrap tokens are always excluded.',
+      'Exceptions. Service account tokens, Helm releases and bootstrap tokens are always excluded. A Secret that a backend reads its credentials from is Skipped, unless names lists it.',
     ),
   }),
   exactlyOne(
@@ -171,7 +172,7 @@ export const SecretMigrationSpecSchema = withRules(
       .max(31_536_000)
       .optional()
       .describe(
-        'Seconds after which a backup is removed, if the destination still has the document (at most one year). Default: never.',
+        'Seconds after which a backup is removed, if the destination still has its value or a later version of the document (at most one year). Default: never.',
       ),
     soakSeconds: z
       .int()
@@ -324,16 +325,9 @@ export const SecretMigrationStatusSchema = z
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['rule'] })
       .optional()
       .describe('Number of keys that each rule of spec.mapping moved; absent without rules.'),
-    backends: z
-      .object({
-        source: z.string().max(320).describe('Kind and name of the backend that the values come from.'),
-        destination: z.string().max(320).describe('Kind and name of the backend that the values go to.'),
-      })
-      .optional()
-      .describe(
-        'The backends in use, for example "SecretBackend/bao". If the default backend changes later, the migration does not switch to the new one.',
-      ),
+    backends: UsedBackendsSchema.optional(),
     documents: CountSchema.optional().describe('Number of selected documents.'),
+    destinationStore: DestinationStoreSchema.optional(),
     startTime: TimeSchema.optional().describe('When this run started.'),
     completionTime: TimeSchema.optional().describe('When this run completed.'),
     keys: z

@@ -1,4 +1,4 @@
-import type { Address, Version } from '#src/core/document.ts';
+import type { Address, Document, Version } from '#src/core/document.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
 import type { Permit } from '#src/ports.ts';
 import type { BackupStore } from '../driver.ts';
@@ -7,6 +7,7 @@ import { conflict, type Change } from './change.ts';
 import { keep, remove } from './changes.ts';
 import { readOnce, sameContent, type Content } from './content.ts';
 import { backupNameOf, nameRefusalOf, originalOf } from './names.ts';
+import { toFields, type TrailingNewline } from './newline.ts';
 import { lstatOf } from './opened.ts';
 import type { DirectoryStore } from './store.ts';
 
@@ -19,9 +20,11 @@ const OP = 'directory.backup';
  */
 export class DirectoryBackups implements BackupStore {
   readonly #store: DirectoryStore;
+  readonly #trailingNewline: TrailingNewline;
 
-  constructor(store: DirectoryStore) {
+  constructor(store: DirectoryStore, trailingNewline: TrailingNewline) {
     this.#store = store;
+    this.#trailingNewline = trailingNewline;
   }
 
   addressOf(address: Address): Address {
@@ -34,6 +37,17 @@ export class DirectoryBackups implements BackupStore {
       const stats = await lstatOf(folder.pathOf(backupNameOf(address)));
       return stats?.isFile() === true || stats?.isDirectory() === true;
     });
+  }
+
+  async get(backup: Address, signal: AbortSignal): Promise<Document | undefined> {
+    if (originalOf(backup) === undefined) throw noBackup(backup);
+    const found = await this.#store.visit({ op: OP, target: backup, signal }, async (folder) =>
+      readOnce(folder, backup),
+    );
+    if (found === 'absent') return undefined;
+    if (found === 'torn') throw new OperatorError('VERSION_CONFLICT', { op: OP, target: backup });
+    if (!found.isPlain) throw noBackup(backup);
+    return { address: backup, fields: toFields(found, this.#trailingNewline), attributes: {} };
   }
 
   async retire(address: Address, expect: Version, permit: Permit): Promise<Address> {

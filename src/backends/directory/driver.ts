@@ -36,6 +36,7 @@ const CONCURRENCY = 8;
  */
 export class DirectoryDriver implements Driver {
   readonly kind = 'directory';
+  readonly serverTime = undefined;
   readonly traits: DriverTraits = {
     addressing: 'flat',
     concurrency: CONCURRENCY,
@@ -50,7 +51,7 @@ export class DirectoryDriver implements Driver {
   constructor({ trailingNewline, ...options }: DirectoryDriverOptions) {
     this.#trailingNewline = trailingNewline;
     this.#store = new DirectoryStore(options);
-    this.backups = new DirectoryBackups(this.#store);
+    this.backups = new DirectoryBackups(this.#store, trailingNewline);
   }
 
   probe(signal: AbortSignal): Promise<Probe> {

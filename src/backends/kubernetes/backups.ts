@@ -29,6 +29,13 @@ export class SecretBackups implements BackupStore {
     return (await this.#find(this.addressOf(address), signal)) !== undefined;
   }
 
+  async get(backup: Address, signal: AbortSignal): Promise<Document | undefined> {
+    const found = await this.#api.get(backup, signal);
+    if (found === undefined) return undefined;
+    if (!isBackup(found)) throw noBackup(backup);
+    return toDocument(found);
+  }
+
   async retire(address: Address, expect: Version, permit: Permit): Promise<Address> {
     const backup = this.addressOf(address);
     const refusal = fullNameRefusalOf(backup);
@@ -66,14 +73,7 @@ export class SecretBackups implements BackupStore {
   async discard(backup: Address, permit: Permit): Promise<void> {
     const found = await this.#api.get(backup, permit.signal);
     if (found === undefined) return;
-    if (!isBackup(found)) {
-      throw new OperatorError('DOCUMENT_REFUSED', {
-        op: OP,
-        target: backup,
-        detail: 'It is not a backup made by Keyferry.',
-        hint: 'Rename or remove it.',
-      });
-    }
+    if (!isBackup(found)) throw noBackup(backup);
     await this.#api.remove(backup, toDocument(found).version, permit);
   }
 
@@ -95,4 +95,9 @@ function isBackup({
   readonly metadata: { readonly name: string; readonly labels?: Record<string, string> | undefined };
 }): boolean {
   return metadata.name.endsWith(BACKUP_SUFFIX) && metadata.labels?.[BACKUP_LABEL] === 'true';
+}
+
+function noBackup(target: Address): OperatorError {
+  const detail = 'It is not a backup made by Keyferry.';
+  return new OperatorError('DOCUMENT_REFUSED', { op: OP, target, detail, hint: 'Rename or remove it.' });
 }

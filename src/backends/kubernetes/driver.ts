@@ -40,6 +40,7 @@ const CONCURRENCY = 16;
  */
 export class KubernetesDriver implements Driver {
   readonly kind = 'kubernetes';
+  readonly serverTime = undefined;
   readonly traits: DriverTraits = {
     addressing: 'flat',
     concurrency: CONCURRENCY,

@@ -44,7 +44,12 @@ export function audit(driver: Driver, log: AccessLog, accessor: Accessor): Layer
           yield outcome;
         }
       },
-      backups: driver.backups && backups && { ...backups, has: recordedHas(driver.backups, records) },
+      backups: driver.backups &&
+        backups && {
+          ...backups,
+          has: recordedHas(driver.backups, records),
+          get: recordedGet(driver.backups, records),
+        },
     }),
   });
 }
@@ -56,6 +61,16 @@ function recordedHas(backups: BackupStore, records: AccessRecords): BackupStore[
     await records.write('read', { path: backups.addressOf(address), outcome }, signal);
     return found;
   };
+}
+
+function recordedGet(backups: BackupStore, records: AccessRecords): BackupStore['get'] {
+  return async (path, signal) =>
+    records.around(
+      { operation: 'read', asked: { path }, signal },
+      async () => backups.get(path, signal),
+      (found) =>
+        found === undefined ? { path, outcome: 'absent' } : { path, keys: keysOf(found), outcome: 'present' },
+    );
 }
 
 class AccessRecords {

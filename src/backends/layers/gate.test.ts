@@ -23,6 +23,7 @@ async function* all<T>(...items: readonly T[]): AsyncGenerator<T> {
 
 /** A driver with every operation, and the calls to it. */
 class AnyDriver implements Driver {
+  readonly serverTime = undefined;
   readonly asked: string[] = [];
   readonly kind = 'any';
   readonly traits = {
@@ -33,6 +34,7 @@ class AnyDriver implements Driver {
   readonly backups: BackupStore = {
     addressOf: (address) => `${address}.bak`,
     has: async (address) => Promise.resolve(this.#ask(`has ${address}`, true)),
+    get: async (backup) => Promise.resolve(this.#ask(`get ${backup}`, undefined)),
     retire: async (address) => Promise.resolve(this.#ask(`retire ${address}`, `${address}.bak`)),
     discard: async (backup) => Promise.resolve(this.#ask(`discard ${backup}`, undefined)),
   };
@@ -121,6 +123,7 @@ function callsThatReachAnAddress() {
   };
   const ofBackups: Record<keyof Omit<BackupStore, 'addressOf'>, Call> = {
     has: (address) => backups.has(address, signal),
+    get: (address) => backups.get(address, signal),
     retire: (address) => backups.retire(address, version, permitted(signal)),
     discard: (address) => backups.discard(address, permitted(signal)),
   };

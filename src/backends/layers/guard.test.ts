@@ -45,6 +45,7 @@ function aGuard(calls: Partial<Driver>) {
   const inner: Driver = {
     kind: 'fake',
     traits,
+    serverTime: undefined,
     probe: unasked,
     list: unasked,
     read: unasked,

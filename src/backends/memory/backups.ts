@@ -1,4 +1,4 @@
-import type { Address, Version } from '#src/core/document.ts';
+import type { Address, Document, Version } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { Permit } from '#src/ports.ts';
 import type { BackupStore } from '../driver.ts';
@@ -32,6 +32,12 @@ export class MemoryBackups implements BackupStore {
     return perform({ operation: 'has', address }, signal, () => store.backups.has(this.addressOf(address)));
   }
 
+  async get(backup: Address, signal: AbortSignal): Promise<Document | undefined> {
+    requireBackup(backup);
+    const { store, perform } = this.#change;
+    return perform({ operation: 'readBackup', address: backup }, signal, () => store.backupAt(backup));
+  }
+
   async retire(address: Address, expect: Version, permit: Permit): Promise<Address> {
     this.#requireAddress(address);
     const { store, perform, requireCurrent } = this.#change;
@@ -51,9 +57,7 @@ export class MemoryBackups implements BackupStore {
 
   async discard(backup: Address, permit: Permit): Promise<void> {
     const { store, perform } = this.#change;
-    if (!backup.endsWith(BACKUP_SUFFIX)) {
-      throw new OperatorError('DOCUMENT_REFUSED', { op: 'memory.discard', target: backup });
-    }
+    requireBackup(backup);
     await perform({ operation: 'discard', address: backup }, permit, () => {
       store.backups.delete(backup);
     });
@@ -64,6 +68,11 @@ export class MemoryBackups implements BackupStore {
     if (refusal === undefined) return;
     throw new OperatorError('DOCUMENT_REFUSED', { op: 'memory.backup', detail: refusal.message });
   }
+}
+
+function requireBackup(target: Address): void {
+  if (target.endsWith(BACKUP_SUFFIX)) return;
+  throw new OperatorError('DOCUMENT_REFUSED', { op: 'memory.backup', target });
 }
 
 function sameBytes(left: State, right: State): boolean {

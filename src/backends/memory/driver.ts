@@ -39,6 +39,7 @@ const VERBS: Partial<Record<Call['operation'], readonly Verb[]>> = {
   list: ['list'],
   read: ['read'],
   has: ['read'],
+  readBackup: ['read'],
   finish: ['update'],
   mark: ['read', 'update'],
   delete: ['delete'],
@@ -52,6 +53,7 @@ const VERBS: Partial<Record<Call['operation'], readonly Verb[]>> = {
  */
 export class MemoryDriver implements Driver {
   readonly kind = 'memory';
+  readonly serverTime = undefined;
   readonly traits: DriverTraits;
   readonly backups: BackupStore | undefined;
   readonly claims: ClaimStore | undefined;

@@ -12,6 +12,7 @@ export type Operation =
   | 'finish'
   | 'mark'
   | 'has'
+  | 'readBackup'
   | 'retire'
   | 'discard'
   | 'claim'

@@ -180,6 +180,13 @@ export class MemoryStore {
     return state === undefined || state.isDeleted === true ? undefined : textOf(state);
   }
 
+  backupAt(address: Address): Document | undefined {
+    const state = this.#backups.get(address);
+    if (state === undefined) return undefined;
+    const { metadata: _metadata, ...attributes } = state.attributes;
+    return toDocument(address, { ...state, attributes });
+  }
+
   backupTextAt(address: Address): Readonly<Record<string, string>> | undefined {
     const state = this.#backups.get(address);
     return state && textOf(state);

@@ -9,6 +9,7 @@ import { networkError } from '#src/io/network-failure.ts';
 import type { QuotaHints } from '#src/io/learnt-rate.ts';
 import { parseRetryAfter } from '#src/io/retry-delay.ts';
 import type { Turns } from '#src/io/turns.ts';
+import type { ServerClock } from '#src/io/server-clock.ts';
 import type { Clock, Mandate, Permit } from '#src/ports.ts';
 import type { TlsMaterial } from './tls.ts';
 
@@ -39,6 +40,8 @@ export interface ClientOptions {
   readonly clock: Clock;
   /** Shared by all clients of the same backend. */
   readonly turns: Turns;
+  /** Learns the time of the server from its replies. */
+  readonly serverClock: ServerClock;
 }
 
 export interface BaoRequest {
@@ -136,6 +139,7 @@ export class BaoClient implements AsyncDisposable {
     if (this.#isClosed) throw closed({ op, target });
     const { clock, timeoutMs } = this.#options;
     using deadline = new Deadline(clock, timeoutMs, signal, { op, target, indeterminate: writes });
+    const sentAt = clock.monotonic();
     try {
       const { statusCode, headers, body } = await this.#dispatcherFor(request).request({
         method: request.method,
@@ -144,6 +148,7 @@ export class BaoClient implements AsyncDisposable {
         body: request.body === undefined ? null : JSON.stringify(request.body),
         signal: deadline.signal,
       });
+      this.#options.serverClock.note(headers['date'], sentAt);
       const parsed = parseJson(await readBounded(body, MAX_REPLY_BYTES, { op, target, writes }));
       const retryAfterMs = parseRetryAfter(headers['retry-after']);
       const serverTime = timeOf(headers['date']);

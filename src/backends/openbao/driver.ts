@@ -8,7 +8,7 @@ import type {
 } from '#src/core/document.ts';
 import { sameVersion } from '#src/core/document.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
-import type { Clock, Permit } from '#src/ports.ts';
+import type { Clock, Permit, ServerTime } from '#src/ports.ts';
 import type {
   Driver,
   DriverTraits,
@@ -42,6 +42,7 @@ export interface OpenBaoDriverOptions extends RequestLimits {
   readonly mount: string;
   /** Folder below the mount that contains all addresses; '' for the mount itself. */
   readonly prefix: string;
+  readonly serverTime: ServerTime;
   readonly clock: Clock;
 }
 
@@ -55,6 +56,7 @@ export interface OpenBaoDriverOptions extends RequestLimits {
  */
 export class OpenBaoDriver implements Driver {
   readonly kind = 'openbao';
+  readonly serverTime: ServerTime;
   readonly traits: DriverTraits;
   /** A removed version can be undeleted, so no backup is needed. */
   readonly backups = undefined;
@@ -69,6 +71,7 @@ export class OpenBaoDriver implements Driver {
 
   constructor(options: OpenBaoDriverOptions) {
     this.#options = options;
+    this.serverTime = options.serverTime;
     this.traits = traitsOf(options);
   }
 

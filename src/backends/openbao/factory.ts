@@ -3,6 +3,7 @@ import type { OpenBaoSpec } from './spec.ts';
 import { OperatorError } from '#src/errors.ts';
 import { KeyedLock } from '#src/io/keyed-lock.ts';
 import { Turns } from '#src/io/turns.ts';
+import { ServerClock } from '#src/io/server-clock.ts';
 import type { Clock, Mandate, Random } from '#src/ports.ts';
 import type { CredentialSource } from '../credentials.ts';
 import type { Driver } from '../driver.ts';
@@ -52,6 +53,7 @@ export class OpenBaoFactory implements BackendFactory {
     const { credentials, mandate, clock, random, userAgent } = this.#options;
     const { credentialsNamespace: namespace } = definition;
     const turns = this.#turnsAt(openbao);
+    const serverClock = new ServerClock(clock);
     const connection = new BaoConnection({
       client: {
         origin: new URL(openbao.address).origin,
@@ -63,6 +65,7 @@ export class OpenBaoFactory implements BackendFactory {
         mandate,
         clock,
         turns,
+        serverClock,
       },
       readTls: (signal) => readTls(openbao, { credentials, namespace, signal }),
       openSession: (client) => ({
@@ -74,7 +77,7 @@ export class OpenBaoFactory implements BackendFactory {
       prefix,
     });
     const { mount, maxInFlight, kvVersion, allowUnsafeWrites } = openbao;
-    const common = { connection, mount, prefix, maxInFlight, turns };
+    const common = { connection, mount, prefix, maxInFlight, turns, serverTime: serverClock };
     if (kvVersion === 2) return new OpenBaoDriver({ ...common, clock });
     const ofProcess = { fingerprintKey: this.#fingerprintKey, lock: this.#v1Lock };
     return new OpenBaoV1Driver({ ...common, ...ofProcess, allowUnsafeWrites });

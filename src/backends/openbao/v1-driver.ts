@@ -1,7 +1,7 @@
 import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
 import { sameVersion } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
-import type { Permit } from '#src/ports.ts';
+import type { Permit, ServerTime } from '#src/ports.ts';
 import type {
   Driver,
   DriverTraits,
@@ -34,6 +34,7 @@ export interface OpenBaoV1DriverOptions extends RequestLimits {
   readonly mount: string;
   /** Folder below the mount that contains all addresses; '' for the mount itself. */
   readonly prefix: string;
+  readonly serverTime: ServerTime;
   /** spec.openbao.allowUnsafeWrites. */
   readonly allowUnsafeWrites: boolean;
   /** 32 random bytes of this process, see v1-fingerprint.ts. */
@@ -54,6 +55,7 @@ interface Opened {
  */
 export class OpenBaoV1Driver implements Driver {
   readonly kind = 'openbao';
+  readonly serverTime: ServerTime;
   readonly traits: DriverTraits;
   readonly backups = undefined;
   readonly claims = undefined;
@@ -66,6 +68,7 @@ export class OpenBaoV1Driver implements Driver {
 
   constructor(options: OpenBaoV1DriverOptions) {
     this.#options = options;
+    this.serverTime = options.serverTime;
     this.traits = traitsOf(options);
   }
 

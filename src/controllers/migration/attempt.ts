@@ -1,8 +1,10 @@
 import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import { MAX_STORE } from '#src/api/v1alpha1/used-backends.ts';
+import type { Reader } from '#src/backends/driver.ts';
 import { OperatorError } from '#src/errors.ts';
 import { MigrationJournal } from '#src/journal/journal.ts';
 import type { ReportStore } from '#src/journal/reports.ts';
-import type { Clock, Mandate } from '#src/ports.ts';
+import type { Clock, Mandate, ServerTime } from '#src/ports.ts';
 import type { ReconcileContext } from '#src/runtime/controller.ts';
 import type { ObjectClient } from '#src/runtime/object-client.ts';
 import { parseObjectKey, type ReadonlyStore } from '#src/runtime/store.ts';
@@ -31,6 +33,8 @@ export interface MigrationParts {
   /** Asked before each change of a document. */
   readonly mandate: Mandate;
   readonly clock: Clock;
+  /** That of the API server. */
+  readonly serverTime: ServerTime;
   readonly concurrentDocuments: number;
   /** Milliseconds before a migration is tried again that waits for a change elsewhere. */
   readonly waitingRetryMs: number;
@@ -63,13 +67,21 @@ export async function readMigration(
   });
 }
 
-/** Reads what earlier runs recorded. Throws `SPEC_INVALID`, and what the API client throws. */
-export async function openJournal({ parts, migration, context }: Attempt): Promise<MigrationJournal> {
+/**
+ * Reads what earlier runs recorded. With the destination of this reconcile, a recorded proof of another store does not
+ * count. Throws `SPEC_INVALID`, and what the API client throws.
+ */
+export async function openJournal(
+  { parts, migration, context }: Attempt,
+  destination?: Pick<Reader, 'locationOf'>,
+): Promise<MigrationJournal> {
   const { reports, clock } = parts;
   const rules = renamingOf(migration).rules.map(({ id }) => id);
   const { signal, logger } = context;
   const acknowledgesLoss = acknowledges(migration);
-  return MigrationJournal.open({ migration, reports, clock, logger, signal, rules, acknowledgesLoss });
+  const place = destination && { destinationStore: storeOf(destination) };
+  const options = { migration, reports, clock, logger, signal, rules, acknowledgesLoss };
+  return MigrationJournal.open({ ...options, ...place });
 }
 
 /** True when the user requested this run after Ready said that reports were lost. */
@@ -77,4 +89,10 @@ function acknowledges(migration: SecretMigration): boolean {
   const requested = requestedRun(migration);
   const isRequested = requested !== undefined && requested !== migration.status.lastHandledReconcileAt;
   return isRequested && readyOf(migration.status)?.reason === 'ReportsIncomplete';
+}
+
+/** The store of a backend and the folder in it, as text to compare. */
+function storeOf(backend: Pick<Reader, 'locationOf'>): string {
+  const { store, path } = backend.locationOf('');
+  return (path === '' ? store : `${store} ${path}`).slice(0, MAX_STORE);
 }

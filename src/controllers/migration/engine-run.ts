@@ -1,10 +1,16 @@
 import type { Journal } from '#src/core/journal.ts';
 import type { ApplyInputs, RunResult } from '#src/engine/apply/inputs.ts';
-import { crossingGate, knownTrustRootGate, trustRootGate } from '#src/engine/gates.ts';
+import {
+  clockGate,
+  credentialGate,
+  crossingGate,
+  knownTrustRootGate,
+  trustRootGate,
+} from '#src/engine/gates.ts';
 import { toIntent } from '#src/engine/plan/compile.ts';
 import { maintain, runMigration } from '#src/engine/run.ts';
 import type { MigrationJournal } from '#src/journal/journal.ts';
-import type { Permit } from '#src/ports.ts';
+import type { Permit, ServerTime } from '#src/ports.ts';
 import { objectKey } from '#src/runtime/store.ts';
 import type { BackendPair } from '../backend/lookup.ts';
 import { shortNameOf } from '../backend/names.ts';
@@ -39,6 +45,9 @@ function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
   const { backends, source, destination, journal } = gathered;
   const { namespace } = migration.metadata;
   const crossings = parts.live.of(objectKey(migration.metadata));
+  const holderOf = (secret: string): string | undefined =>
+    source.driver.kind === 'kubernetes' ? trustRootsIn(parts.references, namespace).get(secret) : undefined;
+  const clocks = clockGate(() => differingServer(attempt, gathered));
   return {
     generation: migration.metadata.generation,
     intent: toIntent(migration, {
@@ -62,16 +71,15 @@ function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
     shouldStop: () => !source.isCurrent || !destination.isCurrent || hasChanged(attempt),
     onFallback: () => journal.countFallback(),
     gates: [
-      trustRootGate((secret) =>
-        source.driver.kind === 'kubernetes'
-          ? trustRootsIn(parts.references, namespace).get(secret)
-          : undefined,
-      ),
+      trustRootGate(holderOf),
       knownTrustRootGate(() =>
         source.driver.kind === 'kubernetes' ? unparsedBackendIn(parts.references, namespace) : undefined,
       ),
       crossingGate((address) => crossings.writeTo(source.driver.locationOf(address))),
+      clocks,
     ],
+    copyGate: credentialGate(holderOf),
+    expiryGate: clocks,
   };
 }
 
@@ -84,6 +92,19 @@ function permitOf({ parts, context: { signal } }: Attempt): Permit {
       parts.mandate.assertHeld();
     },
   };
+}
+
+/** The servers whose time counts for a migration. The API server stands first: every migration has it. */
+function differingServer(
+  { parts }: Attempt,
+  { backends, source, destination }: Gathered,
+): string | undefined {
+  const servers: readonly (readonly [string, ServerTime | undefined])[] = [
+    ['the Kubernetes API server', parts.serverTime],
+    [shortNameOf(backends.source), source.driver.serverTime],
+    [shortNameOf(backends.destination), destination.driver.serverTime],
+  ];
+  return servers.find(([, time]) => time?.differs() === true)?.[0];
 }
 
 /** True when the spec changed, or the migration is absent or being deleted: the run stops at the next document. */

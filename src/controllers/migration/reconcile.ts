@@ -50,7 +50,7 @@ export async function reconcileMigration(
       source: shortNameOf(backends.source),
       destination: shortNameOf(backends.destination),
     });
-    journal = await openJournal(attempt);
+    journal = await openJournal(attempt, destination.driver);
     await storeReports(journal, status);
     await status.storeProgress(journal);
 

@@ -208,6 +208,8 @@ function startTimeOf({ metadata, status }: SecretMigration): string | undefined 
 }
 
 function shownIn({ status }: SecretMigration): TableStatus {
-  const { progress, summary, fallback, rules, documents, keys, exceptions, keysTruncated, reports } = status;
-  return { progress, summary, fallback, rules, documents, keys, exceptions, keysTruncated, reports };
+  const { progress, summary, fallback, rules, documents, destinationStore } = status;
+  const { keys, exceptions, keysTruncated, reports } = status;
+  const counted = { progress, summary, fallback, rules, documents, destinationStore };
+  return { ...counted, keys, exceptions, keysTruncated, reports };
 }

@@ -128,19 +128,31 @@ function finishWithoutWrite(
   decision: Decision,
   undecided: Undecided | undefined,
 ): Copied {
-  const { document, failure, step } = decision;
+  const { failure, step } = decision;
   if (step?.kind === 'report')
     return { outcome: step.outcome, ...(failure === undefined ? {} : { failure }) };
   const version = step?.destination.version;
   if (step === undefined || version === undefined) throw invariant(decision);
-  if (step.kind === 'adopt') {
-    const record = prior.get(document.name);
-    const priorVersion = undecided?.priorVersion ?? recordedPriorOf(record, step, version);
-    const { row, source } = step;
-    return verified({ document, row, source }, { version, priorVersion });
-  }
+  if (step.kind === 'adopt') return adopted(prior, decision, { step, version, undecided });
   const outcome: Outcome = { ...announcing(step, 'WillOverwrite'), retry: 'soon' };
   return { outcome, awaitsOverwrite: version.revision };
+}
+
+/** The result for a document that is equal already; after a write without a clear reply, this run may have written it. */
+function adopted(
+  prior: Inputs['prior'],
+  { document, unfinished }: Decision,
+  found: {
+    readonly step: TransferStep;
+    readonly version: Version;
+    readonly undecided: Undecided | undefined;
+  },
+): Copied {
+  const { step, undecided, version } = found;
+  const priorVersion = undecided?.priorVersion ?? recordedPriorOf(prior.get(document.name), step, version);
+  const copiedNow = undecided !== undefined || unfinished !== undefined;
+  const transferred = { document, row: step.row, source: step.source };
+  return verified(transferred, { version, priorVersion, copiedNow });
 }
 
 /** The row that announces an overwrite. With `WouldOverwrite` (a dry run) it is certain that none followed. */

@@ -2,6 +2,7 @@ import type { Driver } from '#src/backends/driver.ts';
 import type { KeyedLock } from '#src/io/keyed-lock.ts';
 import type { Journal } from '#src/core/journal.ts';
 import type { Logger, Permit } from '#src/ports.ts';
+import type { Held } from '../gates.ts';
 import type { PlanInputs } from '../plan/inputs.ts';
 
 /** Times in rows are cut to whole seconds: this much is added, so that nothing is removed early. */
@@ -21,6 +22,8 @@ export interface ApplyInputs extends PlanInputs {
   readonly claimedAs: string;
   /** True for a claim of an earlier run, or of a migration that no longer exists. */
   readonly isStaleClaim: (claimedAs: string) => boolean;
+  /** What holds the removal of every backup. */
+  readonly expiryGate: () => Held | undefined;
   readonly journal: Journal;
   readonly logger: Logger;
   /** Called between documents. True when the spec changed, or the migration is suspended or being deleted. */

@@ -29,14 +29,20 @@ export interface Transferred {
 /** The result for a proven document: source and destination are equal, in these versions. */
 export function verified(
   { document, row, source }: Transferred,
-  found: { readonly version: Version; readonly priorVersion: string | undefined },
+  found: {
+    readonly version: Version;
+    readonly priorVersion: string | undefined;
+    /** This run wrote it, or may have. */
+    readonly copiedNow: boolean;
+  },
 ): Copied {
-  const { version, priorVersion } = found;
+  const { copiedNow, priorVersion, version } = found;
   return {
     outcome: {
       ...row,
       state: 'Verified',
       destination: destinationRecordOf(document, version, priorVersion),
+      ...(copiedNow ? { copiedNow } : {}),
     },
     pair: {
       name: document.name,

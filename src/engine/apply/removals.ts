@@ -1,8 +1,8 @@
-import type { Outcome } from '#src/core/outcome.ts';
 import { forEachConcurrently } from '#src/io/map-concurrently.ts';
-import { ROW_TIME_RESOLUTION_MS, type ApplyInputs } from './inputs.ts';
+import type { ApplyInputs } from './inputs.ts';
 import type { Progress } from './progress.ts';
 import { retireSource } from './retire.ts';
+import { soakLeft } from './soak.ts';
 import type { Proven } from './transfer.ts';
 
 /** Applies sourcePolicy to sources whose copies this run proved, after the record of the proof is durable. */
@@ -42,15 +42,4 @@ function limitOf({ concurrency, destination, source }: ApplyInputs): number {
   const most = Math.min(concurrency, destination.traits.concurrency, source.traits.concurrency);
   const isPaced = [source, destination].some((each) => each.acceptedPerSecond?.() !== undefined);
   return Math.max(1, Math.floor(isPaced ? most / REQUESTS_OF_A_REMOVAL : most));
-}
-
-/** Milliseconds, counted from when an earlier run recorded this destination version as Verified, else from now. */
-function soakLeft(
-  { clock, intent: { soakMs }, prior }: Pick<ApplyInputs, 'clock' | 'intent' | 'prior'>,
-  outcome: Outcome,
-): number {
-  if (soakMs === 0) return 0;
-  const record = prior.get(outcome.name);
-  const isSame = record?.state === 'Verified' && record.destination?.version === outcome.destination?.version;
-  return isSame ? record.since + ROW_TIME_RESOLUTION_MS + soakMs - clock.now() : soakMs;
 }

@@ -7,8 +7,9 @@ import { carryOut } from './copy.ts';
 import type { ApplyInputs } from './inputs.ts';
 import type { Progress } from './progress.ts';
 import type { Copied } from './proof.ts';
+import { rowBeforeRemoval } from './soak.ts';
 
-/** A document that this run proved, and its row. */
+/** A document that this run proved, and its row without a reason. */
 export interface Proven {
   readonly pair: VerifiedPair;
   readonly outcome: Outcome;
@@ -62,7 +63,7 @@ export class Transfer {
     if (isBackendWide(failure)) this.#progress.noteBackendFailure(failure);
     if (pair !== undefined) this.proven.push({ pair, outcome });
     if (awaitsOverwrite !== undefined) this.#awaitOverwrite.set(document, awaitsOverwrite);
-    await this.#progress.record(outcome);
+    await this.#progress.record(rowBeforeRemoval(this.#inputs, copied));
   }
 
   async #each(

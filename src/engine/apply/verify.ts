@@ -30,7 +30,7 @@ export async function readBack(destination: Reader, written: Written, signal: Ab
     }
     const conflict = adoptionConflict(policy, observe(destination, desired, found));
     if (conflict !== undefined) return { outcome: leaveDestination(base, conflict) };
-    return verified(written, { version: found.document.version, priorVersion });
+    return verified(written, { version: found.document.version, priorVersion, copiedNow: true });
   } catch (failure) {
     if (isAbort(failure, signal)) throw failure;
     return { outcome: failedOutcome(base, failure, 'Copied'), failure };

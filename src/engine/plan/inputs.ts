@@ -2,7 +2,7 @@ import type { Reader } from '#src/backends/driver.ts';
 import type { PriorRecord } from '#src/core/outcome.ts';
 import type { Clock } from '#src/ports.ts';
 import type { Crossings } from '../crossings.ts';
-import type { RemovalGate } from '../gates.ts';
+import type { CopyGate, RemovalGate } from '../gates.ts';
 import type { Intent } from './intent.ts';
 
 /**
@@ -22,6 +22,8 @@ export interface PlanInputs {
   readonly crossings: Crossings;
   /** The gates of a removal, in the order in which they are asked. */
   readonly gates: readonly RemovalGate[];
+  /** What a selection that does not name it must not copy. */
+  readonly copyGate: CopyGate;
   /** Maximum number of documents in flight; a backend can have a lower limit. */
   readonly concurrency: number;
   /** Aborts everything at once: shutdown, lost lease, deadline. */

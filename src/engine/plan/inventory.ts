@@ -1,5 +1,6 @@
 import type { Outcome } from '#src/core/outcome.ts';
 import { OperatorError } from '#src/errors.ts';
+import { withoutCredentials } from './credentials.ts';
 import type { PlanInputs } from './inputs.ts';
 import { isOfProblem, problemOutcome } from './listing-problems.ts';
 import { SOURCE_MISSING } from './missing.ts';
@@ -30,8 +31,9 @@ export async function takeInventory(inputs: PlanInputs): Promise<Inventory> {
   requireUnreserved(inputs, namesInSpec(inputs));
   await requireStaying(inputs);
   const selected = await listSelected(inputs);
-  requireUnreserved(inputs, selected.documents);
-  const targets = mapTargets(inputs, selected.documents);
+  const { documents, kept } = withoutCredentials(inputs, selected.documents);
+  requireUnreserved(inputs, documents);
+  const targets = mapTargets(inputs, documents);
   const distinct = refuseCollisions(inputs, targets.mapped);
   const alone = refuseCrossings(inputs, distinct.mapped);
   const occupancy = await listOccupancy(inputs);
@@ -43,6 +45,7 @@ export async function takeInventory(inputs: PlanInputs): Promise<Inventory> {
       .filter(({ name }) => !denied.has(name))
       .map((document) => ({ ...document, isNew: occupancy(document.destination) === 'free' })),
     refused: [
+      ...kept,
       ...missing.map((name) => refusedOutcome(name, SOURCE_MISSING)),
       ...[...selected.problems].map(([name, each]) => problemOutcome(name, each)),
       ...targets.refused,

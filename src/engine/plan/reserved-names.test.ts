@@ -49,6 +49,7 @@ function aStore(end: 'source' | 'destination', world: World, asked: string[]): D
       backups: {
         addressOf: (address) => `${address}.migrated-bak`,
         has: async () => Promise.reject(new Error('asked for a backup')),
+        get: async () => Promise.reject(new Error('asked for a backup')),
         retire: async () => Promise.reject(new Error('asked for a backup')),
         discard: async () => Promise.reject(new Error('asked for a backup')),
       },
@@ -80,6 +81,7 @@ function aRun(world: World) {
     concurrency: 1,
     crossings: new LiveMigrations().of('ns/m'),
     gates: [],
+    copyGate: () => undefined,
     journal: {
       prior: new Map(prior.map((record) => [record.name, record])),
       expect: () => undefined,

@@ -1,7 +1,7 @@
 import type { ReadOutcome } from '#src/backends/driver.ts';
 import { removesSource } from '#src/core/checks.ts';
-import type { Address, ReadResult } from '#src/core/document.ts';
-import { recordedVersion, type Outcome, type PriorRecord } from '#src/core/outcome.ts';
+import type { Address, ReadResult, StoredDocument } from '#src/core/document.ts';
+import type { DestinationRecord, Outcome, PriorRecord } from '#src/core/outcome.ts';
 import { isAbort } from '#src/errors.ts';
 import { mapConcurrently } from '#src/io/map-concurrently.ts';
 import { EXPIRED, failedOutcome } from '../failure.ts';
@@ -55,16 +55,21 @@ export async function outcomeOfRemoved(
   try {
     const found = await inputs.destination.read(path, inputs.signal);
     const base = { ...known, ...(await backupOf(inputs, name)) };
-    if (found.state === 'present') {
-      const { version: _version, identity: _identity, ...rest } = known.destination;
-      const destination = { ...rest, ...recordedVersion(found.document.version) };
-      return { ...base, state: 'Removed', destination };
-    }
+    if (found.state === 'present')
+      return { ...base, state: 'Removed', destination: withVersion(known.destination, found.document) };
     return hasEnded(found) ? ended(base, prior) : lost(base);
   } catch (failure) {
     if (isAbort(failure, inputs.signal)) throw failure;
     return failedOutcome(known, failure);
   }
+}
+
+/**
+ * A version with its identity stays on record as it was proven: the expiry of a backup must not trust another document at
+ * the same path. Without an identity, the version is the one there now.
+ */
+function withVersion(record: DestinationRecord, { version }: StoredDocument): DestinationRecord {
+  return record.identity === undefined ? { ...record, version: version.revision } : record;
 }
 
 function hasEnded(found: ReadResult): boolean {

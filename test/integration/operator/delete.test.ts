@@ -15,6 +15,7 @@ import {
 import { useStage } from '#test/support/stage.ts';
 
 const stage = useStage();
+const HOUR_MS = 3_600_000;
 
 async function withDocument(name: string, tenant?: Tenant): Promise<Tenant> {
   const owner = tenant ?? (await stage().tenant());
@@ -61,16 +62,17 @@ function describeRemovals(): void {
         caBundle: cluster.baoCaPem,
       }),
     );
-    await tenant.apply(aMigration('everything', { sourcePolicy: 'Delete', select: { all: true } }));
-    const done = await tenant.untilReady('everything', { status: 'True', reason: 'Completed' });
+    const names = ['db', 'bao-token', 'spare-token'];
+    await tenant.apply(aMigration('named', { sourcePolicy: 'Delete', select: { names } }));
+    const done = await tenant.untilReady('named', { status: 'True', reason: 'Completed' });
 
-    expect(await statesOf(tenant, 'everything')).toEqual({
+    expect(await statesOf(tenant, 'named')).toEqual({
       db: 'Removed',
       'bao-token': 'Verified TrustRoot',
       'spare-token': 'Verified TrustRoot',
     });
     expect(done.status.summary).toMatchObject({ total: 5, verified: 3, removed: 2 });
-    const [row] = (await tenant.rows('everything')).filter(({ name }) => name === 'spare-token');
+    const [row] = (await tenant.rows('named')).filter(({ name }) => name === 'spare-token');
     expect(row?.message).toBe(
       'The source is kept: SecretBackend spare reads its credentials from this Secret.',
     );
@@ -284,6 +286,40 @@ describe('a destination that cannot be trusted', () => {
     await tenant.cluster.bao('POST', `${tenant.mount}/config`, { delete_version_after: '1h' });
     await tenant.apply(aMigration('move', { sourcePolicy: 'Delete' }));
     await tenant.untilReady('move', { status: 'False', reason: 'CapabilityMissing' });
+    expect(await sourceNames(tenant)).toEqual(['db']);
+  });
+});
+
+describe('a wrong clock', () => {
+  it('of a server keeps every source, the row names the server, and it goes on once the clock is right', async () => {
+    const tenant = await withDocument('db');
+    const wrong = stage().bao.onRequest({}, { kind: 'redate', byMs: -2 * HOUR_MS });
+    await tenant.apply(aMigration('move', { sourcePolicy: 'Delete' }));
+    await tenant.untilReady('move', { status: 'False', reason: 'PartiallyFailed' });
+    expect(await statesOf(tenant, 'move')).toEqual({ db: 'Verified ClockSkew' });
+    expect((await tenant.rows('move'))[0]?.message).toContain('of SecretBackend/bao differ.');
+    expect(await sourceNames(tenant)).toEqual(['db']);
+
+    wrong.remove();
+    expect(reasonOf(await requestRun(tenant, 'move'))).toBe('Completed');
+    expect(await sourceNames(tenant)).toEqual([]);
+  });
+
+  it('of the operator, two hours ahead, ends no soak and removes nothing', async () => {
+    const tenant = await withDocument('db');
+    await tenant.apply(aMigration('soaking', { sourcePolicy: 'Delete', soakSeconds: 3600 }));
+    const first = await tenant.untilReady('soaking', { status: 'Unknown', reason: 'AwaitingSoak' });
+    const ahead = `const now=Date.now;Date.now=()=>now()+${2 * HOUR_MS}`;
+    await stage().restartOperator({
+      NODE_OPTIONS: `--import=data:text/javascript,${ahead.replace(' ', '%20')}`,
+    });
+
+    const again = await requestRun(tenant, 'soaking');
+    expect(again.status.keys).toEqual(first.status.keys);
+    await tenant.mergePatch('SecretMigration', 'soaking', { spec: { soakSeconds: 0 } });
+    await tenant.untilReady('soaking', { status: 'False', reason: 'PartiallyFailed' });
+    expect(await statesOf(tenant, 'soaking')).toEqual({ db: 'Verified ClockSkew' });
+    expect((await tenant.rows('soaking'))[0]?.message).toContain('of the Kubernetes API server differ.');
     expect(await sourceNames(tenant)).toEqual(['db']);
   });
 });
