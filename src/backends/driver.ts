@@ -88,10 +88,18 @@ export interface Driver extends Reader, AsyncDisposable {
   delete(address: Address, expect: Version, permit: Permit): Promise<void>;
 
   /**
-   * Does the remaining steps of a write that was cut off, for exactly this state (`StoredDocument.unfinished`) and
-   * without a new version. Throws the errors of `delete`. Undefined if a write is one request.
+   * Does the remaining steps of a write of this document that was cut off, for exactly this state
+   * (`StoredDocument.unfinished`) and without a new version. Throws the errors of `delete`. Undefined if a write is one
+   * request.
    */
-  finish?(address: Address, expect: Version, permit: Permit): Promise<void>;
+  finish?(document: Document, expect: Version, permit: Permit): Promise<void>;
+
+  /**
+   * Removes what a write that was cut off has prepared, for exactly this state (`unfinished` or `prepared`) and without
+   * a change of a key. The version stays as its writer left it. Throws the errors of `delete`, and `AUTH_DENIED` if
+   * something has to stay. Undefined if a write is one request.
+   */
+  undo?(address: Address, expect: Version, permit: Permit): Promise<void>;
 
   readonly backups: BackupStore | undefined;
 

@@ -21,6 +21,7 @@ export const OPERATIONS = {
   write: { changes: true, recordedAs: 'write' },
   delete: { changes: true, recordedAs: 'delete' },
   finish: { changes: true },
+  undo: { changes: true },
   retire: { changes: true, recordedAs: 'backup' },
   discard: { changes: true, recordedAs: 'delete' },
   mark: { changes: true },
@@ -75,7 +76,7 @@ export function layered(driver: Driver, layer: Layer): LayeredDriver {
   return { ...base, ...layer.overrides?.(base) };
 }
 
-type Changes = 'write' | 'delete' | 'finish';
+type Changes = 'write' | 'delete' | 'finish' | 'undo';
 type Reads = Exclude<
   keyof Driver,
   Changes | 'backups' | 'claims' | 'projections' | typeof Symbol.asyncDispose
@@ -134,11 +135,17 @@ function changesOf(driver: Driver, relay: Relay): Pick<LayeredDriver, Changes> {
         permit,
         async (inner) => driver.delete(relay.in(address), expect, inner),
       ),
-    finish: async (address, expect, permit) =>
+    finish: async (document, expect, permit) =>
       relay.change(
-        { operation: 'finish', addresses: [address], revision: expect.revision },
+        { operation: 'finish', addresses: [document.address], revision: expect.revision },
         permit,
-        async (inner) => driver.finish?.(relay.in(address), expect, inner),
+        async (inner) => driver.finish?.(relay.placedIn(document), expect, inner),
+      ),
+    undo: async (address, expect, permit) =>
+      relay.change(
+        { operation: 'undo', addresses: [address], revision: expect.revision },
+        permit,
+        async (inner) => driver.undo?.(relay.in(address), expect, inner),
       ),
   };
 }

@@ -95,6 +95,7 @@ export type RowReason =
   | 'SourceDeleted'
   | 'SourceGone'
   | 'SourceMissing'
+  | 'SourceUnfinished'
   | 'TrustRoot'
   | 'VerifyMismatch'
   | 'WillOverwrite'

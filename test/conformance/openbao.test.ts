@@ -115,7 +115,7 @@ function describeStorage(): void {
       );
       expect(await rawData()).toEqual({
         data: { text: 't', blob: '/wA=' },
-        customMetadata: { 'keyferry-base64': 'blob' },
+        customMetadata: { 'keyferry-base64': 'blob@1' },
       });
     });
 
@@ -127,7 +127,7 @@ function describeStorage(): void {
       );
       expect(await rawData()).toEqual({
         data: { text: 'dA==', 'a,b': '/w==' },
-        customMetadata: { 'keyferry-base64': '*' },
+        customMetadata: { 'keyferry-base64': '*@1' },
       });
     });
 
@@ -172,6 +172,23 @@ function describeMetadata(): void {
     expect(await driver.read(address, signal, '9')).toEqual({ state: 'absent' });
   });
 
+  it('reads what another client writes later as it is, without the marks of our version', async () => {
+    const binary = aDocument(address, { a: Buffer.from([255]) }, { type: 'x/y', immutable: true });
+    const ours = await driver.write(binary, 'absent', permitted(signal));
+    await cluster.bao('POST', `${mount}/data/${address}`, { data: { a: 'cGFzc3dvcmQ=' } });
+    const theirs = presentIn(await driver.read(address, signal));
+    expect(contentOf(theirs)).toEqual(contentOf(aDocument(address, { a: 'cGFzc3dvcmQ=' })));
+    expect(contentOf(presentIn(await driver.read(address, signal, ours.revision)))).toEqual(
+      contentOf(binary),
+    );
+    const text = aDocument(address, { a: 'text' });
+    await driver.write(text, theirs.version, permitted(signal));
+    expect(contentOf(presentIn(await driver.read(address, signal)))).toEqual(contentOf(text));
+    expect(contentOf(presentIn(await driver.read(address, signal, ours.revision)))).toEqual(
+      contentOf(binary),
+    );
+  });
+
   it('keeps custom metadata of other clients', async () => {
     await cluster.bao('POST', `${mount}/metadata/${address}`, { custom_metadata: { owner: 'payments' } });
     const first = await driver.write(
@@ -181,7 +198,7 @@ function describeMetadata(): void {
     );
     await driver.write(aDocument(address, { b: Buffer.from([255]) }), first, permitted(signal));
     expect(await rawData()).toMatchObject({
-      customMetadata: { owner: 'payments', 'keyferry-base64': 'a,b@2' },
+      customMetadata: { owner: 'payments', 'keyferry-base64': 'a@1,b@2' },
     });
   });
 

@@ -40,6 +40,7 @@ const VERBS: Partial<Record<Call['operation'], readonly Verb[]>> = {
   read: ['read'],
   has: ['read'],
   finish: ['update'],
+  undo: ['update'],
   mark: ['read', 'update'],
   delete: ['delete'],
   retire: ['read', 'create', 'delete'],
@@ -180,12 +181,31 @@ export class MemoryDriver implements Driver {
     });
   }
 
-  async finish(address: Address, expect: Version, permit: Permit): Promise<void> {
+  /** Adds the metadata of the document, the last step of a write. */
+  async finish(
+    { address, attributes: { metadata } }: Document,
+    expect: Version,
+    permit: Permit,
+  ): Promise<void> {
     this.#requireAddress('finish', address);
     const call: Call = { operation: 'finish', address };
     await this.#perform(call, permit, () => {
       const { isUnfinished: _done, ...finished } = this.#requireCurrent(call, expect);
-      this.#store.replaceCurrent(address, finished);
+      const all = new Map([...(finished.attributes.metadata ?? []), ...(metadata ?? [])]);
+      const attributes = all.size === 0 ? finished.attributes : { ...finished.attributes, metadata: all };
+      this.#store.replaceCurrent(address, { ...finished, attributes });
+    });
+  }
+
+  async undo(address: Address, expect: Version, permit: Permit): Promise<void> {
+    this.#requireAddress('undo', address);
+    const call: Call = { operation: 'undo', address };
+    await this.#perform(call, permit, () => {
+      const current = this.#store.currentAt(address);
+      if (current === undefined) throw failed('NOT_FOUND', 'undo', address);
+      if (!sameVersion(current.version, expect)) throw failed('VERSION_CONFLICT', 'undo', address);
+      const { isUnfinished: _unfinished, isPrepared: _prepared, ...left } = current;
+      this.#store.replaceCurrent(address, left);
     });
   }
 

@@ -10,6 +10,7 @@ export type Operation =
   | 'write'
   | 'delete'
   | 'finish'
+  | 'undo'
   | 'mark'
   | 'has'
   | 'retire'

@@ -29,6 +29,7 @@ export interface State {
   readonly attributes: Attributes;
   readonly isDeleted?: true;
   readonly isUnfinished?: true;
+  readonly isPrepared?: true;
   /** Origin, if the document is marked as a projection. */
   readonly origin?: string;
   /** A finalizer: a removal only marks it as leaving. */
@@ -44,6 +45,7 @@ export type Fields = Readonly<Record<string, string | Buffer>>;
 /** What another writer can leave behind in addition to keys and attributes. */
 export interface PutOptions {
   readonly isUnfinished?: true;
+  readonly isPrepared?: true;
 }
 
 /**
@@ -103,14 +105,16 @@ export class MemoryStore {
 
   resultOf(address: Address, state: State | undefined): ReadResult {
     if (state === undefined) return { state: 'absent' };
-    const { version, attributes, isUnfinished, isLeaving, owner } = state;
-    if (state.isDeleted === true) return { state: 'deleted', version };
-    if (this.hasExpired(attributes)) return { state: 'deleted', version, expired: true };
+    const { version, attributes, isUnfinished, isPrepared, isLeaving, owner } = state;
+    const left = isPrepared === undefined ? {} : { prepared: true as const };
+    if (state.isDeleted === true) return { state: 'deleted', version, ...left };
+    if (this.hasExpired(attributes)) return { state: 'deleted', version, expired: true, ...left };
     return {
       state: 'present',
       document: {
         ...toDocument(address, state),
         version,
+        ...left,
         ...(isUnfinished === undefined ? {} : { unfinished: true }),
         ...(isLeaving === undefined ? {} : { isLeaving }),
         ...(owner === undefined ? {} : { owner }),
@@ -170,7 +174,7 @@ export class MemoryStore {
   /** Acts as another writer: adds a version with these keys, whatever the current state is. */
   put(address: Address, fields: Fields, attributes: Attributes = {}, options: PutOptions = {}): Version {
     const version = this.append(toDocument(address, { fields: toBytes(fields), attributes }));
-    if (options.isUnfinished === true) this.alter(address, { isUnfinished: true });
+    this.alter(address, options);
     return version;
   }
 

@@ -1,11 +1,11 @@
 import type { Version } from '#src/core/document.ts';
 import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
 import { errorOf, hasCode, isAbort, OperatorError } from '#src/errors.ts';
-import { EXPIRED, failedOutcome } from '../failure.ts';
-import { decideDocument } from '../plan/decide.ts';
+import { EXPIRED, failedOutcome, noted } from '../failure.ts';
 import type { Decision, TransferStep, Values } from '../plan/plan.ts';
 import type { ApplyInputs } from './inputs.ts';
 import { verified, type Copied } from './proof.ts';
+import { decideAgain, settled } from './settle.ts';
 import { readBack } from './verify.ts';
 
 /**
@@ -15,6 +15,8 @@ import { readBack } from './verify.ts';
  *   adopt      write nothing; the plan read source and destination                                     → Verified
  *   overwrite  once the record of the version to roll back to is durable: write, expecting that version
  *              → read back, compare                                                                    → Verified
+ *
+ * What a write that was cut off left at the destination is completed or undone first.
  *
  * After a write without a reply, or one that lost against another writer, it reads and decides again; it never repeats the
  * write blindly.
@@ -55,29 +57,21 @@ async function decideAndWrite(
   first: Decision,
   announced: string | undefined,
 ): Promise<Copied> {
-  let decision = first;
+  let { decision, note } = await settled(inputs, first, announced);
   let undecided: Undecided | undefined;
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    await finishWrite(inputs, decision);
     const write = writeOf(decision, announced);
-    if (write === undefined) return finishWithoutWrite(inputs.prior, decision, undecided);
+    if (write === undefined) {
+      const copied = finishWithoutWrite(inputs.prior, decision, undecided);
+      return note === undefined ? copied : { ...copied, outcome: noted(copied.outcome, note) };
+    }
     const written = await writeOnce(inputs, write);
     if (!(written instanceof OperatorError)) return prove(inputs, decision, write, written);
     undecided = { error: written, priorVersion: write.step.destination.version?.revision };
-    decision = await decideDocument(inputs, decision.document, write.values.source, {
-      known: undefined,
-      announced,
-    });
+    const next = await decideAgain(inputs, decision, { source: write.values.source, announced });
+    ({ decision, note } = await settled(inputs, next, announced));
   }
   throw undecided?.error ?? invariant(first);
-}
-
-/** Completes a write of ours that was interrupted after its data. */
-async function finishWrite(
-  { destination, permit }: Pick<Inputs, 'destination' | 'permit'>,
-  { document, unfinished }: Decision,
-): Promise<void> {
-  if (unfinished !== undefined) await destination.finish?.(document.destination, unfinished, permit);
 }
 
 interface Write {
