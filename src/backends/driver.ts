@@ -57,6 +57,13 @@ export interface Reader {
   denied(needs: readonly Need[], signal: AbortSignal): Promise<ReadonlyMap<Address, Refusal>>;
 
   /**
+   * Why the current version of this address would not stay readable by its revision after an overwrite, or undefined.
+   * Not a promise: a setting can change, so the version is read again after the write. Undefined if the capability
+   * `Versions` says it for every address.
+   */
+  overwriteRefusal?(address: Address, signal: AbortSignal): Promise<Refusal | undefined>;
+
+  /**
    * True if the store is being deleted with all that is in it (a namespace that terminates). Asks the server if that can
    * happen to such a store.
    */

@@ -18,6 +18,7 @@ export const OPERATIONS = {
   read: { changes: false, recordedAs: 'read' },
   readMany: { changes: false, recordedAs: 'read' },
   denied: { changes: false },
+  overwriteRefusal: { changes: false },
   write: { changes: true, recordedAs: 'write' },
   delete: { changes: true, recordedAs: 'delete' },
   finish: { changes: true },
@@ -109,6 +110,10 @@ function readsOf(driver: Driver, relay: Relay): Pick<LayeredDriver, Reads> {
     refusalOf: (document) => driver.refusalOf(relay.placedIn(document)),
     addressRefusalOf: (address) => driver.addressRefusalOf(relay.in(address)),
     locationOf: (address) => driver.locationOf(relay.in(address)),
+    overwriteRefusal: async (address, signal) =>
+      relay.call({ operation: 'overwriteRefusal', addresses: [address], signal }, async (inner) =>
+        driver.overwriteRefusal?.(relay.in(address), inner),
+      ),
     isLeaving: async (signal) =>
       relay.call({ operation: 'isLeaving', addresses: [], signal }, async (inner) => driver.isLeaving(inner)),
     denied: async (needs, signal) =>

@@ -68,6 +68,7 @@ export const REFUSAL_REASONS = [
   'ReservedName',
   'NotRepresentable',
   'PermissionDenied',
+  'CapabilityMissing',
 ] as const;
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 
@@ -87,6 +88,7 @@ export type RowReason =
   | 'MappingCollision'
   | 'MappingIncomplete'
   | 'NoRule'
+  | 'PriorVersionLost'
   | 'NotRecordable'
   | 'Projected'
   | 'ProofTooOld'

@@ -87,6 +87,7 @@ describe('the openbao driver, beyond what all drivers share,', () => {
   describeForeignContent();
   describePaths();
   describeProbe();
+  describeRetention();
 });
 
 function describeStorage(): void {
@@ -444,6 +445,42 @@ function describeProbe(): void {
         expect((await changing.probe(signal)).identity).not.toBe(identity);
       });
       expect(paths.map(({ path }) => path)).toContain('/v1/sys/capabilities-self');
+    });
+  });
+}
+
+function describeRetention(): void {
+  describe('tells whether the version there would survive an overwrite', () => {
+    it.each([
+      ['of the path alone', 1, 0, false],
+      ['of neither', 0, 0, true],
+      ['of the mount, which keeps more', 1, 10, true],
+      ['of the path, which keeps more', 5, 1, true],
+      ['of the mount alone', 0, 1, false],
+    ])('from max_versions %s', async (_which, ofPath, ofMount, survives) => {
+      const kept = await cluster.createMount('kept');
+      await cluster.bao('POST', `${kept}/config`, { max_versions: ofMount });
+      await cluster.bao('POST', `${kept}/metadata/a`, { max_versions: ofPath });
+      const there = fixture.driver({
+        mount: kept,
+        auth: await fixture.tokenAuth(documentedPolicy(kept)),
+      });
+      await there.probe(signal);
+      const first = await there.write(aDocument('a', { k: 'v' }), 'absent', permitted(signal));
+      expect((await there.overwriteRefusal?.('a', signal))?.reason).toBe(
+        survives ? undefined : 'CapabilityMissing',
+      );
+      // How the server itself decides.
+      await there.write(aDocument('a', { k: 'w' }), first, permitted(signal));
+      expect((await there.read('a', signal, first.revision)).state).toBe(survives ? 'present' : 'absent');
+    });
+
+    it('and assumes that it does not, without the right to know', async () => {
+      const blind = fixture.driver({
+        mount,
+        auth: await fixture.tokenAuth(`path "${mount}/data/*" { capabilities = ["read", "update"] }`),
+      });
+      expect((await blind.overwriteRefusal?.(address, signal))?.reason).toBe('CapabilityMissing');
     });
   });
 }

@@ -73,6 +73,8 @@ class AnyDriver implements Driver {
   delete = async (address: Address) => Promise.resolve(this.#ask(`delete ${address}`, undefined));
   finish = async ({ address }: Document) => Promise.resolve(this.#ask(`finish ${address}`, undefined));
   undo = async (address: Address) => Promise.resolve(this.#ask(`undo ${address}`, undefined));
+  overwriteRefusal = async (address: Address) =>
+    Promise.resolve(this.#ask(`overwriteRefusal ${address}`, undefined));
   [Symbol.asyncDispose] = async () => Promise.resolve(this.#ask('dispose', undefined));
 }
 
@@ -116,6 +118,7 @@ function callsThatReachAnAddress() {
     delete: (address) => driver.delete(address, version, permitted(signal)),
     finish: (address) => driver.finish(aDocument(address), version, permitted(signal)),
     undo: (address) => driver.undo(address, version, permitted(signal)),
+    overwriteRefusal: (address) => driver.overwriteRefusal(address, signal),
   };
   const ofClaims: Record<keyof Omit<ClaimStore, 'release'>, Call> = {
     claim: (address) => claims.claim(address, version, 'run', permitted(signal)),

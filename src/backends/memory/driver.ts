@@ -209,6 +209,15 @@ export class MemoryDriver implements Driver {
     });
   }
 
+  async overwriteRefusal(address: Address, signal: AbortSignal): Promise<Refusal | undefined> {
+    this.#requireAddress('overwriteRefusal', address);
+    return this.#perform({ operation: 'overwriteRefusal', address }, signal, () =>
+      this.#store.keptAt(address) > 1
+        ? undefined
+        : { reason: 'CapabilityMissing', message: 'The store keeps one revision of this address.' },
+    );
+  }
+
   /** A mark makes a new version of the document, as for a Secret. */
   async #mark(
     { address, expect, origin }: { address: Address; expect: Version; origin: string },

@@ -11,6 +11,7 @@ export type Operation =
   | 'delete'
   | 'finish'
   | 'undo'
+  | 'overwriteRefusal'
   | 'mark'
   | 'has'
   | 'retire'

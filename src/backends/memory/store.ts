@@ -58,6 +58,8 @@ export class MemoryStore {
   /** By address, oldest first; only the last one if revisions are not kept. */
   readonly #states = new Map<Address, readonly State[]>();
   readonly #backups = new Map<Address, State>();
+  /** By address: how many revisions stay. */
+  readonly #kept = new Map<Address, number>();
   /** True while the store and all documents in it are being deleted. */
   isLeaving = false;
   #incarnations = 0;
@@ -133,8 +135,19 @@ export class MemoryStore {
     const version = this.#nextVersion(before?.at(-1)?.version);
     const fields = new Map([...document.fields].map(([key, value]) => [key, Buffer.from(value.reveal())]));
     const kept = this.traits.keepsRevisions ? (before ?? []) : [];
-    this.#states.set(address, [...kept, { version, fields, attributes }]);
+    const states = [...kept, { version, fields, attributes }];
+    this.#states.set(address, states.slice(-this.keptAt(address)));
     return version;
+  }
+
+  /** Sets how many revisions of this address stay. */
+  keep(address: Address, revisions: number): void {
+    this.#kept.set(address, revisions);
+  }
+
+  /** How many revisions of this address stay. */
+  keptAt(address: Address): number {
+    return this.#kept.get(address) ?? Number.MAX_SAFE_INTEGER;
   }
 
   /** Changes the current state without making another version of it: custom metadata, or a bit of the disk. */

@@ -26,6 +26,7 @@ import { probeServer } from './probe.ts';
 import type { Constants } from './probe.ts';
 import { readEach } from '../read-each.ts';
 import { readStored } from './reading.ts';
+import { overwriteRefusalOf } from './retention.ts';
 import { findDenied } from './rights.ts';
 import type { NeededRight } from './rights.ts';
 import { MAX_FIELDS_WHERE_COUNTED } from './size.ts';
@@ -165,6 +166,13 @@ export class OpenBaoDriver implements Driver {
   async undo(address: Address, expect: Version, permit: Permit): Promise<void> {
     this.#requireAddress(address, 'openbao.undo');
     await (await this.#writer(permit.signal)).undo(address, expect, permit);
+  }
+
+  /** The setting of the path decides together with that of the mount; both are unknown without the right to read them. */
+  async overwriteRefusal(address: Address, signal: AbortSignal): Promise<Refusal | undefined> {
+    this.#requireAddress(address, 'openbao.retention');
+    const { kv } = await this.#open(signal);
+    return overwriteRefusalOf(kv, { address, config: await this.#mountConfig(signal) }, signal);
   }
 
   async #mountConfig(signal: AbortSignal): Promise<MountConfig | undefined> {

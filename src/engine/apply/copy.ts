@@ -6,7 +6,7 @@ import type { Decision, TransferStep, Values } from '../plan/plan.ts';
 import type { ApplyInputs } from './inputs.ts';
 import { verified, type Copied } from './proof.ts';
 import { decideAgain, settled } from './settle.ts';
-import { readBack } from './verify.ts';
+import { priorKept, readBack } from './verify.ts';
 
 /**
  * Carries out the step of one document, up to its proof (docs/architecture.md, the protocol):
@@ -14,7 +14,7 @@ import { readBack } from './verify.ts';
  *   create     write, expecting absent                                → read back that version, compare → Verified
  *   adopt      write nothing; the plan read source and destination                                     → Verified
  *   overwrite  once the record of the version to roll back to is durable: write, expecting that version
- *              → read back, compare                                                                    → Verified
+ *              → read back, compare → read that version, which must still be there                     → Verified
  *
  * What a write that was cut off left at the destination is completed or undone first.
  *
@@ -62,7 +62,7 @@ async function decideAndWrite(
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const write = writeOf(decision, announced);
     if (write === undefined) {
-      const copied = finishWithoutWrite(inputs.prior, decision, undecided);
+      const copied = await finishWithoutWrite(inputs, decision, undecided);
       return note === undefined ? copied : { ...copied, outcome: noted(copied.outcome, note) };
     }
     const written = await writeOnce(inputs, write);
@@ -113,15 +113,16 @@ async function prove(
   const { row, source } = step;
   const priorVersion = step.destination.version?.revision;
   const copy = { desired: values.desired, version, priorVersion, policy };
-  return readBack(destination, { document, row, source, ...copy }, signal);
+  const written = { document, row, source, ...copy };
+  return priorKept(destination, await readBack(destination, written, signal), signal);
 }
 
 /** The result for a document that needs no write now. */
-function finishWithoutWrite(
-  prior: Inputs['prior'],
+async function finishWithoutWrite(
+  { prior, destination, signal }: Pick<Inputs, 'prior' | 'destination' | 'signal'>,
   decision: Decision,
   undecided: Undecided | undefined,
-): Copied {
+): Promise<Copied> {
   const { document, failure, step } = decision;
   if (step?.kind === 'report')
     return { outcome: step.outcome, ...(failure === undefined ? {} : { failure }) };
@@ -131,7 +132,8 @@ function finishWithoutWrite(
     const record = prior.get(document.name);
     const priorVersion = undecided?.priorVersion ?? recordedPriorOf(record, step, version);
     const { row, source } = step;
-    return verified({ document, row, source }, { version, priorVersion });
+    const copied = verified({ document, row, source }, { version, priorVersion });
+    return priorKept(destination, copied, signal);
   }
   const outcome: Outcome = { ...announcing(step, 'WillOverwrite'), retry: 'soon' };
   return { outcome, awaitsOverwrite: version.revision };

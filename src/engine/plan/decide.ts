@@ -1,4 +1,4 @@
-import type { Reader } from '#src/backends/driver.ts';
+import type { Reader, Refusal } from '#src/backends/driver.ts';
 import { decideStep, type Observation, type Policy, type Step } from '#src/core/checks.ts';
 import { sameFields, type Document, type ReadResult, type StoredDocument } from '#src/core/document.ts';
 import { recordedVersion, type Outcome } from '#src/core/outcome.ts';
@@ -45,6 +45,11 @@ export async function decideDocument(
     const policy = intent.policyOf(document.name);
     const step = decideStep(policy, observe(destination, desired, found));
     const left = leftIn(desired, found);
+    const lost = step.kind === 'overwrite' ? await overwriteRefusal(inputs, document) : undefined;
+    if (lost !== undefined) {
+      const outcome: Outcome = { ...base, state: 'Failed', ...lost, retry: 'later' };
+      return { ...report(outcome), values: { source, desired }, ...left };
+    }
     const removal = removalOf(inputs, document, policy);
     const planned = plannedStep(document, step, { base, source, removal });
     return { document, step: planned, values: { source, desired }, ...left };
@@ -135,6 +140,14 @@ function leftIn(desired: Document, found: ReadResult): { readonly left?: Left } 
   if (document.unfinished === undefined && document.prepared === undefined) return {};
   const isOurs = document.unfinished === true && sameFields(desired, document);
   return { left: { kind: isOurs ? 'finish' : 'undo', version: document.version } };
+}
+
+/** Why the version that would be overwritten would not stay readable; undefined if it would. */
+async function overwriteRefusal(
+  { destination, signal }: Pick<PlanInputs, 'destination' | 'signal'>,
+  document: PlannedDocument,
+): Promise<Refusal | undefined> {
+  return destination.overwriteRefusal?.(document.destination, signal);
 }
 
 const SOURCE_UNFINISHED = {
