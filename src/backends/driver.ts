@@ -66,6 +66,13 @@ export interface Reader {
   denied(needs: readonly Need[], signal: AbortSignal): Promise<ReadonlyMap<Address, Refusal>>;
 
   /**
+   * Why the current version of this address would not stay readable by its revision after an overwrite, or undefined.
+   * Not a promise: a setting can change, so the version is read again after the write. Undefined if the capability
+   * `Versions` says it for every address.
+   */
+  overwriteRefusal?(address: Address, signal: AbortSignal): Promise<Refusal | undefined>;
+
+  /**
    * True if the store is being deleted with all that is in it (a namespace that terminates). Asks the server if that can
    * happen to such a store.
    */
@@ -97,10 +104,18 @@ export interface Driver extends Reader, AsyncDisposable {
   delete(address: Address, expect: Version, permit: Permit): Promise<void>;
 
   /**
-   * Does the remaining steps of a write that was cut off, for exactly this state (`StoredDocument.unfinished`) and
-   * without a new version. Throws the errors of `delete`. Undefined if a write is one request.
+   * Does the remaining steps of a write of this document that was cut off, for exactly this state
+   * (`StoredDocument.unfinished`) and without a new version. Throws the errors of `delete`. Undefined if a write is one
+   * request.
    */
-  finish?(address: Address, expect: Version, permit: Permit): Promise<void>;
+  finish?(document: Document, expect: Version, permit: Permit): Promise<void>;
+
+  /**
+   * Removes what a write that was cut off has prepared, for exactly this state (`unfinished` or `prepared`) and without
+   * a change of a key. The version stays as its writer left it. Throws the errors of `delete`, and `AUTH_DENIED` if
+   * something has to stay. Undefined if a write is one request.
+   */
+  undo?(address: Address, expect: Version, permit: Permit): Promise<void>;
 
   readonly backups: BackupStore | undefined;
 

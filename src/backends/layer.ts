@@ -18,9 +18,11 @@ export const OPERATIONS = {
   read: { changes: false, recordedAs: 'read' },
   readMany: { changes: false, recordedAs: 'read' },
   denied: { changes: false },
+  overwriteRefusal: { changes: false },
   write: { changes: true, recordedAs: 'write' },
   delete: { changes: true, recordedAs: 'delete' },
   finish: { changes: true },
+  undo: { changes: true },
   retire: { changes: true, recordedAs: 'backup' },
   discard: { changes: true, recordedAs: 'delete' },
   mark: { changes: true },
@@ -75,7 +77,7 @@ export function layered(driver: Driver, layer: Layer): LayeredDriver {
   return { ...base, ...layer.overrides?.(base) };
 }
 
-type Changes = 'write' | 'delete' | 'finish';
+type Changes = 'write' | 'delete' | 'finish' | 'undo';
 type Reads = Exclude<
   keyof Driver,
   Changes | 'backups' | 'claims' | 'projections' | typeof Symbol.asyncDispose
@@ -110,6 +112,10 @@ function readsOf(driver: Driver, relay: Relay): Pick<LayeredDriver, Reads> {
     refusalOf: (document) => driver.refusalOf(relay.placedIn(document)),
     addressRefusalOf: (address) => driver.addressRefusalOf(relay.in(address)),
     locationOf: (address) => driver.locationOf(relay.in(address)),
+    overwriteRefusal: async (address, signal) =>
+      relay.call({ operation: 'overwriteRefusal', addresses: [address], signal }, async (inner) =>
+        driver.overwriteRefusal?.(relay.in(address), inner),
+      ),
     isLeaving: async (signal) =>
       relay.call({ operation: 'isLeaving', addresses: [], signal }, async (inner) => driver.isLeaving(inner)),
     denied: async (needs, signal) =>
@@ -136,11 +142,17 @@ function changesOf(driver: Driver, relay: Relay): Pick<LayeredDriver, Changes> {
         permit,
         async (inner) => driver.delete(relay.in(address), expect, inner),
       ),
-    finish: async (address, expect, permit) =>
+    finish: async (document, expect, permit) =>
       relay.change(
-        { operation: 'finish', addresses: [address], revision: expect.revision },
+        { operation: 'finish', addresses: [document.address], revision: expect.revision },
         permit,
-        async (inner) => driver.finish?.(relay.in(address), expect, inner),
+        async (inner) => driver.finish?.(relay.placedIn(document), expect, inner),
+      ),
+    undo: async (address, expect, permit) =>
+      relay.change(
+        { operation: 'undo', addresses: [address], revision: expect.revision },
+        permit,
+        async (inner) => driver.undo?.(relay.in(address), expect, inner),
       ),
   };
 }

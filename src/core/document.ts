@@ -44,8 +44,13 @@ export interface Version {
 
 export interface StoredDocument extends Document {
   readonly version: Version;
-  /** A write was interrupted after its data: `Driver.finish` completes it. */
+  /**
+   * A write was cut off, and this version can be its result: `Driver.finish` completes it, `Driver.undo` removes what the
+   * write prepared for it. Until then its bytes, type and expiry are not certain.
+   */
   readonly unfinished?: true;
+  /** A write that was cut off has prepared the place for another version; this one is as it was written. */
+  readonly prepared?: true;
   /** It is being deleted, and exists only until a finalizer is done: it proves nothing. */
   readonly isLeaving?: true;
   /** `Kind name` of an object with which the store removes it: it proves nothing once a source is to be removed. */
@@ -61,6 +66,8 @@ export type ReadResult =
       readonly version: Version;
       /** It expired; no writer deleted it. */
       readonly expired?: true;
+      /** As in a StoredDocument. */
+      readonly prepared?: true;
     }
   | { readonly state: 'present'; readonly document: StoredDocument };
 

@@ -1,7 +1,7 @@
 import { MAX_ROW_MESSAGE } from '#src/api/v1alpha1/secret-migration.ts';
 import type { Outcome, State } from '#src/core/outcome.ts';
 import { ERROR_CODES } from '#src/errors/codes.ts';
-import { explain } from '#src/errors/explain.ts';
+import { explain, shortened } from '#src/errors/explain.ts';
 import type { RowReason } from '#src/errors/reasons.ts';
 import { errorOf, type OperatorError } from '#src/errors.ts';
 
@@ -42,4 +42,11 @@ export function failedOutcome(
     message: explain(error, MAX_ROW_MESSAGE),
     retry: RETRY[error.disposition],
   };
+}
+
+/** The outcome with a note, which is never shortened, behind its message. */
+export function noted(outcome: Outcome, note: string): Outcome {
+  const room = MAX_ROW_MESSAGE - Buffer.byteLength(note) - 1;
+  const message = outcome.message === undefined ? note : `${shortened(outcome.message, room)} ${note}`;
+  return { ...outcome, message };
 }

@@ -170,3 +170,42 @@ describe('the version to roll back to', () => {
     });
   });
 });
+
+describe('the version that an overwrite replaces', () => {
+  it('must stay readable: the overwrite is refused before anything is written, and a dry run shows it', async () => {
+    const refused = { state: 'Failed', reason: 'CapabilityMissing', retry: 'later' };
+    for (const dryRun of [true, false]) {
+      const world = differing();
+      world.destination.keep('ns/a', 1);
+      const run = await runEngine({ ...world, spec: { ...spec, dryRun } });
+      expect(run.outcomeOf('a')).toMatchObject(refused);
+      expect(run.log).not.toContain('destination write ns/a');
+      expect(world.destination.textAt('ns/a')).toEqual({ k: 'theirs' });
+    }
+  });
+
+  it('is read after the write: a row names no version that is gone, and says that it is', async () => {
+    const world = differing();
+    const before = once('write', () => world.destination.keep('ns/a', 1));
+    const run = await runEngine({ ...world, spec, at: { destination: { before } } });
+    expect(run.outcomeOf('a')).toMatchObject({
+      state: 'Verified',
+      reason: 'PriorVersionLost',
+      destination: { path: 'ns/a', version: '2' },
+    });
+    expect(run.outcomeOf('a').destination?.priorVersion).toBeUndefined();
+  });
+
+  it('is read again by a run that finds an overwrite of a killed run', async () => {
+    const world = differing();
+    world.destination.keep('ns/a', 1);
+    world.destination.put('ns/a', { k: 'v' });
+    const row: Partial<PriorRecord> = {
+      state: 'Pending',
+      reason: 'WillOverwrite',
+      destination: { path: 'ns/a', priorVersion: '1' },
+    };
+    const run = await runEngine({ ...world, spec, prior: [aRow('a', row)] });
+    expect(run.outcomeOf('a')).toMatchObject({ state: 'Verified', reason: 'PriorVersionLost' });
+  });
+});

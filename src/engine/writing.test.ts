@@ -90,13 +90,56 @@ describe('a write', () => {
     expect(world.destination.currentAt('ns/a')?.isUnfinished).toBeUndefined();
   });
 
-  it.each<[string, object, string]>([
-    ['by a dry run', { dryRun: true }, 'v'],
-    ['when the destination differs', {}, 'theirs'],
-  ])('that was interrupted is not completed %s', async (_when, spec, k) => {
+  it('that was interrupted is not completed by a dry run', async () => {
     const world = withSource();
-    world.destination.put('ns/a', { k }, {}, { isUnfinished: true });
-    await runEngine({ ...world, spec: { ...spec } });
+    world.destination.put('ns/a', { k: 'v' }, {}, { isUnfinished: true });
+    await runEngine({ ...world, spec: { dryRun: true } });
     expect(world.destination.currentAt('ns/a')?.isUnfinished).toBe(true);
+  });
+});
+
+describe('what a write that was cut off has prepared', () => {
+  const foreign: Record<string, (world: World) => void> = {
+    'with another value': ({ destination }) =>
+      void destination.put('ns/a', { k: 'theirs' }, {}, { isUnfinished: true }),
+    'under a newer value': ({ destination }) =>
+      void destination.put('ns/a', { k: 'theirs' }, {}, { isPrepared: true }),
+    'under a deleted value': ({ destination }) => {
+      destination.put('ns/a', { k: 'theirs' }, {}, { isPrepared: true });
+      destination.remove('ns/a');
+    },
+  };
+
+  it.each(Object.entries(foreign))('is undone %s, which stays a conflict', async (_where, put) => {
+    const world = withSource();
+    put(world);
+    const before = world.destination.currentAt('ns/a');
+    const run = await runEngine(world);
+    expect(run.outcomeOf('a')).toMatchObject({ state: 'Conflict' });
+    const after = world.destination.currentAt('ns/a');
+    expect(after).toMatchObject({ version: before?.version, fields: before?.fields });
+    expect(after?.isUnfinished ?? after?.isPrepared).toBeUndefined();
+    expect(run.log).not.toContain('destination finish ns/a');
+    expect((await runEngine(world)).log).not.toContain('destination undo ns/a');
+  });
+
+  it('stays without the right to undo it, and the row says so', async () => {
+    const world = withSource();
+    world.destination.put('ns/a', { k: 'theirs' }, {}, { isPrepared: true });
+    const mayNot = { destination: (verb: string) => verb === 'update' };
+    const run = await runEngine({ ...world, mayNot });
+    expect(run.outcomeOf('a')).toMatchObject({ state: 'Conflict', reason: 'DestinationDiffers' });
+    expect(run.outcomeOf('a').message).toMatch(
+      /^The destination has other.* Remains of a write .*keyferry-\*/,
+    );
+    expect(run.outcomeOf('a').message?.length).toBeLessThanOrEqual(256);
+  });
+
+  it('makes a source uncertain: it is not copied, and the row says so', async () => {
+    const world = aWorld();
+    world.source.put('a', { k: 'v' }, {}, { isUnfinished: true });
+    const run = await runEngine(world);
+    expect(run.outcomeOf('a')).toMatchObject({ state: 'Failed', reason: 'SourceUnfinished', retry: 'later' });
+    expect(world.destination.addresses()).toEqual([]);
   });
 });

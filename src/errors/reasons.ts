@@ -68,6 +68,7 @@ export const REFUSAL_REASONS = [
   'ReservedName',
   'NotRepresentable',
   'PermissionDenied',
+  'CapabilityMissing',
 ] as const;
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 
@@ -89,6 +90,7 @@ export type RowReason =
   | 'MappingCollision'
   | 'MappingIncomplete'
   | 'NoRule'
+  | 'PriorVersionLost'
   | 'NotRecordable'
   | 'Projected'
   | 'ProofTooOld'
@@ -97,6 +99,7 @@ export type RowReason =
   | 'SourceDeleted'
   | 'SourceGone'
   | 'SourceMissing'
+  | 'SourceUnfinished'
   | 'TrustRoot'
   | 'VerifyMismatch'
   | 'WillOverwrite'

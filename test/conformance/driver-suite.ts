@@ -6,6 +6,7 @@ import { describeFailures } from './suite/failing.ts';
 import { describeEmptyStore, describeManyDocuments } from './suite/listing.ts';
 import { describePermits } from './suite/permitting.ts';
 import { describeProbe } from './suite/probing.ts';
+import { describeRemains } from './suite/remains.ts';
 import { describeRefusals } from './suite/refusing.ts';
 import type { Subject } from './suite/subject.ts';
 import { Trial } from './suite/trial.ts';
@@ -24,6 +25,7 @@ export function describeDriver(subject: Subject): void {
     describeProbe(trial);
     describeFailures(trial);
     describeWriting(trial);
+    describeRemains(trial);
     describePermits(trial);
     describeContent(trial);
     describeAnyContent(trial);

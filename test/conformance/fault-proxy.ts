@@ -28,6 +28,8 @@ export class FaultProxy implements AsyncDisposable {
   /** Every request since the start, in order of arrival. */
   readonly seen: SeenRequest[] = [];
   plan: FaultPlan = () => 'pass';
+  /** Awaited before a request is passed on: what another client does in between. */
+  meanwhile: (request: SeenRequest) => Promise<void> = async () => Promise.resolve();
   readonly #server: Server;
   readonly #pool: Pool;
 
@@ -60,6 +62,7 @@ export class FaultProxy implements AsyncDisposable {
       response.writeHead(fault.status, fault.headers).end(fault.body);
       return;
     }
+    await this.meanwhile({ method, path });
     const { host: _host, connection: _connection, ...headers } = request.headers;
     const reply = await this.#pool.request({ method, path, headers, body: body.length === 0 ? null : body });
     const answer = await reply.body.bytes();

@@ -66,7 +66,7 @@ describe('an openbao mount', () => {
 
 function describeMetadata(): void {
   describe('keeps metadata', () => {
-    it('as custom metadata, written before the data, and returns it unchanged', async () => {
+    it('as custom metadata, and returns it unchanged', async () => {
       const character = fc.oneof(
         fc.string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 1 }),
         fc.constantFrom('ä', 'ø', '世', '界', 'Ω', '\u{1F310}', 'e\u0301', '<', '"', '\\'),
@@ -86,7 +86,7 @@ function describeMetadata(): void {
       await fc.assert(fc.asyncProperty(entries, check), { numRuns: 60 });
     });
 
-    it('in three requests, and reads them back in one', async () => {
+    it('in as few requests as the server allows, and reads them back in one', async () => {
       const document = aDocument(address, { a: '1' }, { metadata: new Map([['owner', 'payments']]) });
       const writes = await requestsTo(cluster.baoUrl, () =>
         driver.write(document, 'absent', permitted(signal)),
@@ -94,7 +94,10 @@ function describeMetadata(): void {
       expect(writes.map(({ method, path }) => `${method} ${path}`)).toEqual([
         `GET /v1/${mount}/metadata/${address}`,
         `POST /v1/${mount}/metadata/${address}`,
+        // Without metadata_cas, only a patch is safe for what another client wrote meanwhile.
+        ...(cluster.isOpenBao ? [] : [`PATCH /v1/${mount}/metadata/${address}`]),
         `POST /v1/${mount}/data/${address}`,
+        `PATCH /v1/${mount}/metadata/${address}`,
       ]);
       expect(await requestsTo(cluster.baoUrl, () => driver.read(address, signal))).toHaveLength(1);
     });
@@ -153,6 +156,7 @@ function describeExpiry(): void {
       expect(requests.map(({ method, path }) => `${method} ${path.replace(/^.*lives[^/]*\//, '')}`)).toEqual([
         `GET metadata/${copy}`,
         `POST metadata/${copy}`,
+        ...(cluster.isOpenBao ? [] : [`PATCH metadata/${copy}`]),
         `POST data/${copy}`,
         `PATCH metadata/${copy}`,
       ]);
@@ -342,10 +346,11 @@ function describeKilledAttempts(): void {
         expect(found.unfinished).toBe(true);
         expect(found.attributes.metadata).toBeUndefined();
         const other = { ...found.version, revision: '2' };
-        expect(await codeOf(driver.finish?.(address, other, permitted(signal)) ?? Promise.resolve())).toBe(
+        const plain = aDocument(address, { a: '1' });
+        expect(await codeOf(driver.finish?.(plain, other, permitted(signal)) ?? Promise.resolve())).toBe(
           'VERSION_CONFLICT',
         );
-        await driver.finish?.(address, found.version, permitted(signal));
+        await driver.finish?.(plain, found.version, permitted(signal));
         const after = await stored();
         expect(after.unfinished).toBeUndefined();
         expect(after.version).toEqual(found.version);

@@ -87,6 +87,7 @@ describe('the openbao driver, beyond what all drivers share,', () => {
   describeForeignContent();
   describePaths();
   describeProbe();
+  describeRetention();
 });
 
 function describeStorage(): void {
@@ -115,7 +116,7 @@ function describeStorage(): void {
       );
       expect(await rawData()).toEqual({
         data: { text: 't', blob: '/wA=' },
-        customMetadata: { 'keyferry-base64': 'blob' },
+        customMetadata: { 'keyferry-base64': 'blob@1' },
       });
     });
 
@@ -127,7 +128,7 @@ function describeStorage(): void {
       );
       expect(await rawData()).toEqual({
         data: { text: 'dA==', 'a,b': '/w==' },
-        customMetadata: { 'keyferry-base64': '*' },
+        customMetadata: { 'keyferry-base64': '*@1' },
       });
     });
 
@@ -172,6 +173,23 @@ function describeMetadata(): void {
     expect(await driver.read(address, signal, '9')).toEqual({ state: 'absent' });
   });
 
+  it('reads what another client writes later as it is, without the marks of our version', async () => {
+    const binary = aDocument(address, { a: Buffer.from([255]) }, { type: 'x/y', immutable: true });
+    const ours = await driver.write(binary, 'absent', permitted(signal));
+    await cluster.bao('POST', `${mount}/data/${address}`, { data: { a: 'cGFzc3dvcmQ=' } });
+    const theirs = presentIn(await driver.read(address, signal));
+    expect(contentOf(theirs)).toEqual(contentOf(aDocument(address, { a: 'cGFzc3dvcmQ=' })));
+    expect(contentOf(presentIn(await driver.read(address, signal, ours.revision)))).toEqual(
+      contentOf(binary),
+    );
+    const text = aDocument(address, { a: 'text' });
+    await driver.write(text, theirs.version, permitted(signal));
+    expect(contentOf(presentIn(await driver.read(address, signal)))).toEqual(contentOf(text));
+    expect(contentOf(presentIn(await driver.read(address, signal, ours.revision)))).toEqual(
+      contentOf(binary),
+    );
+  });
+
   it('keeps custom metadata of other clients', async () => {
     await cluster.bao('POST', `${mount}/metadata/${address}`, { custom_metadata: { owner: 'payments' } });
     const first = await driver.write(
@@ -181,7 +199,7 @@ function describeMetadata(): void {
     );
     await driver.write(aDocument(address, { b: Buffer.from([255]) }), first, permitted(signal));
     expect(await rawData()).toMatchObject({
-      customMetadata: { owner: 'payments', 'keyferry-base64': 'a,b@2' },
+      customMetadata: { owner: 'payments', 'keyferry-base64': 'a@1,b@2' },
     });
   });
 
@@ -427,6 +445,42 @@ function describeProbe(): void {
         expect((await changing.probe(signal)).identity).not.toBe(identity);
       });
       expect(paths.map(({ path }) => path)).toContain('/v1/sys/capabilities-self');
+    });
+  });
+}
+
+function describeRetention(): void {
+  describe('tells whether the version there would survive an overwrite', () => {
+    it.each([
+      ['of the path alone', 1, 0, false],
+      ['of neither', 0, 0, true],
+      ['of the mount, which keeps more', 1, 10, true],
+      ['of the path, which keeps more', 5, 1, true],
+      ['of the mount alone', 0, 1, false],
+    ])('from max_versions %s', async (_which, ofPath, ofMount, survives) => {
+      const kept = await cluster.createMount('kept');
+      await cluster.bao('POST', `${kept}/config`, { max_versions: ofMount });
+      await cluster.bao('POST', `${kept}/metadata/a`, { max_versions: ofPath });
+      const there = fixture.driver({
+        mount: kept,
+        auth: await fixture.tokenAuth(documentedPolicy(kept)),
+      });
+      await there.probe(signal);
+      const first = await there.write(aDocument('a', { k: 'v' }), 'absent', permitted(signal));
+      expect((await there.overwriteRefusal?.('a', signal))?.reason).toBe(
+        survives ? undefined : 'CapabilityMissing',
+      );
+      // How the server itself decides.
+      await there.write(aDocument('a', { k: 'w' }), first, permitted(signal));
+      expect((await there.read('a', signal, first.revision)).state).toBe(survives ? 'present' : 'absent');
+    });
+
+    it('and assumes that it does not, without the right to know', async () => {
+      const blind = fixture.driver({
+        mount,
+        auth: await fixture.tokenAuth(`path "${mount}/data/*" { capabilities = ["read", "update"] }`),
+      });
+      expect((await blind.overwriteRefusal?.(address, signal))?.reason).toBe('CapabilityMissing');
     });
   });
 }

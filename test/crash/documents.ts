@@ -60,12 +60,22 @@ export async function readStored(tenant: Tenant, name: string): Promise<Stored |
   }
   const { data, metadata } = reply.body.data;
   const text = data?.[FIELD];
-  const marks = metadata.custom_metadata?.['keyferry-base64']?.split(',') ?? [];
-  const encoding = marks.includes(FIELD) || marks.includes('*') ? 'base64' : 'utf8';
+  const encoding = isMarked(metadata.custom_metadata?.['keyferry-base64'], metadata.version)
+    ? 'base64'
+    : 'utf8';
   return {
     value: text === undefined ? undefined : Buffer.from(text, encoding),
     versions: metadata.version,
   };
+}
+
+/** `name@1,*@3-5`: which keys are base64, in which versions. */
+function isMarked(marker: string | undefined, version: number): boolean {
+  return (marker?.split(',') ?? []).some((mark) => {
+    const [name, versions = ''] = mark.split('@');
+    const [first = '', last = first] = versions.split('-');
+    return (name === FIELD || name === '*') && Number(first) <= version && version <= Number(last);
+  });
 }
 
 function isDataReply(body: unknown): body is DataReply {

@@ -212,6 +212,19 @@ function describeLimits(): void {
     expect(await kvMetadata(tenant, pathOf(tenant, 'free'))).toBeUndefined();
   });
 
+  it('is refused for a path that forgets, below a mount that does not', async () => {
+    const tenant = await aTenantInConflict();
+    const path = `${tenant.mount}/metadata/${pathOf(tenant, 'taken')}`;
+    await tenant.cluster.bao('POST', path, { max_versions: 1 });
+    await tenant.apply(aMigration('forgetful', { conflictPolicy: 'Overwrite' }));
+    await tenant.untilReady('forgetful', { status: 'False', reason: 'PartiallyFailed' });
+    expect(await statesOf(tenant, 'forgetful')).toMatchObject({
+      taken: 'Failed CapabilityMissing',
+      deleted: 'Verified',
+    });
+    expect(await kvData(tenant, pathOf(tenant, 'taken'))).toEqual(THEIRS);
+  });
+
   it('is refused where nothing could be gone back to: Secrets have no earlier versions', async () => {
     const tenant = await stage().tenant();
     await kvPut(tenant, pathOf(tenant, 'app'), MINE);

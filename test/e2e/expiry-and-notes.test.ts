@@ -175,7 +175,52 @@ function describeExpired(): void {
   });
 }
 
+describe('what a killed attempt left under the value of another client', () => {
+  it('is undone by the next run, which shows the conflict and changes nothing else', async () => {
+    const tenant = await stage().tenant();
+    await tenant.apply(aSecret('db', { password: Buffer.from([255, 0]) }, { type: 'a/b' }));
+    await setKey(tenant, 'db', {
+      delete_version_after: '600s',
+      custom_metadata: {
+        theirs: 'x',
+        'keyferry-pending': 'version 1 by 00c0ffee, lifetime 600 instead of 0',
+        'keyferry-lifetime': '3600',
+        'keyferry-base64': 'password@1',
+        'keyferry-type': 'a/b@1',
+      },
+    });
+    // Valid base64, as a password can be.
+    await kvPut(tenant, pathOf(tenant, 'db'), { password: 'password' });
+    await tenant.apply(aMigration('out'));
+    await tenant.untilReady('out', { status: 'False' });
+    expect(await statesOf(tenant, 'out')).toEqual({ db: 'Conflict DestinationDiffers' });
+    expect(await kvMetadata(tenant, pathOf(tenant, 'db'))).toMatchObject({
+      current_version: 1,
+      custom_metadata: { theirs: 'x' },
+      delete_version_after: '0s',
+      versions: { 1: { deletion_time: '' } },
+    });
+    expect(await kvData(tenant, pathOf(tenant, 'db'))).toEqual({ password: 'password' });
+  });
+});
+
 describe('between Kubernetes and OpenBao', () => {
+  it('a binary key that is replaced by hand with text that looks like base64 comes back as that text', async () => {
+    const here = await stage().tenant();
+    await here.apply(aSecret('db', { password: Buffer.from([255, 0]) }));
+    await here.apply(aMigration('out'));
+    await here.untilReady('out');
+    await kvPut(here, pathOf(here, 'db'), { password: 'password' });
+
+    const there = await stage().tenant({ mount: here.mount });
+    const back = { path: `${here.namespace}/{name}` };
+    const select = { all: true as const };
+    await there.apply(aMigration('back', { from: 'bao', to: 'kubernetes', select, mapping: back }));
+    await there.untilReady('back');
+    const data = (await there.secret('db'))?.data;
+    expect(Buffer.from(data?.['password'] ?? '', 'base64').toString()).toBe('password');
+  });
+
   const labels = { 'example.org/owner': 'payments', tier: 'gold', internal: 'x' };
   const mapping = { path: '{namespace}/{name}', labels: ['example.org/owner', 'tier', 'absent'] };
 

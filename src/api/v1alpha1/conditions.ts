@@ -107,6 +107,9 @@ export const ROW_REASONS = {
   Projected: 'Verified; the source is kept as the projection of the destination.',
   BackupExists: 'The source is kept: a different backup of this name exists.',
   BackupExpired: 'The backup of the source was removed after backupTTLSeconds.',
+  PriorVersionLost:
+    'The destination was overwritten, and the version that was there before did not stay readable.',
+  SourceUnfinished: 'A write of the source was cut off, so its bytes are not certain; nothing was copied.',
   MappingIncomplete: 'The source lacks a label that spec.mapping.path uses.',
   CrossingMigrations:
     'Another migration removes the document that this one writes, or the reverse; both wait.',

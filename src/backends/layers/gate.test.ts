@@ -73,7 +73,10 @@ class AnyDriver implements Driver {
     Promise.resolve(this.#ask(`denied ${needs.map(({ address }) => address).join(' ')}`, new Map()));
   write = async ({ address }: Document) => Promise.resolve(this.#ask(`write ${address}`, version));
   delete = async (address: Address) => Promise.resolve(this.#ask(`delete ${address}`, undefined));
-  finish = async (address: Address) => Promise.resolve(this.#ask(`finish ${address}`, undefined));
+  finish = async ({ address }: Document) => Promise.resolve(this.#ask(`finish ${address}`, undefined));
+  undo = async (address: Address) => Promise.resolve(this.#ask(`undo ${address}`, undefined));
+  overwriteRefusal = async (address: Address) =>
+    Promise.resolve(this.#ask(`overwriteRefusal ${address}`, undefined));
   [Symbol.asyncDispose] = async () => Promise.resolve(this.#ask('dispose', undefined));
 }
 
@@ -116,7 +119,9 @@ function callsThatReachAnAddress() {
     read: (address) => driver.read(address, signal),
     write: (address) => driver.write(aDocument(address), 'absent', permitted(signal)),
     delete: (address) => driver.delete(address, version, permitted(signal)),
-    finish: (address) => driver.finish(address, version, permitted(signal)),
+    finish: (address) => driver.finish(aDocument(address), version, permitted(signal)),
+    undo: (address) => driver.undo(address, version, permitted(signal)),
+    overwriteRefusal: (address) => driver.overwriteRefusal(address, signal),
   };
   const ofClaims: Record<keyof Omit<ClaimStore, 'release'>, Call> = {
     claim: (address) => claims.claim(address, version, 'run', permitted(signal)),

@@ -95,7 +95,7 @@ describe('a memory store that keeps revisions', () => {
     const { store, driver } = open('tree');
     const version = store.put('a', { k: 'v' }, {}, { isUnfinished: true });
     expect(presentIn(await driver.read('a', signal)).unfinished).toBe(true);
-    await driver.finish('a', version, permitted(signal));
+    await driver.finish(aDocument('a', { k: 'v' }), version, permitted(signal));
     expect(presentIn(await driver.read('a', signal))).toMatchObject({ version });
     expect(presentIn(await driver.read('a', signal)).unfinished).toBeUndefined();
   });

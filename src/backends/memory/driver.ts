@@ -41,6 +41,7 @@ const VERBS: Partial<Record<Call['operation'], readonly Verb[]>> = {
   has: ['read'],
   readBackup: ['read'],
   finish: ['update'],
+  undo: ['update'],
   mark: ['read', 'update'],
   delete: ['delete'],
   retire: ['read', 'create', 'delete'],
@@ -182,13 +183,41 @@ export class MemoryDriver implements Driver {
     });
   }
 
-  async finish(address: Address, expect: Version, permit: Permit): Promise<void> {
+  /** Adds the metadata of the document, the last step of a write. */
+  async finish(
+    { address, attributes: { metadata } }: Document,
+    expect: Version,
+    permit: Permit,
+  ): Promise<void> {
     this.#requireAddress('finish', address);
     const call: Call = { operation: 'finish', address };
     await this.#perform(call, permit, () => {
       const { isUnfinished: _done, ...finished } = this.#requireCurrent(call, expect);
-      this.#store.replaceCurrent(address, finished);
+      const all = new Map([...(finished.attributes.metadata ?? []), ...(metadata ?? [])]);
+      const attributes = all.size === 0 ? finished.attributes : { ...finished.attributes, metadata: all };
+      this.#store.replaceCurrent(address, { ...finished, attributes });
     });
+  }
+
+  async undo(address: Address, expect: Version, permit: Permit): Promise<void> {
+    this.#requireAddress('undo', address);
+    const call: Call = { operation: 'undo', address };
+    await this.#perform(call, permit, () => {
+      const current = this.#store.currentAt(address);
+      if (current === undefined) throw failed('NOT_FOUND', 'undo', address);
+      if (!sameVersion(current.version, expect)) throw failed('VERSION_CONFLICT', 'undo', address);
+      const { isUnfinished: _unfinished, isPrepared: _prepared, ...left } = current;
+      this.#store.replaceCurrent(address, left);
+    });
+  }
+
+  async overwriteRefusal(address: Address, signal: AbortSignal): Promise<Refusal | undefined> {
+    this.#requireAddress('overwriteRefusal', address);
+    return this.#perform({ operation: 'overwriteRefusal', address }, signal, () =>
+      this.#store.keptAt(address) > 1
+        ? undefined
+        : { reason: 'CapabilityMissing', message: 'The store keeps one revision of this address.' },
+    );
   }
 
   /** A mark makes a new version of the document, as for a Secret. */

@@ -10,6 +10,8 @@ export type Operation =
   | 'write'
   | 'delete'
   | 'finish'
+  | 'undo'
+  | 'overwriteRefusal'
   | 'mark'
   | 'has'
   | 'readBackup'

@@ -29,6 +29,7 @@ export interface State {
   readonly attributes: Attributes;
   readonly isDeleted?: true;
   readonly isUnfinished?: true;
+  readonly isPrepared?: true;
   /** Origin, if the document is marked as a projection. */
   readonly origin?: string;
   /** A finalizer: a removal only marks it as leaving. */
@@ -44,6 +45,7 @@ export type Fields = Readonly<Record<string, string | Buffer>>;
 /** What another writer can leave behind in addition to keys and attributes. */
 export interface PutOptions {
   readonly isUnfinished?: true;
+  readonly isPrepared?: true;
 }
 
 /**
@@ -56,6 +58,8 @@ export class MemoryStore {
   /** By address, oldest first; only the last one if revisions are not kept. */
   readonly #states = new Map<Address, readonly State[]>();
   readonly #backups = new Map<Address, State>();
+  /** By address: how many revisions stay. */
+  readonly #kept = new Map<Address, number>();
   /** True while the store and all documents in it are being deleted. */
   isLeaving = false;
   #incarnations = 0;
@@ -103,14 +107,16 @@ export class MemoryStore {
 
   resultOf(address: Address, state: State | undefined): ReadResult {
     if (state === undefined) return { state: 'absent' };
-    const { version, attributes, isUnfinished, isLeaving, owner } = state;
-    if (state.isDeleted === true) return { state: 'deleted', version };
-    if (this.hasExpired(attributes)) return { state: 'deleted', version, expired: true };
+    const { version, attributes, isUnfinished, isPrepared, isLeaving, owner } = state;
+    const left = isPrepared === undefined ? {} : { prepared: true as const };
+    if (state.isDeleted === true) return { state: 'deleted', version, ...left };
+    if (this.hasExpired(attributes)) return { state: 'deleted', version, expired: true, ...left };
     return {
       state: 'present',
       document: {
         ...toDocument(address, state),
         version,
+        ...left,
         ...(isUnfinished === undefined ? {} : { unfinished: true }),
         ...(isLeaving === undefined ? {} : { isLeaving }),
         ...(owner === undefined ? {} : { owner }),
@@ -129,8 +135,19 @@ export class MemoryStore {
     const version = this.#nextVersion(before?.at(-1)?.version);
     const fields = new Map([...document.fields].map(([key, value]) => [key, Buffer.from(value.reveal())]));
     const kept = this.traits.keepsRevisions ? (before ?? []) : [];
-    this.#states.set(address, [...kept, { version, fields, attributes }]);
+    const states = [...kept, { version, fields, attributes }];
+    this.#states.set(address, states.slice(-this.keptAt(address)));
     return version;
+  }
+
+  /** Sets how many revisions of this address stay. */
+  keep(address: Address, revisions: number): void {
+    this.#kept.set(address, revisions);
+  }
+
+  /** How many revisions of this address stay. */
+  keptAt(address: Address): number {
+    return this.#kept.get(address) ?? Number.MAX_SAFE_INTEGER;
   }
 
   /** Changes the current state without making another version of it: custom metadata, or a bit of the disk. */
@@ -170,7 +187,7 @@ export class MemoryStore {
   /** Acts as another writer: adds a version with these keys, whatever the current state is. */
   put(address: Address, fields: Fields, attributes: Attributes = {}, options: PutOptions = {}): Version {
     const version = this.append(toDocument(address, { fields: toBytes(fields), attributes }));
-    if (options.isUnfinished === true) this.alter(address, { isUnfinished: true });
+    this.alter(address, options);
     return version;
   }
 

@@ -3,8 +3,10 @@ import { describe, expect, it } from 'vitest';
 import type { Document } from '#src/core/document.ts';
 import { sameAttributes, sameFields } from '#src/core/document.ts';
 import { SecretValue } from '#src/core/secret-value.ts';
-import { decodeFields, encodeFields, planStorage } from './codec.ts';
-import { Base64Marks, BASE64_MARKER, metadataPatch } from './markers.ts';
+import { decodeFields, encodeFields, planStorage, storageRefusalOf } from './codec.ts';
+import { markersOf, NO_MARKS } from './markers.ts';
+import type { PathMarks } from './markers.ts';
+import { metadataPatch, metadataOf } from './metadata.ts';
 
 const fieldName = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 30 }).filter((name) => name.isWellFormed()),
@@ -36,6 +38,14 @@ const anyDocument: fc.Arbitrary<Document> = fc
     attributes,
   }));
 
+const aBinary: Document = { address: 'a', fields: new Map(), attributes: {} };
+
+/** The custom metadata of the path after its writes. */
+function customMetadataOf(marks: PathMarks, { attributes: own }: Document): ReadonlyMap<string, string> {
+  const entries = Object.entries({ ...metadataOf(own), ...markersOf(marks) });
+  return new Map(entries.flatMap(([name, text]) => (text === null ? [] : [[name, text] as const])));
+}
+
 /** Acts as the server: parses the JSON and writes it again. */
 function throughServer(data: object): object {
   const parsed: object = JSON.parse(JSON.stringify(data));
@@ -47,7 +57,7 @@ describe('the encoding of documents', () => {
     const check = (document: Document): void => {
       const plan = planStorage(document);
       const stored = throughServer(encodeFields(document, plan));
-      const customMetadata = new Map(Object.entries(plan.customMetadata));
+      const customMetadata = customMetadataOf(plan.marks, document);
       const decoded = {
         address: 'a',
         ...decodeFields({ data: stored, customMetadata, version: 1, target: 'a' }),
@@ -60,36 +70,91 @@ describe('the encoding of documents', () => {
 
   it('gives back every version of a name under the markers of its last one', () => {
     const check = (documents: readonly Document[]): void => {
-      let marks = new Base64Marks([]);
+      let marks = NO_MARKS;
       const versions = documents.map((document, index) => {
-        const plan = planStorage(document, marks, index + 1);
-        marks = plan.base64;
+        const plan = planStorage(document, { marks, version: index + 1, oldest: 1 });
+        ({ marks } = plan);
         return { document, data: throughServer(encodeFields(document, plan)) };
       });
-      const customMetadata = new Map(marks.isEmpty ? [] : [[BASE64_MARKER, marks.format()]]);
       for (const [index, { document, data }] of versions.entries()) {
+        const customMetadata = customMetadataOf(marks, document);
         const decoded = decodeFields({ data, customMetadata, version: index + 1, target: 'a' });
         expect(sameFields({ ...document, ...decoded }, document)).toBe(true);
+        expect(sameAttributes({ ...document, ...decoded }, document)).toBe(true);
       }
     };
     fc.assert(fc.property(fc.array(anyDocument, { minLength: 1, maxLength: 5 }), check), { numRuns: 500 });
   });
 
+  it('says nothing of versions that other clients wrote before, between and after', () => {
+    const check = (documents: readonly Document[]): void => {
+      let marks = NO_MARKS;
+      for (const [index, document] of documents.entries()) {
+        const plan = planStorage(document, { marks, version: 2 * (index + 1), oldest: 1 });
+        ({ marks } = plan);
+      }
+      const customMetadata = customMetadataOf(marks, { address: 'a', fields: new Map(), attributes: {} });
+      const names = new Set(documents.flatMap(({ fields }) => [...fields.keys()]));
+      const data = Object.fromEntries([...names].map((name) => [name, 'cGFzc3dvcmQ=']));
+      for (let version = 1; version <= 2 * documents.length + 1; version += 2) {
+        const { fields, attributes: found } = decodeFields({ data, customMetadata, version, target: 'a' });
+        for (const value of fields.values()) expect(value.reveal().toString()).toBe('cGFzc3dvcmQ=');
+        expect(found).toEqual({});
+      }
+    };
+    fc.assert(fc.property(fc.array(anyDocument, { minLength: 1, maxLength: 5 }), check), { numRuns: 300 });
+  });
+
   it('keeps every marker within what the server takes', () => {
     const check = (documents: readonly Document[]): void => {
-      let marks = new Base64Marks([]);
+      let marks = NO_MARKS;
       for (const [index, document] of documents.entries()) {
-        marks = planStorage(document, marks, index + 1).base64;
-        expect(marks.format()).toMatch(/^[\x20-\x7e]*$/);
-        expect(marks.format().length).toBeLessThanOrEqual(512);
+        ({ marks } = planStorage(document, { marks, version: index + 1, oldest: 1 }));
+        for (const text of Object.values(markersOf(marks))) {
+          expect(text ?? '').toMatch(/^[\x20-\x7e]*$/);
+          expect((text ?? '').length).toBeLessThanOrEqual(512);
+        }
       }
     };
     fc.assert(fc.property(fc.array(anyDocument, { maxLength: 20 }), check), { numRuns: 300 });
   });
+});
+
+describe('a marker', () => {
+  it('refuses a document whose marks do not fit, and forgets those of versions that are gone', () => {
+    const binary = { ...aBinary, fields: new Map([['a,b', SecretValue.fromBytes(Buffer.from([255]))]]) };
+    let { marks } = planStorage(binary);
+    for (let version = 3; version < 200; version += 2) {
+      const plan = planStorage(binary, { marks, version, oldest: 1 });
+      ({ marks } = plan);
+    }
+    const next = { marks, version: 201, oldest: 1 };
+    expect(storageRefusalOf(binary, planStorage(binary, next))?.reason).toBe('MetadataRefused');
+    expect(storageRefusalOf(binary, planStorage(binary, { ...next, oldest: 191 }))).toBeUndefined();
+  });
+
+  it.each(['a,b', 'a@2', '100%', '%2C', 'kubernetes.io/tls'])('returns the type %s unchanged', (type) => {
+    const document = { ...aBinary, attributes: { type } };
+    const { marks } = planStorage(document);
+    const stored = { data: {}, customMetadata: customMetadataOf(marks, document), version: 1, target: 'a' };
+    expect(decodeFields(stored).attributes).toEqual({ type });
+  });
+
+  it('takes a marker without versions for the first version, and calls it unclear for a later one', () => {
+    const stored = { data: { a: '/w==' }, customMetadata: new Map([['keyferry-base64', 'a']]), target: 'a' };
+    expect(
+      decodeFields({ ...stored, version: 1 })
+        .fields.get('a')
+        ?.reveal(),
+    ).toEqual(Buffer.from([255]));
+    expect(() => decodeFields({ ...stored, version: 2 })).toThrow(
+      expect.objectContaining({ code: 'ENCODING_CORRUPT' }),
+    );
+  });
 
   it('does not mark text', () => {
     const document = { address: 'a', fields: new Map([['a', SecretValue.fromUtf8('ä')]]), attributes: {} };
-    expect(planStorage(document).markers).toEqual({});
+    expect(planStorage(document).marks).toEqual(NO_MARKS);
   });
 
   it('patches only markers that differ, and removes others that exist', () => {
@@ -98,7 +163,9 @@ describe('the encoding of documents', () => {
       ['keyferry-type', 'x'],
       ['owner', 'them'],
     ]);
-    expect(metadataPatch(present, { 'keyferry-base64': 'a' })).toEqual({ 'keyferry-type': null });
-    expect(metadataPatch(present, { 'keyferry-base64': 'a', 'keyferry-type': 'x' })).toBeUndefined();
+    expect(metadataPatch(present, { 'keyferry-base64': 'a', 'keyferry-type': null, absent: null })).toEqual({
+      'keyferry-type': null,
+    });
+    expect(metadataPatch(present, { 'keyferry-base64': 'a', 'keyferry-type': 'x' })).toEqual({});
   });
 });

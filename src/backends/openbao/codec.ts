@@ -2,15 +2,9 @@ import type { Attributes, Document } from '#src/core/document.ts';
 import { SecretValue } from '#src/core/secret-value.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { Refusal } from '../driver.ts';
-import {
-  attributesOf,
-  Base64Marks,
-  BASE64_MARKER,
-  customMetadataOf,
-  markersOf,
-  metadataRefusalOf,
-} from './markers.ts';
-import type { Markers } from './markers.ts';
+import { attributesOf, inBase64, labelsAt, labelsFor, marksOf, marksWith, NO_MARKS } from './markers.ts';
+import type { Labels, PathMarks } from './markers.ts';
+import { metadataRefusalOf } from './metadata.ts';
 import { MAX_STORED_BYTES, storedSize } from './size.ts';
 
 /*
@@ -20,46 +14,49 @@ import { MAX_STORED_BYTES, storedSize } from './size.ts';
 
 /** How to store one document: decided from names and bytes, before a request is sent. */
 export interface StoragePlan {
-  readonly base64: Base64Marks;
   /** The version that the write makes: the expected version plus one. */
   readonly version: number;
-  readonly markers: Markers;
-  /** The markers and the metadata. */
-  readonly customMetadata: Readonly<Record<string, string>>;
+  /** What the marks say of that version. */
+  readonly labels: Labels;
+  /** The marks of all versions of the path. */
+  readonly marks: PathMarks;
 }
 
-/** The version of a write that expects the document to be absent. */
-const FIRST_VERSION = 1;
-/** A longer type does not fit into one custom_metadata value. */
-const PRINTABLE_TYPE = /^[\x21-\x7e]{1,512}$/;
+/** The path that a document is written to, as far as it matters for the markers. */
+export interface Destination {
+  readonly marks: PathMarks;
+  readonly version: number;
+  /** The oldest version that still exists. */
+  readonly oldest: number;
+}
 
-/**
- * Plans the encoding. For an overwrite, `existing` are the marks of the path and `version` is the version to write:
- * what was base64 stays base64, so that the current version stays readable even if the write is cut off.
- */
+/** A path that has never had a version. */
+const NEW_PATH: Destination = { marks: NO_MARKS, version: 1, oldest: 1 };
+/** A longer type does not fit into one custom_metadata value, with the versions that have it. */
+const PRINTABLE_TYPE = /^[\x21-\x7e]{1,480}$/;
+
+/** Plans the encoding. The marks of earlier versions stay, so that these stay readable. */
 export function planStorage(
   document: Document,
-  existing: Base64Marks = new Base64Marks([]),
-  version: number = FIRST_VERSION,
+  { marks, version, oldest }: Destination = NEW_PATH,
 ): StoragePlan {
   const binary = [...document.fields].filter(([, value]) => !value.isText()).map(([name]) => name);
-  const base64 = existing.with(binary, version);
-  const markers = markersOf(document.attributes, base64);
-  return { base64, version, markers, customMetadata: customMetadataOf(document.attributes, markers) };
+  const all = marksWith(marks, labelsFor(document.attributes, binary), { version, oldest });
+  return { version, marks: all, labels: labelsAt(all, version, document.address) };
 }
 
 /** Why the document cannot be stored as planned, or undefined. */
 export function storageRefusalOf(document: Document, plan: StoragePlan): Refusal | undefined {
   const { type } = document.attributes;
   if (type !== undefined && !PRINTABLE_TYPE.test(type)) {
-    return { reason: 'TypeRefused', message: 'The type must be 1 to 512 printable ASCII characters.' };
+    return { reason: 'TypeRefused', message: 'The type must be 1 to 480 printable ASCII characters.' };
   }
   for (const name of document.fields.keys()) {
     if (!name.isWellFormed()) return { reason: 'KeyRefused', message: 'A key is not valid Unicode.' };
   }
-  const metadataRefusal = metadataRefusalOf(document.attributes, plan.markers);
+  const metadataRefusal = metadataRefusalOf(document.attributes, plan.marks);
   if (metadataRefusal !== undefined) return metadataRefusal;
-  const size = storedSize(document.fields, (name) => plan.base64.applies(name, plan.version));
+  const size = storedSize(document.fields, (name) => inBase64(plan.labels, name));
   if (size > MAX_STORED_BYTES) {
     return {
       reason: 'TooLarge',
@@ -74,7 +71,7 @@ export function encodeFields(document: Document, plan: StoragePlan): Readonly<Re
   return Object.fromEntries(
     [...document.fields].map(([name, value]) => [
       name,
-      value.reveal().toString(plan.base64.applies(name, plan.version) ? 'base64' : 'utf8'),
+      value.reveal().toString(inBase64(plan.labels, name) ? 'base64' : 'utf8'),
     ]),
   );
 }
@@ -98,16 +95,14 @@ export interface DecodedFields {
  * guess), and `ENCODING_CORRUPT` if a value marked as base64 is not canonical base64 or a marker is not valid.
  */
 export function decodeFields(stored: StoredFields): DecodedFields {
-  const marks = Base64Marks.parse(stored.customMetadata.get(BASE64_MARKER), stored.target);
+  const { customMetadata, target, version } = stored;
+  const labels = labelsAt(marksOf(customMetadata, target), version, target);
   const fields = new Map<string, SecretValue>();
   for (const [name, text] of Object.entries(stored.data) as [string, unknown][]) {
-    if (typeof text !== 'string') throw notText(name, stored.target);
-    fields.set(
-      name,
-      marks.applies(name, stored.version) ? fromBase64(name, text, stored.target) : fromText(text),
-    );
+    if (typeof text !== 'string') throw notText(name, target);
+    fields.set(name, inBase64(labels, name) ? fromBase64(name, text, target) : fromText(text));
   }
-  return { fields, attributes: attributesOf(stored.customMetadata, stored.target) };
+  return { fields, attributes: attributesOf(labels, customMetadata) };
 }
 
 function fromText(text: string): SecretValue {

@@ -1,14 +1,7 @@
-import type {
-  Address,
-  Document,
-  Expectation,
-  ReadResult,
-  StoredDocument,
-  Version,
-} from '#src/core/document.ts';
+import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
 import { sameVersion } from '#src/core/document.ts';
-import { hasCode, OperatorError } from '#src/errors.ts';
-import type { Clock, Permit, ServerTime } from '#src/ports.ts';
+import { OperatorError } from '#src/errors.ts';
+import type { Clock, Permit, Random, ServerTime } from '#src/ports.ts';
 import type {
   Driver,
   DriverTraits,
@@ -20,17 +13,20 @@ import type {
   ReadOutcome,
   Refusal,
 } from '../driver.ts';
-import { decodeFields, planStorage, storageRefusalOf } from './codec.ts';
+import { planStorage, storageRefusalOf } from './codec.ts';
 import type { StoragePlan } from './codec.ts';
 import type { BaoConnection, OpenConnection } from './connection.ts';
-import type { KvMount, VersionInfo } from './kv.ts';
-import { hasExpired } from './lifetime.ts';
+import type { KvMount } from './kv.ts';
 import { listTree } from './listing.ts';
-import { pendingLifetime } from './markers.ts';
+import { readMountConfig } from './mount-config.ts';
+import type { MountConfig } from './mount-config.ts';
 import { joinPath, pathRefusalOf } from './path.ts';
+import { Preparations } from './preparation.ts';
 import { probeServer } from './probe.ts';
 import type { Constants } from './probe.ts';
 import { readEach } from '../read-each.ts';
+import { readStored } from './reading.ts';
+import { overwriteRefusalOf } from './retention.ts';
 import { findDenied } from './rights.ts';
 import type { NeededRight } from './rights.ts';
 import { MAX_FIELDS_WHERE_COUNTED } from './size.ts';
@@ -44,12 +40,13 @@ export interface OpenBaoDriverOptions extends RequestLimits {
   readonly prefix: string;
   readonly serverTime: ServerTime;
   readonly clock: Clock;
+  readonly random: Random;
 }
 
 /**
  * KV version 2 of OpenBao, and of Vault up to its last open-source version. One document is one path, with all keys in
- * one version. Requests per document: write 1 (3 if it must mark type, immutability, binary values or metadata, 4 if
- * the document expires), read 1 (2 if it expires), delete 3.
+ * one version. Requests per document: write 1 (4 to 6 if it has a type, binary values or metadata, is immutable or
+ * expires; see writer.ts), read 1 (2 if it expires), delete 3.
  *
  * A Version is the version number and, as its identity, the time at which the server created it: the number alone
  * starts again at 1 after a client removes the whole path.
@@ -68,6 +65,7 @@ export class OpenBaoDriver implements Driver {
   #identity: string | undefined;
   #keyLimit: number | undefined;
   #canExpire = true;
+  #config: MountConfig | 'unreadable' | undefined;
 
   constructor(options: OpenBaoDriverOptions) {
     this.#options = options;
@@ -80,8 +78,9 @@ export class OpenBaoDriver implements Driver {
     const known = this.#constants;
     this.#constants = undefined;
     const { mount, prefix } = this.#options;
-    const { probe, constants } = await probeServer({ ...open, mount, prefix }, known, signal);
+    const { probe, constants, config } = await probeServer({ ...open, mount, prefix }, known, signal);
     this.#constants = constants;
+    this.#config = config ?? 'unreadable';
     this.#identity = probe.identity;
     this.#keyLimit = probe.capabilities.includes('KeyLimit498') ? MAX_FIELDS_WHERE_COUNTED : undefined;
     this.#canExpire = probe.capabilities.includes('Expiry');
@@ -118,25 +117,7 @@ export class OpenBaoDriver implements Driver {
   async read(address: Address, signal: AbortSignal, revision?: string): Promise<ReadResult> {
     this.#requireAddress(address, 'openbao.read');
     const { kv } = await this.#open(signal);
-    const found = await kv.read(address, signal, revision);
-    if (found.state === 'absent') return found;
-    const version = versionOf(found);
-    if (found.state === 'deleted') {
-      const expired = hasExpired(found.createdTime, found.deletionTime);
-      return { state: 'deleted', version, ...(expired ? { expired } : {}) };
-    }
-    const { fields, attributes } = decodeFields({ ...found, target: address });
-    const pending = pendingLifetime(found.customMetadata, address);
-    const expires = found.deletionTime !== undefined && revision === undefined;
-    const lifetime = pending ?? (expires ? await lifetimeOf(kv, address, signal) : 0);
-    const document: StoredDocument = {
-      address,
-      fields,
-      attributes: { ...attributes, ...expiryOf(found), ...(lifetime === 0 ? {} : { lifetime }) },
-      version,
-      ...(pending === undefined ? {} : { unfinished: true }),
-    };
-    return { state: 'present', document };
+    return readStored(kv, { address, revision }, signal);
   }
 
   async *readMany(addresses: readonly Address[], signal: AbortSignal): AsyncGenerator<ReadOutcome> {
@@ -177,19 +158,44 @@ export class OpenBaoDriver implements Driver {
 
   async write(document: Document, expect: Expectation, permit: Permit): Promise<Version> {
     this.#requireAddress(document.address, 'openbao.write');
-    const writer = await this.#writer(permit.signal);
-    return expect === 'absent' ? writer.create(document, permit) : writer.replace(document, expect, permit);
+    return (await this.#writer(permit.signal)).write(document, expect, permit);
   }
 
-  async finish(address: Address, expect: Version, permit: Permit): Promise<void> {
-    this.#requireAddress(address, 'openbao.finish');
-    await (await this.#writer(permit.signal)).finish(address, expect, permit);
+  async finish(document: Document, expect: Version, permit: Permit): Promise<void> {
+    this.#requireAddress(document.address, 'openbao.finish');
+    await (await this.#writer(permit.signal)).finish(document, expect, permit);
+  }
+
+  async undo(address: Address, expect: Version, permit: Permit): Promise<void> {
+    this.#requireAddress(address, 'openbao.undo');
+    await (await this.#writer(permit.signal)).undo(address, expect, permit);
+  }
+
+  /** The setting of the path decides together with that of the mount; both are unknown without the right to read them. */
+  async overwriteRefusal(address: Address, signal: AbortSignal): Promise<Refusal | undefined> {
+    this.#requireAddress(address, 'openbao.retention');
+    const { kv } = await this.#open(signal);
+    return overwriteRefusalOf(kv, { address, config: await this.#mountConfig(signal) }, signal);
+  }
+
+  async #mountConfig(signal: AbortSignal): Promise<MountConfig | undefined> {
+    const { session } = await this.#open(signal);
+    this.#config ??= (await readMountConfig({ session, mount: this.#options.mount }, signal)) ?? 'unreadable';
+    return this.#config === 'unreadable' ? undefined : this.#config;
   }
 
   async #writer(signal: AbortSignal): Promise<DocumentWriter> {
     const { kv } = await this.#open(signal);
-    const { clock } = this.#options;
-    return new DocumentWriter({ kv, clock, refusalOf: (document, plan) => this.#refusalOf(document, plan) });
+    const { clock, random } = this.#options;
+    const hasMetadataCas = async () => (await this.#mountConfig(signal))?.hasMetadataCas ?? false;
+    const preparations = new Preparations({
+      metadata: kv.metadata,
+      clock,
+      hasMetadataCas,
+      newWriter: () => writerName(random),
+    });
+    const refusalOf = (document: Document, plan: StoragePlan) => this.#refusalOf(document, plan);
+    return new DocumentWriter({ kv, preparations, refusalOf });
   }
 
   async delete(address: Address, expect: Version, permit: Permit): Promise<void> {
@@ -243,19 +249,11 @@ export class OpenBaoDriver implements Driver {
 const CANNOT_EXPIRE =
   'The source expires, and the mount keeps versions forever (delete_version_after below zero), or its configuration cannot be read.';
 
-function expiryOf({ deletionTime }: VersionInfo): { readonly expiresAt?: string } {
-  return deletionTime === undefined ? {} : { expiresAt: deletionTime };
-}
-
-/** The lifetime that the path sets for its versions, in seconds; 0 also if its metadata cannot be read. */
-async function lifetimeOf(kv: KvMount, address: Address, signal: AbortSignal): Promise<number> {
-  try {
-    const found = await kv.readMetadata(address, signal);
-    return found.state === 'present' ? found.lifetime : 0;
-  } catch (thrown) {
-    if (hasCode(thrown, 'AUTH_DENIED')) return 0;
-    throw thrown;
-  }
+/** Eight hexadecimal digits. */
+function writerName(random: Random): string {
+  return Math.floor(random() * 0x1_0000_0000)
+    .toString(16)
+    .padStart(8, '0');
 }
 
 function deleteOf(address: Address): { readonly op: string; readonly target: Address } {

@@ -78,7 +78,7 @@ export class OpenBaoFactory implements BackendFactory {
     });
     const { mount, maxInFlight, kvVersion, allowUnsafeWrites } = openbao;
     const common = { connection, mount, prefix, maxInFlight, turns, serverTime: serverClock };
-    if (kvVersion === 2) return new OpenBaoDriver({ ...common, clock });
+    if (kvVersion === 2) return new OpenBaoDriver({ ...common, clock, random });
     const ofProcess = { fingerprintKey: this.#fingerprintKey, lock: this.#v1Lock };
     return new OpenBaoV1Driver({ ...common, ...ofProcess, allowUnsafeWrites });
   }

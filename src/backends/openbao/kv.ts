@@ -1,11 +1,11 @@
 import type { Address } from '#src/core/document.ts';
 import type { Permit } from '#src/ports.ts';
 import type { BaoReply, BaoRequest } from './client.ts';
-import { parseLifetime } from './lifetime.ts';
+import { KvMetadataTree } from './kv-metadata.ts';
 import { apiPathOf, joinPath } from './path.ts';
 import { failureOf, missingKindOf } from './status.ts';
 import type { Session } from './auth/session.ts';
-import { DeletedReply, KeyMetadataReply, ListReply, parseReply, ReadReply, WriteReply } from './wire.ts';
+import { DeletedReply, ListReply, parseReply, ReadReply, WriteReply } from './wire.ts';
 
 /*
  * The requests of KV version 2 that Keyferry makes, one method each. No decisions here: the driver decides what a
@@ -29,28 +29,6 @@ export type KvRead =
 /** `rejected` is a 400: the precondition failed, or the server refuses the request itself. */
 export type KvWrite = ({ readonly outcome: 'written' } & VersionInfo) | { readonly outcome: 'rejected' };
 
-export type KvMetadata = {
-  /** Time of the server, as in BaoReply. */
-  readonly serverTime: number | undefined;
-} & (
-  | { readonly state: 'absent' }
-  | {
-      readonly state: 'present';
-      readonly currentVersion: number;
-      readonly customMetadata: ReadonlyMap<string, string>;
-      /** The delete_version_after of the path itself, in seconds; 0: none. */
-      readonly lifetime: number;
-    }
-);
-
-/** A change of the metadata of a path. Everything else stays. */
-export interface MetadataChange {
-  /** Entries of custom_metadata; null removes. */
-  readonly custom: Readonly<Record<string, string | null>>;
-  /** delete_version_after in seconds, at least 1: the server ignores a zero in a patch. */
-  readonly lifetime?: number | undefined;
-}
-
 export interface KvOptions {
   readonly session: Session;
   readonly mount: string;
@@ -61,10 +39,12 @@ export interface KvOptions {
 type Tree = 'data' | 'metadata' | 'delete';
 
 export class KvMount {
+  readonly metadata: KvMetadataTree;
   readonly #options: KvOptions;
 
   constructor(options: KvOptions) {
     this.#options = options;
+    this.metadata = new KvMetadataTree(options);
   }
 
   /** `<mount>/<tree>/<prefix>/<address>`, not encoded, as in policies and capabilities. */
@@ -118,73 +98,6 @@ export class KvMount {
     if (reply.status !== 204 && reply.status !== 200) throw failureOf(reply, request);
   }
 
-  async readMetadata(address: Address, signal: AbortSignal): Promise<KvMetadata> {
-    const request: BaoRequest = { ...this.#at('metadata', address, 'openbao.metadata'), method: 'GET' };
-    const reply = await this.#options.session.request(request, signal);
-    const { serverTime } = reply;
-    if (reply.status === 404 && missingKindOf(reply) === 'absent') return { state: 'absent', serverTime };
-    if (reply.status !== 200) throw failureOf(reply, request);
-    const { data } = parseReply(KeyMetadataReply, reply, request);
-    return {
-      state: 'present',
-      serverTime,
-      currentVersion: data.current_version,
-      customMetadata: data.custom_metadata,
-      lifetime: parseLifetime(data.delete_version_after),
-    };
-  }
-
-  /** Creates a path with metadata and no version yet. A server with metadata_cas refuses it if the path exists. */
-  async createMetadata(address: Address, change: MetadataChange, permit: Permit): Promise<void> {
-    await this.#changeMetadata(
-      {
-        ...this.#at('metadata', address, 'openbao.mark'),
-        method: 'POST',
-        body: { metadata_cas: 0, ...bodyOf(change) },
-        mutates: true,
-        permit,
-      },
-      permit.signal,
-    );
-  }
-
-  /** Merges into custom_metadata; null removes. Everything else there stays. */
-  async patchMetadata(address: Address, change: MetadataChange, permit: Permit): Promise<void> {
-    await this.#changeMetadata(
-      {
-        ...this.#at('metadata', address, 'openbao.mark'),
-        method: 'PATCH',
-        contentType: 'application/merge-patch+json',
-        body: bodyOf(change),
-        mutates: true,
-        permit,
-      },
-      permit.signal,
-    );
-  }
-
-  /**
-   * Makes versions that are written from now on stay. Not a patch: OpenBao 2.6 replies 204 to a patch to zero and does
-   * nothing. A POST keeps what it does not name, including custom_metadata.
-   */
-  async clearLifetime(address: Address, permit: Permit): Promise<void> {
-    await this.#changeMetadata(
-      {
-        ...this.#at('metadata', address, 'openbao.mark'),
-        method: 'POST',
-        body: { delete_version_after: '0s' },
-        mutates: true,
-        permit,
-      },
-      permit.signal,
-    );
-  }
-
-  async #changeMetadata(request: BaoRequest, signal: AbortSignal): Promise<void> {
-    const reply = await this.#options.session.request(request, signal);
-    if (reply.status !== 204 && reply.status !== 200) throw failureOf(reply, request);
-  }
-
   /**
    * One page of the names in a folder, folders ending in a slash, in bytewise order. A server without paging ignores
    * `after` and `limit` and sends everything. An absent folder and a page after the last name are both empty.
@@ -217,13 +130,6 @@ function missing(reply: BaoReply, request: BaoRequest): KvRead {
   if (kind === 'other') throw failureOf(reply, request);
   if (kind === 'absent') return { state: 'absent' };
   return { state: 'deleted', ...infoOf(parseReply(DeletedReply, reply, request).data.metadata) };
-}
-
-function bodyOf({ custom, lifetime }: MetadataChange): Readonly<Record<string, unknown>> {
-  return {
-    custom_metadata: custom,
-    ...(lifetime === undefined ? {} : { delete_version_after: `${lifetime}s` }),
-  };
 }
 
 function infoOf(metadata: {

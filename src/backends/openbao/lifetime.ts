@@ -36,7 +36,13 @@ const TIME = /^([0-9T:-]+)(\.[0-9]+)?Z$/;
  * the nanosecond; a delete by a client happens at another fraction of a second.
  */
 export function hasExpired(createdTime: string, deletionTime: string | undefined): boolean {
+  return (lifetimeOf(createdTime, deletionTime) ?? 0) !== 0;
+}
+
+/** The lifetime that a version got when it was written, in whole seconds; undefined if it got none. */
+export function lifetimeOf(createdTime: string, deletionTime: string | undefined): number | undefined {
   const start = TIME.exec(createdTime);
   const end = TIME.exec(deletionTime ?? '');
-  return start !== null && end !== null && start[1] !== end[1] && start[2] === end[2];
+  if (start === null || end === null || start[2] !== end[2]) return undefined;
+  return (Date.parse(`${end[1]}Z`) - Date.parse(`${start[1]}Z`)) / 1_000;
 }

@@ -1,120 +1,174 @@
 import type { Attributes } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
-import type { Refusal } from '../driver.ts';
+import { VersionMarks } from './version-marks.ts';
 
 /*
  * The custom_metadata entries for what JSON text cannot represent. custom_metadata belongs to the path, not to one
- * version of it, so an entry that an overwrite adds names the first version for which it is valid: older versions stay
- * readable, and the marker can be written before the data.
+ * version of it, so an entry names the exact versions for which it is valid (version-marks.ts): older versions stay
+ * readable, a version of another client has no marks, and the marker can be written before the data.
  *
- *   keyferry-base64     comma list of `name` or `name@version`; `*` is every key; absent: all values are text
+ *   keyferry-base64     the keys that are stored as base64; `*` is every key
  *   keyferry-type       type of the Kubernetes Secret when it is not Opaque
  *   keyferry-immutable  "true" when the Secret is immutable
+ *   keyferry-pending    only while such a document is being written (pending.ts). To a reader it means that the write was
+ *                       cut off
  *   keyferry-lifetime   only while a document that expires is being written: the delete_version_after, in seconds, that its
- *                       path must have afterwards (0: none). To a reader it means that the write was cut off
+ *                       path must have afterwards (0: none)
  *
  * All other entries are metadata: they are copied with the document and have no meaning here.
  */
 export const BASE64_MARKER = 'keyferry-base64';
 export const TYPE_MARKER = 'keyferry-type';
 export const IMMUTABLE_MARKER = 'keyferry-immutable';
+export const PENDING_MARKER = 'keyferry-pending';
 export const LIFETIME_MARKER = 'keyferry-lifetime';
-export const MARKER_NAMES = [BASE64_MARKER, TYPE_MARKER, IMMUTABLE_MARKER, LIFETIME_MARKER] as const;
 /** Prefix of all markers, including those of other versions of Keyferry: never metadata. */
-const MARKER_PREFIX = 'keyferry-';
-
-export type Markers = Readonly<Partial<Record<(typeof MARKER_NAMES)[number], string>>>;
+export const MARKER_PREFIX = 'keyferry-';
 
 /** The server's limit for one value of custom_metadata, bytes. */
-const MAX_MARKER_BYTES = 512;
-/** Reserved in a first list, so that a later `,*@<version>` always fits. */
-const RESERVED_BYTES = 32;
+export const MAX_MARKER_BYTES = 512;
+/** Names of keys fill a marker up to here; the rest is for `*@<version>` of later versions. */
+const MAX_NAMES_BYTES = 384;
+const EVERY_KEY = '*';
 const SAFE_NAME = /^[-._a-zA-Z0-9]+$/;
-const ENTRY = /^([-._a-zA-Z0-9]+|\*)(?:@([1-9][0-9]{0,14}))?$/;
+const BASE64_LABEL = /^(?:[-._a-zA-Z0-9]+|\*)$/;
+const TYPE_LABEL = /^[\x21-\x7e]+$/;
+const IMMUTABLE_LABEL = /^true$/;
 
-interface Base64Entry {
-  /** Name of a key, or `*`. */
-  readonly name: string;
-  /** First version for which it is valid. */
-  readonly since: number;
+const MARKER_NAMES = [BASE64_MARKER, TYPE_MARKER, IMMUTABLE_MARKER, PENDING_MARKER, LIFETIME_MARKER];
+
+export function hasMarkers(customMetadata: ReadonlyMap<string, string>): boolean {
+  return MARKER_NAMES.some((name) => customMetadata.has(name));
 }
 
-/** Which keys are stored as base64, and from which version on. */
-export class Base64Marks {
-  readonly #entries: readonly Base64Entry[];
-
-  constructor(entries: readonly Base64Entry[]) {
-    this.#entries = entries;
-  }
-
-  static parse(text: string | undefined, target: string): Base64Marks {
-    if (text === undefined) return new Base64Marks([]);
-    const entries = text.split(',').map((part) => {
-      const match = ENTRY.exec(part);
-      if (match?.[1] === undefined) {
-        throw new OperatorError('ENCODING_CORRUPT', {
-          op: 'openbao.decode',
-          target,
-          detail: `The custom metadata ${BASE64_MARKER} is not valid.`,
-        });
-      }
-      return { name: match[1], since: match[2] === undefined ? 0 : Number(match[2]) };
-    });
-    return new Base64Marks(entries);
-  }
-
-  applies(field: string, version: number): boolean {
-    return this.#entries.some(
-      (entry) => (entry.name === '*' || entry.name === field) && version >= entry.since,
-    );
-  }
-
-  /** These marks plus `fields` from `version` on; `*` if they do not fit or have unsafe names. Versions start at 1. */
-  with(fields: readonly string[], version: number): Base64Marks {
-    const missing = fields.filter((field) => !this.applies(field, version));
-    if (missing.length === 0) return this;
-    const since = version <= 1 ? 0 : version;
-    const listed = new Base64Marks([...this.#entries, ...missing.map((name) => ({ name, since }))]);
-    const fits =
-      missing.every((name) => SAFE_NAME.test(name)) &&
-      listed.format().length <= MAX_MARKER_BYTES - RESERVED_BYTES;
-    return fits ? listed : new Base64Marks([...this.#entries, { name: '*', since }]);
-  }
-
-  get isEmpty(): boolean {
-    return this.#entries.length === 0;
-  }
-
-  format(): string {
-    return this.#entries.map(({ name, since }) => (since === 0 ? name : `${name}@${since}`)).join(',');
-  }
+/** What the markers of one path say, version by version. */
+export interface PathMarks {
+  readonly base64: VersionMarks;
+  readonly type: VersionMarks;
+  readonly immutable: VersionMarks;
 }
 
-/** The markers that a document with these attributes and marks must have, and no others. */
-export function markersOf(attributes: Attributes, base64: Base64Marks): Markers {
+export const NO_MARKS: PathMarks = {
+  base64: VersionMarks.none,
+  type: VersionMarks.none,
+  immutable: VersionMarks.none,
+};
+
+/** What the markers say of one version. */
+export interface Labels {
+  /** Keys that are stored as base64, or `*`. */
+  readonly base64: readonly string[];
+  readonly type: string | undefined;
+  readonly immutable: boolean;
+}
+
+export function hasLabels({ base64, type, immutable }: Labels): boolean {
+  return base64.length > 0 || type !== undefined || immutable;
+}
+
+/** True if the key is stored as base64. */
+export function inBase64({ base64 }: Pick<Labels, 'base64'>, name: string): boolean {
+  return base64.includes(name) || base64.includes(EVERY_KEY);
+}
+
+/** Throws `ENCODING_CORRUPT` for a marker that is not valid. */
+export function marksOf(customMetadata: ReadonlyMap<string, string>, target: string): PathMarks {
+  const parsed = (marker: string, label: RegExp): VersionMarks => {
+    const marks = VersionMarks.parse(customMetadata.get(marker), label);
+    if (marks === undefined) throw corrupt(target, `The custom metadata ${marker} is not valid.`);
+    return marks;
+  };
   return {
-    ...(base64.isEmpty ? {} : { [BASE64_MARKER]: base64.format() }),
-    ...(attributes.type === undefined ? {} : { [TYPE_MARKER]: attributes.type }),
-    ...(attributes.immutable === undefined ? {} : { [IMMUTABLE_MARKER]: 'true' }),
-    ...(attributes.expiresAt === undefined ? {} : { [LIFETIME_MARKER]: String(attributes.lifetime ?? 0) }),
+    base64: parsed(BASE64_MARKER, BASE64_LABEL),
+    type: parsed(TYPE_MARKER, TYPE_LABEL),
+    immutable: parsed(IMMUTABLE_MARKER, IMMUTABLE_LABEL),
   };
 }
 
-/** The attributes from the custom_metadata of a document. Throws `ENCODING_CORRUPT` for a marker that is not valid. */
-export function attributesOf(customMetadata: ReadonlyMap<string, string>, target: string): Attributes {
-  const type = customMetadata.get(TYPE_MARKER);
-  const immutable = customMetadata.get(IMMUTABLE_MARKER);
-  if (immutable !== undefined && immutable !== 'true') {
-    throw new OperatorError('ENCODING_CORRUPT', {
-      op: 'openbao.decode',
+/**
+ * What the marks say of this version. Throws `ENCODING_CORRUPT` if a marker without versions leaves that open: it was
+ * written for an earlier version, and this one can be of another client.
+ */
+export function labelsAt(marks: PathMarks, version: number, target: string): Labels {
+  if (Object.values(marks).some((each: VersionMarks) => each.isUnclearAt(version))) {
+    throw corrupt(
       target,
-      detail: `The custom metadata ${IMMUTABLE_MARKER} must be "true" or absent.`,
-    });
+      `The keyferry-* custom metadata does not say whether it is valid for version ${version}.`,
+    );
   }
+  const [type] = marks.type.at(version);
+  return {
+    base64: marks.base64.at(version),
+    type: type === undefined ? undefined : unescaped(type),
+    immutable: marks.immutable.at(version).length > 0,
+  };
+}
+
+/** The labels of a document: `binary` are its keys whose values are not text. */
+export function labelsFor(attributes: Attributes, binary: readonly string[]): Labels {
+  return { base64: binary, type: attributes.type, immutable: attributes.immutable === true };
+}
+
+/**
+ * The marks with these labels for `version`, and without those of versions before `oldest`. Every key counts as base64
+ * if the names do not fit or are not safe.
+ */
+export function marksWith(
+  marks: PathMarks,
+  { base64, type, immutable }: Labels,
+  { version, oldest }: { readonly version: number; readonly oldest: number },
+): PathMarks {
+  const names = marks.base64.since(oldest).with(base64, version);
+  const fits = base64.every((name) => SAFE_NAME.test(name)) && names.format().length <= MAX_NAMES_BYTES;
+  const isText = base64.length === 0;
+  return {
+    base64: isText || fits ? names : marks.base64.since(oldest).with([EVERY_KEY], version),
+    type: marks.type.since(oldest).with(type === undefined ? [] : [escaped(type)], version),
+    immutable: marks.immutable.since(oldest).with(immutable ? ['true'] : [], version),
+  };
+}
+
+/** The marks without any for this version. */
+export function marksWithout(marks: PathMarks, version: number): PathMarks {
+  return {
+    base64: marks.base64.without(version),
+    type: marks.type.without(version),
+    immutable: marks.immutable.without(version),
+  };
+}
+
+/** The entry of each marker; null if it must be absent. */
+export function markersOf(marks: PathMarks): Readonly<Record<string, string | null>> {
+  const text = (each: VersionMarks): string | null => (each.isEmpty ? null : each.format());
+  return {
+    [BASE64_MARKER]: text(marks.base64),
+    [TYPE_MARKER]: text(marks.type),
+    [IMMUTABLE_MARKER]: text(marks.immutable),
+  };
+}
+
+/** A comma and an at sign have a meaning in a marker. */
+function escaped(type: string): string {
+  return type.replaceAll(/[%,@]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
+function unescaped(label: string): string {
+  return label.replaceAll(/%(25|2C|40)/g, (_all, code: string) =>
+    String.fromCharCode(Number.parseInt(code, 16)),
+  );
+}
+
+function corrupt(target: string, detail: string): OperatorError {
+  return new OperatorError('ENCODING_CORRUPT', { op: 'openbao.decode', target, detail });
+}
+
+/** The attributes of a version, from its labels and the custom_metadata of its path. */
+export function attributesOf(labels: Labels, customMetadata: ReadonlyMap<string, string>): Attributes {
+  const { type, immutable } = labels;
   const metadata = [...customMetadata].filter(([key]) => !key.startsWith(MARKER_PREFIX));
   return {
     ...(type === undefined ? {} : { type }),
-    ...(immutable === undefined ? {} : { immutable: true as const }),
+    ...(immutable ? { immutable: true as const } : {}),
     ...(metadata.length === 0 ? {} : { metadata: new Map(metadata) }),
   };
 }
@@ -127,64 +181,5 @@ export function pendingLifetime(
   const text = customMetadata.get(LIFETIME_MARKER);
   if (text === undefined) return undefined;
   if (/^(0|[1-9][0-9]{0,9})$/.test(text)) return Number(text);
-  throw new OperatorError('ENCODING_CORRUPT', {
-    op: 'openbao.decode',
-    target,
-    detail: `The custom metadata ${LIFETIME_MARKER} must be whole seconds or absent.`,
-  });
-}
-
-/** All entries of custom_metadata that a document needs. */
-export function customMetadataOf(attributes: Attributes, markers: Markers): Readonly<Record<string, string>> {
-  return Object.fromEntries([...(attributes.metadata ?? []), ...Object.entries(markers)]);
-}
-
-const MAX_ENTRIES = 64;
-const MAX_KEY_BYTES = 128;
-/**
- * As in Go: no control characters, no separators except the space. The server can refuse characters of a newer Unicode.
- */
-const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u;
-
-/** Why this metadata cannot be entries of custom_metadata, or undefined. */
-export function metadataRefusalOf(attributes: Attributes, markers: Markers): Refusal | undefined {
-  const { metadata } = attributes;
-  if (metadata === undefined) return undefined;
-  if (metadata.size + Object.keys(markers).length > MAX_ENTRIES) {
-    return refused(
-      `A document can have at most ${MAX_ENTRIES} entries of custom metadata, markers included.`,
-    );
-  }
-  for (const [key, value] of metadata) {
-    if (key.startsWith(MARKER_PREFIX))
-      return refused(`Names that start with ${MARKER_PREFIX} are reserved for markers.`);
-    if (!isEntry(key, MAX_KEY_BYTES) || !isEntry(value, MAX_MARKER_BYTES)) {
-      return refused(
-        `An entry of custom metadata must be printable: a name of 1 to ${MAX_KEY_BYTES} bytes and a value of 1 to ${MAX_MARKER_BYTES}.`,
-      );
-    }
-  }
-  return undefined;
-}
-
-function isEntry(text: string, maxBytes: number): boolean {
-  return PRINTABLE.test(text) && text.isWellFormed() && Buffer.byteLength(text) <= maxBytes;
-}
-
-function refused(message: string): Refusal {
-  return { reason: 'MetadataRefused', message };
-}
-
-/**
- * The entries to change (null removes) so that all of `wanted` exists and no other marker; undefined if nothing must
- * change. Metadata of other clients stays.
- */
-export function metadataPatch(
-  present: ReadonlyMap<string, string>,
-  wanted: Readonly<Record<string, string>>,
-): Readonly<Record<string, string | null>> | undefined {
-  const target = new Map<string, string | null>(MARKER_NAMES.map((name) => [name, null]));
-  for (const [key, value] of Object.entries(wanted)) target.set(key, value);
-  const changes = [...target].filter(([key, value]) => (present.get(key) ?? null) !== value);
-  return changes.length === 0 ? undefined : Object.fromEntries(changes);
+  throw corrupt(target, `The custom metadata ${LIFETIME_MARKER} must be whole seconds or absent.`);
 }

@@ -9,10 +9,13 @@ import { countsFields } from './field-limit.ts';
 import { requireMeantFolder, type FolderQuestion } from './folder.ts';
 import type { KvMount } from './kv.ts';
 import { mountIsInside, notThisServer, type Place } from './mistakes.ts';
+import { readMountConfig } from './mount-config.ts';
+import type { MountConfig } from './mount-config.ts';
 import { isNamespaceMissing, namespaceMissing } from './namespace.ts';
 import { apiPathOf } from './path.ts';
+import { keptVersions } from './retention.ts';
 import { failureOf } from './status.ts';
-import { ConfigReply, HealthReply, MountReply, parseReply } from './wire.ts';
+import { HealthReply, MountReply, parseReply } from './wire.ts';
 
 /*
  * What this server and this mount can do, found by harmless requests. Version strings do not decide: a source build of
@@ -66,18 +69,20 @@ export async function probeServer(
   target: ProbeTarget,
   known: Constants | undefined,
   signal: AbortSignal,
-): Promise<Probed> {
+): Promise<Probed & { readonly config: MountConfig | undefined }> {
   const { mount, prefix } = target;
   const somePath = target.kv.pathOf('data', PROBE_ADDRESS);
   const question = { ...target, place: { mount, prefix, kvVersion: 2 }, somePath } as const;
   const found = await findMount(question, known, signal);
-  const retention = await readRetention(target, signal);
-  return probedOf(found, [
+  const config = await readMountConfig(target, signal);
+  const retention = retentionOf(config);
+  const probed = probedOf(found, [
     ['ConditionalWrite', true],
     ['Versions', retention.keepsEarlier],
     ['SelfDestructs', retention.selfDestructs],
     ['Expiry', retention.canExpire],
   ]);
+  return { ...probed, config };
 }
 
 interface FoundMount extends Pick<Probe, 'server' | 'identity'> {
@@ -194,16 +199,11 @@ async function absentOrDenied(question: MountQuestion, signal: AbortSignal): Pro
 }
 
 /** How long the mount keeps versions; assumes the worst without the right to `read` its config. */
-async function readRetention(target: ProbeTarget, signal: AbortSignal): Promise<Retention> {
-  const path = `${target.mount}/config`;
-  const request: BaoRequest = { method: 'GET', path: apiPathOf(path, OP), op: OP, target: path };
-  const reply = await target.session.request(request, signal);
-  if (reply.status === 403) return { selfDestructs: true, canExpire: false, keepsEarlier: false };
-  if (reply.status !== 200) throw failureOf(reply, request);
-  const { delete_version_after: lifetime, max_versions: kept } = parseReply(ConfigReply, reply, request).data;
-  // 0 is the server's default, 10.
+function retentionOf(config: MountConfig | undefined): Retention {
+  if (config === undefined) return { selfDestructs: true, canExpire: false, keepsEarlier: false };
   // Below zero no version of the mount ever expires, whatever a key says.
-  const isOff = lifetime.startsWith('-');
-  const isUnset = /^0[a-z]*$/.test(lifetime);
-  return { selfDestructs: !isOff && !isUnset, canExpire: !isOff, keepsEarlier: kept !== 1 };
+  const isOff = config.lifetime.startsWith('-');
+  const isUnset = /^0[a-z]*$/.test(config.lifetime);
+  const keepsEarlier = keptVersions(0, config.maxVersions) > 1;
+  return { selfDestructs: !isOff && !isUnset, canExpire: !isOff, keepsEarlier };
 }

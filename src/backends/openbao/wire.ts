@@ -41,8 +41,22 @@ export const WriteReply = z.object({ data: VersionMetadata });
 export const KeyMetadataReply = z.object({
   data: z.object({
     current_version: z.int().min(0),
+    oldest_version: z.int().min(0).default(0),
+    /** OpenBao 2.4 and later. */
+    current_metadata_version: z.int().min(0).optional(),
     custom_metadata: CustomMetadata,
     delete_version_after: z.string().default('0s'),
+    max_versions: z.int().min(0).default(0),
+    versions: z
+      .record(
+        z.string().regex(/^[1-9][0-9]*$/),
+        z.object({
+          created_time: z.string().min(1),
+          deletion_time: z.string().default(''),
+          destroyed: z.boolean().default(false),
+        }),
+      )
+      .default({}),
   }),
 });
 /** A server that warns about an unknown parameter replies 200 and `data: {}` for an absent folder. */
@@ -66,7 +80,12 @@ export const MountReply = z.object({
   }),
 });
 export const ConfigReply = z.object({
-  data: z.object({ delete_version_after: z.string(), max_versions: z.int().min(0) }),
+  data: z.object({
+    delete_version_after: z.string(),
+    max_versions: z.int().min(0),
+    /** OpenBao 2.4 and later. */
+    metadata_cas_required: z.boolean().optional(),
+  }),
 });
 export const CapabilitiesReply = z.object({ data: RawObject });
 export const CapabilityList = z.array(z.string());

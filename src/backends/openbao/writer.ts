@@ -1,41 +1,45 @@
-import type { Address, Document, Version } from '#src/core/document.ts';
+import type { Address, Document, Expectation, Version } from '#src/core/document.ts';
 import { sameVersion } from '#src/core/document.ts';
-import { OperatorError } from '#src/errors.ts';
-import type { Clock, Permit } from '#src/ports.ts';
+import { errorOf, hasCode, OperatorError } from '#src/errors.ts';
+import type { Permit } from '#src/ports.ts';
 import type { Refusal } from '../driver.ts';
 import { encodeFields, planStorage } from './codec.ts';
 import type { StoragePlan } from './codec.ts';
-import type { KvMount, VersionInfo } from './kv.ts';
-import { lifetimeLeft } from './lifetime.ts';
-import { Base64Marks, BASE64_MARKER, LIFETIME_MARKER, metadataPatch, pendingLifetime } from './markers.ts';
+import { conflict } from './expectation.ts';
+import type { KvMount, KvWrite, VersionInfo } from './kv.ts';
+import type { PathMetadata } from './kv-metadata.ts';
+import { hasLabels, hasMarkers, LIFETIME_MARKER } from './markers.ts';
+import { pendingIn } from './pending.ts';
+import type { Preparations, Prepared, WriteTask } from './preparation.ts';
+import { undoRemains } from './remains.ts';
 
 /*
- * How a document is written to a KV store, one request after the other. A crash can follow any of them.
+ * How a document is written to a KV store, one request after the other. A crash can follow any of them, and another
+ * client can write between any two.
  *
- *   plain text            data                                                                       1 request
- *   markers or metadata   read the metadata → custom_metadata → data                                 3
- *   and it expires        read the metadata → custom_metadata and the remaining lifetime → data
- *                         → the lifetime that the path must have from now on                         4
+ *   plain text, new       data                                                                           1 request
+ *   plain text, replaced  read the metadata → data                                                       2
+ *   anything else         read the metadata → keyferry-pending, the marks of the coming version and, for a document that
+ *                         expires, the remaining lifetime → data → metadata, the lifetime that the path must have from now
+ *                         on, keyferry-pending removed                                                   4 or 5
  *
- * So data never exists without its markers or its expiry. A lifetime that a crashed attempt left behind is set again
- * before the data is written. The marker keyferry-lifetime says that the last step is still to do.
+ * So data never exists without its marks or its expiry, and a path whose write did not happen says so: the loser of a
+ * race undoes its preparation at once, and the next run that meets another one (`undo`). A server without metadata_cas
+ * needs one request more for a new path.
  */
 
 export interface WriterOptions {
   readonly kv: KvMount;
-  readonly clock: Clock;
+  readonly preparations: Preparations;
   readonly refusalOf: (document: Document, plan: StoragePlan) => Refusal | undefined;
-}
-
-interface Task {
-  readonly document: Document;
-  readonly plan: StoragePlan;
-  readonly permit: Permit;
 }
 
 export function versionOf(info: VersionInfo): Version {
   return { identity: info.createdTime, revision: String(info.version) };
 }
+
+/** Tries of a write that the server rejects although the path is as expected; then it refuses the document itself. */
+const MAX_TRIES = 2;
 
 export class DocumentWriter {
   readonly #options: WriterOptions;
@@ -46,146 +50,125 @@ export class DocumentWriter {
     this.#kv = options.kv;
   }
 
-  async create(document: Document, permit: Permit): Promise<Version> {
-    const { address } = document;
+  /** A rejected write means that the path is read again: only one in the expected state twice is refused. */
+  async write(document: Document, expect: Expectation, permit: Permit): Promise<Version> {
+    const requireStorable = (plan: StoragePlan): void => this.#requireStorable(document, plan);
+    const task: WriteTask = { document, expect, permit, requireStorable };
     const plan = planStorage(document);
-    this.#requireStorable(document, plan);
-    const task = { document, plan, permit };
-    if (Object.keys(plan.customMetadata).length > 0) await this.#markNew(task);
+    requireStorable(plan);
+    for (let tries = 1; tries <= MAX_TRIES; tries += 1) {
+      const version =
+        expect === 'absent' && isPlain(document, plan)
+          ? await this.#createPlain(task, plan)
+          : await this.#writePrepared(task);
+      if (version !== undefined) return version;
+      const current = await this.#kv.read(document.address, permit.signal);
+      const isExpected =
+        current.state === 'absent' ? expect === 'absent' : isSame(versionOf(current), expect);
+      if (!isExpected) throw conflict(expect, document.address);
+    }
+    throw rejected(document.address);
+  }
+
+  /** Undefined if the server rejected the write. */
+  async #createPlain(task: WriteTask, plan: StoragePlan): Promise<Version | undefined> {
+    const { document, permit } = task;
+    const { address } = document;
     const written = await this.#kv.write(address, encodeFields(document, plan), 0, permit);
-    if (written.outcome === 'written') return versionOf(await this.#finishNew(task, written));
-    const current = await this.#kv.read(address, permit.signal);
-    if (current.state !== 'absent') throw conflict('ALREADY_EXISTS', address);
-    throw rejected(address);
-  }
-
-  /** Does not change the metadata of a path that already has a version: it belongs to that version. */
-  async #markNew({ document, plan, permit }: Task): Promise<void> {
-    const { address } = document;
-    const found = await this.#kv.readMetadata(address, permit.signal);
-    if (found.state === 'present' && found.currentVersion > 0) throw conflict('ALREADY_EXISTS', address);
-    const lifetime = this.#lifetimeLeft(document, found.serverTime);
-    if (found.state === 'absent') {
-      await this.#kv.createMetadata(address, { custom: plan.customMetadata, lifetime }, permit);
-      return;
-    }
-    const isLeftOver = found.customMetadata.has(LIFETIME_MARKER);
-    if (isLeftOver && lifetime === undefined) await this.#kv.clearLifetime(address, permit);
-    const custom = metadataPatch(found.customMetadata, plan.customMetadata);
-    if (custom === undefined && lifetime === undefined) return;
-    await this.#kv.patchMetadata(address, { custom: custom ?? {}, lifetime }, permit);
-  }
-
-  /** By the clock of the server, which decides; by the local clock if the server does not report its time. */
-  #lifetimeLeft(document: Document, serverTime: number | undefined): number | undefined {
-    const { expiresAt } = document.attributes;
-    if (expiresAt === undefined) return undefined;
-    return lifetimeLeft(expiresAt, serverTime ?? this.#options.clock.now(), document.address);
+    if (written.outcome === 'rejected') return undefined;
+    if (!hasMarkers(written.customMetadata)) return versionOf(written);
+    const stays = await this.#writeToStay(task, written, plan);
+    await this.#options.preparations.complete({ document, version: versionOf(stays) }, permit);
+    return versionOf(stays);
   }
 
   /**
-   * The reply to the write shows, without a further request, what an attempt left that crashed between metadata and
-   * data.
+   * Undoes what an interrupted write left on a path that was absent. A version that got the lifetime of that write is
+   * replaced by a second one, which stays.
    */
-  async #finishNew(task: Task, written: VersionInfo): Promise<VersionInfo> {
-    const { document, plan, permit } = task;
+  async #writeToStay(
+    { document, expect, permit }: WriteTask,
+    written: VersionInfo,
+    plan: StoragePlan,
+  ): Promise<VersionInfo> {
     const { address } = document;
-    if (document.attributes.expiresAt !== undefined) {
-      await this.#endWithSource(task, written);
-      return written;
-    }
-    const custom = metadataPatch(written.customMetadata, plan.customMetadata);
-    if (custom === undefined) return written;
-    const stays = written.customMetadata.has(LIFETIME_MARKER)
-      ? await this.#writeToStay(task, written)
-      : written;
-    await this.#kv.patchMetadata(address, { custom }, permit);
-    return stays;
-  }
-
-  /**
-   * The version got the lifetime of an earlier attempt for a document that expires: a second version, which stays,
-   * replaces it.
-   */
-  async #writeToStay({ document, plan, permit }: Task, written: VersionInfo): Promise<VersionInfo> {
-    const { address } = document;
-    await this.#kv.clearLifetime(address, permit);
-    const again = await this.#kv.write(address, encodeFields(document, plan), written.version, permit);
-    if (again.outcome === 'rejected') throw conflict('ALREADY_EXISTS', address);
+    const { customMetadata, deletionTime, version } = written;
+    await undoRemains(this.#kv.metadata, { address, except: version }, permit);
+    const hadLifetime =
+      customMetadata.has(LIFETIME_MARKER) ||
+      pendingIn(customMetadata, version, address)?.lifetime !== undefined;
+    if (!hadLifetime || deletionTime === undefined) return written;
+    const again = await this.#kv.write(address, encodeFields(document, plan), version, permit);
+    if (again.outcome === 'rejected') throw conflict(expect, address);
     return again;
   }
 
-  /**
-   * Checks the expiry of the new version, and deletes a version without one: the mount may have stopped expiring
-   * versions.
-   */
-  async #endWithSource({ document, permit }: Task, written: VersionInfo): Promise<void> {
-    const { address } = document;
-    if (written.deletionTime === undefined) {
-      await this.#kv.softDelete(address, written.version, permit);
-      throw new OperatorError('DOCUMENT_REFUSED', {
-        op: 'openbao.write',
-        target: address,
-        detail: 'The source expires, and the mount does not let versions expire; the copy was deleted.',
-        hint: 'Set delete_version_after of the mount to 0s or more, or exclude the document.',
-      });
+  /** Undefined if the server rejected the write; its preparation is undone then. */
+  async #writePrepared(task: WriteTask): Promise<Version | undefined> {
+    const { document, permit } = task;
+    const prepared = await this.#options.preparations.begin(task);
+    const written = await this.#writeData(task, prepared);
+    if (written.outcome === 'rejected') {
+      await this.#undo(task, prepared);
+      return undefined;
     }
-    await this.#restoreLifetime(address, document.attributes.lifetime ?? 0, permit);
+    if (document.attributes.expiresAt !== undefined) await this.#requireExpiry(task, prepared, written);
+    const version = versionOf(written);
+    const needsMore = prepared.pending !== undefined || written.customMetadata.has(LIFETIME_MARKER);
+    if (needsMore) {
+      const known = pathOf(prepared, written);
+      await this.#options.preparations.complete(
+        { document, version, known, pending: prepared.pending },
+        permit,
+      );
+    }
+    return version;
   }
 
-  /** Sets the lifetime of the path to that at the source, for versions that users write later. */
-  async #restoreLifetime(address: Address, lifetime: number, permit: Permit): Promise<void> {
-    const custom = { [LIFETIME_MARKER]: null };
-    if (lifetime === 0) await this.#kv.clearLifetime(address, permit);
-    await this.#kv.patchMetadata(address, lifetime === 0 ? { custom } : { custom, lifetime }, permit);
+  async #writeData(task: WriteTask, prepared: Prepared): Promise<KvWrite> {
+    const { document, permit } = task;
+    const { plan } = prepared;
+    try {
+      const cas = plan.version - 1;
+      return await this.#kv.write(document.address, encodeFields(document, plan), cas, permit);
+    } catch (failure) {
+      if (!permit.signal.aborted && !errorOf(failure).indeterminate) await this.#undo(task, prepared);
+      throw failure;
+    }
   }
 
-  /** Replaces one version: its creation time is compared first, because check-and-set compares only the number. */
-  async replace(document: Document, expect: Version, permit: Permit): Promise<Version> {
-    const { address } = document;
-    const current = await this.#kv.read(address, permit.signal);
-    if (current.state === 'absent' || !sameVersion(versionOf(current), expect)) {
-      throw conflict('VERSION_CONFLICT', address);
+  /** What cannot be undone now is met by the next read, which says so. */
+  async #undo({ document, permit }: WriteTask, { pending }: Prepared): Promise<void> {
+    if (pending === undefined) return;
+    try {
+      await undoRemains(this.#kv.metadata, { address: document.address, by: pending }, permit);
+    } catch (failure) {
+      if (permit.signal.aborted || hasCode(failure, 'LEASE_LOST')) throw failure;
     }
-    const marks = Base64Marks.parse(current.customMetadata.get(BASE64_MARKER), address);
-    const plan = planStorage(document, marks, current.version + 1);
-    this.#requireStorable(document, plan);
-    await this.#markCurrent({ document, plan, permit }, current);
-    const written = await this.#kv.write(address, encodeFields(document, plan), current.version, permit);
-    if (written.outcome === 'written') {
-      if (document.attributes.expiresAt !== undefined) {
-        await this.#endWithSource({ document, plan, permit }, written);
-      }
-      return versionOf(written);
-    }
-    const now = await this.#kv.read(address, permit.signal);
-    if (now.state === 'absent' || !sameVersion(versionOf(now), expect)) {
-      throw conflict('VERSION_CONFLICT', address);
-    }
-    throw rejected(address);
   }
 
-  async #markCurrent({ document, plan, permit }: Task, current: VersionInfo): Promise<void> {
-    const { address } = document;
-    const expires = document.attributes.expiresAt !== undefined;
-    const clock = expires ? (await this.#kv.readMetadata(address, permit.signal)).serverTime : undefined;
-    const lifetime = this.#lifetimeLeft(document, clock);
-    const isLeftOver = current.customMetadata.has(LIFETIME_MARKER);
-    if (isLeftOver && !expires) await this.#kv.clearLifetime(address, permit);
-    const custom = metadataPatch(current.customMetadata, plan.customMetadata);
-    if (custom === undefined && !expires) return;
-    await this.#kv.patchMetadata(address, { custom: custom ?? {}, lifetime }, permit);
+  /** Deletes a version that does not expire although its source does: the mount may have stopped expiring versions. */
+  async #requireExpiry(task: WriteTask, prepared: Prepared, written: VersionInfo): Promise<void> {
+    if (written.deletionTime !== undefined) return;
+    const { address } = task.document;
+    await this.#kv.softDelete(address, written.version, task.permit);
+    await this.#undo(task, prepared);
+    throw new OperatorError('DOCUMENT_REFUSED', {
+      op: 'openbao.write',
+      target: address,
+      detail: 'The source expires, and the mount does not let versions expire; the copy was deleted.',
+      hint: 'Set delete_version_after of the mount to 0s or more, or exclude the document.',
+    });
   }
 
   /** Does the last step of a write that was cut off before that step. */
-  async finish(address: Address, expect: Version, permit: Permit): Promise<void> {
-    const current = await this.#kv.read(address, permit.signal);
-    if (current.state === 'absent') throw new OperatorError('NOT_FOUND', { op: OP_FINISH, target: address });
-    if (!sameVersion(versionOf(current), expect)) {
-      throw new OperatorError('VERSION_CONFLICT', { op: OP_FINISH, target: address });
-    }
-    const lifetime = pendingLifetime(current.customMetadata, address);
-    if (lifetime !== undefined) await this.#restoreLifetime(address, lifetime, permit);
+  async finish(document: Document, expect: Version, permit: Permit): Promise<void> {
+    await this.#options.preparations.complete({ document, version: expect }, permit);
+  }
+
+  /** Undoes the first step of a write that was cut off after that step. */
+  async undo(address: Address, expect: Version, permit: Permit): Promise<void> {
+    await undoRemains(this.#kv.metadata, { address, expect }, permit);
   }
 
   #requireStorable(document: Document, plan: StoragePlan): void {
@@ -199,13 +182,31 @@ export class DocumentWriter {
   }
 }
 
-const OP_FINISH = 'openbao.finish';
-
-function conflict(code: 'ALREADY_EXISTS' | 'VERSION_CONFLICT', address: Address): OperatorError {
-  return new OperatorError(code, { op: 'openbao.write', target: address });
+/** True for a document that needs nothing but its data. */
+function isPlain({ attributes }: Document, { labels }: StoragePlan): boolean {
+  const { expiresAt, metadata } = attributes;
+  return !hasLabels(labels) && expiresAt === undefined && (metadata === undefined || metadata.size === 0);
 }
 
-/** A 400 with the expected state: the server refuses the document itself. */
+function isSame(version: Version, expect: Expectation): boolean {
+  return expect !== 'absent' && sameVersion(version, expect);
+}
+
+/** The path right after the write, without another request: its reply shows the custom metadata at that moment. */
+function pathOf(
+  { path }: Prepared,
+  { customMetadata, version, createdTime, deletionTime }: VersionInfo,
+): PathMetadata {
+  return {
+    state: 'present',
+    ...path,
+    customMetadata,
+    currentVersion: version,
+    versions: [{ number: version, createdTime, deletionTime, isDestroyed: false }],
+  };
+}
+
+/** A 400 with the expected state, twice: the server refuses the document itself. */
 function rejected(address: Address): OperatorError {
   return new OperatorError('REQUEST_REJECTED', { op: 'openbao.write', target: address, status: 400 });
 }

@@ -1,12 +1,12 @@
 import type { Version } from '#src/core/document.ts';
 import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
 import { errorOf, hasCode, isAbort, OperatorError } from '#src/errors.ts';
-import { EXPIRED, failedOutcome } from '../failure.ts';
-import { decideDocument } from '../plan/decide.ts';
+import { EXPIRED, failedOutcome, noted } from '../failure.ts';
 import type { Decision, TransferStep, Values } from '../plan/plan.ts';
 import type { ApplyInputs } from './inputs.ts';
 import { verified, type Copied } from './proof.ts';
-import { readBack } from './verify.ts';
+import { decideAgain, settled } from './settle.ts';
+import { priorKept, readBack } from './verify.ts';
 
 /**
  * Carries out the step of one document, up to its proof (docs/architecture.md, the protocol):
@@ -14,7 +14,9 @@ import { readBack } from './verify.ts';
  *   create     write, expecting absent                                → read back that version, compare → Verified
  *   adopt      write nothing; the plan read source and destination                                     → Verified
  *   overwrite  once the record of the version to roll back to is durable: write, expecting that version
- *              → read back, compare                                                                    → Verified
+ *              → read back, compare → read that version, which must still be there                     → Verified
+ *
+ * What a write that was cut off left at the destination is completed or undone first.
  *
  * After a write without a reply, or one that lost against another writer, it reads and decides again; it never repeats the
  * write blindly.
@@ -55,29 +57,29 @@ async function decideAndWrite(
   first: Decision,
   announced: string | undefined,
 ): Promise<Copied> {
-  let decision = first;
+  let { decision, note } = await settled(inputs, first, announced);
   let undecided: Undecided | undefined;
+  const hasFinished = first.left?.kind === 'finish';
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    await finishWrite(inputs, decision);
     const write = writeOf(decision, announced);
-    if (write === undefined) return finishWithoutWrite(inputs.prior, decision, undecided);
+    if (write === undefined) {
+      const copied = await finishWithoutWrite(inputs, decision, { undecided, hasFinished });
+      return note === undefined ? copied : { ...copied, outcome: noted(copied.outcome, note) };
+    }
     const written = await writeOnce(inputs, write);
     if (!(written instanceof OperatorError)) return prove(inputs, decision, write, written);
     undecided = { error: written, priorVersion: write.step.destination.version?.revision };
-    decision = await decideDocument(inputs, decision.document, write.values.source, {
-      known: undefined,
-      announced,
-    });
+    const next = await decideAgain(inputs, decision, { source: write.values.source, announced });
+    ({ decision, note } = await settled(inputs, next, announced));
   }
   throw undecided?.error ?? invariant(first);
 }
 
-/** Completes a write of ours that was interrupted after its data. */
-async function finishWrite(
-  { destination, permit }: Pick<Inputs, 'destination' | 'permit'>,
-  { document, unfinished }: Decision,
-): Promise<void> {
-  if (unfinished !== undefined) await destination.finish?.(document.destination, unfinished, permit);
+/** What this run did before it found an equal document. */
+interface Done {
+  readonly undecided: Undecided | undefined;
+  /** It completed a write that an earlier run was cut off in. */
+  readonly hasFinished: boolean;
 }
 
 interface Write {
@@ -119,21 +121,25 @@ async function prove(
   const { row, source } = step;
   const priorVersion = step.destination.version?.revision;
   const copy = { desired: values.desired, version, priorVersion, policy };
-  return readBack(destination, { document, row, source, ...copy }, signal);
+  const written = { document, row, source, ...copy };
+  return priorKept(destination, await readBack(destination, written, signal), signal);
 }
 
 /** The result for a document that needs no write now. */
-function finishWithoutWrite(
-  prior: Inputs['prior'],
+async function finishWithoutWrite(
+  { prior, destination, signal }: Pick<Inputs, 'prior' | 'destination' | 'signal'>,
   decision: Decision,
-  undecided: Undecided | undefined,
-): Copied {
+  done: Done,
+): Promise<Copied> {
   const { failure, step } = decision;
   if (step?.kind === 'report')
     return { outcome: step.outcome, ...(failure === undefined ? {} : { failure }) };
   const version = step?.destination.version;
   if (step === undefined || version === undefined) throw invariant(decision);
-  if (step.kind === 'adopt') return adopted(prior, decision, { step, version, undecided });
+  if (step.kind === 'adopt') {
+    const copied = adopted(prior, decision, { step, version, ...done });
+    return priorKept(destination, copied, signal);
+  }
   const outcome: Outcome = { ...announcing(step, 'WillOverwrite'), retry: 'soon' };
   return { outcome, awaitsOverwrite: version.revision };
 }
@@ -141,16 +147,12 @@ function finishWithoutWrite(
 /** The result for a document that is equal already; after a write without a clear reply, this run may have written it. */
 function adopted(
   prior: Inputs['prior'],
-  { document, unfinished }: Decision,
-  found: {
-    readonly step: TransferStep;
-    readonly version: Version;
-    readonly undecided: Undecided | undefined;
-  },
+  { document }: Decision,
+  found: Done & { readonly step: TransferStep; readonly version: Version },
 ): Copied {
-  const { step, undecided, version } = found;
+  const { hasFinished, step, undecided, version } = found;
   const priorVersion = undecided?.priorVersion ?? recordedPriorOf(prior.get(document.name), step, version);
-  const copiedNow = undecided !== undefined || unfinished !== undefined;
+  const copiedNow = undecided !== undefined || hasFinished;
   const transferred = { document, row: step.row, source: step.source };
   return verified(transferred, { version, priorVersion, copiedNow });
 }

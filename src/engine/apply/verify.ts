@@ -1,7 +1,8 @@
 import type { Reader } from '#src/backends/driver.ts';
 import { adoptionConflict, type Policy } from '#src/core/checks.ts';
 import { sameAttributes, sameFields, type Document, type Version } from '#src/core/document.ts';
-import { isAbort, OperatorError } from '#src/errors.ts';
+import { hasCode, isAbort, OperatorError } from '#src/errors.ts';
+import type { Outcome } from '#src/core/outcome.ts';
 import { failedOutcome } from '../failure.ts';
 import { leaveDestination, observe } from '../plan/decide.ts';
 import { destinationRecordOf, verified, type Copied, type Transferred } from './proof.ts';
@@ -36,3 +37,44 @@ export async function readBack(destination: Reader, written: Written, signal: Ab
     return { outcome: failedOutcome(base, failure, 'Copied'), failure };
   }
 }
+
+/**
+ * The result, after a check that the version which it names as the way back can be read. Where it cannot, the row names no
+ * such version and says so; the copy itself is proven.
+ */
+export async function priorKept(destination: Reader, copied: Copied, signal: AbortSignal): Promise<Copied> {
+  const { outcome } = copied;
+  if (outcome.state !== 'Verified' || outcome.destination?.priorVersion === undefined) return copied;
+  const { priorVersion, ...record } = outcome.destination;
+  try {
+    if (await isReadable(destination, { path: record.path, priorVersion }, signal)) return copied;
+    return { ...copied, outcome: { ...outcome, destination: record, ...PRIOR_LOST } };
+  } catch (failure) {
+    if (isAbort(failure, signal)) throw failure;
+    return { outcome: failedOutcome(outcome, failure, 'Copied'), failure };
+  }
+}
+
+/** True for a deleted version too: it can be undeleted. */
+async function isReadable(
+  destination: Reader,
+  { path, priorVersion }: { readonly path: string; readonly priorVersion: string },
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    const prior = await destination.read(path, signal, priorVersion);
+    if (prior.state === 'absent') return false;
+    const { revision } = prior.state === 'deleted' ? prior.version : prior.document.version;
+    return revision === priorVersion;
+  } catch (failure) {
+    // A value that cannot be understood is there.
+    if (hasCode(failure, 'DOCUMENT_REFUSED') || hasCode(failure, 'ENCODING_CORRUPT')) return true;
+    throw failure;
+  }
+}
+
+const PRIOR_LOST = {
+  reason: 'PriorVersionLost',
+  message:
+    'The copy is verified, but the overwritten version did not stay readable. Set max_versions of the path or the mount to 2 or more, and take the earlier value from a backup of the server if it is needed.',
+} as const satisfies Pick<Outcome, 'reason' | 'message'>;

@@ -1,4 +1,4 @@
-import type { Reader } from '#src/backends/driver.ts';
+import type { Reader, Refusal } from '#src/backends/driver.ts';
 import { decideStep, type Observation, type Policy, type Step } from '#src/core/checks.ts';
 import { sameFields, type Document, type ReadResult, type StoredDocument } from '#src/core/document.ts';
 import { recordedVersion, type Outcome } from '#src/core/outcome.ts';
@@ -7,7 +7,7 @@ import { failedOutcome } from '../failure.ts';
 import { heldBy } from '../gates.ts';
 import { desiredDocument } from './desired-document.ts';
 import type { PlanInputs } from './inputs.ts';
-import type { Decision, PlannedDocument, PlannedStep, Removal } from './plan.ts';
+import type { Decision, Left, PlannedDocument, PlannedStep, Removal } from './plan.ts';
 
 /*
  * Decides for one document whose source was read: reads the destination and chooses the step. Changes nothing.
@@ -36,6 +36,7 @@ export async function decideDocument(
     step: { kind: 'report', outcome },
     ...(failure === undefined ? {} : { failure }),
   });
+  if (source.unfinished === true) return report({ ...base, ...SOURCE_UNFINISHED });
   try {
     const desired = desiredDocument(intent, document.destination, source);
     const refusal = destination.refusalOf(desired);
@@ -43,9 +44,15 @@ export async function decideDocument(
     const found = options.known ?? (await destination.read(document.destination, signal));
     const policy = intent.policyOf(document.name);
     const step = decideStep(policy, observe(destination, desired, found));
+    const left = leftIn(desired, found);
+    const lost = step.kind === 'overwrite' ? await overwriteRefusal(inputs, document) : undefined;
+    if (lost !== undefined) {
+      const outcome: Outcome = { ...base, state: 'Failed', ...lost, retry: 'later' };
+      return { ...report(outcome), values: { source, desired }, ...left };
+    }
     const removal = removalOf(inputs, document, policy);
     const planned = plannedStep(document, step, { base, source, removal });
-    return { document, step: planned, values: { source, desired }, ...unfinishedOf(desired, found) };
+    return { document, step: planned, values: { source, desired }, ...left };
   } catch (failure) {
     if (isAbort(failure, signal)) throw failure;
     return report(failedOutcome(base, failure), failure);
@@ -123,8 +130,30 @@ export function leaveDestination(
     : { ...base, state: 'Conflict', reason, message, retry: 'later' };
 }
 
-/** An interrupted write is ours only if it has the same keys and bytes. */
-function unfinishedOf(desired: Document, found: ReadResult): Pick<Decision, 'unfinished'> {
-  if (found.state !== 'present' || found.document.unfinished === undefined) return {};
-  return sameFields(desired, found.document) ? { unfinished: found.document.version } : {};
+/** A version that is not certain is ours only if it has the same keys and bytes. */
+function leftIn(desired: Document, found: ReadResult): { readonly left?: Left } {
+  if (found.state === 'absent') return {};
+  if (found.state === 'deleted') {
+    return found.prepared === true ? { left: { kind: 'undo', version: found.version } } : {};
+  }
+  const { document } = found;
+  if (document.unfinished === undefined && document.prepared === undefined) return {};
+  const isOurs = document.unfinished === true && sameFields(desired, document);
+  return { left: { kind: isOurs ? 'finish' : 'undo', version: document.version } };
 }
+
+/** Why the version that would be overwritten would not stay readable; undefined if it would. */
+async function overwriteRefusal(
+  { destination, signal }: Pick<PlanInputs, 'destination' | 'signal'>,
+  document: PlannedDocument,
+): Promise<Refusal | undefined> {
+  return destination.overwriteRefusal?.(document.destination, signal);
+}
+
+const SOURCE_UNFINISHED = {
+  state: 'Failed',
+  reason: 'SourceUnfinished',
+  message:
+    'A write of the source was cut off, so its bytes are not certain. Run the migration that wrote it again, or check the value and remove its keyferry-* custom metadata.',
+  retry: 'later',
+} as const satisfies Pick<Outcome, 'state' | 'reason' | 'message' | 'retry'>;

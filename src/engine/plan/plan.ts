@@ -56,10 +56,19 @@ export interface Decision {
   readonly step: PlannedStep | undefined;
   /** Absent for a report. */
   readonly values?: Values;
-  /** The destination version of a write that was interrupted and must be completed. */
-  readonly unfinished?: Version;
+  /** What a write that was cut off left at the destination. */
+  readonly left?: Left;
   /** The failure, to distinguish a failed document from a failed backend. */
   readonly failure?: unknown;
+}
+
+/**
+ * What a write that was cut off left with this version of the destination. `finish`: the version is its result. `undo`: it
+ * is the version of another writer, with what the write had prepared.
+ */
+export interface Left {
+  readonly kind: 'finish' | 'undo';
+  readonly version: Version;
 }
 
 export interface Values {
