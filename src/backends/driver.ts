@@ -1,4 +1,4 @@
-import type { RefusalReason } from '#src/errors/reasons.ts';
+import type { LeftOutReason, RefusalReason } from '#src/errors/reasons.ts';
 import type { Capability } from './capabilities.ts';
 import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
 import type { OperatorError } from '#src/errors.ts';
@@ -161,7 +161,7 @@ export interface BackupStore extends BackupReader {
   discard(backup: Address, permit: Permit): Promise<void>;
 }
 
-/** Two strings to compare, never to parse. */
+/** Strings to compare, never to parse. */
 export interface Location {
   /** The store itself: server, mount, namespace, folder. */
   readonly store: string;
@@ -193,6 +193,8 @@ export interface ListQuery {
   readonly folder: Address;
   /** Tree stores: true for a folder (no trailing slash) without wanted names. Such a folder is not requested. */
   readonly skips?: (folder: Address) => boolean;
+  /** Called once for each document that this listing leaves out, with the reason. Absent: nobody counts them. */
+  readonly leftOut?: (reason: LeftOutReason) => void;
   /** Label selector in Kubernetes syntax; drivers without labels throw `CAPABILITY_MISSING`. */
   readonly labelSelector?: string;
 }

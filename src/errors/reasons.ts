@@ -71,6 +71,10 @@ export const REFUSAL_REASONS = [
 ] as const;
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 
+/** Why a document that the source lists has no row: closed. */
+export type LeftOutReason =
+  'Backup' | 'Excluded' | 'ExcludedType' | 'Hidden' | 'NotSelected' | 'OldName' | 'OtherPath' | 'Reserved';
+
 /** Reasons of rows: closed. */
 export type RowReason =
   | Cause
@@ -87,6 +91,7 @@ export type RowReason =
   | 'MappingCollision'
   | 'MappingIncomplete'
   | 'NoRule'
+  | 'NotMapped'
   | 'NotRecordable'
   | 'Projected'
   | 'ProofTooOld'

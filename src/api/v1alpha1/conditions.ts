@@ -1,4 +1,4 @@
-import type { ConditionReason, RowReason } from '#src/errors/reasons.ts';
+import type { ConditionReason, LeftOutReason, RowReason } from '#src/errors/reasons.ts';
 
 /** Closed lists of the words in a status. Each entry is API; the reference prints its sentence. */
 
@@ -100,6 +100,7 @@ export const ROW_REASONS = {
   SourceGone: 'Another writer removed the source.',
   MappingCollision: 'Another document maps to the same path, or another key to the same name.',
   AlreadyRenamed: 'The document already has its new name.',
+  NotMapped: 'The name has several segments, and the destination has single names.',
   NoRule: 'Source and destination use the same store, and no rule of spec.mapping renames the document.',
   NotRecordable:
     'A row cannot hold the name or a path of the document, because it is too long or not Unicode. It is not touched.',
@@ -142,6 +143,19 @@ export const ROW_REASONS = {
   Rejected: 'The server rejected the request permanently.',
   InternalError: 'Internal error; see the log of the operator.',
 } as const satisfies Readonly<Record<RowReason, string>>;
+
+/** Why a document that the source lists has no row. */
+export const LEFT_OUT_REASONS = {
+  NotSelected: 'spec.select does not select the name.',
+  Excluded: 'spec.select.exclude excludes the name.',
+  ExcludedType:
+    'spec.select.exclude excludes the type, or documents of this type are never migrated (service account tokens, Helm releases, bootstrap tokens).',
+  OtherPath: 'The path does not match spec.mapping.path.',
+  OldName: 'A document at an old path (spec.source.fallback) that also exists at its new path.',
+  Reserved: 'The name is reserved for system use. A reserved folder counts as one document.',
+  Backup: 'A backup that Keyferry made of a removed source.',
+  Hidden: 'Directories only: a name that starts with a period, or lost+found.',
+} as const satisfies Readonly<Record<LeftOutReason, string>>;
 
 /** A stored row can have a reason from another version of Keyferry. */
 export function isRowReason(word: string | undefined): word is RowReason {

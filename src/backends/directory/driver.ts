@@ -76,7 +76,7 @@ export class DirectoryDriver implements Driver {
       });
     }
     if (query.folder !== '') return;
-    for (const listed of await this.#store.names({ op: 'directory.list', signal })) {
+    for (const listed of await this.#store.names({ op: 'directory.list', signal }, query.leftOut)) {
       signal.throwIfAborted();
       yield listed;
     }
