@@ -184,6 +184,11 @@ export interface Probe {
   readonly server: { readonly product: string; readonly version: string };
   /** Stable id of this store (cluster id, mount accessor). A different id later means a replaced or restored server. */
   readonly identity: string;
+  /**
+   * Origin of the server, where a server can be copied together with its identity; undefined where the identity is that of
+   * the place itself. One identity at two origins is one server or a server and its copy: nothing tells which.
+   */
+  readonly origin?: string;
   /** Found by requests to the server, never by comparing version strings. */
   readonly capabilities: readonly Capability[];
 }

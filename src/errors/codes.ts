@@ -175,6 +175,12 @@ export const ERROR_CODES = {
     'Invalid spec.',
     'Correct the named field.',
   ),
+  IDENTITY_SHARED: code(
+    'waiting',
+    { condition: 'IdentityShared', row: NEVER },
+    'Source and destination have the same identity at two addresses.',
+    'One server: give both backends one address. A copied server: enable a new mount there.',
+  ),
   REQUEST_REJECTED: code(
     'stalled',
     'Rejected',

@@ -23,6 +23,10 @@ export const CONDITION_REASONS = {
   ReportsIncomplete:
     'Reports of the table were deleted or changed by another writer, or their names are taken; see status.reports.',
   NothingSelected: 'The selection matches no document.',
+  NothingMoved:
+    'Nothing was copied or compared: every document stays where it is. Ready is True if all of them have their new names.',
+  IdentityShared:
+    'Source and destination have the same identity at two addresses; one can be a copy of the other. Nothing was read or written.',
   InvalidSpec: 'Invalid spec; the message names the field.',
   CapabilityMissing: 'A backend lacks a capability that the migration requires.',
   NamespaceLeaving: 'The namespace of the destination is being deleted; nothing is copied or removed.',

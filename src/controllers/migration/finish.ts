@@ -8,7 +8,7 @@ import { objectKey } from '#src/runtime/store.ts';
 import { readMigration, type Attempt } from './attempt.ts';
 import { releaseSuspended } from './claims.ts';
 import { storeReports } from './store-reports.ts';
-import { concluding, failing, slowedDown, suspended } from './verdict.ts';
+import { concluding, failing, slowedDown, suspended, type Verdict } from './verdict.ts';
 
 /** Delay before documents are tried again whose failure has probably passed by then. */
 const RETRY_SOON_MS = 5_000;
@@ -91,9 +91,14 @@ async function conclude(
     ...(result.wakeAfterMs === undefined ? [] : [result.wakeAfterMs]),
     ...(outcomes.some(({ retry }) => retry === 'soon') ? [RETRY_SOON_MS] : []),
     ...(outcomes.some(({ retry }) => retry === 'later') ? [laterMs] : []),
-    ...(outcomes.length === 0 ? [laterMs] : []),
+    ...(outcomes.length === 0 || isIdle(verdict) ? [laterMs] : []),
   ];
   return waits.length === 0 ? undefined : Math.min(...waits);
+}
+
+/** The run had no effect; documents that come later can change that. */
+function isIdle({ reason, ready }: Verdict): boolean {
+  return reason === 'NothingMoved' && ready === 'False';
 }
 
 function logInventory(logger: Logger, { discovered, selected, leftOut }: InventoryCounts): void {
