@@ -167,6 +167,8 @@ export interface Location {
   readonly store: string;
   /** The document in it. */
   readonly path: string;
+  /** Absolute path of the file, if a document can contain the folder of another store. */
+  readonly file?: string;
 }
 
 /** Traits of the kind of store, not of the server: known before the first request. */

@@ -40,6 +40,7 @@ export type ConditionReason =
   | 'IntegrityViolated'
   | 'InvalidSpec'
   | 'NamespaceLeaving'
+  | 'NestedEnds'
   | 'NothingMoved'
   | 'NothingSelected'
   | 'PartiallyFailed'

@@ -244,6 +244,24 @@ function describeTwoEnds(): void {
     expect(await readable(tenant)).toEqual({ a: 'of a', b: 'written after the copy' });
     expect(stage().changesOf(tenant)).toEqual([]);
   });
+
+  it('is refused for a folder inside its own source, which would grow with each migration', async () => {
+    const tenant = await aTenantWith('a');
+    await tenant.apply(anotherBackend(tenant, { name: 'inside', pathPrefix: `${tenant.namespace}/new` }));
+    const mapping = { path: '{name}' };
+    const ends = { from: 'bao', to: 'inside', mapping, sourcePolicy: 'Delete' as const };
+    await tenant.apply(aMigration('nested', { ...ends, select: { all: true } }));
+    const migration = await tenant.untilReady('nested', { status: 'False', reason: 'NestedEnds' });
+    expect(conditionOf(migration, 'Ready')?.message).toContain('spec.select.exclude.prefixes');
+    expect(stage().changesOf(tenant)).toEqual([]);
+
+    const exclude = { prefixes: [`${tenant.namespace}/new/`] };
+    for (const name of ['first', 'again']) {
+      await tenant.apply(aMigration(name, { ...ends, select: { all: true, exclude } }));
+      await tenant.untilReady(name);
+    }
+    expect(await kvNames(tenant, `${tenant.namespace}/new/${tenant.namespace}`)).toEqual(['a']);
+  });
 }
 
 function describeBackends(): void {

@@ -25,6 +25,8 @@ export const CONDITION_REASONS = {
   NothingSelected: 'The selection matches no document.',
   NothingMoved:
     'Nothing was copied or compared: every document stays where it is. Ready is True if all of them have their new names.',
+  NestedEnds:
+    'Source and destination overlap, and the migration would select its own copies; nothing was written.',
   IdentityShared:
     'Source and destination have the same identity at two addresses; one can be a copy of the other. Nothing was read or written.',
   InvalidSpec: 'Invalid spec; the message names the field.',

@@ -60,7 +60,7 @@ export class DirectoryDriver implements Driver {
   locationOf(address: Address): Location {
     const { identity } = this.#store;
     if (identity === undefined) throw new OperatorError('INVARIANT', { op: 'directory.location' });
-    return { store: `directory ${identity}`, path: address };
+    return { store: `directory ${identity}`, path: address, file: this.#store.pathOf(address) };
   }
 
   async isLeaving(): Promise<boolean> {

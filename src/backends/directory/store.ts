@@ -1,4 +1,5 @@
 import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Address, Version } from '#src/core/document.ts';
 import { sameVersion } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
@@ -51,6 +52,11 @@ export class DirectoryStore {
       clock: options.clock,
       exclusively: async (address, task) => this.#exclusively(address, task),
     });
+  }
+
+  /** Absolute path of a document; that of the folder itself for ''. */
+  pathOf(address: Address): string {
+    return join(this.#path, address);
   }
 
   /** Identity of the folder; undefined before the first probe. */

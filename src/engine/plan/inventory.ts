@@ -2,6 +2,7 @@ import { InventoryCount } from '#src/core/inventory.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import { OperatorError } from '#src/errors.ts';
 import { discover } from './discovery.ts';
+import { requireSeparateEnds } from './ends.ts';
 import type { PlanInputs } from './inputs.ts';
 import { isOfProblem, problemOutcome } from './listing-problems.ts';
 import { SOURCE_MISSING } from './missing.ts';
@@ -27,7 +28,8 @@ export interface Inventory {
 
 /**
  * Gathers names, maps them and checks the rights; reads no value and writes nothing. Throws `NAME_RESERVED` when the
- * migration uses a reserved name, `NAMESPACE_LEAVING` when the destination is being deleted.
+ * migration uses a reserved name, `NAMESPACE_LEAVING` when the destination is being deleted, and `ENDS_NESTED` when the
+ * migration would move its own copies.
  */
 export async function takeInventory(inputs: PlanInputs): Promise<Inventory> {
   requireUnreservedBackups(inputs);
@@ -36,6 +38,7 @@ export async function takeInventory(inputs: PlanInputs): Promise<Inventory> {
   const count = new InventoryCount();
   const selected = await discover(inputs, count);
   requireUnreserved(inputs, selected.documents);
+  requireSeparateEnds(inputs, selected.documents);
   const targets = mapTargets(inputs, selected.documents);
   const distinct = refuseCollisions(inputs, targets.mapped);
   const alone = refuseCrossings(inputs, distinct.mapped);
