@@ -1,4 +1,4 @@
-import type { RefusalReason } from '#src/errors/reasons.ts';
+import type { LeftOutReason, RefusalReason } from '#src/errors/reasons.ts';
 import type { Capability } from './capabilities.ts';
 import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
 import type { OperatorError } from '#src/errors.ts';
@@ -185,12 +185,14 @@ export interface BackupStore extends BackupReader {
   discard(backup: Address, permit: Permit): Promise<void>;
 }
 
-/** Two strings to compare, never to parse. */
+/** Strings to compare, never to parse. */
 export interface Location {
   /** The store itself: server, mount, namespace, folder. */
   readonly store: string;
   /** The document in it. */
   readonly path: string;
+  /** Absolute path of the file, if a document can contain the folder of another store. */
+  readonly file?: string;
 }
 
 /** Traits of the kind of store, not of the server: known before the first request. */
@@ -208,6 +210,11 @@ export interface Probe {
   readonly server: { readonly product: string; readonly version: string };
   /** Stable id of this store (cluster id, mount accessor). A different id later means a replaced or restored server. */
   readonly identity: string;
+  /**
+   * Origin of the server, where a server can be copied together with its identity; undefined where the identity is that of
+   * the place itself. One identity at two origins is one server or a server and its copy: nothing tells which.
+   */
+  readonly origin?: string;
   /** Found by requests to the server, never by comparing version strings. */
   readonly capabilities: readonly Capability[];
 }
@@ -217,6 +224,8 @@ export interface ListQuery {
   readonly folder: Address;
   /** Tree stores: true for a folder (no trailing slash) without wanted names. Such a folder is not requested. */
   readonly skips?: (folder: Address) => boolean;
+  /** Called once for each document that this listing leaves out, with the reason. Absent: nobody counts them. */
+  readonly leftOut?: (reason: LeftOutReason) => void;
   /** Label selector in Kubernetes syntax; drivers without labels throw `CAPABILITY_MISSING`. */
   readonly labelSelector?: string;
 }

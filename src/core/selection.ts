@@ -1,3 +1,5 @@
+import type { LeftOutReason } from '#src/errors/reasons.ts';
+
 /** Which documents of the source a migration selects. */
 export interface Selection {
   readonly scope:
@@ -20,22 +22,35 @@ export const NEVER_MIGRATED_TYPES: ReadonlySet<string> = new Set([
   'helm.sh/release.v1',
 ]);
 
-/** Checks the name only, before any read; the source evaluates the label selector. */
-export function nameIsSelected(selection: Selection, name: string): boolean {
-  if (selection.excludeNames.has(name)) return false;
-  if (selection.excludePrefixes.some((prefix) => name.startsWith(prefix))) return false;
-  const { scope } = selection;
-  if (scope.by === 'prefix') return name.startsWith(scope.prefix);
-  if (scope.by === 'names') return scope.names.includes(name);
-  return true;
+/**
+ * Why this name is not selected, or undefined. Checks the name only, before any read; the source evaluates the label
+ * selector.
+ */
+export function leftOutByName(selection: Selection, name: string): LeftOutReason | undefined {
+  if (!isInScope(selection, name)) return 'NotSelected';
+  const { excludeNames, excludePrefixes } = selection;
+  if (excludeNames.has(name) || excludePrefixes.some((prefix) => name.startsWith(prefix))) return 'Excluded';
+  return undefined;
 }
 
-/** True unless the selection excludes every name that starts with `folder`, which ends in a slash. */
-export function folderIsSelected(selection: Selection, folder: string): boolean {
-  if (selection.excludePrefixes.some((prefix) => folder.startsWith(prefix))) return false;
-  const { scope } = selection;
-  if (scope.by === 'prefix') return folder.startsWith(scope.prefix) || scope.prefix.startsWith(folder);
-  return scope.by !== 'names' || scope.names.some((name) => name.startsWith(folder));
+export function nameIsSelected(selection: Selection, name: string): boolean {
+  return leftOutByName(selection, name) === undefined;
+}
+
+function isInScope({ scope }: Selection, name: string): boolean {
+  if (scope.by === 'prefix') return name.startsWith(scope.prefix);
+  return scope.by !== 'names' || scope.names.includes(name);
+}
+
+/** As `leftOutByName`, for a folder, which ends in a slash: undefined if a name that starts with it can be selected. */
+export function leftOutByFolder(selection: Selection, folder: string): LeftOutReason | undefined {
+  const { scope, excludePrefixes } = selection;
+  const isInScope =
+    scope.by === 'prefix'
+      ? folder.startsWith(scope.prefix) || scope.prefix.startsWith(folder)
+      : scope.by !== 'names' || scope.names.some((name) => name.startsWith(folder));
+  if (!isInScope) return 'NotSelected';
+  return excludePrefixes.some((prefix) => folder.startsWith(prefix)) ? 'Excluded' : undefined;
 }
 
 /** True when the user selected the document by name but its type is never migrated: this must be reported. */

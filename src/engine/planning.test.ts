@@ -86,12 +86,12 @@ describe('a selection', () => {
     expect(second.outcomeOf('a')).toMatchObject({ state: 'Removed', destination: { path: 'web/a' } });
   });
 
-  it('from a tree contains the paths that match the template, below its folder', async () => {
+  it('from a tree contains the paths below its folder, and fails for those without a single name', async () => {
     const world = aWorld({ addressing: 'tree' }, { addressing: 'flat' });
     for (const path of ['ns/a', 'other/b', 'ns/deep/c', 'd']) world.source.put(path, { k: 'v' });
     const run = await runEngine(world);
     expect(run.log).toContain('source list ns');
-    expect(statesIn(run)).toEqual({ a: 'Verified' });
+    expect(statesIn(run)).toEqual({ a: 'Verified', 'deep/c': 'Failed' });
     expect(world.destination.addresses()).toEqual(['a']);
   });
 });

@@ -25,7 +25,7 @@ export async function runMigration(inputs: ApplyInputs): Promise<RunResult> {
   const progress = new Progress(inputs);
   await releaseClaims(inputs);
   const planning = await startPlan(inputs);
-  progress.expect(planning.expected);
+  progress.expect(planning);
   if (inputs.intent.dryRun) await showPlan(inputs, progress, planning);
   else await applyPlan(inputs, progress, planning);
   awaitEndOfFallback(inputs, progress);

@@ -175,6 +175,18 @@ export const ERROR_CODES = {
     'Invalid spec.',
     'Correct the named field.',
   ),
+  IDENTITY_SHARED: code(
+    'waiting',
+    { condition: 'IdentityShared', row: NEVER },
+    'Source and destination have the same identity at two addresses.',
+    'One server: give both backends one address. A copied server: enable a new mount there.',
+  ),
+  ENDS_NESTED: code(
+    'waiting',
+    { condition: 'NestedEnds', row: NEVER },
+    'Source and destination overlap: this migration would select its own copies.',
+    'Exclude the destination in spec.select.exclude.prefixes, or use separate folders.',
+  ),
   REQUEST_REJECTED: code(
     'stalled',
     'Rejected',

@@ -36,9 +36,12 @@ export type ConditionReason =
   | 'DefaultConflict'
   | 'DefaultMissing'
   | 'DryRunCompleted'
+  | 'IdentityShared'
   | 'IntegrityViolated'
   | 'InvalidSpec'
   | 'NamespaceLeaving'
+  | 'NestedEnds'
+  | 'NothingMoved'
   | 'NothingSelected'
   | 'PartiallyFailed'
   | 'Progressing'
@@ -72,6 +75,10 @@ export const REFUSAL_REASONS = [
 ] as const;
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 
+/** Why a document that the source lists has no row: closed. */
+export type LeftOutReason =
+  'Backup' | 'Excluded' | 'ExcludedType' | 'Hidden' | 'NotSelected' | 'OldName' | 'OtherPath' | 'Reserved';
+
 /** Reasons of rows: closed. */
 export type RowReason =
   | Cause
@@ -90,6 +97,7 @@ export type RowReason =
   | 'MappingCollision'
   | 'MappingIncomplete'
   | 'NoRule'
+  | 'NotMapped'
   | 'PriorVersionLost'
   | 'NotRecordable'
   | 'Projected'

@@ -5,6 +5,7 @@ import type { StructuralSchema } from './structural.ts';
 import {
   CONDITION_REASONS,
   CONDITION_TYPES,
+  LEFT_OUT_REASONS,
   ROW_REASONS,
   ROW_STATE_MEANINGS,
 } from '#src/api/v1alpha1/conditions.ts';
@@ -60,6 +61,9 @@ export function vocabularyReference(): string {
     glossary('state', ROW_STATE_MEANINGS),
     '## Reasons of a row',
     glossary('reason', ROW_REASONS),
+    '## Reasons of documents without a row',
+    '`status.inventory.leftOut` counts them. They do not keep a migration from being `Completed`.',
+    glossary('reason', LEFT_OUT_REASONS),
     '## Capabilities of a backend',
     'The operator finds them by asking the server, never from its version number.',
     glossary('capability', CAPABILITIES),

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import {
   CONDITION_REASONS,
   CONDITION_TYPES,
+  LEFT_OUT_REASONS,
   ROW_REASONS,
   ROW_STATE_MEANINGS,
   ROW_STATES,
@@ -85,6 +86,11 @@ const LISTS: Readonly<
     said: new Set([...saidTo(BY_DOCUMENTS, 'reason', 'argument'), ...REASONS_OF_FAILED]),
     surely: new Set([...saidTo(BY_DOCUMENTS, 'reason'), ...REASONS_OF_FAILED]),
   },
+  'reasons of documents without a row': {
+    listed: Object.keys(LEFT_OUT_REASONS),
+    said: saidTo(BY_DOCUMENTS, 'leftOut', 'argument', 'return'),
+    surely: saidTo(BY_DOCUMENTS, 'leftOut'),
+  },
   'refusal reasons': {
     listed: REFUSAL_REASONS,
     said: saidTo(BY_BACKENDS, 'reason'),
@@ -137,7 +143,14 @@ describe.each(Object.entries(LISTS).filter(([, { surely }]) => surely.size > 0))
 );
 
 describe.each(
-  Object.entries({ CONDITION_TYPES, CONDITION_REASONS, ROW_REASONS, ROW_STATE_MEANINGS, CAPABILITIES }),
+  Object.entries({
+    CONDITION_TYPES,
+    CONDITION_REASONS,
+    LEFT_OUT_REASONS,
+    ROW_REASONS,
+    ROW_STATE_MEANINGS,
+    CAPABILITIES,
+  }),
 )('%s', (_list, words) => {
   it.each(Object.entries(words))('has %s, with a sentence', (word, sentence) => {
     expect(word).toMatch(/^[A-Z][A-Za-z0-9]*$/);

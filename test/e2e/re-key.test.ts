@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { aMigration, anOpenBaoBackend } from '#test/builders/objects.ts';
+import { cloneKvServer } from '#test/cluster/kv-clone.ts';
 import { overtake } from '#test/support/gate.ts';
 import {
+  conditionOf,
   kvData,
   kvMetadata,
   kvNames,
@@ -48,6 +50,14 @@ function aReKeying(name: string, change: Parameters<typeof aMigration>[1] = {}) 
   });
 }
 
+/** Another backend on the mount of the tenant; at the same address unless one is given. */
+function anotherBackend(
+  { cluster, mount }: Tenant,
+  more: { readonly name: string; readonly address?: string; readonly pathPrefix?: string },
+) {
+  return anOpenBaoBackend({ address: stage().bao.url, mount, caBundle: cluster.baoCaPem, ...more });
+}
+
 async function aTenantWith(...names: readonly string[]): Promise<Tenant> {
   const tenant = await stage().tenant();
   for (const name of names) await kvPut(tenant, pathOf(tenant, name), { value: `of ${name}` });
@@ -70,6 +80,7 @@ describe('re-keying inside one store', () => {
   describeNames();
   describeOlderPrograms();
   describeBackends();
+  describeTwoEnds();
 });
 
 function describeNames(): void {
@@ -217,6 +228,42 @@ function describeOlderPrograms(): void {
   });
 }
 
+function describeTwoEnds(): void {
+  it('does not count a document as moved that only a copy of the server has', async () => {
+    const tenant = await aTenantWith('a');
+    const clone = await cloneKvServer(tenant.cluster);
+    await kvPut(tenant, pathOf(tenant, 'b'), { value: 'written after the copy' });
+    await tenant.apply(anotherBackend(tenant, { name: 'copy', address: clone.url }));
+    await tenant.apply(
+      aMigration('cloned', { from: 'bao', to: 'copy', select: { all: true }, sourcePolicy: 'Delete' }),
+    );
+    const migration = await tenant.untilReady('cloned', { status: 'False', reason: 'IdentityShared' });
+    expect(conditionOf(migration, 'Ready')?.message).toContain(
+      `Either ${stage().bao.url} and ${clone.url} are one server, or one is a copy of the other`,
+    );
+    expect(await readable(tenant)).toEqual({ a: 'of a', b: 'written after the copy' });
+    expect(stage().changesOf(tenant)).toEqual([]);
+  });
+
+  it('is refused for a folder inside its own source, which would grow with each migration', async () => {
+    const tenant = await aTenantWith('a');
+    await tenant.apply(anotherBackend(tenant, { name: 'inside', pathPrefix: `${tenant.namespace}/new` }));
+    const mapping = { path: '{name}' };
+    const ends = { from: 'bao', to: 'inside', mapping, sourcePolicy: 'Delete' as const };
+    await tenant.apply(aMigration('nested', { ...ends, select: { all: true } }));
+    const migration = await tenant.untilReady('nested', { status: 'False', reason: 'NestedEnds' });
+    expect(conditionOf(migration, 'Ready')?.message).toContain('spec.select.exclude.prefixes');
+    expect(stage().changesOf(tenant)).toEqual([]);
+
+    const exclude = { prefixes: [`${tenant.namespace}/new/`] };
+    for (const name of ['first', 'again']) {
+      await tenant.apply(aMigration(name, { ...ends, select: { all: true, exclude } }));
+      await tenant.untilReady(name);
+    }
+    expect(await kvNames(tenant, `${tenant.namespace}/new/${tenant.namespace}`)).toEqual(['a']);
+  });
+}
+
 function describeBackends(): void {
   it('refuses two names with one target, and one whose target is still another’s name', async () => {
     const tenant = await aTenantWith('old-a', 'OLD-a', 'chain-1', 'chain-2');
@@ -243,12 +290,11 @@ function describeBackends(): void {
 
   it('never takes a document for its own copy, whichever backends lead to it', async () => {
     const tenant = await aTenantWith('a', 'b');
-    const { baoUrl: address, baoCaPem: caBundle } = tenant.cluster;
-    await tenant.apply(anOpenBaoBackend({ name: 'same', address, mount: tenant.mount, caBundle }));
+    await tenant.apply(anotherBackend(tenant, { name: 'same' }));
     await tenant.apply(
       aMigration('self', { from: 'bao', to: 'same', select: { all: true }, sourcePolicy: 'Delete' }),
     );
-    await tenant.untilReady('self');
+    await tenant.untilReady('self', { status: 'False', reason: 'NothingMoved' });
     expect(await statesOf(tenant, 'self')).toEqual({ a: 'Skipped NoRule', b: 'Skipped NoRule' });
     expect(await readable(tenant)).toEqual({ a: 'of a', b: 'of b' });
   });

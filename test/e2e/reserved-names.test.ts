@@ -89,9 +89,11 @@ function describeSelections(): void {
   it('are in no selection of everything, and their folders are not even listed', async () => {
     const tenant = await aTenantBesideTheSystem();
     await tenant.apply(fromBao('everything', { select: { all: true } }));
-    await tenant.untilReady('everything');
+    const { status } = await tenant.untilReady('everything');
 
     expect(await statesOf(tenant, 'everything')).toEqual({ a: 'Verified', b: 'Verified' });
+    const leftOut = [{ reason: 'Reserved', documents: 2 }];
+    expect(status.inventory).toEqual({ discovered: 4, selected: 2, leftOut });
     expect((await namesOfSecrets(tenant)).toSorted()).toEqual(['a', 'b']);
     const asked = stage().bao.requests.filter(({ path }) => path.startsWith(`/v1/${tenant.mount}/`));
     expect(asked.length).toBeGreaterThan(0);
@@ -190,7 +192,8 @@ function describeChanges(): void {
     await tenant.untilReady('named');
     expect(await namesOfSecrets(tenant)).toEqual(['freed-a']);
 
-    await tenant.apply(fromBao('everything', { select: { all: true, exclude: { names: ['sys_a'] } } }));
+    const exclude = { names: ['sys_a'], prefixes: ['sys_folder/'] };
+    await tenant.apply(fromBao('everything', { select: { all: true, exclude } }));
     await tenant.untilReady('everything');
     await reserve(tenant, 'bao', 'a');
     await requestRun(tenant, 'everything');

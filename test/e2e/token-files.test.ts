@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
 import { holdWrites } from '#test/support/gate.ts';
 import {
+  conditionOf,
   kvData,
   kvMetadata,
   kvPut,
@@ -274,4 +275,19 @@ describe('a backend of type directory', () => {
       nested: 'Failed NotRepresentable',
     });
   });
+});
+
+it('a directory is not moved into a folder of its own, which would be a document of it', async () => {
+  const { tenant, folder } = await aTenantWithFiles();
+  mkdirSync(join(folder, 'new'), { mode: 0o700 });
+  await tenant.apply(aDirectoryBackend({ path: 'new' }, 'inside'));
+  await tenant.apply(fromFiles('nested', { to: 'inside', sourcePolicy: 'Delete' }));
+  const migration = await tenant.untilReady('nested', { status: 'False', reason: 'NestedEnds' });
+  expect(conditionOf(migration, 'Ready')?.message).toContain('contains the folder of the destination (new)');
+  expect(filesIn(folder)).toMatchObject(TOKENS);
+  await tenant.mergePatch('SecretMigration', 'nested', {
+    spec: { select: { all: true, exclude: { names: ['new'] } } },
+  });
+  await tenant.untilReady('nested', { reason: 'Completed' });
+  expect(filesIn(join(folder, 'new'))).toEqual(TOKENS);
 });

@@ -1,6 +1,9 @@
 import { API_VERSION } from '#src/api/group.ts';
 import { parseSecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { MemoryDriver, type Verb } from '#src/backends/memory/driver.ts';
+import type { Driver } from '#src/backends/driver.ts';
+import { confine } from '#src/backends/layers/confine.ts';
+import { withoutReserved } from '#src/backends/layers/reserved.ts';
 import { all, type Hooks } from '#src/backends/memory/hooks.ts';
 import { MemoryStore, type MemoryStoreOptions } from '#src/backends/memory/store.ts';
 import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
@@ -55,6 +58,10 @@ interface Spec {
 export interface EngineRun extends World {
   /** Spec of the SecretMigration, in the namespace `ns`. Default: selects everything. */
   readonly spec?: Spec;
+  /** The folder that a backend is confined to, in a tree. Default: the whole store. */
+  readonly within?: { readonly source?: string; readonly destination?: string };
+  /** Prefixes of names that are reserved for others at the source. */
+  readonly reserved?: readonly string[];
   /** What earlier runs recorded: `rows` of their reports, or rows made with `aRow`. */
   readonly prior?: readonly PriorRecord[];
   /** `maintain`: the remaining tasks of a completed migration. Default: a whole run. */
@@ -159,16 +166,24 @@ async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<Appl
   };
 }
 
-function driverOf(run: EngineRun, side: 'source' | 'destination', log: string[]): MemoryDriver {
+function driverOf(run: EngineRun, side: 'source' | 'destination', log: string[]): Driver {
   const hooks = run.at?.[side];
   const logged: Hooks['before'] = ({ operation, address }) =>
     void log.push(`${side} ${operation} ${address}`.trim());
   const before = hooks?.before === undefined ? logged : all(logged, hooks.before);
-  return new MemoryDriver({
+  const store = new MemoryDriver({
     store: run[side],
     hooks: { ...hooks, before },
     mayNot: run.mayNot?.[side],
   });
+  const folder = run.within?.[side];
+  const driver = folder === undefined ? store : confine(store, folder);
+  const reserved = side === 'source' ? (run.reserved ?? []) : [];
+  return withoutReserved(
+    driver,
+    reserved.map((prefix) => ({ prefix, allowNamespaces: [] })),
+    'ns',
+  );
 }
 
 function intentOf({ spec = {}, source, destination }: EngineRun): ApplyInputs['intent'] {

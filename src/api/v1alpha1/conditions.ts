@@ -1,4 +1,4 @@
-import type { ConditionReason, RowReason } from '#src/errors/reasons.ts';
+import type { ConditionReason, LeftOutReason, RowReason } from '#src/errors/reasons.ts';
 
 /** Closed lists of the words in a status. Each entry is API; the reference prints its sentence. */
 
@@ -23,6 +23,12 @@ export const CONDITION_REASONS = {
   ReportsIncomplete:
     'Reports of the table were deleted or changed by another writer, or their names are taken; see status.reports.',
   NothingSelected: 'The selection matches no document.',
+  NothingMoved:
+    'Nothing was copied or compared: every document stays where it is. Ready is True if all of them have their new names.',
+  NestedEnds:
+    'Source and destination overlap, and the migration would select its own copies; nothing was written.',
+  IdentityShared:
+    'Source and destination have the same identity at two addresses; one can be a copy of the other. Nothing was read or written.',
   InvalidSpec: 'Invalid spec; the message names the field.',
   CapabilityMissing: 'A backend lacks a capability that the migration requires.',
   NamespaceLeaving: 'The namespace of the destination is being deleted; nothing is copied or removed.',
@@ -101,6 +107,7 @@ export const ROW_REASONS = {
   MappingCollision: 'Another document maps to the same path, or another key to the same name.',
   AwaitingSoak: 'Verified; the source is removed once the copy has been verified for soakSeconds.',
   AlreadyRenamed: 'The document already has its new name.',
+  NotMapped: 'The name has several segments, and the destination has single names.',
   NoRule: 'Source and destination use the same store, and no rule of spec.mapping renames the document.',
   NotRecordable:
     'A row cannot hold the name or a path of the document, because it is too long or not Unicode. It is not touched.',
@@ -147,6 +154,19 @@ export const ROW_REASONS = {
   Rejected: 'The server rejected the request permanently.',
   InternalError: 'Internal error; see the log of the operator.',
 } as const satisfies Readonly<Record<RowReason, string>>;
+
+/** Why a document that the source lists has no row. */
+export const LEFT_OUT_REASONS = {
+  NotSelected: 'spec.select does not select the name.',
+  Excluded: 'spec.select.exclude excludes the name.',
+  ExcludedType:
+    'spec.select.exclude excludes the type, or documents of this type are never migrated (service account tokens, Helm releases, bootstrap tokens).',
+  OtherPath: 'The path does not match spec.mapping.path.',
+  OldName: 'A document at an old path (spec.source.fallback) that also exists at its new path.',
+  Reserved: 'The name is reserved for system use. A reserved folder counts as one document.',
+  Backup: 'A backup that Keyferry made of a removed source.',
+  Hidden: 'Directories only: a name that starts with a period, or lost+found.',
+} as const satisfies Readonly<Record<LeftOutReason, string>>;
 
 /** A stored row can have a reason from another version of Keyferry. */
 export function isRowReason(word: string | undefined): word is RowReason {

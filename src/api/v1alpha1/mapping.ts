@@ -107,6 +107,15 @@ export const MappingSchema = withRules(
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
       .optional()
       .describe('Destinations of single documents. They take precedence over all other rules.'),
+    segmentSeparator: z
+      .string()
+      .min(1)
+      .max(8)
+      .regex(/^[A-Za-z0-9_.=@:+~,-]+$/, { error: 'must be letters, digits and "_.=@:+~,-"' })
+      .optional()
+      .describe(
+        'From paths to single names (Secrets or files) only: text that joins the segments of {name}, so that "db/replica" becomes "db-replica" with "-". Default: a name with several segments has no place at the destination and fails with reason NotMapped.',
+      ),
     keys: z
       .array(
         z

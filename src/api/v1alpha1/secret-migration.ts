@@ -6,10 +6,10 @@ import {
   ObjectNameSchema,
   TimeSchema,
 } from '#src/schema/meta.ts';
-import { parseWith } from '#src/schema/parse.ts';
-import type { Parsed } from '#src/schema/parse.ts';
+import { parseWith, type Parsed } from '#src/schema/parse.ts';
 import { exactlyOne, immutable, withRules } from '#src/schema/rules.ts';
 import { ROW_STATES } from './conditions.ts';
+import { InventorySchema } from './inventory.ts';
 import { DocumentNameSchema, MappingSchema, SourcePolicySchema } from './mapping.ts';
 import { DestinationStoreSchema, UsedBackendsSchema } from './used-backends.ts';
 import { typeMetaOf } from '../type-meta.ts';
@@ -55,9 +55,7 @@ const BackendRefSchema = z.object({
 export type BackendRef = z.infer<typeof BackendRefSchema>;
 
 const EndSchema = z.object({
-  backendRef: BackendRefSchema.optional().describe(
-    'The backend to use. Default: the default ClusterSecretBackend.',
-  ),
+  backendRef: BackendRefSchema.optional().describe('The backend. Default: the default ClusterSecretBackend.'),
 });
 
 const SourceSchema = EndSchema.extend({
@@ -326,6 +324,7 @@ export const SecretMigrationStatusSchema = z
       .optional()
       .describe('Number of keys that each rule of spec.mapping moved; absent without rules.'),
     backends: UsedBackendsSchema.optional(),
+    inventory: InventorySchema.optional(),
     documents: CountSchema.optional().describe('Number of selected documents.'),
     destinationStore: DestinationStoreSchema.optional(),
     startTime: TimeSchema.optional().describe('When this run started.'),

@@ -61,7 +61,7 @@ export class DirectoryDriver implements Driver {
   locationOf(address: Address): Location {
     const { identity } = this.#store;
     if (identity === undefined) throw new OperatorError('INVARIANT', { op: 'directory.location' });
-    return { store: `directory ${identity}`, path: address };
+    return { store: `directory ${identity}`, path: address, file: this.#store.pathOf(address) };
   }
 
   async isLeaving(): Promise<boolean> {
@@ -77,7 +77,7 @@ export class DirectoryDriver implements Driver {
       });
     }
     if (query.folder !== '') return;
-    for (const listed of await this.#store.names({ op: 'directory.list', signal })) {
+    for (const listed of await this.#store.names({ op: 'directory.list', signal }, query.leftOut)) {
       signal.throwIfAborted();
       yield listed;
     }

@@ -1,17 +1,18 @@
 import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Address, Version } from '#src/core/document.ts';
 import { sameVersion } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
 import { orAborted } from '#src/io/abort.ts';
 import type { KeyedLock } from '#src/io/keyed-lock.ts';
 import type { Clock, Permit, Random } from '#src/ports.ts';
-import type { Listed, Probe } from '../driver.ts';
+import type { Listed, ListQuery, Probe } from '../driver.ts';
 import { conflict, type Change } from './change.ts';
 import type { Found } from './content.ts';
 import { failureOf } from './failures.ts';
 import { Folder, pathOfPlace, type FolderPlace } from './folder.ts';
 import { listedAs, printable, problemAt } from '../listing-problem.ts';
-import { isHidden, NAME_NOT_UTF8, nameRefusalOf } from './names.ts';
+import { isHidden, NAME_NOT_UTF8, nameRefusalOf, originalOf } from './names.ts';
 import { identityOf, lstatOf, refused } from './opened.ts';
 import { probeFolder } from './probe.ts';
 import { Recovery } from './recovery.ts';
@@ -53,6 +54,11 @@ export class DirectoryStore {
     });
   }
 
+  /** Absolute path of a document; that of the folder itself for ''. */
+  pathOf(address: Address): string {
+    return join(this.#path, address);
+  }
+
   /** Identity of the folder; undefined before the first probe. */
   get identity(): string | undefined {
     return this.#identity;
@@ -90,12 +96,12 @@ export class DirectoryStore {
     });
   }
 
-  /** All names that are not hidden, and the documents that recovery could not give their names back. */
-  async names(operation: Operation): Promise<readonly Listed[]> {
+  /** All names that are not hidden, which are only counted, and the documents that recovery could not give their names back. */
+  async names(operation: Operation, leftOut: ListQuery['leftOut']): Promise<readonly Listed[]> {
     return this.#enter(operation, async (folder) => {
       await this.#recovery.run(folder);
       const files = await readdir(folder.pathOf(''), { encoding: 'buffer' });
-      const listed = files.flatMap((bytes) => listedFile(bytes) ?? []);
+      const listed = files.flatMap((bytes) => listedFile(bytes, leftOut) ?? []);
       const names = new Set(listed.map(({ address }) => address));
       const lost = [...this.#recovery.failures].filter(([address]) => !names.has(address));
       return [...listed, ...lost.map(([address, failure]) => problemAt(address, failure, operation.signal))];
@@ -168,9 +174,12 @@ export class DirectoryStore {
 }
 
 /** Undefined for a hidden file. */
-function listedFile(bytes: Buffer): Listed | undefined {
+function listedFile(bytes: Buffer, leftOut: ListQuery['leftOut']): Listed | undefined {
   const name = bytes.toString('utf8');
-  if (isHidden(name)) return undefined;
+  if (isHidden(name)) {
+    leftOut?.(originalOf(name) === undefined ? 'Hidden' : 'Backup');
+    return undefined;
+  }
   if (Buffer.from(name).equals(bytes)) return listedAs({ address: name }, nameRefusalOf);
   const shown = [...bytes].map((byte) =>
     byte < 0x80 ? printable(String.fromCodePoint(byte)) : `\\x${byte.toString(16)}`,

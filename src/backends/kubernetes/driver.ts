@@ -19,7 +19,7 @@ import type {
 } from '../driver.ts';
 import { listedAs, problemAt } from '../listing-problem.ts';
 import { mapConcurrently } from '#src/io/map-concurrently.ts';
-import { RBAC_VERBS, SecretApi } from './api.ts';
+import { RBAC_VERBS, SecretApi, type PageQuery } from './api.ts';
 import { SecretBackups } from './backups.ts';
 import { SecretClaims } from './claims.ts';
 import { toDocument, versionOf } from './codec.ts';
@@ -27,7 +27,7 @@ import { labelsOf } from './labels.ts';
 import { namespaceIsLeaving, probeCluster } from './probe.ts';
 import { SecretProjections } from './projections.ts';
 import { readManySecrets, WITHOUT_REFUSED_TYPES } from './read-many.ts';
-import { documentRefusalOf, nameRefusalOf } from './refusals.ts';
+import { documentRefusalOf, nameRefusalOf, REFUSED_TYPES } from './refusals.ts';
 
 /** Names per page, which contains metadata only. */
 const NAMES_PER_PAGE = 500;
@@ -80,26 +80,41 @@ export class KubernetesDriver implements Driver {
   }
 
   /**
-   * Lists metadata only. The server leaves out the types that are never moved; the type of any other Secret is known
-   * after its read.
+   * Lists metadata only. The server leaves out the types that are never moved, which are only counted; the type of any
+   * other Secret is known after its read.
    */
   async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Listed> {
     if (query.folder !== '') return;
-    let next: string | undefined;
-    do {
-      const page = await this.#api.metadataPage(
-        {
-          limit: NAMES_PER_PAGE,
-          next,
-          labelSelector: query.labelSelector,
-          fieldSelector: WITHOUT_REFUSED_TYPES,
-        },
-        signal,
-      );
+    const { labelSelector, leftOut } = query;
+    for await (const page of this.#pages({ labelSelector, fieldSelector: WITHOUT_REFUSED_TYPES }, signal)) {
       for (const { name, labels = {} } of page.items) {
-        if (labels[BACKUP_LABEL] !== 'true') yield listedAs({ address: name, labels }, nameRefusalOf);
+        if (labels[BACKUP_LABEL] === 'true') leftOut?.('Backup');
+        else yield listedAs({ address: name, labels }, nameRefusalOf);
       }
       for (const [name, error] of page.invalid) yield problemAt(name, error, signal);
+    }
+    if (leftOut !== undefined) await this.#countRefused({ labelSelector, leftOut }, signal);
+  }
+
+  /** Metadata has no type, and a field selector has no "or": one request for each type. */
+  async #countRefused(
+    { labelSelector, leftOut }: Required<Pick<ListQuery, 'leftOut'>> & Pick<PageQuery, 'labelSelector'>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (const type of REFUSED_TYPES) {
+      const refused = this.#pages({ labelSelector, fieldSelector: `type=${type}` }, signal);
+      for await (const page of refused) for (const _secret of page.items) leftOut('ExcludedType');
+    }
+  }
+
+  async *#pages(
+    query: Pick<PageQuery, 'labelSelector' | 'fieldSelector'>,
+    signal: AbortSignal,
+  ): AsyncGenerator<Awaited<ReturnType<SecretApi['metadataPage']>>> {
+    let next: string | undefined;
+    do {
+      const page = await this.#api.metadataPage({ ...query, limit: NAMES_PER_PAGE, next }, signal);
+      yield page;
       next = page.next;
     } while (next !== undefined);
   }

@@ -1,6 +1,6 @@
 import type { Address } from '#src/core/document.ts';
 import { OperatorError, type ErrorCode } from '#src/errors.ts';
-import type { Driver, Need, Refusal } from '../driver.ts';
+import type { Driver, Listed, ListQuery, Need, Refusal } from '../driver.ts';
 import { layered, type LayeredDriver, type Operation } from '../layer.ts';
 
 /** Which addresses of a store its user must not use. */
@@ -36,16 +36,7 @@ export function gate(driver: Driver, { code, refusalOf }: Gate): LayeredDriver {
     overrides: (base) => ({
       refusalOf: (document) => refusalOf(document.address) ?? base.refusalOf(document),
       addressRefusalOf: (address) => refusalOf(address) ?? base.addressRefusalOf(address),
-      // Does not request a hidden folder: a failure would show its rights, its size or its depth.
-      async *list(query, signal) {
-        const skips = (folder: Address): boolean =>
-          query.skips?.(folder) === true || refusalOf(`${folder}/`) !== undefined;
-        if (query.folder !== '' && skips(query.folder)) return;
-        // A problem too: its address would show a hidden name.
-        for await (const listed of base.list({ ...query, skips }, signal)) {
-          if (refusalOf(listed.address) === undefined) yield listed;
-        }
-      },
+      list: (query, signal) => listPassed(base, { query, refusalOf }, signal),
       async *readMany(addresses, signal) {
         const passed: Address[] = [];
         for (const address of new Set(addresses)) {
@@ -67,4 +58,27 @@ export function gate(driver: Driver, { code, refusalOf }: Gate): LayeredDriver {
       },
     }),
   });
+}
+
+/**
+ * Does not request a hidden folder: a failure would show its rights, its size or its depth. It counts as one document. A
+ * problem of a hidden name is hidden, too: its address would show the name.
+ */
+async function* listPassed(
+  base: LayeredDriver,
+  { query, refusalOf }: Pick<Gate, 'refusalOf'> & { readonly query: ListQuery },
+  signal: AbortSignal,
+): AsyncGenerator<Listed> {
+  const hidden = new Set<Address>();
+  const isHidden = (address: Address): boolean => {
+    if (refusalOf(address) === undefined) return false;
+    if (!hidden.has(address)) query.leftOut?.('Reserved');
+    hidden.add(address);
+    return true;
+  };
+  const skips = (folder: Address): boolean => query.skips?.(folder) === true || isHidden(`${folder}/`);
+  if (query.folder !== '' && skips(query.folder)) return;
+  for await (const listed of base.list({ ...query, skips }, signal)) {
+    if (!isHidden(listed.address)) yield listed;
+  }
 }

@@ -85,7 +85,7 @@ export async function probeServer(
   return { ...probed, config };
 }
 
-interface FoundMount extends Pick<Probe, 'server' | 'identity'> {
+interface FoundMount extends Required<Pick<Probe, 'server' | 'identity' | 'origin'>> {
   readonly constants: Constants;
 }
 
@@ -99,7 +99,7 @@ export async function findMount(
   const identity = identityOf(health, await readMount(question, signal));
   const of = `${identity} ${health.version}`;
   const constants = known?.of === of ? known : await readConstants(of, question, signal);
-  return { server: serverOf(health), identity, constants };
+  return { server: serverOf(health), identity, origin: question.client.origin, constants };
 }
 
 async function readConstants(of: string, question: MountQuestion, signal: AbortSignal): Promise<Constants> {
@@ -109,12 +109,12 @@ async function readConstants(of: string, question: MountQuestion, signal: AbortS
 }
 
 export function probedOf(
-  { server, identity, constants }: FoundMount,
+  { constants, ...found }: FoundMount,
   capabilities: readonly (readonly [Capability, boolean])[],
 ): Probed {
   const all = [...capabilities, ['KeyLimit498', constants.countsFields] as const];
   const present = all.filter(([, isPresent]) => isPresent).map(([name]) => name);
-  return { probe: { server, identity, capabilities: present }, constants };
+  return { probe: { ...found, capabilities: present }, constants };
 }
 
 /** For display only. The health of OpenBao does not mention performance standbys: it has none. */

@@ -1,12 +1,14 @@
+import type { InventoryCounts } from '#src/core/inventory.ts';
 import type { RunResult } from '#src/engine/apply/inputs.ts';
 import { hasCode, isAbort } from '#src/errors.ts';
 import type { MigrationJournal } from '#src/journal/journal.ts';
+import type { Logger } from '#src/ports.ts';
 import type { ReconcileResult } from '#src/runtime/controller.ts';
 import { objectKey } from '#src/runtime/store.ts';
 import { readMigration, type Attempt } from './attempt.ts';
 import { releaseSuspended } from './claims.ts';
 import { storeReports } from './store-reports.ts';
-import { concluding, failing, slowedDown, suspended } from './verdict.ts';
+import { concluding, failing, slowedDown, suspended, type Verdict } from './verdict.ts';
 
 /** Delay before documents are tried again whose failure has probably passed by then. */
 const RETRY_SOON_MS = 5_000;
@@ -67,13 +69,17 @@ async function endFallback({ migration, status }: Attempt, journal: MigrationJou
 
 /** Publishes the verdict on a run; resolves with the milliseconds until the migration is due again, or undefined. */
 async function conclude(
-  { parts, migration, status, task }: Attempt,
+  { parts, migration, status, task, context }: Attempt,
   journal: MigrationJournal,
   result: RunResult,
 ): Promise<number | undefined> {
   if (task.kind === 'run') journal.dropUnvisited();
   await storeReports(journal, status);
   const outcomes = [...journal.outcomes()];
+  if (result.inventory !== undefined) {
+    status.setInventory(result.inventory);
+    logInventory(context.logger, result.inventory);
+  }
   const { dryRun } = migration.spec;
   const { awaitsSoak } = result;
   const { loss } = journal;
@@ -85,9 +91,18 @@ async function conclude(
     ...(result.wakeAfterMs === undefined ? [] : [result.wakeAfterMs]),
     ...(outcomes.some(({ retry }) => retry === 'soon') ? [RETRY_SOON_MS] : []),
     ...(outcomes.some(({ retry }) => retry === 'later') ? [laterMs] : []),
-    ...(outcomes.length === 0 ? [laterMs] : []),
+    ...(outcomes.length === 0 || isIdle(verdict) ? [laterMs] : []),
   ];
   return waits.length === 0 ? undefined : Math.min(...waits);
+}
+
+/** The run had no effect; documents that come later can change that. */
+function isIdle({ reason, ready }: Verdict): boolean {
+  return reason === 'NothingMoved' && ready === 'False';
+}
+
+function logInventory(logger: Logger, { discovered, selected, leftOut }: InventoryCounts): void {
+  logger.info('documents accounted for', { discovered, selected, ...Object.fromEntries(leftOut) });
 }
 
 async function publishFailure(

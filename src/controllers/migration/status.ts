@@ -5,6 +5,7 @@ import {
   type SecretMigration,
   type SecretMigrationStatus,
 } from '#src/api/v1alpha1/secret-migration.ts';
+import type { InventoryCounts } from '#src/core/inventory.ts';
 import { shortened } from '#src/errors/explain.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
 import type { MigrationJournal, TableStatus } from '#src/journal/journal.ts';
@@ -39,6 +40,7 @@ export class MigrationStatus {
   #shown: TableStatus;
   #backends: SecretMigrationStatus['backends'];
   #pace: () => string | undefined = () => undefined;
+  #inventory: SecretMigrationStatus['inventory'];
   #startTime: string | undefined;
   #lastWriteAt = Number.NEGATIVE_INFINITY;
   #writing: Promise<void> = Promise.resolve();
@@ -53,6 +55,7 @@ export class MigrationStatus {
     this.#conflictsBefore = migration.status.summary?.conflict ?? 0;
     this.#migration = migration;
     this.#backends = migration.status.backends;
+    this.#inventory = migration.status.inventory;
     this.#startTime = startTimeOf(migration);
     this.#shown = shownIn(migration);
   }
@@ -67,10 +70,21 @@ export class MigrationStatus {
     this.#pace = pace;
   }
 
+  /** Sets what became of every document of the source: the status shows it from the next write on. */
+  setInventory({ discovered, selected, leftOut }: InventoryCounts): void {
+    const reasons = [...leftOut].map(([reason, documents]) => ({ reason, documents }));
+    this.#inventory = {
+      discovered,
+      selected,
+      ...(reasons.length === 0 ? {} : { leftOut: reasons.toSorted(byReason) }),
+    };
+  }
+
   /** Continues with the object that another writer changed: the next write is about that generation. */
   continueWith(current: SecretMigration): void {
     this.#migration = current;
     this.#backends = current.status.backends;
+    this.#inventory = current.status.inventory;
     this.#startTime = startTimeOf(current);
     this.#shown = shownIn(current);
     this.#hasBegun = false;
@@ -165,6 +179,7 @@ export class MigrationStatus {
       conditions: verdict === undefined ? conditions : toConditions(statementsOf(verdict), conditions, about),
       backends: this.#backends,
       ...this.#shown,
+      inventory: this.#inventory,
       startTime: this.#startTime,
       completionTime: this.#completionTime(verdict, nowMs),
     };
@@ -200,6 +215,11 @@ export class MigrationStatus {
 /** True when the API server refuses what a request contains: the same content is refused again. */
 function isRefusedContent(failure: unknown): boolean {
   return hasCode(failure, 'REQUEST_REJECTED') || hasCode(failure, 'DOCUMENT_REFUSED');
+}
+
+/** A stable order: an unchanged run writes nothing. */
+function byReason(left: { readonly reason: string }, right: { readonly reason: string }): number {
+  return left.reason < right.reason ? -1 : 1;
 }
 
 /** Undefined for a new generation: its run starts now. */

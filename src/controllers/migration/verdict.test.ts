@@ -67,6 +67,30 @@ describe('the verdict on a run', () => {
     });
   });
 
+  test('is that nothing was moved, and no success, when no rule applies to any document', () => {
+    const alone = anOutcome('a', { state: 'Skipped', reason: 'NoRule', keys: [] });
+    expect(verdictOn(alone, { ...alone, name: 'b' })).toMatchObject({
+      ready: 'False',
+      succeeded: 'False',
+      reason: 'NothingMoved',
+    });
+  });
+
+  test('is that nothing was moved when documents already have their new names', () => {
+    const renamed = anOutcome('new-a', { state: 'Skipped', reason: 'AlreadyRenamed', keys: [] });
+    const other = anOutcome('b', { state: 'Skipped', reason: 'NoRule', keys: [] });
+    expect(verdictOn(renamed, other)).toMatchObject({
+      ready: 'True',
+      succeeded: 'True',
+      reason: 'NothingMoved',
+    });
+  });
+
+  test('is Completed when at least one document was moved', () => {
+    const other = anOutcome('b', { state: 'Skipped', reason: 'NoRule', keys: [] });
+    expect(verdictOn(anOutcome('a', { state: 'Removed' }), other)).toMatchObject({ reason: 'Completed' });
+  });
+
   describe('with rows that were lost', () => {
     const loss = { reports: 1, rows: 460, unrecoverable: true };
     const onLoss = (...outcomes: readonly Outcome[]): Verdict =>

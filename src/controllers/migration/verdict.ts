@@ -109,6 +109,7 @@ export function concluding(run: Finished): Verdict {
   if (trouble !== undefined) return verdict('False', 'False', trouble, message);
   if (run.loss !== undefined) return reportsIncomplete(run, message, kept);
   if (run.dryRun) return verdict('True', 'Unknown', 'DryRunCompleted', dryRunMessage(counts));
+  if (isAllLeftAlone(run)) return nothingMoved(run.outcomes);
   if (counts.pending + counts.copied + kept.soon > 0)
     return verdict('Unknown', 'Unknown', 'Progressing', message);
   if (run.awaitsSoak) return verdict('Unknown', 'Unknown', 'AwaitingSoak', message);
@@ -127,6 +128,30 @@ function lossMessage({ reports, rows, unrecoverable }: Loss): string {
   const lost = `Rows were lost: another writer deleted or changed ${reports} of the reports, and ${rows} rows are known to be missing.`;
   if (!unrecoverable) return `${lost} The next complete run writes them again.`;
   return `${lost} Rows of documents that the source still has are written again; rows of removed sources cannot be. Check those at the destination, then request a run to acknowledge (annotation keyferry.io/reconcile-requested-at).`;
+}
+
+/** True when source and destination of every document are the same place, so that nothing was copied or compared. */
+function isAllLeftAlone({ outcomes }: Finished): boolean {
+  const all = [...outcomes];
+  return all.length > 0 && all.every(({ reason }) => reason === 'NoRule' || reason === 'AlreadyRenamed');
+}
+
+/** Documents that have their new names are where the migration wants them; without any, it has no effect. */
+function nothingMoved(outcomes: Iterable<Outcome>): Verdict {
+  const renamed = [...outcomes].some(({ reason }) => reason === 'AlreadyRenamed');
+  return renamed
+    ? verdict(
+        'True',
+        'True',
+        'NothingMoved',
+        'Nothing was moved: the documents already have their new names.',
+      )
+    : verdict(
+        'False',
+        'False',
+        'NothingMoved',
+        'Nothing was moved: source and destination are the same place for every document. Use another destination, or give new names in spec.mapping.',
+      );
 }
 
 function dryRunMessage(counts: Counts): string {

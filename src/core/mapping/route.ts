@@ -19,6 +19,11 @@ export interface Route {
   readonly needsLabels: boolean;
   /** The name of the document at a source address; undefined when the address does not match the template. */
   nameOf(source: Address): string | undefined;
+  /**
+   * The name of the document at a source address below the names of `nameOf`: it has several segments. Undefined when the
+   * address does not match the template either. Such a name has a destination only if a rule gives it one.
+   */
+  nestedNameOf(source: Address): string | undefined;
   /** The source address of the document of this name. */
   sourceOf(name: string): Address;
   /** The destination address of the document of this name. */
@@ -31,7 +36,9 @@ export interface Route {
 
 export type Destination =
   | { readonly path: Address; /** It already has its new name. */ readonly isRenamed: boolean }
-  | { readonly missingLabel: string };
+  | { readonly missingLabel: string }
+  /** The name has several segments, and the destination has single names. */
+  | { readonly isNested: true };
 
 /** The same names at their old addresses. */
 export interface FallbackRoute {
@@ -67,6 +74,8 @@ export interface RouteOptions {
   readonly namespace: string;
   readonly addressing: { readonly source: Addressing; readonly destination: Addressing };
   readonly renaming: Renaming;
+  /** `mapping.segmentSeparator`: joins the segments of a name where names have one. */
+  readonly segmentSeparator?: string | undefined;
   /** `source.fallback.prefix`: the text before {name} in the old addresses. */
   readonly fallbackPrefix?: string | undefined;
 }
@@ -97,12 +106,31 @@ function addressOf(rendered: RenderedPath, name: string): Address {
   return 'path' in rendered ? rendered.path : name;
 }
 
+/** How a path becomes a single name; undefined for one with several segments and no separator. */
+function flattening(separator: string | undefined): (name: string) => string | undefined {
+  return (name) => {
+    if (separator !== undefined) return name.replaceAll('/', separator);
+    return name.includes('/') ? undefined : name;
+  };
+}
+
 /** Throws `SPEC_INVALID` when the template does not work for this pair of backends. */
 export function compileRoute(options: RouteOptions): Route {
   const { path, namespace, addressing, renaming } = options;
-  // A name can have several segments only if both backends have paths.
-  const nested = addressing.source === 'tree' && addressing.destination === 'tree';
+  const { segmentSeparator } = options;
+  const flattens = addressing.source === 'tree' && addressing.destination === 'flat';
+  if (segmentSeparator !== undefined && !flattens) {
+    throw new OperatorError('SPEC_INVALID', {
+      op: 'mapping.compile',
+      target: 'spec.mapping.segmentSeparator',
+      detail: 'segmentSeparator is supported only from paths to single names.',
+    });
+  }
+  const place = flattens ? flattening(segmentSeparator) : (name: string) => name;
+  // A name has several segments if both backends have paths, or if its segments can be joined.
+  const nested = addressing.source === 'tree' && (!flattens || segmentSeparator !== undefined);
   const template = compilePathTemplate(path, namespace, { nested });
+  const nestedTemplate = compilePathTemplate(path, namespace, { nested: true });
   const source = placementOf(addressing.source, template);
   const destination = placementOf(addressing.destination, template);
   if (!source.reversible) {
@@ -117,12 +145,15 @@ export function compileRoute(options: RouteOptions): Route {
     destinationFolder: destination.reversible ? destination.folder : undefined,
     needsLabels: !destination.reversible,
     nameOf: (address) => source.toName(address),
+    nestedNameOf: (address) => (flattens ? nestedTemplate.toName(address) : undefined),
     sourceOf: (name) => addressOf(source.toAddress(name, {}), name),
     fallback: compileFallback(options, nested),
     destinationOf: (name, labels) => {
       const renamed = renaming.rename(name);
       if (renamed.kind === 'placed') return { path: renamed.address, isRenamed: false };
-      const target = destination.toAddress(renamed.kind === 'renamed' ? renamed.name : name, labels);
+      const placed = place(renamed.kind === 'renamed' ? renamed.name : name);
+      if (placed === undefined) return { isNested: true };
+      const target = destination.toAddress(placed, labels);
       return 'path' in target ? { ...target, isRenamed: renamed.kind === 'already' } : target;
     },
     ruleOf: (name) => {

@@ -1,5 +1,6 @@
 import type { Driver } from '#src/backends/driver.ts';
 import type { KeyedLock } from '#src/io/keyed-lock.ts';
+import type { InventoryCounts } from '#src/core/inventory.ts';
 import type { Journal } from '#src/core/journal.ts';
 import type { Logger, Permit } from '#src/ports.ts';
 import type { Held } from '../gates.ts';
@@ -38,6 +39,8 @@ export interface RunResult {
   readonly problem?: unknown;
   /** True when sources wait for their copies to soak. */
   readonly awaitsSoak: boolean;
+  /** What became of every document that the source lists; only of a complete run. It balances. */
+  readonly inventory?: InventoryCounts;
   /** Milliseconds until there is work: a document has soaked, a backup expires, or a fallback ends. */
   readonly wakeAfterMs?: number;
 }

@@ -1,4 +1,7 @@
+import { isBalanced, type InventoryCount } from '#src/core/inventory.ts';
 import type { Outcome } from '#src/core/outcome.ts';
+import { OperatorError } from '#src/errors.ts';
+import type { Planning } from '../plan/make-plan.ts';
 import type { ApplyInputs, RunResult } from './inputs.ts';
 
 type Inputs = Pick<ApplyInputs, 'intent' | 'journal' | 'signal' | 'shouldStop'>;
@@ -10,6 +13,7 @@ export class Progress {
   #interrupted = false;
   #awaitsSoak = false;
   #wakeAfterMs: number | undefined;
+  #count: InventoryCount | undefined;
 
   constructor(inputs: Inputs) {
     this.#inputs = inputs;
@@ -19,23 +23,34 @@ export class Progress {
     return this.#interrupted;
   }
 
+  /** Throws `INVARIANT` when a complete run left a document of the source without a row and without a reason. */
   result(): RunResult {
+    const inventory = this.isComplete ? this.#count?.counts() : undefined;
+    if (inventory !== undefined && !isBalanced(inventory)) {
+      throw new OperatorError('INVARIANT', {
+        op: 'engine.inventory',
+        detail: 'The inventory does not balance.',
+      });
+    }
     return {
       interrupted: this.#interrupted,
       awaitsSoak: this.#awaitsSoak,
+      ...(inventory === undefined ? {} : { inventory }),
       ...(this.#problem === undefined ? {} : { problem: this.#problem }),
       ...(this.#wakeAfterMs === undefined ? {} : { wakeAfterMs: this.#wakeAfterMs }),
     };
   }
 
-  /** Announces documents that the run will process. */
-  expect(outcomes: readonly Outcome[]): void {
-    this.#inputs.journal.expect(outcomes.map((outcome) => this.#ruled(outcome)));
+  /** Announces the documents that the run will process, and accounts for all that the source lists. */
+  expect({ count, expected }: Pick<Planning, 'count' | 'expected'>): void {
+    this.#count = count;
+    this.#inputs.journal.expect(expected.map((outcome) => this.#ruled(outcome)));
   }
 
   async record(outcome: Outcome): Promise<void> {
     const { intent, journal } = this.#inputs;
     await journal.record(this.#ruled(this.#unlessProven(outcome)));
+    this.#count?.report(outcome.name);
     if (outcome.backup !== undefined && intent.backupTtlMs !== undefined) this.wakeIn(intent.backupTtlMs);
   }
 

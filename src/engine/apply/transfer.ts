@@ -33,8 +33,10 @@ export class Transfer {
   async copyAll(planning: Planning): Promise<void> {
     const remaining = new Map(planning.expected.map((outcome) => [outcome.name, outcome]));
     await this.#each(planning.decisions(), async (decision) => {
-      remaining.delete(decision.document.name);
-      if (decision.step !== undefined) await this.#keep(decision, await carryOut(this.#inputs, decision));
+      const { document, leftOut, step } = decision;
+      remaining.delete(document.name);
+      if (leftOut !== undefined) planning.count.dismiss(document.name, leftOut);
+      if (step !== undefined) await this.#keep(decision, await carryOut(this.#inputs, decision));
     });
     if (this.#progress.interrupted) return;
     for (const outcome of remaining.values()) {

@@ -14,6 +14,16 @@ function aBackend(kind: string, capabilities: readonly Capability[]): Backends['
   return { title: kind, driver, probe } as unknown as Backends['source'];
 }
 
+/** The same server as another one of its kind, at this origin. */
+function at(origin: string | undefined): Backends['source'] {
+  const backend = aBackend('openbao', ABLE);
+  const probe: typeof backend.probe = async (which, signal) => ({
+    ...(await backend.probe(which, signal)),
+    ...(origin === undefined ? {} : { origin }),
+  });
+  return { ...backend, probe };
+}
+
 function aMigration(spec: object) {
   const parsed = parseSecretMigration({
     apiVersion: 'keyferry.io/v1alpha1',
@@ -41,6 +51,23 @@ async function refusal(
     (error: unknown) => error,
   );
 }
+
+describe('one identity', () => {
+  it('at two origins is refused, with both', async () => {
+    const error = await refusal({}, at('https://a:8200'), at('https://b:8200'));
+    expect(error).toMatchObject({ code: 'IDENTITY_SHARED', target: 'openbao, openbao' });
+    expect(error).toHaveProperty('message', expect.stringMatching(/https:\/\/a:8200 and https:\/\/b:8200/));
+  });
+
+  it.each(['https://a:8200', undefined])('at one origin is one store (%s)', async (origin) => {
+    expect(await refusal({}, at(origin), at(origin))).toBeUndefined();
+  });
+
+  it('of another kind says nothing', async () => {
+    const other = { ...at('https://b:8200'), driver: aBackend('kubernetes', ABLE).driver };
+    expect(await refusal({}, at('https://a:8200'), other)).toBeUndefined();
+  });
+});
 
 describe('a capability that a migration needs and a backend lacks', () => {
   it.each([

@@ -25,7 +25,8 @@ interface Backends {
 
 /**
  * Probes both servers; a driver that was never probed does not know its limits. Capabilities that this migration depends on
- * are probed again, because an administrator may have changed them. Throws `CAPABILITY_MISSING`.
+ * are probed again, because an administrator may have changed them. Throws `CAPABILITY_MISSING`, and `IDENTITY_SHARED` for
+ * one identity at two origins.
  */
 export async function requireCapabilities(
   migration: SecretMigration,
@@ -36,12 +37,29 @@ export async function requireCapabilities(
   const isSafe =
     [...policies].every((policy) => policy === 'Keep') && migration.spec.conflictPolicy !== 'Overwrite';
   const { source, destination } = backends;
-  const { capabilities: atSource } = await source.probe('known', signal);
-  const { capabilities } = await destination.probe(isSafe ? 'known' : 'now', signal);
+  const found = await source.probe('known', signal);
+  const there = await destination.probe(isSafe ? 'known' : 'now', signal);
+  requireOneOrigin(backends, found, there);
+  const { capabilities: atSource } = found;
+  const { capabilities } = there;
   const missingAt = missingAtSource(policies, source.driver, atSource);
   if (missingAt !== undefined) throw lacks(missingAt, source);
   const missing = missingAtDestination(migration, backends, { policies, capabilities });
   if (missing !== undefined) throw lacks(missing, destination);
+}
+
+/**
+ * A server that was started from a copy of another one's storage has its identity, but not its documents: they would count
+ * as moved although nothing was copied.
+ */
+function requireOneOrigin({ source, destination }: Backends, found: Probe, there: Probe): void {
+  if (source.driver.kind !== destination.driver.kind || found.identity !== there.identity) return;
+  if (found.origin === there.origin) return;
+  throw new OperatorError('IDENTITY_SHARED', {
+    op: 'migration.identity',
+    target: `${source.title}, ${destination.title}`,
+    detail: `Either ${found.origin} and ${there.origin} are one server, or one is a copy of the other.`,
+  });
 }
 
 /** The policy of the spec, and those of rules that override it. */

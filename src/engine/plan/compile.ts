@@ -72,6 +72,7 @@ export function toIntent(
     namespace: metadata.namespace,
     addressing,
     renaming,
+    segmentSeparator: mapping.segmentSeparator,
     fallbackPrefix: fallback?.prefix,
   });
   return {

@@ -1,10 +1,13 @@
+import { InventoryCount } from '#src/core/inventory.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import { OperatorError } from '#src/errors.ts';
 import { withoutCredentials } from './credentials.ts';
+import { discover } from './discovery.ts';
+import { requireSeparateEnds } from './ends.ts';
 import type { PlanInputs } from './inputs.ts';
 import { isOfProblem, problemOutcome } from './listing-problems.ts';
 import { SOURCE_MISSING } from './missing.ts';
-import { listOccupancy, listSelected, missingNames, namesInSpec } from './names.ts';
+import { listOccupancy, missingNames, namesInSpec } from './names.ts';
 import type { PlannedDocument } from './plan.ts';
 import { isReservedNow, requireUnreserved, requireUnreservedBackups } from './reserved-names.ts';
 import { askRights } from './rights.ts';
@@ -20,19 +23,24 @@ export interface Inventory {
   readonly refused: readonly Outcome[];
   /** Names that an earlier run recorded and the source no longer lists. */
   readonly unlisted: readonly string[];
+  /** Accounts for every document that the source lists. */
+  readonly count: InventoryCount;
 }
 
 /**
  * Gathers names, maps them and checks the rights; reads no value and writes nothing. Throws `NAME_RESERVED` when the
- * migration uses a reserved name, and `NAMESPACE_LEAVING` when the destination is being deleted.
+ * migration uses a reserved name, `NAMESPACE_LEAVING` when the destination is being deleted, and `ENDS_NESTED` when the
+ * migration would move its own copies.
  */
 export async function takeInventory(inputs: PlanInputs): Promise<Inventory> {
   requireUnreservedBackups(inputs);
   requireUnreserved(inputs, namesInSpec(inputs));
   await requireStaying(inputs);
-  const selected = await listSelected(inputs);
+  const count = new InventoryCount();
+  const selected = await discover(inputs, count);
   const { documents, kept } = withoutCredentials(inputs, selected.documents);
   requireUnreserved(inputs, documents);
+  requireSeparateEnds(inputs, documents);
   const targets = mapTargets(inputs, documents);
   const distinct = refuseCollisions(inputs, targets.mapped);
   const alone = refuseCrossings(inputs, distinct.mapped);
@@ -40,6 +48,7 @@ export async function takeInventory(inputs: PlanInputs): Promise<Inventory> {
   const denied = await askRights(inputs, alone.mapped, occupancy);
   const listed = new Set([...selected.documents.map(({ name }) => name), ...selected.problems.keys()]);
   const missing = missingNames(inputs, listed);
+  for (const name of missing) count.discover(name);
   return {
     documents: alone.mapped
       .filter(({ name }) => !denied.has(name))
@@ -60,6 +69,7 @@ export async function takeInventory(inputs: PlanInputs): Promise<Inventory> {
       .filter((prior) => !listed.has(prior.name) && !missing.includes(prior.name))
       .filter((prior) => !isReservedNow(inputs, prior) && !isOfProblem(inputs, prior))
       .map(({ name }) => name),
+    count,
   };
 }
 

@@ -1,5 +1,6 @@
 import type { ReadOutcome } from '#src/backends/driver.ts';
 import type { Address } from '#src/core/document.ts';
+import type { InventoryCount } from '#src/core/inventory.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import { mapConcurrently } from '#src/io/map-concurrently.ts';
 import { isBackendWide } from '#src/errors.ts';
@@ -14,6 +15,8 @@ import { reportUnlisted } from './unlisted.ts';
 export interface Planning {
   /** The row of each document before it is read, so that progress has a total from the start. */
   readonly expected: readonly Outcome[];
+  /** Accounts for every document that the source lists or an earlier run recorded; complete when every decision was taken. */
+  readonly count: InventoryCount;
   /** Outcomes that need no value, and those of documents that are no longer listed. */
   reports(): AsyncIterable<Outcome>;
   /**
@@ -31,15 +34,23 @@ export async function startPlan(inputs: PlanInputs): Promise<Planning> {
   const inventory = await takeInventory(inputs);
   return {
     expected: inventory.documents.map((document) => pending(inputs, document)),
+    count: inventory.count,
     reports: () => reports(inputs, inventory),
     decisions: () =>
       decideEach(inputs, inventory.documents, async (document, read) => decideSource(inputs, document, read)),
   };
 }
 
-async function* reports(inputs: PlanInputs, { refused, unlisted }: Inventory): AsyncGenerator<Outcome> {
+async function* reports(
+  inputs: PlanInputs,
+  { refused, unlisted, count }: Inventory,
+): AsyncGenerator<Outcome> {
   yield* refused;
-  yield* reportUnlisted(inputs, unlisted);
+  for await (const outcome of reportUnlisted(inputs, unlisted)) {
+    // Counts too: the numbers of a run that removed its sources stay the same in the next one.
+    count.discover(outcome.name);
+    yield outcome;
+  }
 }
 
 /** Decides for documents whose source is still present and whose overwrite of this version is on record. */
@@ -113,9 +124,10 @@ export async function makePlan(
   for await (const outcome of planning.reports()) steps.push({ kind: 'report', outcome });
   const remaining = new Map(planning.expected.map((outcome) => [outcome.name, outcome]));
   let problem: unknown;
-  for await (const { document, step, failure } of planning.decisions()) {
+  for await (const { document, step, failure, leftOut } of planning.decisions()) {
     remaining.delete(document.name);
     if (step !== undefined) steps.push(step);
+    if (leftOut !== undefined) planning.count.dismiss(document.name, leftOut);
     if (isBackendWide(failure)) problem = failure;
     if (problem !== undefined || stop()) break;
   }

@@ -1,5 +1,5 @@
 import type { Address, Document, StoredDocument, Version } from '#src/core/document.ts';
-import type { ConflictReason } from '#src/errors/reasons.ts';
+import type { ConflictReason, LeftOutReason } from '#src/errors/reasons.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import type { Held } from '../gates.ts';
 
@@ -52,8 +52,9 @@ export interface PlannedDocument {
 /** A step as it streams from the planner, with the bytes that it needs until it is carried out or shown. */
 export interface Decision {
   readonly document: PlannedDocument;
-  /** Undefined when the document is not selected after all. */
+  /** Undefined when the document is not selected after all; `leftOut` says why. */
   readonly step: PlannedStep | undefined;
+  readonly leftOut?: LeftOutReason;
   /** Absent for a report. */
   readonly values?: Values;
   /** What a write that was cut off left at the destination. */

@@ -59,7 +59,7 @@ async function decideSelected(
   const { selection } = inputs.intent;
   const { type } = stored.attributes;
   if (typeIsSelected(selection, type)) return decideDocument(inputs, document, stored, knownOf(document));
-  if (!isForbiddenType(selection, type)) return { document, step: undefined };
+  if (!isForbiddenType(selection, type)) return { document, step: undefined, leftOut: 'ExcludedType' };
   return report(document, forbidden(inputs, document));
 }
 

@@ -1,6 +1,7 @@
 import { MAX_ROW_MESSAGE, MAX_ROW_NAME, MAX_ROW_PATH } from '#src/api/v1alpha1/secret-migration.ts';
 import { fits } from '#src/core/bounded-text.ts';
 import type { Address } from '#src/core/document.ts';
+import type { Destination } from '#src/core/mapping/route.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import { removesSource } from '#src/core/checks.ts';
 import { fitted } from '#src/errors/explain.ts';
@@ -29,6 +30,7 @@ const LATER: ReadonlySet<RowReason> = new Set([
   'SourceMissing',
   'MappingIncomplete',
   'MappingCollision',
+  'NotMapped',
 ]);
 
 /** The outcome of a document that is not processed. */
@@ -56,15 +58,13 @@ export function mapTargets(inputs: Inputs, documents: readonly NamedDocument[]):
   const written = writtenLocations(inputs);
   for (const { name, source, labels } of documents) {
     const target = intent.route.destinationOf(name, labels);
-    if ('missingLabel' in target) {
-      const message = `spec.mapping.path uses the label ${target.missingLabel}, which this Secret lacks.`;
-      refused.push(refusedOutcome(name, { reason: 'MappingIncomplete', message }));
+    const atSource = from.addressRefusalOf(source);
+    if (!('path' in target)) {
+      refused.push(refusedOutcome(name, atSource ?? whyUnplaced(target)));
       continue;
     }
     const refusal =
-      from.addressRefusalOf(source) ??
-      to.addressRefusalOf(target.path) ??
-      recordRefusalOf(name, [source, target.path]);
+      atSource ?? to.addressRefusalOf(target.path) ?? recordRefusalOf(name, [source, target.path]);
     const here = keyOf(from.locationOf(source));
     if (refusal !== undefined) refused.push(refusedOutcome(name, refusal, target.path));
     else if (written.has(here)) refused.push(skippedOutcome(name, { path: source, isRenamed: true }));
@@ -86,6 +86,17 @@ function recordRefusalOf(
   if (isHeld) return undefined;
   const message = 'A row cannot hold the name or a path of the document: nothing was read or written.';
   return { reason: 'NotRecordable', message };
+}
+
+/** Why the mapping gives a document no place. */
+function whyUnplaced(target: Exclude<Destination, { path: Address }>): Parameters<typeof refusedOutcome>[1] {
+  if ('missingLabel' in target) {
+    const message = `spec.mapping.path uses the label ${target.missingLabel}, which this Secret lacks.`;
+    return { reason: 'MappingIncomplete', message };
+  }
+  const message =
+    'The name has several segments, and the destination has single names. Set spec.mapping.segmentSeparator, or an override, or exclude the document.';
+  return { reason: 'NotMapped', message };
 }
 
 /** Locations that earlier runs of this migration wrote: inside one backend these documents must not be moved again. */

@@ -144,7 +144,7 @@ beforeAll(async () => {
   await plantBulk(tenant);
   await kvPut(tenant, `${namespace}/${CLASHING}`, bulkFields('theirs'));
 
-  await tenant.apply(aMigration('kept', { select: { prefix: 'kept-' } }));
+  // These change the source of the others, whose inventory counts what they leave out.
   await tenant.apply(aMigration('removed', { select: { prefix: 'removed-' }, sourcePolicy: 'Delete' }));
   await tenant.apply(
     aMigration('back', {
@@ -154,6 +154,9 @@ beforeAll(async () => {
       mapping: { path: 'archive/{name}' },
     }),
   );
+  for (const name of ['removed', 'back']) await tenant.untilReady(name);
+
+  await tenant.apply(aMigration('kept', { select: { prefix: 'kept-' } }));
   await tenant.apply(
     aMigration('rehearsed', { select: { prefix: 'kept-' }, mapping: { path: 'new/{name}' }, dryRun: true }),
   );

@@ -129,8 +129,13 @@ function describeRefusals(): void {
     const builtIn = ['account', 'bootstrap-token-abcdef', 'sh.helm.release.v1.web.v1'];
 
     await tenant.apply(aMigration('everything', { sourcePolicy: 'Delete' }));
-    await tenant.untilReady('everything');
+    const { status } = await tenant.untilReady('everything');
     expect(await statesOf(tenant, 'everything')).toEqual({ app: 'Removed' });
+    const leftOut = [
+      { reason: 'Excluded', documents: 1 },
+      { reason: 'ExcludedType', documents: 3 },
+    ];
+    expect(status.inventory).toEqual({ discovered: 5, selected: 1, leftOut });
     await tenant.apply(aMigration('by-name', { select: { names: [...builtIn] } }));
     await tenant.untilReady('by-name', { status: 'False' });
 
@@ -180,17 +185,27 @@ function describeRefusals(): void {
     );
   });
 
-  it('on the way back takes what lies in the mapped folder, and nothing beside or below it', async () => {
+  it('on the way back takes what lies in the mapped folder, and reports what has no single name', async () => {
     const tenant = await stage().tenant();
     const { namespace } = tenant;
     for (const path of [`${namespace}/one`, `${namespace}/two`, `${namespace}/deep/three`, 'beside/four']) {
       await kvPut(tenant, path, FIELDS);
     }
     await tenant.apply(aMigration('back', { from: 'bao', to: 'kubernetes' }));
-    await tenant.untilReady('back');
-    expect(await statesOf(tenant, 'back')).toEqual({ one: 'Verified', two: 'Verified' });
-    const secrets = (await tenant.secrets()).map(({ metadata }) => metadata.name).toSorted();
-    expect(secrets).toEqual([TOKEN, 'one', 'two']);
+    const migration = await tenant.untilReady('back', { status: 'False', reason: 'PartiallyFailed' });
+    expect(await statesOf(tenant, 'back')).toEqual({
+      one: 'Verified',
+      two: 'Verified',
+      'deep/three': 'Failed NotMapped',
+    });
+    expect(migration.status.inventory).toEqual({ discovered: 3, selected: 3 });
+    const names = async () => (await tenant.secrets()).map(({ metadata }) => metadata.name).toSorted();
+    expect(await names()).toEqual([TOKEN, 'one', 'two']);
+
+    const spec = { mapping: { segmentSeparator: '-' } };
+    await tenant.mergePatch('SecretMigration', 'back', { spec });
+    await tenant.untilReady('back', { reason: 'Completed' });
+    expect(await names()).toEqual([TOKEN, 'deep-three', 'one', 'two']);
   });
 }
 

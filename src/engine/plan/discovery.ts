@@ -1,0 +1,183 @@
+import type { Entry, ListingProblem } from '#src/backends/driver.ts';
+import { isProblem } from '#src/backends/listing-problem.ts';
+import type { Address } from '#src/core/document.ts';
+import type { InventoryCount } from '#src/core/inventory.ts';
+import type { FallbackRoute } from '#src/core/mapping/route.ts';
+import { leftOutByFolder, leftOutByName, nameIsSelected, typeIsSelected } from '#src/core/selection.ts';
+import type { LeftOutReason } from '#src/errors/reasons.ts';
+import { activeFallback } from './fallback.ts';
+import type { PlanInputs } from './inputs.ts';
+import { namesInSpec } from './names.ts';
+import type { NamedDocument } from './reserved-names.ts';
+
+/*
+ * Lists the source. Everything that the listing yields, and everything that a layer of it leaves out, is a document of the
+ * selection or is counted by reason. Reads no value.
+ */
+
+type Inputs = Pick<PlanInputs, 'intent' | 'source' | 'prior' | 'clock' | 'signal'>;
+
+/** What the source lists. */
+export interface Discovered {
+  readonly documents: readonly NamedDocument[];
+  /** What could not be listed and may have selected names, by the name for its row. */
+  readonly problems: ReadonlyMap<string, ListingProblem>;
+}
+
+/** The documents of the selection; the others are counted in `count`. */
+export async function discover(inputs: Inputs, count: InventoryCount): Promise<Discovered> {
+  const { selection, route } = inputs.intent;
+  // A path with labels needs the listing; plain names are read one by one, which needs no right to list.
+  if (selection.scope.by === 'names' && !route.needsLabels) {
+    return { documents: discoverNamed(inputs, count), problems: new Map() };
+  }
+  return new Discovery(inputs, count).run();
+}
+
+function discoverNamed({ intent }: Pick<Inputs, 'intent'>, count: InventoryCount): readonly NamedDocument[] {
+  const { selection } = intent;
+  const documents = namesInSpec({ intent });
+  for (const { name } of documents) count.discover(name);
+  const named = selection.scope.by === 'names' ? new Set(selection.scope.names) : [];
+  for (const name of named) {
+    const reason = leftOutByName(selection, name);
+    if (reason !== undefined) count.leaveOut(reason);
+  }
+  return documents;
+}
+
+/** One listing of the source, and of the old addresses while the fallback is active. */
+class Discovery {
+  readonly #inputs: Inputs;
+  readonly #count: InventoryCount;
+  readonly #fallback: FallbackRoute | undefined;
+  readonly #found = new Map<string, NamedDocument>();
+  readonly #problems = new Map<string, ListingProblem>();
+  readonly #seen = new Set<Address>();
+  /** Entries that may be at their old address: decided once the old addresses were listed. */
+  readonly #strangers = new Map<Address, Entry>();
+
+  constructor(inputs: Inputs, count: InventoryCount) {
+    this.#inputs = inputs;
+    this.#count = count;
+    this.#fallback = activeFallback(inputs);
+  }
+
+  async run(): Promise<Discovered> {
+    const { selection, route } = this.#inputs.intent;
+    const { scope } = selection;
+    const labels = scope.by === 'labelSelector' ? { labelSelector: scope.labelSelector } : {};
+    const old = this.#fallback?.folder;
+    const isWider = old === undefined || !isBelow(route.sourceFolder, old);
+    for await (const entry of this.#list(route.sourceFolder, { ...labels, isWider })) {
+      const name = route.nameOf(entry.address);
+      if (name === undefined) this.#strangers.set(entry.address, entry);
+      else this.#take(name, entry.address, entry);
+    }
+    if (this.#fallback !== undefined) await this.#listOldAddresses(this.#fallback);
+    for (const entry of this.#strangers.values()) this.#takeStranger(entry);
+    this.#takeKnownBelowProblems();
+    return { documents: [...this.#found.values()], problems: this.#problems };
+  }
+
+  /**
+   * Yields each address once: pages of a listing can overlap, and so can the folders of old and new addresses. Of two such
+   * folders, the listing of the wider one counts what the layers leave out.
+   */
+  async *#list(
+    folder: Address,
+    { isWider, ...labels }: { readonly isWider: boolean; readonly labelSelector?: string },
+  ): AsyncGenerator<Entry> {
+    const { source, signal } = this.#inputs;
+    const leftOut = (reason: LeftOutReason): void => {
+      if (isWider) this.#count.leaveOut(reason);
+    };
+    for await (const listed of source.list({ folder, leftOut, ...labels }, signal)) {
+      if (this.#seen.has(listed.address)) continue;
+      this.#seen.add(listed.address);
+      if (isProblem(listed)) this.#takeProblem(listed);
+      else yield listed;
+    }
+  }
+
+  /** A document at its own address is not the old name of another document. */
+  async #listOldAddresses(fallback: FallbackRoute): Promise<void> {
+    const isWider = !isInside(fallback.folder, this.#inputs.intent.route.sourceFolder);
+    for await (const entry of this.#list(fallback.folder, { isWider })) {
+      this.#strangers.set(entry.address, entry);
+    }
+    for (const [address, entry] of this.#strangers) {
+      const name = fallback.nameOf(address);
+      if (name === undefined) continue;
+      this.#strangers.delete(address);
+      if (this.#found.has(name)) this.#count.leaveOut('OldName');
+      else this.#take(name, this.#inputs.intent.route.sourceOf(name), entry);
+    }
+  }
+
+  /** A path below the names of the mapping is selected by its nested name. */
+  #takeStranger(entry: Entry): void {
+    const name = this.#inputs.intent.route.nestedNameOf(entry.address);
+    if (name === undefined) this.#count.leaveOut('OtherPath');
+    else this.#take(name, entry.address, entry);
+  }
+
+  /** An address that the mapping does not match is a name by itself: what is there is unknown. */
+  #takeProblem(problem: ListingProblem): void {
+    const { route, selection } = this.#inputs.intent;
+    const { address } = problem;
+    const name = route.nameOf(address) ?? route.nestedNameOf(address) ?? address;
+    if (this.#found.has(name) || this.#problems.has(name)) return;
+    const whyNot = name.endsWith('/') ? leftOutByFolder : leftOutByName;
+    const reason = whyNot(selection, name);
+    if (reason === undefined) {
+      this.#count.discover(name);
+      this.#problems.set(name, problem);
+    } else this.#count.leaveOut(reason);
+  }
+
+  /** Documents that earlier runs recorded, in folders whose names are unknown now. They are read by name. */
+  #takeKnownBelowProblems(): void {
+    const { intent, prior } = this.#inputs;
+    const addresses = [...this.#problems.values()].map(({ address }) => address);
+    const folders = addresses.filter((address) => address.endsWith('/'));
+    if (folders.length === 0) return;
+    for (const name of prior.keys()) {
+      const source = intent.route.sourceOf(name);
+      const isKnown = this.#found.has(name) || this.#problems.has(name);
+      if (
+        !isKnown &&
+        folders.some((folder) => source.startsWith(folder)) &&
+        nameIsSelected(intent.selection, name)
+      )
+        this.#take(name, source, { address: source });
+    }
+  }
+
+  #take(name: string, source: Address, { type, labels = {} }: Entry): void {
+    const { selection } = this.#inputs.intent;
+    const reason = leftOutByName(selection, name) ?? leftOutByType(selection, type);
+    if (reason !== undefined) {
+      this.#count.leaveOut(reason);
+      return;
+    }
+    this.#count.discover(name);
+    this.#found.set(name, { name, source, labels });
+  }
+}
+
+/** True for the folder itself too. */
+function isInside(folder: Address, outer: Address): boolean {
+  return outer === '' || `${folder}/`.startsWith(`${outer}/`);
+}
+
+function isBelow(folder: Address, outer: Address): boolean {
+  return folder !== outer && isInside(folder, outer);
+}
+
+function leftOutByType(
+  selection: Parameters<typeof typeIsSelected>[0],
+  type: string | undefined,
+): LeftOutReason | undefined {
+  return type === undefined || typeIsSelected(selection, type) ? undefined : 'ExcludedType';
+}
