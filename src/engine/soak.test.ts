@@ -138,6 +138,18 @@ describe('a copy that is not the one that was proven', () => {
     expect(world.source.textAt('a')).toEqual({ k: 'v' });
   });
 
+  it('soaks from the start when this run wrote it, although its version was recorded long ago', async () => {
+    const world = aCopiedDocument();
+    const destination = { path: 'ns/a', version: '1', identity: 'incarnation-1' };
+    world.clock.jump(SOAK_MS * 2);
+    const run = await runEngine({ ...world, spec, prior: [aRow('a', { destination })] });
+    expect(world.destination.currentAt('ns/a')?.version).toEqual({
+      revision: '1',
+      identity: 'incarnation-1',
+    });
+    expect(run.outcomeOf('a')).toMatchObject({ state: 'Verified', reason: 'AwaitingSoak' });
+  });
+
   it('soaks from the start when this run wrote it and its version cannot tell, as in KV version 1', async () => {
     const { world, prior } = await almostSoaked();
     world.destination.purge('ns/a');

@@ -62,7 +62,7 @@ export class Leadership implements Mandate {
     if (this.#state === 'standby') this.#state = 'leading';
   }
 
-  /** Ends it for good. Returns the `LEASE_LOST` that says so. */
+  /** Ends it permanently. Returns the `LEASE_LOST` that says so. */
   end(detail: string): OperatorError {
     const lost = this.#lost(detail);
     this.#state = 'over';

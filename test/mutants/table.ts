@@ -236,4 +236,104 @@ const WRITES: readonly Mutant[] = [
   },
 ];
 
-export const MUTANTS: readonly Mutant[] = [...REMOVALS, ...PROOFS, ...WRITES];
+/** Time, and what is counted with it. */
+const TIMES: readonly Mutant[] = [
+  {
+    title: 'soak counts for any copy of the document',
+    file: 'src/engine/apply/soak.ts',
+    replace: 'const isSame = isProven && sameCopy(record.destination, outcome.destination);',
+    by: 'const isSame = isProven && record.destination !== undefined;',
+    killedBy: ['src/engine/soak.test.ts'],
+  },
+  {
+    title: 'soak of a copy that this run wrote counts from an earlier one',
+    file: 'src/engine/apply/soak.ts',
+    replace: ' && outcome.copiedNow !== true;',
+    by: ';',
+    killedBy: ['src/engine/soak.test.ts'],
+  },
+  {
+    title: 'the time of a row survives another copy',
+    file: 'src/journal/table.ts',
+    replace: ' &&\n    sameCopy(before.destination, after.destination)',
+    by: '',
+    killedBy: ['src/journal/table.test.ts', 'src/engine/soak.test.ts'],
+  },
+  {
+    title: 'backups of documents that were not removed expire',
+    file: 'src/engine/apply/expire-backups.ts',
+    replace: " || prior.state !== 'Removed'",
+    by: '',
+    killedBy: ['src/engine/backup-expiry.test.ts'],
+  },
+  {
+    title: 'a backup expires although the destination has another value',
+    file: 'src/engine/apply/expire-backups.ts',
+    replace: 'return (await isLater(inputs, found, destination)) ? undefined : OTHER;',
+    by: 'return found === undefined ? OTHER : undefined;',
+    killedBy: ['src/engine/backup-expiry.test.ts'],
+  },
+  {
+    title: 'a backup expires while the clocks differ',
+    file: 'src/engine/apply/expire-backups.ts',
+    replace: '  if (held !== undefined) return { ...base, backup, ...held };\n',
+    by: '',
+    killedBy: ['src/engine/wrong-clock.test.ts', 'src/engine/backup-expiry.test.ts'],
+  },
+  {
+    title: 'a term of a leader that slept goes on',
+    file: 'src/runtime/leadership.ts',
+    replace:
+      "if (this.silentMs >= this.renewDeadlineMs) throw this.end('The lease was not renewed in time.');",
+    by: '',
+    killedBy: ['src/runtime/leadership.test.ts'],
+  },
+];
+
+/** What is shown is true, and nothing travels that must not. */
+const REPORTS: readonly Mutant[] = [
+  {
+    title: 'credentials of a backend are copied with everything else',
+    file: 'src/engine/plan/credentials.ts',
+    replace: 'return held === undefined;',
+    by: 'return true;',
+    killedBy: ['src/engine/credentials.test.ts'],
+  },
+  {
+    title: 'lost reports are forgotten',
+    file: 'src/journal/loss.ts',
+    replace: 'if (rows === 0 && stored.damagedReports === 0) return undefined;',
+    by: 'if (rows >= 0) return undefined;',
+    killedBy: ['src/journal/lost-reports.test.ts'],
+  },
+  {
+    title: 'a document is left out without a count',
+    file: 'src/core/inventory.ts',
+    replace: '  leaveOut(reason: LeftOutReason): void {\n    this.#discovered += 1;\n',
+    by: '  leaveOut(reason: LeftOutReason): void {\n',
+    killedBy: ['src/engine/inventory.test.ts'],
+  },
+  {
+    title: 'a migration moves its own copies',
+    file: 'src/engine/plan/inventory.ts',
+    replace: '  requireSeparateEnds(inputs, documents);\n',
+    by: '',
+    killedBy: ['src/engine/nested-ends.test.ts'],
+  },
+  {
+    title: 'what the source could not list has no row',
+    file: 'src/engine/plan/inventory.ts',
+    replace: '      ...[...selected.problems].map(([name, each]) => problemOutcome(name, each)),\n',
+    by: '',
+    killedBy: ['src/engine/one-bad-thing.test.ts'],
+  },
+  {
+    title: 'a Secret of an invalid backend is no trust root',
+    file: 'src/engine/gates.ts',
+    replace: 'if (backend === undefined) return undefined;',
+    by: 'if (backend !== undefined) return undefined;',
+    killedBy: ['src/engine/retiring.test.ts', 'src/engine/one-bad-thing.test.ts'],
+  },
+];
+
+export const MUTANTS: readonly Mutant[] = [...REMOVALS, ...PROOFS, ...WRITES, ...TIMES, ...REPORTS];

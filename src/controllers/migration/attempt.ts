@@ -4,7 +4,7 @@ import type { Reader } from '#src/backends/driver.ts';
 import { OperatorError } from '#src/errors.ts';
 import { MigrationJournal } from '#src/journal/journal.ts';
 import type { ReportStore } from '#src/journal/reports.ts';
-import type { Clock, Mandate, ServerTime } from '#src/ports.ts';
+import type { Clock, Mandate, Permit, ServerTime } from '#src/ports.ts';
 import type { ReconcileContext } from '#src/runtime/controller.ts';
 import type { ObjectClient } from '#src/runtime/object-client.ts';
 import { parseObjectKey, type ReadonlyStore } from '#src/runtime/store.ts';
@@ -95,4 +95,15 @@ function acknowledges(migration: SecretMigration): boolean {
 function storeOf(backend: Pick<Reader, 'locationOf'>): string {
   const { store, path } = backend.locationOf('');
   return (path === '' ? store : `${store} ${path}`).slice(0, MAX_STORE);
+}
+
+/** Permission to change documents as long as the reconcile goes on and this replica leads. */
+export function permitOf({ parts, context: { signal } }: Pick<Attempt, 'parts' | 'context'>): Permit {
+  return {
+    signal,
+    require: () => {
+      signal.throwIfAborted();
+      parts.mandate.assertHeld();
+    },
+  };
 }

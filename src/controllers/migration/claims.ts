@@ -1,6 +1,6 @@
 import { removesSources } from '#src/engine/plan/compile.ts';
 import { releaseClaims } from '#src/engine/run.ts';
-import type { Attempt } from './attempt.ts';
+import { permitOf, type Attempt } from './attempt.ts';
 
 /*
  * A claim is `<uid of the migration>.<run>`, at most 63 characters: the limit of a label.
@@ -38,7 +38,7 @@ export async function releaseSuspended(attempt: Attempt): Promise<void> {
   await releaseClaims({
     source: source.driver,
     isStaleClaim: (by) => isStaleClaim(attempt, by),
-    permit: { signal, require: () => signal.throwIfAborted() },
+    permit: permitOf(attempt),
     intent: { removesSources: removesSources(migration) },
   });
 }

@@ -10,13 +10,13 @@ import {
 import { toIntent } from '#src/engine/plan/compile.ts';
 import { maintain, runMigration } from '#src/engine/run.ts';
 import type { MigrationJournal } from '#src/journal/journal.ts';
-import type { Permit, ServerTime } from '#src/ports.ts';
+import type { ServerTime } from '#src/ports.ts';
 import { objectKey } from '#src/runtime/store.ts';
 import type { BackendPair } from '../backend/lookup.ts';
 import { shortNameOf } from '../backend/names.ts';
 import type { DriverLease } from '../backend/pool.ts';
 import { trustRootsIn, unparsedBackendIn } from '../backend/trust-root.ts';
-import type { Attempt } from './attempt.ts';
+import { permitOf, type Attempt } from './attempt.ts';
 import { claimOf, isStaleClaim } from './claims.ts';
 import type { MigrationStatus } from './status.ts';
 import { storeReports } from './store-reports.ts';
@@ -80,17 +80,6 @@ function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
     ],
     copyGate: credentialGate(holderOf),
     expiryGate: clocks,
-  };
-}
-
-/** Permission as long as the reconcile goes on and this replica leads. */
-function permitOf({ parts, context: { signal } }: Attempt): Permit {
-  return {
-    signal,
-    require: () => {
-      signal.throwIfAborted();
-      parts.mandate.assertHeld();
-    },
   };
 }
 
