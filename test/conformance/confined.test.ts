@@ -68,6 +68,7 @@ for (const [kind, make] of [
     fieldName: kvFieldName,
     hostileAddresses: HOSTILE_KV_PATHS,
     listsDeleted: true,
+    undoesWrites: true,
   });
 }
 

@@ -50,6 +50,7 @@ describeDriver({
   fieldName: kvFieldName,
   hostileAddresses: HOSTILE_KV_PATHS,
   listsDeleted: true,
+  undoesWrites: true,
 });
 
 let fixture: OpenBaoFixture;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import { CLAIM_LABEL } from '#src/backends/kubernetes/marks.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
 import {
   conditionOf,
@@ -56,12 +57,19 @@ async function refused(tenant: Tenant, name: string): Promise<SecretMigration> {
   return migration;
 }
 
-/** What the operator asked either server about values of this tenant, beside the token of its backend. */
+/**
+ * What the operator asked either server about values of this tenant, beside the token of its backend, and the listing of
+ * claims that each run begins with: it names no document and returns no value.
+ */
 function askedForValues({ namespace, mount }: Tenant): readonly string[] {
   const place = new RegExp(`^/v1/${mount}/(data|delete)/|/namespaces/${namespace}/secrets(/|$)`);
   return [...stage().bao.requests, ...stage().api.requests]
-    .filter(({ path }) => place.test(path) && !path.endsWith('/bao-token'))
+    .filter(({ path, query }) => place.test(path) && !path.endsWith('/bao-token') && !isOfClaims(query))
     .map(({ method, path }) => `${method} ${path}`);
+}
+
+function isOfClaims(query: string): boolean {
+  return new URLSearchParams(query).get('labelSelector') === CLAIM_LABEL;
 }
 
 /** Lines of the audit log that this tenant has caused. */

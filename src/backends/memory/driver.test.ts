@@ -52,12 +52,14 @@ const subject = {
 };
 
 describeDriver({
+  undoesWrites: true,
   ...subject,
   kind: 'flat memory',
   open: async () => openTestStore('flat'),
   hostileAddresses: [...hostile, 'a/b', 'a.migrated-bak'],
 });
 describeDriver({
+  undoesWrites: true,
   ...subject,
   kind: 'tree memory',
   listsDeleted: true,

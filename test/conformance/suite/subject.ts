@@ -25,6 +25,8 @@ export interface Subject {
   readonly unreachableAs?: ErrorCode;
   /** True if a deleted document keeps its name, because a version still takes it. Default: false. */
   readonly listsDeleted?: boolean;
+  /** True if a write is several requests, so one that was cut off leaves something to undo. Default: false. */
+  readonly undoesWrites?: boolean;
 }
 
 export interface TestStore extends AsyncDisposable {
