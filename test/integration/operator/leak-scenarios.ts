@@ -4,7 +4,7 @@ import type { Action } from '#test/support/proxy-rules.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 import { aDirectoryBackend, plantFiles, tokenFolderOf } from '#test/support/token-files.ts';
 import { aBinaryCanary, aLongCanary, aTextCanary, type Canary } from './canary.ts';
-import { kvPut, statesOf } from '#test/support/queries.ts';
+import { kvPut, pathOf, statesOf } from '#test/support/queries.ts';
 import type { Stage } from '#test/support/stage.ts';
 
 /** Length of one of the values: no other number of a run is as large by chance. */
@@ -163,18 +163,18 @@ export class LeakScenarios {
     });
   }
 
-  /** The same when it is asked for names: the whole run fails then, which conditions, events and the log tell. */
+  /** The same when it is asked for the names of the source: the whole run fails then, which conditions, events and the log tell. */
   async talkativeListing(): Promise<void> {
     const verdicts: Readonly<Record<number, string>> = { 500: 'ServerError', 405: 'Rejected' };
     this.#stage.allowErrors(/"REQUEST_REJECTED"/);
     for (const [code, reason] of Object.entries(verdicts)) {
       const tenant = await this.#tenant();
       const value = this.#text(`echoed by a listing with ${code}`);
-      await tenant.apply(aSecret('db', { value }));
+      await kvPut(tenant, pathOf(tenant, 'db'), { value });
       const path = new RegExp(`^/v1/${tenant.mount}/metadata/${tenant.namespace}$`);
       this.#stage.bao.onRequest({ method: 'GET', path }, echo(Number(code), value));
-      await tenant.apply(aMigration('out'));
-      await tenant.untilReady('out', { status: 'False', reason });
+      await tenant.apply(aMigration('back', { from: 'bao', to: 'kubernetes' }));
+      await tenant.untilReady('back', { status: 'False', reason });
     }
   }
 
