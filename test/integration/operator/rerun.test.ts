@@ -145,8 +145,7 @@ beforeAll(async () => {
   await plantBulk(tenant);
   await kvPut(tenant, `${namespace}/${CLASHING}`, bulkFields('theirs'));
 
-  // These change the source of the others, whose inventory counts what they leave out.
-  await tenant.apply(aMigration('removed', { select: { prefix: 'removed-' }, sourcePolicy: 'Delete' }));
+  // One after the other: both change the Secrets that the inventory of the next ones counts.
   await tenant.apply(
     aMigration('back', {
       from: 'bao',
@@ -155,7 +154,9 @@ beforeAll(async () => {
       mapping: { path: 'archive/{name}' },
     }),
   );
-  for (const name of ['removed', 'back']) await tenant.untilReady(name);
+  await tenant.untilReady('back');
+  await tenant.apply(aMigration('removed', { select: { prefix: 'removed-' }, sourcePolicy: 'Delete' }));
+  await tenant.untilReady('removed');
 
   await tenant.apply(aMigration('kept', { select: { prefix: 'kept-' } }));
   await tenant.apply(
