@@ -3,12 +3,12 @@ import { aMigration, aSecret } from '#test/builders/objects.ts';
 import type { Action, Rule } from '#test/support/proxy-rules.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 import {
-  conditionOf,
   dataPathOf,
   kvData,
   kvMetadata,
   kvNames,
   kvPut,
+  pathOf,
   reasonOf,
   requestRun,
   rowsByName,
@@ -74,35 +74,32 @@ describe('a destination folder', () => {
     expect(written(tenant)).toEqual(['one', 'two']);
   });
 
-  it('whose listing breaks with 500 is unknown: nothing is looked at or written until it works again', async () => {
-    const tenant = await aTenantWith(['one', 'two']);
-    const listing = onListing(tenant, BROKEN);
-    await tenant.apply(aMigration('broken'));
-    const migration = await tenant.untilReady('broken', { status: 'False', reason: 'ServerError' });
-
-    expect(conditionOf(migration, 'Succeeded')?.status).toBe('Unknown');
-    expect(conditionOf(migration, 'Reconciling')?.status).toBe('True');
-    expect(conditionOf(migration, 'Ready')?.message).toBe(
-      `The server failed to handle the request (openbao.list ${tenant.mount}/metadata/${tenant.namespace}). Read the log of the server at this time.`,
-    );
-    expect(await statesOf(tenant, 'broken')).toEqual({});
-    expect(written(tenant)).toEqual([]);
-    expect(await kvNames(tenant, tenant.namespace)).toEqual([]);
-
-    listing.remove();
-    await tenant.untilReady('broken');
-    expect(await statesOf(tenant, 'broken')).toEqual({ one: 'Verified', two: 'Verified' });
-    expect(written(tenant)).toEqual(['one', 'two']);
-  });
-
   it.each([
-    ['is no KV mount', NO_MOUNT, 'MountMissing'],
-    ['is nothing that this server would say', NOT_FOUND_PAGE, 'ReplyInvalid'],
-  ])('whose listing is a 404 that %s is unknown, too', async (_what, action, reason) => {
+    ['breaks with 500', BROKEN],
+    ['is a 404 that is nothing that this server would say', NOT_FOUND_PAGE],
+  ])(
+    'whose listing %s is unknown: each path in it is read before anything is written',
+    async (_what, action) => {
+      const tenant = await aTenantWith(['free', 'taken']);
+      await kvPut(tenant, pathOf(tenant, 'taken'), { password: 'other' });
+      const listing = onListing(tenant, action);
+      await tenant.apply(aMigration('unlisted'));
+      await tenant.untilReady('unlisted', { status: 'False' });
+      expect(listing.hits).toBeGreaterThan(0);
+      expect(await statesOf(tenant, 'unlisted')).toEqual({
+        free: 'Verified',
+        taken: 'Conflict DestinationDiffers',
+      });
+      expect(written(tenant)).toEqual(['free']);
+      expect(await kvData(tenant, pathOf(tenant, 'taken'))).toEqual({ password: 'other' });
+    },
+  );
+
+  it('whose listing says that there is no KV mount ends the run: nothing is written', async () => {
     const tenant = await aTenantWith(['one']);
-    onListing(tenant, action);
+    onListing(tenant, NO_MOUNT);
     await tenant.apply(aMigration('strange'));
-    await tenant.untilReady('strange', { status: 'False', reason });
+    await tenant.untilReady('strange', { status: 'False', reason: 'MountMissing' });
     expect(written(tenant)).toEqual([]);
     expect(await kvNames(tenant, tenant.namespace)).toEqual([]);
   });
