@@ -89,7 +89,7 @@ export class KillSwitch extends RequestHistory {
 }
 
 /** A write or delete of a document or of its metadata at the KV server, or any change of a Secret. */
-function isStep({ method, path }: RecordedRequest): boolean {
+export function isStep({ method, path }: RecordedRequest): boolean {
   if (method === 'GET' || method === 'LIST') return false;
   return /^\/v1\/[^/]+\/(data|delete|metadata)\//.test(path) || /\/secrets(\/|$)/.test(path);
 }

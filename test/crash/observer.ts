@@ -1,31 +1,48 @@
 import { eventually } from '#test/support/eventually.ts';
-import type { Tenant } from '#test/support/tenant.ts';
-import { FIELD, readStored, type Documents } from './documents.ts';
 
-/** Destinations that were already seen are seen again, so many in each round. */
-const SEEN_AGAIN = 20;
-const READS_AT_ONCE = 16;
+/** Values by the names that violations use. */
+export type Values = ReadonlyMap<string, Buffer>;
+
+/** Somewhere a value can be. */
+export interface Place {
+  /** The names of those values that can be read here now. */
+  find(values: Values): Promise<ReadonlySet<string>>;
+  /** Changes when something here changes that is not a request; absent where everything is. */
+  token?(): string;
+}
+
+/** So often a value that was not found is looked for again, before it waits for the next round. */
+const ATTEMPTS = 5;
 
 /**
- * Looks at both stores from the side, past every proxy, for as long as a test runs, and notes each value that is in
- * neither. A source is looked at before its destination: values travel that way only, so one that moves meanwhile is
- * seen at least once.
+ * Looks at all places from the side, past every proxy, for as long as a test runs, and notes each value that is in none
+ * of them. Values may travel any way between the places, also back and forth.
+ *
+ * A look takes time, so one look does not show that a value is lost: after place A was read and before B is read, a value
+ * can move from B to A, and each read finds nothing. This is the snapshot problem of concurrent programming, and the
+ * answer is its double collect. A value counts as lost if two looks in a row miss it, one through the places in order and
+ * one in reverse (A, B, B, A), and nothing changed from the start of the first look to the end of the second. Then both
+ * saw one and the same state, and the value was not in it.
+ *
+ * Whether something changed is known from `changes`: all operators send their changes through the proxies, which count
+ * them, and files have the times of their folders. While operators are busy, something always changes. So a value that is
+ * missing stays a suspect, and is looked for in each round until it is found or the stores are still. Nothing is missed by
+ * that: no one brings a lost value back. An operator that held the last copy in its memory would be found when it is killed.
  */
 export class Observer {
-  /** Every value that was found nowhere, or with other bytes. Must stay empty. */
+  /** Every value that was found nowhere. Must stay empty. */
   readonly violations: string[] = [];
-  /** How many times all documents were accounted for. */
+  /** How many times all values were accounted for: each was found, or is a violation. */
   rounds = 0;
-  /** How many documents were seen only at the destination, most recently. */
-  moved = 0;
-  readonly #tenant: Tenant;
-  readonly #documents: Documents;
-  readonly #seen: string[] = [];
-  #next = 0;
+  readonly #values: Values;
+  readonly #places: readonly Place[];
+  readonly #changes: () => string | undefined;
 
-  constructor(tenant: Tenant, documents: Documents) {
-    this.#tenant = tenant;
-    this.#documents = documents;
+  /** `changes`: equal before and after when nothing changed in between; undefined while a change is under way. */
+  constructor(values: Values, places: readonly Place[], changes: () => string | undefined) {
+    this.#values = values;
+    this.#places = places;
+    this.#changes = changes;
   }
 
   /** Goes round and round until it is disposed of. */
@@ -44,51 +61,39 @@ export class Observer {
     while (!signal.aborted) await this.#round();
   }
 
-  /** Resolves when all documents have been accounted for after the call, at least once. */
+  /** Resolves when all values have been accounted for after the call, at least once. */
   async freshRound(): Promise<void> {
     const before = this.rounds;
     await eventually('the observer has gone round', () => this.rounds >= before + 2);
   }
 
   async #round(): Promise<void> {
-    const sources = new Map(
-      (await this.#tenant.secrets()).map(({ metadata, data }) => [metadata.name, data?.[FIELD]]),
-    );
-    const gone: string[] = [];
-    for (const [name, value] of this.#documents) {
-      const source = sources.get(name);
-      if (!sources.has(name)) gone.push(name);
-      else if (source !== value.toString('base64')) this.violations.push(`${name} changed at the source`);
+    let suspects = await lookFor(this.#values, this.#places);
+    for (let attempt = 0; suspects.size > 0 && attempt < ATTEMPTS; attempt += 1) {
+      const before = this.#token();
+      const missed = await lookFor(suspects, this.#places);
+      suspects = await lookFor(missed, this.#places.toReversed());
+      if (suspects.size === 0 || before === undefined || this.#token() !== before) continue;
+      for (const name of suspects.keys()) this.violations.push(`${name} is nowhere`);
+      break;
     }
-    await this.#lookAtDestinations(gone);
-    this.moved = gone.length;
-    this.rounds += 1;
+    const isAccounted = suspects.size === 0 || this.violations.length > 0;
+    if (isAccounted) this.rounds += 1;
   }
 
-  async #lookAtDestinations(gone: readonly string[]): Promise<void> {
-    const known = new Set(this.#seen);
-    const fresh = gone.filter((name) => !known.has(name));
-    const names = [...fresh, ...this.#someSeen()];
-    for (let from = 0; from < names.length; from += READS_AT_ONCE) {
-      await Promise.all(names.slice(from, from + READS_AT_ONCE).map(async (name) => this.#lookAt(name)));
-    }
-    this.#seen.push(...fresh);
+  #token(): string | undefined {
+    const changes = this.#changes();
+    return changes && [changes, ...this.#places.map((place) => place.token?.() ?? '')].join(' ');
   }
+}
 
-  async #lookAt(name: string): Promise<void> {
-    const stored = await readStored(this.#tenant, name);
-    const wanted = this.#documents.get(name);
-    if (stored?.value === undefined) this.violations.push(`${name} is nowhere`);
-    else if (wanted?.equals(stored.value) !== true) this.violations.push(`${name} is other bytes`);
+/** The values that are in none of the places, which are read one after the other. */
+export async function lookFor(values: Values, places: readonly Place[]): Promise<Values> {
+  let missing = values;
+  for (const place of places) {
+    if (missing.size === 0) return missing;
+    const found = await place.find(missing);
+    missing = new Map([...missing].filter(([name]) => !found.has(name)));
   }
-
-  #someSeen(): readonly string[] {
-    const count = Math.min(SEEN_AGAIN, this.#seen.length);
-    const chosen = Array.from(
-      { length: count },
-      (_, index) => this.#seen[(this.#next + index) % this.#seen.length],
-    );
-    this.#next += count;
-    return chosen.filter((name) => name !== undefined);
-  }
+  return missing;
 }

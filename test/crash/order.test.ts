@@ -68,6 +68,13 @@ function expectEndedBefore(first: RecordedRequest, second: RecordedRequest): voi
   expect(first.endSeq, `${first.method} ${first.path} before ${second.method}`).toBeLessThan(second.seq);
 }
 
+function expectInOrder(sequence: readonly RecordedRequest[]): void {
+  for (const [index, next] of sequence.entries()) {
+    const previous = sequence[index - 1];
+    if (previous !== undefined) expectEndedBefore(previous, next);
+  }
+}
+
 interface Precondition {
   readonly uid: string;
   readonly resourceVersion: string;
@@ -104,7 +111,7 @@ function otherValue(body: unknown): unknown {
 }
 
 describe('the order of a run that deletes', () => {
-  it('is write, read-back of that version, both once more, delete: for each document, once', async () => {
+  it('is write, read-back of that version, claim, both once more, delete, look: for each document, once', async () => {
     const documents = someDocuments(24);
     await plant(tenant, documents);
     const preconditions = await preconditionsOf(documents);
@@ -118,13 +125,16 @@ describe('the order of a run that deletes', () => {
       const readBack = theOne('GET', dataPath(name), /^version=1$/);
       const removal = theOne('DELETE', secretPath(name));
       const destinationAgain = theOne('GET', dataPath(name), /^$/);
-      const sourceAgain = theOne('GET', secretPath(name));
-      expectEndedBefore(write, readBack);
-      for (const again of [destinationAgain, sourceAgain]) {
-        expectEndedBefore(readBack, again);
-        expectEndedBefore(again, removal);
-      }
-      expect(bodyOf(removal)).toMatchObject({ preconditions: preconditions.get(name) });
+      const claim = theOne('PATCH', secretPath(name));
+      const [sourceAgain, look, ...others] = requests('GET', secretPath(name));
+      if (sourceAgain === undefined || look === undefined) throw new Error(`${name} is not read twice`);
+      expect(others).toEqual([]);
+      expectInOrder([write, readBack, claim, sourceAgain, destinationAgain, removal, look]);
+      const { uid, resourceVersion } = preconditions.get(name) ?? {};
+      expect(bodyOf(claim)).toMatchObject({ metadata: { resourceVersion } });
+      expect(bodyOf(removal)).toMatchObject({ preconditions: { uid } });
+      // The claim has changed it: a removal that was prepared before fails.
+      expect(bodyOf(removal)).not.toMatchObject({ preconditions: { resourceVersion } });
     }
     await expectMoved(documents);
   });

@@ -7,7 +7,7 @@ import { aDirectoryBackend, filesIn, plantFiles, tokenFolderOf } from '#test/sup
 import { FIELD } from './documents.ts';
 import type { Moment } from './kill-switch.ts';
 
-export const DOCUMENTS = 200;
+export const DOCUMENTS = 60;
 const NAMES: readonly string[] = Array.from(
   { length: DOCUMENTS },
   (_, index) => `doc-${String(index).padStart(3, '0')}`,
@@ -18,7 +18,7 @@ export interface Scenario {
   readonly name: string;
   /** How many changes of documents it takes; undefined: they cannot be told apart by their paths, or are no requests. */
   readonly steps: number | undefined;
-  /** Without steps: the moments, in the order of lives. Default: any of the first 200 requests of each. */
+  /** Without steps: the moments, in the order of lives. Default: any of the first requests of each, one for each document. */
   readonly moments?: (tenant: Tenant, random: (below: number) => number) => readonly Moment['at'][];
   /** In how many places one value may be at the same time. */
   readonly places: number;
@@ -195,8 +195,8 @@ export const SCENARIOS: readonly Scenario[] = [
     steps: undefined,
     moments: (tenant, random) => {
       const folder = tokenFolderOf(tenant.cluster, tenant.namespace);
-      const whileWriting = Array.from({ length: 3 }, () => ({ request: 1 + random(DOCUMENTS) }));
-      const counts = Array.from({ length: 7 }, () => 1 + random(DOCUMENTS - 120)).toSorted((a, b) => a - b);
+      const whileWriting = Array.from({ length: 2 }, () => ({ request: 1 + random(DOCUMENTS) }));
+      const counts = Array.from({ length: 3 }, () => 1 + random(DOCUMENTS - 20)).toSorted((a, b) => a - b);
       const whileRetiring = counts.map((count) => ({
         once: `${count} files are backups`,
         holds: () => Object.keys(filesIn(folder)).filter((name) => name.startsWith('.')).length >= count,

@@ -9,6 +9,7 @@ import {
   logFileOf,
   signalGroup,
   startProcess,
+  stopProcess,
   type ProcessSpec,
   type StartedProcess,
 } from '#test/cluster/processes.ts';
@@ -155,9 +156,19 @@ export class OperatorProcess implements AsyncDisposable {
     await eventually(`${this.identity} is ready`, isReady, { deadlineMs: READY_DEADLINE_MS });
   }
 
-  /** Sends a signal and does not wait: SIGSTOP, SIGCONT. */
+  /** Sends a signal and does not wait. */
   signal(signal: NodeJS.Signals): void {
     signalGroup(this.pid, signal);
+  }
+
+  /** SIGSTOP, as if its node slept: connections stay open, and what arrives waits. Resolves when every thread stands. */
+  async pause(): Promise<void> {
+    await stopProcess(this.pid);
+  }
+
+  /** SIGCONT after `pause`. */
+  resume(): void {
+    this.signal('SIGCONT');
   }
 
   /** Sends a signal that ends the process (default SIGKILL) and waits until it has ended. */

@@ -24,6 +24,8 @@ export type Action =
   | { readonly kind: 'deliver-late'; readonly until: Promise<unknown> }
   /** The `Date` of the server's reply is changed by these milliseconds, as if its clock was wrong. */
   | { readonly kind: 'redate'; readonly byMs: number }
+  /** The server applies it; the reply is passed on once the promise resolves. Its status is recorded as it arrives. */
+  | { readonly kind: 'answer-late'; readonly until: Promise<unknown> }
   /** The JSON body of the server's reply is replaced by what `change` makes of it. */
   | { readonly kind: 'mutate'; readonly change: (body: unknown) => unknown };
 

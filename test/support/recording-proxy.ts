@@ -190,6 +190,7 @@ async function deliver(
 ): Promise<void> {
   record.status = reply.statusCode;
   const status = reply.statusCode ?? 502;
+  if (action?.kind === 'answer-late') await action.until;
   if (action?.kind === 'drop-after') {
     await buffer(reply);
     response.destroy();

@@ -1,0 +1,67 @@
+import { OPERATOR_ACCOUNT } from '#test/cluster/cluster.ts';
+import { eventually } from '#test/support/eventually.ts';
+import type { OperatorOptions, OperatorProcess } from '#test/support/operator-process.ts';
+import { startProxy, type RecordingProxy } from '#test/support/recording-proxy.ts';
+import type { Rig } from './rig.ts';
+
+export const LEASE = 'keyferry-operator';
+
+/** A replica with a proxy of its own in front of the apiserver, so that its requests are told from the others'. */
+export interface Replica {
+  readonly operator: OperatorProcess;
+  readonly kube: RecordingProxy;
+}
+
+interface Lease {
+  readonly spec: {
+    readonly holderIdentity: string;
+    readonly acquireTime: string;
+    readonly renewTime: string;
+    readonly leaseTransitions: number;
+  };
+}
+
+/** Replicas that compete for one Lease. Ends with all of them, and without the Lease. */
+export class Replicas implements AsyncDisposable {
+  readonly #rig: Rig;
+  readonly #started: Replica[] = [];
+
+  constructor(rig: Rig) {
+    this.#rig = rig;
+  }
+
+  async start(options: OperatorOptions = {}): Promise<Replica> {
+    const { cluster, history } = this.#rig;
+    const kube = await startProxy(cluster, 'apiserver', { history });
+    const operator = await this.#rig.operator({ apiserverUrl: kube.url, ...options });
+    const replica = { operator, kube };
+    this.#started.push(replica);
+    return replica;
+  }
+
+  async lease(): Promise<Lease['spec']> {
+    return (await this.#rig.cluster.kube<Lease>('GET', leasePath())).spec;
+  }
+
+  async untilLeading({ operator }: Replica, deadlineMs: number): Promise<Lease['spec']> {
+    return await eventually(
+      `${operator.identity} holds the lease`,
+      async () => {
+        const lease = await this.lease();
+        return lease.holderIdentity.startsWith(`${operator.identity}_`) ? lease : undefined;
+      },
+      { deadlineMs },
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { operator } of this.#started) await operator.kill();
+    for (const { kube } of this.#started) await kube[Symbol.asyncDispose]();
+    // Who was killed holds it for 15 s; the next test starts without.
+    await this.#rig.cluster.kubeClient.reply('DELETE', leasePath());
+  }
+}
+
+function leasePath(): string {
+  return `/apis/coordination.k8s.io/v1/namespaces/${OPERATOR_ACCOUNT.namespace}/leases/${LEASE}`;
+}
