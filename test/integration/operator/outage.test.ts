@@ -203,6 +203,34 @@ describe('a backend', () => {
   });
 });
 
+// Before the API server is killed: after that, the controller manager takes long to make a namespace ready.
+describe('the loss of the Lease', () => {
+  it('ends the process at once: a reconcile in flight opens no backend, logs in nowhere and writes nothing', async () => {
+    const tenant = await stage().tenant();
+    await applyLoginBackend(tenant);
+    const isReady = async (): Promise<boolean> =>
+      (await tenant.backend('login')).status.conditions?.[0]?.status === 'True';
+    await eventually('the backend is Ready', isReady);
+    using reads = new Gate(stage().api, { method: 'GET', path: /\/secretbackends\/login$/ });
+    await tenant.mergePatch('SecretBackend', 'login', { spec: { openbao: { pathPrefix: 'other' } } });
+    await reads.arrival;
+    const { operator, api, bao } = stage();
+    stage().allowErrors(/"LEASE_LOST".*"operator failed"/);
+    await takeLease(tenant);
+    await eventually('it notices', () => operator.logs().includes('LEASE_LOST'));
+    const [seenByApi, seenByBao] = [api.requests.length, bao.requests.length];
+    reads.open();
+
+    await eventually('the process is gone', () => !operator.isRunning, { deadlineMs: 5_000 });
+    expect(await operator.exited).toEqual({ code: 1, signal: null });
+    const after = [...api.requests.slice(seenByApi), ...bao.requests.slice(seenByBao)];
+    expect(after.filter(isChange).map(({ method, path }) => `${method} ${path}`)).toEqual([]);
+
+    await loseLease(tenant);
+    await stage().restartOperator();
+  });
+});
+
 describe('an outage', () => {
   it('of OpenBao, sealed in the middle of a run, is waited for', async () => {
     const tenant = await stage().tenant();
@@ -260,32 +288,5 @@ describe('an outage', () => {
     expect(done.status.summary).toMatchObject({ total: 2 * MANY, removed: 2 * MANY });
     expect(await wholeNames(tenant)).toEqual(names);
     expect(await sourceNames(tenant)).toEqual([]);
-  });
-});
-
-describe('the loss of the Lease', () => {
-  it('ends the process at once: a reconcile in flight opens no backend, logs in nowhere and writes nothing', async () => {
-    const tenant = await stage().tenant();
-    await applyLoginBackend(tenant);
-    const isReady = async (): Promise<boolean> =>
-      (await tenant.backend('login')).status.conditions?.[0]?.status === 'True';
-    await eventually('the backend is Ready', isReady);
-    using reads = new Gate(stage().api, { method: 'GET', path: /\/secretbackends\/login$/ });
-    await tenant.mergePatch('SecretBackend', 'login', { spec: { openbao: { pathPrefix: 'other' } } });
-    await reads.arrival;
-    const { operator, api, bao } = stage();
-    stage().allowErrors(/"LEASE_LOST".*"operator failed"/);
-    await takeLease(tenant);
-    await eventually('it notices', () => operator.logs().includes('LEASE_LOST'));
-    const [seenByApi, seenByBao] = [api.requests.length, bao.requests.length];
-    reads.open();
-
-    await eventually('the process is gone', () => !operator.isRunning, { deadlineMs: 5_000 });
-    expect(await operator.exited).toEqual({ code: 1, signal: null });
-    const after = [...api.requests.slice(seenByApi), ...bao.requests.slice(seenByBao)];
-    expect(after.filter(isChange).map(({ method, path }) => `${method} ${path}`)).toEqual([]);
-
-    await loseLease(tenant);
-    await stage().restartOperator();
   });
 });
