@@ -149,7 +149,11 @@ describe('two migrations in opposite directions', () => {
       await observer.freshRound();
       expect(observer.violations).toEqual([]);
     }
-    const survivor = await rig.operator({ leaseName: `${crossing.name}-survivor` });
+    const survivor = await rig.operator({
+      leaseName: `${crossing.name}-survivor`,
+      // A removal that the other migration held back is tried again, and is a conflict then.
+      args: ['--waiting-retry-seconds=1'],
+    });
     await withLogOf(survivor, untilBothEnded(tenant));
     await observer.freshRound();
     expect(observer.violations).toEqual([]);
