@@ -63,7 +63,8 @@ async function endFallback({ migration, status }: Attempt, journal: MigrationJou
   await storeReports(journal, status);
   const outcomes = [...journal.outcomes()];
   const { dryRun } = migration.spec;
-  const verdict = concluding({ counts: journal.counts(), outcomes, dryRun, awaitsSoak: false, loss });
+  const { plan } = migration.status;
+  const verdict = concluding({ counts: journal.counts(), outcomes, dryRun, awaitsSoak: false, loss, plan });
   await status.conclude(verdict, journal);
 }
 
@@ -81,9 +82,9 @@ async function conclude(
     logInventory(context.logger, result.inventory);
   }
   const { dryRun } = migration.spec;
-  const { awaitsSoak } = result;
   const { loss } = journal;
-  const verdict = concluding({ counts: journal.counts(), outcomes, dryRun, awaitsSoak, loss });
+  const verdict = concluding({ ...result, counts: journal.counts(), outcomes, dryRun, loss });
+  status.setPlan(result.plan);
   await status.conclude(verdict, journal);
   if (verdict.ready === 'True') parts.live.withdraw(objectKey(migration.metadata));
   const laterMs = parts.waitingRetryMs;

@@ -39,6 +39,7 @@ export class MigrationStatus {
   readonly #conflictsBefore: number;
   #shown: TableStatus;
   #backends: SecretMigrationStatus['backends'];
+  #plan: SecretMigrationStatus['plan'];
   #pace: () => string | undefined = () => undefined;
   #inventory: SecretMigrationStatus['inventory'];
   #startTime: string | undefined;
@@ -56,6 +57,7 @@ export class MigrationStatus {
     this.#migration = migration;
     this.#backends = migration.status.backends;
     this.#inventory = migration.status.inventory;
+    this.#plan = planOf(migration);
     this.#startTime = startTimeOf(migration);
     this.#shown = shownIn(migration);
   }
@@ -63,6 +65,11 @@ export class MigrationStatus {
   /** Sets the backends that the status shows from the next write on. */
   setBackends(backends: NonNullable<SecretMigrationStatus['backends']>): void {
     this.#backends = backends;
+  }
+
+  /** Sets what the dry run would do, from the next write on; undefined after a real run. */
+  setPlan(plan: SecretMigrationStatus['plan']): void {
+    this.#plan = plan;
   }
 
   /** Sets what progress says about a run that is slowed down. */
@@ -85,6 +92,7 @@ export class MigrationStatus {
     this.#migration = current;
     this.#backends = current.status.backends;
     this.#inventory = current.status.inventory;
+    this.#plan = planOf(current);
     this.#startTime = startTimeOf(current);
     this.#shown = shownIn(current);
     this.#hasBegun = false;
@@ -178,6 +186,7 @@ export class MigrationStatus {
         (this.#isConcluded ? requestedRun(this.#migration) : undefined) ?? status.lastHandledReconcileAt,
       conditions: verdict === undefined ? conditions : toConditions(statementsOf(verdict), conditions, about),
       backends: this.#backends,
+      plan: this.#plan,
       ...this.#shown,
       inventory: this.#inventory,
       startTime: this.#startTime,
@@ -225,6 +234,11 @@ function byReason(left: { readonly reason: string }, right: { readonly reason: s
 /** Undefined for a new generation: its run starts now. */
 function startTimeOf({ metadata, status }: SecretMigration): string | undefined {
   return status.observedGeneration === metadata.generation ? status.startTime : undefined;
+}
+
+/** Undefined for a new generation: its run makes its own plan. */
+function planOf({ metadata, status }: SecretMigration): SecretMigrationStatus['plan'] {
+  return status.observedGeneration === metadata.generation ? status.plan : undefined;
 }
 
 function shownIn({ status }: SecretMigration): TableStatus {

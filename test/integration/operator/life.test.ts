@@ -31,16 +31,18 @@ describe('dryRun', () => {
       equal: 'Pending WouldAdopt',
     });
     expect(conditionOf(rehearsed, 'Ready')?.message).toBe(
-      'Dry run: 4 keys would be moved; nothing was written. Set spec.dryRun to false to move them.',
+      'Dry run, in documents: would create 1, adopt 1, overwrite 0, remove 2. Nothing was written; set spec.dryRun to false to start.',
     );
     expect(conditionOf(rehearsed, 'Succeeded')?.status).toBe('Unknown');
     expect(rehearsed.status.progress).toBe('0/4');
+    expect(rehearsed.status.plan).toEqual({ create: 1, adopt: 1, overwrite: 0, remove: 2 });
     expect(stage().changesOf(tenant)).toEqual([]);
     expect(await sourceNames(tenant)).toEqual(['equal', 'new']);
 
     await tenant.mergePatch('SecretMigration', 'rehearsal', { spec: { dryRun: false } });
     const done = await tenant.untilReady('rehearsal', { status: 'True', reason: 'Completed' });
     expect(done.status.summary).toMatchObject({ total: 4, removed: 4 });
+    expect(done.status.plan).toBeUndefined();
     expect(await sourceNames(tenant)).toEqual([]);
     expect(await wholeNames(tenant)).toEqual(['equal', 'new']);
   });
