@@ -1,4 +1,3 @@
-import { API_VERSION } from '#src/api/group.ts';
 import { toKubernetesTime } from '#src/schema/meta.ts';
 import {
   parseSecretMigration,
@@ -12,6 +11,7 @@ import type { MigrationJournal, TableStatus } from '#src/journal/journal.ts';
 import type { Clock, EventSink, Metrics } from '#src/ports.ts';
 import type { StatusWriter } from '#src/runtime/status-patch.ts';
 import { MAX_CONDITION_MESSAGE, readyOf, toConditions } from '../conditions.ts';
+import { referenceTo } from './removals.ts';
 import { requestedRun } from './task.ts';
 import { progressing, statementsOf, statusRefused, type Verdict } from './verdict.ts';
 
@@ -205,9 +205,8 @@ export class MigrationStatus {
   #announce(before: SecretMigration, verdict: Verdict): void {
     const old = readyOf(before.status);
     if (old?.reason === verdict.reason && old.observedGeneration === before.metadata.generation) return;
-    const { name, namespace, uid } = before.metadata;
     this.#options.events.record({
-      regarding: { apiVersion: API_VERSION, kind: 'SecretMigration', name, namespace, uid },
+      regarding: referenceTo(before.metadata),
       type: verdict.ready === 'False' ? 'Warning' : 'Normal',
       reason: verdict.reason,
       action: 'Migrate',

@@ -106,9 +106,7 @@ export function concluding(run: Finished): Verdict {
   const { counts } = run;
   const outcomes = [...run.outcomes];
   const kept = countKept(outcomes);
-  const lost = run.loss === undefined ? '' : ` ${lossMessage(run.loss)}`;
-  const done = run.dryRun ? dryRunMessage(outcomes, run) : `${verifiedOf(counts)}${troubles(counts, kept)}.`;
-  const message = `${done}${lost}`;
+  const message = messageOf(run, outcomes, kept);
   if (counts.total === 0 && run.loss === undefined) {
     const nothing = 'The selection matches no document. Correct spec.select, or create the documents.';
     return verdict('False', 'False', 'NothingSelected', nothing);
@@ -122,6 +120,12 @@ export function concluding(run: Finished): Verdict {
     return verdict('Unknown', 'Unknown', 'Progressing', message);
   if (run.awaitsSoak) return verdict('Unknown', 'Unknown', 'AwaitingSoak', message);
   return verdict('True', 'True', 'Completed', message);
+}
+
+function messageOf(run: Finished, outcomes: readonly Outcome[], kept: Kept): string {
+  const { counts, loss } = run;
+  const done = run.dryRun ? dryRunMessage(outcomes, run) : `${verifiedOf(counts)}${troubles(counts, kept)}.`;
+  return loss === undefined ? done : `${done} ${lossMessage(loss)}`;
 }
 
 /** A run with a loss is not a success; while work remains it says what is missing. */

@@ -30,6 +30,8 @@ export interface ApplyInputs extends PlanInputs {
   readonly logger: Logger;
   /** Called between documents. True when the spec changed, or the migration is suspended or being deleted. */
   readonly shouldStop: () => boolean;
+  /** Called for each source that this run removed, before its row is recorded. */
+  readonly onRemoved: () => void;
 }
 
 /** The result of a run. Its outcomes are in the journal. */

@@ -6,6 +6,7 @@ import { holdRemovals, holdWrites } from '#test/support/gate.ts';
 import { untilIdle, untilMissed, untilNoticed } from './operator-state.ts';
 import {
   conditionOf,
+  eventOf,
   kvData,
   kvMetadata,
   kvNames,
@@ -43,6 +44,7 @@ describe('dryRun', () => {
     const done = await tenant.untilReady('rehearsal', { status: 'True', reason: 'Completed' });
     expect(done.status.summary).toMatchObject({ total: 4, removed: 4 });
     expect(done.status.plan).toBeUndefined();
+    expect((await eventOf(tenant, 'SourcesRemoved')).note).toBe('This run removed 2 sources.');
     expect(await sourceNames(tenant)).toEqual([]);
     expect(await wholeNames(tenant)).toEqual(['equal', 'new']);
   });
@@ -207,6 +209,16 @@ describe('deletion of a migration in the middle of its run', () => {
     const kept = await sourceNames(tenant);
     expect(kept.length).toBe(MANY - removals.arrivals);
     expect(kept.length).toBeGreaterThan(0);
+
+    // No status remains: only an event and the log tell.
+    const event = await eventOf(tenant, 'DeletedWhileRemoving');
+    expect(event).toMatchObject({
+      type: 'Warning',
+      note: expect.stringContaining(`removed ${removals.arrivals}, left ${kept.length}.`),
+    });
+    const lines = stage().operator.logs().split('\n');
+    const line = lines.find((each) => each.includes('migration deleted while it removed sources'));
+    expect(line).toContain(`"removed":${removals.arrivals},"left":${kept.length}`);
   });
 
   it('of the whole namespace neither stops the operator nor another tenant', async () => {
