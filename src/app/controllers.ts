@@ -75,7 +75,7 @@ function graceMsOf({ gracefulShutdownSeconds }: Config): number {
   return gracefulShutdownSeconds * 500;
 }
 
-function migrationParts(parts: ControllerParts): Omit<MigrationParts, 'live'> {
+function migrationParts(parts: ControllerParts): Omit<MigrationParts, 'halfRemoved' | 'live'> {
   const { client, config, events, informers, mandate, metrics, pool, references, serverClock } = parts;
   // What is dated wrong today would end a soak early once the clock is right.
   const clock = setBy(serverClock, parts.clock);

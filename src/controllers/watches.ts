@@ -49,14 +49,16 @@ export function connectWatches(watches: Watches): void {
 
 function onMigration(watches: Watches, change: Change<SecretMigration>): void {
   const { old, current } = change;
-  if (current === undefined) return;
+  const migration = current ?? old;
+  if (migration === undefined) return;
   const onlyStatusChanged =
     old !== undefined &&
+    current !== undefined &&
     old.metadata.generation === current.metadata.generation &&
     old.metadata.deletionTimestamp === current.metadata.deletionTimestamp &&
     JSON.stringify(old.metadata.annotations) === JSON.stringify(current.metadata.annotations);
   if (onlyStatusChanged) return;
-  watches.queues.migrations.add(objectKey(current.metadata));
+  watches.queues.migrations.add(objectKey(migration.metadata));
 }
 
 function onBackend(watches: Watches, { old, current }: Change<Backend>): void {

@@ -14,6 +14,18 @@ import { MAX_PROOF_AGE_MS } from './apply/retire.ts';
 
 const removing = { sourcePolicy: 'Delete' };
 
+it('a run counts the sources that it removed, not those of earlier runs', async () => {
+  const world = aWorld();
+  for (const name of ['a', 'b', 'c']) world.source.put(name, { k: name });
+  const spec = { ...removing, soakSeconds: 0 };
+  const first = await runEngine({ ...world, spec: { ...spec, select: { names: ['a', 'b'] } } });
+  expect(first.removed).toBe(2);
+  const second = await runEngine({ ...world, spec, prior: first.rows });
+  expect(second.outcomeOf('a').state).toBe('Removed');
+  expect(second.removed).toBe(1);
+  expect((await runEngine({ ...world, spec, prior: second.rows })).removed).toBe(0);
+});
+
 /** Lets other runs go on before this call. `turns` decides how many turns of the event loop each call waits. */
 function waiting(turns: () => number): Hooks {
   return {

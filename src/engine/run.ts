@@ -7,6 +7,7 @@ import { Transfer } from './apply/transfer.ts';
 import { hasCode } from '#src/errors.ts';
 import { makePlan, startPlan, type Planning } from './plan/make-plan.ts';
 import { requireUnreservedBackups } from './plan/reserved-names.ts';
+import { totalsOf } from './plan/totals.ts';
 
 /**
  * One run of a migration, top to bottom:
@@ -64,6 +65,7 @@ export async function maintain(inputs: ApplyInputs): Promise<RunResult> {
 async function showPlan(inputs: ApplyInputs, progress: Progress, planning: Planning): Promise<void> {
   const { plan, problem } = await makePlan(inputs, planning, () => progress.shouldStop());
   for (const step of plan.steps) await progress.record(shown(step));
+  progress.notePlan(totalsOf(plan));
   if (problem !== undefined) progress.noteBackendFailure(problem);
 }
 

@@ -48,6 +48,9 @@ export type ConditionReason =
   | 'ReportsIncomplete'
   | 'Suspended';
 
+/** Reasons of events that are about no condition. All other events have the reason of a condition. */
+export type EventReason = 'DeletedWhileRemoving' | 'IdentityChanged' | 'SourcesRemoved';
+
 /** Why an existing destination is not adopted as it is. */
 export type ConflictReason =
   | 'DestinationLeaving'

@@ -5,6 +5,7 @@ import type { StructuralSchema } from './structural.ts';
 import {
   CONDITION_REASONS,
   CONDITION_TYPES,
+  EVENT_REASONS,
   LEFT_OUT_REASONS,
   ROW_REASONS,
   ROW_STATE_MEANINGS,
@@ -57,6 +58,9 @@ export function vocabularyReference(): string {
     '## Reasons of conditions',
     'The column STATUS shows the reason of `Ready`.',
     glossary('reason', CONDITION_REASONS),
+    '## Reasons of events',
+    'Other events have the reason of the condition that changed.',
+    glossary('reason', EVENT_REASONS),
     '## States of a row',
     glossary('state', ROW_STATE_MEANINGS),
     '## Reasons of a row',

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import {
   CONDITION_REASONS,
   CONDITION_TYPES,
+  EVENT_REASONS,
   LEFT_OUT_REASONS,
   ROW_REASONS,
   ROW_STATE_MEANINGS,
@@ -74,11 +75,17 @@ const LISTS: Readonly<
   'condition reasons': {
     listed: Object.keys(CONDITION_REASONS),
     said: new Set([...saidTo(BY_CONTROLLERS, 'reason', 'argument', 'return'), ...REASONS_OF_FAILING]),
-    // The one reason that only an event has.
     surely: new Set(
       [...saidTo(BY_CONTROLLERS, 'reason'), ...REASONS_OF_FAILING].filter(
-        (word) => word !== 'IdentityChanged',
+        (word) => !Object.hasOwn(EVENT_REASONS, word),
       ),
+    ),
+  },
+  'reasons of events': {
+    listed: Object.keys(EVENT_REASONS),
+    said: saidTo(BY_CONTROLLERS, 'reason'),
+    surely: new Set(
+      [...saidTo(BY_CONTROLLERS, 'reason')].filter((word) => !Object.hasOwn(CONDITION_REASONS, word)),
     ),
   },
   'row reasons': {
@@ -146,6 +153,7 @@ describe.each(
   Object.entries({
     CONDITION_TYPES,
     CONDITION_REASONS,
+    EVENT_REASONS,
     LEFT_OUT_REASONS,
     ROW_REASONS,
     ROW_STATE_MEANINGS,

@@ -101,6 +101,8 @@ export interface RunReport {
   readonly rows: readonly PriorRecord[];
   /** Number of documents that were read at their old addresses. */
   readonly fallbacks: number;
+  /** Number of sources that the run removed. */
+  readonly removed: number;
 }
 
 const silent: Logger = {
@@ -163,6 +165,7 @@ async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<Appl
     copyGate: credentialGate((name) => run.trustRoots?.[name]),
     expiryGate: clocks,
     onFallback: () => journal.countFallback(),
+    onRemoved: () => journal.countRemoved(),
   };
 }
 
@@ -214,6 +217,7 @@ class RecordingJournal {
   readonly #table: RowTable;
   readonly #outcomes = new Map<string, Outcome>();
   #fallbacks = 0;
+  #removed = 0;
 
   constructor(run: EngineRun) {
     this.#run = run;
@@ -242,6 +246,10 @@ class RecordingJournal {
     this.#fallbacks += 1;
   }
 
+  countRemoved(): void {
+    this.#removed += 1;
+  }
+
   report(isComplete: boolean): Omit<RunReport, 'result'> {
     if (isComplete) this.#table.dropUnvisited();
     const outcomes = this.#outcomes;
@@ -256,6 +264,7 @@ class RecordingJournal {
       log: this.log,
       rows,
       fallbacks: this.#fallbacks,
+      removed: this.#removed,
     };
   }
 }

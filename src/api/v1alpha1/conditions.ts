@@ -1,11 +1,12 @@
-import type { ConditionReason, LeftOutReason, RowReason } from '#src/errors/reasons.ts';
+import type { ConditionReason, EventReason, LeftOutReason, RowReason } from '#src/errors/reasons.ts';
 
 /** Closed lists of the words in a status. Each entry is API; the reference prints its sentence. */
 
 /** Types of conditions. Ready and Succeeded are always present; the others only while they are true. */
 export const CONDITION_TYPES = {
   Ready: 'The object matches its spec; Unknown while work remains.',
-  Succeeded: 'SecretMigration only: every key of the selection is done. Unknown during a run.',
+  Succeeded:
+    'SecretMigration only: every key of the selection is done. Unknown during a run, never True in a dry run.',
   Reconciling: 'The operator is working on this generation.',
   Stalled: 'Requires a spec change.',
   Suspended: 'spec.suspend is true: the migration is paused.',
@@ -167,6 +168,14 @@ export const LEFT_OUT_REASONS = {
   Backup: 'A backup that Keyferry made of a removed source.',
   Hidden: 'Directories only: a name that starts with a period, or lost+found.',
 } as const satisfies Readonly<Record<LeftOutReason, string>>;
+
+/** All other events have the reason of a condition. */
+export const EVENT_REASONS = {
+  DeletedWhileRemoving:
+    'A migration was deleted before it had removed all of its sources. The note says how far it came.',
+  IdentityChanged: 'A backend leads to another server or mount than before.',
+  SourcesRemoved: 'A run removed sources. The note says how many.',
+} as const satisfies Readonly<Record<EventReason, string>>;
 
 /** A stored row can have a reason from another version of Keyferry. */
 export function isRowReason(word: string | undefined): word is RowReason {

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { ObjectMetaSchema, ObjectNameSchema } from '#src/schema/meta.ts';
 import { parseWith } from '#src/schema/parse.ts';
 import type { Parsed } from '#src/schema/parse.ts';
-import { MAX_REPORTS, StatusRowSchema, SummarySchema } from './secret-migration.ts';
+import { MAX_REPORTS, StatusRowSchema } from './secret-migration.ts';
+import { SummarySchema } from './totals.ts';
 import { typeMetaOf } from '../type-meta.ts';
 
 /** Maximum number of rows in one report. */

@@ -11,6 +11,7 @@ import { exactlyOne, immutable, withRules } from '#src/schema/rules.ts';
 import { ROW_STATES } from './conditions.ts';
 import { InventorySchema } from './inventory.ts';
 import { DocumentNameSchema, MappingSchema, SourcePolicySchema } from './mapping.ts';
+import { PlanSchema, SummarySchema } from './totals.ts';
 import { DestinationStoreSchema, UsedBackendsSchema } from './used-backends.ts';
 import { typeMetaOf } from '../type-meta.ts';
 
@@ -266,17 +267,6 @@ export const StatusRowSchema = z
   .describe('State of one key.');
 export type StatusRow = z.infer<typeof StatusRowSchema>;
 
-export const SummarySchema = z.object({
-  total: CountSchema.describe('All keys of the selection.'),
-  pending: CountSchema.describe('Not copied yet.'),
-  copied: CountSchema.describe('Written, not yet read back.'),
-  verified: CountSchema.describe('Read back from the destination and equal, byte for byte.'),
-  removed: CountSchema.describe('Verified, then removed from the source.'),
-  conflict: CountSchema.describe('The destination differs; nothing was overwritten.'),
-  failed: CountSchema.describe('Could not be moved.'),
-  skipped: CountSchema.describe('Skipped intentionally.'),
-});
-
 export const SecretMigrationStatusSchema = z
   .object({
     observedGeneration: GenerationSchema.default(-1).describe(
@@ -325,6 +315,7 @@ export const SecretMigrationStatusSchema = z
       .describe('Number of keys that each rule of spec.mapping moved; absent without rules.'),
     backends: UsedBackendsSchema.optional(),
     inventory: InventorySchema.optional(),
+    plan: PlanSchema.optional(),
     documents: CountSchema.optional().describe('Number of selected documents.'),
     destinationStore: DestinationStoreSchema.optional(),
     startTime: TimeSchema.optional().describe('When this run started.'),

@@ -14,6 +14,7 @@ import type { DriverPool } from '../backend/pool.ts';
 import type { BackendReferences } from '../backend/trust-root.ts';
 import { renamingOf } from '#src/engine/plan/compile.ts';
 import type { LiveMigrations } from '#src/engine/crossings.ts';
+import type { HalfRemoved } from './removals.ts';
 import type { MigrationStatus, MigrationStatusOptions } from './status.ts';
 import { requestedRun, type Task } from './task.ts';
 
@@ -32,6 +33,7 @@ export interface MigrationParts {
   readonly live: LiveMigrations;
   /** Asked before each change of a document. */
   readonly mandate: Mandate;
+  readonly halfRemoved: HalfRemoved;
   readonly clock: Clock;
   /** That of the API server. */
   readonly serverTime: ServerTime;
@@ -47,6 +49,8 @@ export interface Attempt {
   readonly migration: SecretMigration;
   readonly task: Task;
   readonly status: MigrationStatus;
+  /** The sources that this attempt removed. */
+  readonly removed: { count: number };
   readonly context: ReconcileContext;
 }
 

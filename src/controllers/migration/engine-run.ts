@@ -70,6 +70,9 @@ function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
     crossings,
     shouldStop: () => !source.isCurrent || !destination.isCurrent || hasChanged(attempt),
     onFallback: () => journal.countFallback(),
+    onRemoved: () => {
+      attempt.removed.count += 1;
+    },
     gates: [
       trustRootGate(holderOf),
       knownTrustRootGate(() =>

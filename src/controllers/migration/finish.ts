@@ -1,5 +1,6 @@
 import type { InventoryCounts } from '#src/core/inventory.ts';
 import type { RunResult } from '#src/engine/apply/inputs.ts';
+import { removesSources } from '#src/engine/plan/compile.ts';
 import { hasCode, isAbort } from '#src/errors.ts';
 import type { MigrationJournal } from '#src/journal/journal.ts';
 import type { Logger } from '#src/ports.ts';
@@ -7,6 +8,7 @@ import type { ReconcileResult } from '#src/runtime/controller.ts';
 import { objectKey } from '#src/runtime/store.ts';
 import { readMigration, type Attempt } from './attempt.ts';
 import { releaseSuspended } from './claims.ts';
+import { removalsIn, tellDeleted, tellRemoved, type RemovalReport } from './removals.ts';
 import { storeReports } from './store-reports.ts';
 import { concluding, failing, slowedDown, suspended, type Verdict } from './verdict.ts';
 
@@ -63,17 +65,33 @@ async function endFallback({ migration, status }: Attempt, journal: MigrationJou
   await storeReports(journal, status);
   const outcomes = [...journal.outcomes()];
   const { dryRun } = migration.spec;
-  const verdict = concluding({ counts: journal.counts(), outcomes, dryRun, awaitsSoak: false, loss });
+  const { plan } = migration.status;
+  const verdict = concluding({ counts: journal.counts(), outcomes, dryRun, awaitsSoak: false, loss, plan });
   await status.conclude(verdict, journal);
+}
+
+function reportOf({ parts, context }: Attempt): RemovalReport {
+  return { events: parts.status.events, logger: context.logger };
+}
+
+/** Tells what this attempt removed since it was last called, and keeps in mind how far the migration came. */
+function tellRemovals(attempt: Attempt, journal: MigrationJournal | undefined): void {
+  const { metadata } = attempt.migration;
+  const { count } = attempt.removed;
+  attempt.removed.count = 0;
+  tellRemoved(metadata, count, reportOf(attempt));
+  if (journal !== undefined) attempt.parts.halfRemoved.note(metadata, removalsIn(journal.outcomes()));
 }
 
 /** Publishes the verdict on a run; resolves with the milliseconds until the migration is due again, or undefined. */
 async function conclude(
-  { parts, migration, status, task, context }: Attempt,
+  attempt: Attempt,
   journal: MigrationJournal,
   result: RunResult,
 ): Promise<number | undefined> {
+  const { parts, migration, status, task, context } = attempt;
   if (task.kind === 'run') journal.dropUnvisited();
+  tellRemovals(attempt, journal);
   await storeReports(journal, status);
   const outcomes = [...journal.outcomes()];
   if (result.inventory !== undefined) {
@@ -81,11 +99,12 @@ async function conclude(
     logInventory(context.logger, result.inventory);
   }
   const { dryRun } = migration.spec;
-  const { awaitsSoak } = result;
   const { loss } = journal;
-  const verdict = concluding({ counts: journal.counts(), outcomes, dryRun, awaitsSoak, loss });
+  const verdict = concluding({ ...result, counts: journal.counts(), outcomes, dryRun, loss });
+  status.setPlan(result.plan);
   await status.conclude(verdict, journal);
   if (verdict.ready === 'True') parts.live.withdraw(objectKey(migration.metadata));
+  if (verdict.succeeded === 'True') parts.halfRemoved.forget(migration.metadata);
   const laterMs = parts.waitingRetryMs;
   const waits = [
     ...(result.wakeAfterMs === undefined ? [] : [result.wakeAfterMs]),
@@ -111,10 +130,20 @@ async function publishFailure(
   failure: unknown,
 ): Promise<void> {
   const { task, context } = attempt;
-  if (isAbort(failure, context.signal) || (task.kind !== 'run' && task.kind !== 'maintain')) return;
-  if (isSuperseded(failure)) await handOver(attempt, journal);
+  if (isAbort(failure, context.signal)) {
+    // Another process may lead now, so only the log tells.
+    const { count } = attempt.removed;
+    if (count > 0) context.logger.info('run ended while it removed sources', { removed: count });
+    return;
+  }
+  if (task.kind !== 'run' && task.kind !== 'maintain') return;
+  if (isSuperseded(failure)) {
+    await handOver(attempt, journal);
+    return;
+  }
+  tellRemovals(attempt, journal);
   // Failed maintenance is retried; the verdict of the completed run stays valid.
-  else if (task.kind === 'run') await concludeFailing(attempt, journal, failure);
+  if (task.kind === 'run') await concludeFailing(attempt, journal, failure);
 }
 
 /** True when another writer changed or deleted the object: the next reconcile reads the new state. */
@@ -139,14 +168,20 @@ async function concludeFailing(
 
 /**
  * Writes the rows of a run to the current object, for the next run: only they record which sources this run removed, and a
- * suspended migration shows its last rows while it is suspended.
+ * suspended migration shows its last rows while it is suspended. Without a current object, an event and the log tell.
  */
 async function handOver(attempt: Attempt, journal: MigrationJournal | undefined): Promise<void> {
   if (journal === undefined) return;
   const { parts, migration, status, context } = attempt;
   const { metadata } = migration;
   const current = await readMigration(parts.migrations, objectKey(metadata), context.signal);
-  if (current?.metadata.uid !== metadata.uid || current.metadata.deletionTimestamp !== undefined) return;
+  if (current?.metadata.uid !== metadata.uid || current.metadata.deletionTimestamp !== undefined) {
+    parts.halfRemoved.forget(metadata);
+    if (removesSources(migration) && !migration.spec.dryRun)
+      tellDeleted(metadata, removalsIn(journal.outcomes()), reportOf(attempt));
+    return;
+  }
+  tellRemovals(attempt, journal);
   status.continueWith(current);
   await storeReports(journal, status);
   await status.storeProgress(journal);

@@ -1,3 +1,4 @@
+import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { requireCapabilities } from '#src/engine/plan/capabilities.ts';
 import { errorOf } from '#src/errors.ts';
 import type { MigrationJournal } from '#src/journal/journal.ts';
@@ -20,8 +21,8 @@ export async function reconcileMigration(
   context: ReconcileContext,
 ): Promise<ReconcileResult> {
   const { signal } = context;
-  const migration = await readMigration(parts.migrations, key, signal);
-  if (migration === undefined || migration.metadata.deletionTimestamp !== undefined) {
+  const migration = await readExisting(parts, key, context);
+  if (migration === undefined) {
     parts.live.withdraw(key);
     return { kind: 'done' };
   }
@@ -33,7 +34,7 @@ export async function reconcileMigration(
   });
   if (!isLive(task, migration)) parts.live.withdraw(key);
   const status = new MigrationStatus(parts.status, migration, signal);
-  const attempt: Attempt = { parts, migration, task, status, context };
+  const attempt: Attempt = { parts, migration, task, status, context, removed: { count: 0 } };
   let journal: MigrationJournal | undefined;
   try {
     if (task.kind === 'wait') return await finish(attempt, { kind: 'waiting', afterMs: task.afterMs });
@@ -62,4 +63,16 @@ export async function reconcileMigration(
   } catch (failure) {
     return await finish(attempt, { kind: 'failed', journal, failure });
   }
+}
+
+/** The migration, unless it is gone or going; tells what is left of one that is gone. Throws `SPEC_INVALID`. */
+async function readExisting(
+  { halfRemoved, migrations, status }: MigrationParts,
+  key: string,
+  { logger, signal }: ReconcileContext,
+): Promise<SecretMigration | undefined> {
+  const found = await readMigration(migrations, key, signal);
+  const existing = found?.metadata.deletionTimestamp === undefined ? found : undefined;
+  halfRemoved.tellIfGone(key, existing?.metadata.uid, { events: status.events, logger });
+  return existing;
 }

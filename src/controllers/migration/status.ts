@@ -1,4 +1,3 @@
-import { API_VERSION } from '#src/api/group.ts';
 import { toKubernetesTime } from '#src/schema/meta.ts';
 import {
   parseSecretMigration,
@@ -12,6 +11,7 @@ import type { MigrationJournal, TableStatus } from '#src/journal/journal.ts';
 import type { Clock, EventSink, Metrics } from '#src/ports.ts';
 import type { StatusWriter } from '#src/runtime/status-patch.ts';
 import { MAX_CONDITION_MESSAGE, readyOf, toConditions } from '../conditions.ts';
+import { referenceTo } from './removals.ts';
 import { requestedRun } from './task.ts';
 import { progressing, statementsOf, statusRefused, type Verdict } from './verdict.ts';
 
@@ -39,6 +39,7 @@ export class MigrationStatus {
   readonly #conflictsBefore: number;
   #shown: TableStatus;
   #backends: SecretMigrationStatus['backends'];
+  #plan: SecretMigrationStatus['plan'];
   #pace: () => string | undefined = () => undefined;
   #inventory: SecretMigrationStatus['inventory'];
   #startTime: string | undefined;
@@ -56,6 +57,7 @@ export class MigrationStatus {
     this.#migration = migration;
     this.#backends = migration.status.backends;
     this.#inventory = migration.status.inventory;
+    this.#plan = planOf(migration);
     this.#startTime = startTimeOf(migration);
     this.#shown = shownIn(migration);
   }
@@ -63,6 +65,11 @@ export class MigrationStatus {
   /** Sets the backends that the status shows from the next write on. */
   setBackends(backends: NonNullable<SecretMigrationStatus['backends']>): void {
     this.#backends = backends;
+  }
+
+  /** Sets what the dry run would do, from the next write on; undefined after a real run. */
+  setPlan(plan: SecretMigrationStatus['plan']): void {
+    this.#plan = plan;
   }
 
   /** Sets what progress says about a run that is slowed down. */
@@ -85,6 +92,7 @@ export class MigrationStatus {
     this.#migration = current;
     this.#backends = current.status.backends;
     this.#inventory = current.status.inventory;
+    this.#plan = planOf(current);
     this.#startTime = startTimeOf(current);
     this.#shown = shownIn(current);
     this.#hasBegun = false;
@@ -178,6 +186,7 @@ export class MigrationStatus {
         (this.#isConcluded ? requestedRun(this.#migration) : undefined) ?? status.lastHandledReconcileAt,
       conditions: verdict === undefined ? conditions : toConditions(statementsOf(verdict), conditions, about),
       backends: this.#backends,
+      plan: this.#plan,
       ...this.#shown,
       inventory: this.#inventory,
       startTime: this.#startTime,
@@ -196,9 +205,8 @@ export class MigrationStatus {
   #announce(before: SecretMigration, verdict: Verdict): void {
     const old = readyOf(before.status);
     if (old?.reason === verdict.reason && old.observedGeneration === before.metadata.generation) return;
-    const { name, namespace, uid } = before.metadata;
     this.#options.events.record({
-      regarding: { apiVersion: API_VERSION, kind: 'SecretMigration', name, namespace, uid },
+      regarding: referenceTo(before.metadata),
       type: verdict.ready === 'False' ? 'Warning' : 'Normal',
       reason: verdict.reason,
       action: 'Migrate',
@@ -225,6 +233,11 @@ function byReason(left: { readonly reason: string }, right: { readonly reason: s
 /** Undefined for a new generation: its run starts now. */
 function startTimeOf({ metadata, status }: SecretMigration): string | undefined {
   return status.observedGeneration === metadata.generation ? status.startTime : undefined;
+}
+
+/** Undefined for a new generation: its run makes its own plan. */
+function planOf({ metadata, status }: SecretMigration): SecretMigrationStatus['plan'] {
+  return status.observedGeneration === metadata.generation ? status.plan : undefined;
 }
 
 function shownIn({ status }: SecretMigration): TableStatus {

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { countOutcomes, type Outcome } from '#src/core/outcome.ts';
 import { OperatorError } from '#src/errors.ts';
@@ -35,6 +36,56 @@ describe('the verdict on a run that a quota slows down', () => {
       reason: 'Progressing',
       reconciling: true,
     });
+  });
+});
+
+describe('the verdict on a dry run', () => {
+  const plan = { create: 12, adopt: 37, overwrite: 0, remove: 49 };
+  const dryRun = (...outcomes: readonly Outcome[]): Verdict =>
+    concluding({ outcomes, counts: countOutcomes(outcomes), dryRun: true, awaitsSoak: false, plan });
+  const wouldAdopt = anOutcome('equal', { state: 'Pending', reason: 'WouldAdopt' });
+
+  test('says what each document would meet, and nothing of a move of equal ones', () => {
+    expect(dryRun(wouldAdopt)).toMatchObject({
+      ready: 'True',
+      succeeded: 'Unknown',
+      reason: 'DryRunCompleted',
+      message:
+        'Dry run, in documents: would create 12, adopt 37, overwrite 0, remove 49. Nothing was written; set spec.dryRun to false to start.',
+    });
+  });
+
+  test('has the same totals beside a conflict, in documents and not in keys', () => {
+    const taken = anOutcome('taken', { state: 'Conflict', reason: 'DestinationDiffers' });
+    const left = anOutcome('left', { state: 'Skipped' });
+    expect(dryRun(wouldAdopt, taken, left)).toMatchObject({
+      ready: 'False',
+      reason: 'ConflictsFound',
+      message: expect.stringContaining('remove 49; 1 in conflict, 1 skipped. Nothing was written'),
+    });
+  });
+
+  test('counts what the selection excludes', () => {
+    const leftOut = new Map([
+      ['Excluded', 2],
+      ['ExcludedType', 1],
+      ['NotSelected', 7],
+    ] as const);
+    const inventory = { discovered: 11, selected: 1, leftOut };
+    const counts = countOutcomes([wouldAdopt]);
+    const run = { outcomes: [wouldAdopt], counts, dryRun: true, awaitsSoak: false, plan, inventory };
+    expect(concluding(run).message).toContain('remove 49; 3 excluded. Nothing');
+  });
+
+  test('never succeeds, whatever it found: a script that waits for Succeeded means a real move', () => {
+    const states = ['Pending', 'Copied', 'Verified', 'Removed', 'Conflict', 'Failed', 'Skipped'] as const;
+    const anyState = fc.constantFrom(...states);
+    fc.assert(
+      fc.property(fc.array(anyState, { maxLength: 6 }), (found) => {
+        const { succeeded } = dryRun(...found.map((state, index) => anOutcome(`d${index}`, { state })));
+        expect(succeeded).not.toBe('True');
+      }),
+    );
   });
 });
 

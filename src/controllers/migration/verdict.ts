@@ -1,11 +1,14 @@
 import type { Reader } from '#src/backends/driver.ts';
+import type { InventoryCounts } from '#src/core/inventory.ts';
 import type { Counts, Outcome } from '#src/core/outcome.ts';
 import { ERROR_CODES } from '#src/errors/codes.ts';
 import { explain } from '#src/errors/explain.ts';
 import type { ConditionReason } from '#src/errors/reasons.ts';
+import type { PlanTotals } from '#src/engine/plan/totals.ts';
 import { errorOf } from '#src/errors.ts';
 import type { Loss } from '#src/journal/loss.ts';
 import { MAX_CONDITION_MESSAGE, type Statement } from '../conditions.ts';
+import { dryRunMessage, listed } from './messages.ts';
 
 /** The content of the conditions of a migration. */
 export interface Verdict {
@@ -93,27 +96,36 @@ export interface Finished {
   readonly awaitsSoak: boolean;
   /** What is missing from the table; see `MigrationJournal.loss`. */
   readonly loss?: Loss | undefined;
+  /** What a dry run would do. */
+  readonly plan?: PlanTotals | undefined;
+  readonly inventory?: InventoryCounts | undefined;
 }
 
 /** The verdict on a run that finished. */
 export function concluding(run: Finished): Verdict {
   const { counts } = run;
-  const kept = countKept(run.outcomes);
-  const lost = run.loss === undefined ? '' : ` ${lossMessage(run.loss)}`;
-  const message = `${verifiedOf(counts)}${troubles(counts, kept)}.${lost}`;
+  const outcomes = [...run.outcomes];
+  const kept = countKept(outcomes);
+  const message = messageOf(run, outcomes, kept);
   if (counts.total === 0 && run.loss === undefined) {
     const nothing = 'The selection matches no document. Correct spec.select, or create the documents.';
     return verdict('False', 'False', 'NothingSelected', nothing);
   }
-  const trouble = failureReason(run, kept);
+  const trouble = failureReason({ ...run, outcomes }, kept);
   if (trouble !== undefined) return verdict('False', 'False', trouble, message);
   if (run.loss !== undefined) return reportsIncomplete(run, message, kept);
-  if (run.dryRun) return verdict('True', 'Unknown', 'DryRunCompleted', dryRunMessage(counts));
-  if (isAllLeftAlone(run)) return nothingMoved(run.outcomes);
+  if (run.dryRun) return verdict('True', 'Unknown', 'DryRunCompleted', message);
+  if (isAllLeftAlone(outcomes)) return nothingMoved(outcomes);
   if (counts.pending + counts.copied + kept.soon > 0)
     return verdict('Unknown', 'Unknown', 'Progressing', message);
   if (run.awaitsSoak) return verdict('Unknown', 'Unknown', 'AwaitingSoak', message);
   return verdict('True', 'True', 'Completed', message);
+}
+
+function messageOf(run: Finished, outcomes: readonly Outcome[], kept: Kept): string {
+  const { counts, loss } = run;
+  const done = run.dryRun ? dryRunMessage(outcomes, run) : `${verifiedOf(counts)}${troubles(counts, kept)}.`;
+  return loss === undefined ? done : `${done} ${lossMessage(loss)}`;
 }
 
 /** A run with a loss is not a success; while work remains it says what is missing. */
@@ -131,14 +143,14 @@ function lossMessage({ reports, rows, unrecoverable }: Loss): string {
 }
 
 /** True when source and destination of every document are the same place, so that nothing was copied or compared. */
-function isAllLeftAlone({ outcomes }: Finished): boolean {
-  const all = [...outcomes];
-  return all.length > 0 && all.every(({ reason }) => reason === 'NoRule' || reason === 'AlreadyRenamed');
+function isAllLeftAlone(outcomes: readonly Outcome[]): boolean {
+  const isLeftAlone = ({ reason }: Outcome): boolean => reason === 'NoRule' || reason === 'AlreadyRenamed';
+  return outcomes.length > 0 && outcomes.every(isLeftAlone);
 }
 
 /** Documents that have their new names are where the migration wants them; without any, it has no effect. */
-function nothingMoved(outcomes: Iterable<Outcome>): Verdict {
-  const renamed = [...outcomes].some(({ reason }) => reason === 'AlreadyRenamed');
+function nothingMoved(outcomes: readonly Outcome[]): Verdict {
+  const renamed = outcomes.some(({ reason }) => reason === 'AlreadyRenamed');
   return renamed
     ? verdict(
         'True',
@@ -152,10 +164,6 @@ function nothingMoved(outcomes: Iterable<Outcome>): Verdict {
         'NothingMoved',
         'Nothing was moved: source and destination are the same place for every document. Use another destination, or give new names in spec.mapping.',
       );
-}
-
-function dryRunMessage(counts: Counts): string {
-  return `Dry run: ${counts.pending} keys would be moved; nothing was written. Set spec.dryRun to false to move them.`;
 }
 
 /** `6/6 keys verified`; removed keys were verified before. */
@@ -191,15 +199,14 @@ function failureReason({ counts, outcomes }: Finished, kept: Kept): ConditionRea
 
 function troubles(counts: Counts, kept: Kept): string {
   const sources = kept.soon + kept.later;
-  const parts = [
-    counts.failed > 0 ? `${counts.failed} failed` : '',
-    counts.conflict > 0 ? `${counts.conflict} in conflict` : '',
-    counts.copied > 0 ? `${counts.copied} copied but not verified` : '',
-    counts.pending > 0 ? `${counts.pending} pending` : '',
-    counts.skipped > 0 ? `${counts.skipped} skipped` : '',
-    sources > 0 ? `${sources} ${sources === 1 ? 'source' : 'sources'} not removed yet` : '',
-  ].filter((part) => part !== '');
-  return parts.length === 0 ? '' : `; ${parts.join(', ')}`;
+  return listed([
+    [counts.failed, 'failed'],
+    [counts.conflict, 'in conflict'],
+    [counts.copied, 'copied but not verified'],
+    [counts.pending, 'pending'],
+    [counts.skipped, 'skipped'],
+    [sources, `${sources === 1 ? 'source' : 'sources'} not removed yet`],
+  ]);
 }
 
 /** The conditions of a verdict. */

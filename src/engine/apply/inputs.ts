@@ -5,6 +5,7 @@ import type { Journal } from '#src/core/journal.ts';
 import type { Logger, Permit } from '#src/ports.ts';
 import type { Held } from '../gates.ts';
 import type { PlanInputs } from '../plan/inputs.ts';
+import type { PlanTotals } from '../plan/totals.ts';
 
 /** Times in rows are cut to whole seconds: this much is added, so that nothing is removed early. */
 export const ROW_TIME_RESOLUTION_MS = 1_000;
@@ -29,6 +30,8 @@ export interface ApplyInputs extends PlanInputs {
   readonly logger: Logger;
   /** Called between documents. True when the spec changed, or the migration is suspended or being deleted. */
   readonly shouldStop: () => boolean;
+  /** Called for each source that this run removed, before its row is recorded. */
+  readonly onRemoved: () => void;
 }
 
 /** The result of a run. Its outcomes are in the journal. */
@@ -41,6 +44,8 @@ export interface RunResult {
   readonly awaitsSoak: boolean;
   /** What became of every document that the source lists; only of a complete run. It balances. */
   readonly inventory?: InventoryCounts;
+  /** What a dry run would do; absent in a real run. */
+  readonly plan?: PlanTotals;
   /** Milliseconds until there is work: a document has soaked, a backup expires, or a fallback ends. */
   readonly wakeAfterMs?: number;
 }

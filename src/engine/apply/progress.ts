@@ -2,6 +2,7 @@ import { isBalanced, type InventoryCount } from '#src/core/inventory.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { Planning } from '../plan/make-plan.ts';
+import type { PlanTotals } from '../plan/totals.ts';
 import type { ApplyInputs, RunResult } from './inputs.ts';
 
 type Inputs = Pick<ApplyInputs, 'intent' | 'journal' | 'signal' | 'shouldStop'>;
@@ -14,6 +15,7 @@ export class Progress {
   #awaitsSoak = false;
   #wakeAfterMs: number | undefined;
   #count: InventoryCount | undefined;
+  #plan: PlanTotals | undefined;
 
   constructor(inputs: Inputs) {
     this.#inputs = inputs;
@@ -36,9 +38,15 @@ export class Progress {
       interrupted: this.#interrupted,
       awaitsSoak: this.#awaitsSoak,
       ...(inventory === undefined ? {} : { inventory }),
+      ...(this.#plan === undefined ? {} : { plan: this.#plan }),
       ...(this.#problem === undefined ? {} : { problem: this.#problem }),
       ...(this.#wakeAfterMs === undefined ? {} : { wakeAfterMs: this.#wakeAfterMs }),
     };
+  }
+
+  /** The totals of a plan that is shown and not carried out. */
+  notePlan(totals: PlanTotals): void {
+    this.#plan = totals;
   }
 
   /** Announces the documents that the run will process, and accounts for all that the source lists. */

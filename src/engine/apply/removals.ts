@@ -23,7 +23,8 @@ export async function retireSoaked(
     due,
     async ({ pair, outcome }) => {
       const ended = await retireSource(inputs, pair, outcome);
-      keptSome ||= ended.state !== 'Removed';
+      if (ended.state === 'Removed') inputs.onRemoved();
+      else keptSome = true;
       await progress.record(ended);
     },
     { limit: () => limitOf(inputs), stop: () => progress.shouldStop() },

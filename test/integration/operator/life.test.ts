@@ -6,6 +6,7 @@ import { holdRemovals, holdWrites } from '#test/support/gate.ts';
 import { untilIdle, untilMissed, untilNoticed } from './operator-state.ts';
 import {
   conditionOf,
+  eventOf,
   kvData,
   kvMetadata,
   kvNames,
@@ -31,16 +32,19 @@ describe('dryRun', () => {
       equal: 'Pending WouldAdopt',
     });
     expect(conditionOf(rehearsed, 'Ready')?.message).toBe(
-      'Dry run: 4 keys would be moved; nothing was written. Set spec.dryRun to false to move them.',
+      'Dry run, in documents: would create 1, adopt 1, overwrite 0, remove 2. Nothing was written; set spec.dryRun to false to start.',
     );
     expect(conditionOf(rehearsed, 'Succeeded')?.status).toBe('Unknown');
     expect(rehearsed.status.progress).toBe('0/4');
+    expect(rehearsed.status.plan).toEqual({ create: 1, adopt: 1, overwrite: 0, remove: 2 });
     expect(stage().changesOf(tenant)).toEqual([]);
     expect(await sourceNames(tenant)).toEqual(['equal', 'new']);
 
     await tenant.mergePatch('SecretMigration', 'rehearsal', { spec: { dryRun: false } });
     const done = await tenant.untilReady('rehearsal', { status: 'True', reason: 'Completed' });
     expect(done.status.summary).toMatchObject({ total: 4, removed: 4 });
+    expect(done.status.plan).toBeUndefined();
+    expect((await eventOf(tenant, 'SourcesRemoved')).note).toBe('This run removed 2 sources.');
     expect(await sourceNames(tenant)).toEqual([]);
     expect(await wholeNames(tenant)).toEqual(['equal', 'new']);
   });
@@ -205,6 +209,16 @@ describe('deletion of a migration in the middle of its run', () => {
     const kept = await sourceNames(tenant);
     expect(kept.length).toBe(MANY - removals.arrivals);
     expect(kept.length).toBeGreaterThan(0);
+
+    // No status remains: only an event and the log tell.
+    const event = await eventOf(tenant, 'DeletedWhileRemoving');
+    expect(event).toMatchObject({
+      type: 'Warning',
+      note: expect.stringContaining(`removed ${removals.arrivals}, left ${kept.length}.`),
+    });
+    const lines = stage().operator.logs().split('\n');
+    const line = lines.find((each) => each.includes('migration deleted while it removed sources'));
+    expect(line).toContain(`"removed":${removals.arrivals},"left":${kept.length}`);
   });
 
   it('of the whole namespace neither stops the operator nor another tenant', async () => {

@@ -1,0 +1,32 @@
+import type { InventoryCounts } from '#src/core/inventory.ts';
+import type { Outcome } from '#src/core/outcome.ts';
+import type { PlanTotals } from '#src/engine/plan/totals.ts';
+
+interface Shown {
+  readonly plan?: PlanTotals | undefined;
+  readonly inventory?: InventoryCounts | undefined;
+}
+
+/** What a dry run found. Counts documents, as the steps of the plan do: the counts of keys are in the summary. */
+export function dryRunMessage(outcomes: readonly Outcome[], { plan, inventory }: Shown): string {
+  const numberOf = (state: Outcome['state']): number =>
+    outcomes.filter((outcome) => outcome.state === state).length;
+  const left = inventory?.leftOut;
+  const others = listed([
+    [(left?.get('Excluded') ?? 0) + (left?.get('ExcludedType') ?? 0), 'excluded'],
+    [numberOf('Failed'), 'cannot be moved'],
+    [numberOf('Conflict'), 'in conflict'],
+    [numberOf('Skipped'), 'skipped'],
+  ]);
+  return `Dry run, in documents: ${plan === undefined ? 'compared' : stepsOf(plan)}${others}. Nothing was written; set spec.dryRun to false to start.`;
+}
+
+function stepsOf({ create, adopt, overwrite, remove }: PlanTotals): string {
+  return `would create ${create}, adopt ${adopt}, overwrite ${overwrite}, remove ${remove}`;
+}
+
+/** `; 1 failed, 2 in conflict`, without the zeros; empty if all are zero. */
+export function listed(numbers: readonly (readonly [number, string])[]): string {
+  const parts = numbers.filter(([number]) => number > 0).map(([number, what]) => `${number} ${what}`);
+  return parts.length === 0 ? '' : `; ${parts.join(', ')}`;
+}
