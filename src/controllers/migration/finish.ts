@@ -1,3 +1,4 @@
+import type { Outcome } from '#src/core/outcome.ts';
 import type { InventoryCounts } from '#src/core/inventory.ts';
 import type { RunResult } from '#src/engine/apply/inputs.ts';
 import { removesSources } from '#src/engine/plan/compile.ts';
@@ -105,12 +106,24 @@ async function conclude(
   await status.conclude(verdict, journal);
   if (verdict.ready === 'True') parts.live.withdraw(objectKey(migration.metadata));
   if (verdict.succeeded === 'True') parts.halfRemoved.forget(migration.metadata);
-  const laterMs = parts.waitingRetryMs;
+  const hasEffect = outcomes.length > 0 && !isIdle(verdict);
+  return nextRunMs({ outcomes, hasEffect, wakeAfterMs: result.wakeAfterMs }, parts.waitingRetryMs);
+}
+
+/** Milliseconds until a document is to be tried again, until the run asked to be woken, or for documents that come later. */
+function nextRunMs(
+  run: {
+    readonly outcomes: readonly Outcome[];
+    readonly hasEffect: boolean;
+    readonly wakeAfterMs: number | undefined;
+  },
+  laterMs: number,
+): number | undefined {
+  const { outcomes, hasEffect, wakeAfterMs } = run;
   const waits = [
-    ...(result.wakeAfterMs === undefined ? [] : [result.wakeAfterMs]),
+    ...(wakeAfterMs === undefined ? [] : [wakeAfterMs]),
     ...(outcomes.some(({ retry }) => retry === 'soon') ? [RETRY_SOON_MS] : []),
-    ...(outcomes.some(({ retry }) => retry === 'later') ? [laterMs] : []),
-    ...(outcomes.length === 0 || isIdle(verdict) ? [laterMs] : []),
+    ...(outcomes.some(({ retry }) => retry === 'later') || !hasEffect ? [laterMs] : []),
   ];
   return waits.length === 0 ? undefined : Math.min(...waits);
 }
