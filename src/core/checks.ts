@@ -143,7 +143,7 @@ function attributesWouldBeLost(policy: Policy, observation: Observation): Confli
     kind: 'conflict',
     reason: 'AttributesDiffer',
     message:
-      'The bytes are equal, but type, immutability, labels or custom metadata differ. Add them at the destination, or exclude the document.',
+      'The bytes are equal, but type, immutability, labels, annotations or custom metadata differ. Add them at the destination, set conflictPolicy to Overwrite or mapping.metadataLoss to Allow, or exclude the document.',
   };
 }
 

@@ -18,7 +18,14 @@ export interface Attributes {
   readonly lifetime?: number;
   /** Descriptive pairs that are copied too: custom metadata of a KV path, labels of a Secret; never Keyferry's own marks. */
   readonly metadata?: ReadonlyMap<string, string>;
+  /** Labels of a Secret in a store whose metadata are others; never Keyferry's own. */
+  readonly labels?: ReadonlyMap<string, string>;
+  /** Annotations of a Secret; never Keyferry's own, and never a copy of the Secret (last-applied-configuration). */
+  readonly annotations?: ReadonlyMap<string, string>;
 }
+
+/** The attributes that are pairs of texts. */
+export const PAIRED_ATTRIBUTES = ['metadata', 'labels', 'annotations'] as const;
 
 /** One Secret or one KV path. Its keys are written together, as one version. */
 export interface Document {
@@ -120,12 +127,29 @@ export function isPlain({ attributes: { type, immutable } }: Document): boolean 
   return type === undefined && immutable === undefined;
 }
 
-/** True when the copy has all metadata of the original; it may have more. */
+/** One of the pairs of a document. */
+export interface Pair {
+  readonly part: (typeof PAIRED_ATTRIBUTES)[number];
+  readonly key: string;
+  readonly value: string;
+}
+
+/** All metadata, labels and annotations of a document. */
+export function pairsOf({ attributes }: Pick<Document, 'attributes'>): readonly Pair[] {
+  return PAIRED_ATTRIBUTES.flatMap((part) =>
+    [...(attributes[part] ?? [])].map(([key, value]) => ({ part, key, value })),
+  );
+}
+
+/** True when the copy has the pair. A label can also be metadata of the same name: other tools find it there. */
+export function keepsPair({ attributes }: Document, { part, key, value }: Pair): boolean {
+  if (attributes[part]?.get(key) === value) return true;
+  return part === 'labels' && attributes.metadata?.get(key) === value;
+}
+
+/** True when the copy has all metadata, labels and annotations of the original; it may have more. */
 export function keepsMetadata(original: Document, copy: Document): boolean {
-  for (const [key, value] of original.attributes.metadata ?? []) {
-    if (copy.attributes.metadata?.get(key) !== value) return false;
-  }
-  return true;
+  return pairsOf(original).every((pair) => keepsPair(copy, pair));
 }
 
 /** True when type and immutability agree, or the original has neither. */

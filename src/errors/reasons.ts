@@ -99,6 +99,7 @@ export type RowReason =
   | 'Expired'
   | 'MappingCollision'
   | 'MappingIncomplete'
+  | 'MetadataLost'
   | 'NoRule'
   | 'NotMapped'
   | 'PriorVersionLost'

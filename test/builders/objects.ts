@@ -7,6 +7,7 @@ export interface SecretOptions {
   readonly type?: string;
   readonly immutable?: true;
   readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** A Secret of these fields: text or bytes. */
@@ -21,7 +22,11 @@ export function aSecret(
   return {
     apiVersion: 'v1',
     kind: 'Secret',
-    metadata: { name, ...(options.labels === undefined ? {} : { labels: options.labels }) },
+    metadata: {
+      name,
+      ...(options.labels === undefined ? {} : { labels: options.labels }),
+      ...(options.annotations === undefined ? {} : { annotations: options.annotations }),
+    },
     type: options.type ?? 'Opaque',
     ...(options.immutable === undefined ? {} : { immutable: options.immutable }),
     data,

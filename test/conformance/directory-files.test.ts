@@ -88,6 +88,7 @@ describe('files and folders', () => {
     ['immutability', { immutable: true }, 'NotRepresentable'],
     ['an end', { expiresAt: '2030-01-01T00:00:00Z' }, 'ExpiryRefused'],
     ['labels', { metadata: new Map([['team', 'payments']]) }, 'NotRepresentable'],
+    ['annotations', { annotations: new Map([['note', 'x']]) }, 'NotRepresentable'],
   ])('refuse %s, which they cannot store', async (_what, attributes, reason) => {
     const document = aDocument('x', { a: 'b' }, attributes);
     expect(driver.refusalOf(document)?.reason).toBe(reason);

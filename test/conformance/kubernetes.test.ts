@@ -88,6 +88,7 @@ const secretsPath = (name = '') => `/api/v1/namespaces/${namespace}/secrets${nam
 
 describe('the kubernetes driver, beyond what all drivers share,', () => {
   describeLabels();
+  describeAnnotations();
   describeRefusals();
   describeReading();
   describeEnds();
@@ -214,6 +215,58 @@ function describeLabels(): void {
     expect(stored.metadata['labels']).toEqual({
       'app.kubernetes.io/managed-by': 'keyferry',
       'keyferry.io/backup': 'true',
+    });
+  });
+}
+
+function describeAnnotations(): void {
+  it('stores and reads annotations, but never a copy of the Secret or what is its own', async () => {
+    const annotations = new Map([
+      ['example.org/Note', 'a\nb'],
+      ['empty', ''],
+    ]);
+    const document = aDocument('annotated', { a: '1' }, { annotations });
+    await driver.write(document, 'absent', permitted(signal));
+    const theirs = {
+      'kubectl.kubernetes.io/last-applied-configuration': '{"data":{"a":"MQ=="}}',
+      'keyferry.io/projected-from': 'SecretBackend b x',
+    };
+    await cluster.kube(
+      'PATCH',
+      secretsPath('annotated'),
+      { metadata: { annotations: theirs } },
+      { 'content-type': 'application/merge-patch+json' },
+    );
+    const found = presentIn(await driver.read('annotated', signal));
+    expect(contentOf(found)).toEqual(contentOf(document));
+    const more = { ...document, attributes: { annotations: new Map([['more', 'x']]) } };
+    await driver.write(more, found.version, permitted(signal));
+    const stored = await cluster.kube<{ metadata: Record<string, unknown> }>('GET', secretsPath('annotated'));
+    expect(stored.metadata['annotations']).toEqual({
+      ...Object.fromEntries(annotations),
+      ...theirs,
+      more: 'x',
+    });
+  });
+
+  it.each<[string, [string, string]]>([
+    ['a name that is not one', ['not a name', 'x']],
+    ['a name of its own', ['keyferry.io/backup-metadata', 'x']],
+    ['a copy of the Secret', ['kubectl.kubernetes.io/last-applied-configuration', '{}']],
+    ['more than the server takes', ['note', 'x'.repeat(256 * 1024 - 3)]],
+  ])('refuses an annotation with %s before a request is sent', (_what, pair) => {
+    const document = aDocument('refused', { a: '1' }, { annotations: new Map([pair]) });
+    expect(driver.refusalOf(document)?.reason).toBe('MetadataRefused');
+  });
+
+  it('keeps labels and annotations in one annotation of a backup, which is not theirs', async () => {
+    const attributes = { metadata: new Map([['team', 'web']]), annotations: new Map([['note', 'x']]) };
+    const document = aDocument('noted-backup', { a: '1' }, attributes);
+    const version = await driver.write(document, 'absent', permitted(signal));
+    const backup = await driver.backups.retire('noted-backup', version, permitted(signal));
+    const stored = await cluster.kube<{ metadata: Record<string, unknown> }>('GET', secretsPath(backup));
+    expect(stored.metadata['annotations']).toEqual({
+      'keyferry.io/backup-metadata': '{"labels":{"team":"web"},"annotations":{"note":"x"}}',
     });
   });
 }

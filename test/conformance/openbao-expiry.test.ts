@@ -59,6 +59,7 @@ const offsetOf = (copy: Document, original: Document) =>
 
 describe('an openbao mount', () => {
   describeMetadata();
+  describeSecretMetadata();
   describeExpiry();
   describeExpired();
   describeKilledAttempts();
@@ -138,6 +139,33 @@ function describeMetadata(): void {
       await driver.write(document, 'absent', permitted(signal));
       expect(contentOf(await stored())).toEqual(contentOf(document));
     });
+  });
+}
+
+function describeSecretMetadata(): void {
+  it('keeps labels and annotations of a Secret, of any text, and drops those of an older version', async () => {
+    const secret = {
+      labels: new Map([['example.org/empty', '']]),
+      annotations: new Map([['note', `a\nb \u00A0 ${'ä'.repeat(2_000)}`]]),
+    };
+    const document = aDocument(address, { a: '1' }, secret);
+    const writes = await requestsTo(cluster.baoUrl, () =>
+      driver.write(document, 'absent', permitted(signal)),
+    );
+    expect(writes).toHaveLength(cluster.isOpenBao ? 4 : 5);
+    const first = await stored();
+    expect(contentOf(first)).toEqual(contentOf(document));
+    const plain = aDocument(address, { a: '2' }, { labels: new Map([['team', 'web']]) });
+    await driver.write(plain, first.version, permitted(signal));
+    expect(contentOf(await stored())).toEqual(contentOf(plain));
+    expect((await metadata()).custom_metadata).toEqual({
+      'keyferry-secret-1': '{"labels":{"team":"web"}}',
+    });
+  });
+
+  it('refuses more labels and annotations than fit', () => {
+    const annotations = new Map([['note', 'x'.repeat(64 * 512)]]);
+    expect(driver.refusalOf(aDocument(address, { a: '1' }, { annotations }))?.reason).toBe('MetadataRefused');
   });
 }
 

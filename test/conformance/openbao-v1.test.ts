@@ -199,6 +199,7 @@ function describeVersions(): void {
     ['immutability', { a: 'b' }, { immutable: true }, 'NotRepresentable'],
     ['an end', { a: 'b' }, { expiresAt: '2030-01-01T00:00:00Z' }, 'ExpiryRefused'],
     ['labels', { a: 'b' }, { metadata: new Map([['team', 'payments']]) }, 'NotRepresentable'],
+    ['labels of a Secret', { a: 'b' }, { labels: new Map([['team', 'web']]) }, 'NotRepresentable'],
   ])('refuses %s, which it cannot store', async (_what, fields, attributes, reason) => {
     const document = aDocument(address, fields, attributes);
     expect(driver.refusalOf(document)?.reason).toBe(reason);

@@ -277,3 +277,47 @@ describe('between Kubernetes and OpenBao', () => {
     expect(await tenant.secret('token')).toBeUndefined();
   });
 });
+
+describe('labels and annotations of a source that goes', () => {
+  const labels = { 'example.org/owner': 'payments', tier: 'gold', internal: 'x' };
+
+  it('go along to OpenBao, and come back with it', async () => {
+    const tenant = await stage().tenant();
+    const annotations = { 'example.org/Rotated-By': 'a\nb', empty: '', json: `{"a":"${'ä'.repeat(600)}"}` };
+    await tenant.apply(aSecret('db', { password: 'p' }, { labels, annotations }));
+    await tenant.apply(aSecret('plain', { password: 'p' }));
+    await tenant.apply(aMigration('out', { sourcePolicy: 'Delete' }));
+    await tenant.untilReady('out');
+    expect(await tenant.secret('db')).toBeUndefined();
+    expect(await kvMetadata(tenant, pathOf(tenant, 'plain'))).toMatchObject({ custom_metadata: null });
+    const copying = stage().bao.requests.filter(({ path }) => path.endsWith(`/${pathOf(tenant, 'plain')}`));
+    // Write and read back; the third is the second proof.
+    expect(copying.map(({ method }) => method)).toEqual(['POST', 'GET', 'GET']);
+
+    const select = { all: true as const };
+    await tenant.apply(aMigration('back', { from: 'bao', to: 'kubernetes', select, sourcePolicy: 'Delete' }));
+    await tenant.untilReady('back');
+    const restored = (await tenant.secret('db'))?.metadata;
+    expect(restored?.labels).toEqual({ 'app.kubernetes.io/managed-by': 'keyferry', ...labels });
+    expect(restored?.annotations).toEqual(annotations);
+  });
+
+  it('what the destination cannot hold keeps its source until its loss is allowed', async () => {
+    const tenant = await stage().tenant();
+    const annotations = { huge: 'x'.repeat(40_000), note: 'n' };
+    await tenant.apply(aSecret('db', { password: 'p' }, { annotations }));
+    await tenant.apply(aMigration('out', { sourcePolicy: 'Delete' }));
+    await tenant.untilReady('out', { status: 'False' });
+    expect(await statesOf(tenant, 'out')).toEqual({ db: 'Failed MetadataRefused' });
+    const [refused] = await tenant.rows('out');
+    expect(refused?.message).toContain('annotation huge');
+
+    const allowed = { path: '{namespace}/{name}', metadataLoss: 'Allow' as const };
+    await tenant.mergePatch('SecretMigration', 'out', { spec: { mapping: allowed } });
+    await tenant.untilReady('out');
+    expect(await statesOf(tenant, 'out')).toEqual({ db: 'Removed MetadataLost' });
+    expect(await kvMetadata(tenant, pathOf(tenant, 'db'))).toMatchObject({
+      custom_metadata: { 'keyferry-secret-1': '{"annotations":{"note":"n"}}' },
+    });
+  });
+});

@@ -204,8 +204,8 @@ function intentOf({ spec = {}, source, destination }: EngineRun): ApplyInputs['i
   });
   if (!parsed.ok) throw new Error(parsed.problems.join('; '));
   return toIntent(parsed.value, {
-    source: source.traits.addressing,
-    destination: destination.traits.addressing,
+    source: source.traits,
+    destination: destination.traits,
   });
 }
 

@@ -15,6 +15,7 @@ interface SecretObject {
   readonly metadata: {
     readonly name: string;
     readonly labels?: Record<string, string>;
+    readonly annotations?: Record<string, string>;
     readonly uid: string;
     readonly resourceVersion: string;
   };

@@ -107,6 +107,8 @@ export const ROW_REASONS = {
   SourceGone: 'Another writer removed the source.',
   MappingCollision: 'Another document maps to the same path, or another key to the same name.',
   AwaitingSoak: 'Verified; the source is removed once the copy has been verified for soakSeconds.',
+  MetadataLost:
+    'The destination does not have some labels or annotations that go with the source, as spec.mapping.metadataLoss allows.',
   AlreadyRenamed: 'The document already has its new name.',
   NotMapped: 'The name has several segments, and the destination has single names.',
   NoRule: 'Source and destination use the same store, and no rule of spec.mapping renames the document.',

@@ -144,6 +144,12 @@ export const MappingSchema = withRules(
       .describe(
         'Labels of a Secret that are copied to custom metadata of the same name, and back. Default: none. Between two backends of the same type, all labels or all custom metadata are copied.',
       ),
+    metadataLoss: z
+      .enum(['Refuse', 'Allow'])
+      .optional()
+      .describe(
+        'What happens when the destination cannot hold labels or annotations that go along with a source, or an equal document there lacks them. Labels and annotations go along when sourcePolicy removes the source. Refuse (default): the document is not moved. Allow: it is moved without them, and the row and the dry run say so.',
+      ),
     path: withRules(
       z
         .string()

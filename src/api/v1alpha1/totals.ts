@@ -8,6 +8,9 @@ export const PlanSchema = z
     adopt: CountSchema.describe('Documents that the destination has already, with equal bytes.'),
     overwrite: CountSchema.describe('Documents whose destination differs and would be overwritten.'),
     remove: CountSchema.describe('Sources that would be removed, or moved to a backup.'),
+    metadataLost: CountSchema.describe(
+      'Documents that would lose labels or annotations, as spec.mapping.metadataLoss allows.',
+    ),
   })
   .describe('What the dry run would do, in documents; absent in a real run.');
 

@@ -1,4 +1,4 @@
-import type { Attributes, Document } from '#src/core/document.ts';
+import { PAIRED_ATTRIBUTES, type Attributes, type Document } from '#src/core/document.ts';
 import type { Refusal } from '../driver.ts';
 import { fieldRefusalOf, nameRefusalOf } from './names.ts';
 
@@ -26,7 +26,7 @@ export function documentRefusalOf(document: Document): Refusal | undefined {
   );
 }
 
-function attributeRefusalOf({ type, immutable, expiresAt, metadata }: Attributes): Refusal | undefined {
+function attributeRefusalOf({ type, immutable, expiresAt, ...attributes }: Attributes): Refusal | undefined {
   if (type !== undefined) {
     return { reason: 'TypeRefused', message: 'A directory can store Secrets of type Opaque only.' };
   }
@@ -34,8 +34,8 @@ function attributeRefusalOf({ type, immutable, expiresAt, metadata }: Attributes
     return { reason: 'ExpiryRefused', message: 'A directory cannot let a document expire.' };
   }
   if (immutable !== undefined) return notStorable('cannot store that a Secret is immutable');
-  if (metadata !== undefined && metadata.size > 0)
-    return notStorable('has no place for labels or custom metadata');
+  if (PAIRED_ATTRIBUTES.some((part) => (attributes[part]?.size ?? 0) > 0))
+    return notStorable('has no place for labels, annotations or custom metadata');
   return undefined;
 }
 

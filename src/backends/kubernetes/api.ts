@@ -16,7 +16,7 @@ import {
   versionOf,
 } from './codec.ts';
 import type { Page, WireSecret } from './codec.ts';
-import { labelsOf } from './labels.ts';
+import { pairsOf } from './labels.ts';
 
 const SECRET: Resource = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret', namespaced: true };
 
@@ -33,6 +33,12 @@ export interface PageQuery {
   readonly next: string | undefined;
   readonly labelSelector?: string | undefined;
   readonly fieldSelector?: string | undefined;
+}
+
+/** Labels and annotations of a Secret. */
+export interface Marks {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** The requests for Secrets of one namespace, one method each. Throws the errors of KubeClient. */
@@ -72,11 +78,7 @@ export class SecretApi {
   }
 
   /** Creates a Secret; resolves with it as the server stored it. */
-  async create(
-    document: Document,
-    permit: Permit,
-    labels: Readonly<Record<string, string>> = {},
-  ): Promise<WireSecret> {
+  async create(document: Document, permit: Permit, marks: Marks = {}): Promise<WireSecret> {
     const { op, target } = this.#object(document.address, 'kube.secret.create');
     const body = {
       apiVersion: 'v1',
@@ -84,7 +86,8 @@ export class SecretApi {
       metadata: {
         name: document.address,
         namespace: this.#namespace,
-        labels: { ...labelsOf(document.attributes.metadata), ...MANAGED_BY, ...labels },
+        labels: { ...pairsOf(document.attributes.metadata), ...MANAGED_BY, ...marks.labels },
+        annotations: { ...pairsOf(document.attributes.annotations), ...marks.annotations },
       },
       type: document.attributes.type ?? DEFAULT_TYPE,
       ...(document.attributes.immutable === true ? { immutable: true } : {}),
@@ -99,14 +102,14 @@ export class SecretApi {
   }
 
   /**
-   * Replaces data and type only: a JSON patch leaves other metadata unchanged. A JSON patch cannot add to a map of
-   * labels that may not exist, so `labels`, if given, must be the complete map. Because the patch sets resourceVersion,
+   * Replaces data and type only: a JSON patch leaves other metadata unchanged. A JSON patch cannot add to a map that may
+   * not exist, so `labels` and `annotations`, if given, must be the complete maps. Because the patch sets resourceVersion,
    * the server refuses it with 409 if the Secret is in another state (a `test` operation would be a 422). No two states
    * of a name share a resourceVersion, even if the Secret was deleted and created again.
    */
   async replace(
     document: Document,
-    { expect, labels }: { readonly expect: Version; readonly labels?: Readonly<Record<string, string>> },
+    { expect, labels, annotations }: Marks & { readonly expect: Version },
     permit: Permit,
   ): Promise<WireSecret> {
     const request = this.#object(document.address, 'kube.secret.replace');
@@ -116,6 +119,9 @@ export class SecretApi {
       { op: 'add', path: '/type', value: document.attributes.type ?? DEFAULT_TYPE },
       ...(document.attributes.immutable === true ? [{ op: 'add', path: '/immutable', value: true }] : []),
       ...(labels === undefined ? [] : [{ op: 'add', path: '/metadata/labels', value: labels }]),
+      ...(annotations === undefined
+        ? []
+        : [{ op: 'add', path: '/metadata/annotations', value: annotations }]),
     ];
     const reply = await this.#client.request({
       ...request,

@@ -1,4 +1,4 @@
-import { BACKUP_LABEL } from './marks.ts';
+import { BACKUP_LABEL, BACKUP_METADATA_ANNOTATION } from './marks.ts';
 import type { Address, Attributes, Document, Version } from '#src/core/document.ts';
 import { sameAttributes, sameFields, sameVersion } from '#src/core/document.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
@@ -53,20 +53,26 @@ export class SecretBackups implements BackupStore {
     if (!sameVersion(document.version, expect)) {
       throw new OperatorError('VERSION_CONFLICT', { op: OP, target: address });
     }
-    await this.#keep({ ...document, attributes: withoutMetadata(document), address: backup }, permit);
+    const kept = { ...document, attributes: withoutMetadata(document), address: backup };
+    await this.#keep(kept, metadataTextOf(document), permit);
     await this.#api.remove(address, expect, permit);
     return backup;
   }
 
   /** Can run again after a lost reply or a killed run: an equal backup counts as its own. */
-  async #keep(backup: Document, permit: Permit): Promise<void> {
+  async #keep(backup: Document, metadata: string | undefined, permit: Permit): Promise<void> {
     try {
-      await this.#api.create(backup, permit, { [BACKUP_LABEL]: 'true' });
+      const annotations = metadata === undefined ? {} : { [BACKUP_METADATA_ANNOTATION]: metadata };
+      await this.#api.create(backup, permit, { labels: { [BACKUP_LABEL]: 'true' }, annotations });
     } catch (failure) {
       if (!hasCode(failure, 'ALREADY_EXISTS')) throw failure;
     }
-    const found = await this.#find(backup.address, permit.signal);
-    if (found !== undefined && sameFields(backup, found) && sameAttributes(backup, found)) return;
+    const secret = await this.#api.get(backup.address, permit.signal);
+    if (secret !== undefined && isBackup(secret)) {
+      const found = toDocument(secret);
+      const hasMetadata = secret.metadata.annotations?.[BACKUP_METADATA_ANNOTATION] === metadata;
+      if (hasMetadata && sameFields(backup, found) && sameAttributes(backup, found)) return;
+    }
     throw new OperatorError('ALREADY_EXISTS', { op: OP, target: backup.address });
   }
 
@@ -83,10 +89,21 @@ export class SecretBackups implements BackupStore {
   }
 }
 
-/** Other clients find and use Secrets by their labels; they must not find a backup. */
+/** Other clients find and use Secrets by their labels and annotations; they must not find a backup. */
 function withoutMetadata({ attributes }: Document): Attributes {
-  const { metadata: _metadata, ...rest } = attributes;
+  const { metadata: _metadata, annotations: _annotations, ...rest } = attributes;
   return rest;
+}
+
+/** The labels and annotations of a Secret as text in one annotation of its backup; undefined if it has none. */
+function metadataTextOf({ attributes: { metadata, annotations } }: Document): string | undefined {
+  if (metadata === undefined && annotations === undefined) return undefined;
+  const sorted = (pairs: Attributes['metadata']): [string, string][] =>
+    [...(pairs ?? [])].toSorted(([left], [right]) => (left < right ? -1 : 1));
+  return JSON.stringify({
+    labels: Object.fromEntries(sorted(metadata)),
+    annotations: Object.fromEntries(sorted(annotations)),
+  });
 }
 
 function isBackup({

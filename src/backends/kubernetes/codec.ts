@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Attributes, Document, StoredDocument } from '#src/core/document.ts';
 import { SecretValue } from '#src/core/secret-value.ts';
 import { OperatorError } from '#src/errors.ts';
+import { annotationsIn } from './annotations.ts';
 import { MANAGED_BY_LABEL, metadataOf } from './labels.ts';
 
 /*
@@ -145,10 +146,12 @@ export function versionOf(secret: Pick<WireSecret, 'metadata'>): StoredDocument[
 function attributesOf(secret: WireSecret): Attributes {
   const type = secret.type === undefined || secret.type === DEFAULT_TYPE ? undefined : secret.type;
   const metadata = metadataOf(secret.metadata.labels);
+  const annotations = annotationsIn(secret.metadata.annotations);
   return {
     ...(type === undefined ? {} : { type }),
     ...(secret.immutable === true ? { immutable: true as const } : {}),
     ...(metadata === undefined ? {} : { metadata }),
+    ...(annotations === undefined ? {} : { annotations }),
   };
 }
 

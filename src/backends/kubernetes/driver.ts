@@ -19,11 +19,11 @@ import type {
 } from '../driver.ts';
 import { listedAs, problemAt } from '../listing-problem.ts';
 import { mapConcurrently } from '#src/io/map-concurrently.ts';
-import { RBAC_VERBS, SecretApi, type PageQuery } from './api.ts';
+import { RBAC_VERBS, SecretApi, type Marks, type PageQuery } from './api.ts';
 import { SecretBackups } from './backups.ts';
 import { SecretClaims } from './claims.ts';
 import { toDocument, versionOf } from './codec.ts';
-import { labelsOf } from './labels.ts';
+import { pairsOf } from './labels.ts';
 import { namespaceIsLeaving, probeCluster } from './probe.ts';
 import { SecretProjections } from './projections.ts';
 import { readManySecrets, WITHOUT_REFUSED_TYPES } from './read-many.ts';
@@ -172,23 +172,25 @@ export class KubernetesDriver implements Driver {
     }
     if (expect === 'absent') return versionOf(await this.#api.create(document, permit));
     try {
-      const labels = await this.#labelsWith(document, permit.signal);
-      return versionOf(await this.#api.replace(document, { expect, ...labels }, permit));
+      const marks = await this.#marksWith(document, permit.signal);
+      return versionOf(await this.#api.replace(document, { expect, ...marks }, permit));
     } catch (thrown) {
       if (!hasCode(thrown, 'NOT_FOUND')) throw thrown;
       throw new OperatorError('VERSION_CONFLICT', { op: 'kube.secret.write', target: document.address });
     }
   }
 
-  /** The current labels plus those of the document. If they change before the write, the write fails. */
-  async #labelsWith(
-    document: Document,
-    signal: AbortSignal,
-  ): Promise<{ readonly labels?: Readonly<Record<string, string>> }> {
-    const { metadata } = document.attributes;
-    if (metadata === undefined) return {};
-    const current = await this.#api.get(document.address, signal);
-    return { labels: { ...current?.metadata.labels, ...labelsOf(metadata) } };
+  /** What is there plus what the document has. If that changes before the write, the write fails. */
+  async #marksWith(document: Document, signal: AbortSignal): Promise<Marks> {
+    const { metadata, annotations } = document.attributes;
+    if (metadata === undefined && annotations === undefined) return {};
+    const current = (await this.#api.get(document.address, signal))?.metadata;
+    return {
+      ...(metadata === undefined ? {} : { labels: { ...current?.labels, ...pairsOf(metadata) } }),
+      ...(annotations === undefined
+        ? {}
+        : { annotations: { ...current?.annotations, ...pairsOf(annotations) } }),
+    };
   }
 
   async delete(address: Address, expect: Version, permit: Permit): Promise<void> {

@@ -21,16 +21,16 @@ export function metadataOf(labels: Readonly<Record<string, string>> = {}): Attri
   return metadata.length === 0 ? undefined : new Map(metadata);
 }
 
-/** The labels for this metadata. */
-export function labelsOf(metadata: Attributes['metadata']): Readonly<Record<string, string>> {
-  return Object.fromEntries(metadata ?? []);
+/** The labels or annotations for these pairs. */
+export function pairsOf(pairs: Attributes['metadata']): Readonly<Record<string, string>> {
+  return Object.fromEntries(pairs ?? []);
 }
 
 /** Why this metadata cannot be labels, or undefined. */
 export function labelRefusalOf(metadata: Attributes['metadata']): Refusal | undefined {
   for (const [key, value] of metadata ?? []) {
     if (KEYFERRY_LABELS.has(key)) return refused(`The label ${key} is reserved for Keyferry.`);
-    if (!isLabelKey(key) || (value !== '' && !NAME.test(value))) {
+    if (!isQualifiedName(key) || (value !== '' && !NAME.test(value))) {
       return refused(
         'A label must have a name of at most 63 letters, digits, "-", "_" and "." that starts and ends with a letter or digit, optionally after a DNS name and "/"; its value must be such a name or empty.',
       );
@@ -39,7 +39,8 @@ export function labelRefusalOf(metadata: Attributes['metadata']): Refusal | unde
   return undefined;
 }
 
-function isLabelKey(key: string): boolean {
+/** A name, optionally after a DNS name and a slash. */
+export function isQualifiedName(key: string): boolean {
   const slash = key.indexOf('/');
   const prefix = key.slice(0, Math.max(0, slash));
   const isPrefixValid = slash < 0 || (prefix.length <= MAX_PREFIX_LENGTH && PREFIX.test(prefix));

@@ -1,5 +1,8 @@
 /** Labels and annotations that Keyferry writes on Secrets of its users. Part of the API: never rename one. */
 
+/** Prefix of all of them: what starts with it never travels. */
+export const OWN_PREFIX = 'keyferry.io/';
+
 /** Label of the backup of a Secret that a migration moved. No migration reads it. */
 export const BACKUP_LABEL = 'keyferry.io/backup';
 
@@ -8,3 +11,6 @@ export const CLAIM_LABEL = 'keyferry.io/removed-by';
 
 /** Annotation of a projection (sourcePolicy Project): the backend and path of the original. */
 export const PROJECTED_FROM_ANNOTATION = 'keyferry.io/projected-from';
+
+/** Annotation of a backup: the labels and annotations that the Secret had, as JSON. */
+export const BACKUP_METADATA_ANNOTATION = 'keyferry.io/backup-metadata';

@@ -1,5 +1,6 @@
 import type { Address, Document } from '#src/core/document.ts';
 import type { Refusal } from '../driver.ts';
+import { annotationRefusalOf } from './annotations.ts';
 import { labelRefusalOf } from './labels.ts';
 
 /*
@@ -61,6 +62,7 @@ export function documentRefusalOf(document: Document): Refusal | undefined {
     typeRefusalOf(document) ??
     keyRefusalOf(document) ??
     labelRefusalOf(document.attributes.metadata) ??
+    annotationRefusalOf(document.attributes.annotations) ??
     expiryRefusalOf(document) ??
     sizeRefusalOf(document)
   );

@@ -1,4 +1,4 @@
-import { sameVersion } from '#src/core/document.ts';
+import { PAIRED_ATTRIBUTES, sameVersion } from '#src/core/document.ts';
 import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
 import { OperatorError, type ErrorCode } from '#src/errors.ts';
 import type { Permit } from '#src/ports.ts';
@@ -183,18 +183,17 @@ export class MemoryDriver implements Driver {
     });
   }
 
-  /** Adds the metadata of the document, the last step of a write. */
-  async finish(
-    { address, attributes: { metadata } }: Document,
-    expect: Version,
-    permit: Permit,
-  ): Promise<void> {
+  /** Adds metadata, labels and annotations of the document, the last step of a write. */
+  async finish({ address, attributes: added }: Document, expect: Version, permit: Permit): Promise<void> {
     this.#requireAddress('finish', address);
     const call: Call = { operation: 'finish', address };
     await this.#perform(call, permit, () => {
       const { isUnfinished: _done, ...finished } = this.#requireCurrent(call, expect);
-      const all = new Map([...(finished.attributes.metadata ?? []), ...(metadata ?? [])]);
-      const attributes = all.size === 0 ? finished.attributes : { ...finished.attributes, metadata: all };
+      const pairs = PAIRED_ATTRIBUTES.flatMap((part) => {
+        const all = new Map([...(finished.attributes[part] ?? []), ...(added[part] ?? [])]);
+        return all.size === 0 ? [] : [[part, all] as const];
+      });
+      const attributes = { ...finished.attributes, ...Object.fromEntries(pairs) };
       this.#store.replaceCurrent(address, { ...finished, attributes });
     });
   }

@@ -1,4 +1,4 @@
-import type { Address, Document } from '#src/core/document.ts';
+import { pairsOf, type Address, type Document } from '#src/core/document.ts';
 import type { Refusal } from '../driver.ts';
 import type { MemoryStore } from './store.ts';
 
@@ -29,6 +29,9 @@ export function refusalOf(store: MemoryStore, document: Document): Refusal | und
   }
   if (document.attributes.expiresAt !== undefined && !store.traits.canExpire) {
     return { reason: 'ExpiryRefused', message: 'The store keeps documents forever.' };
+  }
+  if (!pairsOf(document).every((pair) => store.traits.holdsPair(pair))) {
+    return { reason: 'MetadataRefused', message: 'The store has no place for it.' };
   }
   return addressRefusalOf(store, document.address);
 }

@@ -1,4 +1,4 @@
-import type { Address, Attributes, Document, ReadResult, Version } from '#src/core/document.ts';
+import type { Address, Attributes, Document, Pair, ReadResult, Version } from '#src/core/document.ts';
 import { SecretValue } from '#src/core/secret-value.ts';
 import type { Clock } from '#src/ports.ts';
 
@@ -20,6 +20,8 @@ export interface MemoryStoreOptions {
   readonly canExpire?: boolean;
   /** A listing shows the type of each document. Default: false. */
   readonly listsTypes?: boolean;
+  /** Whether it can hold this label, annotation or entry of metadata. Default: all. */
+  readonly holdsPair?: (pair: Pair) => boolean;
 }
 
 /** One state of one incarnation. */
@@ -76,6 +78,7 @@ export class MemoryStore {
       statesAttributes: isFlat,
       canExpire: keepsRevisions,
       listsTypes: false,
+      holdsPair: () => true,
       ...options,
       addressing,
       keepsRevisions,

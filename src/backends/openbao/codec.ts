@@ -102,7 +102,7 @@ export function decodeFields(stored: StoredFields): DecodedFields {
     if (typeof text !== 'string') throw notText(name, target);
     fields.set(name, inBase64(labels, name) ? fromBase64(name, text, target) : fromText(text));
   }
-  return { fields, attributes: attributesOf(labels, customMetadata) };
+  return { fields, attributes: attributesOf(labels, customMetadata, target) };
 }
 
 function fromText(text: string): SecretValue {

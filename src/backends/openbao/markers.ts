@@ -1,5 +1,6 @@
 import type { Attributes } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
+import { secretMetadataIn } from './secret-metadata.ts';
 import { VersionMarks } from './version-marks.ts';
 
 /*
@@ -14,6 +15,7 @@ import { VersionMarks } from './version-marks.ts';
  *                       cut off
  *   keyferry-lifetime   only while a document that expires is being written: the delete_version_after, in seconds, that its
  *                       path must have afterwards (0: none)
+ *   keyferry-secret-1…  labels and annotations of the Secret, see secret-metadata.ts
  *
  * All other entries are metadata: they are copied with the document and have no meaning here.
  */
@@ -162,14 +164,19 @@ function corrupt(target: string, detail: string): OperatorError {
   return new OperatorError('ENCODING_CORRUPT', { op: 'openbao.decode', target, detail });
 }
 
-/** The attributes of a version, from its labels and the custom_metadata of its path. */
-export function attributesOf(labels: Labels, customMetadata: ReadonlyMap<string, string>): Attributes {
+/** The attributes of a version, from its labels and the custom_metadata of its path. Throws `ENCODING_CORRUPT`. */
+export function attributesOf(
+  labels: Labels,
+  customMetadata: ReadonlyMap<string, string>,
+  target: string,
+): Attributes {
   const { type, immutable } = labels;
   const metadata = [...customMetadata].filter(([key]) => !key.startsWith(MARKER_PREFIX));
   return {
     ...(type === undefined ? {} : { type }),
     ...(immutable ? { immutable: true as const } : {}),
     ...(metadata.length === 0 ? {} : { metadata: new Map(metadata) }),
+    ...secretMetadataIn(customMetadata, target),
   };
 }
 

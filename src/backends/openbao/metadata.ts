@@ -2,6 +2,7 @@ import type { Attributes } from '#src/core/document.ts';
 import type { Refusal } from '../driver.ts';
 import { MARKER_PREFIX, markersOf, MAX_MARKER_BYTES } from './markers.ts';
 import type { PathMarks } from './markers.ts';
+import { isSecretEntry, secretEntriesOf } from './secret-metadata.ts';
 
 /*
  * The metadata of a document as entries of custom_metadata, beside the markers.
@@ -20,9 +21,9 @@ export function metadataRefusalOf(attributes: Attributes, marks: PathMarks): Ref
   if (markers.some((text) => text.length > MAX_MARKER_BYTES)) {
     return refused('The markers of all versions of the path do not fit into its custom metadata.');
   }
-  const { metadata } = attributes;
-  if (metadata === undefined) return undefined;
-  if (metadata.size + markers.length > MAX_ENTRIES) {
+  const { metadata = new Map<string, string>() } = attributes;
+  const ofSecret = Object.keys(secretEntriesOf(attributes)).length;
+  if (metadata.size + ofSecret + markers.length > MAX_ENTRIES) {
     return refused(
       `A document can have at most ${MAX_ENTRIES} entries of custom metadata, markers included.`,
     );
@@ -57,7 +58,18 @@ export function metadataPatch(
   );
 }
 
-/** The metadata of a document as entries of custom_metadata. */
-export function metadataOf({ metadata }: Attributes): Readonly<Record<string, string>> {
-  return Object.fromEntries(metadata ?? []);
+/**
+ * The metadata of a document as entries of custom_metadata, with the labels and annotations of its Secret. Those of an older
+ * Secret, which are `present`, do not stay beside it: null removes.
+ */
+export function metadataOf(
+  attributes: Attributes,
+  present: ReadonlyMap<string, string> = new Map(),
+): Readonly<Record<string, string | null>> {
+  const older = [...present.keys()].filter(isSecretEntry).map((name) => [name, null] as const);
+  return {
+    ...Object.fromEntries(older),
+    ...secretEntriesOf(attributes),
+    ...Object.fromEntries(attributes.metadata ?? []),
+  };
 }

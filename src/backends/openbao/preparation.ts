@@ -176,7 +176,10 @@ function needsNothing(
   { customMetadata }: PathMetadata,
 ): boolean {
   if (hasLabels(labels) || attributes.expiresAt !== undefined) return false;
-  const missing = metadataPatch(customMetadata, { ...markersOf(marks), ...metadataOf(attributes) });
+  const missing = metadataPatch(customMetadata, {
+    ...markersOf(marks),
+    ...metadataOf(attributes, customMetadata),
+  });
   return Object.keys(missing).length === 0;
 }
 
@@ -193,11 +196,11 @@ function completion({ document, version, pending }: WrittenVersion, found: PathM
   const markers = markersOf(marksWith(before, labels, at));
   const missing = metadataPatch(customMetadata, {
     ...markers,
-    ...metadataOf(attributes),
+    ...metadataOf(attributes, customMetadata),
     ...(isOurs ? { [PENDING_MARKER]: null, [LIFETIME_MARKER]: null } : {}),
   });
   // Together with what seems to be there: another client can have replaced everything since it was read.
-  const stated = { ...markers, ...metadataOf(attributes), ...missing };
+  const stated = { ...markers, ...metadataOf(attributes, customMetadata), ...missing };
   const custom = Object.keys(missing).length === 0 ? {} : stated;
   return isOurs && hasChangedLifetime(remains)
     ? { custom, lifetime: Number(customMetadata.get(LIFETIME_MARKER) ?? attributes.lifetime ?? 0) }

@@ -1,4 +1,4 @@
-import type { Attributes, Document } from '#src/core/document.ts';
+import { PAIRED_ATTRIBUTES, type Attributes, type Document } from '#src/core/document.ts';
 import type { Refusal } from '../driver.ts';
 import { MAX_STORED_BYTES, storedSize } from './size.ts';
 
@@ -12,7 +12,7 @@ export function v1RefusalOf(document: Document, keyLimit: number | undefined): R
   );
 }
 
-function attributeRefusalOf({ type, immutable, expiresAt, metadata }: Attributes): Refusal | undefined {
+function attributeRefusalOf({ type, immutable, expiresAt, ...attributes }: Attributes): Refusal | undefined {
   if (type !== undefined) {
     return { reason: 'TypeRefused', message: 'KV version 1 can store Secrets of type Opaque only.' };
   }
@@ -20,8 +20,8 @@ function attributeRefusalOf({ type, immutable, expiresAt, metadata }: Attributes
     return { reason: 'ExpiryRefused', message: 'KV version 1 cannot let a document expire.' };
   }
   if (immutable !== undefined) return notStorable('cannot store that a Secret is immutable');
-  if (metadata !== undefined && metadata.size > 0)
-    return notStorable('has no place for labels or custom metadata');
+  if (PAIRED_ATTRIBUTES.some((part) => (attributes[part]?.size ?? 0) > 0))
+    return notStorable('has no place for labels, annotations or custom metadata');
   return undefined;
 }
 

@@ -1,5 +1,5 @@
 import type { Address, Document, Expectation, Version } from '#src/core/document.ts';
-import { sameVersion } from '#src/core/document.ts';
+import { pairsOf, sameVersion } from '#src/core/document.ts';
 import { errorOf, hasCode, OperatorError } from '#src/errors.ts';
 import type { Permit } from '#src/ports.ts';
 import type { Refusal } from '../driver.ts';
@@ -184,8 +184,8 @@ export class DocumentWriter {
 
 /** True for a document that needs nothing but its data. */
 function isPlain({ attributes }: Document, { labels }: StoragePlan): boolean {
-  const { expiresAt, metadata } = attributes;
-  return !hasLabels(labels) && expiresAt === undefined && (metadata === undefined || metadata.size === 0);
+  const hasPairs = pairsOf({ attributes }).length > 0;
+  return !hasLabels(labels) && attributes.expiresAt === undefined && !hasPairs;
 }
 
 function isSame(version: Version, expect: Expectation): boolean {

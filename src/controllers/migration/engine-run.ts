@@ -51,8 +51,8 @@ function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
   return {
     generation: migration.metadata.generation,
     intent: toIntent(migration, {
-      source: source.driver.traits.addressing,
-      destination: destination.driver.traits.addressing,
+      source: source.driver.traits,
+      destination: destination.driver.traits,
     }),
     source: source.driver,
     destination: destination.driver,

@@ -21,8 +21,9 @@ export function dryRunMessage(outcomes: readonly Outcome[], { plan, inventory }:
   return `Dry run, in documents: ${plan === undefined ? 'compared' : stepsOf(plan)}${others}. Nothing was written; set spec.dryRun to false to start.`;
 }
 
-function stepsOf({ create, adopt, overwrite, remove }: PlanTotals): string {
-  return `would create ${create}, adopt ${adopt}, overwrite ${overwrite}, remove ${remove}`;
+function stepsOf({ create, adopt, overwrite, remove, metadataLost }: PlanTotals): string {
+  const lost = metadataLost > 0 ? `, lose labels or annotations of ${metadataLost}` : '';
+  return `would create ${create}, adopt ${adopt}, overwrite ${overwrite}, remove ${remove}${lost}`;
 }
 
 /** `; 1 failed, 2 in conflict`, without the zeros; empty if all are zero. */

@@ -40,7 +40,7 @@ describe('the verdict on a run that a quota slows down', () => {
 });
 
 describe('the verdict on a dry run', () => {
-  const plan = { create: 12, adopt: 37, overwrite: 0, remove: 49 };
+  const plan = { create: 12, adopt: 37, overwrite: 0, remove: 49, metadataLost: 0 };
   const dryRun = (...outcomes: readonly Outcome[]): Verdict =>
     concluding({ outcomes, counts: countOutcomes(outcomes), dryRun: true, awaitsSoak: false, plan });
   const wouldAdopt = anOutcome('equal', { state: 'Pending', reason: 'WouldAdopt' });

@@ -75,14 +75,14 @@ const OTHER: Kept = {
 
 /** Why the backup must stay; undefined when the destination has its value, or a later version of the proven document. */
 async function keptBackup(inputs: Inputs, prior: PriorRecord, backup: string): Promise<Kept | undefined> {
-  const { destination, intent, signal, source } = inputs;
+  const { destination, signal, source } = inputs;
   const path = prior.destination?.path;
   const kept = await source.backups?.get(backup, signal);
   const found = path === undefined ? undefined : await destination.read(path, signal);
   if (path === undefined || found?.state !== 'present') return LOST;
   if (kept === undefined) return undefined;
-  const desired = desiredDocument(intent, path, kept);
-  return keptBy(inputs, prior, { desired, found: found.document });
+  const desired = desiredDocument(inputs, { name: prior.name, destination: path }, kept);
+  return keptBy(inputs, prior, { desired: desired.document, found: found.document });
 }
 
 /** The same for a document that both have. */

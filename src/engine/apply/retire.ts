@@ -14,7 +14,7 @@ import { keyOf } from '../crossings.ts';
 import { failedOutcome, reasonOf } from '../failure.ts';
 import { heldBy } from '../gates.ts';
 import { leaveDestination, observe } from '../plan/decide.ts';
-import { desiredDocument } from '../plan/desired-document.ts';
+import { desiredBeside, desiredDocument } from '../plan/desired-document.ts';
 import { backupOf } from '../plan/unlisted.ts';
 import type { ApplyInputs } from './inputs.ts';
 
@@ -146,7 +146,8 @@ async function unprovenOutcome(
   if (await to.isLeaving(signal)) return failedOutcome(base, leaving(), 'Verified');
   const destination = await to.read(pair.destination, signal);
   if (!stillVerified(destination, pair.destinationVersion)) return changed(base, 'DestinationChanged');
-  const desired = desiredDocument(intent, pair.destination, source.document);
+  const whole = desiredDocument(inputs, pair, source.document);
+  const { document: desired } = desiredBeside(inputs, pair, { desired: whole, found: destination });
   const equal = sameFields(desired, destination.document) && keepsAttributes(desired, destination.document);
   if (!equal) return changed(base, 'DestinationChanged');
   const conflict = adoptionConflict(intent.policyOf(pair.name), observe(to, desired, destination));

@@ -1,9 +1,9 @@
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { removesSource } from '#src/core/checks.ts';
 import { compileKeyNames } from '#src/core/mapping/key-names.ts';
-import { compileMetadata } from '#src/core/mapping/metadata.ts';
+import { compileTravelling, type End } from '#src/core/mapping/travelling.ts';
 import { compileRenaming, type Renaming } from '#src/core/mapping/renaming.ts';
-import { compileRoute, type Addressing } from '#src/core/mapping/route.ts';
+import { compileRoute } from '#src/core/mapping/route.ts';
 import type { Selection } from '#src/core/selection.ts';
 import type { Intent } from './intent.ts';
 import { OperatorError } from '#src/errors.ts';
@@ -60,7 +60,7 @@ export function removesSources(migration: SecretMigration): boolean {
 /** The spec as the engine carries it out. Throws `SPEC_INVALID` for what the schema cannot express. */
 export function toIntent(
   migration: SecretMigration,
-  addressing: { readonly source: Addressing; readonly destination: Addressing },
+  ends: { readonly source: End; readonly destination: End },
 ): Intent {
   const { spec, metadata } = migration;
   const { conflictPolicy, sourcePolicy, mapping, backupTTLSeconds } = spec;
@@ -70,7 +70,7 @@ export function toIntent(
   const route = compileRoute({
     path: mapping.path,
     namespace: metadata.namespace,
-    addressing,
+    addressing: { source: ends.source.addressing, destination: ends.destination.addressing },
     renaming,
     segmentSeparator: mapping.segmentSeparator,
     fallbackPrefix: fallback?.prefix,
@@ -84,7 +84,8 @@ export function toIntent(
     }),
     removesSources: removesSources(migration),
     keyNames: compileKeyNames(mapping.keys ?? []),
-    travellingMetadata: compileMetadata(addressing, mapping.labels ?? []),
+    travelling: compileTravelling(ends, mapping.labels ?? []),
+    metadataLoss: mapping.metadataLoss ?? 'Refuse',
     fallbackUntil: fallback && Date.parse(fallback.untilTime),
     backupTtlMs: backupTTLSeconds === undefined ? undefined : backupTTLSeconds * 1000,
     soakMs: spec.soakSeconds * 1000,

@@ -5,8 +5,9 @@ import { recordedVersion, type Outcome } from '#src/core/outcome.ts';
 import { isAbort } from '#src/errors.ts';
 import { failedOutcome } from '../failure.ts';
 import { heldBy } from '../gates.ts';
-import { desiredDocument } from './desired-document.ts';
+import { desiredBeside, desiredDocument } from './desired-document.ts';
 import type { PlanInputs } from './inputs.ts';
+import { lossOf } from './metadata-loss.ts';
 import type { Decision, Left, PlannedDocument, PlannedStep, Removal } from './plan.ts';
 
 /*
@@ -38,20 +39,21 @@ export async function decideDocument(
   });
   if (source.unfinished === true) return report({ ...base, ...SOURCE_UNFINISHED });
   try {
-    const desired = desiredDocument(intent, document.destination, source);
-    const refusal = destination.refusalOf(desired);
+    const wanted = desiredDocument(inputs, document, source);
+    const { refusal } = wanted;
     if (refusal !== undefined) return report({ ...base, state: 'Failed', ...refusal, retry: 'later' });
     const found = options.known ?? (await destination.read(document.destination, signal));
+    const { document: desired, lost } = desiredBeside(inputs, document, { desired: wanted, found });
     const policy = intent.policyOf(document.name);
     const step = decideStep(policy, observe(destination, desired, found));
     const left = leftIn(desired, found);
-    const lost = step.kind === 'overwrite' ? await overwriteRefusal(inputs, document) : undefined;
-    if (lost !== undefined) {
-      const outcome: Outcome = { ...base, state: 'Failed', ...lost, retry: 'later' };
+    const gone = step.kind === 'overwrite' ? await overwriteRefusal(inputs, document) : undefined;
+    if (gone !== undefined) {
+      const outcome: Outcome = { ...base, state: 'Failed', ...gone, retry: 'later' };
       return { ...report(outcome), values: { source, desired }, ...left };
     }
     const removal = removalOf(inputs, document, policy);
-    const planned = plannedStep(document, step, { base, source, removal });
+    const planned = plannedStep(document, step, { base: { ...base, ...lossOf(lost) }, source, removal });
     return { document, step: planned, values: { source, desired }, ...left };
   } catch (failure) {
     if (isAbort(failure, signal)) throw failure;

@@ -1,13 +1,65 @@
-import type { Address, Document } from '#src/core/document.ts';
+import type { Reader, Refusal } from '#src/backends/driver.ts';
+import { removesSource } from '#src/core/checks.ts';
+import { sameFields, type Address, type Document, type ReadResult } from '#src/core/document.ts';
 import type { Intent } from './intent.ts';
+import { heldPart, keptPart, metadataRefusal } from './metadata-loss.ts';
 
-/** The document that the destination should have. Throws `KEYS_COLLIDE`. */
-export function desiredDocument(intent: Intent, destination: Address, source: Document): Document {
-  const { metadata: allMetadata, ...attributes } = source.attributes;
-  const metadata = intent.travellingMetadata(allMetadata);
-  return {
-    address: destination,
+/** What the destination should have of one source. */
+export interface Desired {
+  readonly document: Document;
+  /** What goes with the source and the destination will not have, by `spec.mapping.metadataLoss`: `annotation note`. */
+  readonly lost: readonly string[];
+  /** Why the destination can never hold the document. */
+  readonly refusal?: Refusal;
+}
+
+interface Inputs {
+  readonly intent: Pick<Intent, 'keyNames' | 'metadataLoss' | 'policyOf' | 'travelling'>;
+  readonly destination: Pick<Reader, 'refusalOf'>;
+}
+
+/** The source of a document and its target. */
+interface Pair {
+  readonly name: string;
+  readonly destination: Address;
+}
+
+/** The document that the destination should have, without what it cannot hold if that is allowed. Throws `KEYS_COLLIDE`. */
+export function desiredDocument(
+  { intent, destination }: Inputs,
+  { name, destination: address }: Pair,
+  source: Document,
+): Desired {
+  const sourceGoes = removesSource(intent.policyOf(name));
+  const document = {
+    address,
     fields: intent.keyNames.rename(source.fields),
-    attributes: metadata === undefined ? attributes : { ...attributes, metadata },
+    attributes: intent.travelling(source.attributes, sourceGoes),
   };
+  const refusal = destination.refusalOf(document);
+  if (refusal === undefined) return { document, lost: [] };
+  const part = heldPart(destination, document);
+  if (part === undefined) return { document, lost: [], refusal };
+  if (intent.metadataLoss === 'Refuse')
+    return { document, lost: [], refusal: metadataRefusal(refusal, part.lost) };
+  return { document: part.document, lost: sourceGoes ? part.lost : [] };
+}
+
+/**
+ * The same when the destination was read. A destination with the same keys and bytes may lack labels and annotations that go
+ * with the source, if that is allowed; `Overwrite` writes them instead.
+ */
+export function desiredBeside(
+  { intent }: Pick<Inputs, 'intent'>,
+  { name }: Pick<Pair, 'name'>,
+  { desired, found }: { readonly desired: Desired; readonly found: ReadResult },
+): Desired {
+  const policy = intent.policyOf(name);
+  if (intent.metadataLoss === 'Refuse' || policy.conflictPolicy === 'Overwrite') return desired;
+  if (!removesSource(policy) || found.state !== 'present') return desired;
+  // A write of ours that was cut off is completed: nothing of it is lost.
+  if (found.document.unfinished === true) return desired;
+  if (!sameFields(desired.document, found.document)) return desired;
+  const part = keptPart(desired.document, found.document);
+  return { document: part.document, lost: [...desired.lost, ...part.lost] };
 }

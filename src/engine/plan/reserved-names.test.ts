@@ -74,7 +74,10 @@ function aRun(world: World) {
   });
   if (!parsed.ok) throw new Error(parsed.problems.join('; '));
   const context: Partial<ApplyInputs> = {
-    intent: toIntent(parsed.value, { source: from, destination: 'tree' }),
+    intent: toIntent(parsed.value, {
+      source: { addressing: from, statesAttributes: false },
+      destination: { addressing: 'tree', statesAttributes: false },
+    }),
     source: aStore('source', world, asked),
     destination: aStore('destination', world, asked),
     prior: new Map(prior.map((record) => [record.name, record])),

@@ -56,7 +56,12 @@ export async function outcomeOfRemoved(
     const found = await inputs.destination.read(path, inputs.signal);
     const base = { ...known, ...(await backupOf(inputs, name)) };
     if (found.state === 'present')
-      return { ...base, state: 'Removed', destination: withVersion(known.destination, found.document) };
+      return {
+        ...base,
+        ...lossIn(prior),
+        state: 'Removed',
+        destination: withVersion(known.destination, found.document),
+      };
     return hasEnded(found) ? ended(base, prior) : lost(base);
   } catch (failure) {
     if (isAbort(failure, inputs.signal)) throw failure;
@@ -70,6 +75,11 @@ export async function outcomeOfRemoved(
  */
 function withVersion(record: DestinationRecord, { version }: StoredDocument): DestinationRecord {
   return record.identity === undefined ? { ...record, version: version.revision } : record;
+}
+
+/** What was lost with the source stays in the row. */
+function lossIn({ reason, message }: PriorRecord): Pick<Outcome, 'reason' | 'message'> {
+  return reason === 'MetadataLost' ? { reason, ...(message === undefined ? {} : { message }) } : {};
 }
 
 function hasEnded(found: ReadResult): boolean {

@@ -32,11 +32,11 @@ describe('dryRun', () => {
       equal: 'Pending WouldAdopt',
     });
     expect(conditionOf(rehearsed, 'Ready')?.message).toBe(
-      'Dry run, in documents: would create 1, adopt 1, overwrite 0, remove 2. Nothing was written; set spec.dryRun to false to start.',
+      'Dry run, in documents: would create 1, adopt 1, overwrite 0, remove 2; 1 excluded. Nothing was written; set spec.dryRun to false to start.',
     );
     expect(conditionOf(rehearsed, 'Succeeded')?.status).toBe('Unknown');
     expect(rehearsed.status.progress).toBe('0/4');
-    expect(rehearsed.status.plan).toEqual({ create: 1, adopt: 1, overwrite: 0, remove: 2 });
+    expect(rehearsed.status.plan).toEqual({ create: 1, adopt: 1, overwrite: 0, remove: 2, metadataLost: 0 });
     expect(stage().changesOf(tenant)).toEqual([]);
     expect(await sourceNames(tenant)).toEqual(['equal', 'new']);
 
@@ -217,7 +217,9 @@ describe('deletion of a migration in the middle of its run', () => {
       note: expect.stringContaining(`removed ${removals.arrivals}, left ${kept.length}.`),
     });
     const lines = stage().operator.logs().split('\n');
-    const line = lines.find((each) => each.includes('migration deleted while it removed sources'));
+    const line = lines.find(
+      (each) => each.includes(`${tenant.namespace}/gone`) && each.includes('deleted while it removed'),
+    );
     expect(line).toContain(`"removed":${removals.arrivals},"left":${kept.length}`);
   });
 
