@@ -152,6 +152,7 @@ it('a leader that slept anywhere before a removal removes nothing, writes nothin
   const halted = await Promise.all(positions.map(async (each) => haltAt(leader, each, wake.promise)));
   for (const { reached, what } of halted) await eventually(what, () => reached()?.status !== undefined);
 
+  await untilRenewing(leader, wake.promise);
   await leader.operator.pause();
   writing.remove();
   wake.resolve();
