@@ -54,6 +54,7 @@ function nthChange(tenant: Tenant, name: string, index: number): RequestMatch {
   };
 }
 
+const byName = (left: string, right: string): number => left.localeCompare(right);
 const THEIRS = { [FIELD]: 'theirs' };
 /** More than any write has. */
 const POSITIONS = [0, 1, 2, 3, 4];
@@ -222,10 +223,12 @@ describe('two backends on one mount of version 1', () => {
     await withLogOf(operator, eventually('all want to write', gate.isFull));
     gate.open();
     for (const letter of ['a', 'b'])
-      await eventually(`${letter} has ended`, async () =>
-        ['Completed', 'ConflictsFound'].includes(reasonOf(await tenant.migration(letter)) ?? ''),
-      );
+      await eventually(`${letter} has ended`, async () => {
+        expect(reasonOf(await tenant.migration(letter))).toMatch(/^(Completed|ConflictsFound)$/);
+        return true;
+      });
 
+    gate.expectOneWriteEach();
     const rows = { ...(await rowsByName(tenant, 'a')), ...(await rowsByName(tenant, 'b')) };
     for (const number of numbers) {
       const [winner, loser] = rows[`a-${number}`]?.state === 'Removed' ? ['a', 'b'] : ['b', 'a'];
@@ -252,15 +255,19 @@ function holdUntilAllWantToWrite({ namespace }: Tenant, mount: string, paths: nu
     2,
   );
   const written = new Set<string>();
-  const isWrite: RequestMatch = (request) => {
-    if (!isChange(request) || !request.path.startsWith(`/v1/${mount}/`)) return false;
-    written.add(request.path);
-    return true;
-  };
-  rig.bao.onRequest(isWrite, { kind: 'hold', until: writes.promise });
+  const isWrite = (request: RecordedRequest): boolean =>
+    isChange(request) && request.path.startsWith(`/v1/${mount}/`);
+  const noteWrite: RequestMatch = (request) =>
+    isWrite(request) && written.add(request.path).has(request.path);
+  rig.bao.onRequest(noteWrite, { kind: 'hold', until: writes.promise });
   const isFull = (): boolean => {
     if (listed.hits === 2) listings.resolve();
     return written.size === paths;
   };
-  return { open: writes.resolve, isFull };
+  /** There is no check-and-set, so the second writer must not even send. */
+  const expectOneWriteEach = (): void => {
+    const paths = rig.bao.requests.filter(isWrite).map(({ path }) => path);
+    expect(paths.toSorted(byName)).toEqual([...written].toSorted(byName));
+  };
+  return { open: writes.resolve, isFull, expectOneWriteEach };
 }
