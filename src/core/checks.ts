@@ -26,6 +26,16 @@ export function removesSource({ sourcePolicy }: Pick<Policy, 'sourcePolicy'>): b
   return sourcePolicy === 'Delete' || sourcePolicy === 'Backup';
 }
 
+/** True when this policy, or that of one of the rules that override it, removes a source. */
+export function someRemoveSource(
+  sourcePolicy: SourcePolicy,
+  rules: readonly { readonly sourcePolicy?: SourcePolicy | undefined }[],
+): boolean {
+  return [{ sourcePolicy }, ...rules].some((each) =>
+    removesSource({ sourcePolicy: each.sourcePolicy ?? sourcePolicy }),
+  );
+}
+
 /** Source and destination of one document, read before any decision. */
 export interface Observation {
   /** The document that the destination should have. */

@@ -1,5 +1,5 @@
 import { MAX_COUNT } from '#src/schema/meta.ts';
-import { removesSource } from '#src/core/checks.ts';
+import { someRemoveSource } from '#src/core/checks.ts';
 import type { SecretMigration, SecretMigrationStatus } from '#src/api/v1alpha1/secret-migration.ts';
 
 /** What was lost of a table: see `status.reports.lost`. */
@@ -31,7 +31,6 @@ export function lossOf(
 
 function mayHaveRemoved({ spec, status }: SecretMigration): boolean {
   const { prefixes = [], patterns = [], overrides = [] } = spec.mapping;
-  const places = [spec, ...prefixes, ...patterns, ...overrides];
-  const removes = places.some(({ sourcePolicy = 'Keep' }) => removesSource({ sourcePolicy }));
+  const removes = someRemoveSource(spec.sourcePolicy, [...prefixes, ...patterns, ...overrides]);
   return removes || (status.summary?.removed ?? 0) > 0;
 }

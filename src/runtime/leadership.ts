@@ -14,7 +14,7 @@ export const ALWAYS_HELD: Mandate = { assertHeld: () => undefined };
 
 /**
  * One term of this process as the leader. It lasts as long as renewals come within the deadline, on the monotonic clock,
- * which also counts while the process is stopped (SIGSTOP): whoever asks first after that finds it over, before any timer
+ * which also counts while the process is stopped (SIGSTOP): the first caller after that finds it over, before any timer
  * has fired. A term that is over does not come back, because another replica may have led since.
  */
 export class Leadership implements Mandate {
@@ -47,7 +47,7 @@ export class Leadership implements Mandate {
     return Math.max(0, this.renewDeadlineMs - this.silentMs);
   }
 
-  /** Rejects with `LEASE_LOST` when the term is over, by whoever noticed it; never settles before. */
+  /** Rejects with `LEASE_LOST` when the term is over, whichever caller noticed that; never settles before. */
   get over(): Promise<never> {
     return this.#over.promise;
   }

@@ -24,8 +24,8 @@ type Inputs = Pick<
 
 /**
  * Removes expired backups of documents whose value the destination still has, or a later version of the document that was
- * proven there. Otherwise a backup stays, and its row says why. Resolves with the milliseconds until the next backup is due, or undefined if there is
- * none.
+ * proven there. Otherwise a backup stays, and its row says why. Resolves with the milliseconds until the next backup is
+ * due, or undefined if there is none.
  */
 export async function expireBackups(inputs: Inputs): Promise<number | undefined> {
   const { backupTtlMs } = inputs.intent;

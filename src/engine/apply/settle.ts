@@ -5,8 +5,8 @@ import type { Decision, Left } from '../plan/plan.ts';
 import type { ApplyInputs } from './inputs.ts';
 
 /*
- * What a write that was cut off left at the destination is settled before anything else, whoever the data there is of:
- * completed if the data is that of the document, else undone. Then the document is decided again.
+ * What a write that was cut off left at the destination is settled before anything else, also if another writer stored
+ * the data there: completed if the data is that of the document, else undone. Then the document is decided again.
  */
 
 type Inputs = Pick<ApplyInputs, 'intent' | 'destination' | 'gates' | 'permit' | 'signal'>;

@@ -1,5 +1,5 @@
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
-import { removesSource } from '#src/core/checks.ts';
+import { someRemoveSource } from '#src/core/checks.ts';
 import { compileKeyNames } from '#src/core/mapping/key-names.ts';
 import { compileTravelling, type End } from '#src/core/mapping/travelling.ts';
 import { compileRenaming, type Renaming } from '#src/core/mapping/renaming.ts';
@@ -51,10 +51,7 @@ function requireKeptOldNames({ source }: SecretMigration['spec'], { rules }: Ren
 
 /** True when the policy of some document removes its source. Throws `SPEC_INVALID`. */
 export function removesSources(migration: SecretMigration): boolean {
-  const { sourcePolicy } = migration.spec;
-  return [migration.spec, ...renamingOf(migration).rules].some((each) =>
-    removesSource({ sourcePolicy: each.sourcePolicy ?? sourcePolicy }),
-  );
+  return someRemoveSource(migration.spec.sourcePolicy, renamingOf(migration).rules);
 }
 
 /** The spec as the engine carries it out. Throws `SPEC_INVALID` for what the schema cannot express. */
@@ -82,7 +79,7 @@ export function toIntent(
       conflictPolicy,
       sourcePolicy: route.ruleOf(name)?.sourcePolicy ?? sourcePolicy,
     }),
-    removesSources: removesSources(migration),
+    removesSources: someRemoveSource(sourcePolicy, renaming.rules),
     keyNames: compileKeyNames(mapping.keys ?? []),
     travelling: compileTravelling(ends, mapping.labels ?? []),
     metadataLoss: mapping.metadataLoss ?? 'Refuse',
