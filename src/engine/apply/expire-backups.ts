@@ -98,7 +98,7 @@ async function keptBy(
   return (await isLater(inputs, found, destination)) ? undefined : OTHER;
 }
 
-/** A backup has no labels, so only bytes, type and immutability are compared. */
+/** A backup has the labels and annotations of its original in one annotation, so only the rest is compared. */
 function hasValueOf(desired: Document, found: StoredDocument): boolean {
   return sameFields(desired, found) && keepsKind(desired, found);
 }

@@ -3,7 +3,7 @@ import { nameIsSelected } from '#src/core/selection.ts';
 import { endsListing, isProblem } from '#src/backends/listing-problem.ts';
 import type { PlanInputs } from './inputs.ts';
 import type { NamedDocument } from './reserved-names.ts';
-import { wasProven } from './unlisted.ts';
+import { hadProof } from './unlisted.ts';
 
 /*
  * Lists documents by name. Reads no value.
@@ -29,7 +29,7 @@ export function missingNames(
   if (selection.scope.by !== 'names') return [];
   return selection.scope.names.filter((name) => {
     const prior = inputs.prior.get(name);
-    const proven = prior !== undefined && wasProven(inputs, prior);
+    const proven = prior !== undefined && hadProof(inputs, prior);
     return nameIsSelected(selection, name) && !listed.has(name) && !proven;
   });
 }

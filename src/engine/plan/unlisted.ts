@@ -49,8 +49,8 @@ export async function outcomeOfRemoved(
 ): Promise<Outcome | undefined> {
   const prior = inputs.prior.get(name);
   const path = prior?.destination?.path;
-  if (prior === undefined || path === undefined || !wasProven(inputs, prior)) return undefined;
-  // The version stays in a failed row: it tells the next run that there was proof (see wasProven).
+  if (prior === undefined || path === undefined || !hadProof(inputs, prior)) return undefined;
+  // The version stays in a failed row: it tells the next run that there was proof (see hadProof).
   const known = { ...baseOf(prior), destination: { ...prior.destination, path } };
   try {
     const found = await inputs.destination.read(path, inputs.signal);
@@ -107,7 +107,7 @@ function remedyOf(backup: string | undefined): string {
 }
 
 /** True when an earlier run removed the source of this document, or proved it and removal was its policy. */
-export function wasProven({ intent }: Pick<PlanInputs, 'intent'>, prior: PriorRecord): boolean {
+export function hadProof({ intent }: Pick<PlanInputs, 'intent'>, prior: PriorRecord): boolean {
   if (prior.state === 'Removed') return true;
   if (prior.state === 'Verified') return removesSource(intent.policyOf(prior.name));
   return prior.state === 'Failed' && prior.destination?.version !== undefined;
@@ -126,7 +126,7 @@ export async function backupOf(
 
 /** The outcome when the source cannot be read now. The version stays only if there was a proof. */
 function sourceUnknown(inputs: Pick<PlanInputs, 'intent'>, prior: PriorRecord, failure: unknown): Outcome {
-  return failedOutcome(wasProven(inputs, prior) ? versionedBaseOf(prior) : baseOf(prior), failure);
+  return failedOutcome(hadProof(inputs, prior) ? versionedBaseOf(prior) : baseOf(prior), failure);
 }
 
 function versionedBaseOf(prior: PriorRecord): Omit<Outcome, 'state'> {
