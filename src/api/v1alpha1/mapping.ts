@@ -25,12 +25,22 @@ const LABEL_KEY = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.
 
 const nameText = () =>
   z.string().max(253).regex(NAME_TEXT, { error: 'must be letters, digits and "/_.=@:+~,-"' });
+/** Letters and digits can be part of what a placeholder matches. src/core/mapping/name-pattern.ts refuses the rest. */
+const UNDIVIDED = /\}[A-Za-z0-9]*\{/;
 const namePattern = () =>
-  z
-    .string()
-    .min(1)
-    .max(253)
-    .regex(NAME_PATTERN, { error: 'must be letters, digits, "/_.=@:+~,-" and placeholders like {id}' });
+  withRules(
+    z
+      .string()
+      .min(1)
+      .max(253)
+      .regex(NAME_PATTERN, { error: 'must be letters, digits, "/_.=@:+~,-" and placeholders like {id}' }),
+    {
+      rule: `!self.matches(r'${UNDIVIDED.source}')`,
+      message:
+        'a name could be split in more than one way: put a separator such as ":" between two placeholders, not only letters and digits',
+      holds: (self) => !UNDIVIDED.test(self),
+    },
+  );
 const rulePolicy = () =>
   SourcePolicySchema.optional().describe(
     'What happens to the sources of this rule. Default: spec.sourcePolicy.',
@@ -89,7 +99,7 @@ export const MappingSchema = withRules(
       .meta({ 'x-kubernetes-list-type': 'atomic' })
       .optional()
       .describe(
-        'New names by the pattern of the old names; prefixes are tried first. A placeholder matches one or more characters, but not "/" and not a character that is next to a placeholder in the pattern.',
+        'New names by the pattern of the old names; prefixes are tried first. A placeholder matches one or more characters, but not "/" and not a character that is next to a placeholder in the pattern. Letters and digits next to a placeholder do not count, so text between two placeholders needs a separator.',
       ),
     overrides: z
       .array(

@@ -78,6 +78,22 @@ function authCase(method: string, auth: Json): RuleCase {
   );
 }
 
+/** The rule of a pattern: `from` or `to` of an entry in `patterns` or `keys`. */
+function patternCase(table: string, end: string): RuleCase {
+  const example = (text: string): readonly [string, Json] => {
+    const entry = { from: '{a}:{b}', to: '{b}:{a}', [end]: text };
+    return [text, migration({ mapping: { [table]: [entry] } })];
+  };
+  return {
+    kind: 'SecretMigration',
+    at: `spec.mapping.${table}.[].${end}`,
+    message:
+      'a name could be split in more than one way: put a separator such as ":" between two placeholders, not only letters and digits',
+    accepts: Object.fromEntries(['{a}:{b}', '{a}-v1-{b}', 'x{a}y', '{a}x:{b}', 'x'].map(example)),
+    refuses: Object.fromEntries(['{a}x{b}', '{a}{b}', 'n:{a}-{b}2{c}'].map(example)),
+  };
+}
+
 const PATH_CASES: readonly RuleCase[] = [
   ...['mount', 'pathPrefix', 'namespace'].map((field) =>
     pathCase(`spec.openbao.${field}`, (path) => openbao({ [field]: path })),
@@ -302,6 +318,7 @@ const MIGRATION_CASES: readonly RuleCase[] = [
       'all four': migration({ select: { names: ['a'], labelSelector: 'a=b', prefix: 'a', all: true } }),
     },
   },
+  ...['patterns', 'keys'].flatMap((table) => ['from', 'to'].map((end) => patternCase(table, end))),
   {
     kind: 'SecretMigration',
     at: 'spec.mapping.path',
