@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { exactlyOne, withRules } from '#src/schema/rules.ts';
+import { exactlyOne, pathSegments, withRules } from '#src/schema/rules.ts';
 
 /** Name of a document: of a Secret or a file, or the part of a path that matches {name}. */
 export const DocumentNameSchema = z
@@ -106,9 +106,12 @@ export const MappingSchema = withRules(
         z
           .object({
             name: DocumentNameSchema.describe('Name of the document at the source.'),
-            path: nameText()
-              .min(1)
-              .describe('Complete path at the destination; mapping.path does not apply.'),
+            path: withRules(
+              nameText().min(1).describe('Complete path at the destination; mapping.path does not apply.'),
+              pathSegments(
+                'path must not start or end with a slash, or contain an empty, "." or ".." segment',
+              ),
+            ),
             sourcePolicy: rulePolicy(),
           })
           .describe('One document and its destination.'),
@@ -171,11 +174,7 @@ export const MappingSchema = withRules(
         .describe(
           'Path of a document below the prefix of the backend, in both directions. It contains {name} (name of the Secret) exactly once and, any number of times, {namespace} (namespace of this SecretMigration) and {label:x} (value of label x of the Secret; only when the source is Kubernetes and the destination has paths).',
         ),
-      {
-        rule: "self.split('/').all(segment, segment != '' && segment != '.' && segment != '..')",
-        message: 'path must not start or end with a slash, or contain an empty, "." or ".." segment',
-        holds: (self) => self.split('/').every((segment) => !['', '.', '..'].includes(segment)),
-      },
+      pathSegments('path must not start or end with a slash, or contain an empty, "." or ".." segment'),
     ),
   }),
   {
