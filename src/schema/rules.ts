@@ -48,3 +48,14 @@ export function matching(pattern: RegExp, message: string): Rule<string> {
 export function immutable(message: string): Rule<unknown> {
   return { rule: 'self == oldSelf', message };
 }
+
+/** No segment of the path is empty, "." or "..". Of a `start`, more of the path follows, so its last segment can be empty. */
+export function pathSegments(message: string, part: 'whole' | 'start' = 'whole'): Rule<string> {
+  const more = part === 'whole' ? '' : 'x';
+  const whole = part === 'whole' ? 'self' : "(self + 'x')";
+  return {
+    rule: `${whole}.split('/').all(segment, segment != '' && segment != '.' && segment != '..')`,
+    message,
+    holds: (self) => `${self}${more}`.split('/').every((segment) => !['', '.', '..'].includes(segment)),
+  };
+}

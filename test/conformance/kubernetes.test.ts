@@ -299,14 +299,25 @@ function describeRefusals(): void {
     expect(contentOf(presentIn(await driver.read('frozen', signal)))).toEqual(contentOf(frozen));
   });
 
-  it.each(['kubernetes.io/service-account-token', 'bootstrap.kubernetes.io/token', 'helm.sh/release.v1'])(
-    'never creates a Secret of type %s',
-    async (type) => {
-      const document = aDocument('power', { a: 'b' }, { type });
-      expect(driver.refusalOf(document)?.reason).toBe('TypeRefused');
-      expect(await codeOf(driver.write(document, 'absent', permitted(signal)))).toBe('DOCUMENT_REFUSED');
-    },
-  );
+  it('knows that the API server accepts a type with spaces around it, and stores them', async () => {
+    const type = ' kubernetes.io/service-account-token ';
+    const stored = await cluster.kube<{ type: string }>('POST', secretsPath(), {
+      metadata: { name: 'spaced' },
+      type,
+    });
+    expect(stored.type).toBe(type);
+  });
+
+  it.each([
+    'kubernetes.io/service-account-token',
+    'bootstrap.kubernetes.io/token',
+    'helm.sh/release.v1',
+    ' kubernetes.io/service-account-token',
+  ])('never creates a Secret of type %s', async (type) => {
+    const document = aDocument('power', { a: 'b' }, { type });
+    expect(driver.refusalOf(document)?.reason).toBe('TypeRefused');
+    expect(await codeOf(driver.write(document, 'absent', permitted(signal)))).toBe('DOCUMENT_REFUSED');
+  });
 
   it('does not list Secrets of refused types, and shows their type in a read', async () => {
     await cluster.kube('POST', secretsPath(), {

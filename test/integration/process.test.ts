@@ -67,3 +67,16 @@ it('outside of a cluster and without a kubeconfig says which flag is missing', a
   expect(code).toBe(2);
   expect(stderr + stdout).toContain('--kubeconfig');
 });
+
+it('has a first line that Linux reads whole, with the flags that keep a debugger and code from text out', () => {
+  const [line = ''] = readFileSync(OPERATOR_BUNDLE, 'utf8').split('\n');
+  // BINPRM_BUF_SIZE: the rest would be cut off.
+  expect(Buffer.byteLength(line)).toBeLessThanOrEqual(255);
+  for (const flag of [
+    '--disable-sigusr1',
+    '--disable-proto=delete',
+    '--disallow-code-generation-from-strings',
+  ]) {
+    expect(line.split(' ')).toContain(flag);
+  }
+});

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { exactlyOne, withRules } from '#src/schema/rules.ts';
+import { exactlyOne, pathSegments, withRules } from '#src/schema/rules.ts';
 
 /** Name of a document: of a Secret or a file, or the part of a path that matches {name}. */
 export const DocumentNameSchema = z
@@ -25,12 +25,22 @@ const LABEL_KEY = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.
 
 const nameText = () =>
   z.string().max(253).regex(NAME_TEXT, { error: 'must be letters, digits and "/_.=@:+~,-"' });
+/** Letters and digits can be part of what a placeholder matches. src/core/mapping/name-pattern.ts refuses the rest. */
+const UNDIVIDED = /\}[A-Za-z0-9]*\{/;
 const namePattern = () =>
-  z
-    .string()
-    .min(1)
-    .max(253)
-    .regex(NAME_PATTERN, { error: 'must be letters, digits, "/_.=@:+~,-" and placeholders like {id}' });
+  withRules(
+    z
+      .string()
+      .min(1)
+      .max(253)
+      .regex(NAME_PATTERN, { error: 'must be letters, digits, "/_.=@:+~,-" and placeholders like {id}' }),
+    {
+      rule: `!self.matches(r'${UNDIVIDED.source}')`,
+      message:
+        'a name could be split in more than one way: put a separator such as ":" between two placeholders, not only letters and digits',
+      holds: (self) => !UNDIVIDED.test(self),
+    },
+  );
 const rulePolicy = () =>
   SourcePolicySchema.optional().describe(
     'What happens to the sources of this rule. Default: spec.sourcePolicy.',
@@ -89,16 +99,19 @@ export const MappingSchema = withRules(
       .meta({ 'x-kubernetes-list-type': 'atomic' })
       .optional()
       .describe(
-        'New names by the pattern of the old names; prefixes are tried first. A placeholder matches one or more characters, but not "/" and not a character that is next to a placeholder in the pattern.',
+        'New names by the pattern of the old names; prefixes are tried first. A placeholder matches one or more characters, but not "/" and not a character that is next to a placeholder in the pattern. Letters and digits next to a placeholder do not count, so text between two placeholders needs a separator.',
       ),
     overrides: z
       .array(
         z
           .object({
             name: DocumentNameSchema.describe('Name of the document at the source.'),
-            path: nameText()
-              .min(1)
-              .describe('Complete path at the destination; mapping.path does not apply.'),
+            path: withRules(
+              nameText().min(1).describe('Complete path at the destination; mapping.path does not apply.'),
+              pathSegments(
+                'path must not start or end with a slash, or contain an empty, "." or ".." segment',
+              ),
+            ),
             sourcePolicy: rulePolicy(),
           })
           .describe('One document and its destination.'),
@@ -161,11 +174,7 @@ export const MappingSchema = withRules(
         .describe(
           'Path of a document below the prefix of the backend, in both directions. It contains {name} (name of the Secret) exactly once and, any number of times, {namespace} (namespace of this SecretMigration) and {label:x} (value of label x of the Secret; only when the source is Kubernetes and the destination has paths).',
         ),
-      {
-        rule: "self.split('/').all(segment, segment != '' && segment != '.' && segment != '..')",
-        message: 'path must not start or end with a slash, or contain an empty, "." or ".." segment',
-        holds: (self) => self.split('/').every((segment) => !['', '.', '..'].includes(segment)),
-      },
+      pathSegments('path must not start or end with a slash, or contain an empty, "." or ".." segment'),
     ),
   }),
   {

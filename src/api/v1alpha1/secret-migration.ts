@@ -7,7 +7,7 @@ import {
   TimeSchema,
 } from '#src/schema/meta.ts';
 import { parseWith, type Parsed } from '#src/schema/parse.ts';
-import { exactlyOne, immutable, withRules } from '#src/schema/rules.ts';
+import { exactlyOne, immutable, pathSegments, withRules } from '#src/schema/rules.ts';
 import { ROW_STATES } from './conditions.ts';
 import { InventorySchema } from './inventory.ts';
 import { DocumentNameSchema, MappingSchema, SourcePolicySchema } from './mapping.ts';
@@ -62,15 +62,18 @@ const EndSchema = z.object({
 const SourceSchema = EndSchema.extend({
   fallback: z
     .object({
-      prefix: z
-        .string()
-        .max(253)
-        .regex(/^([A-Za-z0-9_.=@:+~,/-]|\{namespace\})*$/, {
-          error: 'must be letters, digits, "/_.=@:+~,-" and {namespace}',
-        })
-        .describe(
-          'Text before {name} in the old paths, instead of the text in mapping.path: "{namespace}/" or "OLD_". Can be empty.',
-        ),
+      prefix: withRules(
+        z
+          .string()
+          .max(253)
+          .regex(/^([A-Za-z0-9_.=@:+~,/-]|\{namespace\})*$/, {
+            error: 'must be letters, digits, "/_.=@:+~,-" and {namespace}',
+          })
+          .describe(
+            'Text before {name} in the old paths, instead of the text in mapping.path: "{namespace}/" or "OLD_". Can be empty.',
+          ),
+        pathSegments('prefix must not start with a slash, or contain an empty, "." or ".." segment', 'start'),
+      ),
       untilTime: TimeSchema.describe('Old paths are read until this time.'),
     })
     .optional()

@@ -25,8 +25,7 @@ const UNDECODABLE = '\uFFFD';
 export const FILE_FIELD = 'value';
 
 export const BACKUP_SUFFIX = '.migrated.bak';
-const ID = '[0-9a-f]{12}';
-const LEFTOVER = new RegExp(`^\\.(.+)\\.keyferry-(aside-|trash-|)(${ID})$`, 's');
+const LEFTOVER = /^\.(.+)\.keyferry-(aside-|trash-|)[0-9a-f]{12}$/s;
 
 export type LeftoverKind = 'temporary' | 'aside' | 'trash';
 

@@ -65,6 +65,14 @@ describe('a document to store as a Secret', () => {
     expect(refusalWith({ metadata: new Map([[key, value]]) })?.reason).toBe('MetadataRefused');
   });
 
+  it.each([
+    '\u00a0helm.sh/release.v1',
+    'kubernetes.io/service-account-token ',
+    '\tbootstrap.kubernetes.io/token\n',
+  ])('cannot have the type %j: spaces around a refused type do not make it another one', (type) => {
+    expect(refusal({ a: 'v' }, type)?.reason).toBe('TypeRefused');
+  });
+
   it('cannot expire', () => {
     expect(refusalWith({ expiresAt: '2030-01-01T00:00:00Z' })?.reason).toBe('ExpiryRefused');
   });

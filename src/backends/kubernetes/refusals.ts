@@ -77,7 +77,8 @@ function expiryRefusalOf({ attributes }: Document): Refusal | undefined {
 }
 
 function typeRefusalOf(document: Document): Refusal | undefined {
-  const { type } = document.attributes;
+  // The API server accepts any text as a type (tested). A space around it must not make it another one.
+  const type = document.attributes.type?.trim();
   if (type === undefined) return undefined;
   if (REFUSED_TYPES.some((refused) => refused === type)) {
     return { reason: 'TypeRefused', message: `Keyferry never creates a Secret of type ${type}.` };

@@ -13,8 +13,8 @@ import { OperatorError } from '#src/errors.ts';
  */
 
 const PREFIX = 'keyferry-secret-';
-/** Of one value of custom_metadata: the limit of the server, in bytes. */
-const PART_LENGTH = 512;
+/** Values of custom_metadata: the limit of the server is 512 bytes. */
+const PARTS = /.{1,512}/g;
 
 type SecretMetadata = Pick<Attributes, 'labels' | 'annotations'>;
 
@@ -31,7 +31,7 @@ export function isSecretEntry(name: string): boolean {
 export function secretEntriesOf({ labels, annotations }: SecretMetadata): Readonly<Record<string, string>> {
   const stored = { ...partOf('labels', labels), ...partOf('annotations', annotations) };
   if (Object.keys(stored).length === 0) return {};
-  const parts = inAscii(JSON.stringify(stored)).match(new RegExp(`.{1,${PART_LENGTH}}`, 'g')) ?? [];
+  const parts = inAscii(JSON.stringify(stored)).match(PARTS) ?? [];
   return Object.fromEntries(parts.map((part, index) => [`${PREFIX}${index + 1}`, part]));
 }
 

@@ -43,7 +43,7 @@ export const OpenBaoSpecSchema = withRules(
       .describe('PEM certificates that verify the certificate of the server. Default: those of the system.'),
     caSecretRef: secretKeyRef('ca.crt', 'the PEM certificates')
       .optional()
-      .describe('The same certificates, from a Secret.'),
+      .describe('The same certificates, from a Secret; at most 64 KiB.'),
     tlsServerName: z
       .string()
       .max(253)

@@ -11,6 +11,9 @@ export interface TlsMaterial {
   readonly identity: { readonly certificate: string; readonly key: string } | undefined;
 }
 
+/** The bytes that spec.openbao.caBundle may have too: every connection parses them. */
+const MAX_CA_BYTES = 65_536;
+
 export interface TlsContext {
   readonly credentials: CredentialSource;
   /** Namespace of the backend: every reference is in it. */
@@ -19,8 +22,8 @@ export interface TlsContext {
 }
 
 /**
- * Reads the PEM that the spec refers to. Throws `CREDENTIALS_MISSING` if it is missing or not a certificate with its
- * key.
+ * Reads the PEM that the spec refers to. Throws `CREDENTIALS_MISSING` if it is missing, if the CAs exceed 64 KiB, or if a
+ * certificate does not belong to its key.
  */
 export async function readTls(openbao: OpenBaoSpec, context: TlsContext): Promise<TlsMaterial> {
   return { ca: await readAuthorities(openbao, context), identity: await readIdentity(openbao, context) };
@@ -30,7 +33,15 @@ async function readAuthorities(
   { caBundle, caSecretRef }: OpenBaoSpec,
   context: TlsContext,
 ): Promise<string | undefined> {
-  return caSecretRef === undefined ? caBundle : readPem(caSecretRef.name, caSecretRef.key, context);
+  if (caSecretRef === undefined) return caBundle;
+  const ca = await readPem(caSecretRef.name, caSecretRef.key, context);
+  if (Buffer.byteLength(ca) <= MAX_CA_BYTES) return ca;
+  throw new OperatorError('CREDENTIALS_MISSING', {
+    op: 'openbao.tls',
+    target: `Secret ${context.namespace}/${caSecretRef.name}`,
+    detail: 'The certificates in caSecretRef exceed 64 KiB.',
+    hint: 'Store only the CA certificates that verify this server.',
+  });
 }
 
 async function readIdentity({ auth }: OpenBaoSpec, context: TlsContext): Promise<TlsMaterial['identity']> {

@@ -3,14 +3,18 @@ import { OperatorError } from '#src/errors.ts';
 /**
  * `from` and `to` of a composite name: literals around parts in braces, such as `session:{id}` and
  * `session:{id}:{provider}`. A part is one or more characters, but none that stands next to a part in `from` or `to`: a
- * separator inside a part would make a name ambiguous. A closed grammar; nothing is looked up.
+ * separator inside a part would make a name ambiguous. A closed grammar; nothing is looked up. Matching reads each
+ * character of a name a constant number of times: there is one way to split it, so nothing is ever tried twice (ADR 0043).
  */
 export interface NamePattern {
   /** The new name of `name`, or undefined when it does not match `from`. */
-  rename(name: string): string | undefined;
+  rename(name: Characters): string | undefined;
   /** True when `name` already matches `to`. */
-  isRenamed(name: string): boolean;
+  isRenamed(name: Characters): boolean;
 }
+
+/** What matching needs of a string: a test counts how often it reads one. */
+export type Characters = Pick<string, 'length' | 'charCodeAt' | 'slice'>;
 
 type Piece = { readonly literal: string } | { readonly part: string };
 
@@ -52,42 +56,105 @@ function separatorsOf(pieces: readonly Piece[], target: string): string {
 }
 
 /** Letters and digits next to a part are text, not separators: in `v1-{id}` and `{id}x` a part may contain them. */
-function partClass(separators: string): string {
-  const forbidden = [...new Set(`/${separators}`)].filter((char) => !/[A-Za-z0-9]/.test(char));
-  return `[^${literalOf(forbidden.join(''))}]+`;
+function outsideParts(separators: string): ReadonlySet<string> {
+  return new Set(Array.from(`/${separators}`).filter((char) => !/[A-Za-z0-9]/.test(char)));
 }
 
-function literalOf(text: string): string {
-  return Array.from(text, (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`).join('');
+/** A part, the literal after it, and where in that literal is the first character that a part cannot contain. */
+interface Run {
+  readonly part: string;
+  readonly literal: string;
+  /** -1 only after the last part, which ends where the name does. */
+  readonly stop: number;
 }
 
-function matcherOf(pieces: readonly Piece[], part: string, target: string): RegExp {
+/** A pattern as it is read from left to right. */
+interface Reading {
+  readonly start: string;
+  readonly runs: readonly Run[];
+}
+
+/**
+ * Refuses a pattern that could split a name in two ways. `a1b1c` is `a` and `b1c` for `{x}1{y}`, or `a1b` and `c`. A literal
+ * between two parts divides them in one way exactly if it has a character that no part can contain.
+ */
+function readingOf(pieces: readonly Piece[], outside: ReadonlySet<string>, target: string): Reading {
   const seen = new Set<string>();
-  const source = pieces.map((piece) => {
-    if ('literal' in piece) return literalOf(piece.literal);
+  const runs: Run[] = [];
+  for (const [index, piece] of pieces.entries()) {
+    if ('literal' in piece) continue;
     if (seen.has(piece.part)) throw invalid(target, `{${piece.part}} occurs twice.`);
     seen.add(piece.part);
-    return `(?<${piece.part}>${part})`;
-  });
-  return new RegExp(`^${source.join('')}$`, 'u');
+    const literal = literalAt(pieces, index + 1);
+    const stop = Array.from({ length: literal.length }, (_, at) => literal.charAt(at)).findIndex((char) =>
+      outside.has(char),
+    );
+    const next = pieces[index + 2];
+    if (stop < 0 && next !== undefined && 'part' in next) {
+      throw ambiguous(target, `{${piece.part}}`, `{${next.part}}`);
+    }
+    runs.push({ part: piece.part, literal, stop });
+  }
+  return { start: literalAt(pieces, 0), runs };
+}
+
+function ambiguous(target: string, one: string, other: string): OperatorError {
+  const detail = `A name could be split in more than one way: text that starts and ends with a letter or digit does not divide ${one} from ${other}. Start or end it with a separator, as in ${one}:${other}.`;
+  return invalid(target, detail);
+}
+
+function literalAt(pieces: readonly Piece[], index: number): string {
+  const piece = pieces[index];
+  return piece !== undefined && 'literal' in piece ? piece.literal : '';
+}
+
+function hasAt(name: Characters, literal: string, at: number): boolean {
+  if (at < 0 || at + literal.length > name.length) return false;
+  for (let index = 0; index < literal.length; index += 1) {
+    if (name.charCodeAt(at + index) !== literal.charCodeAt(index)) return false;
+  }
+  return true;
+}
+
+/** The parts of a name; undefined when it does not match. */
+function partsOf(
+  name: Characters,
+  { start, runs }: Reading,
+  outside: ReadonlySet<number>,
+): ReadonlyMap<string, string> | undefined {
+  if (!hasAt(name, start, 0)) return undefined;
+  const parts = new Map<string, string>();
+  let begin = start.length;
+  for (const { part, literal, stop } of runs) {
+    let run = begin;
+    while (run < name.length && !outside.has(name.charCodeAt(run))) run += 1;
+    // The part and the literal up to `stop` end where the run does.
+    const end = stop < 0 ? run - literal.length : run - stop;
+    if (end <= begin || !hasAt(name, literal, end)) return undefined;
+    parts.set(part, name.slice(begin, end));
+    begin = end + literal.length;
+  }
+  return begin === name.length ? parts : undefined;
 }
 
 /** Throws `SPEC_INVALID` for a pattern outside the grammar; `target` is the path of the rule in the spec. */
 export function compileNamePattern(from: string, to: string, target: string): NamePattern {
   const [old, next] = [piecesOf(from, `${target}.from`), piecesOf(to, `${target}.to`)];
-  const part = partClass(separatorsOf(old, `${target}.from`) + separatorsOf(next, `${target}.to`));
-  const [isOld, isNext] = [matcherOf(old, part, `${target}.from`), matcherOf(next, part, `${target}.to`)];
-  const known = new Set(old.flatMap((piece) => ('part' in piece ? [piece.part] : [])));
-  const unknown = next.find((piece) => 'part' in piece && !known.has(piece.part));
-  if (unknown !== undefined && 'part' in unknown) {
-    throw invalid(`${target}.to`, `{${unknown.part}} does not occur in from.`);
-  }
+  const outside = outsideParts(separatorsOf(old, `${target}.from`) + separatorsOf(next, `${target}.to`));
+  const readOld = readingOf(old, outside, `${target}.from`);
+  const readNext = readingOf(next, outside, `${target}.to`);
+  const known = new Set(readOld.runs.map(({ part }) => part));
+  const unknown = readNext.runs.find(({ part }) => !known.has(part));
+  if (unknown !== undefined) throw invalid(`${target}.to`, `{${unknown.part}} does not occur in from.`);
+  const codes = new Set([...outside].map((char) => char.charCodeAt(0)));
   return {
     rename(name) {
-      const parts = isOld.exec(name)?.groups;
-      if (parts === undefined && !isOld.test(name)) return undefined;
-      return next.map((piece) => ('literal' in piece ? piece.literal : (parts?.[piece.part] ?? ''))).join('');
+      const parts = partsOf(name, readOld, codes);
+      if (parts === undefined) return undefined;
+      return next
+        .map((piece) => ('literal' in piece ? piece.literal : (parts.get(piece.part) ?? '')))
+        .join('');
     },
-    isRenamed: (name) => isNext.test(name),
+    isRenamed: (name) => partsOf(name, readNext, codes) !== undefined,
   };
 }

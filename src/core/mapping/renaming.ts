@@ -1,7 +1,7 @@
 import { OperatorError } from '#src/errors.ts';
 import type { Address } from '../document.ts';
 import type { SourcePolicy } from '../checks.ts';
-import { compileNamePattern, type NamePattern } from './name-pattern.ts';
+import { compileNamePattern } from './name-pattern.ts';
 
 /** The tables of `spec.mapping` that rename documents. */
 export interface RenamingTables {
@@ -47,10 +47,15 @@ export interface Renaming {
 /** `undefined` when the rule does not apply to a name. */
 interface Matcher {
   readonly rule: Rule;
-  readonly pattern: NamePattern;
+  readonly pattern: NameRule;
 }
 
-function prefixPattern(rule: PrefixRule, to: string): NamePattern {
+interface NameRule {
+  rename(name: string): string | undefined;
+  isRenamed(name: string): boolean;
+}
+
+function prefixPattern(rule: PrefixRule, to: string): NameRule {
   return {
     rename: (name) => {
       if (!name.startsWith(rule.from)) return undefined;

@@ -46,6 +46,12 @@ const FALLBACK = {
   backendRef: { name: 'kubernetes' },
   fallback: { prefix: 'old-', untilTime: '2030-01-01T00:00:00Z' },
 };
+function fallback(prefix: string): Json {
+  return migration({ source: { ...FALLBACK, fallback: { ...FALLBACK.fallback, prefix } } });
+}
+function override(path: string): Json {
+  return migration({ mapping: { overrides: [{ name: 'a', path }] } });
+}
 const OTHER = { backendRef: { name: 'other' } };
 const EXACTLY_ONE_SELECTION = 'set exactly one of names, labelSelector, prefix and all';
 const PATH_SEGMENTS = 'path must not start or end with a slash, or contain an empty, "." or ".." segment';
@@ -76,6 +82,22 @@ function authCase(method: string, auth: Json): RuleCase {
   return pathCase(`spec.openbao.auth.${method}.mountPath`, (mountPath) =>
     openbao({ auth: { [method]: { ...auth, mountPath } } }),
   );
+}
+
+/** The rule of a pattern: `from` or `to` of an entry in `patterns` or `keys`. */
+function patternCase(table: string, end: string): RuleCase {
+  const example = (text: string): readonly [string, Json] => {
+    const entry = { from: '{a}:{b}', to: '{b}:{a}', [end]: text };
+    return [text, migration({ mapping: { [table]: [entry] } })];
+  };
+  return {
+    kind: 'SecretMigration',
+    at: `spec.mapping.${table}.[].${end}`,
+    message:
+      'a name could be split in more than one way: put a separator such as ":" between two placeholders, not only letters and digits',
+    accepts: Object.fromEntries(['{a}:{b}', '{a}-v1-{b}', 'x{a}y', '{a}x:{b}', 'x'].map(example)),
+    refuses: Object.fromEntries(['{a}x{b}', '{a}{b}', 'n:{a}-{b}2{c}'].map(example)),
+  };
 }
 
 const PATH_CASES: readonly RuleCase[] = [
@@ -302,6 +324,25 @@ const MIGRATION_CASES: readonly RuleCase[] = [
       'all four': migration({ select: { names: ['a'], labelSelector: 'a=b', prefix: 'a', all: true } }),
     },
   },
+  {
+    kind: 'SecretMigration',
+    at: 'spec.source.fallback.prefix',
+    message: 'prefix must not start with a slash, or contain an empty, "." or ".." segment',
+    accepts: Object.fromEntries(
+      ['', 'OLD_', '{namespace}/', 'a.b/..c', '.'].map((prefix) => [prefix, fallback(prefix)]),
+    ),
+    refuses: Object.fromEntries(
+      ['../x', '../', '/old_', 'a//b', 'a/./b', 'a/../b'].map((prefix) => [prefix, fallback(prefix)]),
+    ),
+  },
+  {
+    kind: 'SecretMigration',
+    at: 'spec.mapping.overrides.[].path',
+    message: PATH_SEGMENTS,
+    accepts: Object.fromEntries(['x', 'a/b', '..a/b.'].map((path) => [path, override(path)])),
+    refuses: Object.fromEntries(['../x', 'a/', '/a', 'a//b', '..'].map((path) => [path, override(path)])),
+  },
+  ...['patterns', 'keys'].flatMap((table) => ['from', 'to'].map((end) => patternCase(table, end))),
   {
     kind: 'SecretMigration',
     at: 'spec.mapping.path',
