@@ -99,7 +99,7 @@ function assemble(
   const { clusterResourceNamespace, config, logger } = base;
   const { audit, leadership, metrics, pool } = parts;
   const informers = createInformers(base);
-  const queues = createQueues(base);
+  const queues = createQueues({ ...base, concurrentMigrations: config.concurrentMigrations });
   const references: BackendReferences = {
     cache: informers.backends.store,
     clusterCache: informers.clusterBackends.store,
