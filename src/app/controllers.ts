@@ -45,6 +45,7 @@ function backendController(parts: ControllerParts, scope: Backend['kind']): Cont
       pool,
       writer: new StatusWriter({ client, resource }),
       events,
+      kinds: parts.references.kinds,
       clock,
       random,
       probeIntervalMs: config.probeIntervalSeconds * 1000,

@@ -26,6 +26,8 @@ export interface BackendKind<T extends string = string, S extends z.ZodType = z.
    * change of one reopens the backend. A Secret that is missing here can be lost.
    */
   secretReferences(member: z.output<S>): readonly string[];
+  /** The server that a backend with this member asks, as text to compare; absent: none that a tenant chooses. */
+  serverOf?(member: z.output<S>): string;
   /** Columns of `kubectl get` over fields of the member. */
   readonly columns: readonly PrinterColumn[];
   /** What some or all stores of this kind cannot do. Without an entry, all can. */

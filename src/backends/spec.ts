@@ -63,3 +63,12 @@ export function secretReferencesOf(spec: BackendSpec, kinds: readonly BackendKin
     return member === undefined ? [] : kind.secretReferences(member);
   });
 }
+
+/** The server that a backend with this spec asks, as text to compare; undefined if no tenant chooses it. */
+export function serverOf(spec: BackendSpec, kinds: readonly BackendKind[]): string | undefined {
+  for (const kind of kinds) {
+    const member = memberOf(kind, spec);
+    if (member !== undefined) return kind.serverOf?.(member);
+  }
+  return undefined;
+}

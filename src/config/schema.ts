@@ -74,7 +74,9 @@ export const ConfigSchema = z.object({
     .regex(/^\/./s, { error: 'must be an absolute path below /' })
     .optional()
     .describe('Root folder of the backends of type directory. Default: none; such backends are refused.'),
-  concurrentMigrations: whole(1, 64).default(4).describe('Maximum number of concurrent migrations.'),
+  concurrentMigrations: whole(1, 64)
+    .default(4)
+    .describe('Maximum number of concurrent migrations; at most half of them are of one namespace.'),
   concurrentDocuments: whole(1, 256)
     .default(32)
     .describe('Maximum number of concurrent documents of one migration.'),

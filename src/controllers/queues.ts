@@ -1,7 +1,9 @@
 import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { Clock, Metrics } from '#src/ports.ts';
+import type { Sharing } from '#src/runtime/lanes.ts';
 import { WorkQueue } from '#src/runtime/queue.ts';
 import type { RetryLimits } from '#src/runtime/retry-limiter.ts';
+import { parseObjectKey } from '#src/runtime/store.ts';
 
 /** Keys of the objects that need a reconcile: one queue for each controller. */
 export interface Queues {
@@ -13,19 +15,34 @@ export interface Queues {
 /** As client-go's, but the first retry comes after 200 ms, and the longest delay is one minute. */
 const RETRY_LIMITS: RetryLimits = { baseMs: 200, capMs: 60_000, burst: 100, perSecond: 10 };
 
-export function createQueues({
-  clock,
-  metrics,
-}: {
+/** Backends of one kind that are probed at once. */
+export const PROBE_WORKERS = 16;
+/** Backends of one namespace that are probed at once: with silent servers, each keeps a worker for its whole deadline. */
+const PROBES_PER_NAMESPACE = 2;
+
+export interface QueuesOptions {
+  /** Migrations that run at once. */
+  readonly concurrentMigrations: number;
   readonly clock: Clock;
   readonly metrics: Metrics;
-}): Queues {
-  const queue = (name: string): WorkQueue => new WorkQueue({ name, clock, metrics, limits: RETRY_LIMITS });
-  return {
-    migrations: queue('secretmigration'),
-    backends: queue('secretbackend'),
-    clusterBackends: queue('clustersecretbackend'),
+}
+
+/** What namespaces share, they share evenly: docs/fairness.md. */
+export function createQueues({ concurrentMigrations, clock, metrics }: QueuesOptions): Queues {
+  const queue = (name: string, mostPerGroup: number): WorkQueue => {
+    const sharing: Sharing = { groupOf: tenantOf, mostPerGroup };
+    return new WorkQueue({ name, clock, metrics, sharing, limits: RETRY_LIMITS });
   };
+  return {
+    migrations: queue('secretmigration', Math.ceil(concurrentMigrations / 2)),
+    backends: queue('secretbackend', PROBES_PER_NAMESPACE),
+    clusterBackends: queue('clustersecretbackend', 1),
+  };
+}
+
+/** The namespace of an object; an object of the cluster is a group of its own. */
+function tenantOf(key: string): string {
+  return parseObjectKey(key).namespace ?? key;
 }
 
 /** The queue of the controller that reconciles backends of this kind. */

@@ -39,7 +39,14 @@ export class Deadline implements Disposable {
     bySignal.set(this.#controller.signal, this);
   }
 
-  /** The signal that the deadlines of this one follow: that of the whole work, which nothing here made. */
+  /** A deadline whose time `pause` does not stop: that of work that a server must not hold, however slow its quota is. */
+  static unpausable(...given: ConstructorParameters<typeof Deadline>): Deadline {
+    const deadline = new Deadline(...given);
+    bySignal.delete(deadline.signal);
+    return deadline;
+  }
+
+  /** The signal that the deadlines of this one follow: that of the whole work, which has none or an unpausable one. */
   static rootOf(signal: AbortSignal): AbortSignal {
     const deadline = bySignal.get(signal);
     return deadline === undefined ? signal : Deadline.rootOf(deadline.#parent);

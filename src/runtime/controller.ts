@@ -29,7 +29,7 @@ export interface ControllerOptions {
   readonly reconcile: Reconcile;
   /** Maximum number of concurrent keys; default 1. */
   readonly workers?: number;
-  /** Deadline of one reconcile; default 10 min. */
+  /** Deadline of one reconcile, waits for the quota of a server included; default 10 min. */
   readonly deadlineMs?: number;
   /** Delay before a `waiting` key is reconciled again, if no watch wakes it; default 30 s. */
   readonly waitingIntervalMs?: number;
@@ -119,7 +119,8 @@ export class Controller {
     const { clock, metrics, name, deadlineMs = 600_000, newId = randomUUID, reconcile } = this.#options;
     const reconcileId = newId();
     const logger = this.#options.logger.child({ controller: name, key, reconcileID: reconcileId });
-    using run = new Deadline(clock, deadlineMs, hardStop, { op: 'controller.reconcile', target: key });
+    const about = { op: 'controller.reconcile', target: key };
+    using run = Deadline.unpausable(clock, deadlineMs, hardStop, about);
     const startedAt = clock.monotonic();
     try {
       this.#settle(key, await reconcile(key, { reconcileId, signal: run.signal, logger }));

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { ManualClock } from '#test/support/manual-clock.ts';
+import { ManualClock, settle } from '#test/support/manual-clock.ts';
 import { RecordedMetrics } from '#test/support/recorded.ts';
 import { WorkQueue } from './queue.ts';
 
@@ -18,8 +18,57 @@ beforeEach(() => {
 describe('WorkQueue', () => {
   describeOrder();
   describeDelays();
+  describeGroups();
   describeAnyOrder();
 });
+
+const groupOf = (key: string): string => key.slice(0, key.indexOf('/'));
+
+function describeGroups(): void {
+  const shared = (mostPerGroup: number): WorkQueue =>
+    new WorkQueue({ name: 'smig', clock, metrics, sharing: { groupOf, mostPerGroup } });
+
+  test('of 800 keys of one group and one of another, the other comes second', async () => {
+    queue = shared(2);
+    for (let key = 0; key < 800; key += 1) queue.add(`crowd/${key}`);
+    queue.add('victim/a');
+    expect([await queue.take(), await queue.take()]).toEqual(['crowd/0', 'victim/a']);
+  });
+
+  test('a taker waits while a group has all it may have, and gets a key of another group, or its next one', async () => {
+    queue = shared(1);
+    queue.add('slow/a');
+    queue.add('slow/b');
+    await queue.take();
+    const first = queue.take();
+    const second = queue.take();
+    await settle();
+    queue.add('victim/a');
+    expect(await first).toBe('victim/a');
+    queue.done('slow/a');
+    expect(await second).toBe('slow/b');
+  });
+
+  test('a key that was added again while it was in process takes its turn behind the other groups', async () => {
+    queue = shared(1);
+    queue.add('busy/a');
+    await queue.take();
+    queue.add('busy/a');
+    queue.add('victim/a');
+    queue.done('busy/a');
+    expect([await queue.take(), await queue.take()]).toEqual(['victim/a', 'busy/a']);
+  });
+
+  test('800 failures of one group do not delay the retry of another', async () => {
+    queue = shared(2);
+    for (let key = 0; key < 800; key += 1) queue.addRateLimited(`crowd/${key}`);
+    queue.addRateLimited('victim/a');
+    await clock.advance(5);
+    const due: (string | undefined)[] = [];
+    for (let key = 0; key < 3; key += 1) due.push(await queue.take());
+    expect(due).toContain('victim/a');
+  });
+}
 
 function describeOrder(): void {
   test('hands out a key once, however often it was added', async () => {

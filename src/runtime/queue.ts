@@ -1,5 +1,6 @@
 import type { Clock, Labels, Metrics } from '#src/ports.ts';
 import { DelayHeap } from './delay-heap.ts';
+import { Lanes, type Sharing } from './lanes.ts';
 import { DEFAULT_RETRY_LIMITS, RetryLimiter, type RetryLimits } from './retry-limiter.ts';
 
 export interface WorkQueueOptions {
@@ -8,7 +9,11 @@ export interface WorkQueueOptions {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly limits?: RetryLimits;
+  /** Default: all keys are one group, which may have every worker. */
+  readonly sharing?: Sharing;
 }
+
+const UNSHARED: Sharing = { groupOf: () => '', mostPerGroup: Number.POSITIVE_INFINITY };
 
 /** How often the gauges of unfinished work are updated while there is some. */
 const UNFINISHED_TICK_MS = 500;
@@ -18,6 +23,9 @@ const UNFINISHED_TICK_MS = 500;
  * key that is being processed is not handed out a second time, but queued again when it is `done`.
  *
  *     add ──► queued ──get──► processing ──done──► gone, or queued again if it was added meanwhile
+ *
+ * Other than there, groups of keys take turns, no group has more keys in process than it may, and each has retries of its
+ * own: however many keys a group adds, and however long they take, a key of another group comes next.
  */
 export class WorkQueue {
   readonly #clock: Clock;
@@ -27,7 +35,7 @@ export class WorkQueue {
   /** Keys that need work, each with the time since when; queued unless they are also being processed. */
   readonly #dirty = new Map<string, number>();
   readonly #processing = new Map<string, number>();
-  readonly #queued = new Fifo();
+  readonly #queued: Lanes;
   readonly #waitingUntil = new Map<string, number>();
   readonly #heap = new DelayHeap();
   readonly #takers: (() => void)[] = [];
@@ -39,14 +47,16 @@ export class WorkQueue {
     this.#clock = options.clock;
     this.#metrics = options.metrics;
     this.#labels = { name: options.name, controller: options.name };
-    this.#limiter = new RetryLimiter(options.limits ?? DEFAULT_RETRY_LIMITS, options.clock);
+    const { clock, limits = DEFAULT_RETRY_LIMITS, sharing = UNSHARED } = options;
+    this.#queued = new Lanes(sharing);
+    this.#limiter = new RetryLimiter(limits, clock, sharing.groupOf);
     this.#metrics.count('workqueue_adds_total', this.#labels, 0);
     this.#metrics.count('workqueue_retries_total', this.#labels, 0);
     this.#reportDepth();
     this.#reportUnfinished();
   }
 
-  /** Keys that could be handed out now. */
+  /** Keys that wait for a worker. */
   get depth(): number {
     let depth = this.#dirty.size;
     for (const key of this.#processing.keys()) if (this.#dirty.has(key)) depth -= 1;
@@ -106,7 +116,9 @@ export class WorkQueue {
     this.#processing.delete(key);
     this.#metrics.observe('workqueue_work_duration_seconds', this.#labels, this.#secondsSince(startedAt));
     this.#reportUnfinished();
-    if (this.#dirty.has(key) && !this.#closed) this.#offer(key);
+    if (this.#closed) return;
+    if (this.#queued.end(key)) this.#takers.shift()?.();
+    if (this.#dirty.has(key)) this.#offer(key);
   }
 
   /** Hands out no more keys, drops those that wait and releases all takers. Keys in process continue until `done`. */
@@ -188,26 +200,5 @@ export class WorkQueue {
 
   #secondsSince(startedAt: number): number {
     return (this.#clock.monotonic() - startedAt) / 1000;
-  }
-}
-
-/** First in, first out, without moving the other elements at each `shift`. */
-class Fifo {
-  #keys: string[] = [];
-  #head = 0;
-
-  push(key: string): void {
-    this.#keys.push(key);
-  }
-
-  shift(): string | undefined {
-    const key = this.#keys[this.#head];
-    if (key === undefined) return undefined;
-    this.#head += 1;
-    if (this.#head > 1024 && this.#head * 2 > this.#keys.length) {
-      this.#keys = this.#keys.slice(this.#head);
-      this.#head = 0;
-    }
-    return key;
   }
 }

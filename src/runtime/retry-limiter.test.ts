@@ -17,3 +17,10 @@ test('a hundred keys may fail at once, the others are spread over time', async (
   await clock.advance(20_000);
   expect(limiter.nextMs('late')).toBe(5);
 });
+
+test('each group has a bucket of its own', () => {
+  const limiter = new RetryLimiter(DEFAULT_RETRY_LIMITS, new ManualClock(), (key) => key[0] ?? '');
+  for (let failure = 0; failure < 800; failure += 1) limiter.nextMs(`a${failure}`);
+  expect(limiter.nextMs('a')).toBeGreaterThan(60_000);
+  expect(limiter.nextMs('b')).toBe(5);
+});

@@ -5,7 +5,7 @@ export interface RetryLimits {
   /** First delay of a key; doubles with each failure. */
   readonly baseMs: number;
   readonly capMs: number;
-  /** Retries of all keys together: a burst, then a rate per second. */
+  /** Retries of all keys of a group together: a burst, then a rate per second. */
   readonly burst: number;
   readonly perSecond: number;
 }
@@ -13,24 +13,34 @@ export interface RetryLimits {
 /** client-go's DefaultControllerRateLimiter (util/workqueue/default_rate_limiters.go). */
 export const DEFAULT_RETRY_LIMITS: RetryLimits = { baseMs: 5, capMs: 1_000_000, burst: 100, perSecond: 10 };
 
-/** How long a failed key waits: the longer of its own exponential delay and the common token bucket. */
+/** Fewer buckets than this are not swept. */
+const FEW_BUCKETS = 100;
+
+/**
+ * How long a failed key waits: the longer of its own exponential delay and the token bucket of its group. Only keys that
+ * failed and buckets that are not full take memory.
+ */
 export class RetryLimiter {
   readonly #limits: RetryLimits;
   readonly #clock: Clock;
   readonly #failures = new Map<string, number>();
-  /** Monotonic time at which the bucket is (or was) full again. */
-  #bucketFullAt = Number.NEGATIVE_INFINITY;
+  readonly #groupOf: (key: string) => string;
+  /** By group: the monotonic time at which its bucket is full again. */
+  readonly #bucketFullAt = new Map<string, number>();
+  #bucketsToSweep = FEW_BUCKETS;
 
-  constructor(limits: RetryLimits, clock: Clock) {
+  /** Default of `groupOf`: all keys share one bucket. */
+  constructor(limits: RetryLimits, clock: Clock, groupOf: (key: string) => string = () => '') {
     this.#limits = limits;
     this.#clock = clock;
+    this.#groupOf = groupOf;
   }
 
   /** Records a failure of the key and returns its delay in milliseconds. */
   nextMs(key: string): number {
     const failures = this.failures(key) + 1;
     this.#failures.set(key, failures);
-    return Math.max(exponentialMs(this.#limits, failures), this.#reserve());
+    return Math.max(exponentialMs(this.#limits, failures), this.#reserve(this.#groupOf(key)));
   }
 
   failures(key: string): number {
@@ -41,10 +51,19 @@ export class RetryLimiter {
     this.#failures.delete(key);
   }
 
-  #reserve(): number {
+  #reserve(group: string): number {
     const now = this.#clock.monotonic();
     const { burst, perSecond } = this.#limits;
-    this.#bucketFullAt = Math.max(this.#bucketFullAt, now) + 1000 / perSecond;
-    return Math.max(0, this.#bucketFullAt - now - (burst * 1000) / perSecond);
+    const fullAt = Math.max(this.#bucketFullAt.get(group) ?? now, now) + 1000 / perSecond;
+    this.#bucketFullAt.set(group, fullAt);
+    this.#sweep(now);
+    return Math.max(0, fullAt - now - (burst * 1000) / perSecond);
+  }
+
+  /** Forgets full buckets each time their number has doubled. */
+  #sweep(now: number): void {
+    if (this.#bucketFullAt.size < this.#bucketsToSweep) return;
+    for (const [group, fullAt] of this.#bucketFullAt) if (fullAt <= now) this.#bucketFullAt.delete(group);
+    this.#bucketsToSweep = Math.max(FEW_BUCKETS, 2 * this.#bucketFullAt.size);
   }
 }

@@ -5,6 +5,8 @@ import type { ErrorDetail } from '#src/errors.ts';
 import type { Clock, Labels } from '#src/ports.ts';
 import type { Driver } from '../driver.ts';
 import { guard } from './guard.ts';
+import { ManualClock } from '#test/support/manual-clock.ts';
+import { RecordedMetrics } from '#test/support/recorded.ts';
 import { permitted } from '#test/support/permit.ts';
 
 const { signal } = new AbortController();
@@ -34,6 +36,11 @@ function aGuard(calls: Partial<Driver>) {
     observe: () => undefined,
     gauge: () => undefined,
   };
+  const driver = guard(innerOf(calls), { clock, random: () => 0.5, metrics, deadlineMs: 1_000 });
+  return { driver, clock, counted };
+}
+
+function innerOf(calls: Partial<Driver>): Driver {
   const traits = {
     addressing: 'flat',
     concurrency: 1,
@@ -42,7 +49,7 @@ function aGuard(calls: Partial<Driver>) {
   const unasked = (): never => {
     throw new Error('not expected in this test');
   };
-  const inner: Driver = {
+  return {
     kind: 'fake',
     traits,
     serverTime: undefined,
@@ -63,8 +70,21 @@ function aGuard(calls: Partial<Driver>) {
     [Symbol.asyncDispose]: unasked,
     ...calls,
   };
-  const driver = guard(inner, { clock, random: () => 0.5, metrics, deadlineMs: 1_000 });
-  return { driver, clock, counted };
+}
+
+/** With the deadlines of the operator, and the number of calls that reach the driver. */
+function silentGuard(clock: ManualClock, calls: Partial<Driver>) {
+  let count = 0;
+  const counting = Object.entries(calls).map(([name, call]) => [
+    name,
+    (...given: unknown[]): unknown => {
+      count += 1;
+      return typeof call === 'function' ? Reflect.apply(call, undefined, given) : call;
+    },
+  ]);
+  const inner = innerOf(Object.fromEntries(counting));
+  const driver = guard(inner, { clock, random: () => 0.5, metrics: new RecordedMetrics() });
+  return { driver, calls: () => count };
 }
 
 const failing = (
@@ -115,6 +135,25 @@ describe('a guarded driver', () => {
     for (const fire of clock.timers) fire();
     await expect(write).rejects.toMatchObject({ code: 'DEADLINE', indeterminate: true });
     expect(clock.timers.size).toBe(0);
+  });
+
+  it('asks a silent server once, and gives a probe ten seconds whatever its own deadline', async () => {
+    const clock = new ManualClock();
+    const probed = silentGuard(clock, { probe: (inner) => whenAborted(inner) });
+    const probe = expect(probed.driver.probe(signal)).rejects.toMatchObject({ code: 'DEADLINE' });
+    await clock.advance(10_000);
+    await probe;
+    const slow = silentGuard(clock, { read: (_address, inner) => whenAborted(inner) });
+    const read = expect(slow.driver.read('a', signal)).rejects.toMatchObject({ code: 'DEADLINE' });
+    await clock.advance(90_000);
+    await read;
+    expect([probed.calls(), slow.calls()]).toEqual([1, 1]);
+  });
+
+  it('does not repeat a probe that failed', async () => {
+    const { driver, clock } = aGuard({ probe: () => Promise.reject(failing('BACKEND_SEALED')) });
+    await expect(driver.probe(signal)).rejects.toMatchObject({ code: 'BACKEND_SEALED' });
+    expect(clock.slept).toEqual([]);
   });
 
   it('passes on an abort unchanged', async () => {

@@ -14,6 +14,8 @@ export interface GuardOptions {
 }
 
 const DEADLINE_MS = 90_000;
+/** A server that needs longer to say what it can do is not of use now, and its probe holds a worker. */
+const PROBE_DEADLINE_MS = 10_000;
 const READ_ATTEMPTS = 3;
 const BACKOFF: BackoffShape = { baseMs: 200, capMs: 5_000, jitter: 0.5 };
 /** If a server asks for a longer delay, the call fails and the caller schedules the next try. */
@@ -23,19 +25,20 @@ type Next<T> = (signal: AbortSignal) => Promise<T>;
 
 /**
  * A driver with a deadline and metrics for each call, and retries for reads. It never repeats a change: after a lost
- * reply, only a read can tell what happened. It owns the driver below and closes it when disposed of.
+ * reply, only a read can tell what happened. Nor does it repeat a probe, or what the server did not answer in time: a
+ * silent server would hold its caller for several deadlines. It owns the driver below and closes it when disposed of.
  */
 export function guard(driver: Driver, options: GuardOptions): LayeredDriver {
   const calls = new GuardedCalls(driver.kind, options);
   return layered(driver, {
     around: async (call, next) =>
-      OPERATIONS[call.operation].changes ? calls.once(call, next) : calls.retried(call, next),
+      isRepeatable(call.operation) ? calls.retried(call, next) : calls.once(call, next),
     iterate: (call, next) => calls.iterated(call, next()),
     overrides: (base) => ({
       // An address with a temporary failure gets the retries of a single read before its error is yielded.
       async *readMany(addresses, signal) {
         for await (const outcome of base.readMany(addresses, signal)) {
-          const isTemporary = 'error' in outcome && errorOf(outcome.error).disposition === 'transient';
+          const isTemporary = 'error' in outcome && isTemporaryFailure(errorOf(outcome.error));
           yield isTemporary ? await readAgain(base, outcome.address, signal) : outcome;
         }
       },
@@ -68,7 +71,7 @@ class GuardedCalls {
         return await this.once(call, next);
       } catch (thrown) {
         const error = errorOf(thrown);
-        if (isAbort(thrown, call.signal) || error.disposition !== 'transient' || attempt >= READ_ATTEMPTS)
+        if (isAbort(thrown, call.signal) || !isTemporaryFailure(error) || attempt >= READ_ATTEMPTS)
           throw thrown;
         const { retryAfterMs } = error;
         const delayMs = backoffMs(BACKOFF, attempt, { random: this.#options.random, retryAfterMs });
@@ -81,7 +84,8 @@ class GuardedCalls {
   async once<T>({ operation, signal }: Call, next: Next<T>): Promise<T> {
     signal.throwIfAborted();
     const { clock, deadlineMs = DEADLINE_MS } = this.#options;
-    using deadline = new Deadline(clock, deadlineMs, signal);
+    const limitMs = operation === 'probe' ? Math.min(PROBE_DEADLINE_MS, deadlineMs) : deadlineMs;
+    using deadline = new Deadline(clock, limitMs, signal);
     const started = clock.monotonic();
     try {
       const result = await next(deadline.signal);
@@ -116,6 +120,14 @@ class GuardedCalls {
       (clock.monotonic() - started) / 1000,
     );
   }
+}
+
+function isRepeatable(operation: Operation): boolean {
+  return operation !== 'probe' && !OPERATIONS[operation].changes;
+}
+
+function isTemporaryFailure({ code, disposition }: OperatorError): boolean {
+  return disposition === 'transient' && code !== 'DEADLINE';
 }
 
 function deadlineError(operation: Operation): OperatorError {

@@ -10,6 +10,8 @@ export const OPENBAO = defineKind({
     const references = [token?.secretRef, appRole?.secretIdRef, jwt?.secretRef, cert?.secretRef, caSecretRef];
     return references.flatMap((reference) => reference?.name ?? []);
   },
+  // A proxy can lead to another server by the name.
+  serverOf: ({ address, tlsServerName = '' }) => `${address.replace(/\/$/, '')} ${tlsServerName}`.trim(),
   columns: [
     {
       name: 'Address',

@@ -2,9 +2,9 @@ import { parseClusterSecretBackend, type Backend } from '#src/api/v1alpha1/clust
 import { parseSecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
 import { Controller, type ControllerOptions } from '#src/runtime/controller.ts';
 import type { Parsed } from '#src/schema/parse.ts';
+import { PROBE_WORKERS } from '../queues.ts';
 import { BackendReconciler, type BackendReconcilerOptions } from './reconcile.ts';
 
-const WORKERS = 4;
 const DEADLINE_MS = 60_000;
 
 const PARSERS: Readonly<Record<Backend['kind'], (object: unknown) => Parsed<Backend>>> = {
@@ -27,7 +27,7 @@ export function createBackendController(
     ...options,
     name: scope.toLowerCase(),
     reconcile: async (key, context) => reconciler.reconcile(key, context),
-    workers: WORKERS,
+    workers: PROBE_WORKERS,
     deadlineMs: DEADLINE_MS,
     clock: parts.clock,
   });

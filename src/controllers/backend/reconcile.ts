@@ -7,17 +7,21 @@ import {
 } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import { MAX_IDENTITY, MAX_SERVER_TEXT, type BackendStatus } from '#src/api/v1alpha1/secret-backend.ts';
 import type { Probe } from '#src/backends/driver.ts';
+import type { BackendKind } from '#src/backends/kind.ts';
+import { serverOf } from '#src/backends/spec.ts';
 import { boundedText } from '#src/core/bounded-text.ts';
 import { shortened } from '#src/errors/explain.ts';
 import { isAbort, OperatorError } from '#src/errors.ts';
+import { Deadline } from '#src/io/deadline.ts';
 import type { Clock, EventSink, Random } from '#src/ports.ts';
 import type { ReconcileContext, ReconcileResult } from '#src/runtime/controller.ts';
 import type { ObjectClient } from '#src/runtime/object-client.ts';
 import type { StatusWriter } from '#src/runtime/status-patch.ts';
 import { parseObjectKey, type ReadonlyStore } from '#src/runtime/store.ts';
 import { defaultOf, namespaceOf } from './names.ts';
-import { MAX_CONDITION_MESSAGE, readyOf, toConditions, type Statement } from '../conditions.ts';
+import { isReady, MAX_CONDITION_MESSAGE, readyOf, toConditions, type Statement } from '../conditions.ts';
 import type { DriverPool } from './pool.ts';
+import { SlowServers, type NamedServer } from './slow-servers.ts';
 import { failing } from '../migration/verdict.ts';
 
 export interface BackendReconcilerOptions {
@@ -28,11 +32,16 @@ export interface BackendReconcilerOptions {
   readonly pool: DriverPool;
   readonly writer: StatusWriter;
   readonly events: EventSink;
+  /** The kinds of backend: they tell which server a backend asks. */
+  readonly kinds: readonly BackendKind[];
   readonly clock: Clock;
   readonly random: Random;
   /** Milliseconds between two probes of a backend that is Ready, with a jitter of 10 %. */
   readonly probeIntervalMs: number;
 }
+
+/** Longest probe, waits for the quota of the server and reads of credentials included. */
+const PROBE_LIMIT_MS = 20_000;
 
 /**
  * Keeps the status of the backends of one kind up to date: builds their drivers, probes the servers, publishes their
@@ -40,9 +49,11 @@ export interface BackendReconcilerOptions {
  */
 export class BackendReconciler {
   readonly #options: BackendReconcilerOptions;
+  readonly #slow: SlowServers;
 
   constructor(options: BackendReconcilerOptions) {
     this.#options = options;
+    this.#slow = new SlowServers(options.clock);
   }
 
   async reconcile(key: string, context: ReconcileContext): Promise<ReconcileResult> {
@@ -55,10 +66,12 @@ export class BackendReconciler {
     }
     const backend = parsed.value;
     if (backend.metadata.deletionTimestamp !== undefined) return { kind: 'done' };
+    const pauseMs = this.#pauseMs(backend);
+    if (pauseMs > 0 && isJudged(backend)) return { kind: 'requeue', requeueAfterMs: pauseMs };
     try {
       this.#requireOneDefault(backend);
-      await using lease = await this.#options.pool.acquireWhole(backend);
-      const probe = publishable(await lease.probe('now', context.signal));
+      if (pauseMs > 0) throw silent(backend);
+      const probe = await this.#probe(backend, context.signal);
       await this.#publish(backend, available(probe), probe, context.signal);
     } catch (failure) {
       if (isAbort(failure, context.signal)) throw failure;
@@ -70,6 +83,39 @@ export class BackendReconciler {
     }
     const { probeIntervalMs, random } = this.#options;
     return { kind: 'requeue', requeueAfterMs: probeIntervalMs * (0.9 + 0.2 * random()) };
+  }
+
+  async #probe(backend: Backend, signal: AbortSignal): Promise<Probe> {
+    const { clock, pool } = this.#options;
+    const about = { op: 'backend.probe', target: backend.metadata.name };
+    using limit = Deadline.unpausable(clock, PROBE_LIMIT_MS, signal, about);
+    const server = this.#serverOf(backend);
+    const startedAt = clock.monotonic();
+    try {
+      await using lease = await pool.acquireWhole(backend);
+      const probe = publishable(await lease.probe('now', limit.signal));
+      if (server !== undefined) this.#slow.answered(server);
+      return probe;
+    } catch (failure) {
+      if (server !== undefined && !signal.aborted) this.#slow.failed(server, clock.monotonic() - startedAt);
+      throw failure;
+    }
+  }
+
+  #serverOf(backend: Backend): NamedServer | undefined {
+    const server = serverOf(backend.spec, this.#options.kinds);
+    return server === undefined ? undefined : { server, tenant: namespaceOf(backend) ?? '' };
+  }
+
+  /**
+   * Milliseconds in which this backend must not ask its server, which kept a worker before. A backend that works is asked at
+   * its own rate, and one that a user has changed is asked at once.
+   */
+  #pauseMs(backend: Backend): number {
+    // -1: it is new, and no reconcile has seen it.
+    const isChanged = backend.status.observedGeneration >= 0 && !isJudged(backend);
+    const server = this.#serverOf(backend);
+    return server === undefined || isChanged || isReady(backend) ? 0 : this.#slow.pauseMs(server);
   }
 
   /** The oldest backend stays the default: an annotation must not redirect migrations that rely on it. */
@@ -138,6 +184,19 @@ export class BackendReconciler {
       note: shortened(event.note, MAX_CONDITION_MESSAGE),
     });
   }
+}
+
+/** True when the status says how this generation of the spec fares. */
+function isJudged({ metadata, status }: Backend): boolean {
+  return status.observedGeneration === metadata.generation;
+}
+
+function silent({ metadata }: Backend): OperatorError {
+  return new OperatorError('DEADLINE', {
+    op: 'backend.probe',
+    target: metadata.name,
+    detail: 'Another backend with this address waited for it; it is asked again within five minutes.',
+  });
 }
 
 /** The reply of a server as the status can hold it, whatever it sent. */

@@ -9,6 +9,7 @@ import type { Tenant } from '#test/support/tenant.ts';
 import { fieldsOf, MANY, plantMany, sourceNames, wholeNames } from './documents.ts';
 import { Gate, holdRemovals, holdWrites } from '#test/support/gate.ts';
 import { untilNoticed } from './operator-state.ts';
+import { SilentServer } from '#test/support/silent-server.ts';
 import { kvNames } from '#test/support/queries.ts';
 import { useStage } from '#test/support/stage.ts';
 
@@ -118,6 +119,29 @@ describe('a server with a quota', () => {
       seen.map(({ verified }) => verified).toSorted((a, b) => a - b),
     );
     expect(await wholeNames(tenant)).toHaveLength(30);
+  });
+});
+
+describe('forty backends of servers that never answer', () => {
+  it('do not delay a new backend and migration of another namespace', async () => {
+    await using silent = await SilentServer.open();
+    const hostile = await stage().tenant();
+    const backends = Array.from({ length: 40 }, (_, index) =>
+      anOpenBaoBackend({
+        name: `silent-${index}`,
+        mount: 'kv',
+        address: silent.address(index),
+        caBundle: hostile.cluster.baoCaPem,
+      }),
+    );
+    for (const backend of backends) await hostile.apply(backend);
+    await eventually('the operator waits for answers', () => silent.connections > 0);
+
+    const victim = await stage().tenant();
+    await victim.apply(aSecret('db', fieldsOf('db')));
+    await victim.apply(aMigration('quick'));
+    await victim.untilReady('quick', { status: 'True', reason: 'Completed' }, 5_000);
+    for (const { metadata } of backends) await hostile.delete('SecretBackend', metadata.name);
   });
 });
 

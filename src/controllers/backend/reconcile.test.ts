@@ -1,0 +1,147 @@
+import { describe, expect, it } from 'vitest';
+import { API_VERSION } from '#src/api/group.ts';
+import { parseSecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
+import type { Driver, Probe } from '#src/backends/driver.ts';
+import { BACKEND_KINDS } from '#src/backends/kinds.ts';
+import { BackendRegistry } from '#src/backends/registry.ts';
+import { OperatorError } from '#src/errors.ts';
+import { whenAborted } from '#src/io/abort.ts';
+import type { KubeObject } from '#src/kube/client.ts';
+import { ObjectClient } from '#src/runtime/object-client.ts';
+import { StatusWriter } from '#src/runtime/status-patch.ts';
+import { Store } from '#src/runtime/store.ts';
+import { ManualClock } from '#test/support/manual-clock.ts';
+import { RecordedLog, RecordedMetrics } from '#test/support/recorded.ts';
+import { ScriptedKubeClient } from '#test/support/scripted-kube-client.ts';
+import { DriverPool } from './pool.ts';
+import { BackendReconciler } from './reconcile.ts';
+
+const resource = {
+  group: 'keyferry.io',
+  version: 'v1alpha1',
+  plural: 'secretbackends',
+  kind: 'SecretBackend',
+  namespaced: true,
+};
+const { signal } = new AbortController();
+const PROBE: Probe = { server: { product: 'OpenBao', version: '2' }, identity: 'i', capabilities: [] };
+
+type Objects = Map<string, KubeObject & { status?: object }>;
+
+function aBackend(name: string, namespace: string, generation = 1): KubeObject & { status?: object } {
+  const openbao = { address: 'https://bao:8200', auth: { token: { secretRef: { name: 'token' } } } };
+  return {
+    apiVersion: API_VERSION,
+    kind: 'SecretBackend',
+    metadata: { name, namespace, uid: `${namespace}/${name}`, resourceVersion: '1', generation },
+    spec: { type: 'openbao', openbao },
+  } as KubeObject;
+}
+
+/** The reconciler of SecretBackends that all have the same address, whose server answers when `isSilent` is false. */
+function aReconciler() {
+  const clock = new ManualClock();
+  const objects: Objects = new Map();
+  const server = { isSilent: true, probes: 0 };
+  const client = new ScriptedKubeClient(({ method, path, body }) => {
+    const [, namespace, name] = /namespaces\/([^/]+)\/[^/]+\/([^/]+)/.exec(path) ?? [];
+    const found = objects.get(`${namespace}/${name}`);
+    if (found === undefined) throw new OperatorError('NOT_FOUND', { op: 'test' });
+    if (method !== 'PATCH') return found;
+    const sent = body instanceof Object && 'status' in body ? body.status : undefined;
+    const written = { ...found, status: Object.assign({}, found.status, sent) };
+    objects.set(`${namespace}/${name}`, written);
+    return written;
+  });
+  const probe = async (inner: AbortSignal): Promise<Probe> => {
+    server.probes += 1;
+    if (server.isSilent) await whenAborted(inner);
+    inner.throwIfAborted();
+    return PROBE;
+  };
+  const driver = { kind: 'openbao', probe, [Symbol.asyncDispose]: async () => Promise.resolve() };
+  const guard = { clock, random: () => 0, metrics: new RecordedMetrics() };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a question that is not expected fails loudly
+  const create = (): Driver => driver as unknown as Driver;
+  const registry = new BackendRegistry([{ kind: 'openbao', create }], { guard });
+  const reconciler = new BackendReconciler({
+    backends: new ObjectClient(client, resource),
+    parse: parseSecretBackend,
+    clusterCache: new Store(),
+    pool: new DriverPool({ registry, clusterResourceNamespace: 'keyferry' }),
+    writer: new StatusWriter({ client, resource }),
+    events: { record: () => undefined },
+    kinds: BACKEND_KINDS,
+    clock,
+    random: () => 0.5,
+    probeIntervalMs: 60_000,
+  });
+  const reconcile = async (key: string): Promise<unknown> =>
+    reconciler
+      .reconcile(key, { reconcileId: 'r', signal, logger: new RecordedLog() })
+      .catch((failure: unknown) => failure);
+  const add = (object: KubeObject): void =>
+    void objects.set(`${object.metadata.namespace}/${object.metadata.name}`, object);
+  const readyOf = (key: string) => {
+    const parsed = parseSecretBackend(objects.get(key));
+    return parsed.ok ? parsed.value.status.conditions?.find(({ type }) => type === 'Ready') : undefined;
+  };
+  return { clock, server, objects, add, reconcile, readyOf };
+}
+
+/** Reconciles, and lets a probe that is not answered reach its deadline. */
+async function afterDeadline({ clock, reconcile }: ReturnType<typeof aReconciler>, key: string) {
+  const reconciled = reconcile(key);
+  await clock.advance(10_000);
+  return reconciled;
+}
+
+describe('a server that does not answer', () => {
+  it('costs one probe of ten seconds, and then none for a pause, whichever backend of the namespace names it', async () => {
+    const operator = aReconciler();
+    for (const name of ['a', 'b']) operator.add(aBackend(name, 'ns'));
+    expect(await afterDeadline(operator, 'ns/a')).toMatchObject({ code: 'DEADLINE' });
+    expect(operator.server.probes).toBe(1);
+    expect(operator.readyOf('ns/a')).toMatchObject({ status: 'False', reason: 'Timeout' });
+
+    expect(await operator.reconcile('ns/a')).toEqual({ kind: 'requeue', requeueAfterMs: 5_000 });
+    expect(await operator.reconcile('ns/b')).toMatchObject({ code: 'DEADLINE' });
+    expect(operator.server.probes).toBe(1);
+    expect(operator.readyOf('ns/b')).toMatchObject({
+      reason: 'Timeout',
+      message: expect.stringContaining('Another backend with this address'),
+    });
+  });
+
+  it('is asked at once for a backend of another namespace, and for one that a user has changed', async () => {
+    const operator = aReconciler();
+    operator.add(aBackend('a', 'ns'));
+    await afterDeadline(operator, 'ns/a');
+    operator.add(aBackend('v', 'victim'));
+    operator.server.isSilent = false;
+    expect(await operator.reconcile('victim/v')).toMatchObject({ kind: 'requeue' });
+    expect(operator.readyOf('victim/v')?.status).toBe('True');
+
+    operator.add({
+      ...operator.objects.get('ns/a'),
+      ...aBackend('a', 'ns', 2),
+      status: { observedGeneration: 1 },
+    } as KubeObject);
+    await operator.reconcile('ns/a');
+    expect(operator.readyOf('ns/a')?.status).toBe('True');
+  });
+
+  it('is asked by a backend that works, although another one waits', async () => {
+    const operator = aReconciler();
+    for (const name of ['a', 'b']) operator.add(aBackend(name, 'ns'));
+    operator.server.isSilent = false;
+    await operator.reconcile('ns/b');
+    operator.server.isSilent = true;
+    await afterDeadline(operator, 'ns/a');
+    operator.server.isSilent = false;
+    const { probes } = operator.server;
+    await operator.reconcile('ns/b');
+    expect(operator.server.probes).toBe(probes + 1);
+    expect(operator.readyOf('ns/b')?.status).toBe('True');
+  });
+});
