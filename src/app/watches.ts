@@ -1,3 +1,4 @@
+import { DEFAULT_BACKEND_ANNOTATION, RECONCILE_REQUESTED_ANNOTATION } from '#src/api/group.ts';
 import {
   NAMESPACE_INDEX,
   projectBackend,
@@ -16,19 +17,22 @@ export function createInformers({ client, clock, random, logger, metrics }: Base
   return {
     migrations: new Informer({
       ...common,
-      selection: { resource: resourceOf('SecretMigration') },
+      selection: {
+        resource: resourceOf('SecretMigration'),
+        annotations: [RECONCILE_REQUESTED_ANNOTATION],
+      },
       project: projectMigration,
       indexes: NAMESPACE_INDEX,
     }),
     backends: new Informer({
       ...common,
-      selection: { resource: resourceOf('SecretBackend') },
+      selection: { resource: resourceOf('SecretBackend'), annotations: [DEFAULT_BACKEND_ANNOTATION] },
       project: projectBackend,
       indexes: NAMESPACE_INDEX,
     }),
     clusterBackends: new Informer({
       ...common,
-      selection: { resource: resourceOf('ClusterSecretBackend') },
+      selection: { resource: resourceOf('ClusterSecretBackend'), annotations: [DEFAULT_BACKEND_ANNOTATION] },
       project: projectClusterBackend,
     }),
     secrets: new Informer({

@@ -28,10 +28,9 @@ export function projectClusterBackend(object: CachedObject): ClusterSecretBacken
   return parsedBy(parseClusterSecretBackend, object);
 }
 
-/** Only that a Secret changed is of interest; there are many, and some carry large annotations. */
+/** Only that a Secret changed is of interest; there are many. */
 export function projectSecret({ metadata }: CachedObject): CachedObject {
-  const { labels: _labels, annotations: _annotations, ...rest } = metadata;
-  return { metadata: rest };
+  return { metadata };
 }
 
 function parsedBy<T>(parse: (object: unknown) => Parsed<T>, object: CachedObject): T {

@@ -73,6 +73,12 @@ export const ERROR_CODES = {
     'The reply is not what this API returns.',
     'Check that the address is that of the API itself, not of a proxy or a login page.',
   ),
+  REPLY_TOO_LARGE: code(
+    'waiting',
+    'ReplyTooLarge',
+    'The reply is larger than a reply of this kind can be.',
+    'Check that the address is that of the API itself, and how much is stored there.',
+  ),
   AUTH_DENIED: code(
     'waiting',
     'PermissionDenied',

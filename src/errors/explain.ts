@@ -7,6 +7,7 @@ const NAMES_OPERATION: ReadonlySet<ErrorCode> = new Set([
   'DEADLINE',
   'RATE_LIMITED',
   'REPLY_INVALID',
+  'REPLY_TOO_LARGE',
   'REQUEST_REJECTED',
   'SERVER_ERROR',
 ]);

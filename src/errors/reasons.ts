@@ -18,6 +18,7 @@ export type Cause =
   | 'RateLimited'
   | 'Rejected'
   | 'ReplyInvalid'
+  | 'ReplyTooLarge'
   | 'ReservedName'
   | 'ServerError'
   | 'TLSFailed'

@@ -1,18 +1,15 @@
 import type { Dispatcher } from 'undici';
 import { errorOf, OperatorError } from '#src/errors.ts';
 import { askAtSend } from '#src/io/ask-at-send.ts';
-import { readBounded } from '#src/io/bounded-body.ts';
 import { Deadline } from '#src/io/deadline.ts';
 import { networkError } from '#src/io/network-failure.ts';
-import { parseRetryAfter } from '#src/io/retry-delay.ts';
 import type { ServerClock } from '#src/io/server-clock.ts';
 import type { Clock, Mandate, Metrics, Random } from '#src/ports.ts';
 import type { KubeClient, KubeRequest, WatchEvent, WatchRequest } from './client.ts';
 import type { KubeConnection, TlsSettings } from './config.ts';
 import { Dispatchers, type PoolName } from './dispatchers.ts';
-import { invalidReplyToWrite, named, toExchange, toQueryString, type Exchange } from './exchange.ts';
-import { parseJson } from './json.ts';
-import { problemOf } from './problem.ts';
+import { named, toExchange, toQueryString, type Exchange } from './exchange.ts';
+import { REPLY_LIMITS, ReplyReader, type Reply } from './reply-reader.ts';
 import { retryDelayMs } from './retry.ts';
 import { readWatchEvents } from './watch-stream.ts';
 
@@ -31,16 +28,13 @@ export interface TransportOptions {
   readonly connections?: number;
   /** Deadline of a request without its own, including retries; default 30 s. */
   readonly requestTimeoutMs?: number;
-  /** Maximum bytes of a reply; default 64 MiB. */
+  /** Maximum bytes of a reply; default 8 MiB. */
   readonly maxReplyBytes?: number;
 }
 
-type Reply = Dispatcher.ResponseData;
-
 const REQUEST_TIMEOUT_MS = 30_000;
-const MAX_REPLY_BYTES = 64 * 1024 * 1024;
-/** An etcd value is at most 1.5 MiB; a watch event is one object and a few bytes. */
-const MAX_EVENT_BYTES = 8 * 1024 * 1024;
+/** A watch event is one object and a few bytes. */
+const MAX_EVENT_BYTES = REPLY_LIMITS.maxBytes;
 /** After this many time-outs in a row, the connections are at fault, not the requests. */
 const TIMEOUTS_BEFORE_REBUILD = 3;
 
@@ -50,6 +44,7 @@ export class HttpKubeClient implements KubeClient {
   readonly #dispatchers: Dispatchers;
   readonly #host: string;
   readonly #basePath: string;
+  readonly #replies: ReplyReader;
   #timeoutsInARow = 0;
 
   constructor(options: TransportOptions) {
@@ -57,6 +52,7 @@ export class HttpKubeClient implements KubeClient {
     this.#dispatchers = new Dispatchers(options.connections ?? 32);
     this.#host = options.connection.server.host;
     this.#basePath = options.connection.server.pathname.replace(/\/+$/, '');
+    this.#replies = new ReplyReader(options.maxReplyBytes);
   }
 
   async request(request: KubeRequest): Promise<unknown> {
@@ -89,7 +85,7 @@ export class HttpKubeClient implements KubeClient {
     using deadline = new Deadline(this.#options.clock, request.idleTimeoutMs, request.signal);
     try {
       const reply = await this.#sendAuthorized(exchange, deadline);
-      if (reply.statusCode !== 200) throw await this.#readProblem(reply, exchange);
+      if (reply.statusCode !== 200) throw await this.#replies.problem(reply, { exchange, deadline });
       const chunks = touching(reply.body, deadline);
       yield* readWatchEvents(chunks, { op, target, maxLineBytes: MAX_EVENT_BYTES });
     } catch (thrown) {
@@ -116,8 +112,9 @@ export class HttpKubeClient implements KubeClient {
   async #exchange(exchange: Exchange, deadline: Deadline): Promise<unknown> {
     try {
       const reply = await this.#sendAuthorized(exchange, deadline);
-      if (reply.statusCode < 200 || reply.statusCode > 299) throw await this.#readProblem(reply, exchange);
-      return await this.#readReply(reply, exchange);
+      if (reply.statusCode < 200 || reply.statusCode > 299)
+        throw await this.#replies.problem(reply, { exchange, deadline });
+      return await this.#replies.result(reply, { exchange, deadline });
     } catch (thrown) {
       throw this.#toProblem(thrown, exchange, deadline);
     }
@@ -176,33 +173,6 @@ export class HttpKubeClient implements KubeClient {
     const dispatcher = this.#dispatchers.pool(exchange.pool, tls);
     if (!exchange.writes || exchange.pool === 'lease') return dispatcher;
     return askAtSend(dispatcher, this.#options.mandate, exchange.permit);
-  }
-
-  async #readReply(reply: Reply, exchange: Exchange): Promise<unknown> {
-    const bytes = await this.#readBody(reply, exchange);
-    try {
-      return parseJson(bytes, exchange);
-    } catch (thrown) {
-      // The status shows that a write succeeded; only its result is unknown.
-      throw exchange.writes ? invalidReplyToWrite(exchange) : thrown;
-    }
-  }
-
-  async #readProblem(reply: Reply, exchange: Exchange): Promise<OperatorError> {
-    const bytes = await this.#readBody(reply, exchange);
-    let body: unknown;
-    try {
-      body = parseJson(bytes, exchange);
-    } catch {
-      body = undefined; // A page of a proxy or a plain-text refusal: only the HTTP status is usable.
-    }
-    const retryAfterMs = parseRetryAfter(reply.headers['retry-after']);
-    return problemOf({ httpStatus: reply.statusCode, body, retryAfterMs }, exchange);
-  }
-
-  async #readBody(reply: Reply, exchange: Exchange): Promise<Uint8Array> {
-    const maxBytes = this.#options.maxReplyBytes ?? MAX_REPLY_BYTES;
-    return await readBounded(reply.body as AsyncIterable<Uint8Array>, maxBytes, exchange);
   }
 
   #toProblem(thrown: unknown, exchange: Exchange, deadline: Deadline): OperatorError {

@@ -88,6 +88,7 @@ function relisting(first: readonly object[], second: readonly object[]): Scenari
 describe('Informer', () => {
   describeChanges();
   describeConnections();
+  describe('pages', describePages);
   describeMetadataOnly();
 });
 
@@ -260,6 +261,48 @@ function describeConnections(): void {
   });
 }
 
+function describePages(): void {
+  /** A server with `count` objects, of which `fitting` fit into a reply. */
+  function serving(count: number, fitting: number): Scenario & { readonly asked: number[] } {
+    const asked: number[] = [];
+    const all = Array.from({ length: count }, (_, index) => secret(`s${index}`, String(index + 1)));
+    const list = ({ query }: KubeRequest): object => {
+      const [first, limit] = [Number(query?.['continue'] ?? 0), Number(query?.['limit'])];
+      asked.push(limit);
+      if (limit > fitting) throw new OperatorError('REPLY_TOO_LARGE', { op: 'kube.list' });
+      const next = first + limit < count ? { continue: String(first + limit) } : {};
+      const metadata = { resourceVersion: '100', ...next };
+      return { kind: 'SecretList', metadata, items: all.slice(first, first + limit) };
+    };
+    return { asked, list };
+  }
+
+  test('of a list that are too large get smaller until they fit, down to one object', async () => {
+    const { asked, list } = serving(20, 1);
+    const { informer } = start({ list });
+    await settle();
+    expect(informer.store.size).toBe(20);
+    expect(asked.slice(0, 10)).toEqual([500, 250, 125, 62, 31, 15, 7, 3, 1, 1]);
+  });
+
+  test('are projected as they come: no more than one page of whole objects is kept', async () => {
+    const { list } = serving(1_500, 500);
+    const seen: string[] = [];
+    start({
+      list: (request) => {
+        seen.push('page');
+        return list(request);
+      },
+      project: (object) => {
+        if (seen.at(-1) === 'page') seen.push('projected');
+        return object;
+      },
+    });
+    await settle();
+    expect(seen).toEqual(['page', 'projected', 'page', 'projected', 'page', 'projected']);
+  });
+}
+
 function describeMetadataOnly(): void {
   describe('of metadata only', () => {
     const metadataOnly = { metadataOnly: true };
@@ -294,11 +337,12 @@ function describeMetadataOnly(): void {
         metadata: {
           ...secret('a', '1').metadata,
           managedFields: [{ manager: 'kubectl' }],
+          labels: { team: 'a' },
           annotations: { 'kubectl.kubernetes.io/last-applied-configuration': 'hunter2', keep: 'me' },
         },
       };
       const { informer } = start({
-        selection: metadataOnly,
+        selection: { ...metadataOnly, annotations: ['keep'] },
         list: () => listOf([object], 'PartialObjectMetadataList'),
       });
       await informer.synced;

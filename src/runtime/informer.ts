@@ -1,10 +1,11 @@
 import type { KubeClient, KubeObject, WatchEvent } from '#src/kube/client.ts';
+import { FittingPage } from '#src/kube/fitting-page.ts';
 import { errorOf, hasCode } from '#src/errors.ts';
 import type { Clock, Labels, Logger, Metrics, Random } from '#src/ports.ts';
 import { Backoff } from './backoff.ts';
 import {
   bookmarkVersion,
-  listAll,
+  listPages,
   selectionPath,
   selectionQuery,
   watchAccept,
@@ -35,12 +36,22 @@ export interface InformerOptions<T extends KubeObject> {
    */
   readonly project: (object: KubeObject) => T;
   readonly indexes?: Readonly<Record<string, IndexFunction<T>>>;
-  /** Objects per list page; default 500. */
+  /** Objects per list page while they fit into a reply; default 500. */
   readonly pageSize?: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
+}
+
+/** What the cache needs of an object that the server has. */
+interface Seen<T> {
+  readonly key: string;
+  readonly metadata: KubeObject['metadata'];
+  /** The cache has this very state. */
+  readonly isKnown: boolean;
+  /** Undefined also if `project` threw. */
+  readonly current: T | undefined;
 }
 
 const PAGE_SIZE = 500;
@@ -67,6 +78,7 @@ export class Informer<T extends KubeObject> {
   readonly #handlers: ChangeHandler<T>[] = [];
   readonly #backoff: Backoff;
   readonly #labels: Labels;
+  readonly #fitting: FittingPage;
   readonly #synced = Promise.withResolvers<void>();
   #hasSynced = false;
   /** The resourceVersion from which the watch resumes; undefined: a list is due. */
@@ -76,6 +88,7 @@ export class Informer<T extends KubeObject> {
     this.#options = options;
     this.#store = new Store(options.indexes);
     this.#backoff = new Backoff({ ...BACKOFF, clock: options.clock, random: options.random });
+    this.#fitting = new FittingPage(options.pageSize ?? PAGE_SIZE);
     this.#labels = { resource: options.selection.resource.plural };
     for (const name of COUNTERS) options.metrics.count(name, this.#labels, 0);
     options.metrics.gauge('keyferry_informer_objects', this.#labels, 0);
@@ -138,23 +151,37 @@ export class Informer<T extends KubeObject> {
   }
 
   async #list(signal: AbortSignal): Promise<void> {
-    const { client, selection, metrics, pageSize } = this.#options;
+    const { client, selection, metrics } = this.#options;
     metrics.count('keyferry_informer_lists_total', this.#labels);
-    const listing = await listAll({ client, selection, pageSize: pageSize ?? PAGE_SIZE, signal });
-    this.#replace(listing.objects);
-    this.#resourceVersion = listing.resourceVersion;
+    const all: Seen<T>[] = [];
+    let version: string | undefined;
+    for await (const page of listPages({ client, selection, fitting: this.#fitting, signal })) {
+      for (const object of page.objects) all.push(this.#see(object));
+      version = page.resourceVersion;
+    }
+    this.#replace(all);
+    this.#resourceVersion = version;
     if (this.#hasSynced) return;
     this.#hasSynced = true;
     this.#synced.resolve();
   }
 
   /** Replaces the content of the cache by these objects; handlers get only the differences. */
-  #replace(objects: readonly KubeObject[]): void {
-    const listed = new Set(objects.map((object) => objectKey(object.metadata)));
+  #replace(all: readonly Seen<T>[]): void {
+    const listed = new Set(all.map(({ key }) => key));
     for (const key of [...this.#store.keys(), ...this.#unparsed.keys()]) {
       if (!listed.has(key)) this.#remove(key);
     }
-    for (const object of objects) this.#put(object);
+    for (const seen of all) this.#put(seen);
+  }
+
+  /** Projects a changed object. The whole object is not needed after that. */
+  #see(object: KubeObject): Seen<T> {
+    const { metadata } = object;
+    const key = objectKey(metadata);
+    const known = this.#store.get(key)?.metadata ?? this.#unparsed.get(key);
+    const isKnown = known?.uid === metadata.uid && known.resourceVersion === metadata.resourceVersion;
+    return { key, metadata, isKnown, current: isKnown ? undefined : this.#project(object) };
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
@@ -192,21 +219,18 @@ export class Informer<T extends KubeObject> {
     const object = watchedObject(event.object, selection);
     metrics.count('keyferry_informer_events_total', this.#labels);
     if (event.type === 'DELETED') this.#remove(objectKey(object.metadata));
-    else this.#put(object);
+    else this.#put(this.#see(object));
     this.#resourceVersion = object.metadata.resourceVersion;
   }
 
-  #put(object: KubeObject): void {
-    const key = objectKey(object.metadata);
-    const known = this.#store.get(key);
+  #put({ current, isKnown, key, metadata }: Seen<T>): void {
+    if (isKnown) return;
     // Same name, other uid: the old object was deleted and this is a new one, although no DELETED arrived.
-    if (known !== undefined && known.metadata.uid !== object.metadata.uid) this.#remove(key);
-    const { resourceVersion } = known?.metadata ?? this.#unparsed.get(key) ?? {};
-    if (resourceVersion === object.metadata.resourceVersion) return;
-    const current = this.#project(object);
+    const known = this.#store.get(key);
+    if (known !== undefined && known.metadata.uid !== metadata.uid) this.#remove(key);
     if (current === undefined) {
       // First, so that no reader finds the object in neither of the two.
-      this.#unparsed.set(key, object.metadata);
+      this.#unparsed.set(key, metadata);
       this.#drop(key);
       return;
     }

@@ -1,5 +1,6 @@
-import type { KubeClient, KubeObject } from '#src/kube/client.ts';
+import type { KubeClient, KubeObject, ObjectMeta } from '#src/kube/client.ts';
 import { OperatorError } from '#src/errors.ts';
+import type { FittingPage } from '#src/kube/fitting-page.ts';
 import { isJsonObject, type JsonObject } from '#src/kube/json.ts';
 import { apiVersionOf, collectionPath, type Resource } from '#src/kube/resource.ts';
 
@@ -12,26 +13,27 @@ export interface Selection {
   readonly fieldSelector?: string;
   /** Fetches only metadata (for Secrets: never their values). */
   readonly metadataOnly?: boolean;
+  /** Annotations that the cache keeps; it drops all others, and all labels. */
+  readonly annotations?: readonly string[];
 }
 
-export interface Listing {
+/** Some objects of a list. */
+export interface ListedPage {
   readonly objects: readonly KubeObject[];
+  /** Of the list, the same in all pages. */
   readonly resourceVersion: string;
 }
 
 export interface ListOptions {
   readonly client: KubeClient;
   readonly selection: Selection;
-  readonly pageSize: number;
+  readonly fitting: FittingPage;
   readonly signal: AbortSignal;
 }
 
 /** No plain-JSON alternative in the header: a server that cannot reduce to metadata fails instead of sending values. */
 const ACCEPT_METADATA = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
 const ACCEPT_METADATA_LIST = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
-
-/** `kubectl apply` stores a copy of the whole object here, including the values of a Secret. */
-const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
 export function watchAccept(selection: Selection): string {
   return selection.metadataOnly === true ? ACCEPT_METADATA : 'application/json';
@@ -46,30 +48,32 @@ export function selectionQuery(selection: Selection): Record<string, string | un
 }
 
 /**
- * The whole list, in pages, at one resourceVersion. Without a resourceVersion in the query, i.e. consistent:
- * `resourceVersion=0` would be cheaper, but may return a state older than one seen before (kubernetes#59848), and ignores
- * the limit, so that all objects come in one body that blocks the event loop.
+ * The whole list, in pages that fit into a reply, at one resourceVersion. Without a resourceVersion in the query, i.e.
+ * consistent: `resourceVersion=0` would be cheaper, but may return a state older than one seen before (kubernetes#59848), and
+ * ignores the limit, so that all objects come in one body that blocks the event loop. Keep of a page only what is needed: it
+ * can be large.
  * Throws as `KubeClient.request`; `WATCH_EXPIRED` when the continue token expired between pages.
  */
-export async function listAll(options: ListOptions): Promise<Listing> {
-  const { client, selection, pageSize, signal } = options;
-  const objects: KubeObject[] = [];
+export async function* listPages(options: ListOptions): AsyncGenerator<ListedPage> {
+  const { client, selection, fitting, signal } = options;
   let token: string | undefined;
   for (;;) {
-    const page = await client.request({
-      method: 'GET',
-      path: selectionPath(selection),
-      query: { ...selectionQuery(selection), limit: String(pageSize), continue: token },
-      accept: selection.metadataOnly === true ? ACCEPT_METADATA_LIST : 'application/json',
-      op: 'kube.list',
-      target: selection.resource.kind,
-      signal,
-    });
+    const page = await fitting.request(async (limit) =>
+      client.request({
+        method: 'GET',
+        path: selectionPath(selection),
+        query: { ...selectionQuery(selection), limit: String(limit), continue: token },
+        accept: selection.metadataOnly === true ? ACCEPT_METADATA_LIST : 'application/json',
+        op: 'kube.list',
+        target: selection.resource.kind,
+        signal,
+      }),
+    );
     const { items, metadata } = parsePage(page, selection);
-    for (const item of items) objects.push(toCached(item, selection));
     const { continue: next, resourceVersion } = metadata;
     if (typeof resourceVersion !== 'string') throw refuse(selection, 'The list has no resourceVersion.');
-    if (typeof next !== 'string' || next === '') return { objects, resourceVersion };
+    yield { objects: items.map((item) => toCached(item, selection)), resourceVersion };
+    if (typeof next !== 'string' || next === '') return;
     token = next;
   }
 }
@@ -98,23 +102,34 @@ export function watchedObject(object: unknown, selection: Selection): KubeObject
 }
 
 /**
- * Items of a list have neither kind nor apiVersion, watched objects do; all cached objects have both. managedFields are half
- * of an object's size and not used.
+ * Items of a list have neither kind nor apiVersion, watched objects do; all cached objects have both. The metadata is an
+ * allow-list: managedFields are half of an object's size, `kubectl apply` stores a copy of the whole object in an annotation,
+ * including the values of a Secret, and a tenant can store 256 KiB of annotations in each object.
  */
 function toCached(object: unknown, selection: Selection): KubeObject {
   if (!isKubeObject(object)) throw refuse(selection, 'An object lacks name, uid or resourceVersion.');
   const identity = { apiVersion: apiVersionOf(selection.resource), kind: selection.resource.kind };
-  const metadata: KubeObject['metadata'] & { managedFields?: unknown } = { ...object.metadata };
-  delete metadata.managedFields;
-  if (selection.metadataOnly !== true) return { ...object, ...identity, metadata };
-  // An allow-list: a field that is not named here cannot get into the cache.
-  return { ...identity, metadata: { ...metadata, ...withoutLastApplied(metadata) } };
+  const metadata = keptOf(object.metadata, selection);
+  return selection.metadataOnly === true ? { ...identity, metadata } : { ...object, ...identity, metadata };
 }
 
-function withoutLastApplied(metadata: KubeObject['metadata']): Pick<KubeObject['metadata'], 'annotations'> {
-  if (metadata.annotations === undefined) return {};
-  const { [LAST_APPLIED]: _dropped, ...annotations } = metadata.annotations;
-  return { annotations };
+function keptOf(metadata: ObjectMeta, { annotations: names = [] }: Selection): ObjectMeta {
+  const { name, namespace, uid, resourceVersion, generation, creationTimestamp, deletionTimestamp } =
+    metadata;
+  const found = names.flatMap((each): readonly (readonly [string, string])[] => {
+    const value = metadata.annotations?.[each];
+    return value === undefined ? [] : [[each, value]];
+  });
+  return {
+    name,
+    namespace,
+    uid,
+    resourceVersion,
+    generation,
+    creationTimestamp,
+    deletionTimestamp,
+    ...(found.length === 0 ? {} : { annotations: Object.fromEntries<string>(found) }),
+  };
 }
 
 /** True when the object has the three fields that identify it. */

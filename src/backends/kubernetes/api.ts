@@ -1,6 +1,7 @@
 import type { Document, Version } from '#src/core/document.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
 import type { KubeClient, KubeRequest } from '#src/kube/client.ts';
+import { FittingPage } from '#src/kube/fitting-page.ts';
 import type { Permit } from '#src/ports.ts';
 import { collectionPath, describeTarget, objectPath } from '#src/kube/resource.ts';
 import type { Resource } from '#src/kube/resource.ts';
@@ -24,6 +25,9 @@ const METADATA_ONLY = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.
 const METADATA_OF_ONE = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
 const JSON_PATCH = 'application/json-patch+json';
 const MERGE_PATCH = 'application/merge-patch+json';
+
+/** Names per page, which contains metadata only. */
+const NAMES_PER_PAGE = 500;
 
 /** RBAC verbs for the verbs of a Need. An update is sent as a patch. */
 export const RBAC_VERBS = { read: 'get', create: 'create', update: 'patch', delete: 'delete' } as const;
@@ -70,8 +74,23 @@ export class SecretApi {
     return parseSecretPage(reply, request.op, request.target);
   }
 
-  /** One page of names and labels: no value leaves the server. */
-  async metadataPage(query: PageQuery, signal: AbortSignal): Promise<Page<WireSecret['metadata']>> {
+  /** All names and labels, page by page: no value leaves the server. */
+  async *metadataPages(
+    query: Pick<PageQuery, 'labelSelector' | 'fieldSelector'>,
+    signal: AbortSignal,
+  ): AsyncGenerator<Page<WireSecret['metadata']>> {
+    const fitting = new FittingPage(NAMES_PER_PAGE);
+    let next: string | undefined;
+    do {
+      const page = await fitting.request(async (limit) =>
+        this.#metadataPage({ ...query, limit, next }, signal),
+      );
+      yield page;
+      next = page.next;
+    } while (next !== undefined);
+  }
+
+  async #metadataPage(query: PageQuery, signal: AbortSignal): Promise<Page<WireSecret['metadata']>> {
     const request = this.#list('kube.secret.listMetadata', query);
     const reply = await this.#client.request({ ...request, accept: METADATA_ONLY, signal });
     return parseMetadataPage(reply, request.op, request.target);

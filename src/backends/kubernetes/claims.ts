@@ -6,8 +6,6 @@ import type { SecretApi } from './api.ts';
 import { versionOf } from './codec.ts';
 import { CLAIM_LABEL } from './marks.ts';
 
-const NAMES_PER_PAGE = 500;
-
 /**
  * A claim is a label. Each change of a label gives the Secret another resourceVersion, and the API server checks the
  * resourceVersion of a delete.
@@ -24,15 +22,11 @@ export class SecretClaims implements ClaimStore {
   }
 
   async release(isStale: (by: string) => boolean, permit: Permit): Promise<void> {
-    let next: string | undefined;
-    do {
-      const query = { limit: NAMES_PER_PAGE, next, labelSelector: CLAIM_LABEL };
-      const page = await this.#api.metadataPage(query, permit.signal);
+    for await (const page of this.#api.metadataPages({ labelSelector: CLAIM_LABEL }, permit.signal)) {
       for (const metadata of page.items) {
         if (isStale(metadata.labels?.[CLAIM_LABEL] ?? '')) await this.#unclaim(metadata, permit);
       }
-      next = page.next;
-    } while (next !== undefined);
+    }
   }
 
   async #unclaim(metadata: Parameters<typeof versionOf>[0]['metadata'], permit: Permit): Promise<void> {

@@ -29,8 +29,6 @@ import { SecretProjections } from './projections.ts';
 import { readManySecrets, WITHOUT_REFUSED_TYPES } from './read-many.ts';
 import { documentRefusalOf, nameRefusalOf, REFUSED_TYPES } from './refusals.ts';
 
-/** Names per page, which contains metadata only. */
-const NAMES_PER_PAGE = 500;
 /** Concurrent requests. Measured: more of them add latency, not throughput. */
 const CONCURRENCY = 16;
 
@@ -86,7 +84,10 @@ export class KubernetesDriver implements Driver {
   async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Listed> {
     if (query.folder !== '') return;
     const { labelSelector, leftOut } = query;
-    for await (const page of this.#pages({ labelSelector, fieldSelector: WITHOUT_REFUSED_TYPES }, signal)) {
+    for await (const page of this.#api.metadataPages(
+      { labelSelector, fieldSelector: WITHOUT_REFUSED_TYPES },
+      signal,
+    )) {
       for (const { name, labels = {} } of page.items) {
         if (labels[BACKUP_LABEL] === 'true') leftOut?.('Backup');
         else yield listedAs({ address: name, labels }, nameRefusalOf);
@@ -102,21 +103,9 @@ export class KubernetesDriver implements Driver {
     signal: AbortSignal,
   ): Promise<void> {
     for (const type of REFUSED_TYPES) {
-      const refused = this.#pages({ labelSelector, fieldSelector: `type=${type}` }, signal);
+      const refused = this.#api.metadataPages({ labelSelector, fieldSelector: `type=${type}` }, signal);
       for await (const page of refused) for (const _secret of page.items) leftOut('ExcludedType');
     }
-  }
-
-  async *#pages(
-    query: Pick<PageQuery, 'labelSelector' | 'fieldSelector'>,
-    signal: AbortSignal,
-  ): AsyncGenerator<Awaited<ReturnType<SecretApi['metadataPage']>>> {
-    let next: string | undefined;
-    do {
-      const page = await this.#api.metadataPage({ ...query, limit: NAMES_PER_PAGE, next }, signal);
-      yield page;
-      next = page.next;
-    } while (next !== undefined);
   }
 
   /** Returns the current revision, which may be newer than the requested one: a Secret has no others. */

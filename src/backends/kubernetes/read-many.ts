@@ -1,7 +1,8 @@
 import type { Address } from '#src/core/document.ts';
-import { errorOf, hasCode, isBackendWide } from '#src/errors.ts';
+import { errorOf, isBackendWide } from '#src/errors.ts';
 import type { ReadOutcome } from '../driver.ts';
 import { mapConcurrently } from '#src/io/map-concurrently.ts';
+import { FittingPage } from '#src/kube/fitting-page.ts';
 import type { SecretApi } from './api.ts';
 import { toDocument, wireSize } from './codec.ts';
 import type { Page, WireSecret } from './codec.ts';
@@ -15,8 +16,6 @@ const READS_AT_ONCE = 8;
 const TARGET_PAGE_BYTES = 2 * 1024 * 1024;
 const FIRST_PAGE = 40;
 const LARGEST_PAGE = 500;
-/** This number of Secrets fits the reply limit of the transport, even at the largest size. */
-const SAFE_PAGE = 16;
 
 /** Excludes Secrets of the types that are never moved: their values need not be loaded. */
 export const WITHOUT_REFUSED_TYPES = REFUSED_TYPES.map((type) => `type!=${type}`).join(',');
@@ -87,18 +86,20 @@ async function* valuesIn(api: SecretApi, signal: AbortSignal): AsyncGenerator<Re
 /** The API server fails a whole page for one Secret that it cannot decrypt or decode. */
 function canBeOfOneSecret(failure: unknown): boolean {
   const { code } = errorOf(failure);
-  return code === 'SERVER_ERROR' || code === 'REPLY_INVALID';
+  return code === 'SERVER_ERROR' || code === 'REPLY_INVALID' || code === 'REPLY_TOO_LARGE';
 }
 
 /** Requests the next page while the caller works on this one, so that the destination does not wait for the source. */
 async function* valuePages(api: SecretApi, signal: AbortSignal): AsyncGenerator<Page<WireSecret>> {
-  const fetch = async (limit: number, next?: string): Promise<Page<WireSecret>> =>
-    onePage(api, { limit, next, fieldSelector: WITHOUT_REFUSED_TYPES }, signal);
-  let ahead: Promise<Page<WireSecret>> | undefined = fetch(FIRST_PAGE);
+  const fitting = new FittingPage(LARGEST_PAGE, FIRST_PAGE);
+  const fetch = async (next?: string): Promise<Page<WireSecret>> =>
+    fitting.request(async (limit) => api.page({ limit, next, fieldSelector: WITHOUT_REFUSED_TYPES }, signal));
+  let ahead: Promise<Page<WireSecret>> | undefined = fetch();
   try {
     while (ahead !== undefined) {
       const page: Page<WireSecret> = await ahead;
-      ahead = page.next === undefined ? undefined : fetch(nextLimit(page.items), page.next);
+      fitting.aim(nextLimit(page.items));
+      ahead = page.next === undefined ? undefined : fetch(page.next);
       ahead?.catch(() => undefined); // Thrown when it is awaited.
       yield page;
     }
@@ -107,37 +108,20 @@ async function* valuePages(api: SecretApi, signal: AbortSignal): AsyncGenerator<
   }
 }
 
-/** Requests a page again with fewer Secrets if it exceeds the limit of the transport. */
-async function onePage(
-  api: SecretApi,
-  query: Parameters<SecretApi['page']>[0],
-  signal: AbortSignal,
-): Promise<Page<WireSecret>> {
-  try {
-    return await api.page(query, signal);
-  } catch (thrown) {
-    if (query.limit <= SAFE_PAGE || !hasCode(thrown, 'REPLY_INVALID')) throw thrown;
-    return api.page({ ...query, limit: SAFE_PAGE }, signal);
-  }
-}
-
 /** The number of Secrets that reaches the target size, by the average of this page; at most four times this page. */
 function nextLimit(items: readonly WireSecret[]): number {
   if (items.length === 0) return FIRST_PAGE;
   const average = items.reduce((sum, item) => sum + wireSize(item), 0) / items.length;
   const fitting = Math.floor(TARGET_PAGE_BYTES / average);
-  return Math.max(1, Math.min(fitting, LARGEST_PAGE, items.length * 4));
+  return Math.min(fitting, items.length * 4);
 }
 
 async function namesIn(api: SecretApi, signal: AbortSignal): Promise<ReadonlySet<Address>> {
   const names = new Set<Address>();
-  let next: string | undefined;
-  do {
-    const page = await api.metadataPage({ limit: LARGEST_PAGE, next }, signal);
+  for await (const page of api.metadataPages({}, signal)) {
     for (const { name } of page.items) names.add(name);
     for (const name of page.invalid.keys()) names.add(name);
-    next = page.next;
-  } while (next !== undefined);
+  }
   return names;
 }
 

@@ -2,6 +2,8 @@ import { mapConcurrently } from '#src/io/map-concurrently.ts';
 import type { BaoReply, BaoRequest } from './client.ts';
 import type { Session } from './auth/session.ts';
 import { apiPathOf } from './path.ts';
+import { REPLY_LIMITS } from './reply-limits.ts';
+import { storedTextSize } from './size.ts';
 import { failureOf } from './status.ts';
 import { CapabilitiesReply, CapabilityList, parseReply } from './wire.ts';
 
@@ -12,13 +14,17 @@ import { CapabilitiesReply, CapabilityList, parseReply } from './wire.ts';
 const OP = 'openbao.probe';
 /** Paths per request, well below the 1,000 JSON strings that a listener accepts by default. */
 const PATHS_PER_CALL = 400;
+/** The reply names each path twice (the old form of the reply is above `data`), each time with all its capabilities. */
+const BYTES_PER_CALL = REPLY_LIMITS.rights.maxBytes / 2;
+const TIMES_NAMED = 2;
+const CAPABILITIES_BYTES = 128;
 /** The server checks each path against every policy of the token: 0.1 s of work per call. */
 const CALLS_AT_ONCE = 4;
 
 export type Requester = Pick<Session, 'request'>;
 
 /**
- * The capabilities of the token on each path, in calls of at most 400 paths; undefined if the token has no right to ask
+ * The capabilities of the token on each path, in calls whose replies are small enough; undefined if the token has no right to ask
  * (it lacks the `default` policy).
  */
 export async function readCapabilities(
@@ -27,12 +33,8 @@ export async function readCapabilities(
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, readonly string[]> | undefined> {
   const rights = new Map<string, readonly string[]>();
-  const starts = Array.from(
-    { length: Math.ceil(paths.length / PATHS_PER_CALL) },
-    (_, call) => call * PATHS_PER_CALL,
-  );
-  const replies = mapConcurrently(starts, CALLS_AT_ONCE, async (start) =>
-    askCapabilities(session, { paths: paths.slice(start, start + PATHS_PER_CALL) }, signal),
+  const replies = mapConcurrently(callsFor(paths), CALLS_AT_ONCE, async (some) =>
+    askCapabilities(session, { paths: some }, signal),
   );
   for await (const { reply, request } of replies) {
     if (reply.status === 403) return undefined;
@@ -43,6 +45,23 @@ export async function readCapabilities(
     }
   }
   return rights;
+}
+
+/** The paths of each call. */
+function* callsFor(paths: readonly string[]): Generator<readonly string[]> {
+  let call: string[] = [];
+  let bytes = 0;
+  for (const path of paths) {
+    const added = TIMES_NAMED * (storedTextSize(Buffer.from(path)) + CAPABILITIES_BYTES);
+    if (call.length > 0 && (call.length === PATHS_PER_CALL || bytes + added > BYTES_PER_CALL)) {
+      yield call;
+      call = [];
+      bytes = 0;
+    }
+    call.push(path);
+    bytes += added;
+  }
+  if (call.length > 0) yield call;
 }
 
 /** True if the token has any right on the path; false also if it has no right to ask. */
@@ -63,6 +82,7 @@ export async function askCapabilities(
     body,
     op: OP,
     target: 'sys/capabilities-self',
+    replies: 'rights',
   };
   return { request, reply: await session.request(request, signal) };
 }

@@ -3,7 +3,7 @@ import type { SecretValue } from '#src/core/secret-value.ts';
 import { closed } from '#src/errors/closed.ts';
 import { OperatorError } from '#src/errors.ts';
 import { askAtSend } from '#src/io/ask-at-send.ts';
-import { readBounded } from '#src/io/bounded-body.ts';
+import { readReply } from '#src/io/bounded-reply.ts';
 import { Deadline } from '#src/io/deadline.ts';
 import { networkError } from '#src/io/network-failure.ts';
 import type { QuotaHints } from '#src/io/learnt-rate.ts';
@@ -11,6 +11,7 @@ import { parseRetryAfter } from '#src/io/retry-delay.ts';
 import type { Turns } from '#src/io/turns.ts';
 import type { ServerClock } from '#src/io/server-clock.ts';
 import type { Clock, Mandate, Permit } from '#src/ports.ts';
+import { REPLY_LIMITS, type ReplyKind } from './reply-limits.ts';
 import type { TlsMaterial } from './tls.ts';
 
 /*
@@ -18,8 +19,6 @@ import type { TlsMaterial } from './tls.ts';
  * It never follows redirects, bounds replies, and puts no body text into an error.
  */
 
-/** Limit of a reply. The largest replies list very large folders; a document has at most 1 MiB. */
-const MAX_REPLY_BYTES = 32 * 1024 * 1024;
 /** Below the idle timeout of the server (5 minutes), so that the server never closes first. */
 const KEEP_ALIVE_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -38,6 +37,8 @@ export interface ClientOptions {
   /** Asked as each request that `mutates` is sent. */
   readonly mandate: Mandate;
   readonly clock: Clock;
+  /** Resolves when this number of bytes of a reply may be in memory; disposed of once it was parsed. */
+  readonly reserve: (bytes: number, signal: AbortSignal) => Promise<Disposable>;
   /** Shared by all clients of the same backend. */
   readonly turns: Turns;
   /** Learns the time of the server from its replies. */
@@ -56,6 +57,8 @@ export interface BaoRequest {
   readonly op: string;
   /** What the operation is done to, for errors. */
   readonly target: string;
+  /** What its reply contains, which bounds the reply. */
+  readonly replies: ReplyKind;
   /** True if it changes something: a lost reply is then indeterminate. */
   readonly mutates?: boolean;
   /** Asked right before the request leaves: the change of a document has one. */
@@ -110,7 +113,7 @@ export class BaoClient implements AsyncDisposable {
 
   /**
    * One request. Resolves for every HTTP status; throws `BACKEND_UNREACHABLE`, `TLS_FAILED`, `DEADLINE` or
-   * `REPLY_INVALID` (too large) if there is no usable reply, `RATE_LIMITED` if the server's quota has let nothing pass for
+   * `REPLY_TOO_LARGE` if there is no usable reply, `RATE_LIMITED` if the server's quota has let nothing pass for
    * minutes, `LEASE_LOST` if it mutates without a mandate, `BACKEND_NOT_READY` after the client was disposed of, and the
    * reason of the signal if it aborts.
    *
@@ -135,9 +138,9 @@ export class BaoClient implements AsyncDisposable {
     token: SecretValue | undefined,
     signal: AbortSignal,
   ): Promise<{ readonly reply: BaoReply; readonly hints: QuotaHints }> {
-    const { op, target, mutates: writes = false } = request;
+    const { op, target, mutates: writes = false, replies } = request;
     if (this.#isClosed) throw closed({ op, target });
-    const { clock, timeoutMs } = this.#options;
+    const { clock, reserve, timeoutMs } = this.#options;
     using deadline = new Deadline(clock, timeoutMs, signal, { op, target, indeterminate: writes });
     const sentAt = clock.monotonic();
     try {
@@ -149,7 +152,12 @@ export class BaoClient implements AsyncDisposable {
         signal: deadline.signal,
       });
       this.#options.serverClock.note(headers['date'], sentAt);
-      const parsed = parseJson(await readBounded(body, MAX_REPLY_BYTES, { op, target, writes }));
+      const bounds = {
+        limits: REPLY_LIMITS[replies],
+        operation: { op, target, writes },
+        reserve: async (bytes: number) => reserve(bytes, deadline.signal),
+      };
+      const parsed = await readReply(body, bounds, parseJson);
       const retryAfterMs = parseRetryAfter(headers['retry-after']);
       const serverTime = timeOf(headers['date']);
       return {

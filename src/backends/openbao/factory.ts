@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { OpenBaoSpec } from './spec.ts';
 import { OperatorError } from '#src/errors.ts';
+import { ByteBudget, bytesForReplies } from '#src/io/byte-budget.ts';
 import { KeyedLock } from '#src/io/keyed-lock.ts';
 import { Turns } from '#src/io/turns.ts';
 import { ServerClock } from '#src/io/server-clock.ts';
@@ -17,6 +18,8 @@ import { pathRefusalOf } from './path.ts';
 import { readTls } from './tls.ts';
 import { OpenBaoV1Driver } from './v1-driver.ts';
 
+/** The part of all bytes for replies that the backends of one namespace can hold at once. */
+const PART_OF_NAMESPACE = 4;
 /** Rates that are remembered; without the oldest one, a new driver only learns it again. */
 const MAX_SERVERS = 10_000;
 
@@ -35,6 +38,7 @@ export interface OpenBaoFactoryOptions {
 export class OpenBaoFactory implements BackendFactory {
   readonly kind = 'openbao';
   readonly #options: OpenBaoFactoryOptions;
+  readonly #replies: ByteBudget;
   readonly #v1Lock = new KeyedLock();
   readonly #fingerprintKey = randomBytes(32);
   /** What was learnt of a server's quota stays known when its driver is opened again. */
@@ -42,6 +46,8 @@ export class OpenBaoFactory implements BackendFactory {
 
   constructor(options: OpenBaoFactoryOptions) {
     this.#options = options;
+    const total = bytesForReplies();
+    this.#replies = new ByteBudget({ total, perHolder: total / PART_OF_NAMESPACE });
   }
 
   /** Throws `SPEC_INVALID` for a spec that passes the schema but cannot work. No I/O. */
@@ -54,6 +60,7 @@ export class OpenBaoFactory implements BackendFactory {
     const { credentialsNamespace: namespace } = definition;
     const turns = this.#turnsAt(openbao);
     const serverClock = new ServerClock(clock);
+    const holder = definition.tenant ?? definition.title;
     const connection = new BaoConnection({
       client: {
         origin: new URL(openbao.address).origin,
@@ -64,6 +71,7 @@ export class OpenBaoFactory implements BackendFactory {
         userAgent,
         mandate,
         clock,
+        reserve: async (bytes, signal) => this.#replies.reserve(bytes, holder, signal),
         turns,
         serverClock,
       },

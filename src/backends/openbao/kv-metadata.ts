@@ -65,7 +65,8 @@ export class KvMetadataTree {
   }
 
   async read(address: Address, signal: AbortSignal): Promise<KvMetadata> {
-    const request: BaoRequest = { ...this.#at('metadata', address, 'openbao.metadata'), method: 'GET' };
+    const about = this.#at('metadata', address, 'openbao.metadata');
+    const request: BaoRequest = { ...about, method: 'GET', replies: 'document' };
     const reply = await this.#options.session.request(request, signal);
     const { serverTime } = reply;
     if (reply.status === 404 && missingKindOf(reply) === 'absent') return { state: 'absent', serverTime };
@@ -152,6 +153,7 @@ export class KvMetadataTree {
     const request: BaoRequest = {
       ...this.#at('undelete', address, 'openbao.undelete'),
       method: 'POST',
+      replies: 'small',
       body: { versions },
       mutates: true,
       permit,
@@ -166,7 +168,7 @@ export class KvMetadataTree {
     permit: Permit,
   ): Promise<MetadataWrite> {
     const at = this.#at('metadata', address, 'openbao.mark');
-    const request: BaoRequest = { ...at, ...how, mutates: true, permit };
+    const request: BaoRequest = { ...at, ...how, replies: 'small', mutates: true, permit };
     const reply = await this.#options.session.request(request, permit.signal);
     if (isDone(reply)) return 'written';
     // A patch of an absent path is a 404 without a body.

@@ -39,6 +39,8 @@ export interface KvOptions {
 type Tree = 'data' | 'metadata' | 'delete';
 
 export class KvMount {
+  /** A server can ignore it. */
+  readonly hasPages: boolean = true;
   readonly metadata: KvMetadataTree;
   readonly #options: KvOptions;
 
@@ -56,6 +58,7 @@ export class KvMount {
     const request: BaoRequest = {
       ...this.#at('data', address, 'openbao.read'),
       method: 'GET',
+      replies: 'document',
       ...(version === undefined ? {} : { query: { version } }),
     };
     const reply = await this.#options.session.request(request, signal);
@@ -75,6 +78,7 @@ export class KvMount {
     const request: BaoRequest = {
       ...this.#at('data', address, 'openbao.write'),
       method: 'POST',
+      replies: 'small',
       body: { data: fields, options: { cas } },
       mutates: true,
       permit,
@@ -90,6 +94,7 @@ export class KvMount {
     const request: BaoRequest = {
       ...this.#at('delete', address, 'openbao.delete'),
       method: 'POST',
+      replies: 'small',
       body: { versions: [version] },
       mutates: true,
       permit,
@@ -100,18 +105,20 @@ export class KvMount {
 
   /**
    * One page of the names in a folder, folders ending in a slash, in bytewise order. A server without paging ignores
-   * `after` and `limit` and sends everything. An absent folder and a page after the last name are both empty.
+   * `after` and `limit` and sends everything; `limit` undefined asks for that. An absent folder and a page after the last
+   * name are both empty. Throws `REPLY_TOO_LARGE` if the names do not fit into a reply.
    */
   async listPage(
     folder: Address,
-    page: { readonly after: string; readonly limit: number },
+    page: { readonly after: string; readonly limit: number | undefined },
     signal: AbortSignal,
   ): Promise<readonly string[]> {
     const after = page.after === '' ? {} : { after: page.after };
     const request: BaoRequest = {
       ...this.#at('metadata', folder, 'openbao.list'),
       method: 'GET',
-      query: { list: 'true', limit: String(page.limit), ...after },
+      replies: page.limit === undefined ? 'folder' : 'page',
+      query: { list: 'true', ...(page.limit === undefined ? {} : { limit: String(page.limit) }), ...after },
     };
     const reply = await this.#options.session.request(request, signal);
     if (reply.status === 404 && missingKindOf(reply) === 'absent') return [];

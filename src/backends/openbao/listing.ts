@@ -1,4 +1,5 @@
 import type { Address } from '#src/core/document.ts';
+import { hasCode } from '#src/errors.ts';
 import type { Listed, ListQuery, Refusal } from '../driver.ts';
 import { printable, problemAt } from '../listing-problem.ts';
 import type { KvMount } from './kv.ts';
@@ -6,10 +7,12 @@ import { joinPath } from './path.ts';
 
 /** Pages are large because the server decrypts and sorts the whole folder for each page. */
 const PAGE_SIZE = 1_000;
+/** Of a page whose reply is too large: a name can take 3 KiB of JSON, but almost none do. */
+const SMALLER = 10;
 
 /** A mount of either version, and its limits. */
 export interface Listable {
-  readonly kv: Pick<KvMount, 'listPage'>;
+  readonly kv: Pick<KvMount, 'hasPages' | 'listPage'>;
   /** Why no document and no folder can have this address, or undefined. Bounds the depth, too. */
   readonly refusalOf: (address: Address) => Refusal | undefined;
 }
@@ -24,7 +27,8 @@ export async function* listTree(
   signal: AbortSignal,
 ): AsyncGenerator<Listed> {
   const { folder, skips = () => false } = query;
-  const walk: Walk = { folders: [folder], skips, paging: { ignored: false }, signal };
+  const paging = { ignored: !listable.kv.hasPages, size: PAGE_SIZE };
+  const walk: Walk = { folders: [folder], skips, paging, signal };
   for (let current = walk.folders.pop(); current !== undefined; current = walk.folders.pop()) {
     try {
       yield* listOne(listable, current, walk);
@@ -39,8 +43,15 @@ interface Walk {
   /** Folders that are still to be listed. */
   readonly folders: Address[];
   readonly skips: (folder: Address) => boolean;
-  readonly paging: { ignored: boolean };
+  readonly paging: Paging;
   readonly signal: AbortSignal;
+}
+
+interface Paging {
+  /** The server sends all names at once. */
+  ignored: boolean;
+  /** Names per page. */
+  size: number;
 }
 
 /** The documents and problems of one folder; adds the folders in it to the walk. */
@@ -79,12 +90,13 @@ function childOf(refusalOf: Listable['refusalOf'], parent: Address, name: string
 async function* listFolder(
   kv: Listable['kv'],
   folder: Address,
-  context: { readonly paging: { ignored: boolean }; readonly signal: AbortSignal },
+  context: Pick<Walk, 'paging' | 'signal'>,
 ): AsyncGenerator<string> {
-  const { paging, signal } = context;
+  const { paging } = context;
+  paging.size = PAGE_SIZE;
   let after = '';
   for (;;) {
-    const names = await kv.listPage(folder, { after, limit: PAGE_SIZE }, signal);
+    const names = await fittingPage(kv, { folder, after }, context);
     const last = names.at(-1);
     if (last === undefined) return;
     if (after !== '' && !names.every((name) => isAfter(name, after))) {
@@ -92,10 +104,31 @@ async function* listFolder(
       return;
     }
     yield* names;
-    if (names.length > PAGE_SIZE) paging.ignored = true;
+    if (names.length > paging.size) paging.ignored = true;
     // No name is after an empty one: a server that lists it would be asked for the same page again.
     if (paging.ignored || last === after) return;
     after = last;
+  }
+}
+
+/**
+ * The next page, with as many names as fit into a reply. One name always does: a server whose page of one name is too large
+ * sends all names whatever it is asked, and gets the limit for a whole folder.
+ */
+async function fittingPage(
+  kv: Listable['kv'],
+  { folder, after }: { readonly folder: Address; readonly after: string },
+  { paging, signal }: Pick<Walk, 'paging' | 'signal'>,
+): Promise<readonly string[]> {
+  for (;;) {
+    const limit = paging.ignored ? undefined : paging.size;
+    try {
+      return await kv.listPage(folder, { after, limit }, signal);
+    } catch (failure) {
+      if (!hasCode(failure, 'REPLY_TOO_LARGE') || limit === undefined) throw failure;
+      if (limit === 1) paging.ignored = true;
+      else paging.size = Math.max(1, Math.floor(limit / SMALLER));
+    }
   }
 }
 

@@ -22,7 +22,13 @@ export async function readMountConfig(
   signal: AbortSignal,
 ): Promise<MountConfig | undefined> {
   const path = `${mount}/config`;
-  const request: BaoRequest = { method: 'GET', path: apiPathOf(path, OP), op: OP, target: path };
+  const request: BaoRequest = {
+    method: 'GET',
+    path: apiPathOf(path, OP),
+    op: OP,
+    target: path,
+    replies: 'small',
+  };
   const reply = await session.request(request, signal);
   if (reply.status === 403) return undefined;
   if (reply.status !== 200) throw failureOf(reply, request);

@@ -137,6 +137,7 @@ async function readHealth(client: BaoClient, signal: AbortSignal): Promise<Healt
     path: apiPathOf('sys/health', OP),
     op: OP,
     target: 'sys/health',
+    replies: 'small',
     rootNamespace: true,
   };
   const reply = await client.request(request, undefined, signal);
@@ -158,7 +159,13 @@ export interface MountQuestion extends FolderQuestion {
 async function readMount(question: MountQuestion, signal: AbortSignal): Promise<string> {
   const { session, client, place } = question;
   const path = `sys/internal/ui/mounts/${place.mount}`;
-  const request: BaoRequest = { method: 'GET', path: apiPathOf(path, OP), op: OP, target: path };
+  const request: BaoRequest = {
+    method: 'GET',
+    path: apiPathOf(path, OP),
+    op: OP,
+    target: path,
+    replies: 'small',
+  };
   const reply = await session.request(request, signal);
   if (reply.status === 403) throw await absentOrDenied(question, signal);
   if (isNamespaceMissing(reply, client)) throw namespaceMissing(client, OP);

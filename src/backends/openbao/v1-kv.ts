@@ -18,6 +18,7 @@ export interface V1KvOptions {
 }
 
 export class V1KvMount {
+  readonly hasPages: boolean = false;
   readonly #options: V1KvOptions;
 
   constructor(options: V1KvOptions) {
@@ -31,7 +32,7 @@ export class V1KvMount {
 
   /** The keys, as parsed; undefined if nothing exists at the address. */
   async read(address: Address, signal: AbortSignal): Promise<object | undefined> {
-    const request: BaoRequest = { ...this.#at(address, 'openbao.read'), method: 'GET' };
+    const request: BaoRequest = { ...this.#at(address, 'openbao.read'), method: 'GET', replies: 'document' };
     const reply = await this.#options.session.request(request, signal);
     if (reply.status === 404 && missingKindOf(reply) === 'absent') return undefined;
     if (reply.status !== 200) throw failureOf(reply, request);
@@ -41,17 +42,20 @@ export class V1KvMount {
   /** Writes all keys, overwriting the current document. */
   async write(address: Address, fields: Readonly<Record<string, string>>, permit: Permit): Promise<void> {
     const about = this.#at(address, 'openbao.write');
-    await this.#change({ ...about, method: 'POST', body: fields, mutates: true, permit }, permit.signal);
+    await this.#change({ ...about, method: 'POST', body: fields, permit });
   }
 
   /** Removes the current document permanently. */
   async remove(address: Address, permit: Permit): Promise<void> {
     const about = this.#at(address, 'openbao.delete');
-    await this.#change({ ...about, method: 'DELETE', mutates: true, permit }, permit.signal);
+    await this.#change({ ...about, method: 'DELETE', permit });
   }
 
-  async #change(request: BaoRequest, signal: AbortSignal): Promise<void> {
-    const reply = await this.#options.session.request(request, signal);
+  async #change(
+    change: Omit<BaoRequest, 'mutates' | 'permit' | 'replies'> & { permit: Permit },
+  ): Promise<void> {
+    const request: BaoRequest = { ...change, replies: 'small', mutates: true };
+    const reply = await this.#options.session.request(request, change.permit.signal);
     if (reply.status !== 204 && reply.status !== 200) throw failureOf(reply, request);
   }
 
@@ -65,6 +69,7 @@ export class V1KvMount {
     const request: BaoRequest = {
       ...this.#at(folder, 'openbao.list'),
       method: 'GET',
+      replies: 'folder',
       query: { list: 'true' },
     };
     const reply = await this.#options.session.request(request, signal);

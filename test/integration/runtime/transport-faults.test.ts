@@ -269,7 +269,7 @@ function describeReplies(): void {
     await client[Symbol.asyncDispose]();
     client = clientOf(connection(), { maxReplyBytes: 1_000 });
     handle = reply(200, JSON.stringify('x'.repeat(2_000)));
-    await expect(ask()).rejects.toMatchObject({ code: 'REPLY_INVALID' });
+    await expect(ask()).rejects.toMatchObject({ code: 'REPLY_TOO_LARGE' });
   });
 }
 

@@ -36,6 +36,7 @@ export async function logIn(
     body,
     op,
     target,
+    replies: 'small',
     mutates: true,
   };
   const reply = await client.request(request, undefined, signal);

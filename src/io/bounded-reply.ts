@@ -1,0 +1,58 @@
+import { OperatorError } from '#src/errors.ts';
+import { exceedsJson, type JsonLimits } from './json-shape.ts';
+import type { FailedOperation } from './network-failure.ts';
+
+/** What a reply of one kind can be at most. */
+export interface ReplyLimits extends JsonLimits {
+  readonly maxBytes: number;
+}
+
+/**
+ * Up to this size a reply needs no reservation: nearly all are smaller, and there are never more of them at once than
+ * connections. So a server with large replies delays no small one.
+ */
+export const UNRESERVED_BYTES = 64 * 1024;
+
+export interface ReadReplyOptions {
+  readonly limits: ReplyLimits;
+  readonly operation: FailedOperation;
+  /** Resolves when this number of bytes may be in memory; disposed of after the reply was parsed. */
+  readonly reserve: (bytes: number) => Promise<Disposable>;
+}
+
+/**
+ * Reads the whole body of a reply and parses it. Throws `REPLY_TOO_LARGE` if it exceeds a limit, which is indeterminate for
+ * a write: the server replied, but the reply was not read. The rest of such a body is not read, and no parser sees it.
+ */
+export async function readReply<T>(
+  body: AsyncIterable<Uint8Array>,
+  options: ReadReplyOptions,
+  parse: (bytes: Buffer) => T,
+): Promise<T> {
+  const { limits, operation, reserve } = options;
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  let reservation: Disposable | undefined;
+  try {
+    for await (const chunk of body) {
+      size += chunk.byteLength;
+      if (size > limits.maxBytes) throw tooLarge(operation, `It is larger than ${limits.maxBytes} bytes.`);
+      // The server waits meanwhile: nothing reads from its connection.
+      if (size > UNRESERVED_BYTES) reservation ??= await reserve(limits.maxBytes);
+      chunks.push(chunk);
+    }
+    const bytes = Buffer.concat(chunks, size);
+    if (exceedsJson(bytes, limits)) throw tooLarge(operation, partsOf(limits));
+    return parse(bytes);
+  } finally {
+    reservation?.[Symbol.dispose]();
+  }
+}
+
+function partsOf({ maxTokens, maxDepth }: JsonLimits): string {
+  return `It is JSON of more than ${maxTokens} parts, or more than ${maxDepth} levels deep.`;
+}
+
+function tooLarge({ op, target, writes }: FailedOperation, detail: string): OperatorError {
+  return new OperatorError('REPLY_TOO_LARGE', { op, target, detail, indeterminate: writes });
+}
