@@ -3,7 +3,7 @@ import { aMigration, anOpenBaoBackend, aSecret } from '#test/builders/objects.ts
 import type { Action } from '#test/support/proxy-rules.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 import { aDirectoryBackend, plantFiles, tokenFolderOf } from '#test/support/token-files.ts';
-import { aBinaryCanary, aLongCanary, aTextCanary, type Canary } from './canary.ts';
+import { aBinaryCanary, aLongCanary, aTextCanary, type Canary } from '#test/support/canary.ts';
 import { kvPut, pathOf, statesOf } from '#test/support/queries.ts';
 import type { Stage } from '#test/support/stage.ts';
 

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { GROUP, KINDS, VERSION } from '#src/api/group.ts';
-import { findCanary, findNumber } from './canary.ts';
+import { findCanary, findNumber } from '#test/support/canary.ts';
 import { LeakScenarios, LONG } from './leak-scenarios.ts';
 import { untilIdle } from './operator-state.ts';
 import { kvMetadata, kvNames } from '#test/support/queries.ts';
