@@ -16,19 +16,27 @@ export function loadConfig(
 ): Config {
   const problems: string[] = [];
   const given = readFlags(argv, problems);
-  const raw: Record<string, string> = {};
-  for (const setting of SETTINGS) {
-    // Manifests often set a variable to the empty string to mean "not set".
-    const value = given.get(setting) ?? (env[setting.env] || undefined);
-    if (value !== undefined) raw[setting.key] = value;
-  }
-  const parsed = ConfigSchema.safeParse(raw);
+  const parsed = ConfigSchema.safeParse(rawOf(given, env));
   if (parsed.success) problems.push(...problemsBetween(parsed.data));
   if (parsed.success && problems.length === 0) return Object.freeze(parsed.data);
   for (const issue of parsed.error?.issues ?? []) {
     problems.push(problemOf(issue.path[0], issue.message, given));
   }
   throw new OperatorError('CONFIG_INVALID', { op: OP, detail: `${problems.join('; ')}.` });
+}
+
+/** Each setting as text: a flag takes precedence over its variable. */
+function rawOf(
+  given: ReadonlyMap<Setting, string>,
+  env: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string>> {
+  const raw: Record<string, string> = {};
+  for (const setting of SETTINGS) {
+    // Manifests often set a variable to the empty string to mean "not set".
+    const value = given.get(setting) ?? (env[setting.env] || undefined);
+    if (value !== undefined) raw[setting.key] = value;
+  }
+  return raw;
 }
 
 /** What no setting is to blame for alone. */

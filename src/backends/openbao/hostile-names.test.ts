@@ -51,6 +51,7 @@ async function listed(names: readonly string[]): Promise<readonly Listed[]> {
   const found: Listed[] = [];
   let pages = 0;
   const kv = {
+    hasPages: true,
     listPage: async (): Promise<readonly string[]> => {
       pages += 1;
       return pages > 20 ? [] : names;
