@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { aBinaryCanary, aLongCanary, aTextCanary, findCanary, findNumber, type Canary } from '#test/support/canary.ts';
+import {
+  aBinaryCanary,
+  aLongCanary,
+  aTextCanary,
+  findCanary,
+  findNumber,
+  type Canary,
+} from '#test/support/canary.ts';
 
 /*
  * The proof of leak.test.ts: a search that finds nothing shows something only when it is known to find. Each form is
