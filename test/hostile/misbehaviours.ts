@@ -106,11 +106,11 @@ export function changed(change: (body: unknown) => unknown): Misbehaviour {
   };
 }
 
-/** Every leaf of a JSON document replaced. */
-export function everyLeaf(body: unknown, leaf: unknown): unknown {
-  if (Array.isArray(body)) return body.map((member) => everyLeaf(member, leaf));
-  if (typeof body !== 'object' || body === null) return leaf;
-  return Object.fromEntries(Object.entries(body).map(([key, member]) => [key, everyLeaf(member, leaf)]));
+/** A JSON document with other leaves. */
+export function withLeaves(body: unknown, change: (leaf: unknown) => unknown): unknown {
+  if (Array.isArray(body)) return body.map((member) => withLeaves(member, change));
+  if (typeof body !== 'object' || body === null) return change(body);
+  return Object.fromEntries(Object.entries(body).map(([key, member]) => [key, withLeaves(member, change)]));
 }
 
 /** Names that rise for ever: whatever page is asked for, another full one follows. */

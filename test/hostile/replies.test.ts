@@ -5,7 +5,7 @@ import { kvPut, pathOf } from '#test/support/queries.ts';
 import { useArena } from './arena.ts';
 import type { Attack } from './attack.ts';
 import { ENDPOINTS, type Endpoint, type HostileServer, type Misbehaviour } from './hostile-server.ts';
-import { changed, echo, everyLeaf, redirect, withHeaders } from './misbehaviours.ts';
+import { changed, echo, withLeaves, redirect, withHeaders } from './misbehaviours.ts';
 
 /*
  * Servers that answer, and mean to be believed, repeated or followed. The verdict of each attack searches log, metrics,
@@ -100,7 +100,19 @@ describe('a server that lies', () => {
       await lureAtEach(
         attack,
         ASKED,
-        changed((body) => everyLeaf(body, leaf)),
+        changed((body) => withLeaves(body, () => leaf)),
+      );
+    });
+  });
+
+  it('with control characters at the end of every text does not write on a terminal', async () => {
+    await arena().survives(async (attack) => {
+      const nasty = (leaf: unknown): unknown =>
+        typeof leaf === 'string' ? `${leaf}\u001B[2J\u009B31m` : leaf;
+      await lureAtEach(
+        attack,
+        ASKED,
+        changed((body) => withLeaves(body, nasty)),
       );
     });
   });
