@@ -10,7 +10,7 @@ import { tokenOf } from './victim.ts';
 
 /** Everything that one attack consists of; its end takes it all back, so that the next one starts from peace. */
 export class Attack implements AsyncDisposable {
-  /** Values of the attacker that must show up nowhere: his token is one of the operator's secrets, too. */
+  /** Values of the attacker that must not appear anywhere: the attacker's token is a secret of the operator, too. */
   readonly canaries: Canary[] = [];
   readonly tenants: Tenant[] = [];
   readonly #cluster: Cluster;

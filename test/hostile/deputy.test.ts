@@ -87,7 +87,7 @@ function hostileBackend(auth: object, name = 'mine') {
 const STORED_TOKEN = { token: { secretRef: { name: 'bao-token' } } };
 
 describe('a user without a right on Secrets', () => {
-  it('gets no Secret of the namespace sent to a server of his choice', async () => {
+  it('gets no Secret of the namespace sent to a server that the user chose', async () => {
     // The administrator of the namespace gave the backend; the user only asks for a migration.
     const { cluster, mount } = tenant;
     await tenant.apply(
@@ -109,7 +109,7 @@ describe('a user without a right on Secrets', () => {
     await expectRefused(reply, () => isGone, 'the Secret is gone');
   });
 
-  it('gets no Secret created from what is at a server of his choice', async () => {
+  it('gets no Secret created from a document at a server that the user chose', async () => {
     await kvPut(tenant, pathOf(tenant, 'planted'), { key: 'of no worth' });
     const ends = { from: 'bao', to: 'kubernetes' };
     const reply = await user.create(aMigration('plant', { ...ends, select: { names: ['planted'] } }));
@@ -121,7 +121,7 @@ describe('a user without a right on Secrets', () => {
     await expectRefused(reply, () => exists, 'a Secret was created');
   });
 
-  it('gets no stored token sent to a backend of his own', async () => {
+  it('gets no stored token sent to a backend of the user', async () => {
     const token = await tokenOf(tenant);
     const reply = await user.create(hostileBackend(STORED_TOKEN));
     await expectRefused(reply, () => findCanary(token, arrived()).length > 0, 'the token was sent');
@@ -153,7 +153,7 @@ describe('a user without a right on ServiceAccounts', () => {
     await expectRefused(reply, () => sentJwt() !== undefined, 'a token was sent');
   });
 
-  it('who is an administrator gets no token either that the API server accepts', async () => {
+  it('who is an administrator gets no token that the API server accepts, either', async () => {
     const kubernetes = { role: 'any', serviceAccountRef: { name: 'default' } };
     const backend = hostileBackend({ kubernetes });
     const path = `/apis/${API_VERSION}/namespaces/${tenant.namespace}/secretbackends`;
@@ -163,7 +163,7 @@ describe('a user without a right on ServiceAccounts', () => {
 });
 
 describe('the identity of the operator', () => {
-  it('is never sent to a server, whoever asks in its namespace', async () => {
+  it('is never sent to a server, not even for an administrator', async () => {
     const { namespace, name } = OPERATOR_ACCOUNT;
     const kubernetes = { role: 'any', serviceAccountRef: { name }, audiences: ['keyferry.io/any'] };
     const path = `/apis/${API_VERSION}/namespaces/${namespace}/secretbackends`;

@@ -25,7 +25,7 @@ interface Reply {
   readonly body: string | Uint8Array;
 }
 
-/** Replies in turn, the last one for ever; only to paths that match, and the truth to all others. */
+/** Replies in turn, the last one forever; only to paths that match, and the truth to all others. */
 let script: { readonly replies: readonly Reply[]; readonly lies: RegExp } = { replies: [], lies: /./ };
 let asked = 0;
 let lied = 0;

@@ -113,7 +113,7 @@ export function withLeaves(body: unknown, change: (leaf: unknown) => unknown): u
   return Object.fromEntries(Object.entries(body).map(([key, member]) => [key, withLeaves(member, change)]));
 }
 
-/** Names that rise for ever: whatever page is asked for, another full one follows. */
+/** Names that rise forever: whatever page is asked for, another full one follows. */
 export const risingNames: Misbehaviour = ({ received, response }) => {
   const after = new URL(received.url, 'https://hostile').searchParams.get('after') ?? '';
   const start = Number(/\d+$/.exec(after)?.[0] ?? -1) + 1;

@@ -46,7 +46,7 @@ async function lureAtEach(
 const ASKED = ENDPOINTS.filter((endpoint) => endpoint !== 'login' && endpoint !== 'metadata');
 
 describe('a server that repeats what it got', () => {
-  it.each([400, 403])('in the errors of a %d finds no one who repeats it', async (status) => {
+  it.each([400, 403])('in the errors of a %d is not repeated anywhere', async (status) => {
     await arena().survives(async (attack) => {
       await lureAtEach(attack, ASKED, echo(status));
     });
@@ -132,7 +132,7 @@ describe('a clock or a patience that is not ours', () => {
     ['a Date in 1980', { date: 'Tue, 01 Jan 1980 00:00:00 GMT' }, undefined],
     ['a Retry-After of 68 years with 429', { 'retry-after': '2147483648' }, 429],
     ['a Retry-After of 68 years with 503', { 'retry-after': '2147483648' }, 503],
-  ] as const)('%s holds nobody else up', async (_what, headers, status) => {
+  ] as const)('%s delays no other tenant', async (_what, headers, status) => {
     await arena().survives(async (attack) => {
       await lureAtEach(attack, ['lookup', 'list'], withHeaders(headers, status));
     });

@@ -65,7 +65,7 @@ describe('a reply of 31 MiB', () => {
 });
 
 describe('a listing without an end', () => {
-  it('of names that rise for ever ends in SelectionTooLarge', async () => {
+  it('of names that rise forever ends in SelectionTooLarge', async () => {
     await arena().survives(
       async (attack) => {
         const server = await attack.server();

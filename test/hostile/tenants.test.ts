@@ -6,7 +6,7 @@ import type { Tenant } from '#test/support/tenant.ts';
 import { useArena } from './arena.ts';
 
 /*
- * What a tenant does with objects of his own and honest servers, and what a neighbour in the network does to the ports.
+ * What a tenant does with own objects and honest servers, and what a neighbour in the network does to the ports.
  */
 
 const arena = useArena();

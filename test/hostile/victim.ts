@@ -12,7 +12,7 @@ export async function tokenOf(tenant: Tenant): Promise<Canary> {
   return { name: `the token of ${tenant.namespace}`, bytes: Buffer.from(token, 'base64') };
 }
 
-/** A tenant that does nothing wrong, on the real servers, and wants one Secret moved while somebody attacks. */
+/** A tenant that does nothing wrong, on the real servers, and wants one Secret moved during an attack. */
 export class Victim {
   readonly tenant: Tenant;
   readonly canaries: readonly Canary[];
