@@ -70,6 +70,10 @@ test-unit: $(INSTALLED) ## Tests that need no server, in seconds
 test-integration: $(INSTALLED) ## Drivers, runtime, API and operator on one shared cluster
 	vitest run --project integration
 
+.PHONY: test-hostile
+test-hostile: $(INSTALLED) ## Attack the operator as a tenant, a server or a neighbour could
+	vitest run --project hostile
+
 .PHONY: test-crash
 test-crash: $(INSTALLED) ## Kill the operator at random moments and look for lost values
 	vitest run --project crash

@@ -10,6 +10,7 @@ const integration = {
 /**
  * unit: beside the sources, no server, seconds. Everything else talks to real servers that test/cluster starts. One
  * project after the other.
+ * hostile: attacks an operator; a cluster for each file.
  * crash: kills operators at random moments; one file at a time, on clusters of their own.
  * node: real pods on a real node; needs Linux and root, so only `make test-node` runs it.
  */
@@ -40,8 +41,18 @@ export default defineConfig({
       {
         test: {
           ...integration,
-          name: 'crash',
+          globalSetup: ['test/hostile/global-setup.ts'],
+          name: 'hostile',
           sequence: { groupOrder: 2 },
+          include: ['test/hostile/**/*.test.ts'],
+          maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          ...integration,
+          name: 'crash',
+          sequence: { groupOrder: 3 },
           include: ['test/crash/**/*.test.ts'],
           testTimeout: 600_000,
           maxWorkers: 1,
@@ -52,7 +63,7 @@ export default defineConfig({
           ...integration,
           globalSetup: [...integration.globalSetup, 'test/node/global-setup.ts'],
           name: 'node',
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 4 },
           include: ['test/node/**/*.test.ts'],
           maxWorkers: 1,
         },

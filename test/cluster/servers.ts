@@ -14,7 +14,7 @@ interface Layout {
 }
 
 /**
- * Owner references, namespace deletion, default ServiceAccounts, their CA ConfigMap and aggregated ClusterRoles are
+ * Owner references, namespace deletion, default ServiceAccounts, their CA ConfigMap, aggregated ClusterRoles and quotas are
  * real; nothing that would need a node runs.
  */
 const CONTROLLERS = [
@@ -24,6 +24,7 @@ const CONTROLLERS = [
   'serviceaccount-token-controller',
   'root-ca-certificate-publisher-controller',
   'clusterrole-aggregation-controller',
+  'resourcequota-controller',
 ];
 
 const SERVICE_ACCOUNT_ISSUER = 'https://kubernetes.default.svc.cluster.local';
@@ -127,6 +128,8 @@ export function controllerFlags(
     // Many small namespaces come and go in a test run; the defaults are made for a production apiserver.
     'kube-api-qps': 500,
     'kube-api-burst': 1000,
+    // A quota that is older than a CRD counts its objects from the next sync on; the default is five minutes.
+    'resource-quota-sync-period': '5s',
     profiling: false,
   };
 }
