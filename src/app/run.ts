@@ -29,6 +29,8 @@ import { createServers } from './servers.ts';
 import { createInformers } from './watches.ts';
 
 const random = Math.random;
+/** For the reviews of tokens of --metrics-secure. */
+const REVIEW_CONNECTIONS = 2;
 
 export interface RunOptions {
   readonly version: string;
@@ -61,7 +63,9 @@ export async function runOperator(config: Config, { version, signal, exit }: Run
   const shared = { config, version, namespace, clusterResourceNamespace };
   const base = { ...shared, client, mandate, clock, serverClock, random, logger, metrics };
   await using pool = new DriverPool({ registry: createRegistry(base, audit), clusterResourceNamespace });
-  const components = assemble(base, { metrics, audit, pool, leadership });
+  const openReviewClient = (): HttpKubeClient =>
+    new HttpKubeClient({ ...transport, mandate: ALWAYS_HELD, connections: REVIEW_CONNECTIONS });
+  const components = assemble(base, { metrics, audit, pool, leadership, openReviewClient });
   logger.info('starting', { version, namespace });
   try {
     const onEnd = (failure?: unknown): void => ending.begin(failure === undefined ? 0 : 1);
@@ -94,10 +98,11 @@ function assemble(
     readonly audit: AuditLog | undefined;
     readonly pool: DriverPool;
     readonly leadership: Leadership | undefined;
+    readonly openReviewClient: () => HttpKubeClient;
   },
 ): readonly Component[] {
-  const { clusterResourceNamespace, config, logger } = base;
-  const { audit, leadership, metrics, pool } = parts;
+  const { clusterResourceNamespace, logger } = base;
+  const { audit, leadership, metrics, openReviewClient, pool } = parts;
   const informers = createInformers(base);
   const queues = createQueues(base);
   const references: BackendReferences = {
@@ -111,7 +116,7 @@ function assemble(
     kinds: BACKEND_KINDS,
   };
   connectWatches({ ...informers, queues, references, pool, logger });
-  const events = new EventRecorder({ ...base, reportingInstance: config.identity ?? hostname() });
+  const events = new EventRecorder({ ...base, reportingInstance: base.config.identity ?? hostname() });
   const elector = leadership === undefined ? undefined : createElector(base, leadership);
   serveObjectMetrics({ metrics, informers, leadership });
   const caches = [informers.migrations, informers.backends, informers.clusterBackends, informers.secrets];
@@ -123,7 +128,7 @@ function assemble(
   const controllers = createControllers({ ...base, informers, queues, references, pool, events });
   return [
     uncaughtFailures(logger),
-    ...createServers({ config, logger, metrics, live, ready }),
+    ...createServers({ ...base, metrics, live, ready, openReviewClient }),
     ...caches.map((informer) => loop('informer', async (signal) => informer.run(signal), informer.synced)),
     leaderLoop(elector, leadWith(controllers, events)),
   ];

@@ -29,7 +29,9 @@ function describeSources(): void {
       leaderElection: true,
       leaseName: 'keyferry-operator',
       healthBindAddress: ':8081',
-      metricsBindAddress: ':8080',
+      metricsSecure: false,
+      metricsCertName: 'tls.crt',
+      metricsCertKey: 'tls.key',
       logLevel: 'info',
       auditLog: 'off',
       concurrentMigrations: 4,
@@ -95,6 +97,11 @@ function describeSources(): void {
 }
 
 function describeProblems(): void {
+  it('demands a certificate for --metrics-secure', () => {
+    expect(refusal(['--metrics-secure']).message).toContain('--metrics-secure needs --metrics-cert-path');
+    expect(loadConfig(['--metrics-secure', '--metrics-cert-path=/tls'], {}).metricsSecure).toBe(true);
+  });
+
   it('reports all problems in one error, by flag', () => {
     const error = refusal(
       [

@@ -23,11 +23,18 @@ export function loadConfig(
     if (value !== undefined) raw[setting.key] = value;
   }
   const parsed = ConfigSchema.safeParse(raw);
+  problems.push(...problemsBetween(parsed.data));
   if (parsed.success && problems.length === 0) return Object.freeze(parsed.data);
   for (const issue of parsed.error?.issues ?? []) {
     problems.push(problemOf(issue.path[0], issue.message, given));
   }
   throw new OperatorError('CONFIG_INVALID', { op: OP, detail: `${problems.join('; ')}.` });
+}
+
+/** What no setting is to blame for alone. */
+function problemsBetween(config: Config | undefined): readonly string[] {
+  if (config?.metricsSecure !== true || config.metricsCertPath !== undefined) return [];
+  return ['--metrics-secure needs --metrics-cert-path'];
 }
 
 function problemOf(

@@ -32,10 +32,29 @@ export const ConfigSchema = z.object({
   identity: text().optional().describe('Name of this replica in the Lease. Default: the host name.'),
   healthBindAddress: bindAddress()
     .default(':8081')
-    .describe('Address that serves /healthz and /readyz, as host:port or :port.'),
+    .describe(
+      'Address that serves /healthz and /readyz, as host:port or :port. The kubelet must reach it; $(POD_IP):8081 is the narrowest that works.',
+    ),
   metricsBindAddress: bindAddress()
-    .default(':8080')
-    .describe('Address that serves /metrics, as host:port or :port.'),
+    .optional()
+    .describe(
+      'Address that serves /metrics, as host:port or :port. Default: 127.0.0.1:8080, or :8443 with --metrics-secure.',
+    ),
+  metricsSecure: flag()
+    .default(false)
+    .describe(
+      'Serve /metrics over HTTPS, and only to clients whose token may get /metrics. Needs --metrics-cert-path and config/rbac/metrics-auth.yaml.',
+    ),
+  metricsCertPath: text()
+    .regex(/^\//, { error: 'must be an absolute path' })
+    .optional()
+    .describe('Folder of the certificate of --metrics-secure. A changed certificate is used within seconds.'),
+  metricsCertName: fileName()
+    .default('tls.crt')
+    .describe('File of the certificate in --metrics-cert-path, as PEM.'),
+  metricsCertKey: fileName()
+    .default('tls.key')
+    .describe('File of its private key in --metrics-cert-path, as PEM.'),
   logLevel: z
     .enum(['debug', 'info', 'warn', 'error'], { error: 'must be debug, info, warn or error' })
     .default('info')
@@ -110,6 +129,10 @@ export const SETTINGS: readonly Setting[] = Object.entries(ConfigSchema.shape).m
 
 function text() {
   return z.string({ error: 'needs a value' }).min(1, { error: 'must not be empty' });
+}
+
+function fileName() {
+  return text().regex(/^[^/]+$/, { error: 'must be the name of a file' });
 }
 
 function objectName() {

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { ManualClock } from '#test/support/manual-clock.ts';
 import { PrometheusMetrics } from './metrics.ts';
 import { openHealthServer, openMetricsServer, parseBindAddress } from './server.ts';
 import type { Checks, TelemetryServer } from './server.ts';
@@ -73,7 +74,11 @@ describe('openMetricsServer', () => {
     const metrics = new PrometheusMetrics();
     metrics.count('keyferry_events_total', {}, 0);
     const server = keep(
-      await openMetricsServer({ bindAddress: ANY, exposition: () => metrics.exposition() }),
+      await openMetricsServer({
+        bindAddress: ANY,
+        clock: new ManualClock(),
+        exposition: () => metrics.exposition(),
+      }),
     );
     const reply = await get(server, '/metrics');
     expect(reply).toMatchObject({ status: 200, type: expect.stringContaining('version=0.0.4') });
@@ -82,7 +87,7 @@ describe('openMetricsServer', () => {
 
   it('replies 500 without any detail when the exposition fails', async () => {
     const exposition = () => Promise.reject(new Error('hunter2'));
-    const server = keep(await openMetricsServer({ bindAddress: ANY, exposition }));
+    const server = keep(await openMetricsServer({ bindAddress: ANY, clock: new ManualClock(), exposition }));
     expect(await get(server, '/metrics')).toMatchObject({ status: 500, body: 'failed\n' });
   });
 });
