@@ -16,8 +16,14 @@ export function loadConfig(
 ): Config {
   const problems: string[] = [];
   const given = readFlags(argv, problems);
-  const parsed = ConfigSchema.safeParse(rawOf(given, env));
-  if (parsed.success) problems.push(...problemsBetween(parsed.data));
+  const raw: Record<string, string> = {};
+  for (const setting of SETTINGS) {
+    // Manifests often set a variable to the empty string to mean "not set".
+    const value = given.get(setting) ?? (env[setting.env] || undefined);
+    if (value !== undefined) raw[setting.key] = value;
+  }
+  const parsed = ConfigSchema.safeParse(raw);
+  problems.push(...problemsBetween(parsed.data));
   if (parsed.success && problems.length === 0) return Object.freeze(parsed.data);
   for (const issue of parsed.error?.issues ?? []) {
     problems.push(problemOf(issue.path[0], issue.message, given));
@@ -25,23 +31,9 @@ export function loadConfig(
   throw new OperatorError('CONFIG_INVALID', { op: OP, detail: `${problems.join('; ')}.` });
 }
 
-/** Each setting as text: a flag takes precedence over its variable. */
-function rawOf(
-  given: ReadonlyMap<Setting, string>,
-  env: Readonly<Record<string, string | undefined>>,
-): Readonly<Record<string, string>> {
-  const raw: Record<string, string> = {};
-  for (const setting of SETTINGS) {
-    // Manifests often set a variable to the empty string to mean "not set".
-    const value = given.get(setting) ?? (env[setting.env] || undefined);
-    if (value !== undefined) raw[setting.key] = value;
-  }
-  return raw;
-}
-
 /** What no setting is to blame for alone. */
-function problemsBetween({ metricsSecure, metricsCertPath }: Config): readonly string[] {
-  if (!metricsSecure || metricsCertPath !== undefined) return [];
+function problemsBetween(config: Config | undefined): readonly string[] {
+  if (config?.metricsSecure !== true || config.metricsCertPath !== undefined) return [];
   return ['--metrics-secure needs --metrics-cert-path'];
 }
 

@@ -1,5 +1,6 @@
-import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, link, mkdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DirectoryFactory } from '#src/backends/directory/factory.ts';
@@ -154,6 +155,8 @@ describe('links', () => {
     await symlink(join(outside, 'token'), fixture.path('file'));
     await symlink('../../other-team', fixture.path('dir'));
     await symlink('nowhere', fixture.path('dangling'));
+    await symlink('/dev/null', fixture.path('device'));
+    await symlink('loop', fixture.path('loop'));
     await fixture.put('folder', {});
     await symlink(join(outside, 'token'), fixture.path('folder', 'token'));
     const outcomes = await collect(driver.readMany(await listed(), signal));
@@ -161,13 +164,20 @@ describe('links', () => {
       outcome.address,
       'error' in outcome ? errorOf(outcome.error).message : outcome.result.state,
     ]);
+    // One message for all: it must not tell what exists elsewhere.
+    const elsewhere = expect.stringContaining(
+      'a symbolic link that does not lead to a file or folder in this folder',
+    );
     expect(Object.fromEntries(said)).toEqual({
       own: 'present',
-      file: expect.stringContaining('leads out of the folder'),
-      dir: expect.stringContaining('leads out of the folder'),
-      folder: expect.stringContaining('leads out of the folder'),
-      dangling: expect.stringContaining('leads nowhere'),
+      file: elsewhere,
+      dir: elsewhere,
+      folder: elsewhere,
+      dangling: elsewhere,
+      device: elsewhere,
+      loop: elsewhere,
     });
+    expect(new Set(said.map(([, message]) => message)).size).toBe(2);
   });
 
   it.each(['team', 'team/tokens'])('are not followed to another folder: %s', async (place) => {
@@ -178,6 +188,36 @@ describe('links', () => {
     const failure = await failureOf(driver.probe(signal));
     expect(failure).toMatchObject({ code: 'FOLDER_MISSING', target: join(fixture.root, place) });
     expect(await codeOf(driver.read('a', signal))).toBe('FOLDER_MISSING');
+  });
+});
+
+describe('a file with a second name (a hard link)', () => {
+  it('is refused, as a document and inside of one, because the other name can be of another tenant', async () => {
+    const outside = join(fixture.root, 'other-team');
+    await mkdir(outside, { mode: 0o700 });
+    await writeFile(join(outside, 'token'), 'of the others');
+    await fixture.put('own', 'v');
+    await link(join(outside, 'token'), fixture.path('stolen'));
+    await link(join(outside, 'token'), fixture.path('.stolen.keyferry-0123456789ab'));
+    await fixture.put('folder', {});
+    await link(join(outside, 'token'), fixture.path('folder', 'key'));
+    const outcomes = await collect(driver.readMany(await listed(), signal));
+    const said = outcomes.map((outcome) => [
+      outcome.address,
+      'error' in outcome ? errorOf(outcome.error).message : outcome.result.state,
+    ]);
+    const refused = expect.stringContaining('another name (a hard link)');
+    expect(Object.fromEntries(said)).toEqual({ own: 'present', stolen: refused, folder: refused });
+  });
+
+  it('is read if Keyferry gave it that name: a crash came between the link and the unlink of a change', async () => {
+    await fixture.put('x', 'v');
+    expect(await textAt('x')).toEqual({ value: 'v' });
+    // After the recovery of the first operation, as by another replica that dies.
+    await link(fixture.path('x'), fixture.path('.x.keyferry-0123456789ab'));
+    expect(await textAt('x')).toEqual({ value: 'v' });
+    await listed();
+    expect(await fixture.names()).toEqual(['x']);
   });
 });
 
@@ -246,6 +286,22 @@ describe('something that is neither a file nor a folder', () => {
       'with-fifo': 'DOCUMENT_REFUSED',
     });
   });
+});
+
+it('a pipe is never opened, not even through a link: a program that waits for a reader goes on waiting', async () => {
+  execFileSync('mkfifo', [fixture.path('.fifo')]);
+  await symlink('.fifo', fixture.path('link'));
+  const writer = spawn('sh', ['-c', 'echo waiting; echo value > "$0"', fixture.path('.fifo')]);
+  try {
+    await once(writer.stdout, 'data');
+    // An opened pipe would end the writer during one of these reads.
+    for (let reads = 0; reads < 20; reads += 1) {
+      expect(await codeOf(driver.read('link', signal))).toBe('DOCUMENT_REFUSED');
+    }
+    expect(writer.exitCode ?? writer.signalCode).toBeNull();
+  } finally {
+    writer.kill('SIGKILL');
+  }
 });
 
 describe('a folder with permissions for other users', () => {
