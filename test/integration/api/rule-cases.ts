@@ -16,7 +16,8 @@ export interface RuleCase {
 }
 
 const SECRET_REF = { secretRef: { name: 'bao-token' } };
-const KUBERNETES_AUTH = { role: 'payments', serviceAccountRef: { name: 'payments' } };
+const WITHOUT_AUDIENCES = { role: 'payments', serviceAccountRef: { name: 'payments' } };
+const KUBERNETES_AUTH = { ...WITHOUT_AUDIENCES, audiences: ['keyferry.io/openbao'] };
 const APP_ROLE_AUTH = { roleId: 'd2b5', secretIdRef: { name: 'secret-id' } };
 
 function openbao(change: Json): Json {
@@ -221,10 +222,17 @@ const BACKEND_CASES: readonly RuleCase[] = [
     kind: 'SecretBackend',
     at: 'spec.openbao.auth.jwt',
     message: 'audiences requires serviceAccountRef; a stored JWT has its own audiences',
-    accepts: { serviceAccountRef: openbao({ auth: { jwt: { ...KUBERNETES_AUTH, audiences: ['bao'] } } }) },
+    accepts: { serviceAccountRef: openbao({ auth: { jwt: KUBERNETES_AUTH } }) },
     refuses: {
       secretRef: openbao({ auth: { jwt: { role: 'payments', audiences: ['bao'], ...SECRET_REF } } }),
     },
+  },
+  {
+    kind: 'SecretBackend',
+    at: 'spec.openbao.auth.jwt',
+    message: 'serviceAccountRef requires audiences: set those that the role of the server names',
+    accepts: { 'with audiences': openbao({ auth: { jwt: KUBERNETES_AUTH } }) },
+    refuses: { 'without audiences': openbao({ auth: { jwt: WITHOUT_AUDIENCES } }) },
   },
 ];
 
@@ -382,6 +390,11 @@ export const SCHEMA_REFUSALS: Readonly<Record<string, readonly [RuleCase['kind']
     'SecretBackend',
     { type: 'directory', directory: { path: '../tokens', trailingNewline: 'Keep' } },
     'spec.directory.path',
+  ],
+  'a login with a ServiceAccount and no audiences': [
+    'SecretBackend',
+    openbao({ auth: { kubernetes: WITHOUT_AUDIENCES } }),
+    'spec.openbao.auth.kubernetes.audiences: Required value',
   ],
   'an address with credentials': [
     'SecretBackend',
