@@ -54,6 +54,7 @@ function override(path: string): Json {
   return migration({ mapping: { overrides: [{ name: 'a', path }] } });
 }
 const OTHER = { backendRef: { name: 'other' } };
+const ANOTHER_SERVER = 'is immutable: for another server, delete the backend and create it again';
 const EXACTLY_ONE_SELECTION = 'set exactly one of names, labelSelector, prefix and all';
 const PATH_SEGMENTS = 'path must not start or end with a slash, or contain an empty, "." or ".." segment';
 
@@ -233,6 +234,26 @@ const BACKEND_CASES: readonly RuleCase[] = [
     message: 'serviceAccountRef requires audiences: set those that the role of the server names',
     accepts: { 'with audiences': openbao({ auth: { jwt: KUBERNETES_AUTH } }) },
     refuses: { 'without audiences': openbao({ auth: { jwt: WITHOUT_AUDIENCES } }) },
+  },
+  {
+    kind: 'SecretBackend',
+    at: 'spec.openbao.address',
+    message: `address ${ANOTHER_SERVER}`,
+    from: openbao({}),
+    accepts: { 'another timeout': openbao({ requestTimeoutSeconds: 10 }) },
+    refuses: {
+      'another host': openbao({ address: 'https://other.example:8200' }),
+      'another port': openbao({ address: 'https://bao.example:8201' }),
+      'another scheme': openbao({ address: 'http://bao.example:8200' }),
+    },
+  },
+  {
+    kind: 'SecretBackend',
+    at: 'spec.openbao',
+    message: `tlsServerName ${ANOTHER_SERVER}`,
+    from: openbao({ tlsServerName: 'bao.example' }),
+    accepts: { 'other authorities': openbao({ tlsServerName: 'bao.example', caBundle: PEM }) },
+    refuses: { 'another name': openbao({ tlsServerName: 'other.example' }), none: openbao({}) },
   },
 ];
 
