@@ -21,7 +21,7 @@ export const OpenBaoSpecSchema = withRules(
       matching(ADDRESS, ADDRESS_PROBLEM),
       immutable(`address ${ANOTHER_SERVER}`),
     ).describe(
-      'Base URL of the server, for example https://openbao.vault.svc:8200. Immutable. Plain http is refused unless the operator runs with --allow-insecure-http.',
+      'Base URL of the server, for example https://openbao.vault.svc:8200. It must be on the list of the administrator. Immutable. Plain http is refused unless the operator runs with --allow-insecure-http.',
     ),
     mount: PathSchema.default('secret').describe(
       'Path of the KV secrets engine, without data/ and without folders.',
