@@ -2,6 +2,7 @@ import { DirectoryFactory } from '#src/backends/directory/factory.ts';
 import type { BackendFactory } from '#src/backends/factory.ts';
 import { KubernetesCredentials } from '#src/backends/kubernetes/credentials.ts';
 import { KubernetesFactory } from '#src/backends/kubernetes/factory.ts';
+import { TokenRules } from '#src/backends/kubernetes/token-rules.ts';
 import { OpenBaoFactory } from '#src/backends/openbao/factory.ts';
 import { BackendRegistry } from '#src/backends/registry.ts';
 import type { AccessLog } from '#src/ports.ts';
@@ -10,15 +11,17 @@ import type { Base } from './base.ts';
 /** One factory for each kind of backend that ships. `accessLog` undefined: no access is recorded. */
 export function createRegistry(base: Base, accessLog: AccessLog | undefined): BackendRegistry {
   const { client, clock, config, mandate, metrics, random, version } = base;
+  const { allowApiServerAudience, allowInsecureHttp, audiencePrefix } = config;
+  const rules = new TokenRules({ client, audiencePrefix, allowApiServerAudience });
   const factories: readonly BackendFactory[] = [
     new KubernetesFactory(client),
     new OpenBaoFactory({
-      credentials: new KubernetesCredentials(client),
+      credentials: new KubernetesCredentials(client, rules),
       mandate,
       clock,
       random,
       userAgent: `keyferry/${version}`,
-      allowInsecureHttp: config.allowInsecureHttp,
+      allowInsecureHttp,
     }),
     new DirectoryFactory({ root: config.directoryRoot, clock, random }),
   ];

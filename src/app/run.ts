@@ -62,7 +62,7 @@ export async function runOperator(config: Config, { version, signal, exit }: Run
   const clusterResourceNamespace = config.clusterResourceNamespace ?? namespace;
   const shared = { config, version, namespace, clusterResourceNamespace };
   const base = { ...shared, client, mandate, clock, serverClock, random, logger, metrics };
-  await using pool = new DriverPool({ registry: createRegistry(base, audit), clusterResourceNamespace });
+  await using pool = openPool(base, audit);
   const openReviewClient = (): HttpKubeClient =>
     new HttpKubeClient({ ...transport, mandate: ALWAYS_HELD, connections: REVIEW_CONNECTIONS });
   const components = assemble(base, { metrics, audit, pool, leadership, openReviewClient });
@@ -76,6 +76,15 @@ export async function runOperator(config: Config, { version, signal, exit }: Run
   }
   logger.info('stopped');
   return 0;
+}
+
+function openPool(base: Base, audit: AuditLog | undefined): DriverPool {
+  const { clusterResourceNamespace, config, namespace } = base;
+  return new DriverPool({
+    registry: createRegistry(base, audit),
+    clusterResourceNamespace,
+    closedNamespaces: config.allowBackendsInOwnNamespace ? [] : [namespace, clusterResourceNamespace],
+  });
 }
 
 /** Undefined when the configuration asks for none. */

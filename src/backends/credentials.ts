@@ -16,8 +16,9 @@ export interface CredentialSource {
   readSecretKey(namespace: string, name: string, key: string, signal: AbortSignal): Promise<SecretValue>;
 
   /**
-   * A short-lived token of a ServiceAccount (TokenRequest). No audiences means the audience of the API server. Throws
-   * `CREDENTIALS_MISSING` if the ServiceAccount does not exist.
+   * A short-lived token of a ServiceAccount for these audiences (TokenRequest). Throws `CREDENTIALS_MISSING` if the
+   * ServiceAccount does not exist, and `CREDENTIALS_FORBIDDEN` if the operator must not request this token: see
+   * `TokenRules`. Every auth method gets its tokens here.
    */
   requestToken(
     namespace: string,

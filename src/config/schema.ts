@@ -85,6 +85,21 @@ export const ConfigSchema = z.object({
     .describe(
       'Accept backends with a plain http address. Secret values and tokens are then sent unencrypted.',
     ),
+  audiencePrefix: text()
+    .default('keyferry.io/')
+    .describe(
+      'Prefix of every audience for which backends request tokens of ServiceAccounts. No other system of the cluster may accept such an audience.',
+    ),
+  allowApiServerAudience: flag()
+    .default(false)
+    .describe(
+      'Accept audiences without the prefix, for servers whose roles name no audience. A server can then use the tokens that it receives against the Kubernetes API.',
+    ),
+  allowBackendsInOwnNamespace: flag()
+    .default(false)
+    .describe(
+      'Accept SecretBackends in the namespace of the operator and in --cluster-resource-namespace. Their authors can use the credentials of ClusterSecretBackends.',
+    ),
   gracefulShutdownSeconds: whole(1, 3600)
     .default(30)
     .describe(

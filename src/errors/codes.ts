@@ -91,6 +91,12 @@ export const ERROR_CODES = {
     'The credentials of the backend are missing or incomplete.',
     'Create the Secret that the backend refers to, with the key that it names.',
   ),
+  CREDENTIALS_FORBIDDEN: code(
+    'waiting',
+    'CredentialsForbidden',
+    'The backend may not use these credentials.',
+    'Name other credentials in the backend, or ask an administrator.',
+  ),
   BACKEND_NOT_FOUND: code(
     'waiting',
     { condition: 'BackendNotFound', row: NEVER },

@@ -9,6 +9,7 @@ export type Cause =
   | 'BackendSealed'
   | 'BackendUnavailable'
   | 'CapabilityMissing'
+  | 'CredentialsForbidden'
   | 'CredentialsMissing'
   | 'FolderExposed'
   | 'FolderMissing'

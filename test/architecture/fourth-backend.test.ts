@@ -152,6 +152,7 @@ function aRig(backend: Backend) {
   const pool = new DriverPool({
     registry: new BackendRegistry([], LAYERS),
     clusterResourceNamespace: 'shared',
+    closedNamespaces: [],
   });
   const retire = vi.spyOn(pool, 'retire');
   const backends = informer(backend.kind === 'SecretBackend' ? [backend] : []);

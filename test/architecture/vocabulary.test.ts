@@ -170,7 +170,7 @@ describe.each(
 /** Proper names and words of others. */
 const NAMES_OF_OTHERS = /^(OpenBao|ToolHive|GitHub|GitOps|AppRole|CamelCase|Date)$/;
 const KINDS_OF_KUBERNETES =
-  /^(ServiceAccount|TokenReview|(Cluster)?Role(Binding)?|ConfigMap|(Daemon|Replica|Stateful)Set|CronJob|NetworkPolicy|PersistentVolume(Claim)?|ResourceQuota|StorageClass)s?$/;
+  /^(ServiceAccount|TokenReview|ValidatingAdmissionPolicy(Binding)?|(Cluster)?Role(Binding)?|ConfigMap|(Daemon|Replica|Stateful)Set|CronJob|NetworkPolicy|PersistentVolume(Claim)?|ResourceQuota|StorageClass)s?$/;
 const ROOT = join(import.meta.dirname, '../..');
 
 /** What the API can say and take: the lists, and the kinds and enumerations of the CRDs. */

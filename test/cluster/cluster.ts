@@ -3,6 +3,7 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { GROUP, KINDS, VERSION } from '#src/api/group.ts';
 import { eventually } from '#test/support/eventually.ts';
+import { allowHarnessAddresses } from './admission.ts';
 import type { Report } from './build.ts';
 import { closeClients, createClients, type Clients } from './clients.ts';
 import { readPair } from './identities.ts';
@@ -332,7 +333,10 @@ export class Cluster implements AsyncDisposable {
 
   // --- Keyferry ---
 
-  /** Applies crds/ and config/ (the operator's namespace, ServiceAccount, RBAC, default backend) as a user would. */
+  /**
+   * Applies crds/ and config/ (the operator's namespace, ServiceAccount, RBAC, admission policies, default backend) as a user
+   * would, and allows the addresses of the harness.
+   */
   async installKeyferry(): Promise<void> {
     const crds = join(PROJECT_ROOT, 'crds');
     await this.#mustRun(['apply', '-f', crds]);
@@ -340,6 +344,7 @@ export class Cluster implements AsyncDisposable {
     await Promise.all(Object.values(KINDS).map(({ plural }) => this.#untilServed(plural)));
     await this.#mustRun(['apply', '-k', join(PROJECT_ROOT, 'config')]);
     await waitForServiceAccount(this, OPERATOR_ACCOUNT.namespace, OPERATOR_ACCOUNT.name);
+    await allowHarnessAddresses(this);
   }
 
   /** Established is not enough: the storage behind a new resource answers 429 for another moment. */

@@ -25,6 +25,8 @@ const CONTROLLERS = [
   'root-ca-certificate-publisher-controller',
   'clusterrole-aggregation-controller',
   'resourcequota-controller',
+  // Checks the types of the admission policies.
+  'validatingadmissionpolicy-status-controller',
 ];
 
 const SERVICE_ACCOUNT_ISSUER = 'https://kubernetes.default.svc.cluster.local';

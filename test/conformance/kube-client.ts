@@ -1,3 +1,6 @@
+import { KubernetesCredentials } from '#src/backends/kubernetes/credentials.ts';
+import { TokenRules } from '#src/backends/kubernetes/token-rules.ts';
+import type { KubeClient } from '#src/kube/client.ts';
 import { HttpKubeClient } from '#src/kube/transport.ts';
 import type { Metrics } from '#src/ports.ts';
 import { ALWAYS_HELD } from '#src/runtime/leadership.ts';
@@ -33,12 +36,24 @@ export function kubeClientWith(
   });
 }
 
-/** A namespace whose ServiceAccount `default` has the rights of the operator there, and a client that acts as it. */
+/** Credentials under the rules of an operator with default flags. */
+export function credentialsWith(client: KubeClient): KubernetesCredentials {
+  const rules = new TokenRules({ client, audiencePrefix: 'keyferry.io/', allowApiServerAudience: false });
+  return new KubernetesCredentials(client, rules);
+}
+
+/**
+ * A namespace whose ServiceAccount `mover` has the rights of the operator there, and a client that acts as it. Backends log in
+ * as another one: the operator requests no token of its own.
+ */
 export async function aNamespaceWithClient(
   cluster: Cluster,
   name: string,
 ): Promise<{ readonly namespace: string; readonly client: HttpKubeClient }> {
   const namespace = await cluster.createNamespace(name);
+  await cluster.kube('POST', `/api/v1/namespaces/${namespace}/serviceaccounts`, {
+    metadata: { name: 'mover' },
+  });
   const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`;
   await cluster.kube('POST', `${rbac}/roles`, {
     metadata: { name: 'mover' },
@@ -51,9 +66,9 @@ export async function aNamespaceWithClient(
   await cluster.kube('POST', `${rbac}/rolebindings`, {
     metadata: { name: 'mover' },
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'mover' },
-    subjects: [{ kind: 'ServiceAccount', name: 'default', namespace }],
+    subjects: [{ kind: 'ServiceAccount', name: 'mover', namespace }],
   });
-  const client = kubeClientWith(cluster, await cluster.requestToken(namespace, 'default'));
+  const client = kubeClientWith(cluster, await cluster.requestToken(namespace, 'mover'));
   return { namespace, client };
 }
 

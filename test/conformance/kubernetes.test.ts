@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { KubernetesCredentials } from '#src/backends/kubernetes/credentials.ts';
 import { KubernetesDriver } from '#src/backends/kubernetes/driver.ts';
 import type { HttpKubeClient } from '#src/kube/transport.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
@@ -8,7 +7,7 @@ import { aDocument, codeOf, contentOf, presentIn, secretKey } from '#test/suppor
 import { collect } from '#test/support/collect.ts';
 import { describeDriver } from './driver-suite.ts';
 import type { TestStore } from './suite/subject.ts';
-import { aNamespaceWithClient, CLOSED_PORT, kubeClientWith } from './kube-client.ts';
+import { aNamespaceWithClient, CLOSED_PORT, credentialsWith, kubeClientWith } from './kube-client.ts';
 import { requestsTo } from './request-log.ts';
 import { permitted } from '#test/support/permit.ts';
 
@@ -77,6 +76,7 @@ let namespace: string;
 let client: HttpKubeClient;
 let driver: KubernetesDriver;
 const { signal } = new AbortController();
+const AUDIENCE = 'keyferry.io/openbao';
 
 beforeAll(async () => {
   ({ namespace, client } = await aNamespaceWithClient(cluster, 'secrets'));
@@ -383,7 +383,7 @@ function describeCredentials(): void {
 
   describe('as a source of credentials', () => {
     it('reads one key of a Secret, and names what is missing', async () => {
-      const credentials = new KubernetesCredentials(client);
+      const credentials = credentialsWith(client);
       await driver.write(aDocument('token', { token: 't' }), 'absent', permitted(signal));
       const value = await credentials.readSecretKey(namespace, 'token', 'token', signal);
       expect(value.reveal().toString()).toBe('t');
@@ -398,13 +398,13 @@ function describeCredentials(): void {
     });
 
     it('gets a short-lived token of a ServiceAccount for an audience', async () => {
-      const credentials = new KubernetesCredentials(client);
-      const issued = await credentials.requestToken(namespace, 'default', ['bao'], signal);
+      const credentials = credentialsWith(client);
+      const issued = await credentials.requestToken(namespace, 'default', [AUDIENCE], signal);
       const payload = issued.token.reveal().toString().split('.')[1] ?? '';
       const claims = Claims.parse(JSON.parse(Buffer.from(payload, 'base64url').toString()));
-      expect(claims.aud).toEqual(['bao']);
+      expect(claims.aud).toEqual([AUDIENCE]);
       expect(issued.expiresAt).toBe(claims.exp * 1000);
-      expect(await codeOf(credentials.requestToken(namespace, 'nobody', [], signal))).toBe(
+      expect(await codeOf(credentials.requestToken(namespace, 'nobody', [AUDIENCE], signal))).toBe(
         'CREDENTIALS_MISSING',
       );
     });

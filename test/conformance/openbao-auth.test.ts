@@ -270,7 +270,8 @@ function describeMissingCredentials(): void {
     });
 
     it('if the ServiceAccount does not exist', async () => {
-      const auth = { jwt: { role: 'x', serviceAccountRef: { name: 'nobody' } } };
+      const account = { serviceAccountRef: { name: 'nobody' }, audiences: ['keyferry.io/openbao'] };
+      const auth = { jwt: { role: 'x', ...account } };
       expect(await codeOf(read(fixture.driver({ mount, auth })))).toBe('CREDENTIALS_MISSING');
     });
 

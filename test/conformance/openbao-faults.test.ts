@@ -19,6 +19,7 @@ let proxy: FaultProxy;
 let fixture: OpenBaoFixture;
 let mount: string;
 let driver: Driver;
+const AUDIENCE = 'keyferry.io/openbao';
 let counter = 0;
 let address = '';
 const { signal } = new AbortController();
@@ -58,8 +59,10 @@ async function kubernetesAuth(role: string): Promise<Record<string, unknown>> {
     serviceAccounts: ['default'],
     namespaces: [fixture.namespace],
     policy: documentedPolicy(mount),
+    audience: AUDIENCE,
   });
-  return { kubernetes: { role: `${mount}-${role}`, serviceAccountRef: { name: 'default' } } };
+  const account = { serviceAccountRef: { name: 'default' }, audiences: [AUDIENCE] };
+  return { kubernetes: { role: `${mount}-${role}`, ...account } };
 }
 
 describe('the openbao driver in front of a failing server', () => {
@@ -277,7 +280,8 @@ function describeConnections(): void {
     });
 
     it('only if the role exists', async () => {
-      const auth = { kubernetes: { role: 'nobody', serviceAccountRef: { name: 'default' } } };
+      const account = { serviceAccountRef: { name: 'default' }, audiences: [AUDIENCE] };
+      const auth = { kubernetes: { role: 'nobody', ...account } };
       expect(await codeOf(fixture.driver({ mount, auth }).read(address, signal))).toBe('AUTH_DENIED');
     });
   });

@@ -1,7 +1,7 @@
 import type { BackendDefinition } from '#src/backends/factory.ts';
 import { BackendRegistry, type LayerOptions, type OpenBackend } from '#src/backends/registry.ts';
 import type { Driver } from '#src/backends/driver.ts';
-import { KubernetesCredentials } from '#src/backends/kubernetes/credentials.ts';
+import { credentialsWith } from './kube-client.ts';
 import { OpenBaoFactory } from '#src/backends/openbao/factory.ts';
 import { OpenBaoSpecSchema } from '#src/backends/openbao/spec.ts';
 import type { HttpKubeClient } from '#src/kube/transport.ts';
@@ -101,7 +101,7 @@ export class OpenBaoFixture implements AsyncDisposable {
 
   #factory(options: DriverOptions): OpenBaoFactory {
     return new OpenBaoFactory({
-      credentials: new KubernetesCredentials(this.#kube),
+      credentials: credentialsWith(this.#kube),
       mandate: options.mandate ?? ALWAYS_HELD,
       clock: options.clock ?? systemClock,
       random: Math.random,

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { untilAdmissionWorks } from '#test/cluster/admission.ts';
 import { startCluster, type Cluster } from '#test/cluster/cluster.ts';
 import { startOperator } from '#test/support/operator-process.ts';
 import { compareNamespaces } from './comparison.ts';
@@ -41,6 +42,10 @@ async function prepareOpenBao(cluster: Cluster): Promise<void> {
 async function install(cluster: Cluster): Promise<void> {
   await showKubectl(cluster, ['apply', '-f', 'crds/']);
   await showKubectl(cluster, ['apply', '-k', 'config/']);
+  const addresses = JSON.stringify({ data: { addresses: cluster.baoUrl } });
+  const settings = ['configmap', 'keyferry-admission', '-n', 'keyferry-system'];
+  await showKubectl(cluster, ['patch', ...settings, '-p', addresses]);
+  await untilAdmissionWorks(cluster, cluster.baoUrl);
   await prepareOpenBao(cluster);
   const operator = await startOperator(cluster, { logLevel: 'info' });
   say(`\nkeyferry operator is ready (process ${operator.pid}, log ${operator.logFile})`);

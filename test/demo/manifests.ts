@@ -4,7 +4,7 @@ export const MOUNT = 'demo';
 export const FOLDER = 'k8s';
 export const ROLE = 'payments-migration';
 export const SERVICE_ACCOUNT = 'payments-vault';
-export const AUDIENCE = 'openbao';
+export const AUDIENCE = 'keyferry.io/openbao';
 export const SOURCE_NAMESPACE = 'payments';
 export const COPY_NAMESPACE = 'payments-copy';
 

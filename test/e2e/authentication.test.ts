@@ -1,12 +1,21 @@
 import { describe, expect, it } from 'vitest';
+import { API_VERSION } from '#src/api/group.ts';
 import { aMigration, anOpenBaoBackend, aSecret } from '#test/builders/objects.ts';
+import { setAdmission } from '#test/cluster/admission.ts';
+import { OPERATOR_ACCOUNT } from '#test/cluster/cluster.ts';
+import {
+  applyClusterBackend,
+  clusterBackend,
+  deleteClusterBackend,
+  untilBackend,
+} from '#test/support/cluster-backends.ts';
 import { LOGIN_METHODS } from '#test/support/auth-methods.ts';
 import type { CredentialKeeper, PreparedAuth } from '#test/support/auth-methods.ts';
 import { kvData, kvMetadata, pathOf, reasonOf, requestRun, statesOf } from '#test/support/queries.ts';
 import { useStage } from '#test/support/stage.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
 import { eventually } from '#test/support/eventually.ts';
-import type { Tenant } from '#test/support/tenant.ts';
+import { Tenant } from '#test/support/tenant.ts';
 
 const stage = useStage();
 const FIELDS = { user: 'app', password: 'correct horse' };
@@ -112,6 +121,66 @@ describe('a backend with a token from a Secret', () => {
       return reasonOf(await requestRun(tenant, 'move')) === 'Completed';
     });
     expect(await kvData(tenant, pathOf(tenant, 'db'))).toEqual(FIELDS);
+  });
+});
+
+describe('credentials that no backend may use', () => {
+  /** With a login that would send a token of this ServiceAccount to the server. */
+  const specOf = (serviceAccount: string, audience = 'keyferry.io/openbao') => {
+    const { cluster } = stage();
+    const account = { serviceAccountRef: { name: serviceAccount }, audiences: [audience] };
+    const auth = { kubernetes: { role: 'any', ...account } };
+    return { type: 'openbao', openbao: { address: cluster.baoUrl, caBundle: cluster.baoCaPem, auth } };
+  };
+  const aBackendWith = (spec: object) => {
+    return { apiVersion: API_VERSION, kind: 'SecretBackend', metadata: { name: 'forbidden' }, spec };
+  };
+  const tokensOf = ({ namespace, name }: typeof OPERATOR_ACCOUNT | { namespace: string; name: string }) =>
+    stage().api.requests.filter(({ path }) => path.endsWith(`/${namespace}/serviceaccounts/${name}/token`));
+
+  it('are those of the operator, even for a ClusterSecretBackend', async () => {
+    const { cluster } = stage();
+    stage().allowErrors(/CREDENTIALS_FORBIDDEN/);
+    await applyClusterBackend(cluster, 'forbidden', { spec: specOf(OPERATOR_ACCOUNT.name) });
+    const ready = await untilBackend(
+      async () => clusterBackend(cluster, 'forbidden'),
+      'CredentialsForbidden',
+    );
+    expect(ready.message).toContain('This is the ServiceAccount of the operator (');
+    expect(tokensOf(OPERATOR_ACCOUNT)).toEqual([]);
+    await deleteClusterBackend(cluster, 'forbidden');
+  });
+
+  it.each([
+    ['the control plane', 'kube-system', 'namespace-controller'],
+    ['the namespace of the operator', OPERATOR_ACCOUNT.namespace, 'default'],
+  ])('are those of %s', async (_whose, namespace, name) => {
+    const { cluster } = stage();
+    stage().allowErrors(/CREDENTIALS_FORBIDDEN/);
+    await setAdmission(cluster, { allowBackendsInOwnNamespace: 'true' });
+    const tenant = Tenant.at(cluster, namespace, 'none');
+    await eventually('the apiserver knows the setting', async () => {
+      await tenant.apply(aBackendWith(specOf(name)));
+      return true;
+    });
+    await untilBackend(async () => tenant.backend('forbidden'), 'CredentialsForbidden');
+    expect(tokensOf({ namespace, name })).toEqual([]);
+    await tenant.delete('SecretBackend', 'forbidden');
+    await setAdmission(cluster, { allowBackendsInOwnNamespace: null });
+  });
+
+  it('are tokens that the API server accepts, also without the admission policies', async () => {
+    const { cluster } = stage();
+    stage().allowErrors(/CREDENTIALS_FORBIDDEN/);
+    await setAdmission(cluster, { audiencePrefix: '' });
+    const tenant = await stage().tenant();
+    await eventually('the apiserver knows the setting', async () => {
+      await tenant.apply(aBackendWith(specOf('default', 'https://kubernetes.default.svc.cluster.local')));
+      return true;
+    });
+    await untilBackend(async () => tenant.backend('forbidden'), 'CredentialsForbidden');
+    expect(tokensOf({ namespace: tenant.namespace, name: 'default' })).toEqual([]);
+    await setAdmission(cluster, { audiencePrefix: null });
   });
 });
 

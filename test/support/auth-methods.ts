@@ -42,7 +42,7 @@ type Prepare = (by: PreparedBy, terms: TokenTerms) => Promise<PreparedAuth>;
 
 const Leases = z.object({ data: z.object({ keys: z.array(z.string()) }) });
 
-const AUDIENCE = 'openbao';
+const AUDIENCE = 'keyferry.io/openbao';
 const ROLE = 'mover';
 
 /** Methods with a login, by which Keyferry gets its own token. */
@@ -133,9 +133,11 @@ async function prepareKubernetes(by: PreparedBy, terms: TokenTerms): Promise<Pre
   await by.cluster.bao('POST', `auth/${mountPath}/role/${ROLE}`, {
     bound_service_account_names: ['default'],
     bound_service_account_namespaces: [by.keeper.namespace],
+    audience: AUDIENCE,
     ...(await tokenFields(by, terms)),
   });
-  const kubernetes = { mountPath, role: ROLE, serviceAccountRef: { name: 'default' } };
+  const account = { serviceAccountRef: { name: 'default' }, audiences: [AUDIENCE] };
+  const kubernetes = { mountPath, role: ROLE, ...account };
   return prepared(by, mountPath, { kubernetes });
 }
 

@@ -114,7 +114,7 @@ async function launch(
 }
 
 const NOT_A_WRITE =
-  /\/sys\/capabilities-self$|\/selfsubjectaccessreviews$|\/leases(\/|$)|\/events(\/|$)|\/token$/;
+  /\/sys\/capabilities-self$|\/selfsubject(access)?reviews$|\/leases(\/|$)|\/events(\/|$)|\/token$/;
 
 function isWrite({ method, path }: RecordedRequest): boolean {
   return !['GET', 'LIST', 'HEAD'].includes(method) && !NOT_A_WRITE.test(path);

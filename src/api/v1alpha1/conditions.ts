@@ -51,6 +51,8 @@ export const CONDITION_REASONS = {
   Rejected: 'The server of a backend rejected a request permanently.',
   BackendSealed: 'The server of a backend is sealed.',
   CredentialsMissing: 'The Secret with the credentials of a backend is missing or incomplete.',
+  CredentialsForbidden:
+    'A backend may not use the credentials that it names: the ServiceAccount, its audience or the namespace of the backend.',
   PermissionDenied: 'A server refused the credentials or a permission.',
   MountMissing: 'There is no KV mount at the path of the backend, or no such namespace on the server.',
   FolderMissing: 'There is no folder at the path of the backend.',
@@ -148,6 +150,8 @@ export const ROW_REASONS = {
   FolderMissing: 'There is no folder at the path of the backend.',
   FolderExposed: 'Every user of the machine can access the folder of the backend.',
   CredentialsMissing: 'The Secret with the credentials of a backend is missing or incomplete.',
+  CredentialsForbidden:
+    'A backend may not use the credentials that it names: the ServiceAccount, its audience or the namespace of the backend.',
   Timeout: 'The server did not answer in time.',
   RateLimited: 'The server asked to slow down.',
   ServerError: 'The server failed to handle the request.',

@@ -7,6 +7,7 @@ import type { Resource } from '#src/kube/resource.ts';
 import type { CredentialSource, IssuedToken } from '../credentials.ts';
 import { SecretApi } from './api.ts';
 import { toDocument } from './codec.ts';
+import type { TokenRules } from './token-rules.ts';
 
 const SERVICE_ACCOUNT: Resource = {
   group: '',
@@ -26,9 +27,11 @@ const TokenReply = z.object({
 /** Credentials from the cluster: keys of Secrets, and tokens of ServiceAccounts by TokenRequest. */
 export class KubernetesCredentials implements CredentialSource {
   readonly #client: KubeClient;
+  readonly #rules: TokenRules;
 
-  constructor(client: KubeClient) {
+  constructor(client: KubeClient, rules: TokenRules) {
     this.#client = client;
+    this.#rules = rules;
   }
 
   async readSecretKey(
@@ -53,6 +56,7 @@ export class KubernetesCredentials implements CredentialSource {
     audiences: readonly string[],
     signal: AbortSignal,
   ): Promise<IssuedToken> {
+    await this.#rules.requireAllowed({ namespace, serviceAccount, audiences }, signal);
     const op = 'kube.token';
     const object = { namespace, name: serviceAccount };
     const target = describeTarget(SERVICE_ACCOUNT, object);

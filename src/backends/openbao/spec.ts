@@ -1,18 +1,27 @@
 import { z } from 'zod';
 import { PathSchema } from '#src/schema/path.ts';
-import { matching, withRules } from '#src/schema/rules.ts';
+import { immutable, matching, withRules } from '#src/schema/rules.ts';
 import { secretKeyRef } from '#src/schema/secret-reference.ts';
 import { OpenBaoAuthSchema } from './auth/spec.ts';
 
 const ADDRESS = /^https?:\/\/([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?\/?$/;
+/**
+ * The credentials were given for this server. A user who may edit the backend, but not read its Secrets, must not be able
+ * to send them to another one. Behind a proxy that routes by SNI, the server name decides which server that is.
+ */
+const ANOTHER_SERVER = 'is immutable: for another server, delete the backend and create it again';
 const ADDRESS_PROBLEM =
   'must be https://host:port without path, query or credentials: remove /v1 or /ui; folders belong into mount and pathPrefix';
 
 /** `spec.openbao`. */
 export const OpenBaoSpecSchema = withRules(
   z.object({
-    address: withRules(z.string().max(512), matching(ADDRESS, ADDRESS_PROBLEM)).describe(
-      'Base URL of the server, for example https://openbao.vault.svc:8200. Plain http is refused unless the operator runs with --allow-insecure-http.',
+    address: withRules(
+      z.string().max(512),
+      matching(ADDRESS, ADDRESS_PROBLEM),
+      immutable(`address ${ANOTHER_SERVER}`),
+    ).describe(
+      'Base URL of the server, for example https://openbao.vault.svc:8200. It must be on the list of the administrator. Immutable. Plain http is refused unless the operator runs with --allow-insecure-http.',
     ),
     mount: PathSchema.default('secret').describe(
       'Path of the KV secrets engine, without data/ and without folders.',
@@ -49,7 +58,9 @@ export const OpenBaoSpecSchema = withRules(
       .max(253)
       .regex(/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/, { error: 'must be a host name' })
       .optional()
-      .describe('Host name that the certificate of the server must match. Default: the host of the address.'),
+      .describe(
+        'Host name that the certificate of the server must match. Immutable. Default: the host of the address.',
+      ),
     auth: OpenBaoAuthSchema.describe('How to log in. Set exactly one member.'),
     requestTimeoutSeconds: z
       .int()
@@ -68,6 +79,10 @@ export const OpenBaoSpecSchema = withRules(
     rule: '!self.allowUnsafeWrites || self.kvVersion == 1',
     message: 'allowUnsafeWrites is for kvVersion 1; version 2 checks every write',
     holds: (self) => !self.allowUnsafeWrites || self.kvVersion === 1,
+  },
+  {
+    rule: 'has(self.tlsServerName) == has(oldSelf.tlsServerName) && (!has(self.tlsServerName) || self.tlsServerName == oldSelf.tlsServerName)',
+    message: `tlsServerName ${ANOTHER_SERVER}`,
   },
   {
     rule: '!(has(self.caBundle) && has(self.caSecretRef))',

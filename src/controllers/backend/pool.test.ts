@@ -10,11 +10,11 @@ const CLOSED = { code: 'BACKEND_NOT_READY', op: expect.stringMatching(/^backend\
 
 const migration = { namespace: 'ns', name: 'm', uid: 'u' };
 
-function aBackend(generation: number): SecretBackend {
+function aBackend(generation: number, namespace = 'ns'): SecretBackend {
   const parsed = parseSecretBackend({
     apiVersion: API_VERSION,
     kind: 'SecretBackend',
-    metadata: { name: 'a', namespace: 'ns', uid: 'of-a', generation, resourceVersion: '1' },
+    metadata: { name: 'a', namespace, uid: 'of-a', generation, resourceVersion: '1' },
     spec: { type: 'kubernetes', kubernetes: {} },
   });
   if (!parsed.ok) throw new Error(parsed.problems.join('; '));
@@ -44,10 +44,21 @@ function aPool() {
   };
   const guard = { clock: systemClock, random: Math.random, metrics, deadlineMs: 1_000 };
   const registry = new BackendRegistry([{ kind: 'kubernetes', create }], { guard });
-  return { pool: new DriverPool({ registry, clusterResourceNamespace: 'keyferry' }), events };
+  return {
+    pool: new DriverPool({ registry, clusterResourceNamespace: 'keyferry', closedNamespaces: ['keyferry'] }),
+    events,
+  };
 }
 
 describe('the pool of drivers', () => {
+  it('opens no SecretBackend in a namespace whose Secrets are those of the operator', async () => {
+    const { pool, events } = aPool();
+    const forbidden = { code: 'CREDENTIALS_FORBIDDEN', target: 'SecretBackend keyferry/a' };
+    await expect(pool.acquireWhole(aBackend(1, 'keyferry'))).rejects.toMatchObject(forbidden);
+    await expect(pool.acquire(aBackend(1, 'keyferry'), migration)).rejects.toMatchObject(forbidden);
+    expect(events).toEqual([]);
+  });
+
   it('keeps one driver a generation, for all its users', async () => {
     const { pool, events } = aPool();
     await (await pool.acquire(aBackend(1), migration))[Symbol.asyncDispose]();

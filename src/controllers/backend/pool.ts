@@ -2,6 +2,7 @@ import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { Driver, Probe } from '#src/backends/driver.ts';
 import type { BackendRegistry, OpenBackend } from '#src/backends/registry.ts';
 import { closed } from '#src/errors/closed.ts';
+import { OperatorError } from '#src/errors.ts';
 import type { Accessor } from '#src/ports.ts';
 import { namespaceOf, titleOf } from './names.ts';
 import { credentialsNamespaceOf } from './trust-root.ts';
@@ -34,6 +35,8 @@ export interface DriverPoolOptions {
   readonly registry: BackendRegistry;
   /** Where the Secrets and ServiceAccounts are that ClusterSecretBackends refer to. */
   readonly clusterResourceNamespace: string;
+  /** Where no SecretBackend is used: the Secrets and ServiceAccounts there are the operator's own. */
+  readonly closedNamespaces: readonly string[];
 }
 
 /**
@@ -54,7 +57,10 @@ export class DriverPool {
     this.#options = options;
   }
 
-  /** For the documents of a migration's namespace. Throws `SPEC_INVALID` when the backend's spec makes no driver. */
+  /**
+   * For the documents of a migration's namespace. Throws `SPEC_INVALID` when the backend's spec makes no driver, and
+   * `CREDENTIALS_FORBIDDEN` for a SecretBackend in a closed namespace.
+   */
   async acquire(backend: Backend, migration: Accessor['migration']): Promise<DriverLease> {
     await this.#retireOthers(backend);
     const slot = this.#slotOf(backend);
@@ -67,7 +73,7 @@ export class DriverPool {
     return Object.assign(lease, { driver });
   }
 
-  /** Only to probe the backend as a whole. Throws `SPEC_INVALID` when the backend's spec makes no driver. */
+  /** Only to probe the backend as a whole. Throws as `acquire` does. */
   async acquireWhole(backend: Backend): Promise<BackendLease> {
     await this.#retireOthers(backend);
     return this.#lease(this.#slotOf(backend));
@@ -92,12 +98,14 @@ export class DriverPool {
   }
 
   #openBackend(backend: Backend): OpenBackend {
-    const { clusterResourceNamespace, registry } = this.#options;
+    const { closedNamespaces, clusterResourceNamespace, registry } = this.#options;
+    const namespace = namespaceOf(backend);
+    if (namespace !== undefined && closedNamespaces.includes(namespace)) throw isInClosedNamespace(backend);
     return registry.open({
       title: titleOfBackend(backend),
       spec: backend.spec,
       credentialsNamespace: credentialsNamespaceOf(backend, clusterResourceNamespace),
-      tenant: namespaceOf(backend),
+      tenant: namespace,
     });
   }
 
@@ -155,4 +163,13 @@ export class DriverPool {
 function titleOfBackend(backend: Backend): string {
   const { kind, metadata } = backend;
   return titleOf({ kind, name: metadata.name, namespace: namespaceOf(backend) ?? '' });
+}
+
+function isInClosedNamespace(backend: Backend): OperatorError {
+  return new OperatorError('CREDENTIALS_FORBIDDEN', {
+    op: 'backend.create',
+    target: titleOfBackend(backend),
+    detail: 'The Secrets and ServiceAccounts of this namespace are those of the operator.',
+    hint: 'Create the backend in another namespace, or run the operator with --allow-backends-in-own-namespace.',
+  });
 }

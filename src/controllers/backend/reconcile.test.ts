@@ -68,7 +68,7 @@ function aReconciler() {
     backends: new ObjectClient(client, resource),
     parse: parseSecretBackend,
     clusterCache: new Store(),
-    pool: new DriverPool({ registry, clusterResourceNamespace: 'keyferry' }),
+    pool: new DriverPool({ registry, clusterResourceNamespace: 'keyferry', closedNamespaces: [] }),
     writer: new StatusWriter({ client, resource }),
     events: { record: () => undefined },
     kinds: BACKEND_KINDS,

@@ -53,8 +53,11 @@ describe('the trust root', () => {
   });
 
   it.each([
-    ['kubernetes', { kubernetes: { role: 'r', serviceAccountRef: { name: 'default' } } }],
-    ['jwt', { jwt: { role: 'r', serviceAccountRef: { name: 'default' } } }],
+    [
+      'kubernetes',
+      { kubernetes: { role: 'r', serviceAccountRef: { name: 'default' }, audiences: ['keyferry.io/bao'] } },
+    ],
+    ['jwt', { jwt: { role: 'r', serviceAccountRef: { name: 'default' }, audiences: ['keyferry.io/bao'] } }],
   ])('holds none for a ServiceAccount that %s logs in with', (_name, auth) => {
     expect(secretsOf(backend(auth))).toEqual([]);
   });

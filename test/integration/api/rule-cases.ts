@@ -16,17 +16,18 @@ export interface RuleCase {
 }
 
 const SECRET_REF = { secretRef: { name: 'bao-token' } };
-const KUBERNETES_AUTH = { role: 'payments', serviceAccountRef: { name: 'payments' } };
+export const WITHOUT_AUDIENCES = { role: 'payments', serviceAccountRef: { name: 'payments' } };
+const KUBERNETES_AUTH = { ...WITHOUT_AUDIENCES, audiences: ['keyferry.io/openbao'] };
 const APP_ROLE_AUTH = { roleId: 'd2b5', secretIdRef: { name: 'secret-id' } };
 
-function openbao(change: Json): Json {
+export function openbao(change: Json): Json {
   const base = { address: 'https://bao.example:8200', auth: { token: SECRET_REF } };
   return { type: 'openbao', openbao: { ...base, ...change } };
 }
 
-const KUBERNETES: Json = { type: 'kubernetes', kubernetes: {} };
+export const KUBERNETES: Json = { type: 'kubernetes', kubernetes: {} };
 
-function migration(change: Json): Json {
+export function migration(change: Json): Json {
   return {
     source: { backendRef: { name: 'kubernetes' } },
     destination: { backendRef: { name: 'bao' } },
@@ -53,10 +54,11 @@ function override(path: string): Json {
   return migration({ mapping: { overrides: [{ name: 'a', path }] } });
 }
 const OTHER = { backendRef: { name: 'other' } };
+const ANOTHER_SERVER = 'is immutable: for another server, delete the backend and create it again';
 const EXACTLY_ONE_SELECTION = 'set exactly one of names, labelSelector, prefix and all';
 const PATH_SEGMENTS = 'path must not start or end with a slash, or contain an empty, "." or ".." segment';
 
-function reserving(...reservedPrefixes: readonly Json[]): Json {
+export function reserving(...reservedPrefixes: readonly Json[]): Json {
   return { ...KUBERNETES, reservedPrefixes };
 }
 
@@ -221,10 +223,37 @@ const BACKEND_CASES: readonly RuleCase[] = [
     kind: 'SecretBackend',
     at: 'spec.openbao.auth.jwt',
     message: 'audiences requires serviceAccountRef; a stored JWT has its own audiences',
-    accepts: { serviceAccountRef: openbao({ auth: { jwt: { ...KUBERNETES_AUTH, audiences: ['bao'] } } }) },
+    accepts: { serviceAccountRef: openbao({ auth: { jwt: KUBERNETES_AUTH } }) },
     refuses: {
       secretRef: openbao({ auth: { jwt: { role: 'payments', audiences: ['bao'], ...SECRET_REF } } }),
     },
+  },
+  {
+    kind: 'SecretBackend',
+    at: 'spec.openbao.auth.jwt',
+    message: 'serviceAccountRef requires audiences: set those that the role of the server names',
+    accepts: { 'with audiences': openbao({ auth: { jwt: KUBERNETES_AUTH } }) },
+    refuses: { 'without audiences': openbao({ auth: { jwt: WITHOUT_AUDIENCES } }) },
+  },
+  {
+    kind: 'SecretBackend',
+    at: 'spec.openbao.address',
+    message: `address ${ANOTHER_SERVER}`,
+    from: openbao({}),
+    accepts: { 'another timeout': openbao({ requestTimeoutSeconds: 10 }) },
+    refuses: {
+      'another host': openbao({ address: 'https://other.example:8200' }),
+      'another port': openbao({ address: 'https://bao.example:8201' }),
+      'another scheme': openbao({ address: 'http://bao.example:8200' }),
+    },
+  },
+  {
+    kind: 'SecretBackend',
+    at: 'spec.openbao',
+    message: `tlsServerName ${ANOTHER_SERVER}`,
+    from: openbao({ tlsServerName: 'bao.example' }),
+    accepts: { 'other authorities': openbao({ tlsServerName: 'bao.example', caBundle: PEM }) },
+    refuses: { 'another name': openbao({ tlsServerName: 'other.example' }), none: openbao({}) },
   },
 ];
 
@@ -369,99 +398,3 @@ export const RULE_CASES: readonly RuleCase[] = [
   ...BACKEND_CASES.map((rule) => ({ ...rule, kind: 'ClusterSecretBackend' as const })),
   ...MIGRATION_CASES,
 ];
-
-/** Specs that the schema refuses without CEL, and a part of the message of the apiserver. */
-export const SCHEMA_REFUSALS: Readonly<Record<string, readonly [RuleCase['kind'], Json, string]>> = {
-  'another type of backend': ['SecretBackend', { type: 'vault' }, 'Unsupported value'],
-  'a directory without trailingNewline': [
-    'SecretBackend',
-    { type: 'directory', directory: { path: 'tokens' } },
-    'spec.directory.trailingNewline: Required value',
-  ],
-  'a directory that leads to a parent folder': [
-    'SecretBackend',
-    { type: 'directory', directory: { path: '../tokens', trailingNewline: 'Keep' } },
-    'spec.directory.path',
-  ],
-  'an address with credentials': [
-    'SecretBackend',
-    openbao({ address: 'https://user:pass@bao:8200' }),
-    'spec.openbao.address',
-  ],
-  'an address with a path': ['SecretBackend', openbao({ address: 'https://bao/v1' }), 'spec.openbao.address'],
-  'a mount with a ".." segment': ['SecretBackend', openbao({ mount: 'a/../b' }), 'spec.openbao.mount'],
-  'a mount with a leading slash': ['SecretBackend', openbao({ mount: '/kv' }), 'spec.openbao.mount'],
-  'a caBundle that is not PEM': ['SecretBackend', openbao({ caBundle: 'MII=' }), 'spec.openbao.caBundle'],
-  'a namespace that cannot exist': [
-    'ClusterSecretBackend',
-    { ...KUBERNETES, allowedNamespaces: ['payments', 'a/b'] },
-    'spec.allowedNamespaces[1]',
-  ],
-  'a kind of backend that does not exist': [
-    'SecretMigration',
-    migration({ source: { backendRef: { kind: 'Secret', name: 'a' } } }),
-    'spec.source.backendRef.kind: Unsupported value',
-  ],
-  'a timeout of zero': [
-    'SecretBackend',
-    openbao({ requestTimeoutSeconds: 0 }),
-    'spec.openbao.requestTimeoutSeconds',
-  ],
-  'an empty reserved prefix, which would match every name': [
-    'SecretBackend',
-    reserving({ prefix: '' }),
-    'spec.reservedPrefixes[0].prefix',
-  ],
-  'a reserved prefix that starts with a slash': [
-    'SecretBackend',
-    reserving({ prefix: '/sys' }),
-    'spec.reservedPrefixes[0].prefix',
-  ],
-  'the same reserved prefix twice, with different namespaces': [
-    'SecretBackend',
-    reserving({ prefix: 'sys_' }, { prefix: 'sys_', allowNamespaces: ['platform'] }),
-    'Duplicate value',
-  ],
-  'more concurrent requests than the maximum': [
-    'SecretBackend',
-    openbao({ maxInFlight: 129 }),
-    'spec.openbao.maxInFlight',
-  ],
-  'a mode that does not exist yet': [
-    'SecretMigration',
-    migration({ mode: 'Sync' }),
-    'spec.mode: Unsupported value',
-  ],
-  'all: false': ['SecretMigration', migration({ select: { all: false } }), 'spec.select.all'],
-  'a path without {name}': [
-    'SecretMigration',
-    migration({ mapping: { path: 'a/{namespace}' } }),
-    'spec.mapping.path',
-  ],
-  'a path with {name} twice': [
-    'SecretMigration',
-    migration({ mapping: { path: '{name}/{name}' } }),
-    'spec.mapping.path',
-  ],
-  'a path with an unknown variable': [
-    'SecretMigration',
-    migration({ mapping: { path: '{key}/{name}' } }),
-    'spec.mapping.path',
-  ],
-  'a path with an escape': [
-    'SecretMigration',
-    migration({ mapping: { path: '%2e%2e/{name}' } }),
-    'spec.mapping.path',
-  ],
-  'a soak of more than 30 days': [
-    'SecretMigration',
-    migration({ soakSeconds: 2_592_001 }),
-    'spec.soakSeconds',
-  ],
-  'a name that starts with a slash': [
-    'SecretMigration',
-    migration({ select: { names: ['/a'] } }),
-    'spec.select.names[0]',
-  ],
-  'a name twice': ['SecretMigration', migration({ select: { names: ['a', 'a'] } }), 'Duplicate value'],
-};

@@ -8,7 +8,8 @@ import { parseClusterSecretBackend } from '#src/api/v1alpha1/cluster-secret-back
 import { parseSecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
 import { parseSecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
-import { RULE_CASES, SCHEMA_REFUSALS, type Json, type RuleCase } from './rule-cases.ts';
+import { RULE_CASES, type Json, type RuleCase } from './rule-cases.ts';
+import { SCHEMA_REFUSALS } from './schema-refusals.ts';
 
 const cluster = sharedCluster();
 const CRDS = join(import.meta.dirname, '..', '..', '..', 'crds');

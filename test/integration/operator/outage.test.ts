@@ -29,9 +29,11 @@ async function applyLoginBackend(tenant: Tenant): Promise<void> {
   const mountPath = uniqueName('kubernetes');
   const role = uniqueName('role');
   await cluster.enableKubernetesAuth(mountPath);
-  const subjects = { serviceAccounts: ['default'], namespaces: [namespace] };
+  const audience = 'keyferry.io/openbao';
+  const subjects = { serviceAccounts: ['default'], namespaces: [namespace], audience };
   await cluster.createKubernetesRole({ ...subjects, role, mountPath, policy: documentedPolicy(mount) });
-  const kubernetes = { mountPath, role, serviceAccountRef: { name: 'default' } };
+  const account = { serviceAccountRef: { name: 'default' }, audiences: [audience] };
+  const kubernetes = { mountPath, role, ...account };
   const server = { address: stage().bao.url, mount, caBundle: cluster.baoCaPem };
   await tenant.apply({
     apiVersion: API_VERSION,

@@ -55,7 +55,10 @@ function fromJwt({ jwt }: OpenBaoAuth, context: AuthContext): AuthMethod | undef
   const { mountPath, role, serviceAccountRef, audiences, secretRef } = jwt;
   const common = { client: context.client, mountPath, role, op: 'openbao.auth.jwt' };
   if (serviceAccountRef !== undefined) {
-    return new JwtAuth({ ...common, ...serviceAccountToken(context, serviceAccountRef.name, audiences) });
+    return new JwtAuth({
+      ...common,
+      ...serviceAccountToken(context, serviceAccountRef.name, audiences ?? []),
+    });
   }
   if (secretRef === undefined) return undefined;
   const { read, target } = secretKey(context, secretRef);
@@ -81,7 +84,7 @@ function secretKey(
 function serviceAccountToken(
   { credentials, namespace }: AuthContext,
   name: string,
-  audiences: readonly string[] = [],
+  audiences: readonly string[],
 ): Pick<JwtAuthOptions, 'readJwt' | 'target'> {
   return {
     readJwt: async (signal) => (await credentials.requestToken(namespace, name, audiences, signal)).token,

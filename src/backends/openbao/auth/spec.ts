@@ -28,8 +28,9 @@ const AudiencesSchema = z
   .min(1)
   .max(8)
   .meta({ 'x-kubernetes-list-type': 'atomic' })
-  .optional()
-  .describe('Audiences of the ServiceAccount token. Default: the audiences of the API server.');
+  .describe(
+    'Audiences of the ServiceAccount token: what the role of the server names. Each starts with the prefix of the flag --audience-prefix (keyferry.io/).',
+  );
 
 const KubernetesAuthSchema = z.object({
   mountPath: PathSchema.default('kubernetes').describe(
@@ -60,7 +61,7 @@ const JwtAuthSchema = withRules(
     mountPath: PathSchema.default('jwt').describe('Path at which the auth method is enabled, without auth/.'),
     role: RoleSchema.describe('Role of the auth method to log in with.'),
     serviceAccountRef: ServiceAccountRefSchema.optional(),
-    audiences: AudiencesSchema,
+    audiences: AudiencesSchema.optional(),
     secretRef: secretKeyRef('token', 'the token')
       .optional()
       .describe('A Secret that contains a JWT of another issuer; it is read again when it changes.'),
@@ -70,6 +71,11 @@ const JwtAuthSchema = withRules(
     rule: '!has(self.audiences) || has(self.serviceAccountRef)',
     message: 'audiences requires serviceAccountRef; a stored JWT has its own audiences',
     holds: (self) => self.audiences === undefined || self.serviceAccountRef !== undefined,
+  },
+  {
+    rule: '!has(self.serviceAccountRef) || has(self.audiences)',
+    message: 'serviceAccountRef requires audiences: set those that the role of the server names',
+    holds: (self) => self.serviceAccountRef === undefined || self.audiences !== undefined,
   },
 );
 
