@@ -226,8 +226,20 @@ export interface ListQuery {
   readonly skips?: (folder: Address) => boolean;
   /** Called once for each document that this listing leaves out, with the reason. Absent: nobody counts them. */
   readonly leftOut?: (reason: LeftOutReason) => void;
+  /** Counts what the listing found, and ends it: a driver tells it each folder and each request for names. */
+  readonly meter?: ListingCount;
   /** Label selector in Kubernetes syntax; drivers without labels throw `CAPABILITY_MISSING`. */
   readonly labelSelector?: string;
+}
+
+/** What a driver tells of a listing. Each method throws `SELECTION_TOO_LARGE` when a limit is exceeded. */
+export interface ListingCount {
+  /** A folder below the folder of the query, without a trailing slash. */
+  folder(folder: Address): void;
+  /** A request for names. */
+  page(): void;
+  /** The driver has this number of names that it did not yield yet. */
+  ahead(entries: number): void;
 }
 
 export interface Entry {

@@ -25,7 +25,7 @@ export function problemAt(address: Address, failure: unknown, signal: AbortSigna
 export function endsListing(failure: unknown, signal: AbortSignal): boolean {
   const { code, disposition } = errorOf(failure);
   if (isAbort(failure, signal) || isBackendWide(failure)) return true;
-  return code === 'RATE_LIMITED' || disposition === 'bug';
+  return code === 'RATE_LIMITED' || code === 'SELECTION_TOO_LARGE' || disposition === 'bug';
 }
 
 /** What is not a letter, mark, number, punctuation, symbol or the space; and the escape character itself. */

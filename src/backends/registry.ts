@@ -3,6 +3,7 @@ import { OperatorError } from '#src/errors.ts';
 import type { AccessLog, Accessor } from '#src/ports.ts';
 import type { Driver, Probe } from './driver.ts';
 import { audit } from './layers/audit.ts';
+import { bounded } from './layers/bounded.ts';
 import { confine } from './layers/confine.ts';
 import { guard, type GuardOptions } from './layers/guard.ts';
 import { lent } from './layers/lent.ts';
@@ -69,7 +70,7 @@ export class OpenBackend implements AsyncDisposable {
 
   /**
    * The driver with which a migration reads and changes the documents of its namespace. Its layers, from the store
-   * outwards: guarded, confined to the tenant, without reserved names, audited, lent. Audit is around all that can refuse
+   * outwards: bounded, guarded, confined to the tenant, without reserved names, audited, lent. Audit is around all that can refuse
    * a name, so that it records that too. Disposing of the driver gives it back and closes nothing: the backend owns the
    * connection. Throws `SPEC_INVALID` when the spec is not valid for this namespace.
    */
@@ -99,7 +100,8 @@ export class OpenBackend implements AsyncDisposable {
   }
 
   #create(definition: BackendDefinition): Driver {
-    return guard(this.#factory.create(definition), this.#layers.guard);
+    const driver = bounded(this.#factory.create(definition), this.#layers.guard);
+    return guard(driver, this.#layers.guard);
   }
 
   #tenantDriver(namespace: string): ProbedDriver {

@@ -218,7 +218,7 @@ describe('before anything is written', () => {
     },
   );
 
-  it.each(['AUTH_DENIED', 'SERVER_ERROR', 'REPLY_INVALID'] as const)(
+  it.each(['AUTH_DENIED', 'SERVER_ERROR', 'REPLY_INVALID', 'SELECTION_TOO_LARGE'] as const)(
     'a listing of the destination that fails with %s leaves its names unknown: each target is read',
     async (code) => {
       const world = aWorld();
@@ -234,6 +234,14 @@ describe('before anything is written', () => {
       );
     },
   );
+
+  it('a listing of the source that is too large ends the run before anything is written', async () => {
+    const world = aWorld();
+    world.source.put('a', { k: 'v' });
+    const at = { source: { before: always('list', failsWith('SELECTION_TOO_LARGE')) } };
+    await expect(runEngine({ ...world, at })).rejects.toMatchObject({ code: 'SELECTION_TOO_LARGE' });
+    nothingWritten(world);
+  });
 
   it('an override outside the listed folder is read separately', async () => {
     const world = aWorld();

@@ -199,6 +199,12 @@ export const ERROR_CODES = {
     'Source and destination overlap: this migration would select its own copies.',
     'Exclude the destination in spec.select.exclude.prefixes, or use separate folders.',
   ),
+  SELECTION_TOO_LARGE: code(
+    'stalled',
+    { condition: 'SelectionTooLarge', row: NEVER },
+    'There is more than one migration can list.',
+    'Use a smaller folder in spec.mapping.path or a narrower spec.select, in several migrations; see docs/limits.md.',
+  ),
   REQUEST_REJECTED: code(
     'stalled',
     'Rejected',

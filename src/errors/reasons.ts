@@ -48,6 +48,7 @@ export type ConditionReason =
   | 'PartiallyFailed'
   | 'Progressing'
   | 'ReportsIncomplete'
+  | 'SelectionTooLarge'
   | 'Suspended';
 
 /** Reasons of events that are about no condition. All other events have the reason of a condition. */

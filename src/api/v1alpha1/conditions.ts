@@ -30,6 +30,7 @@ export const CONDITION_REASONS = {
     'Source and destination overlap, and the migration would select its own copies; nothing was written.',
   IdentityShared:
     'Source and destination have the same identity at two addresses; one can be a copy of the other. Nothing was read or written.',
+  SelectionTooLarge: 'A backend lists more than one migration can have; nothing was written.',
   InvalidSpec: 'Invalid spec; the message names the field.',
   CapabilityMissing: 'A backend lacks a capability that the migration requires.',
   NamespaceLeaving: 'The namespace of the destination is being deleted; nothing is copied or removed.',

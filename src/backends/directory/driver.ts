@@ -77,7 +77,7 @@ export class DirectoryDriver implements Driver {
       });
     }
     if (query.folder !== '') return;
-    for (const listed of await this.#store.names({ op: 'directory.list', signal }, query.leftOut)) {
+    for (const listed of await this.#store.names({ op: 'directory.list', signal }, query)) {
       signal.throwIfAborted();
       yield listed;
     }

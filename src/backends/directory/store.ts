@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Address, Version } from '#src/core/document.ts';
 import { sameVersion } from '#src/core/document.ts';
@@ -97,11 +97,21 @@ export class DirectoryStore {
   }
 
   /** All names that are not hidden, which are only counted, and the documents that recovery could not give their names back. */
-  async names(operation: Operation, leftOut: ListQuery['leftOut']): Promise<readonly Listed[]> {
+  async names(
+    operation: Operation,
+    { leftOut, meter }: Pick<ListQuery, 'leftOut' | 'meter'>,
+  ): Promise<readonly Listed[]> {
     return this.#enter(operation, async (folder) => {
       await this.#recovery.run(folder);
-      const files = await readdir(folder.pathOf(''), { encoding: 'buffer' });
-      const listed = files.flatMap((bytes) => listedFile(bytes, leftOut) ?? []);
+      meter?.page();
+      const listed: Listed[] = [];
+      // Latin 1 keeps each byte of a name as one character.
+      for await (const { name } of await opendir(folder.pathOf(''), { encoding: 'latin1' })) {
+        const file = listedFile(Buffer.from(name, 'latin1'), leftOut);
+        if (file === undefined) continue;
+        listed.push(file);
+        meter?.ahead(listed.length);
+      }
       const names = new Set(listed.map(({ address }) => address));
       const lost = [...this.#recovery.failures].filter(([address]) => !names.has(address));
       return [...listed, ...lost.map(([address, failure]) => problemAt(address, failure, operation.signal))];

@@ -19,7 +19,7 @@ import type {
 } from '../driver.ts';
 import { listedAs, problemAt } from '../listing-problem.ts';
 import { mapConcurrently } from '#src/io/map-concurrently.ts';
-import { RBAC_VERBS, SecretApi, type Marks, type PageQuery } from './api.ts';
+import { RBAC_VERBS, SecretApi, type Marks } from './api.ts';
 import { SecretBackups } from './backups.ts';
 import { SecretClaims } from './claims.ts';
 import { toDocument, versionOf } from './codec.ts';
@@ -83,28 +83,31 @@ export class KubernetesDriver implements Driver {
    */
   async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Listed> {
     if (query.folder !== '') return;
-    const { labelSelector, leftOut } = query;
-    for await (const page of this.#api.metadataPages(
-      { labelSelector, fieldSelector: WITHOUT_REFUSED_TYPES },
-      signal,
-    )) {
+    const { labelSelector, leftOut, meter } = query;
+    const movable = { labelSelector, fieldSelector: WITHOUT_REFUSED_TYPES };
+    for await (const page of this.#api.metadataPages(movable, signal)) {
+      meter?.page();
       for (const { name, labels = {} } of page.items) {
         if (labels[BACKUP_LABEL] === 'true') leftOut?.('Backup');
         else yield listedAs({ address: name, labels }, nameRefusalOf);
       }
       for (const [name, error] of page.invalid) yield problemAt(name, error, signal);
     }
-    if (leftOut !== undefined) await this.#countRefused({ labelSelector, leftOut }, signal);
+    if (leftOut !== undefined) await this.#countRefused(query, leftOut, signal);
   }
 
   /** Metadata has no type, and a field selector has no "or": one request for each type. */
   async #countRefused(
-    { labelSelector, leftOut }: Required<Pick<ListQuery, 'leftOut'>> & Pick<PageQuery, 'labelSelector'>,
+    { labelSelector, meter }: ListQuery,
+    leftOut: NonNullable<ListQuery['leftOut']>,
     signal: AbortSignal,
   ): Promise<void> {
     for (const type of REFUSED_TYPES) {
       const refused = this.#api.metadataPages({ labelSelector, fieldSelector: `type=${type}` }, signal);
-      for await (const page of refused) for (const _secret of page.items) leftOut('ExcludedType');
+      for await (const page of refused) {
+        meter?.page();
+        for (const _secret of page.items) leftOut('ExcludedType');
+      }
     }
   }
 

@@ -1,9 +1,10 @@
 import type { Address } from '#src/core/document.ts';
-import { hasCode } from '#src/errors.ts';
+import { hasCode, OperatorError } from '#src/errors.ts';
 import type { Listed, ListQuery, Refusal } from '../driver.ts';
 import { printable, problemAt } from '../listing-problem.ts';
 import type { KvMount } from './kv.ts';
 import { joinPath } from './path.ts';
+import { REPLY_LIMITS } from './reply-limits.ts';
 
 /** Pages are large because the server decrypts and sorts the whole folder for each page. */
 const PAGE_SIZE = 1_000;
@@ -26,9 +27,9 @@ export async function* listTree(
   query: ListQuery,
   signal: AbortSignal,
 ): AsyncGenerator<Listed> {
-  const { folder, skips = () => false } = query;
+  const { folder, meter, skips = () => false } = query;
   const paging = { ignored: !listable.kv.hasPages, size: PAGE_SIZE };
-  const walk: Walk = { folders: [folder], skips, paging, signal };
+  const walk: Walk = { folders: [folder], skips, paging, meter, signal };
   for (let current = walk.folders.pop(); current !== undefined; current = walk.folders.pop()) {
     try {
       yield* listOne(listable, current, walk);
@@ -44,6 +45,7 @@ interface Walk {
   readonly folders: Address[];
   readonly skips: (folder: Address) => boolean;
   readonly paging: Paging;
+  readonly meter: ListQuery['meter'];
   readonly signal: AbortSignal;
 }
 
@@ -58,8 +60,12 @@ interface Paging {
 async function* listOne({ kv, refusalOf }: Listable, parent: Address, walk: Walk): AsyncGenerator<Listed> {
   for await (const name of listFolder(kv, parent, walk)) {
     const child = childOf(refusalOf, parent, name);
-    if ('listed' in child) yield child.listed;
-    else if (!walk.skips(child.folder)) walk.folders.push(child.folder);
+    if ('listed' in child) {
+      yield child.listed;
+      continue;
+    }
+    walk.meter?.folder(child.folder);
+    if (!walk.skips(child.folder)) walk.folders.push(child.folder);
   }
 }
 
@@ -90,7 +96,7 @@ function childOf(refusalOf: Listable['refusalOf'], parent: Address, name: string
 async function* listFolder(
   kv: Listable['kv'],
   folder: Address,
-  context: Pick<Walk, 'paging' | 'signal'>,
+  context: Omit<Walk, 'folders' | 'skips'>,
 ): AsyncGenerator<string> {
   const { paging } = context;
   paging.size = PAGE_SIZE;
@@ -118,18 +124,29 @@ async function* listFolder(
 async function fittingPage(
   kv: Listable['kv'],
   { folder, after }: { readonly folder: Address; readonly after: string },
-  { paging, signal }: Pick<Walk, 'paging' | 'signal'>,
+  { paging, meter, signal }: Omit<Walk, 'folders' | 'skips'>,
 ): Promise<readonly string[]> {
   for (;;) {
     const limit = paging.ignored ? undefined : paging.size;
+    meter?.page();
     try {
       return await kv.listPage(folder, { after, limit }, signal);
     } catch (failure) {
-      if (!hasCode(failure, 'REPLY_TOO_LARGE') || limit === undefined) throw failure;
+      if (!hasCode(failure, 'REPLY_TOO_LARGE')) throw failure;
+      if (limit === undefined) throw tooManyNames(folder);
       if (limit === 1) paging.ignored = true;
       else paging.size = Math.max(1, Math.floor(limit / SMALLER));
     }
   }
+}
+
+function tooManyNames(folder: Address): OperatorError {
+  const { maxBytes, maxTokens } = REPLY_LIMITS.folder;
+  return new OperatorError('SELECTION_TOO_LARGE', {
+    op: 'openbao.list',
+    target: folder,
+    detail: `The server sends all names of a folder at once, and these are more than ${maxBytes} bytes or about ${maxTokens} names.`,
+  });
 }
 
 /** Bytewise, as the server sorts. */

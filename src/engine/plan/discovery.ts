@@ -162,7 +162,9 @@ class Discovery {
       return;
     }
     this.#count.discover(name);
-    this.#found.set(name, { name, source, labels });
+    // Labels of thousands of documents are not kept unless a path needs them.
+    const kept = this.#inputs.intent.route.needsLabels ? labels : {};
+    this.#found.set(name, { name, source, labels: kept });
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Address } from '#src/core/document.ts';
 import { nameIsSelected } from '#src/core/selection.ts';
+import { hasCode } from '#src/errors.ts';
 import { endsListing, isProblem } from '#src/backends/listing-problem.ts';
 import type { PlanInputs } from './inputs.ts';
 import type { NamedDocument } from './reserved-names.ts';
@@ -39,7 +40,7 @@ export type Occupancy = 'taken' | 'free' | 'unknown';
 
 /**
  * Lists the destination to find free addresses. What cannot be listed leaves unknown what is below it, and an override can
- * be outside the listed folder: such documents are read one by one.
+ * be outside the listed folder: such documents are read one by one. So is each one in a folder that is too large to list.
  */
 export async function listOccupancy({
   intent,
@@ -57,7 +58,8 @@ export async function listOccupancy({
       else taken.add(listed.address);
     }
   } catch (failure) {
-    if (endsListing(failure, signal)) throw failure;
+    // Too many names for one listing are no reason not to read those that matter.
+    if (endsListing(failure, signal) && !hasCode(failure, 'SELECTION_TOO_LARGE')) throw failure;
     return () => 'unknown';
   }
   return (address) => {
