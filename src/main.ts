@@ -2,6 +2,7 @@
 // A large heap limit makes V8 collect late, and malloc keeps what it freed: together half as much memory again as is in use.
 // SIGUSR1 opens no debugger, and text never becomes code (ADR 0044). Linux reads 255 bytes of the first line.
 import { readFileSync } from 'node:fs';
+import { keepMemoryOutOfCoreDumps } from './app/core-dumps.ts';
 import { runOperator } from './app/run.ts';
 import { helpText } from './config/help.ts';
 import { loadConfig } from './config/load.ts';
@@ -27,6 +28,8 @@ async function operator(argv: readonly string[]): Promise<number> {
     print(process.stdout, helpText());
     return 0;
   }
+  // Before anything reads a value.
+  const dumpsMemory = !keepMemoryOutOfCoreDumps();
   const stop = new AbortController();
   process.once('SIGTERM', () => stop.abort(new Error('SIGTERM')));
   process.once('SIGINT', () => stop.abort(new Error('SIGINT')));
@@ -35,6 +38,7 @@ async function operator(argv: readonly string[]): Promise<number> {
     return await runOperator(config, {
       version: readVersion(),
       signal: stop.signal,
+      dumpsMemory,
       exit: (code) => process.exit(code),
     });
   } catch (failure) {

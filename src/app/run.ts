@@ -34,6 +34,8 @@ const REVIEW_CONNECTIONS = 2;
 
 export interface RunOptions {
   readonly version: string;
+  /** A core dump of this process has its memory: the system has no filter for that. */
+  readonly dumpsMemory: boolean;
   /** Asks the operator to end. */
   readonly signal: AbortSignal;
   /** Ends the process with this code: the last resort, if the operator does not end in time. */
@@ -44,8 +46,12 @@ export interface RunOptions {
  * Runs the operator until `signal` aborts; resolves with the exit code. Throws `CONFIG_INVALID` and other OperatorErrors
  * when it cannot be set up. From the end on, whatever its cause, it has `--graceful-shutdown-seconds` and one second.
  */
-export async function runOperator(config: Config, { version, signal, exit }: RunOptions): Promise<number> {
+export async function runOperator(
+  config: Config,
+  { version, dumpsMemory, signal, exit }: RunOptions,
+): Promise<number> {
   const logger = createLog({ level: config.logLevel });
+  if (dumpsMemory) logger.warn('core dumps of this process would have its memory; see docs/limits.md');
   const graceMs = config.gracefulShutdownSeconds * 1000;
   const ending = new Ending({ graceMs, clock, logger, exit });
   using _asked = onAbort(signal, () => ending.begin(0));
