@@ -5,6 +5,7 @@ import type { Config } from '#src/config/schema.ts';
 import type { DriverPool } from '#src/controllers/backend/pool.ts';
 import type { BackendReferences } from '#src/controllers/backend/trust-root.ts';
 import type { MigrationParts } from '#src/controllers/migration/attempt.ts';
+import type { RunningAttempts } from '#src/controllers/migration/running.ts';
 import { createMigrationController } from '#src/controllers/migration/controller.ts';
 import { backendQueue, type Queues } from '#src/controllers/queues.ts';
 import type { Informers } from '#src/controllers/watches.ts';
@@ -22,6 +23,7 @@ export interface ControllerParts extends Base {
   readonly queues: Queues;
   readonly references: BackendReferences;
   readonly pool: DriverPool;
+  readonly attempts: RunningAttempts;
   readonly events: EventSink;
 }
 
@@ -90,6 +92,7 @@ function migrationParts(parts: ControllerParts): Omit<MigrationParts, 'halfRemov
       clusterCache: informers.clusterBackends.store,
     }),
     reports: new ObjectClient(client, resourceOf('SecretMigrationReport')),
+    attempts: parts.attempts,
     cache: informers.migrations.store,
     references,
     pool,

@@ -3,6 +3,7 @@ import { BACKEND_KINDS } from '#src/backends/kinds.ts';
 import type { Config } from '#src/config/schema.ts';
 import { DriverPool } from '#src/controllers/backend/pool.ts';
 import type { BackendReferences } from '#src/controllers/backend/trust-root.ts';
+import { RunningAttempts } from '#src/controllers/migration/running.ts';
 import { createQueues } from '#src/controllers/queues.ts';
 import { CACHE_GAUGES, samplesOf } from '#src/controllers/metrics.ts';
 import { connectWatches, type Informers } from '#src/controllers/watches.ts';
@@ -130,7 +131,8 @@ function assemble(
     clusterResourceNamespace,
     kinds: BACKEND_KINDS,
   };
-  connectWatches({ ...informers, queues, references, pool, logger });
+  const attempts = new RunningAttempts();
+  connectWatches({ ...informers, queues, references, pool, attempts, logger });
   const events = new EventRecorder({ ...base, reportingInstance: base.config.identity ?? hostname() });
   const elector = leadership === undefined ? undefined : createElector(base, leadership);
   serveObjectMetrics({ metrics, informers, leadership });
@@ -140,7 +142,7 @@ function assemble(
     caches: () => caches.every((informer) => informer.hasSynced),
     audit: () => audit?.isBlocked !== true,
   };
-  const controllers = createControllers({ ...base, informers, queues, references, pool, events });
+  const controllers = createControllers({ ...base, informers, queues, references, pool, attempts, events });
   return [
     uncaughtFailures(logger),
     ...createServers({ ...base, metrics, live, ready, openReviewClient }),

@@ -9,9 +9,11 @@ import type { Logger } from '#src/ports.ts';
 import type { Change, Informer } from '#src/runtime/informer.ts';
 import { objectKey, type CachedObject } from '#src/runtime/store.ts';
 import { namespaceOf } from './backend/names.ts';
-import type { DriverPool } from './backend/pool.ts';
+import { mayUse } from './backend/lookup.ts';
+import { SPEC_CHANGED, type DriverPool, type Retirement } from './backend/pool.ts';
 import { backendsReading, type BackendReferences } from './backend/trust-root.ts';
 import { readyOf } from './conditions.ts';
+import type { RunningAttempts } from './migration/running.ts';
 import { backendQueue, type Queues } from './queues.ts';
 
 /** The caches, and what keeps them in step. */
@@ -28,6 +30,7 @@ export interface Watches extends Informers {
   /** Tell which Secrets a backend reads. */
   readonly references: BackendReferences;
   readonly pool: DriverPool;
+  readonly attempts: RunningAttempts;
   readonly logger: Logger;
 }
 
@@ -35,13 +38,18 @@ export interface Watches extends Informers {
  * Which event wakes which key:
  *
  *   SecretMigration  its spec, annotations or deletion   → the migration (its own status writes wake nobody)
- *   a backend        its spec                            → the backend, with a new driver
+ *   a backend        its spec or deletion                → the backend, with a new driver
  *                    whether it asks to be the default   → all that ask for it
  *                    Ready, or it appeared or went       → the migrations that refer to it
  *   Secret           one that a backend reads            → that backend, with a new driver
+ *
+ * A migration that changed or went, and a backend that loses its driver, also stop what is under way with them.
  */
 export function connectWatches(watches: Watches): void {
-  watches.migrations.addHandler((change) => onMigration(watches, change));
+  watches.migrations.addHandler((change) => {
+    watches.attempts.onChange(change);
+    onMigration(watches, change);
+  });
   watches.backends.addHandler((change) => onBackend(watches, change));
   watches.clusterBackends.addHandler((change) => onBackend(watches, change));
   watches.secrets.addHandler((change) => onSecret(watches, change));
@@ -64,10 +72,15 @@ function onMigration(watches: Watches, change: Change<SecretMigration>): void {
 function onBackend(watches: Watches, { old, current }: Change<Backend>): void {
   const backend = current ?? old;
   if (backend === undefined) return;
-  if (current === undefined) retire(watches, backend);
+  if (current === undefined) retire(watches, backend, { because: 'The backend was deleted.' });
   if (wantsDefault(old) !== wantsDefault(current)) wakeCandidates(watches, backend);
   const specChanged = specKeyOf(old) !== specKeyOf(current);
-  if (specChanged && current !== undefined) wake(watches, current);
+  if (specChanged && current !== undefined) {
+    const mayUseNow = (namespace: string): boolean => mayUse(current, namespace);
+    const { generation: before } = current.metadata;
+    retire(watches, current, { because: SPEC_CHANGED, before, mayUse: mayUseNow });
+    wake(watches, current);
+  }
   if (!specChanged && readinessOf(old) === readinessOf(current)) return;
   wakeMigrations(watches, backend, wantsDefault(old) || wantsDefault(current));
 }
@@ -119,13 +132,13 @@ function onSecret(watches: Watches, { old, current, initial }: Change<CachedObje
   if (secret === undefined || initial) return;
   const { namespace = '', name } = secret.metadata;
   for (const backend of backendsReading(watches.references, { namespace, name })) {
-    retire(watches, backend);
+    retire(watches, backend, { because: `The Secret ${name} changed, which the backend reads.` });
     wake(watches, backend);
   }
 }
 
-function retire(watches: Watches, backend: Backend): void {
-  watches.pool.retire(backend.metadata.uid).catch((failure: unknown) => {
+function retire(watches: Watches, backend: Backend, retirement: Retirement): void {
+  watches.pool.retire(backend.metadata.uid, retirement).catch((failure: unknown) => {
     watches.logger.error('closing a driver failed', failure, { backend: objectKey(backend.metadata) });
   });
 }

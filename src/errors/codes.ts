@@ -249,6 +249,13 @@ export const ERROR_CODES = {
     'This replica is no longer the leader.',
     'No action needed; another replica continues.',
   ),
+  // The reason of a signal; the run that follows at once says what counts now.
+  RUN_STOPPED: code(
+    'conflict',
+    NEVER,
+    'The run was stopped.',
+    'No action needed; another run follows at once.',
+  ),
   PROOF_TOO_OLD: code(
     'conflict',
     { condition: NEVER, row: 'ProofTooOld' },

@@ -2,8 +2,33 @@ import { OperatorError, type ErrorDetail } from '#src/errors.ts';
 import type { Clock } from '#src/ports.ts';
 import { onAbort } from './abort.ts';
 
-/** Every signal of a deadline, so that code that gets only the signal can stop its time. */
-const bySignal = new WeakMap<AbortSignal, Deadline>();
+/** What a signal follows, and the deadline that it belongs to. */
+interface Link {
+  readonly parent: AbortSignal;
+  readonly deadline?: Deadline;
+}
+
+/** So that code that gets only a signal can stop the time of its deadlines, and tell whose work it is. */
+const links = new WeakMap<AbortSignal, Link>();
+
+/** A signal of the same work as `parent` that also aborts with `other`: with the reason of the one that aborts first. */
+export class EitherSignal implements Disposable {
+  readonly #controller = new AbortController();
+  readonly #following: readonly Disposable[];
+
+  constructor(parent: AbortSignal, other: AbortSignal) {
+    this.#following = [other, parent].map((each) => onAbort(each, () => this.#controller.abort(each.reason)));
+    links.set(this.#controller.signal, { parent });
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  [Symbol.dispose](): void {
+    for (const following of this.#following) following[Symbol.dispose]();
+  }
+}
 
 /**
  * A signal that follows the caller's signal and also aborts after `timeoutMs` without `touch`, with `DEADLINE` as its
@@ -36,20 +61,20 @@ export class Deadline implements Disposable {
     this.#startedAt = clock.monotonic();
     this.#cancelTimer = clock.schedule(timeoutMs, this.#onTimer);
     this.#following = onAbort(parent, () => this.#controller.abort(parent.reason));
-    bySignal.set(this.#controller.signal, this);
+    links.set(this.#controller.signal, { parent, deadline: this });
   }
 
   /** A deadline whose time `pause` does not stop: that of work that a server must not hold, however slow its quota is. */
   static unpausable(...given: ConstructorParameters<typeof Deadline>): Deadline {
     const deadline = new Deadline(...given);
-    bySignal.delete(deadline.signal);
+    links.delete(deadline.signal);
     return deadline;
   }
 
   /** The signal that the deadlines of this one follow: that of the whole work, which has none or an unpausable one. */
   static rootOf(signal: AbortSignal): AbortSignal {
-    const deadline = bySignal.get(signal);
-    return deadline === undefined ? signal : Deadline.rootOf(deadline.#parent);
+    const link = links.get(signal);
+    return link === undefined ? signal : Deadline.rootOf(link.parent);
   }
 
   /**
@@ -58,7 +83,8 @@ export class Deadline implements Disposable {
    */
   static pause(signal: AbortSignal): Disposable {
     const paused: Deadline[] = [];
-    for (let own = bySignal.get(signal); own !== undefined; own = bySignal.get(own.#parent)) paused.push(own);
+    for (let link = links.get(signal); link !== undefined; link = links.get(link.parent))
+      if (link.deadline !== undefined) paused.push(link.deadline);
     for (const deadline of paused) deadline.#pause();
     return { [Symbol.dispose]: () => paused.forEach((deadline) => deadline.#resume()) };
   }

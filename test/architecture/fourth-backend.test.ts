@@ -123,7 +123,7 @@ describe('a fourth kind of backend', () => {
       expect(rig.retire).not.toHaveBeenCalled();
       rig.secretChanged('held', namespace);
       expect(rig.woken()).toEqual([`${queue} ${key}`]);
-      expect(rig.retire).toHaveBeenCalledWith('u');
+      expect(rig.retire).toHaveBeenCalledWith('u', { because: expect.stringContaining('The Secret ') });
     },
   );
 

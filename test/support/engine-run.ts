@@ -76,6 +76,8 @@ export interface EngineRun extends World {
   readonly clockDiffersFrom?: string;
   readonly shouldStop?: (log: readonly string[]) => boolean;
   readonly signal?: AbortSignal;
+  /** Ends what a stop lets complete. Default: `signal`. */
+  readonly settling?: AbortSignal;
   /** The migrations of the same process. Default: only this one. */
   readonly live?: LiveMigrations;
   readonly name?: string;
@@ -144,7 +146,7 @@ async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<Appl
     source,
     destination,
     destinationName: 'SecretBackend b',
-    permit: { signal, require: run.mayChange ?? (() => undefined) },
+    permit: permitOf(run, signal),
     journal,
     prior: journal.prior,
     clock: run.clock,
@@ -167,6 +169,26 @@ async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<Appl
     onFallback: () => journal.countFallback(),
     onRemoved: () => journal.countRemoved(),
   };
+}
+
+/** As that of the operator: after the signal has aborted, nothing begins. */
+function permitOf(
+  { mayChange = () => undefined, settling }: EngineRun,
+  signal: AbortSignal,
+): ApplyInputs['permit'] {
+  const end = settling ?? signal;
+  const toComplete = {
+    signal: end,
+    require: () => {
+      end.throwIfAborted();
+      mayChange();
+    },
+  };
+  const require = (): void => {
+    signal.throwIfAborted();
+    mayChange();
+  };
+  return { signal, require, toComplete };
 }
 
 function driverOf(run: EngineRun, side: 'source' | 'destination', log: string[]): Driver {

@@ -123,7 +123,7 @@ export class BackendLookup {
 }
 
 /** A SecretBackend was read from the namespace itself; a ClusterSecretBackend lists the namespaces that may use it. */
-function mayUse(backend: Backend, namespace: string): boolean {
+export function mayUse(backend: Backend, namespace: string): boolean {
   if (backend.kind === 'SecretBackend') return true;
   const { allowedNamespaces } = backend.spec;
   return allowedNamespaces.includes(namespace) || allowedNamespaces.includes(ALL_NAMESPACES);

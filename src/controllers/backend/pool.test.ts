@@ -70,9 +70,9 @@ describe('the pool of drivers', () => {
     const { pool, events } = aPool();
     const first = await pool.acquire(aBackend(1), migration);
     const second = await pool.acquire(aBackend(1), migration);
-    expect(first.isCurrent).toBe(true);
-    await pool.retire('of-a');
-    expect(first.isCurrent).toBe(false);
+    expect(first.retired.aborted).toBe(false);
+    await pool.retire('of-a', { because: 'It is gone.' });
+    expect(first.retired.aborted).toBe(true);
     await first[Symbol.asyncDispose]();
     await first[Symbol.asyncDispose]();
     expect(events).toEqual(['driver 1 made']);
@@ -87,7 +87,7 @@ describe('the pool of drivers', () => {
       pool.acquire(aBackend(2), migration),
       pool.acquire(aBackend(2), migration),
     ]);
-    expect([first, second, third].map(({ isCurrent }) => isCurrent)).toEqual([false, true, true]);
+    expect([first, second, third].map(({ retired }) => retired.aborted)).toEqual([true, false, false]);
     expect(events).toEqual(['driver 1 made', 'driver 2 made']);
   });
 
@@ -125,7 +125,7 @@ describe('the pool of drivers', () => {
     ]);
     const { signal } = new AbortController();
     for (const lease of [retired, used]) {
-      expect(lease.isCurrent).toBe(false);
+      expect(lease.retired.aborted).toBe(true);
       await expect(lease.driver.read('a', signal)).rejects.toMatchObject(CLOSED);
       await expect(lease.probe('now', signal)).rejects.toMatchObject(CLOSED);
       await lease[Symbol.asyncDispose]();
@@ -136,5 +136,31 @@ describe('the pool of drivers', () => {
       'driver 2 closed',
       'driver 2 made',
     ]);
+  });
+});
+
+describe('a lease', () => {
+  it('says why it was retired, and leaves the driver of a later generation in service', async () => {
+    const { pool } = aPool();
+    const first = await pool.acquire(aBackend(1), migration);
+    await pool.retire('of-a', { because: 'Its spec changed.', before: 1 });
+    expect(first.retired.aborted).toBe(false);
+    await pool.retire('of-a', { because: 'Its spec changed.', before: 2 });
+    expect(first.retired.reason).toMatchObject({
+      code: 'RUN_STOPPED',
+      message: expect.stringContaining('Its spec changed.'),
+    });
+  });
+
+  it('refuses work of a namespace that may no longer use the backend, also through a lease that exists', async () => {
+    const { pool } = aPool();
+    const withdrawn = await pool.acquire(aBackend(1), migration);
+    const allowed = await pool.acquire(aBackend(1), { ...migration, namespace: 'other' });
+    const mayUse = (namespace: string): boolean => namespace === 'other';
+    await pool.retire('of-a', { because: 'Its spec changed.', before: 2, mayUse });
+    expect([withdrawn, allowed].map(({ revoked }) => revoked.aborted)).toEqual([true, false]);
+    const { signal } = new AbortController();
+    await expect(withdrawn.driver.read('a', signal)).rejects.toMatchObject(CLOSED);
+    await expect(withdrawn.probe('known', signal)).rejects.toMatchObject(CLOSED);
   });
 });

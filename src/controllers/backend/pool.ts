@@ -2,6 +2,7 @@ import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { Driver, Probe } from '#src/backends/driver.ts';
 import type { BackendRegistry, OpenBackend } from '#src/backends/registry.ts';
 import { closed } from '#src/errors/closed.ts';
+import { stopped } from '#src/errors/stopped.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { Accessor } from '#src/ports.ts';
 import { namespaceOf, titleOf } from './names.ts';
@@ -9,18 +10,39 @@ import { credentialsNamespaceOf } from './trust-root.ts';
 
 /** One backend of one generation. */
 interface Slot {
+  readonly uid: string;
   readonly generation: number;
   readonly backend: OpenBackend;
-  users: number;
+  readonly users: Set<User>;
   retired: boolean;
+}
+
+/** One lease of a slot. */
+interface User {
+  /** Undefined: it uses the backend as a whole. */
+  readonly lent: { readonly namespace: string; readonly driver: Driver } | undefined;
+  readonly retired: AbortController;
+  readonly revoked: AbortController;
+}
+
+/** Why and for whom a backend goes out of service. */
+export interface Retirement {
+  /** One sentence. */
+  readonly because: string;
+  /** Only drivers of an earlier generation. Default: all. */
+  readonly before?: number;
+  /** The namespaces that may still use it: leases of all others refuse work at once. Default: all. */
+  readonly mayUse?: (namespace: string) => boolean;
 }
 
 /** The use of a backend until it is released, with `using` or by disposing of it. */
 export interface BackendLease extends AsyncDisposable {
   /** `SecretBackend namespace/name` or `ClusterSecretBackend name`, for messages. */
   readonly title: string;
-  /** False once the backend is gone or its spec or credentials changed: its driver is out of service. */
-  readonly isCurrent: boolean;
+  /** Aborts when the backend is gone or its spec or credentials changed, with `RUN_STOPPED`. */
+  readonly retired: AbortSignal;
+  /** Aborts in the same way when the namespace may no longer use the backend: from then on the lease refuses work. */
+  readonly revoked: AbortSignal;
   /** What the server can do: asked now, or as it was found before when `known` will do. */
   probe(which: 'now' | 'known', signal: AbortSignal): Promise<Probe>;
 }
@@ -81,7 +103,8 @@ export class DriverPool {
 
   /** Another caller may open another generation meanwhile. */
   async #retireOthers({ metadata: { uid, generation } }: Backend): Promise<void> {
-    while ((this.#slots.get(uid)?.generation ?? generation) !== generation) await this.retire(uid);
+    while ((this.#slots.get(uid)?.generation ?? generation) !== generation)
+      await this.retire(uid, { because: SPEC_CHANGED });
   }
 
   /** Synchronous up to the lease: a slot without users may be closed at any other moment. */
@@ -90,7 +113,7 @@ export class DriverPool {
     const { uid, generation } = backend.metadata;
     let slot = this.#slots.get(uid);
     if (slot === undefined) {
-      slot = { generation, backend: this.#openBackend(backend), users: 0, retired: false };
+      slot = { uid, generation, backend: this.#openBackend(backend), users: new Set(), retired: false };
       this.#slots.set(uid, slot);
       this.#open.add(slot);
     }
@@ -109,24 +132,24 @@ export class DriverPool {
     });
   }
 
-  #lease(slot: Slot, lent?: { readonly namespace: string; readonly driver: Driver }): BackendLease {
-    slot.users += 1;
+  #lease(slot: Slot, lent?: User['lent']): BackendLease {
+    const user: User = { lent, retired: new AbortController(), revoked: new AbortController() };
+    slot.users.add(user);
     let released = false;
     const { backend } = slot;
     const { title } = backend.definition;
     return {
       title,
-      get isCurrent() {
-        return !slot.retired;
-      },
+      retired: user.retired.signal,
+      revoked: user.revoked.signal,
       probe: async (which, signal) => {
-        if (released) throw closed({ op: 'backend.probe', target: title });
+        if (released || user.revoked.signal.aborted) throw closed({ op: 'backend.probe', target: title });
         return backend.probe(which, signal, lent?.namespace);
       },
       [Symbol.asyncDispose]: async () => {
         if (released) return;
         released = true;
-        slot.users -= 1;
+        slot.users.delete(user);
         await lent?.driver[Symbol.asyncDispose]();
         await this.#closeUnused(slot);
       },
@@ -134,20 +157,23 @@ export class DriverPool {
   }
 
   /** Takes the drivers of a backend out of service: its spec or credentials changed, or it is gone. */
-  async retire(uid: string): Promise<void> {
+  async retire(uid: string, { because, before, mayUse }: Retirement): Promise<void> {
+    for (const slot of this.#open) if (slot.uid === uid && mayUse !== undefined) await revoke(slot, mayUse);
     const slot = this.#slots.get(uid);
-    if (slot === undefined) return;
+    if (slot === undefined || (before !== undefined && slot.generation >= before)) return;
     this.#slots.delete(uid);
     slot.retired = true;
+    for (const { retired } of slot.users) retired.abort(stopped(because));
     await this.#closeUnused(slot);
   }
 
   async #closeUnused(slot: Slot): Promise<void> {
-    if (slot.retired && slot.users === 0) await this.#close(slot);
+    if (slot.retired && slot.users.size === 0) await this.#close(slot);
   }
 
   async #close(slot: Slot): Promise<void> {
     slot.retired = true;
+    for (const { retired } of slot.users) retired.abort(stopped('The operator ends.'));
     this.#open.delete(slot);
     await slot.backend[Symbol.asyncDispose]();
   }
@@ -158,6 +184,16 @@ export class DriverPool {
     this.#slots.clear();
     await Promise.all([...this.#open].map((slot) => this.#close(slot)));
   }
+}
+
+/** The reason for all that used a backend before its spec changed. */
+export const SPEC_CHANGED = 'The spec of the backend changed.';
+const WITHDRAWN = 'The namespace may no longer use the backend.';
+
+async function revoke({ users }: Slot, mayUse: (namespace: string) => boolean): Promise<void> {
+  const withdrawn = [...users].filter(({ lent }) => lent !== undefined && !mayUse(lent.namespace));
+  for (const { revoked } of withdrawn) revoked.abort(stopped(WITHDRAWN));
+  await Promise.all(withdrawn.map(async ({ lent }) => lent?.driver[Symbol.asyncDispose]()));
 }
 
 function titleOfBackend(backend: Backend): string {

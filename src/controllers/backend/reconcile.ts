@@ -11,8 +11,8 @@ import type { BackendKind } from '#src/backends/kind.ts';
 import { serverOf } from '#src/backends/spec.ts';
 import { boundedText } from '#src/core/bounded-text.ts';
 import { shortened } from '#src/errors/explain.ts';
-import { isAbort, OperatorError } from '#src/errors.ts';
-import { Deadline } from '#src/io/deadline.ts';
+import { hasCode, isAbort, OperatorError } from '#src/errors.ts';
+import { Deadline, EitherSignal } from '#src/io/deadline.ts';
 import type { Clock, EventSink, Random } from '#src/ports.ts';
 import type { ReconcileContext, ReconcileResult } from '#src/runtime/controller.ts';
 import type { ObjectClient } from '#src/runtime/object-client.ts';
@@ -57,15 +57,8 @@ export class BackendReconciler {
   }
 
   async reconcile(key: string, context: ReconcileContext): Promise<ReconcileResult> {
-    const object = await this.#options.backends.get(parseObjectKey(key), context.signal);
-    if (object === undefined) return { kind: 'done' };
-    const parsed = this.#options.parse(object);
-    if (!parsed.ok) {
-      const detail = parsed.problems.join('; ');
-      throw new OperatorError('SPEC_INVALID', { op: 'backend.parse', target: key, detail });
-    }
-    const backend = parsed.value;
-    if (backend.metadata.deletionTimestamp !== undefined) return { kind: 'done' };
+    const backend = await this.#read(key, context.signal);
+    if (backend === undefined || backend.metadata.deletionTimestamp !== undefined) return { kind: 'done' };
     const pauseMs = this.#pauseMs(backend);
     if (pauseMs > 0 && isJudged(backend)) return { kind: 'requeue', requeueAfterMs: pauseMs };
     try {
@@ -74,7 +67,8 @@ export class BackendReconciler {
       const probe = await this.#probe(backend, context.signal);
       await this.#publish(backend, available(probe), probe, context.signal);
     } catch (failure) {
-      if (isAbort(failure, context.signal)) throw failure;
+      // A backend that changed is probed again as what it is now.
+      if (isAbort(failure, context.signal) || hasCode(failure, 'RUN_STOPPED')) throw failure;
       const { reason, message, stalled } = failing(failure);
       const statements: Statement[] = [{ type: 'Ready', status: 'False', reason, message }];
       if (stalled) statements.push({ type: 'Stalled', status: 'True', reason, message });
@@ -85,6 +79,14 @@ export class BackendReconciler {
     return { kind: 'requeue', requeueAfterMs: probeIntervalMs * (0.9 + 0.2 * random()) };
   }
 
+  async #read(key: string, signal: AbortSignal): Promise<Backend | undefined> {
+    const object = await this.#options.backends.get(parseObjectKey(key), signal);
+    const parsed = object === undefined ? undefined : this.#options.parse(object);
+    if (parsed === undefined || parsed.ok) return parsed?.value;
+    const detail = parsed.problems.join('; ');
+    throw new OperatorError('SPEC_INVALID', { op: 'backend.parse', target: key, detail });
+  }
+
   async #probe(backend: Backend, signal: AbortSignal): Promise<Probe> {
     const { clock, pool } = this.#options;
     const about = { op: 'backend.probe', target: backend.metadata.name };
@@ -93,11 +95,13 @@ export class BackendReconciler {
     const startedAt = clock.monotonic();
     try {
       await using lease = await pool.acquireWhole(backend);
-      const probe = publishable(await lease.probe('now', limit.signal));
+      using probing = new EitherSignal(limit.signal, lease.retired);
+      const probe = publishable(await lease.probe('now', probing.signal));
       if (server !== undefined) this.#slow.answered(server);
       return probe;
     } catch (failure) {
-      if (server !== undefined && !signal.aborted) this.#slow.failed(server, clock.monotonic() - startedAt);
+      if (server !== undefined && !signal.aborted && !hasCode(failure, 'RUN_STOPPED'))
+        this.#slow.failed(server, clock.monotonic() - startedAt);
       throw failure;
     }
   }

@@ -13,9 +13,12 @@ import type { BackendLookup } from '../backend/lookup.ts';
 import type { DriverPool } from '../backend/pool.ts';
 import type { BackendReferences } from '../backend/trust-root.ts';
 import { renamingOf } from '#src/engine/plan/compile.ts';
+import type { RunPermit } from '#src/engine/apply/run-permit.ts';
 import type { LiveMigrations } from '#src/engine/crossings.ts';
 import type { HalfRemoved } from './removals.ts';
+import type { RunningAttempts } from './running.ts';
 import type { MigrationStatus, MigrationStatusOptions } from './status.ts';
+import type { Stop } from './stop.ts';
 import { requestedRun, type Task } from './task.ts';
 
 /** What every reconcile of a migration needs. */
@@ -23,7 +26,9 @@ export interface MigrationParts {
   readonly migrations: ObjectClient;
   readonly backends: BackendLookup;
   readonly reports: ReportStore;
-  /** The latest state from the watch: shows a running reconcile that the spec changed. */
+  /** The attempts that a change of their migration stops. */
+  readonly attempts: RunningAttempts;
+  /** The latest state from the watch. */
   readonly cache: ReadonlyStore<SecretMigration>;
   /** Tells which Secrets must not be removed. */
   readonly references: BackendReferences;
@@ -51,6 +56,8 @@ export interface Attempt {
   readonly status: MigrationStatus;
   /** The sources that this attempt removed. */
   readonly removed: { count: number };
+  /** The signals of the work; that of `context` ends everything. */
+  readonly stop: Stop;
   readonly context: ReconcileContext;
 }
 
@@ -76,12 +83,13 @@ export async function readMigration(
  * count. Throws `SPEC_INVALID`, and what the API client throws.
  */
 export async function openJournal(
-  { parts, migration, context }: Attempt,
+  { parts, migration, stop, context }: Attempt,
   destination?: Pick<Reader, 'locationOf'>,
 ): Promise<MigrationJournal> {
   const { reports, clock } = parts;
   const rules = renamingOf(migration).rules.map(({ id }) => id);
-  const { signal, logger } = context;
+  const { logger } = context;
+  const signal = stop.finishing;
   const acknowledgesLoss = acknowledges(migration);
   const place = destination && { destinationStore: storeOf(destination) };
   const options = { migration, reports, clock, logger, signal, rules, acknowledgesLoss };
@@ -101,13 +109,14 @@ function storeOf(backend: Pick<Reader, 'locationOf'>): string {
   return (path === '' ? store : `${store} ${path}`).slice(0, MAX_STORE);
 }
 
-/** Permission to change documents as long as the reconcile goes on and this replica leads. */
-export function permitOf({ parts, context: { signal } }: Pick<Attempt, 'parts' | 'context'>): Permit {
-  return {
+/** Permission to change documents as long as the attempt was not stopped and this replica leads. */
+export function permitOf({ parts, stop }: Pick<Attempt, 'parts' | 'stop'>): RunPermit {
+  const during = (signal: AbortSignal): Permit => ({
     signal,
     require: () => {
       signal.throwIfAborted();
       parts.mandate.assertHeld();
     },
-  };
+  });
+  return { ...during(stop.signal), toComplete: during(stop.settling) };
 }

@@ -1,5 +1,7 @@
 import { removesSources } from '#src/engine/plan/compile.ts';
+import { DEADLINES_MS } from '#src/engine/deadlines.ts';
 import { releaseClaims } from '#src/engine/run.ts';
+import { Deadline } from '#src/io/deadline.ts';
 import { permitOf, type Attempt } from './attempt.ts';
 
 /*
@@ -29,16 +31,19 @@ export function isStaleClaim(attempt: Pick<Attempt, 'parts' | 'migration' | 'con
 
 /** Releases all claims of a migration that is suspended. Throws what its source throws. */
 export async function releaseSuspended(attempt: Attempt): Promise<void> {
-  const { parts, migration, context } = attempt;
+  const { parts, migration, stop } = attempt;
   const { namespace, name, uid } = migration.metadata;
-  const { signal } = context;
+  using time = Deadline.unpausable(parts.clock, DEADLINES_MS.gather, stop.signal, {
+    op: 'migration.release',
+  });
+  const { signal } = time;
   const backend = await parts.backends.findSource(migration, signal);
   if (backend === undefined) return;
   await using source = await parts.pool.acquire(backend, { namespace, name, uid });
   await releaseClaims({
     source: source.driver,
     isStaleClaim: (by) => isStaleClaim(attempt, by),
-    permit: permitOf(attempt),
+    permit: { ...permitOf(attempt), signal },
     intent: { removesSources: removesSources(migration) },
   });
 }

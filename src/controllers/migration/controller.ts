@@ -1,11 +1,9 @@
 import { LiveMigrations } from '#src/engine/crossings.ts';
+import { DEADLINES_MS } from '#src/engine/deadlines.ts';
 import { Controller, type ControllerOptions } from '#src/runtime/controller.ts';
 import type { MigrationParts } from './attempt.ts';
 import { reconcileMigration } from './reconcile.ts';
 import { HalfRemoved } from './removals.ts';
-
-/** Longest single run of a migration, milliseconds; the next run continues it. */
-const DEADLINE_MS = 6 * 3_600_000;
 
 export type MigrationControllerOptions = Required<
   Pick<ControllerOptions, 'queue' | 'workers' | 'graceMs' | 'logger' | 'metrics'>
@@ -21,7 +19,7 @@ export function createMigrationController(
     ...options,
     name: 'secretmigration',
     reconcile: async (key, context) => reconcileMigration(parts, key, context),
-    deadlineMs: DEADLINE_MS,
+    deadlineMs: DEADLINES_MS.run,
     waitingIntervalMs: parts.waitingRetryMs,
     clock: parts.clock,
   });

@@ -41,7 +41,7 @@ export async function carryOut(attempt: Attempt, gathered: Gathered): Promise<Ru
 }
 
 function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
-  const { parts, migration, status, context } = attempt;
+  const { parts, migration, status, stop, context } = attempt;
   const { backends, source, destination, journal } = gathered;
   const { namespace } = migration.metadata;
   const crossings = parts.live.of(objectKey(migration.metadata));
@@ -63,12 +63,12 @@ function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
     logger: context.logger,
     concurrency: parts.concurrentDocuments,
     permit: permitOf(attempt),
-    signal: context.signal,
+    signal: stop.signal,
     locks: parts.live.locks,
     claimedAs: claimOf(attempt),
     isStaleClaim: (by) => isStaleClaim(attempt, by),
     crossings,
-    shouldStop: () => !source.isCurrent || !destination.isCurrent || hasChanged(attempt),
+    shouldStop: () => stop.because !== undefined,
     onFallback: () => journal.countFallback(),
     onRemoved: () => {
       attempt.removed.count += 1;
@@ -97,14 +97,6 @@ function differingServer(
     [shortNameOf(backends.destination), destination.driver.serverTime],
   ];
   return servers.find(([, time]) => time?.differs() === true)?.[0];
-}
-
-/** True when the spec changed, or the migration is absent or being deleted: the run stops at the next document. */
-function hasChanged({ parts, migration }: Attempt): boolean {
-  const { uid, generation } = migration.metadata;
-  const latest = parts.cache.get(objectKey(migration.metadata))?.metadata;
-  if (latest === undefined || latest.uid !== uid) return true;
-  return latest.generation > generation || latest.deletionTimestamp !== undefined;
 }
 
 /**

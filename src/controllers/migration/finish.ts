@@ -23,8 +23,8 @@ export type Ending =
   | { readonly kind: 'fallbackEnded'; readonly journal: MigrationJournal }
   /** The engine did all that is possible now. */
   | { readonly kind: 'finished'; readonly journal: MigrationJournal; readonly result: RunResult }
-  /** The spec, a backend or its credentials changed during the run. */
-  | { readonly kind: 'interrupted'; readonly journal: MigrationJournal }
+  /** It was stopped. `journal` is undefined if that was before it was opened. */
+  | { readonly kind: 'interrupted'; readonly journal: MigrationJournal | undefined }
   /** `journal` is undefined if the failure occurred before it was opened. */
   | { readonly kind: 'failed'; readonly journal: MigrationJournal | undefined; readonly failure: unknown };
 
@@ -33,6 +33,7 @@ export type Ending =
  * of a failed attempt after publishing it, so that the controller decides on the retry.
  */
 export async function finish(attempt: Attempt, ending: Ending): Promise<ReconcileResult> {
+  attempt.stop.finish();
   let afterMs: number | undefined;
   switch (ending.kind) {
     case 'waiting':
@@ -49,6 +50,7 @@ export async function finish(attempt: Attempt, ending: Ending): Promise<Reconcil
       afterMs = await conclude(attempt, ending.journal, ending.result);
       break;
     case 'interrupted':
+      attempt.context.logger.info('run stopped', { because: attempt.stop.because?.message });
       await handOver(attempt, ending.journal);
       afterMs = 0;
       break;
@@ -185,9 +187,9 @@ async function concludeFailing(
  */
 async function handOver(attempt: Attempt, journal: MigrationJournal | undefined): Promise<void> {
   if (journal === undefined) return;
-  const { parts, migration, status, context } = attempt;
+  const { parts, migration, status, stop } = attempt;
   const { metadata } = migration;
-  const current = await readMigration(parts.migrations, objectKey(metadata), context.signal);
+  const current = await readMigration(parts.migrations, objectKey(metadata), stop.finishing);
   if (current?.metadata.uid !== metadata.uid || current.metadata.deletionTimestamp !== undefined) {
     parts.halfRemoved.forget(metadata);
     if (removesSources(migration) && !migration.spec.dryRun)

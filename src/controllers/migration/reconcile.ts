@@ -1,18 +1,24 @@
+import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { requireCapabilities } from '#src/engine/plan/capabilities.ts';
+import { DEADLINES_MS } from '#src/engine/deadlines.ts';
 import { errorOf } from '#src/errors.ts';
+import { orAborted } from '#src/io/abort.ts';
+import { Deadline } from '#src/io/deadline.ts';
 import type { MigrationJournal } from '#src/journal/journal.ts';
 import type { ReconcileContext, ReconcileResult } from '#src/runtime/controller.ts';
 import { shortNameOf } from '../backend/names.ts';
+import type { DriverLease } from '../backend/pool.ts';
 import { openJournal, readMigration, type Attempt, type MigrationParts } from './attempt.ts';
-import { carryOut } from './engine-run.ts';
+import { carryOut, type Gathered } from './engine-run.ts';
 import { finish } from './finish.ts';
 import { MigrationStatus } from './status.ts';
+import { Stop } from './stop.ts';
 import { storeReports } from './store-reports.ts';
 import { isLive, nextTask } from './task.ts';
 
 /**
- * One reconcile of one SecretMigration: gather, plan and apply, finish. Reads everything live; the cache only shows when to
+ * One reconcile of one SecretMigration: gather, plan and apply, finish. Reads everything live; the watch only tells when to
  * stop. Throws OperatorErrors, after the status shows them.
  */
 export async function reconcileMigration(
@@ -20,21 +26,26 @@ export async function reconcileMigration(
   key: string,
   context: ReconcileContext,
 ): Promise<ReconcileResult> {
-  const { signal } = context;
   const migration = await readExisting(parts, key, context);
   if (migration === undefined) {
     parts.live.withdraw(key);
     return { kind: 'done' };
   }
-  const { namespace, name, uid } = migration.metadata;
   const task = nextTask(migration, {
     nowMs: parts.clock.now(),
     awaitsProbe: parts.backends.awaitsProbe(migration),
     probeWaitMs: parts.waitingRetryMs,
   });
   if (!isLive(task, migration)) parts.live.withdraw(key);
-  const status = new MigrationStatus(parts.status, migration, signal);
-  const attempt: Attempt = { parts, migration, task, status, context, removed: { count: 0 } };
+  using stop = new Stop(parts.clock, context.signal);
+  using _running = parts.attempts.add(migration, stop, parts.cache.get(key));
+  const status = new MigrationStatus(parts.status, migration, stop.finishing);
+  const attempt: Attempt = { parts, migration, task, status, stop, context, removed: { count: 0 } };
+  return await carryThrough(attempt);
+}
+
+async function carryThrough(attempt: Attempt): Promise<ReconcileResult> {
+  const { context, stop, task } = attempt;
   let journal: MigrationJournal | undefined;
   try {
     if (task.kind === 'wait') return await finish(attempt, { kind: 'waiting', afterMs: task.afterMs });
@@ -42,27 +53,47 @@ export async function reconcileMigration(
     if (task.kind === 'endFallback')
       return await finish(attempt, { kind: 'fallbackEnded', journal: await openJournal(attempt) });
 
-    // Gather: both backends, their capabilities, and what earlier runs recorded.
-    const backends = await parts.backends.find(migration, signal);
-    await using source = await parts.pool.acquire(backends.source, { namespace, name, uid });
-    await using destination = await parts.pool.acquire(backends.destination, { namespace, name, uid });
-    await requireCapabilities(migration, { source, destination }, signal);
-    status.setBackends({
-      source: shortNameOf(backends.source),
-      destination: shortNameOf(backends.destination),
-    });
-    journal = await openJournal(attempt, destination.driver);
-    await storeReports(journal, status);
-    await status.storeProgress(journal);
+    await using leases = new AsyncDisposableStack();
+    const gathered = await gather(attempt, leases);
+    ({ journal } = gathered);
+    await storeReports(journal, attempt.status);
+    await attempt.status.storeProgress(journal);
 
     // Plan and apply.
-    const result = await carryOut(attempt, { backends, source, destination, journal });
+    const result = await carryOut(attempt, gathered);
     if (result.problem !== undefined) throw errorOf(result.problem);
     if (result.interrupted) return await finish(attempt, { kind: 'interrupted', journal });
     return await finish(attempt, { kind: 'finished', journal, result });
   } catch (failure) {
+    // Whatever failed after a stop: the next run sees what is left of it.
+    if (stop.because !== undefined && !context.signal.aborted)
+      return await finish(attempt, { kind: 'interrupted', journal });
     return await finish(attempt, { kind: 'failed', journal, failure });
   }
+}
+
+/** Both backends, their capabilities, and what earlier runs recorded. */
+async function gather(attempt: Attempt, leases: AsyncDisposableStack): Promise<Gathered> {
+  const { migration, parts, status, stop } = attempt;
+  const { namespace, name, uid } = migration.metadata;
+  const about = { op: 'migration.gather', target: `${namespace}/${name}` };
+  using time = Deadline.unpausable(parts.clock, DEADLINES_MS.gather, stop.signal, about);
+  const { signal } = time;
+  const backends = await parts.backends.find(migration, signal);
+  const lease = async (backend: Backend): Promise<DriverLease> => {
+    const leased = leases.use(await parts.pool.acquire(backend, { namespace, name, uid }));
+    stop.follow(leased);
+    return leased;
+  };
+  const source = await lease(backends.source);
+  const destination = await lease(backends.destination);
+  await requireCapabilities(migration, { source, destination }, signal);
+  status.setBackends({
+    source: shortNameOf(backends.source),
+    destination: shortNameOf(backends.destination),
+  });
+  const journal = await orAborted(openJournal(attempt, destination.driver), signal);
+  return { backends, source, destination, journal };
 }
 
 /** The migration, unless it is gone or going; tells what is left of one that is gone. Throws `SPEC_INVALID`. */

@@ -1,10 +1,13 @@
 import type { Version } from '#src/core/document.ts';
 import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
 import { errorOf, hasCode, isAbort, OperatorError } from '#src/errors.ts';
+import { DEADLINES_MS } from '../deadlines.ts';
 import { EXPIRED, failedOutcome, noted } from '../failure.ts';
 import type { Decision, TransferStep, Values } from '../plan/plan.ts';
+import { inTime } from './in-time.ts';
 import type { ApplyInputs } from './inputs.ts';
 import { verified, type Copied } from './proof.ts';
+import { completing } from './run-permit.ts';
 import { decideAgain, settled } from './settle.ts';
 import { priorKept, readBack } from './verify.ts';
 
@@ -27,7 +30,7 @@ const MAX_ROUNDS = 3;
 
 type Inputs = Pick<
   ApplyInputs,
-  'intent' | 'destination' | 'gates' | 'prior' | 'logger' | 'permit' | 'signal'
+  'intent' | 'destination' | 'gates' | 'prior' | 'clock' | 'logger' | 'permit' | 'signal'
 >;
 
 /** A write that was sent and may have been applied. */
@@ -43,7 +46,8 @@ interface Undecided {
  */
 export async function carryOut(inputs: Inputs, decision: Decision, announced?: string): Promise<Copied> {
   try {
-    return await decideAndWrite(inputs, decision, announced);
+    const time = { ms: DEADLINES_MS.copy, op: 'engine.copy', target: decision.document.destination };
+    return await inTime(inputs, time, async (timed) => decideAndWrite(timed, decision, announced));
   } catch (failure) {
     if (isAbort(failure, inputs.signal)) throw failure;
     const base = rowOf(decision);
@@ -53,10 +57,11 @@ export async function carryOut(inputs: Inputs, decision: Decision, announced?: s
 }
 
 async function decideAndWrite(
-  inputs: Inputs,
+  given: Inputs,
   first: Decision,
   announced: string | undefined,
 ): Promise<Copied> {
+  let inputs = given;
   let { decision, note } = await settled(inputs, first, announced);
   let undecided: Undecided | undefined;
   const hasFinished = first.left?.kind === 'finish';
@@ -67,6 +72,8 @@ async function decideAndWrite(
       return note === undefined ? copied : { ...copied, outcome: noted(copied.outcome, note) };
     }
     const written = await writeOnce(inputs, write);
+    // What became of the write is read also after a stop.
+    inputs = { ...given, signal: given.permit.toComplete.signal };
     if (!(written instanceof OperatorError)) return prove(inputs, decision, write, written);
     undecided = { error: written, priorVersion: write.step.destination.version?.revision };
     const next = await decideAgain(inputs, decision, { source: write.values.source, announced });
@@ -101,7 +108,7 @@ async function writeOnce(
   { step, values }: Write,
 ): Promise<Version | OperatorError> {
   try {
-    return await destination.write(values.desired, step.destination.version ?? 'absent', permit);
+    return await destination.write(values.desired, step.destination.version ?? 'absent', completing(permit));
   } catch (failure) {
     const error = errorOf(failure);
     if (!error.indeterminate && error.code !== 'ALREADY_EXISTS' && error.code !== 'VERSION_CONFLICT')

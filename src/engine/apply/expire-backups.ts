@@ -2,8 +2,11 @@ import { willGo } from '#src/core/checks.ts';
 import { keepsKind, sameFields, type Document, type StoredDocument } from '#src/core/document.ts';
 import type { Outcome, PriorRecord, RecordedVersion } from '#src/core/outcome.ts';
 import { isAbort } from '#src/errors.ts';
+import { DEADLINES_MS } from '../deadlines.ts';
 import { desiredDocument } from '../plan/desired-document.ts';
+import { inTime } from './in-time.ts';
 import { ROW_TIME_RESOLUTION_MS, type ApplyInputs } from './inputs.ts';
+import { removing } from './run-permit.ts';
 
 /** Milliseconds until the removal of a backup is tried again. */
 const RETRY_MS = 60_000;
@@ -47,10 +50,15 @@ async function expire(inputs: Inputs, prior: PriorRecord, backup: string): Promi
   const held = inputs.expiryGate();
   if (held !== undefined) return { ...base, backup, ...held };
   try {
-    const kept = await keptBackup(inputs, prior, backup);
-    if (kept !== undefined) return { ...base, backup, retry: 'later', ...kept };
-    await inputs.source.backups?.discard(backup, inputs.permit);
-    return { ...base, reason: 'BackupExpired' };
+    const time = { ms: DEADLINES_MS.removal, op: 'engine.expire', target: backup };
+    const kept = await inTime(inputs, time, async (timed) => {
+      const why = await keptBackup(timed, prior, backup);
+      if (why === undefined) await timed.source.backups?.discard(backup, removing(timed.permit));
+      return why;
+    });
+    return kept === undefined
+      ? { ...base, reason: 'BackupExpired' }
+      : { ...base, backup, retry: 'later', ...kept };
   } catch (failure) {
     if (isAbort(failure, inputs.signal)) throw failure;
     inputs.logger.error('backup removal failed', failure, { backup });

@@ -2,10 +2,11 @@ import type { Driver } from '#src/backends/driver.ts';
 import type { KeyedLock } from '#src/io/keyed-lock.ts';
 import type { InventoryCounts } from '#src/core/inventory.ts';
 import type { Journal } from '#src/core/journal.ts';
-import type { Logger, Permit } from '#src/ports.ts';
+import type { Logger } from '#src/ports.ts';
 import type { Held } from '../gates.ts';
 import type { PlanInputs } from '../plan/inputs.ts';
 import type { PlanTotals } from '../plan/totals.ts';
+import type { RunPermit } from './run-permit.ts';
 
 /** Times in rows are cut to whole seconds: this much is added, so that nothing is removed early. */
 export const ROW_TIME_RESOLUTION_MS = 1_000;
@@ -17,7 +18,7 @@ export interface ApplyInputs extends PlanInputs {
   /** The origin that a projection names: the kind and name of the destination backend. */
   readonly destinationName: string;
   /** Asked right before each request that changes a backend; has the signal of the run. */
-  readonly permit: Permit;
+  readonly permit: RunPermit;
   /** Shared by all runs of the process: one removal at a time uses a document, as its source or its proof. */
   readonly locks: KeyedLock;
   /** The name under which this run claims sources. */
@@ -28,7 +29,7 @@ export interface ApplyInputs extends PlanInputs {
   readonly expiryGate: () => Held | undefined;
   readonly journal: Journal;
   readonly logger: Logger;
-  /** Called between documents. True when the spec changed, or the migration is suspended or being deleted. */
+  /** Called between documents. True when the run was told to stop; the signal aborts then, too. */
   readonly shouldStop: () => boolean;
   /** Called for each source that this run removed, before its row is recorded. */
   readonly onRemoved: () => void;

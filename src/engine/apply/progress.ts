@@ -98,12 +98,12 @@ export class Progress {
     this.#problem ??= failure;
   }
 
-  /** True when no further document may start. Throws the signal's reason if it is aborted. */
+  /** True when no further document may start. Throws the signal's reason if it aborted without a stop. */
   shouldStop(): boolean {
-    this.#inputs.signal.throwIfAborted();
-    if (this.#problem !== undefined) return true;
     if (this.#inputs.shouldStop()) this.#interrupted = true;
-    return this.#interrupted;
+    if (this.#interrupted) return true;
+    this.#inputs.signal.throwIfAborted();
+    return this.#problem !== undefined;
   }
 
   /** True while the run was neither interrupted nor ended by a backend failure. */

@@ -19,17 +19,27 @@ export async function retireSoaked(
   if (due.length === 0 || progress.shouldStop()) return;
   await journal.flush();
   let keptSome = false;
-  await forEachConcurrently(
-    due,
-    async ({ pair, outcome }) => {
-      const ended = await retireSource(inputs, pair, outcome);
-      if (ended.state === 'Removed') inputs.onRemoved();
-      else keptSome = true;
-      await progress.record(ended);
-    },
-    { limit: () => limitOf(inputs), stop: () => progress.shouldStop() },
-  );
-  if (keptSome) await inputs.source.claims?.release((by) => by === inputs.claimedAs, inputs.permit);
+  try {
+    await forEachConcurrently(
+      due,
+      async ({ pair, outcome }) => {
+        const ended = await retireSource(inputs, pair, outcome);
+        if (ended.state === 'Removed') inputs.onRemoved();
+        else keptSome = true;
+        await progress.record(ended);
+      },
+      { limit: () => limitOf(inputs), stop: () => progress.shouldStop() },
+    );
+  } catch (failure) {
+    if (inputs.shouldStop()) await releaseOwnClaims(inputs).catch(() => undefined); // The next run does, if it failed.
+    throw failure;
+  }
+  if (keptSome) await releaseOwnClaims(inputs);
+}
+
+/** Also after a stop: a claim is a label on an object of the user. */
+async function releaseOwnClaims({ claimedAs, permit, source }: ApplyInputs): Promise<void> {
+  await source.claims?.release((by) => by === claimedAs, permit.toComplete);
 }
 
 /** The requests of a removal to one server, at most. */

@@ -11,12 +11,15 @@ import type { Outcome, VerifiedPair } from '#src/core/outcome.ts';
 import { errorOf, isAbort, OperatorError } from '#src/errors.ts';
 import type { Permit } from '#src/ports.ts';
 import { keyOf } from '../crossings.ts';
+import { DEADLINES_MS } from '../deadlines.ts';
 import { failedOutcome, reasonOf } from '../failure.ts';
 import { heldBy } from '../gates.ts';
 import { leaveDestination, observe } from '../plan/decide.ts';
 import { desiredBeside, desiredDocument } from '../plan/desired-document.ts';
 import { backupOf } from '../plan/unlisted.ts';
+import { inTime } from './in-time.ts';
 import type { ApplyInputs } from './inputs.ts';
+import { removing } from './run-permit.ts';
 
 type Inputs = Pick<
   ApplyInputs,
@@ -66,7 +69,11 @@ async function retireLocked(inputs: Inputs, pair: VerifiedPair, task: Task): Pro
   const { source, destination } = inputs;
   const locations = [source.locationOf(pair.source), destination.locationOf(pair.destination)];
   try {
-    return await inputs.locks.runAll(locations.map(keyOf), async () => proveAndChange(inputs, pair, task));
+    const time = { ms: DEADLINES_MS.removal, op: 'engine.retire', target: pair.source };
+    return await inTime(inputs, time, async (timed) => {
+      const change = async (): Promise<Outcome> => proveAndChange(timed, pair, task);
+      return timed.locks.runAll(locations.map(keyOf), change, timed.signal);
+    });
   } catch (failure) {
     if (isAbort(failure, inputs.signal)) throw failure;
     return failedOutcome(task.base, failure, 'Verified');
@@ -94,10 +101,11 @@ async function claim(inputs: Inputs, pair: VerifiedPair, { sourcePolicy }: Task)
 
 /** Permits the removal while the proof that started then is young enough. */
 function removalPermit({ clock, permit }: Pick<Inputs, 'clock' | 'permit'>, startedAt: number): Permit {
+  const removal = removing(permit);
   return {
-    signal: permit.signal,
+    signal: removal.signal,
     require: () => {
-      permit.require();
+      removal.require();
       if (clock.monotonic() - startedAt <= MAX_PROOF_AGE_MS) return;
       throw new OperatorError('PROOF_TOO_OLD', { op: 'engine.retire' });
     },
@@ -182,18 +190,18 @@ async function change(
 
 /** The server accepted the removal; a read shows whether the source is gone. */
 async function afterRemoval(
-  { source, signal }: Pick<Inputs, 'source' | 'signal'>,
+  { permit, source }: Pick<Inputs, 'permit' | 'source'>,
   pair: VerifiedPair,
   base: Outcome,
 ): Promise<Outcome> {
-  const found = await source.read(pair.source, signal);
+  const found = await source.read(pair.source, permit.toComplete.signal);
   if (found.state !== 'present') return { ...base, state: 'Removed' };
   return found.document.isLeaving === true ? removalPending(base) : changed(base, 'SourceChanged');
 }
 
 /** After a change without a reply, reads the source: if it is absent, it was removed; else the next run decides. */
 async function afterFailure(
-  inputs: Pick<Inputs, 'intent' | 'source' | 'signal'>,
+  inputs: Pick<Inputs, 'intent' | 'permit' | 'source' | 'signal'>,
   pair: VerifiedPair,
   { base, sourcePolicy }: Task,
   failure: unknown,
@@ -203,7 +211,8 @@ async function afterFailure(
   if (error.code === 'VERSION_CONFLICT') return changed(base, 'SourceChanged');
   if (error.code === 'ALREADY_EXISTS') return backupExists(base);
   if (!error.indeterminate && error.code !== 'NOT_FOUND') throw failure;
-  const found = await inputs.source.read(pair.source, inputs.signal);
+  const { signal } = inputs.permit.toComplete;
+  const found = await inputs.source.read(pair.source, signal);
   if (found.state === 'present') {
     if (found.document.isLeaving === true) return removalPending(base);
     // Absent, then present: another writer created it.
@@ -211,7 +220,7 @@ async function afterFailure(
     return { ...base, state: 'Verified', reason, retry: 'soon' };
   }
   if (sourcePolicy === 'Project') return changed(base, 'SourceChanged');
-  return { ...base, state: 'Removed', ...(await backupOf(inputs, pair.name)) };
+  return { ...base, state: 'Removed', ...(await backupOf({ ...inputs, signal }, pair.name)) };
 }
 
 function backupExists(base: Outcome): Outcome {

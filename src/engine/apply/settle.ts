@@ -3,6 +3,7 @@ import { errorOf } from '#src/errors.ts';
 import { decideDocument } from '../plan/decide.ts';
 import type { Decision, Left } from '../plan/plan.ts';
 import type { ApplyInputs } from './inputs.ts';
+import { completing } from './run-permit.ts';
 
 /*
  * What a write that was cut off left at the destination is settled before anything else, also if another writer stored
@@ -45,8 +46,8 @@ async function settleOnce(
 ): Promise<string | undefined> {
   if (left === undefined || values === undefined) return undefined;
   try {
-    if (left.kind === 'finish') await destination.finish?.(values.desired, left.version, permit);
-    else await destination.undo?.(document.destination, left.version, permit);
+    if (left.kind === 'finish') await destination.finish?.(values.desired, left.version, completing(permit));
+    else await destination.undo?.(document.destination, left.version, completing(permit));
     return undefined;
   } catch (failure) {
     return noteOf(left.kind, failure);

@@ -7,6 +7,7 @@ import { carryOut } from './copy.ts';
 import type { ApplyInputs } from './inputs.ts';
 import type { Progress } from './progress.ts';
 import type { Copied } from './proof.ts';
+import { Silence } from './silence.ts';
 import { rowBeforeRemoval } from './soak.ts';
 
 /** A document that this run proved, and its row without a reason. */
@@ -21,12 +22,14 @@ export class Transfer {
   readonly proven: Proven[] = [];
   readonly #inputs: ApplyInputs;
   readonly #progress: Progress;
+  readonly #silence: Silence;
   /** Documents to overwrite once that is on record, with the version to overwrite. */
   readonly #awaitOverwrite = new Map<PlannedDocument, string>();
 
   constructor(inputs: ApplyInputs, progress: Progress) {
     this.#inputs = inputs;
     this.#progress = progress;
+    this.#silence = new Silence(inputs, progress);
   }
 
   /** Carries out the plan as it streams from both backends. Documents that the source never yields stay Pending. */
@@ -66,6 +69,7 @@ export class Transfer {
     if (pair !== undefined) this.proven.push({ pair, outcome });
     if (awaitsOverwrite !== undefined) this.#awaitOverwrite.set(document, awaitsOverwrite);
     await this.#progress.record(rowBeforeRemoval(this.#inputs, copied));
+    await this.#silence.after(failure);
   }
 
   async #each(

@@ -2,8 +2,10 @@ import type { ReadOutcome } from '#src/backends/driver.ts';
 import type { Address } from '#src/core/document.ts';
 import type { InventoryCount } from '#src/core/inventory.ts';
 import type { Outcome } from '#src/core/outcome.ts';
+import { Deadline } from '#src/io/deadline.ts';
 import { mapConcurrently } from '#src/io/map-concurrently.ts';
 import { isBackendWide } from '#src/errors.ts';
+import { DEADLINES_MS } from '../deadlines.ts';
 import { decideDocument } from './decide.ts';
 import type { PlanInputs } from './inputs.ts';
 import { takeInventory, type Inventory } from './inventory.ts';
@@ -31,7 +33,7 @@ export interface Planning {
  * when the migration uses a reserved name.
  */
 export async function startPlan(inputs: PlanInputs): Promise<Planning> {
-  const inventory = await takeInventory(inputs);
+  const inventory = await inventoryInTime(inputs);
   return {
     expected: inventory.documents.map((document) => pending(inputs, document)),
     count: inventory.count,
@@ -39,6 +41,12 @@ export async function startPlan(inputs: PlanInputs): Promise<Planning> {
     decisions: () =>
       decideEach(inputs, inventory.documents, async (document, read) => decideSource(inputs, document, read)),
   };
+}
+
+async function inventoryInTime(inputs: PlanInputs): Promise<Inventory> {
+  const { clock, signal } = inputs;
+  using time = new Deadline(clock, DEADLINES_MS.list, signal, { op: 'engine.list' });
+  return await takeInventory({ ...inputs, signal: time.signal });
 }
 
 async function* reports(

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { fieldsOf, MANY, plantMany, sourceNames, wholeNames } from './documents.ts';
-import { holdRemovals, holdWrites } from '#test/support/gate.ts';
+import { Gate, holdRemovals, holdWrites } from '#test/support/gate.ts';
+import type { Tenant } from '#test/support/tenant.ts';
 import { untilIdle, untilMissed, untilNoticed } from './operator-state.ts';
 import {
   conditionOf,
@@ -240,5 +241,45 @@ describe('deletion of a migration in the middle of its run', () => {
     await staying.apply(aMigration('out'));
     await staying.untilReady('out');
     expect(await kvData(staying, `${staying.namespace}/db`)).toEqual(fieldsOf('db'));
+  });
+});
+
+describe('a migration whose listing never ends', () => {
+  interface Ending {
+    readonly how: string;
+    readonly end: (tenant: Tenant) => Promise<void>;
+  }
+  const patched =
+    (spec: object) =>
+    async (tenant: Tenant): Promise<void> =>
+      tenant.mergePatch('SecretMigration', 'stuck', { spec });
+
+  it.each<Ending>([
+    { how: 'deleted', end: async (tenant) => tenant.delete('SecretMigration', 'stuck') },
+    { how: 'suspended', end: patched({ suspend: true }) },
+    { how: 'edited', end: patched({ select: { names: ['none'], all: null } }) },
+    { how: 'left without its backend', end: async (tenant) => tenant.delete('SecretBackend', 'bao') },
+  ])('gives its worker back at once when it is $how', async ({ end }) => {
+    await stage().restartOperator({ KEYFERRY_CONCURRENT_MIGRATIONS: '1' });
+    const hostile = await stage().tenant();
+    using listings = new Gate(stage().bao, { path: new RegExp(`^/v1/${hostile.mount}/metadata/`) });
+    await hostile.apply(aMigration('stuck', { from: 'bao', to: 'kubernetes' }));
+    await listings.arrival;
+    const victim = await stage().tenant();
+    await victim.apply(aSecret('db', fieldsOf('db')));
+    await victim.apply(aMigration('waiting'));
+    await eventually(
+      'the victim waits',
+      async () => (await victim.backend('bao')).status.identity !== undefined,
+    );
+
+    await end(hostile);
+    await victim.untilReady('waiting', { status: 'True', reason: 'Completed' }, 2_000);
+    expect(listings.arrivals).toBeGreaterThan(0);
+  });
+
+  it('leaves an operator that works as before', async () => {
+    await stage().restartOperator();
+    expect(stage().operator.isRunning).toBe(true);
   });
 });

@@ -1,0 +1,42 @@
+import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import { stopped } from '#src/errors/stopped.ts';
+import type { Change } from '#src/runtime/informer.ts';
+import { objectKey } from '#src/runtime/store.ts';
+import type { Stop } from './stop.ts';
+
+interface Running {
+  readonly metadata: SecretMigration['metadata'];
+  readonly stop: Stop;
+}
+
+/** The attempts that are under way, so that a change of their migration stops them at once. */
+export class RunningAttempts {
+  readonly #running = new Map<string, Running>();
+
+  /** `latest`: what the watch shows now, which can be newer than what the attempt has read. Dispose of it at the end. */
+  add({ metadata }: SecretMigration, stop: Stop, latest: SecretMigration | undefined): Disposable {
+    const key = objectKey(metadata);
+    this.#running.set(key, { metadata, stop });
+    this.onChange({ old: undefined, current: latest });
+    return { [Symbol.dispose]: () => this.#running.delete(key) };
+  }
+
+  onChange(change: Pick<Change<SecretMigration>, 'old' | 'current'>): void {
+    const migration = change.current ?? change.old;
+    if (migration === undefined) return;
+    const running = this.#running.get(objectKey(migration.metadata));
+    const because = running && whyStop(running.metadata, change);
+    if (because !== undefined) running?.stop.stop(stopped(because));
+  }
+}
+
+function whyStop(
+  running: SecretMigration['metadata'],
+  { old, current }: Pick<Change<SecretMigration>, 'old' | 'current'>,
+): string | undefined {
+  if ((current ?? old)?.metadata.uid !== running.uid) return undefined;
+  if (current?.metadata.deletionTimestamp !== undefined || current === undefined)
+    return 'The migration was deleted.';
+  if (current.metadata.generation <= running.generation) return undefined;
+  return current.spec.suspend ? 'The migration was suspended.' : 'The spec of the migration changed.';
+}
