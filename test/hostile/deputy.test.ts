@@ -45,6 +45,7 @@ afterEach(async () => {
 });
 
 const REFUSED = [403, 422];
+const READ_SECRETS = { apiGroups: [''], resources: ['secrets'], verbs: ['get', 'list'] };
 
 /** How long a request of the operator may take to arrive, where nothing refused it. */
 const ARRIVES_MS = 8000;
@@ -57,11 +58,19 @@ function arrived(): Buffer {
   return Buffer.from(parts.join('\n'));
 }
 
+interface Expected {
+  /** What the operator must not give away, and whether it did. */
+  readonly what: string;
+  readonly given: () => boolean;
+  /** What the refusal says: another reason would prove nothing. */
+  readonly because: RegExp;
+}
+
 /**
- * The API server refuses the request. Where it does not, the operator has time to do what was asked, so that the failure
- * says what it gave away.
+ * The API server refuses the request, and says why. Where it does not, the operator has time to do what was asked, so
+ * that the failure says what it gave away.
  */
-async function expectRefused(reply: JsonReply, given: () => boolean, what: string): Promise<void> {
+async function expectRefused(reply: JsonReply, { what, given, because }: Expected): Promise<void> {
   const wasRefused = REFUSED.includes(reply.status);
   if (!wasRefused) {
     await eventually('it is given away', given, { deadlineMs: ARRIVES_MS }).catch(() => undefined);
@@ -70,6 +79,7 @@ async function expectRefused(reply: JsonReply, given: () => boolean, what: strin
     status: wasRefused ? reply.status : 'refused with 403 or 422',
     [what]: false,
   });
+  expect(reply.body).toMatchObject({ message: expect.stringMatching(because) });
 }
 
 /** A backend of the user at the user's own server, with these credentials. */
@@ -95,42 +105,65 @@ describe('a user without a right on Secrets', () => {
     );
     const reply = await user.create(aMigration('steal', { to: 'given', select: { names: ['payroll'] } }));
     const wasSent = (): boolean => findCanary(value, arrived()).length > 0;
-    await expectRefused(reply, wasSent, 'the Secret was sent');
+    await expectRefused(reply, {
+      what: 'the Secret was sent',
+      given: wasSent,
+      because: /may not get Secrets/,
+    });
   });
 
-  it('gets no Secret deleted', async () => {
+  it('gets no Secret deleted, even if the user may read and create it', async () => {
     const migration = aMigration('remove', { select: { names: ['payroll'] }, sourcePolicy: 'Delete' });
+    const verbs = [...READ_SECRETS.verbs, 'create'];
+    await user.mayAlso(stage.cluster, { ...READ_SECRETS, verbs });
     const reply = await user.create(migration);
     let isGone = false;
     if (!REFUSED.includes(reply.status)) {
       await tenant.untilReady('remove', { status: 'True' }, ARRIVES_MS).catch(() => undefined);
       isGone = (await tenant.secret('payroll')) === undefined;
     }
-    await expectRefused(reply, () => isGone, 'the Secret is gone');
+    await expectRefused(reply, {
+      what: 'the Secret is gone',
+      given: () => isGone,
+      because: /may not delete Secrets/,
+    });
   });
 
   it('gets no Secret created from a document at a server that the user chose', async () => {
     await kvPut(tenant, pathOf(tenant, 'planted'), { key: 'of no worth' });
     const ends = { from: 'bao', to: 'kubernetes' };
+    await user.mayAlso(stage.cluster, READ_SECRETS);
     const reply = await user.create(aMigration('plant', { ...ends, select: { names: ['planted'] } }));
     let exists = false;
     if (!REFUSED.includes(reply.status)) {
       await tenant.untilReady('plant', { status: 'True' }, ARRIVES_MS).catch(() => undefined);
       exists = (await tenant.secret('planted')) !== undefined;
     }
-    await expectRefused(reply, () => exists, 'a Secret was created');
+    await expectRefused(reply, {
+      what: 'a Secret was created',
+      given: () => exists,
+      because: /may not create Secrets/,
+    });
   });
 
   it('gets no stored token sent to a backend of the user', async () => {
     const token = await tokenOf(tenant);
     const reply = await user.create(hostileBackend(STORED_TOKEN));
-    await expectRefused(reply, () => findCanary(token, arrived()).length > 0, 'the token was sent');
+    await expectRefused(reply, {
+      what: 'the token was sent',
+      given: () => findCanary(token, arrived()).length > 0,
+      because: /may not get Secret .*bao-token/,
+    });
   });
 
   it('gets no stored token sent by an edited address', async () => {
     const token = await tokenOf(tenant);
     const reply = await user.patch('SecretBackend', 'bao', { spec: { openbao: { address: server.url } } });
-    await expectRefused(reply, () => findCanary(token, arrived()).length > 0, 'the token was sent');
+    await expectRefused(reply, {
+      what: 'the token was sent',
+      given: () => findCanary(token, arrived()).length > 0,
+      because: /address is immutable/,
+    });
   });
 });
 
@@ -142,15 +175,21 @@ function sentJwt(): string | undefined {
     .find((jwt) => jwt !== undefined);
 }
 
+const NO_TOKEN = /may not create tokens of ServiceAccount/;
+
 describe('a user without a right on ServiceAccounts', () => {
   it.each([
-    ['no audience', {}],
-    ['the audience of the API server', { audiences: ['https://kubernetes.default.svc.cluster.local'] }],
-    ['an audience of its own', { audiences: ['keyferry.io/mine'] }],
-  ])('gets no token of one with %s', async (_which, audiences) => {
+    ['no audience', {}, /audiences/],
+    [
+      'the audience of the API server',
+      { audiences: ['https://kubernetes.default.svc.cluster.local'] },
+      NO_TOKEN,
+    ],
+    ['an audience of its own', { audiences: ['keyferry.io/mine'] }, NO_TOKEN],
+  ])('gets no token of one with %s', async (_which, audiences, because) => {
     const kubernetes = { role: 'any', serviceAccountRef: { name: 'default' }, ...audiences };
     const reply = await user.create(hostileBackend({ kubernetes }));
-    await expectRefused(reply, () => sentJwt() !== undefined, 'a token was sent');
+    await expectRefused(reply, { what: 'a token was sent', given: () => sentJwt() !== undefined, because });
   });
 
   it('who is an administrator gets no token that the API server accepts, either', async () => {
@@ -158,7 +197,11 @@ describe('a user without a right on ServiceAccounts', () => {
     const backend = hostileBackend({ kubernetes });
     const path = `/apis/${API_VERSION}/namespaces/${tenant.namespace}/secretbackends`;
     const reply = await stage.cluster.kubeClient.reply('POST', path, backend);
-    await expectRefused(reply, () => sentJwt() !== undefined, 'a token was sent');
+    await expectRefused(reply, {
+      what: 'a token was sent',
+      given: () => sentJwt() !== undefined,
+      because: /audiences/,
+    });
   });
 });
 

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { connect, type Socket } from 'node:net';
 import { request } from 'undici';
 import { describe, expect, it } from 'vitest';
@@ -62,6 +63,11 @@ describe('one namespace', () => {
 
 const NOTHING = { select: { names: ['absent'] } };
 
+/** As many open files as a process has by default: a container can allow more, but no number is enough. */
+function limitOpenFiles(pid: number): void {
+  if (process.platform === 'linux') execFileSync('prlimit', ['--nofile=1024:1024', '--pid', String(pid)]);
+}
+
 /** Connections that send half a request and wait. */
 async function halfOpen(url: string, count: number): Promise<readonly Socket[]> {
   const { hostname, port } = new URL(url);
@@ -125,6 +131,7 @@ describe('a neighbour in the network', () => {
   it('who holds three thousand half-open connections does not silence the health check', async () => {
     await arena().survives(
       async (attack) => {
+        limitOpenFiles(arena().operator.pid);
         const sockets = await halfOpen(arena().operator.healthUrl, 3000);
         attack.onEnd(() => {
           for (const socket of sockets) socket.destroy();

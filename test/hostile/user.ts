@@ -1,5 +1,6 @@
 import { API_VERSION, GROUP, KINDS } from '#src/api/group.ts';
 import type { Cluster } from '#test/cluster/cluster.ts';
+import { eventually } from '#test/support/eventually.ts';
 import { JsonClient, type JsonReply } from '#test/cluster/json-client.ts';
 
 const RBAC = 'rbac.authorization.k8s.io';
@@ -17,6 +18,8 @@ const BOTH_KINDS: Rule = {
   verbs: ['create', 'get', 'list', 'update', 'patch', 'delete'],
 };
 
+const NAME = 'mallory';
+
 /** A real user of the API server: a ServiceAccount with exactly these rights in one namespace, and its token. */
 export class User implements AsyncDisposable {
   readonly namespace: string;
@@ -27,11 +30,11 @@ export class User implements AsyncDisposable {
     this.#client = client;
   }
 
-  static async create(cluster: Cluster, namespace: string, more: readonly Rule[] = []): Promise<User> {
-    const name = 'mallory';
+  static async create(cluster: Cluster, namespace: string): Promise<User> {
+    const name = NAME;
     const at = `/apis/${RBAC}/v1/namespaces/${namespace}`;
     await cluster.kube('POST', `/api/v1/namespaces/${namespace}/serviceaccounts`, { metadata: { name } });
-    await cluster.kube('POST', `${at}/roles`, { metadata: { name }, rules: [BOTH_KINDS, ...more] });
+    await cluster.kube('POST', `${at}/roles`, { metadata: { name }, rules: [BOTH_KINDS] });
     await cluster.kube('POST', `${at}/rolebindings`, {
       metadata: { name },
       roleRef: { apiGroup: RBAC, kind: 'Role', name },
@@ -44,6 +47,17 @@ export class User implements AsyncDisposable {
       headers: { authorization: `Bearer ${token}` },
     });
     return new User(namespace, client);
+  }
+
+  /** Adds a rule to the role; the API server knows it when this resolves. */
+  async mayAlso(cluster: Cluster, rule: Rule): Promise<void> {
+    const role = `/apis/${RBAC}/v1/namespaces/${this.namespace}/roles/${NAME}`;
+    await cluster.kube('PUT', role, { metadata: { name: NAME }, rules: [BOTH_KINDS, rule] });
+    const [resource] = rule.resources;
+    await eventually(
+      'the role is in force',
+      async () => (await this.get(`/api/v1/namespaces/${this.namespace}/${resource}`)).status === 200,
+    );
   }
 
   async create(object: {
