@@ -217,6 +217,8 @@ export interface Probe {
   readonly origin?: string;
   /** Found by requests to the server, never by comparing version strings. */
   readonly capabilities: readonly Capability[];
+  /** What a user must know of this version of the server, and what to do: whole sentences. Nothing is decided by it. */
+  readonly warning?: string;
 }
 
 export interface ListQuery {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { escaped, isPrintable } from '#src/errors/printable.ts';
 
 /*
  * Names of any length and content, as a row of bounded length holds them.
@@ -8,7 +9,7 @@ const TAG = /…[0-9a-f]{16}$/;
 const TAG_LENGTH = 17;
 
 /**
- * `text` if it has at most `max` UTF-16 units and is Unicode; else its beginning and a tag, within `max`. Different texts
+ * `text` if it has at most `max` UTF-16 units and is printable; else its beginning, escaped, and a tag, within `max`. Different texts
  * have different results: the tag depends on the whole name, and a text that already ends like a tag gets a tag too. So a
  * result is cut if and only if `isCut` says so. `max` is at least 32.
  */
@@ -19,12 +20,12 @@ export function boundedText(text: string, max: number): string {
     .update(Buffer.from(text, 'utf16le'))
     .digest('hex')
     .slice(0, TAG_LENGTH - 1);
-  return `${beginningOf(text, max - TAG_LENGTH)}…${tag}`;
+  return `${beginningOf(escaped(text.slice(0, max)), max - TAG_LENGTH)}…${tag}`;
 }
 
 /** True when `boundedText` would return the text unchanged. */
 export function fits(text: string, max: number): boolean {
-  return text.length <= max && text.isWellFormed() && !TAG.test(text);
+  return text.length <= max && isPrintable(text) && !TAG.test(text);
 }
 
 /** True for a result of `boundedText` that is not the whole text. */

@@ -1,4 +1,5 @@
 import { ERROR_CODES } from './codes.ts';
+import { escaped } from './printable.ts';
 import { errorOf, type ErrorCode, type OperatorError } from '#src/errors.ts';
 
 /** Codes whose message also names the operation, because the user must check a permission or a server. */
@@ -61,11 +62,12 @@ export function fitted({ happened, where, hint }: Message, maxBytes: number): st
 const ELLIPSIS = '…';
 
 /**
- * At most `maxBytes` bytes of UTF-8 of the text, cut at a word, with … for what is missing. Always Unicode: a server would
- * store half of a character as another one, and the stored text would differ from then on.
+ * At most `maxBytes` bytes of UTF-8 of the text, cut at a word, with … for what is missing. Always printable Unicode: a
+ * terminal obeys some other characters, and a server would store half of a character as another one, so that the stored text
+ * would differ from then on.
  */
 export function shortened(said: string, maxBytes: number): string {
-  const text = said.toWellFormed();
+  const text = escaped(said.toWellFormed());
   if (bytesOf(text) <= maxBytes) return text;
   const room = Math.max(0, maxBytes - bytesOf(ELLIPSIS));
   const cut = prefixOf(text, room);

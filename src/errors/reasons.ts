@@ -52,7 +52,8 @@ export type ConditionReason =
   | 'Suspended';
 
 /** Reasons of events that are about no condition. All other events have the reason of a condition. */
-export type EventReason = 'DeletedWhileRemoving' | 'IdentityChanged' | 'SourcesRemoved';
+export type EventReason =
+  'DeletedWhileRemoving' | 'IdentityChanged' | 'KnownVulnerability' | 'SourcesRemoved';
 
 /** Why an existing destination is not adopted as it is. */
 export type ConflictReason =

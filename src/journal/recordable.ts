@@ -84,7 +84,7 @@ function cutParts({ name, keys, destination, source, rule, backup }: Outcome): r
 function messageOf(message: string | undefined, cut: readonly string[]): string | undefined {
   const text = message?.toWellFormed();
   if (cut.length === 0) return text === undefined ? undefined : shortened(text, MAX_ROW_MESSAGE);
-  const note = `Cut to fit this row: ${cut.join(', ')}.`;
+  const note = `Cut or escaped to fit this row: ${cut.join(', ')}.`;
   if (text === undefined) return note;
   return `${shortened(text, MAX_ROW_MESSAGE - Buffer.byteLength(note) - 1)} ${note}`;
 }

@@ -1,3 +1,4 @@
+import { escaped } from '#src/errors/printable.ts';
 import { apiVersionOf, type Resource } from '#src/kube/resource.ts';
 import type { EventRecord } from '#src/ports.ts';
 
@@ -20,7 +21,7 @@ export interface Occurrences {
   readonly lastObservedTime: string;
 }
 
-/** The events.k8s.io/v1 Event of a record; texts are cut to what the server accepts. */
+/** The events.k8s.io/v1 Event of a record; texts are printable, and cut to what the server accepts. */
 export function toEvent(
   { regarding, type, reason, action, note }: EventRecord,
   about: {
@@ -39,7 +40,7 @@ export function toEvent(
     type,
     reason: reason.slice(0, MAX_WORD_LENGTH),
     action: action.slice(0, MAX_WORD_LENGTH),
-    note: truncateUtf8(note, MAX_NOTE_BYTES),
+    note: truncateUtf8(escaped(note), MAX_NOTE_BYTES),
     eventTime: about.eventTime,
     reportingController: REPORTING_CONTROLLER,
     reportingInstance: about.reportingInstance.slice(0, MAX_WORD_LENGTH),

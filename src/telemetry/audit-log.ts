@@ -1,3 +1,4 @@
+import { escapedJson } from '#src/errors/printable.ts';
 import { OperatorError } from '#src/errors.ts';
 import { orAborted, whenAborted } from '#src/io/abort.ts';
 import type { AccessLog, AccessRecord, Clock, Logger, Metrics } from '#src/ports.ts';
@@ -69,7 +70,7 @@ export class AuditLog implements AccessLog, AsyncDisposable {
       keys,
       outcome,
     };
-    return `${JSON.stringify(line)}\n`;
+    return `${escapedJson(JSON.stringify(line))}\n`;
   }
 
   async #drain(): Promise<void> {

@@ -35,6 +35,14 @@ describe('createLog', () => {
     });
   });
 
+  it('escapes what a terminal obeys in a text of a server, and loses nothing of it', () => {
+    const { log, last, lines } = recordingLog();
+    const target = 'a\u001b[2J\u009b31m\u202eb\u200b';
+    log.info('document refused', { target });
+    expect(last().target).toBe(target);
+    expect(lines.at(-1)).toMatch(/^[\x20-\x7e]+\n$/);
+  });
+
   it('omits lines below its level', () => {
     const { log, lines } = recordingLog('warn');
     log.debug('a');

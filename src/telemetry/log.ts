@@ -2,6 +2,7 @@ import { sep } from 'node:path';
 import { pino, stdTimeFunctions } from 'pino';
 import type { DestinationStream, Logger as PinoLogger } from 'pino';
 import { messageOf } from '#src/errors/explain.ts';
+import { escapedJson } from '#src/errors/printable.ts';
 import { errorOf } from '#src/errors.ts';
 import type { LogFields, Logger } from '#src/ports.ts';
 
@@ -19,6 +20,8 @@ export function createLog(options: LogOptions): Logger {
     base: null,
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (level: string) => ({ level }) },
+    // JSON leaves some characters as they are that a terminal obeys, such as U+009B and U+202E.
+    hooks: { streamWrite: (line: string) => `${escapedJson(line.slice(0, -1))}\n` },
   };
   return new PinoLog(
     options.destination === undefined ? pino(settings) : pino(settings, options.destination),

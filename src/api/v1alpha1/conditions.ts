@@ -183,6 +183,7 @@ export const EVENT_REASONS = {
   DeletedWhileRemoving:
     'A migration was deleted before it had removed all of its sources. The note says how far it came.',
   IdentityChanged: 'A backend leads to another server or mount than before.',
+  KnownVulnerability: 'The version of a server is known to leak values, for example into its own audit log.',
   SourcesRemoved: 'A run removed sources. The note says how many.',
 } as const satisfies Readonly<Record<EventReason, string>>;
 

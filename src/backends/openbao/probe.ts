@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { OperatorError } from '#src/errors.ts';
 import type { Capability } from '../capabilities.ts';
 import type { Probe } from '../driver.ts';
+import { auditLogWarningOf } from './advisories.ts';
 import type { BaoClient, BaoRequest } from './client.ts';
 import type { Session } from './auth/session.ts';
 import { hasRightOn } from './capabilities-self.ts';
@@ -85,7 +86,7 @@ export async function probeServer(
   return { ...probed, config };
 }
 
-interface FoundMount extends Required<Pick<Probe, 'server' | 'identity' | 'origin'>> {
+interface FoundMount extends Required<Pick<Probe, 'server' | 'identity' | 'origin'>>, Pick<Probe, 'warning'> {
   readonly constants: Constants;
 }
 
@@ -99,7 +100,10 @@ export async function findMount(
   const identity = identityOf(health, await readMount(question, signal));
   const of = `${identity} ${health.version}`;
   const constants = known?.of === of ? known : await readConstants(of, question, signal);
-  return { server: serverOf(health), identity, origin: question.client.origin, constants };
+  const server = serverOf(health);
+  const warning = auditLogWarningOf(server);
+  const found = { server, identity, origin: question.client.origin, constants };
+  return warning === undefined ? found : { ...found, warning };
 }
 
 async function readConstants(of: string, question: MountQuestion, signal: AbortSignal): Promise<Constants> {

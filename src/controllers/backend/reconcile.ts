@@ -21,6 +21,7 @@ import { parseObjectKey, type ReadonlyStore } from '#src/runtime/store.ts';
 import { defaultOf, namespaceOf } from './names.ts';
 import { isReady, MAX_CONDITION_MESSAGE, readyOf, toConditions, type Statement } from '../conditions.ts';
 import type { DriverPool } from './pool.ts';
+import { warningsOf } from './warnings.ts';
 import { SlowServers, type NamedServer } from './slow-servers.ts';
 import { failing } from '../migration/verdict.ts';
 
@@ -163,12 +164,8 @@ export class BackendReconciler {
 
   #announce(backend: Backend, ready: Statement | undefined, probe: Probe | undefined): void {
     const old = readyOf(backend.status);
-    const { identity } = backend.status;
-    if (probe !== undefined && identity !== undefined && identity !== probe.identity) {
-      const note =
-        'The identity of the backend changed: it was replaced, restored or re-created. Check that the backend is the intended one.';
-      this.#record(backend, { type: 'Warning', reason: 'IdentityChanged', note });
-    }
+    const warnings = probe === undefined ? [] : warningsOf(backend.status, probe);
+    for (const warning of warnings) this.#record(backend, { type: 'Warning', ...warning });
     if (ready === undefined || old?.reason === ready.reason) return;
     const type = ready.status === 'True' ? 'Normal' : 'Warning';
     this.#record(backend, { type, reason: ready.reason, note: ready.message });
@@ -216,6 +213,7 @@ function publishable({ server, identity, ...probe }: Probe): Probe {
 }
 
 function available(probe: Probe): readonly Statement[] {
-  const message = `${probe.server.product} is reachable; required operations are available.`;
+  const works = `${probe.server.product} is reachable; required operations are available.`;
+  const message = probe.warning === undefined ? works : `${works} ${probe.warning}`;
   return [{ type: 'Ready', status: 'True', reason: 'Available', message }];
 }

@@ -7,8 +7,11 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { uniqueName } from '#test/cluster/cluster.ts';
 import { issueCertificate } from '#test/cluster/pki.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
+import type { Condition } from '#src/schema/meta.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { startOperator, type OperatorProcess } from '#test/support/operator-process.ts';
+import { eventOf } from '#test/support/queries.ts';
+import { Tenant } from '#test/support/tenant.ts';
 
 const cluster = sharedCluster();
 const RBAC = join(import.meta.dirname, '../../../config/rbac/metrics-auth.yaml');
@@ -109,3 +112,20 @@ it('replies to the kubelet while a client holds thousands of half-open connectio
     for (const socket of sockets) socket.destroy();
   }
 }, 60_000);
+
+it('says in the condition and in one event that a server leaks into its own audit log', async () => {
+  const tenant = await Tenant.create(cluster);
+  await using _operator = await startOperator(cluster, {
+    leaseName: uniqueName('ports'),
+    args: ['--probe-interval-seconds=1'],
+  });
+  const path = `/apis/keyferry.io/v1alpha1/namespaces/${tenant.namespace}/secretbackends/bao`;
+  const message = await eventually('the backend is Ready', async () => {
+    const { status } = await cluster.kube<{ status?: { conditions?: readonly Condition[] } }>('GET', path);
+    return status?.conditions?.find(({ type, status: is }) => type === 'Ready' && is === 'True')?.message;
+  });
+  // The Vault of the tests is 1.13.0; an OpenBao that is given instead can be a corrected one.
+  if (cluster.isOpenBao) return;
+  expect(message).toContain('plain text into its own audit log (CVE-2025-62705)');
+  expect(await eventOf(tenant, 'KnownVulnerability')).toMatchObject({ type: 'Warning' });
+});
