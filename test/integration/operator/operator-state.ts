@@ -8,6 +8,12 @@ async function metricOf(operator: OperatorProcess, series: string): Promise<numb
   return Number(line.slice(series.length));
 }
 
+/** Waits for metrics that are computed after this call: the operator answers scrapes from a cache for a second. */
+async function untilFresh(operator: OperatorProcess): Promise<void> {
+  const cached = await operator.metrics();
+  await eventually('the metrics are computed again', async () => (await operator.metrics()) !== cached);
+}
+
 const EVENTS = ['secretmigrations', 'secretbackends'].map(
   (resource) => `keyferry_informer_events_total{resource="${resource}"}`,
 );
@@ -19,6 +25,7 @@ const ACTIVE = 'controller_runtime_active_workers{controller="secretmigration"}'
  * key that waits in the queue already is not added to it again. For a moment at which nothing else is written.
  */
 export async function untilNoticed(operator: OperatorProcess, change: () => Promise<void>): Promise<void> {
+  await untilFresh(operator);
   const before = await eventsSeen(operator);
   await change();
   await eventually('the operator has seen the change', async () => (await eventsSeen(operator)) > before);
@@ -32,6 +39,7 @@ async function eventsSeen(operator: OperatorProcess): Promise<number> {
 
 /** Does `change`, which makes migrations disappear, and resolves when the operator has seen that they are gone. */
 export async function untilMissed(operator: OperatorProcess, change: () => Promise<void>): Promise<void> {
+  await untilFresh(operator);
   const before = await metricOf(operator, MIGRATIONS);
   await change();
   await eventually(
@@ -42,6 +50,7 @@ export async function untilMissed(operator: OperatorProcess, change: () => Promi
 
 /** Resolves when no migration is being worked on. */
 export async function untilIdle(operator: OperatorProcess): Promise<void> {
+  await untilFresh(operator);
   await eventually('the operator has no migration at work', async () => {
     return (await metricOf(operator, ACTIVE)) === 0;
   });
