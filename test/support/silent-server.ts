@@ -1,23 +1,28 @@
-import { createServer, type Socket } from 'node:net';
 import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
 
-/** A server that accepts connections and never answers. Every address 127.x.x.x leads to it. */
-export class SilentServer implements AsyncDisposable {
-  readonly #server = createServer((socket) => this.#hold(socket));
+/** Servers that accept connections and never answer. */
+export class SilentServers implements AsyncDisposable {
+  readonly #servers: Server[] = [];
   readonly #sockets = new Set<Socket>();
 
-  static async open(): Promise<SilentServer> {
-    const silent = new SilentServer();
-    silent.#server.listen(0, '0.0.0.0');
-    await once(silent.#server, 'listening');
+  static async open(count: number): Promise<SilentServers> {
+    const silent = new SilentServers();
+    for (let index = 0; index < count; index += 1) {
+      const server = createServer((socket) => silent.#hold(socket));
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      silent.#servers.push(server);
+    }
     return silent;
   }
 
-  /** The `index`-th of its addresses, each a server of its own for its clients. */
-  address(index: number): string {
-    const bound = this.#server.address();
-    if (bound === null || typeof bound === 'string') throw new Error('the server does not listen');
-    return `https://127.9.${Math.floor(index / 250)}.${(index % 250) + 1}:${bound.port}`;
+  get addresses(): readonly string[] {
+    return this.#servers.map((server) => {
+      const bound = server.address();
+      if (bound === null || typeof bound === 'string') throw new Error('the server does not listen');
+      return `https://127.0.0.1:${bound.port}`;
+    });
   }
 
   get connections(): number {
@@ -32,7 +37,9 @@ export class SilentServer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
-    this.#server.close();
-    await once(this.#server, 'close');
+    for (const server of this.#servers) {
+      server.close();
+      await once(server, 'close');
+    }
   }
 }

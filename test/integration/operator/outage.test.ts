@@ -9,7 +9,7 @@ import type { Tenant } from '#test/support/tenant.ts';
 import { fieldsOf, MANY, plantMany, sourceNames, wholeNames } from './documents.ts';
 import { Gate, holdRemovals, holdWrites } from '#test/support/gate.ts';
 import { untilNoticed } from './operator-state.ts';
-import { SilentServer } from '#test/support/silent-server.ts';
+import { SilentServers } from '#test/support/silent-server.ts';
 import { kvNames } from '#test/support/queries.ts';
 import { useStage } from '#test/support/stage.ts';
 
@@ -126,15 +126,11 @@ describe('a server with a quota', () => {
 
 describe('forty backends of servers that never answer', () => {
   it('do not delay a new backend and migration of another namespace', async () => {
-    await using silent = await SilentServer.open();
+    await using silent = await SilentServers.open(40);
     const hostile = await stage().tenant();
-    const backends = Array.from({ length: 40 }, (_, index) =>
-      anOpenBaoBackend({
-        name: `silent-${index}`,
-        mount: 'kv',
-        address: silent.address(index),
-        caBundle: hostile.cluster.baoCaPem,
-      }),
+    const server = { mount: 'kv', caBundle: hostile.cluster.baoCaPem };
+    const backends = silent.addresses.map((address, index) =>
+      anOpenBaoBackend({ ...server, name: `silent-${index}`, address }),
     );
     for (const backend of backends) await hostile.apply(backend);
     await eventually('the operator waits for answers', () => silent.connections > 0);
