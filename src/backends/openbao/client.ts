@@ -158,7 +158,7 @@ export class BaoClient implements AsyncDisposable {
         reserve: async (bytes: number) => reserve(bytes, deadline.signal),
       };
       const parsed = await readReply(body, bounds, parseJson);
-      const retryAfterMs = parseRetryAfter(headers['retry-after']);
+      const retryAfterMs = parseRetryAfter(headers['retry-after'], headers['date']);
       const serverTime = timeOf(headers['date']);
       return {
         reply: { status: statusCode, body: parsed, retryAfterMs, serverTime },
@@ -215,10 +215,11 @@ function hintsOf(
   retryAfterMs: number | undefined,
 ): QuotaHints {
   const limit = headers['x-ratelimit-limit'];
+  const reset = headers['x-ratelimit-reset'];
   return {
     retryAfterMs,
     limit: typeof limit === 'string' && /^\d{1,9}$/.test(limit) ? Number(limit) : undefined,
-    resetMs: parseRetryAfter(headers['x-ratelimit-reset']),
+    resetMs: typeof reset === 'string' && /^\d{1,6}$/.test(reset) ? Number(reset) * 1000 : undefined,
   };
 }
 
