@@ -49,6 +49,12 @@ export const ERROR_CODES = {
     'The server cannot be reached.',
     'Check address, DNS, network policy and that the server runs.',
   ),
+  ADDRESS_FORBIDDEN: code(
+    'waiting',
+    'AddressForbidden',
+    'The operator does not connect to this address: loopback, link-local, metadata and API server addresses are refused.',
+    'Use another address, or ask an administrator to allow it with --allow-connect-to.',
+  ),
   TLS_FAILED: code(
     'waiting',
     'TLSFailed',

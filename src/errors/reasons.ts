@@ -5,6 +5,7 @@
 
 /** Reasons that conditions and rows share. */
 export type Cause =
+  | 'AddressForbidden'
   | 'BackendNotReady'
   | 'BackendSealed'
   | 'BackendUnavailable'

@@ -1,7 +1,9 @@
 import type { BackendDefinition } from '#src/backends/factory.ts';
 import { BackendRegistry, type LayerOptions, type OpenBackend } from '#src/backends/registry.ts';
 import type { Driver } from '#src/backends/driver.ts';
+import { OWN_MACHINE } from '#test/support/own-machine.ts';
 import { credentialsWith } from './kube-client.ts';
+import type { ConnectRules } from '#src/io/connect-rules.ts';
 import { OpenBaoFactory } from '#src/backends/openbao/factory.ts';
 import { OpenBaoSpecSchema } from '#src/backends/openbao/spec.ts';
 import type { HttpKubeClient } from '#src/kube/transport.ts';
@@ -25,6 +27,8 @@ export interface DriverOptions {
   /** Default: always held. */
   readonly mandate?: Mandate;
   readonly timeoutSeconds?: number;
+  /** Default: this machine, where all servers of the tests are. */
+  readonly connectRules?: ConnectRules;
 }
 
 /** A namespace with credentials, and drivers that use them, as in a cluster. */
@@ -102,6 +106,7 @@ export class OpenBaoFixture implements AsyncDisposable {
   #factory(options: DriverOptions): OpenBaoFactory {
     return new OpenBaoFactory({
       credentials: credentialsWith(this.#kube),
+      connectRules: options.connectRules ?? OWN_MACHINE,
       mandate: options.mandate ?? ALWAYS_HELD,
       clock: options.clock ?? systemClock,
       random: Math.random,

@@ -10,6 +10,7 @@ import { OperatorError } from '#src/errors.ts';
 import { ALWAYS_HELD } from '#src/runtime/leadership.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 import { permitted } from '#test/support/permit.ts';
+import { OWN_MACHINE } from '#test/support/own-machine.ts';
 
 /*
  * The driver against a server that says anything at all: a result or an OperatorError comes out, after few requests.
@@ -73,6 +74,7 @@ function openDriver(): Driver {
       readSecretKey: async () => SecretValue.fromUtf8('a-token'),
       requestToken: async () => ({ token: SecretValue.fromUtf8('a-jwt'), expiresAt: Date.now() + 600_000 }),
     },
+    connectRules: OWN_MACHINE,
     mandate: ALWAYS_HELD,
     clock,
     random: Math.random,

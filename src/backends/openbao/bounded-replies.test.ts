@@ -9,6 +9,7 @@ import { eventually } from '#test/support/eventually.ts';
 import type { Driver, Listed } from '../driver.ts';
 import { OpenBaoFactory } from './factory.ts';
 import { OpenBaoSpecSchema } from './spec.ts';
+import { OWN_MACHINE } from '#test/support/own-machine.ts';
 
 /*
  * A server of a tenant that sends far more than its API would.
@@ -62,6 +63,7 @@ beforeAll(async () => {
       readSecretKey: async () => Promise.resolve(SecretValue.fromUtf8('token')),
       requestToken: async () => Promise.reject(new Error('not asked for')),
     },
+    connectRules: OWN_MACHINE,
     mandate: ALWAYS_HELD,
     clock: systemClock,
     random: Math.random,

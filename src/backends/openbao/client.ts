@@ -4,6 +4,8 @@ import { closed } from '#src/errors/closed.ts';
 import { OperatorError } from '#src/errors.ts';
 import { askAtSend } from '#src/io/ask-at-send.ts';
 import { readReply } from '#src/io/bounded-reply.ts';
+import { checkedConnector } from '#src/io/checked-connector.ts';
+import type { ConnectRules } from '#src/io/connect-rules.ts';
 import { Deadline } from '#src/io/deadline.ts';
 import { networkError } from '#src/io/network-failure.ts';
 import type { QuotaHints } from '#src/io/learnt-rate.ts';
@@ -12,7 +14,7 @@ import type { Turns } from '#src/io/turns.ts';
 import type { ServerClock } from '#src/io/server-clock.ts';
 import type { Clock, Mandate, Permit } from '#src/ports.ts';
 import { REPLY_LIMITS, type ReplyKind } from './reply-limits.ts';
-import type { TlsMaterial } from './tls.ts';
+import { pemOf, type TlsMaterial } from './tls.ts';
 
 /*
  * HTTP to one OpenBao server, without knowledge of KV: one pool with keep-alive, pinned to the origin of the address.
@@ -30,6 +32,8 @@ export interface ClientOptions {
   readonly namespace: string | undefined;
   readonly tls: TlsMaterial;
   readonly serverName: string | undefined;
+  /** Asked for each connection. */
+  readonly connectRules: ConnectRules;
   readonly timeoutMs: number;
   /** Concurrent requests: the size of the pool. */
   readonly maxInFlight: number;
@@ -89,17 +93,17 @@ export class BaoClient implements AsyncDisposable {
     this.#pool = new Pool(options.origin, {
       connections: options.maxInFlight,
       pipelining: 1,
-      allowH2: false,
       keepAliveTimeout: KEEP_ALIVE_MS,
       keepAliveMaxTimeout: KEEP_ALIVE_MS,
       headersTimeout: options.timeoutMs,
       bodyTimeout: options.timeoutMs,
-      connect: {
+      connect: checkedConnector(options.connectRules, {
+        allowH2: false,
         timeout: Math.min(CONNECT_TIMEOUT_MS, options.timeoutMs),
         minVersion: 'TLSv1.2',
-        ...connectTls(options.tls),
+        ...pemOf(options.tls),
         ...(options.serverName === undefined ? {} : { servername: options.serverName }),
-      },
+      }),
     });
   }
 
@@ -112,8 +116,8 @@ export class BaoClient implements AsyncDisposable {
   }
 
   /**
-   * One request. Resolves for every HTTP status; throws `BACKEND_UNREACHABLE`, `TLS_FAILED`, `DEADLINE` or
-   * `REPLY_TOO_LARGE` if there is no usable reply, `RATE_LIMITED` if the server's quota has let nothing pass for
+   * One request. Resolves for every HTTP status; throws `ADDRESS_FORBIDDEN` before anything is sent, `BACKEND_UNREACHABLE`,
+   * `TLS_FAILED`, `DEADLINE` or `REPLY_TOO_LARGE` if there is no usable reply, `RATE_LIMITED` if the server's quota has let nothing pass for
    * minutes, `LEASE_LOST` if it mutates without a mandate, `BACKEND_NOT_READY` after the client was disposed of, and the
    * reason of the signal if it aborts.
    *
@@ -194,13 +198,6 @@ export class BaoClient implements AsyncDisposable {
     this.#isClosed = true;
     await this.#pool.destroy();
   }
-}
-
-function connectTls({ ca, identity }: TlsMaterial): { ca?: string; cert?: string; key?: string } {
-  return {
-    ...(ca === undefined ? {} : { ca }),
-    ...(identity === undefined ? {} : { cert: identity.certificate, key: identity.key }),
-  };
 }
 
 /** A standby sends its health with 429; a refusal has `errors`, or is the page of a proxy. */

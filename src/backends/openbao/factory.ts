@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { OpenBaoSpec } from './spec.ts';
 import { OperatorError } from '#src/errors.ts';
 import { ByteBudget, bytesForReplies } from '#src/io/byte-budget.ts';
+import type { ConnectRules } from '#src/io/connect-rules.ts';
 import { KeyedLock } from '#src/io/keyed-lock.ts';
 import { Turns } from '#src/io/turns.ts';
 import { ServerClock } from '#src/io/server-clock.ts';
@@ -31,6 +32,8 @@ export interface OpenBaoFactoryOptions {
   readonly random: Random;
   /** `keyferry/<version>`, shown in the server's audit log. */
   readonly userAgent: string;
+  /** Where a backend may be. */
+  readonly connectRules: ConnectRules;
   /** Operator flag --allow-insecure-http. */
   readonly allowInsecureHttp: boolean;
 }
@@ -56,7 +59,7 @@ export class OpenBaoFactory implements BackendFactory {
     if (openbao === undefined) throw invalid(definition, 'spec.openbao is missing.');
     const prefix = openbao.pathPrefix ?? '';
     this.#check(definition, openbao);
-    const { credentials, mandate, clock, random, userAgent } = this.#options;
+    const { connectRules, credentials, mandate, clock, random, userAgent } = this.#options;
     const { credentialsNamespace: namespace } = definition;
     const turns = this.#turnsAt(openbao);
     const serverClock = new ServerClock(clock);
@@ -66,6 +69,7 @@ export class OpenBaoFactory implements BackendFactory {
         origin: new URL(openbao.address).origin,
         namespace: openbao.namespace,
         serverName: openbao.tlsServerName,
+        connectRules,
         timeoutMs: openbao.requestTimeoutSeconds * 1000,
         maxInFlight: openbao.maxInFlight,
         userAgent,

@@ -230,6 +230,37 @@ describe('a backend', () => {
 });
 
 // Before the API server is killed: after that, the controller manager takes long to make a namespace ready.
+describe('the address of a backend', () => {
+  it('that leads to the machine of the operator is refused in every notation, unless an administrator allows it', async () => {
+    await stage().restartOperator({ KEYFERRY_ALLOW_CONNECT_TO: '' });
+    const { port } = new URL(stage().bao.url);
+    const tenant = await stage().tenant({ address: `https://2130706433:${port}` });
+    const asked = stage().bao.requests.length;
+    for (const host of ['localhost', '[::ffff:127.0.0.1]']) {
+      const name = host === 'localhost' ? 'named' : 'mapped';
+      const { mount, cluster } = tenant;
+      const address = `https://${host}:${port}`;
+      await tenant.apply(anOpenBaoBackend({ name, mount, address, caBundle: cluster.baoCaPem }));
+    }
+    for (const name of ['bao', 'named', 'mapped']) {
+      const { message } = await readyOfBackend(tenant, name, 'AddressForbidden');
+      expect(message).toContain('ask an administrator to allow it with --allow-connect-to');
+    }
+    expect(stage().bao.requests.length).toBe(asked);
+    await stage().restartOperator();
+    await readyOfBackend(tenant, 'bao', 'Available');
+  });
+});
+
+async function readyOfBackend(tenant: Tenant, name: string, reason: string) {
+  return await eventually(`${name} is ${reason}`, async () => {
+    const { conditions = [] } = (await tenant.backend(name)).status;
+    const ready = conditions.find((condition) => condition.type === 'Ready');
+    if (ready?.reason === reason) return ready;
+    throw new Error(JSON.stringify(ready));
+  });
+}
+
 describe('the loss of the Lease', () => {
   it('ends the process at once: a reconcile in flight opens no backend, logs in nowhere and writes nothing', async () => {
     const tenant = await stage().tenant();
