@@ -11,7 +11,7 @@ import type { Base } from './base.ts';
 
 /** One factory for each kind of backend that ships. `accessLog` undefined: no access is recorded. */
 export function createRegistry(base: Base, accessLog: AccessLog | undefined): BackendRegistry {
-  const { apiServerHost, client, clock, config, mandate, metrics, random, version } = base;
+  const { apiServerHost, client, clock, config, logger, mandate, metrics, random, version } = base;
   const { allowApiServerAudience, allowInsecureHttp, audiencePrefix } = config;
   const rules = new TokenRules({ client, audiencePrefix, allowApiServerAudience });
   const factories: readonly BackendFactory[] = [
@@ -34,5 +34,5 @@ export function createRegistry(base: Base, accessLog: AccessLog | undefined): Ba
     }),
     new DirectoryFactory({ root: config.directoryRoot, clock, random }),
   ];
-  return new BackendRegistry(factories, { guard: { clock, random, metrics }, accessLog });
+  return new BackendRegistry(factories, { guard: { clock, random, metrics, logger }, accessLog });
 }

@@ -56,7 +56,7 @@ export const ERROR_CODES = {
     'Use another address, or ask an administrator to allow it with --allow-connect-to.',
   ),
   TLS_FAILED: code(
-    'waiting',
+    'transient',
     'TLSFailed',
     'The TLS handshake with the server failed.',
     'Check caBundle or caSecretRef, tlsServerName and the server certificate.',

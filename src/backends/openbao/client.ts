@@ -143,9 +143,15 @@ export class BaoClient implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<{ readonly reply: BaoReply; readonly hints: QuotaHints }> {
     const { op, target, mutates: writes = false, replies } = request;
+    const unansweredAt = this.#options.origin;
     if (this.#isClosed) throw closed({ op, target });
     const { clock, reserve, timeoutMs } = this.#options;
-    using deadline = new Deadline(clock, timeoutMs, signal, { op, target, indeterminate: writes });
+    using deadline = new Deadline(clock, timeoutMs, signal, {
+      op,
+      target,
+      indeterminate: writes,
+      unansweredAt,
+    });
     const sentAt = clock.monotonic();
     try {
       const { statusCode, headers, body } = await this.#dispatcherFor(request).request({
@@ -158,7 +164,13 @@ export class BaoClient implements AsyncDisposable {
       this.#options.serverClock.note(headers['date'], sentAt);
       const bounds = {
         limits: REPLY_LIMITS[replies],
-        operation: { op, target, writes },
+        // What replies with too much to the first request can be any server.
+        operation: {
+          op,
+          target,
+          writes,
+          unansweredAt: request.rootNamespace === true ? unansweredAt : undefined,
+        },
         reserve: async (bytes: number) => reserve(bytes, deadline.signal),
       };
       const parsed = await readReply(body, bounds, parseJson);
@@ -172,7 +184,7 @@ export class BaoClient implements AsyncDisposable {
       if (signal.aborted) throw signal.reason;
       if (thrown instanceof OperatorError) throw thrown;
       if (deadline.expired) throw deadline.signal.reason;
-      throw networkError(thrown, { op, target, writes });
+      throw networkError(thrown, { op, target, writes, unansweredAt });
     }
   }
 
@@ -200,10 +212,13 @@ export class BaoClient implements AsyncDisposable {
   }
 }
 
-/** A standby sends its health with 429; a refusal has `errors`, or is the page of a proxy. */
+/**
+ * A refusal has `errors`, or is the page of a proxy. A standby sends its health with 429, and so does any other server to
+ * which the address can lead: the reply to a request for the health must have `errors`.
+ */
 function isRefusal({ rootNamespace = false }: BaoRequest, { body, status }: BaoReply): boolean {
-  const isHealth = rootNamespace && typeof body === 'object' && body !== null && !('errors' in body);
-  return status === 429 && !isHealth;
+  const hasErrors = typeof body === 'object' && body !== null && 'errors' in body;
+  return status === 429 && (hasErrors || !rootNamespace);
 }
 
 /** The server sends these two only with `enable_rate_limit_response_headers`, in seconds rounded down. */

@@ -62,11 +62,12 @@ export class OpenBaoFactory implements BackendFactory {
     const { connectRules, credentials, mandate, clock, random, userAgent } = this.#options;
     const { credentialsNamespace: namespace } = definition;
     const turns = this.#turnsAt(openbao);
+    const { origin } = new URL(openbao.address);
     const serverClock = new ServerClock(clock);
     const holder = definition.tenant ?? definition.title;
     const connection = new BaoConnection({
       client: {
-        origin: new URL(openbao.address).origin,
+        origin,
         namespace: openbao.namespace,
         serverName: openbao.tlsServerName,
         connectRules,
@@ -89,7 +90,7 @@ export class OpenBaoFactory implements BackendFactory {
       prefix,
     });
     const { mount, maxInFlight, kvVersion, allowUnsafeWrites } = openbao;
-    const common = { connection, mount, prefix, maxInFlight, turns, serverTime: serverClock };
+    const common = { connection, origin, mount, prefix, maxInFlight, turns, serverTime: serverClock };
     if (kvVersion === 2) return new OpenBaoDriver({ ...common, clock, random });
     const ofProcess = { fingerprintKey: this.#fingerprintKey, lock: this.#v1Lock };
     return new OpenBaoV1Driver({ ...common, ...ofProcess, allowUnsafeWrites });

@@ -11,6 +11,7 @@ import { Gate, holdRemovals, holdWrites } from '#test/support/gate.ts';
 import { untilNoticed } from './operator-state.ts';
 import { SilentServer } from '#test/support/silent-server.ts';
 import { kvNames } from '#test/support/queries.ts';
+import { OtherServers } from '#test/support/other-servers.ts';
 import { useStage } from '#test/support/stage.ts';
 
 const stage = useStage();
@@ -249,6 +250,38 @@ describe('the address of a backend', () => {
     expect(stage().bao.requests.length).toBe(asked);
     await stage().restartOperator();
     await readyOfBackend(tenant, 'bao', 'Available');
+  });
+});
+
+describe('a backend that gives no usable answer', () => {
+  it('looks the same whatever is at its address, and the log tells the administrator what it is', async () => {
+    await using replies = await OtherServers.start();
+    const tenant = await stage().tenant();
+    const { mount, cluster } = tenant;
+    const other = { 'wrong-ca': stage().bao.url, 'another-api': cluster.apiserverUrl };
+    const addresses = { ...replies.addresses, ...other };
+    for (const [name, address] of Object.entries(addresses)) {
+      const caBundle = name in other ? cluster.apiserverCaPem : cluster.baoCaPem;
+      const backend = anOpenBaoBackend({ name, mount, address, caBundle });
+      const openbao = { ...backend.spec.openbao, requestTimeoutSeconds: 1 };
+      await tenant.apply({ ...backend, spec: { ...backend.spec, openbao } });
+    }
+    const shown: string[] = [];
+    for (const [name, address] of Object.entries(addresses)) {
+      const { message } = await readyOfBackend(tenant, name, 'BackendUnavailable');
+      shown.push(message.replace(address, 'ADDRESS'));
+    }
+    expect(new Set(shown)).toEqual(
+      new Set([
+        'The server cannot be reached, or it is not the server that the settings describe (ADDRESS). Check address, port, CA and network policy; an administrator finds the cause in the log of the operator.',
+      ]),
+    );
+    const logs = stage().operator.logs();
+    expect(logs).toMatch(
+      /"TLS_FAILED".*UNABLE_TO_VERIFY_LEAF_SIGNATURE|"TLS_FAILED".*SELF_SIGNED|"TLS_FAILED".*UNABLE_TO/,
+    );
+    expect(logs).toMatch(/ECONNREFUSED at 127\.0\.0\.1:/);
+    expect(logs).toContain('"DEADLINE"');
   });
 });
 
