@@ -4,6 +4,7 @@ import { KubernetesCredentials } from '#src/backends/kubernetes/credentials.ts';
 import { KubernetesFactory } from '#src/backends/kubernetes/factory.ts';
 import { TokenRules } from '#src/backends/kubernetes/token-rules.ts';
 import { OpenBaoFactory } from '#src/backends/openbao/factory.ts';
+import { recordedCredentials } from '#src/backends/recorded-credentials.ts';
 import { BackendRegistry } from '#src/backends/registry.ts';
 import { ConnectRules } from '#src/io/connect-rules.ts';
 import type { AccessLog } from '#src/ports.ts';
@@ -17,7 +18,7 @@ export function createRegistry(base: Base, accessLog: AccessLog | undefined): Ba
   const factories: readonly BackendFactory[] = [
     new KubernetesFactory(client),
     new OpenBaoFactory({
-      credentials: new KubernetesCredentials(client, rules),
+      credentialsFor: recordedCredentials(new KubernetesCredentials(client, rules), { clock, accessLog }),
       connectRules: new ConnectRules({
         allowed: config.allowConnectTo,
         // The same server from within the cluster, also if a kubeconfig names another address of it.

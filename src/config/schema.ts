@@ -64,7 +64,7 @@ export const ConfigSchema = z.object({
     .regex(/^(off|stdout|\/.*)$/s, { error: 'must be off, stdout or the absolute path of a file' })
     .default('off')
     .describe(
-      'Where to record every access to a value: off, stdout or the absolute path of a file. Migrations wait while the audit log cannot be written.',
+      'Where to record every access to a value or a credential: off, stdout or the absolute path of a file. Migrations wait while the audit log cannot be written.',
     ),
   clusterResourceNamespace: objectName()
     .optional()

@@ -257,7 +257,7 @@ export const ERROR_CODES = {
   ),
   AUDIT_LOG_BLOCKED: code(
     'waiting',
-    NEVER,
+    'AuditLogBlocked',
     'The audit log cannot be written.',
     'Free disk space or correct the file; work resumes automatically and no record is lost.',
   ),

@@ -4,10 +4,11 @@ import type { Driver } from '#src/backends/driver.ts';
 import { OWN_MACHINE } from '#test/support/own-machine.ts';
 import { credentialsWith } from './kube-client.ts';
 import type { ConnectRules } from '#src/io/connect-rules.ts';
+import { recordedCredentials } from '#src/backends/recorded-credentials.ts';
 import { OpenBaoFactory } from '#src/backends/openbao/factory.ts';
 import { OpenBaoSpecSchema } from '#src/backends/openbao/spec.ts';
 import type { HttpKubeClient } from '#src/kube/transport.ts';
-import type { Clock, Mandate } from '#src/ports.ts';
+import type { AccessLog, Clock, Mandate } from '#src/ports.ts';
 import { ALWAYS_HELD } from '#src/runtime/leadership.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 import type { Cluster } from '#test/cluster/cluster.ts';
@@ -27,6 +28,8 @@ export interface DriverOptions {
   /** Default: always held. */
   readonly mandate?: Mandate;
   readonly timeoutSeconds?: number;
+  /** Default: none. */
+  readonly accessLog?: AccessLog;
   /** Default: this machine, where all servers of the tests are. */
   readonly connectRules?: ConnectRules;
 }
@@ -105,7 +108,10 @@ export class OpenBaoFixture implements AsyncDisposable {
 
   #factory(options: DriverOptions): OpenBaoFactory {
     return new OpenBaoFactory({
-      credentials: credentialsWith(this.#kube),
+      credentialsFor: recordedCredentials(credentialsWith(this.#kube), {
+        clock: systemClock,
+        accessLog: options.accessLog,
+      }),
       connectRules: options.connectRules ?? OWN_MACHINE,
       mandate: options.mandate ?? ALWAYS_HELD,
       clock: options.clock ?? systemClock,
@@ -128,6 +134,7 @@ export class OpenBaoFixture implements AsyncDisposable {
     return {
       title: `SecretBackend ${this.namespace}/bao`,
       spec: { type: 'openbao', openbao },
+      backend: { kind: 'SecretBackend', namespace: this.namespace, name: 'bao' },
       credentialsNamespace: this.namespace,
       tenant: this.namespace,
     };

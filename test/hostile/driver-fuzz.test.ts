@@ -70,10 +70,11 @@ function openDriver(): Driver {
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('the server does not listen');
   const factory = new OpenBaoFactory({
-    credentials: {
+    credentialsFor: () => ({
       readSecretKey: async () => SecretValue.fromUtf8('a-token'),
       requestToken: async () => ({ token: SecretValue.fromUtf8('a-jwt'), expiresAt: Date.now() + 600_000 }),
-    },
+      login: async (_path, next) => next(),
+    }),
     connectRules: OWN_MACHINE,
     mandate: ALWAYS_HELD,
     clock,
@@ -89,6 +90,7 @@ function openDriver(): Driver {
   });
   return factory.create({
     title: 'SecretBackend fuzz/bao',
+    backend: { kind: 'SecretBackend', namespace: 'n', name: 'bao' },
     spec: { type: 'openbao', openbao },
     credentialsNamespace: 'fuzz',
     tenant: 'fuzz',

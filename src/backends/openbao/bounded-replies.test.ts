@@ -59,10 +59,11 @@ beforeAll(async () => {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   factory = new OpenBaoFactory({
-    credentials: {
+    credentialsFor: () => ({
       readSecretKey: async () => Promise.resolve(SecretValue.fromUtf8('token')),
       requestToken: async () => Promise.reject(new Error('not asked for')),
-    },
+      login: async (_path, next) => next(),
+    }),
     connectRules: OWN_MACHINE,
     mandate: ALWAYS_HELD,
     clock: systemClock,
@@ -85,6 +86,7 @@ function driverOf(namespace: string): Driver {
   });
   return factory.create({
     title: `SecretBackend ${namespace}/bao`,
+    backend: { kind: 'SecretBackend', namespace: 'n', name: 'bao' },
     spec: { type: 'openbao', openbao },
     credentialsNamespace: namespace,
     tenant: namespace,

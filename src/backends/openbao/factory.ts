@@ -7,12 +7,12 @@ import { KeyedLock } from '#src/io/keyed-lock.ts';
 import { Turns } from '#src/io/turns.ts';
 import { ServerClock } from '#src/io/server-clock.ts';
 import type { Clock, Mandate, Random } from '#src/ports.ts';
-import type { CredentialSource } from '../credentials.ts';
+import type { CredentialsFor } from '../credentials.ts';
 import type { Driver } from '../driver.ts';
 import type { BackendDefinition, BackendFactory } from '../factory.ts';
 import { memberOf } from '../kind.ts';
 import { OPENBAO } from './definition.ts';
-import { chooseAuthMethod } from './auth/choose-auth-method.ts';
+import { recordedAuth } from './auth/choose-auth-method.ts';
 import { BaoConnection } from './connection.ts';
 import { OpenBaoDriver } from './driver.ts';
 import { pathRefusalOf } from './path.ts';
@@ -25,7 +25,7 @@ const PART_OF_NAMESPACE = 4;
 const MAX_SERVERS = 10_000;
 
 export interface OpenBaoFactoryOptions {
-  readonly credentials: CredentialSource;
+  readonly credentialsFor: CredentialsFor;
   /** Asked before each request that changes something: a value, or the life of a token. */
   readonly mandate: Mandate;
   readonly clock: Clock;
@@ -59,10 +59,11 @@ export class OpenBaoFactory implements BackendFactory {
     if (openbao === undefined) throw invalid(definition, 'spec.openbao is missing.');
     const prefix = openbao.pathPrefix ?? '';
     this.#check(definition, openbao);
-    const { connectRules, credentials, mandate, clock, random, userAgent } = this.#options;
+    const { connectRules, credentialsFor, mandate, clock, random, userAgent } = this.#options;
     const { credentialsNamespace: namespace } = definition;
     const turns = this.#turnsAt(openbao);
     const { origin } = new URL(openbao.address);
+    const credentials = credentialsFor({ backend: definition.backend, address: origin });
     const serverClock = new ServerClock(clock);
     const holder = definition.tenant ?? definition.title;
     const connection = new BaoConnection({
@@ -82,7 +83,7 @@ export class OpenBaoFactory implements BackendFactory {
       },
       readTls: (signal) => readTls(openbao, { credentials, namespace, signal }),
       openSession: (client) => ({
-        method: chooseAuthMethod(openbao.auth, { client, credentials, namespace }),
+        method: recordedAuth(openbao.auth, { client, credentials, namespace }),
         clock,
         random,
       }),
