@@ -26,6 +26,11 @@ export interface ErrorDetail {
   readonly retryAfterMs?: number;
   /** True when a write may have been applied without a (good) reply: read before deciding. */
   readonly indeterminate?: boolean;
+  /**
+   * Origin of a server that the author of a backend chose and that gave no usable answer. Why not would tell which ports are
+   * open where the author cannot reach: `explain` and `shownCode` do not tell it, the log does.
+   */
+  readonly unansweredAt?: string | undefined;
   readonly cause?: unknown;
 }
 
@@ -40,6 +45,7 @@ export class OperatorError extends Error {
   readonly status: number | undefined;
   readonly retryAfterMs: number | undefined;
   readonly indeterminate: boolean;
+  readonly unansweredAt: string | undefined;
 
   constructor(errorCode: ErrorCode, detail: ErrorDetail) {
     const info = ERROR_CODES[errorCode];
@@ -53,6 +59,7 @@ export class OperatorError extends Error {
     this.status = detail.status;
     this.retryAfterMs = detail.retryAfterMs;
     this.indeterminate = detail.indeterminate ?? false;
+    this.unansweredAt = detail.unansweredAt;
   }
 }
 
@@ -74,6 +81,8 @@ const BACKEND_WIDE: ReadonlySet<ErrorCode> = new Set([
   'RATE_LIMITED',
   'BACKEND_SEALED',
   'BACKEND_UNREACHABLE',
+  'ADDRESS_FORBIDDEN',
+  'AUDIT_LOG_BLOCKED',
   'TLS_FAILED',
   'MOUNT_MISSING',
   'NAMESPACE_MISSING',

@@ -118,6 +118,25 @@ export interface AccessRecord {
   readonly outcome: string;
 }
 
+/** One access to a credential of a backend, or one login with it. Names only. */
+export interface CredentialRecord {
+  /** Of a key of a Secret, of a token for a ServiceAccount, of a token of the server. */
+  readonly operation: 'readCredential' | 'requestToken' | 'login';
+  readonly backend: AccessRecord['backend'];
+  /** Origin of the server that the credential is for. */
+  readonly address: string;
+  /** Absent for a login. */
+  readonly credential?:
+    | { readonly kind: 'Secret' | 'ServiceAccount'; readonly namespace: string; readonly name: string }
+    | undefined;
+  /** Of a login: the path at the server. */
+  readonly path?: string | undefined;
+  /** The key of the Secret. */
+  readonly keys?: readonly string[] | undefined;
+  /** `done`; else the code of the error. */
+  readonly outcome: string;
+}
+
 /** The migration that a driver works for, and the backend. */
 export type Accessor = Pick<AccessRecord, 'migration' | 'backend'>;
 
@@ -126,5 +145,5 @@ export interface AccessLog {
    * Resolves when the record is written; waits as long as it cannot be written. No caller may use a value before that.
    * Rejects only with the signal's reason; the record is still written.
    */
-  record(record: AccessRecord, signal: AbortSignal): Promise<void>;
+  record(record: AccessRecord | CredentialRecord, signal: AbortSignal): Promise<void>;
 }

@@ -12,6 +12,8 @@ export interface Base {
   /** Where the Secrets and ServiceAccounts are that ClusterSecretBackends refer to. */
   readonly clusterResourceNamespace: string;
   readonly client: KubeClient;
+  /** Name or address of the API server, as this process reaches it. */
+  readonly apiServerHost: string;
   /** What every change outside of the process asks. */
   readonly mandate: Mandate;
   readonly clock: Clock;

@@ -60,7 +60,7 @@ export async function runOperator(
   metrics.collectProcessMetrics();
   await using audit = await openAuditLog(config, { logger, metrics });
   const connection = await openConnection(config, clock);
-  const { namespace } = connection;
+  const { namespace, server } = connection;
   const leadership = createLeadership(config, clock, namespace);
   const mandate = leadership ?? ALWAYS_HELD;
   const serverClock = new ServerClock(clock);
@@ -68,7 +68,8 @@ export async function runOperator(
   await using client = new HttpKubeClient(transport);
   const clusterResourceNamespace = config.clusterResourceNamespace ?? namespace;
   const shared = { config, version, namespace, clusterResourceNamespace };
-  const base = { ...shared, client, mandate, clock, serverClock, random, logger, metrics };
+  const apiServerHost = server.hostname.replaceAll(/[[\]]/g, '');
+  const base = { ...shared, apiServerHost, client, mandate, clock, serverClock, random, logger, metrics };
   await using pool = openPool(base, audit);
   const openReviewClient = (): HttpKubeClient =>
     new HttpKubeClient({ ...transport, mandate: ALWAYS_HELD, connections: REVIEW_CONNECTIONS });

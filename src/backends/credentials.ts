@@ -1,4 +1,5 @@
 import type { SecretValue } from '#src/core/secret-value.ts';
+import type { CredentialRecord } from '#src/ports.ts';
 
 /** A ServiceAccount token, issued for one purpose. */
 export interface IssuedToken {
@@ -27,3 +28,15 @@ export interface CredentialSource {
     signal: AbortSignal,
   ): Promise<IssuedToken>;
 }
+
+/** For what the credentials of a backend are: the backend, and the server that gets them. */
+export type CredentialUse = Pick<CredentialRecord, 'backend' | 'address'>;
+
+/** The credentials of one backend for one server. Each access is recorded, if the operator keeps an audit log. */
+export interface BackendCredentials extends CredentialSource {
+  /** Runs a login at this path of the server. Its token is returned after the login is recorded. */
+  login<T>(path: string, next: () => Promise<T>, signal: AbortSignal): Promise<T>;
+}
+
+/** How a factory gets the credentials of a backend. */
+export type CredentialsFor = (use: CredentialUse) => BackendCredentials;

@@ -1,3 +1,4 @@
+import type { Accessor } from '#src/ports.ts';
 import type { Driver } from './driver.ts';
 import type { AnyBackendSpec } from './kind.ts';
 
@@ -5,6 +6,8 @@ import type { AnyBackendSpec } from './kind.ts';
 export interface BackendDefinition {
   /** `SecretBackend namespace/name` or `ClusterSecretBackend name`, for messages. */
   readonly title: string;
+  /** The same as names, for records. */
+  readonly backend: Accessor['backend'];
   readonly spec: AnyBackendSpec;
   /** Namespace of the Secrets and ServiceAccounts that the spec refers to. */
   readonly credentialsNamespace: string;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { AccessRecord, Labels } from '#src/ports.ts';
+import type { AccessRecord, CredentialRecord, Labels } from '#src/ports.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 import { collect } from '#test/support/collect.ts';
 import type { Driver } from './driver.ts';
@@ -13,6 +13,7 @@ const PROBE = { server: { product: 'p', version: '1' }, identity: 'i', capabilit
 const DEFINITION: BackendDefinition = {
   title: 'ClusterSecretBackend shared',
   spec: { type: 'kubernetes', reservedPrefixes: [{ prefix: 'sys_', allowNamespaces: [] }] },
+  backend: { kind: 'SecretBackend', namespace: 'n', name: 'b' },
   credentialsNamespace: 'keyferry',
   tenant: undefined,
 };
@@ -31,7 +32,7 @@ function anOpenBackend(
   isAudited = true,
 ) {
   const asked: string[] = [];
-  const records: AccessRecord[] = [];
+  const records: (AccessRecord | CredentialRecord)[] = [];
   const measured: (Labels | undefined)[] = [];
   const create = ({ tenant = '*' }: BackendDefinition): Driver => {
     const ask = async <T>(question: string, answer: T): Promise<T> => {

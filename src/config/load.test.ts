@@ -40,6 +40,7 @@ function describeSources(): void {
       audiencePrefix: 'keyferry.io/',
       allowApiServerAudience: false,
       allowBackendsInOwnNamespace: false,
+      allowConnectTo: [],
       gracefulShutdownSeconds: 30,
       statusIntervalSeconds: 5,
       waitingRetrySeconds: 30,
@@ -88,6 +89,24 @@ function describeSources(): void {
       kubernetesServiceHost: '10.0.0.1',
       kubernetesServicePort: 6443,
     });
+  });
+
+  it('reads a list of addresses and CIDRs, and no other', () => {
+    const list = '127.0.0.0/8, ::1/128,10.0.0.1,';
+    const { allowConnectTo } = loadConfig([`--allow-connect-to=${list}`], {});
+    expect(allowConnectTo).toEqual(['127.0.0.0/8', '::1/128', '10.0.0.1']);
+    for (const wrong of [
+      'bao.example',
+      '10.0.0.0/33',
+      '::1/129',
+      '10.0.0.0/8/8',
+      '127.1',
+      '10.0.0.0/',
+      'fe80::1%a',
+    ])
+      expect(() => loadConfig([`--allow-connect-to=${wrong}`], {})).toThrow(
+        '--allow-connect-to must be a comma-separated list of CIDRs or addresses',
+      );
   });
 
   it('treats an empty variable as not set', () => {

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 
 /**
@@ -63,7 +64,7 @@ export const ConfigSchema = z.object({
     .regex(/^(off|stdout|\/.*)$/s, { error: 'must be off, stdout or the absolute path of a file' })
     .default('off')
     .describe(
-      'Where to record every access to a value: off, stdout or the absolute path of a file. Migrations wait while the audit log cannot be written.',
+      'Where to record every access to a value or a credential: off, stdout or the absolute path of a file. Migrations wait while the audit log cannot be written.',
     ),
   clusterResourceNamespace: objectName()
     .optional()
@@ -99,6 +100,11 @@ export const ConfigSchema = z.object({
     .default(false)
     .describe(
       'Accept SecretBackends in the namespace of the operator and in --cluster-resource-namespace. Their authors can use the credentials of ClusterSecretBackends.',
+    ),
+  allowConnectTo: ranges()
+    .prefault('')
+    .describe(
+      'Addresses that backends may have although they are loopback, link-local, a metadata service or the API server: a comma-separated list of CIDRs or addresses.',
     ),
   gracefulShutdownSeconds: whole(1, 3600)
     .default(30)
@@ -139,7 +145,7 @@ export const SETTINGS: readonly Setting[] = Object.entries(ConfigSchema.shape).m
     flag,
     env: typeof env === 'string' ? env : `KEYFERRY_${flag.toUpperCase().replaceAll('-', '_')}`,
     description: description ?? '',
-    default: absent === undefined ? undefined : String(absent),
+    default: String(absent ?? '') || undefined,
     isSwitch: typeof absent === 'boolean',
   };
 });
@@ -172,6 +178,27 @@ function whole(lowest: number, highest: number) {
 
 function flag() {
   return z.enum(['true', 'false'], { error: 'must be true or false' }).transform((word) => word === 'true');
+}
+
+/** Addresses and CIDRs, separated by commas. */
+function ranges() {
+  const error = 'must be a comma-separated list of CIDRs or addresses';
+  return z
+    .string({ error })
+    .transform((list) =>
+      list
+        .split(',')
+        .map((range) => range.trim())
+        .filter((range) => range !== ''),
+    )
+    .refine((list) => list.every(isRange), { error });
+}
+
+function isRange(range: string): boolean {
+  const [address = '', prefix, ...rest] = range.split('/');
+  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  if (rest.length > 0 || address.includes('%')) return false;
+  return prefix === undefined ? bits > 0 : /^[0-9]{1,3}$/.test(prefix) && Number(prefix) <= bits;
 }
 
 function bindAddress() {

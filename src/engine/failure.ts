@@ -1,7 +1,7 @@
 import { MAX_ROW_MESSAGE } from '#src/api/v1alpha1/secret-migration.ts';
 import type { Outcome, State } from '#src/core/outcome.ts';
 import { ERROR_CODES } from '#src/errors/codes.ts';
-import { explain, shortened } from '#src/errors/explain.ts';
+import { explain, shortened, shownCode } from '#src/errors/explain.ts';
 import type { RowReason } from '#src/errors/reasons.ts';
 import { errorOf, type OperatorError } from '#src/errors.ts';
 
@@ -22,7 +22,7 @@ const RETRY = {
 } as const satisfies Record<OperatorError['disposition'], Outcome['retry']>;
 
 export function reasonOf(failure: OperatorError): RowReason {
-  return ERROR_CODES[failure.code].rowReason;
+  return ERROR_CODES[shownCode(failure)].rowReason;
 }
 
 /**

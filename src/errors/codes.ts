@@ -49,8 +49,14 @@ export const ERROR_CODES = {
     'The server cannot be reached.',
     'Check address, DNS, network policy and that the server runs.',
   ),
-  TLS_FAILED: code(
+  ADDRESS_FORBIDDEN: code(
     'waiting',
+    'AddressForbidden',
+    'The operator does not connect to this address: loopback, link-local, metadata and API server addresses are refused.',
+    'Use another address, or ask an administrator to allow it with --allow-connect-to.',
+  ),
+  TLS_FAILED: code(
+    'transient',
     'TLSFailed',
     'The TLS handshake with the server failed.',
     'Check caBundle or caSecretRef, tlsServerName and the server certificate.',
@@ -264,7 +270,7 @@ export const ERROR_CODES = {
   ),
   AUDIT_LOG_BLOCKED: code(
     'waiting',
-    NEVER,
+    'AuditLogBlocked',
     'The audit log cannot be written.',
     'Free disk space or correct the file; work resumes automatically and no record is lost.',
   ),

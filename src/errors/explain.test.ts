@@ -4,7 +4,7 @@ import { wordsOf } from '#test/support/said-words.ts';
 import { OperatorError, type ErrorCode } from '#src/errors.ts';
 import { MAX_HINT_BYTES } from './code-info.ts';
 import { ERROR_CODES } from './codes.ts';
-import { explain, fitted, shortened } from './explain.ts';
+import { explain, fitted, shortened, shownCode } from './explain.ts';
 
 const ROW = 256;
 const CONDITION = 1024;
@@ -35,6 +35,23 @@ describe('the explanation of an error', () => {
     expect(explain(error)).toBe(
       'The backend cannot store or read the document unchanged. Use sourcePolicy Keep.',
     );
+  });
+
+  it('is one text for all errors of a server that gave no usable answer, and one reason', () => {
+    const shown = CODES.map((code) => {
+      const about = {
+        op: `op.${code}`,
+        target: code,
+        detail: `Cause: ${code}.`,
+        hint: `${code}!`,
+        status: 500,
+      };
+      const error = new OperatorError(code, { ...about, unansweredAt: 'https://bao.example:8200' });
+      return `${shownCode(error)} ${explain(error)}`;
+    });
+    expect([...new Set(shown)]).toEqual([
+      'BACKEND_UNREACHABLE The server cannot be reached, or it is not the server that the settings describe (https://bao.example:8200). Check address, port, CA and network policy; an administrator finds the cause in the log of the operator.',
+    ]);
   });
 
   it('does not quote errors that are not ours', () => {

@@ -23,7 +23,22 @@ export interface Message {
   readonly hint: string;
 }
 
-/** An error as the parts of a message. */
+/** The code whose reasons a status shows: one for all errors of a server that gave no usable answer. */
+export function shownCode(error: OperatorError): ErrorCode {
+  return error.unansweredAt === undefined ? error.code : 'BACKEND_UNREACHABLE';
+}
+
+/** The parts of the message that a status shows: one message for all errors of a server that gave no usable answer. */
+export function shownMessage(error: OperatorError): Message {
+  if (error.unansweredAt === undefined) return messageOf(error);
+  return {
+    happened: 'The server cannot be reached, or it is not the server that the settings describe.',
+    where: error.unansweredAt,
+    hint: 'Check address, port, CA and network policy; an administrator finds the cause in the log of the operator.',
+  };
+}
+
+/** An error as the parts of a message, in full: for the log. */
 export function messageOf(error: OperatorError): Message {
   const { target, op } = error;
   const parts = [NAMES_OPERATION.has(error.code) ? op : undefined, target];
@@ -37,10 +52,10 @@ export function messageOf(error: OperatorError): Message {
  */
 export function explain(thrown: unknown, maxBytes: number = Number.POSITIVE_INFINITY): string {
   const error = errorOf(thrown);
-  const message = messageOf(error);
+  const message = shownMessage(error);
   // The hint of the code, which always fits, replaces a hint with a long path.
   const fits = bytesOf(message.hint) <= maxBytes / 2; // MAX_HINT_BYTES is half of a row.
-  return fitted(fits ? message : { ...message, hint: ERROR_CODES[error.code].hint }, maxBytes);
+  return fitted(fits ? message : { ...message, hint: ERROR_CODES[shownCode(error)].hint }, maxBytes);
 }
 
 /**

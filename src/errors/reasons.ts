@@ -5,6 +5,8 @@
 
 /** Reasons that conditions and rows share. */
 export type Cause =
+  | 'AddressForbidden'
+  | 'AuditLogBlocked'
   | 'BackendNotReady'
   | 'BackendSealed'
   | 'BackendUnavailable'

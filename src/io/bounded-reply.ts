@@ -53,6 +53,6 @@ function partsOf({ maxTokens, maxDepth }: JsonLimits): string {
   return `It is JSON of more than ${maxTokens} parts, or more than ${maxDepth} levels deep.`;
 }
 
-function tooLarge({ op, target, writes }: FailedOperation, detail: string): OperatorError {
-  return new OperatorError('REPLY_TOO_LARGE', { op, target, detail, indeterminate: writes });
+function tooLarge({ op, target, writes, unansweredAt }: FailedOperation, detail: string): OperatorError {
+  return new OperatorError('REPLY_TOO_LARGE', { op, target, detail, indeterminate: writes, unansweredAt });
 }

@@ -234,3 +234,30 @@ describe('the learnt rate', () => {
     expect(rate.nextAt()).toBe(9_010);
   });
 });
+
+it('never waits longer than a minute and a tenth, whatever the server names', () => {
+  const seconds = fc.oneof(fc.nat({ max: 999_999 }), fc.constant(Number.POSITIVE_INFINITY), fc.constant(-1));
+  const hints = fc.record({
+    retryAfterMs: fc.option(
+      seconds.map((each) => each * 1_000),
+      { nil: undefined },
+    ),
+    limit: fc.option(fc.nat(), { nil: undefined }),
+    resetMs: fc.option(fc.nat({ max: 999_999_000 }), { nil: undefined }),
+  });
+  const replies = fc.array(fc.record({ accepts: fc.boolean(), hints }), { maxLength: 30 });
+  fc.assert(
+    fc.property(replies, (all) => {
+      const rate = new LearntRate(() => 0.999);
+      let now = 0;
+      for (const { accepts, hints: named } of all) {
+        const ticket = rate.send(now, true);
+        if (accepts) rate.accepted(ticket, now, named);
+        else rate.refused(ticket, now, named);
+        const waitMs = Math.max(0, rate.nextAt() - now);
+        expect(waitMs).toBeLessThanOrEqual(66_000);
+        now += waitMs;
+      }
+    }),
+  );
+});

@@ -1,4 +1,5 @@
 import type { Random } from '#src/ports.ts';
+import { cappedRetryAfterMs, MAX_RETRY_AFTER_MS } from './retry-delay.ts';
 
 /*
  * How many requests a server accepts, learnt from its refusals.
@@ -31,7 +32,8 @@ const HELD_TIMES = 4;
 const MAX_HELD_MS = 60_000;
 /** Without a request for this long, the measure starts again. */
 const PAUSE_MS = 500;
-const MIN_PER_SECOND = 0.01;
+/** No two requests are further apart than the longest wait that a server can ask for, whatever limit it names. */
+const MIN_PER_SECOND = 1_000 / MAX_RETRY_AFTER_MS;
 /** A measure of fewer requests is inexact: the rate falls by no more than to this part of it. */
 const FEW_REQUESTS = 8;
 const LEAST_PART = 0.7;
@@ -134,7 +136,7 @@ export class LearntRate {
 
   refused({ phase }: Ticket, now: number, hints: QuotaHints = {}): void {
     if (phase !== this.#phase) return;
-    const { retryAfterMs = 0 } = hints;
+    const retryAfterMs = cappedRetryAfterMs(hints.retryAfterMs ?? 0);
     const base = Math.max(FIRST_PROBE_MS, Math.min(this.#spacingMs(), LAST_FIRST_PROBE_MS));
     if (this.#block === undefined) {
       this.#phase += 1;
@@ -144,7 +146,7 @@ export class LearntRate {
     block.isProbing = false;
     if (retryAfterMs > 0) block.probesFrom = now + retryAfterMs;
     const growing = Math.max(0, now - block.probesFrom) * PROBE_PART;
-    const delayMs = Math.max(base, growing) * (1 + this.#random() / 10);
+    const delayMs = Math.min(Math.max(base, growing), MAX_RETRY_AFTER_MS) * (1 + this.#random() / 10);
     block.nextProbeAt = retryAfterMs > 0 ? block.probesFrom : now + delayMs;
     this.#obey(hints);
   }
@@ -207,7 +209,8 @@ export class LearntRate {
     const known = this.#named?.limit === limit ? this.#named.intervalMs : 0;
     this.#named = { limit, intervalMs: Math.max(known, resetMs + 1_000) };
     const named = this.#namedPerSecond() ?? 0;
-    this.#perSecond = Math.min(this.#perSecond ?? Number.POSITIVE_INFINITY, named * USED_PART);
+    const used = Math.min(this.#perSecond ?? Number.POSITIVE_INFINITY, named * USED_PART);
+    this.#perSecond = Math.max(MIN_PER_SECOND, used);
   }
 
   #namedPerSecond(): number | undefined {

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { OperatorError } from '#src/errors.ts';
 
 /** One request to a server, for its errors. */
@@ -7,6 +8,8 @@ export interface FailedOperation {
   readonly target: string;
   /** True for a write: without a reply it is unknown whether it was applied. */
   readonly writes: boolean;
+  /** See `ErrorDetail.unansweredAt`. */
+  readonly unansweredAt?: string | undefined;
 }
 
 /** What a connection error shows about the request. */
@@ -41,13 +44,17 @@ export function networkFailureOf(thrown: unknown): NetworkFailure {
   };
 }
 
-/** A connection error as `TLS_FAILED`, `DEADLINE` or `BACKEND_UNREACHABLE`. Keeps its code and no other text. */
+/**
+ * A connection error as `TLS_FAILED`, `DEADLINE` or `BACKEND_UNREACHABLE`. Keeps its code and the address that it names, and
+ * no other text.
+ */
 export function networkError(thrown: unknown, operation: FailedOperation): OperatorError {
   const { kind, sent, code } = networkFailureOf(thrown);
   return new OperatorError(CODE_BY_KIND[kind], {
     op: operation.op,
     target: operation.target,
-    ...(code === undefined ? {} : { detail: `Cause: ${code}.` }),
+    unansweredAt: operation.unansweredAt,
+    ...(code === undefined ? {} : { detail: `Cause: ${code}${addressIn(thrown)}.` }),
     ...(code === NO_TLS ? { hint: NO_TLS_HINT } : {}),
     indeterminate: operation.writes && sent !== 'not-sent',
   });
@@ -112,4 +119,14 @@ function codeOf(thrown: unknown): string | undefined {
   if (!(thrown instanceof Error) || !('code' in thrown)) return undefined;
   const { code } = thrown;
   return typeof code === 'string' && /^[A-Z0-9_/().-]{1,64}$/.test(code) ? code : undefined;
+}
+
+/** ` at 10.0.0.1:8200`, of an error that names the address which it tried. */
+function addressIn(thrown: unknown): string {
+  if (thrown instanceof AggregateError) return addressIn(thrown.errors[0]);
+  if (!(thrown instanceof Error) || !('address' in thrown) || !('port' in thrown)) return '';
+  const { address, port } = thrown;
+  return typeof address === 'string' && isIP(address) !== 0 && typeof port === 'number'
+    ? ` at ${address}:${port}`
+    : '';
 }

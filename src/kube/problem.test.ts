@@ -70,3 +70,11 @@ describe('problemOf', () => {
     expect(problemOf({ httpStatus: 429, body, retryAfterMs: 2_000 }, read).retryAfterMs).toBe(2_000);
   });
 });
+
+test.each([3_600, 1e300, Number.POSITIVE_INFINITY])(
+  'a Status that asks for %s seconds is obeyed for a minute',
+  (seconds) => {
+    const body = status('TooManyRequests', { retryAfterSeconds: seconds });
+    expect(problemOf({ httpStatus: 429, body }, read).retryAfterMs).toBe(60_000);
+  },
+);

@@ -1,5 +1,6 @@
 import { OperatorError, type ErrorCode } from '#src/errors.ts';
 import type { FailedOperation } from '#src/io/network-failure.ts';
+import { cappedRetryAfterMs } from '#src/io/retry-delay.ts';
 import { isJsonObject, type JsonObject } from './json.ts';
 
 /** A reply that reports a failure. */
@@ -105,7 +106,7 @@ function causesOf(status: JsonObject | undefined): string[] {
 function retryAfterOf(status: JsonObject | undefined): number | undefined {
   const details = status?.['details'];
   const seconds = isJsonObject(details) ? details['retryAfterSeconds'] : undefined;
-  return typeof seconds === 'number' && seconds > 0 ? seconds * 1000 : undefined;
+  return typeof seconds === 'number' && seconds > 0 ? cappedRetryAfterMs(seconds * 1000) : undefined;
 }
 
 function isStatus(body: unknown): body is JsonObject {

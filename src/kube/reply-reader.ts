@@ -64,7 +64,7 @@ export class ReplyReader {
         return undefined; // A page of a proxy or a plain-text refusal: only the HTTP status is usable.
       }
     });
-    const retryAfterMs = parseRetryAfter(reply.headers['retry-after']);
+    const retryAfterMs = parseRetryAfter(reply.headers['retry-after'], reply.headers['date']);
     return problemOf({ httpStatus: reply.statusCode, body, retryAfterMs }, exchange);
   }
 

@@ -195,6 +195,6 @@ function logProblem(logger: Logger, level: Treatment['level'], problem: Operator
     logger.error('reconcile failed', problem);
     return;
   }
-  const { code, op, target, status } = problem;
-  logger[level]('reconcile requeued', { code, op, target, status });
+  const { code, message: summary, op, target, status, unansweredAt } = problem;
+  logger[level]('reconcile requeued', { code, summary, op, target, status, unansweredAt });
 }

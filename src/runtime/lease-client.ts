@@ -27,6 +27,9 @@ export interface RequestLimits {
   readonly signal: AbortSignal;
 }
 
+/** A minute with the duration of this operator, whose replicas all write the same one. */
+const MOST_DURATIONS = 4;
+
 interface Observation {
   readonly lease: StoredLease;
   /** Local monotonic time at which this record was first seen. */
@@ -51,11 +54,17 @@ export class LeaseClient {
     return lease?.record.holderIdentity === this.#options.identity ? lease : undefined;
   }
 
-  /** Milliseconds until the record that was last seen has been unchanged for its duration; negative after that. */
+  /**
+   * Milliseconds until the record that was last seen has been unchanged for its duration; negative after that. A longer
+   * duration than four times the own one counts as that: one record must not keep every replica from working. A holder that
+   * lives renews much more often, and each renewal starts the wait again.
+   */
   get expiresInMs(): number | undefined {
     if (this.#observed === undefined) return undefined;
     const { at, lease } = this.#observed;
-    return at + lease.record.leaseDurationSeconds * 1000 - this.#options.clock.monotonic();
+    const { clock, leaseDurationMs } = this.#options;
+    const durationMs = Math.min(lease.record.leaseDurationSeconds * 1000, MOST_DURATIONS * leaseDurationMs);
+    return at + durationMs - clock.monotonic();
   }
 
   /** True when nobody holds it, or this candidate, or a holder that did not renew it for its duration. */

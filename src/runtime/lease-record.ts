@@ -70,8 +70,13 @@ export function heldBy(
     leaseDurationSeconds: Math.ceil(time.durationMs / 1000),
     acquireTime: keeps ? (previous.acquireTime ?? renewTime) : renewTime,
     renewTime,
-    leaseTransitions: previous === undefined ? 0 : previous.leaseTransitions + (keeps ? 0 : 1),
+    leaseTransitions: previous === undefined ? 0 : nextTransitions(previous, keeps),
   };
+}
+
+/** At the end of its type (int32), the count stays: the API server would refuse every takeover. */
+function nextTransitions({ leaseTransitions }: LeaseRecord, keeps: boolean): number {
+  return keeps ? leaseTransitions : Math.min(leaseTransitions + 1, 2 ** 31 - 1);
 }
 
 /** The record of a released lease: the next holder does not need to wait. */

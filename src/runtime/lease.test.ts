@@ -187,6 +187,33 @@ function describeTakingOver(): void {
     await clock.advance(17_700); // Observed within 2.4 s, valid for 15 s from then, requested within 0.2 s.
     expect(b.elector.isLeader).toBe(true);
   });
+
+  test('a record for decades keeps every replica out for a minute, not for decades', async () => {
+    server.store(foreignLease({ leaseDurationSeconds: 2 ** 31 - 1, leaseTransitions: 2 ** 31 - 1 }));
+    const b = start('b');
+    await clock.advance(59_000);
+    expect(b.elector.isLeader).toBe(false);
+    await clock.advance(3_000);
+    expect(b.elector.isLeader).toBe(true);
+    // One more is not an int32, and the API server would refuse it.
+    expect(server.lease?.spec).toMatchObject({ holderIdentity: 'b', leaseTransitions: 2 ** 31 - 1 });
+  });
+
+  test('a holder that renews such a record keeps its lease', async () => {
+    const b = start('b');
+    for (let round = 0; round < 10; round += 1) {
+      const renewTime = new Date(clock.now()).toISOString().replace('Z', '000Z');
+      server.store(foreignLease({ leaseDurationSeconds: 2 ** 31 - 1, renewTime }));
+      await clock.advance(50_000);
+      expect(b.elector.isLeader).toBe(false);
+    }
+  });
+}
+
+function foreignLease(spec: Partial<Lease['spec']>): Lease {
+  const time = '2026-01-01T00:00:00.000000Z';
+  const common = { leaseDurationSeconds: 15, acquireTime: time, renewTime: time, leaseTransitions: 0 };
+  return { metadata: { resourceVersion: '' }, spec: { holderIdentity: 'other', ...common, ...spec } };
 }
 
 function describeOutages(): void {

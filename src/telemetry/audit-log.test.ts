@@ -180,3 +180,22 @@ describe('a file as the audit log', () => {
     expect(explain(refusal)).toContain('Create its folder');
   });
 });
+
+it('writes for a credential exactly the members of its table, in this order', async () => {
+  const { sink, text } = aSink([]);
+  const log = new AuditLog({ sink, clock: new ManualClock(0), logger: aLogger().logger, metrics });
+  await log.record(
+    {
+      operation: 'readCredential',
+      backend: { kind: 'SecretBackend', namespace: 'ns', name: 'bao' },
+      address: 'https://bao:8200',
+      credential: { kind: 'Secret', namespace: 'ns', name: 'token' },
+      keys: ['token'],
+      outcome: 'done',
+    },
+    signal,
+  );
+  expect(text()).toBe(
+    '{"time":"1970-01-01T00:00:00.000Z","stream":"audit","version":1,"sequence":1,"operation":"readCredential","backend":{"kind":"SecretBackend","namespace":"ns","name":"bao"},"address":"https://bao:8200","credential":{"kind":"Secret","namespace":"ns","name":"token"},"keys":["token"],"outcome":"done"}\n',
+  );
+});

@@ -1,7 +1,7 @@
 import { escapedJson } from '#src/errors/printable.ts';
 import { OperatorError } from '#src/errors.ts';
 import { orAborted, whenAborted } from '#src/io/abort.ts';
-import type { AccessLog, AccessRecord, Clock, Logger, Metrics } from '#src/ports.ts';
+import type { AccessLog, AccessRecord, Clock, CredentialRecord, Logger, Metrics } from '#src/ports.ts';
 import type { AuditSink } from './audit-sink.ts';
 
 export interface AuditLogOptions {
@@ -25,7 +25,7 @@ interface Waiting {
 }
 
 /**
- * One JSON line for each access to a value, in the order of the accesses. A record counts once the operating system has
+ * One JSON line for each access to a value or a credential, in the order of the accesses. A record counts once the operating system has
  * taken the whole line; until then the caller waits, so that the work in flight bounds the memory. No record is dropped: a
  * failed write is repeated from where it ended.
  */
@@ -47,7 +47,7 @@ export class AuditLog implements AccessLog, AsyncDisposable {
     return this.#blocked;
   }
 
-  async record(record: AccessRecord, signal: AbortSignal): Promise<void> {
+  async record(record: AccessRecord | CredentialRecord, signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiting.push({ line: this.#lineOf(record), written: resolve });
     this.#draining ??= this.#drain();
@@ -55,20 +55,14 @@ export class AuditLog implements AccessLog, AsyncDisposable {
   }
 
   /** The members are the schema in docs/audit-log.md: exactly these, in this order. */
-  #lineOf({ operation, migration, backend, path, version, keys, outcome }: AccessRecord): string {
+  #lineOf(record: AccessRecord | CredentialRecord): string {
     this.#sequence += 1;
     const line = {
       time: new Date(this.#options.clock.now()).toISOString(),
       stream: 'audit',
       version: SCHEMA_VERSION,
       sequence: this.#sequence,
-      operation,
-      migration: { namespace: migration.namespace, name: migration.name, uid: migration.uid },
-      backend: { kind: backend.kind, namespace: backend.namespace, name: backend.name },
-      path,
-      documentVersion: version,
-      keys,
-      outcome,
+      ...('migration' in record ? ofDocument(record) : ofCredential(record)),
     };
     return `${escapedJson(JSON.stringify(line))}\n`;
   }
@@ -141,4 +135,44 @@ export class AuditLog implements AccessLog, AsyncDisposable {
     cancel();
     if (this.#draining === undefined) await sink.close();
   }
+}
+
+function ofDocument({ operation, migration, backend, path, version, keys, outcome }: AccessRecord): object {
+  return {
+    operation,
+    migration: { namespace: migration.namespace, name: migration.name, uid: migration.uid },
+    backend: namesOf(backend),
+    path,
+    documentVersion: version,
+    keys,
+    outcome,
+  };
+}
+
+function ofCredential({
+  operation,
+  backend,
+  address,
+  credential,
+  path,
+  keys,
+  outcome,
+}: CredentialRecord): object {
+  return {
+    operation,
+    backend: namesOf(backend),
+    address,
+    credential: credential && {
+      kind: credential.kind,
+      namespace: credential.namespace,
+      name: credential.name,
+    },
+    path,
+    keys,
+    outcome,
+  };
+}
+
+function namesOf({ kind, namespace, name }: AccessRecord['backend']): object {
+  return { kind, namespace, name };
 }

@@ -92,6 +92,7 @@ describe('a fourth kind of backend', () => {
     const definition = {
       title: 'SecretBackend a/m',
       spec: parsed('SecretBackend', SPEC).spec,
+      backend: { kind: 'SecretBackend', namespace: 'n', name: 'b' },
       credentialsNamespace: 'a',
       tenant: 'a',
     };

@@ -332,7 +332,13 @@ describe('the factory', () => {
 
   function definitionIn(tenant: string | undefined) {
     const title = `SecretBackend ${tenant}/b`;
-    return { title, spec: { type: 'directory', directory }, credentialsNamespace: 'n', tenant } as const;
+    return {
+      title,
+      spec: { type: 'directory', directory },
+      backend: { kind: 'SecretBackend', namespace: 'n', name: 'b' },
+      credentialsNamespace: 'n',
+      tenant,
+    } as const;
   }
 
   it('names the flag that the operator needs', () => {
@@ -360,7 +366,11 @@ describe('the factory, for a backend of many namespaces,', () => {
   it('makes a driver to probe the whole, and one for the folder of each namespace', async () => {
     const factory = new DirectoryFactory({ root: fixture.root, clock: systemClock, random: Math.random });
     const directory = { path: 'tokens', trailingNewline: 'Keep', allowWorldReadable: false } as const;
-    const common = { title: 'ClusterSecretBackend b', credentialsNamespace: 'n' };
+    const common = {
+      title: 'ClusterSecretBackend b',
+      backend: { kind: 'ClusterSecretBackend', name: 'b' },
+      credentialsNamespace: 'n',
+    };
     const spec = { type: 'directory', directory } as const;
     await fixture.put('a', 'v');
     const whole = factory.create({ ...common, spec, tenant: undefined });

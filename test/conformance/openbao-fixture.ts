@@ -1,11 +1,14 @@
 import type { BackendDefinition } from '#src/backends/factory.ts';
 import { BackendRegistry, type LayerOptions, type OpenBackend } from '#src/backends/registry.ts';
 import type { Driver } from '#src/backends/driver.ts';
+import { OWN_MACHINE } from '#test/support/own-machine.ts';
 import { credentialsWith } from './kube-client.ts';
+import type { ConnectRules } from '#src/io/connect-rules.ts';
+import { recordedCredentials } from '#src/backends/recorded-credentials.ts';
 import { OpenBaoFactory } from '#src/backends/openbao/factory.ts';
 import { OpenBaoSpecSchema } from '#src/backends/openbao/spec.ts';
 import type { HttpKubeClient } from '#src/kube/transport.ts';
-import type { Clock, Mandate } from '#src/ports.ts';
+import type { AccessLog, Clock, Mandate } from '#src/ports.ts';
 import { ALWAYS_HELD } from '#src/runtime/leadership.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 import type { Cluster } from '#test/cluster/cluster.ts';
@@ -25,6 +28,10 @@ export interface DriverOptions {
   /** Default: always held. */
   readonly mandate?: Mandate;
   readonly timeoutSeconds?: number;
+  /** Default: none. */
+  readonly accessLog?: AccessLog;
+  /** Default: this machine, where all servers of the tests are. */
+  readonly connectRules?: ConnectRules;
 }
 
 /** A namespace with credentials, and drivers that use them, as in a cluster. */
@@ -101,7 +108,11 @@ export class OpenBaoFixture implements AsyncDisposable {
 
   #factory(options: DriverOptions): OpenBaoFactory {
     return new OpenBaoFactory({
-      credentials: credentialsWith(this.#kube),
+      credentialsFor: recordedCredentials(credentialsWith(this.#kube), {
+        clock: systemClock,
+        accessLog: options.accessLog,
+      }),
+      connectRules: options.connectRules ?? OWN_MACHINE,
       mandate: options.mandate ?? ALWAYS_HELD,
       clock: options.clock ?? systemClock,
       random: Math.random,
@@ -123,6 +134,7 @@ export class OpenBaoFixture implements AsyncDisposable {
     return {
       title: `SecretBackend ${this.namespace}/bao`,
       spec: { type: 'openbao', openbao },
+      backend: { kind: 'SecretBackend', namespace: this.namespace, name: 'bao' },
       credentialsNamespace: this.namespace,
       tenant: this.namespace,
     };

@@ -14,6 +14,7 @@ const driver = factory.create({
     type: 'directory',
     directory: { path: 'tokens', trailingNewline: 'Keep', allowWorldReadable: false },
   },
+  backend: { kind: 'SecretBackend', namespace: 'n', name: 'b' },
   credentialsNamespace: 'team',
   tenant: 'team',
 });

@@ -10,6 +10,7 @@ import { OperatorError } from '#src/errors.ts';
 import { ALWAYS_HELD } from '#src/runtime/leadership.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 import { permitted } from '#test/support/permit.ts';
+import { OWN_MACHINE } from '#test/support/own-machine.ts';
 
 /*
  * The driver against a server that says anything at all: a result or an OperatorError comes out, after few requests.
@@ -69,10 +70,12 @@ function openDriver(): Driver {
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('the server does not listen');
   const factory = new OpenBaoFactory({
-    credentials: {
+    credentialsFor: () => ({
       readSecretKey: async () => SecretValue.fromUtf8('a-token'),
       requestToken: async () => ({ token: SecretValue.fromUtf8('a-jwt'), expiresAt: Date.now() + 600_000 }),
-    },
+      login: async (_path, next) => next(),
+    }),
+    connectRules: OWN_MACHINE,
     mandate: ALWAYS_HELD,
     clock,
     random: Math.random,
@@ -87,6 +90,7 @@ function openDriver(): Driver {
   });
   return factory.create({
     title: 'SecretBackend fuzz/bao',
+    backend: { kind: 'SecretBackend', namespace: 'n', name: 'bao' },
     spec: { type: 'openbao', openbao },
     credentialsNamespace: 'fuzz',
     tenant: 'fuzz',

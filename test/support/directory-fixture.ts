@@ -56,6 +56,7 @@ export class DirectoryFixture implements AsyncDisposable {
     return {
       title: `SecretBackend ${NAMESPACE}/tokens`,
       spec: { type: 'directory', directory },
+      backend: { kind: 'SecretBackend', namespace: 'n', name: 'b' },
       credentialsNamespace: NAMESPACE,
       tenant: NAMESPACE,
     };

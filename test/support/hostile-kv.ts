@@ -5,6 +5,7 @@ import { OpenBaoSpecSchema } from '#src/backends/openbao/spec.ts';
 import { SecretValue } from '#src/core/secret-value.ts';
 import { ALWAYS_HELD } from '#src/runtime/leadership.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
+import { OWN_MACHINE } from './own-machine.ts';
 
 /** A body, or what is done with the response instead. Undefined: what an honest server replies. */
 export type Answer = string | ((response: ServerResponse) => void) | undefined;
@@ -17,10 +18,12 @@ export class HostileKv implements AsyncDisposable {
   readonly seen: string[] = [];
   reply: (url: URL) => Answer = () => undefined;
   readonly factory = new OpenBaoFactory({
-    credentials: {
+    credentialsFor: () => ({
       readSecretKey: async () => Promise.resolve(SecretValue.fromUtf8('token')),
       requestToken: async () => Promise.reject(new Error('not asked for')),
-    },
+      login: async (_path, next) => next(),
+    }),
+    connectRules: OWN_MACHINE,
     mandate: ALWAYS_HELD,
     clock: systemClock,
     random: Math.random,
@@ -58,6 +61,7 @@ export class HostileKv implements AsyncDisposable {
     });
     return {
       title: `SecretBackend ${namespace}/bao`,
+      backend: { kind: 'SecretBackend', namespace, name: 'bao' },
       spec: { type: 'openbao', openbao },
       credentialsNamespace: namespace,
       tenant: namespace,

@@ -19,6 +19,8 @@ import { directoryRootOf } from './token-files.ts';
 const PROJECT_ROOT = join(import.meta.dirname, '..', '..');
 /** The bundle that ships; `make build` creates it. */
 export const OPERATOR_BUNDLE = join(PROJECT_ROOT, 'dist', 'keyferry.js');
+/** All servers of the harness are on it. */
+const THIS_MACHINE = '127.0.0.0/8,::1/128';
 const READY_DEADLINE_MS = 30_000;
 const LOG_TAIL_LINES = 40;
 
@@ -98,6 +100,7 @@ function specOf(
       PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`,
       KUBERNETES_SERVICE_HOST: api.hostname,
       KUBERNETES_SERVICE_PORT: api.port,
+      KEYFERRY_ALLOW_CONNECT_TO: THIS_MACHINE,
       ...environment,
     },
   };

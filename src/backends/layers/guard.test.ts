@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
+import { explain } from '#src/errors/explain.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { ErrorDetail } from '#src/errors.ts';
 import type { Clock, Labels } from '#src/ports.ts';
 import type { Driver } from '../driver.ts';
 import { guard } from './guard.ts';
 import { ManualClock } from '#test/support/manual-clock.ts';
-import { RecordedMetrics } from '#test/support/recorded.ts';
+import { RecordedLog, RecordedMetrics } from '#test/support/recorded.ts';
 import { permitted } from '#test/support/permit.ts';
 
 const { signal } = new AbortController();
@@ -28,7 +29,8 @@ class ManualTime implements Clock {
   };
 }
 
-function aGuard(calls: Partial<Driver>) {
+function aGuard(calls: Partial<Driver>, { origin }: { readonly origin?: string } = {}) {
+  const log = new RecordedLog();
   const clock = new ManualTime();
   const counted: (Labels | undefined)[] = [];
   const metrics = {
@@ -36,15 +38,16 @@ function aGuard(calls: Partial<Driver>) {
     observe: () => undefined,
     gauge: () => undefined,
   };
-  const driver = guard(innerOf(calls), { clock, random: () => 0.5, metrics, deadlineMs: 1_000 });
-  return { driver, clock, counted };
+  const options = { clock, random: () => 0.5, metrics, logger: log, deadlineMs: 1_000 };
+  return { driver: guard(innerOf(calls, origin), options), clock, counted, log };
 }
 
-function innerOf(calls: Partial<Driver>): Driver {
+function innerOf(calls: Partial<Driver>, origin?: string): Driver {
   const traits = {
     addressing: 'flat',
     concurrency: 1,
     statesAttributes: true,
+    ...(origin === undefined ? {} : { origin }),
   } as const;
   const unasked = (): never => {
     throw new Error('not expected in this test');
@@ -187,3 +190,33 @@ async function whenAborted(signal: AbortSignal): Promise<never> {
   signal.throwIfAborted();
   throw new Error('unreachable');
 }
+
+describe('a guarded driver of a server whose address an author chose', () => {
+  const origin = 'https://bao.example:8200';
+
+  it('shows a deadline like every other missing answer, and logs what it was', async () => {
+    const { driver, clock, counted, log } = aGuard(
+      { write: (_document, _expect, { signal: inner }) => whenAborted(inner) },
+      { origin },
+    );
+    const write = driver.write(document, 'absent', permitted(signal));
+    for (const fire of clock.timers) fire();
+    const failure = await write.catch((thrown: unknown) => thrown);
+    expect(failure).toMatchObject({ code: 'DEADLINE', indeterminate: true, unansweredAt: origin });
+    const closed = new OperatorError('BACKEND_UNREACHABLE', { op: 'x', unansweredAt: origin });
+    expect(explain(failure)).toBe(explain(closed));
+    expect(counted.map((labels) => labels?.['code'])).toEqual(['BACKEND_UNREACHABLE']);
+    expect(log.lines).toMatchObject([{ level: 'warn', fields: { code: 'DEADLINE', unansweredAt: origin } }]);
+  });
+
+  it('logs the same cause once a minute', async () => {
+    const gone = new OperatorError('TLS_FAILED', { op: 'x', detail: 'Cause: EPROTO.', unansweredAt: origin });
+    const { driver, log } = aGuard({ write: () => Promise.reject(gone) }, { origin });
+    for (let call = 0; call < 5; call += 1) {
+      await expect(driver.write(document, 'absent', permitted(signal))).rejects.toBe(gone);
+    }
+    expect(log.lines).toHaveLength(1);
+    expect(log.lines[0]?.fields).toMatchObject({ code: 'TLS_FAILED', unansweredAt: origin });
+    expect(JSON.stringify(log.lines[0])).toContain('EPROTO');
+  });
+});

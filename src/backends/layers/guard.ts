@@ -1,7 +1,8 @@
+import { shownCode } from '#src/errors/explain.ts';
 import { errorOf, isAbort, OperatorError } from '#src/errors.ts';
 import { Deadline } from '#src/io/deadline.ts';
 import { backoffMs, type BackoffShape } from '#src/io/retry-delay.ts';
-import type { Clock, Metrics, Random } from '#src/ports.ts';
+import type { Clock, Logger, Metrics, Random } from '#src/ports.ts';
 import type { Driver, ReadOutcome } from '../driver.ts';
 import { layered, OPERATIONS, type Call, type LayeredDriver, type Operation } from '../layer.ts';
 
@@ -9,6 +10,8 @@ export interface GuardOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: Metrics;
+  /** Gets the cause when a server gives no usable answer, which no status tells. */
+  readonly logger?: Logger;
   /** Deadline in milliseconds for one call, without its retries; default 90 s. A call can be several requests. */
   readonly deadlineMs?: number;
 }
@@ -17,6 +20,8 @@ const DEADLINE_MS = 90_000;
 /** A server that needs longer to say what it can do is not of use now, and its probe holds a worker. */
 const PROBE_DEADLINE_MS = 10_000;
 const READ_ATTEMPTS = 3;
+/** A server that is away fails every call: the same cause is logged once in this time. */
+const LOG_AGAIN_MS = 60_000;
 const BACKOFF: BackoffShape = { baseMs: 200, capMs: 5_000, jitter: 0.5 };
 /** If a server asks for a longer delay, the call fails and the caller schedules the next try. */
 const MAX_DELAY_MS = 5_000;
@@ -29,7 +34,7 @@ type Next<T> = (signal: AbortSignal) => Promise<T>;
  * silent server would hold its caller for several deadlines. It owns the driver below and closes it when disposed of.
  */
 export function guard(driver: Driver, options: GuardOptions): LayeredDriver {
-  const calls = new GuardedCalls(driver.kind, options);
+  const calls = new GuardedCalls(driver, options);
   return layered(driver, {
     around: async (call, next) =>
       isRepeatable(call.operation) ? calls.retried(call, next) : calls.once(call, next),
@@ -57,11 +62,12 @@ async function readAgain(driver: Driver, address: string, signal: AbortSignal): 
 }
 
 class GuardedCalls {
-  readonly #backend: string;
+  readonly #driver: Pick<Driver, 'kind' | 'traits'>;
   readonly #options: GuardOptions;
+  #logged = { cause: '', at: 0 };
 
-  constructor(backend: string, options: GuardOptions) {
-    this.#backend = backend;
+  constructor(driver: Pick<Driver, 'kind' | 'traits'>, options: GuardOptions) {
+    this.#driver = driver;
     this.#options = options;
   }
 
@@ -92,8 +98,8 @@ class GuardedCalls {
       this.#measure(operation, 'ok', started);
       return result;
     } catch (thrown) {
-      const failure = deadline.expired ? deadlineError(operation) : thrown;
-      this.#measure(operation, codeOf(failure, signal), started);
+      const failure = deadline.expired ? this.#overdue(operation) : thrown;
+      this.#failed(operation, failure, { signal, started });
       throw failure;
     }
   }
@@ -105,14 +111,43 @@ class GuardedCalls {
       yield* items;
       this.#measure(operation, 'ok', started);
     } catch (thrown) {
-      this.#measure(operation, codeOf(thrown, signal), started);
+      this.#failed(operation, thrown, { signal, started });
       throw thrown;
     }
   }
 
+  #failed(
+    operation: Operation,
+    failure: unknown,
+    { signal, started }: { readonly signal: AbortSignal; readonly started: number },
+  ): void {
+    if (isAbort(failure, signal)) {
+      this.#measure(operation, 'aborted', started);
+      return;
+    }
+    const error = errorOf(failure);
+    this.#measure(operation, shownCode(error), started);
+    if (error.unansweredAt !== undefined) this.#logCause(operation, error);
+  }
+
+  #logCause(operation: Operation, { code, message, op, target, status, unansweredAt }: OperatorError): void {
+    const now = this.#options.clock.monotonic();
+    const cause = `${code} ${message}`;
+    if (cause === this.#logged.cause && now - this.#logged.at < LOG_AGAIN_MS) return;
+    this.#logged = { cause, at: now };
+    const about = { code, summary: message, op, target, status, unansweredAt };
+    this.#options.logger?.warn('a server gave no usable answer', { operation, ...about });
+  }
+
+  #overdue(operation: Operation): OperatorError {
+    const indeterminate = OPERATIONS[operation].changes;
+    const { origin } = this.#driver.traits;
+    return new OperatorError('DEADLINE', { op: `backend.${operation}`, indeterminate, unansweredAt: origin });
+  }
+
   #measure(operation: Operation, code: string, started: number): void {
     const { metrics, clock } = this.#options;
-    const labels = { backend: this.#backend, operation };
+    const labels = { backend: this.#driver.kind, operation };
     metrics.count('secretmigration_backend_requests_total', { ...labels, code });
     metrics.observe(
       'secretmigration_backend_request_duration_seconds',
@@ -128,14 +163,4 @@ function isRepeatable(operation: Operation): boolean {
 
 function isTemporaryFailure({ code, disposition }: OperatorError): boolean {
   return disposition === 'transient' && code !== 'DEADLINE';
-}
-
-function deadlineError(operation: Operation): OperatorError {
-  const indeterminate = OPERATIONS[operation].changes;
-  return new OperatorError('DEADLINE', { op: `backend.${operation}`, indeterminate });
-}
-
-/** Metric label of a failure: an error code, or `aborted` if the caller aborted. */
-function codeOf(thrown: unknown, signal: AbortSignal): string {
-  return isAbort(thrown, signal) ? 'aborted' : errorOf(thrown).code;
 }

@@ -182,7 +182,12 @@ describe('a fault hook', () => {
 
 it('makes one flat store per namespace, or one tree store for all', () => {
   const clock = new ManualClock();
-  const definition = { title: 'B', spec: { type: 'kubernetes' as const }, credentialsNamespace: 'c' };
+  const definition = {
+    title: 'B',
+    spec: { type: 'kubernetes' as const },
+    backend: { kind: 'SecretBackend', namespace: 'n', name: 'b' },
+    credentialsNamespace: 'c',
+  };
   const flat = new MemoryFactory({ clock, addressing: 'flat' });
   flat.create({ ...definition, tenant: 'one' });
   expect(flat.storeOf('B one')).not.toBe(flat.storeOf('B two'));

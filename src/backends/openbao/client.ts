@@ -4,6 +4,8 @@ import { closed } from '#src/errors/closed.ts';
 import { OperatorError } from '#src/errors.ts';
 import { askAtSend } from '#src/io/ask-at-send.ts';
 import { readReply } from '#src/io/bounded-reply.ts';
+import { checkedConnector } from '#src/io/checked-connector.ts';
+import type { ConnectRules } from '#src/io/connect-rules.ts';
 import { Deadline } from '#src/io/deadline.ts';
 import { networkError } from '#src/io/network-failure.ts';
 import type { QuotaHints } from '#src/io/learnt-rate.ts';
@@ -12,7 +14,7 @@ import type { Turns } from '#src/io/turns.ts';
 import type { ServerClock } from '#src/io/server-clock.ts';
 import type { Clock, Mandate, Permit } from '#src/ports.ts';
 import { REPLY_LIMITS, type ReplyKind } from './reply-limits.ts';
-import type { TlsMaterial } from './tls.ts';
+import { pemOf, type TlsMaterial } from './tls.ts';
 
 /*
  * HTTP to one OpenBao server, without knowledge of KV: one pool with keep-alive, pinned to the origin of the address.
@@ -30,6 +32,8 @@ export interface ClientOptions {
   readonly namespace: string | undefined;
   readonly tls: TlsMaterial;
   readonly serverName: string | undefined;
+  /** Asked for each connection. */
+  readonly connectRules: ConnectRules;
   readonly timeoutMs: number;
   /** Concurrent requests: the size of the pool. */
   readonly maxInFlight: number;
@@ -89,17 +93,17 @@ export class BaoClient implements AsyncDisposable {
     this.#pool = new Pool(options.origin, {
       connections: options.maxInFlight,
       pipelining: 1,
-      allowH2: false,
       keepAliveTimeout: KEEP_ALIVE_MS,
       keepAliveMaxTimeout: KEEP_ALIVE_MS,
       headersTimeout: options.timeoutMs,
       bodyTimeout: options.timeoutMs,
-      connect: {
+      connect: checkedConnector(options.connectRules, {
+        allowH2: false,
         timeout: Math.min(CONNECT_TIMEOUT_MS, options.timeoutMs),
         minVersion: 'TLSv1.2',
-        ...connectTls(options.tls),
+        ...pemOf(options.tls),
         ...(options.serverName === undefined ? {} : { servername: options.serverName }),
-      },
+      }),
     });
   }
 
@@ -112,8 +116,8 @@ export class BaoClient implements AsyncDisposable {
   }
 
   /**
-   * One request. Resolves for every HTTP status; throws `BACKEND_UNREACHABLE`, `TLS_FAILED`, `DEADLINE` or
-   * `REPLY_TOO_LARGE` if there is no usable reply, `RATE_LIMITED` if the server's quota has let nothing pass for
+   * One request. Resolves for every HTTP status; throws `ADDRESS_FORBIDDEN` before anything is sent, `BACKEND_UNREACHABLE`,
+   * `TLS_FAILED`, `DEADLINE` or `REPLY_TOO_LARGE` if there is no usable reply, `RATE_LIMITED` if the server's quota has let nothing pass for
    * minutes, `LEASE_LOST` if it mutates without a mandate, `BACKEND_NOT_READY` after the client was disposed of, and the
    * reason of the signal if it aborts.
    *
@@ -139,9 +143,15 @@ export class BaoClient implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<{ readonly reply: BaoReply; readonly hints: QuotaHints }> {
     const { op, target, mutates: writes = false, replies } = request;
+    const unansweredAt = this.#options.origin;
     if (this.#isClosed) throw closed({ op, target });
     const { clock, reserve, timeoutMs } = this.#options;
-    using deadline = new Deadline(clock, timeoutMs, signal, { op, target, indeterminate: writes });
+    using deadline = new Deadline(clock, timeoutMs, signal, {
+      op,
+      target,
+      indeterminate: writes,
+      unansweredAt,
+    });
     const sentAt = clock.monotonic();
     try {
       const { statusCode, headers, body } = await this.#dispatcherFor(request).request({
@@ -154,11 +164,17 @@ export class BaoClient implements AsyncDisposable {
       this.#options.serverClock.note(headers['date'], sentAt);
       const bounds = {
         limits: REPLY_LIMITS[replies],
-        operation: { op, target, writes },
+        // What replies with too much to the first request can be any server.
+        operation: {
+          op,
+          target,
+          writes,
+          unansweredAt: request.rootNamespace === true ? unansweredAt : undefined,
+        },
         reserve: async (bytes: number) => reserve(bytes, deadline.signal),
       };
       const parsed = await readReply(body, bounds, parseJson);
-      const retryAfterMs = parseRetryAfter(headers['retry-after']);
+      const retryAfterMs = parseRetryAfter(headers['retry-after'], headers['date']);
       const serverTime = timeOf(headers['date']);
       return {
         reply: { status: statusCode, body: parsed, retryAfterMs, serverTime },
@@ -168,7 +184,7 @@ export class BaoClient implements AsyncDisposable {
       if (signal.aborted) throw signal.reason;
       if (thrown instanceof OperatorError) throw thrown;
       if (deadline.expired) throw deadline.signal.reason;
-      throw networkError(thrown, { op, target, writes });
+      throw networkError(thrown, { op, target, writes, unansweredAt });
     }
   }
 
@@ -196,17 +212,13 @@ export class BaoClient implements AsyncDisposable {
   }
 }
 
-function connectTls({ ca, identity }: TlsMaterial): { ca?: string; cert?: string; key?: string } {
-  return {
-    ...(ca === undefined ? {} : { ca }),
-    ...(identity === undefined ? {} : { cert: identity.certificate, key: identity.key }),
-  };
-}
-
-/** A standby sends its health with 429; a refusal has `errors`, or is the page of a proxy. */
+/**
+ * A refusal has `errors`, or is the page of a proxy. A standby sends its health with 429, and so does any other server to
+ * which the address can lead: the reply to a request for the health must have `errors`.
+ */
 function isRefusal({ rootNamespace = false }: BaoRequest, { body, status }: BaoReply): boolean {
-  const isHealth = rootNamespace && typeof body === 'object' && body !== null && !('errors' in body);
-  return status === 429 && !isHealth;
+  const hasErrors = typeof body === 'object' && body !== null && 'errors' in body;
+  return status === 429 && (hasErrors || !rootNamespace);
 }
 
 /** The server sends these two only with `enable_rate_limit_response_headers`, in seconds rounded down. */
@@ -215,10 +227,11 @@ function hintsOf(
   retryAfterMs: number | undefined,
 ): QuotaHints {
   const limit = headers['x-ratelimit-limit'];
+  const reset = headers['x-ratelimit-reset'];
   return {
     retryAfterMs,
     limit: typeof limit === 'string' && /^\d{1,9}$/.test(limit) ? Number(limit) : undefined,
-    resetMs: parseRetryAfter(headers['x-ratelimit-reset']),
+    resetMs: typeof reset === 'string' && /^\d{1,6}$/.test(reset) ? Number(reset) * 1000 : undefined,
   };
 }
 

@@ -2,16 +2,17 @@ import { randomBytes } from 'node:crypto';
 import type { OpenBaoSpec } from './spec.ts';
 import { OperatorError } from '#src/errors.ts';
 import { ByteBudget, bytesForReplies } from '#src/io/byte-budget.ts';
+import type { ConnectRules } from '#src/io/connect-rules.ts';
 import { KeyedLock } from '#src/io/keyed-lock.ts';
 import { Turns } from '#src/io/turns.ts';
 import { ServerClock } from '#src/io/server-clock.ts';
 import type { Clock, Mandate, Random } from '#src/ports.ts';
-import type { CredentialSource } from '../credentials.ts';
+import type { CredentialsFor } from '../credentials.ts';
 import type { Driver } from '../driver.ts';
 import type { BackendDefinition, BackendFactory } from '../factory.ts';
 import { memberOf } from '../kind.ts';
 import { OPENBAO } from './definition.ts';
-import { chooseAuthMethod } from './auth/choose-auth-method.ts';
+import { recordedAuth } from './auth/choose-auth-method.ts';
 import { BaoConnection } from './connection.ts';
 import { OpenBaoDriver } from './driver.ts';
 import { pathRefusalOf } from './path.ts';
@@ -24,13 +25,15 @@ const PART_OF_NAMESPACE = 4;
 const MAX_SERVERS = 10_000;
 
 export interface OpenBaoFactoryOptions {
-  readonly credentials: CredentialSource;
+  readonly credentialsFor: CredentialsFor;
   /** Asked before each request that changes something: a value, or the life of a token. */
   readonly mandate: Mandate;
   readonly clock: Clock;
   readonly random: Random;
   /** `keyferry/<version>`, shown in the server's audit log. */
   readonly userAgent: string;
+  /** Where a backend may be. */
+  readonly connectRules: ConnectRules;
   /** Operator flag --allow-insecure-http. */
   readonly allowInsecureHttp: boolean;
 }
@@ -56,16 +59,19 @@ export class OpenBaoFactory implements BackendFactory {
     if (openbao === undefined) throw invalid(definition, 'spec.openbao is missing.');
     const prefix = openbao.pathPrefix ?? '';
     this.#check(definition, openbao);
-    const { credentials, mandate, clock, random, userAgent } = this.#options;
+    const { connectRules, credentialsFor, mandate, clock, random, userAgent } = this.#options;
     const { credentialsNamespace: namespace } = definition;
     const turns = this.#turnsAt(openbao);
+    const { origin } = new URL(openbao.address);
+    const credentials = credentialsFor({ backend: definition.backend, address: origin });
     const serverClock = new ServerClock(clock);
     const holder = definition.tenant ?? definition.title;
     const connection = new BaoConnection({
       client: {
-        origin: new URL(openbao.address).origin,
+        origin,
         namespace: openbao.namespace,
         serverName: openbao.tlsServerName,
+        connectRules,
         timeoutMs: openbao.requestTimeoutSeconds * 1000,
         maxInFlight: openbao.maxInFlight,
         userAgent,
@@ -77,7 +83,7 @@ export class OpenBaoFactory implements BackendFactory {
       },
       readTls: (signal) => readTls(openbao, { credentials, namespace, signal }),
       openSession: (client) => ({
-        method: chooseAuthMethod(openbao.auth, { client, credentials, namespace }),
+        method: recordedAuth(openbao.auth, { client, credentials, namespace }),
         clock,
         random,
       }),
@@ -85,7 +91,7 @@ export class OpenBaoFactory implements BackendFactory {
       prefix,
     });
     const { mount, maxInFlight, kvVersion, allowUnsafeWrites } = openbao;
-    const common = { connection, mount, prefix, maxInFlight, turns, serverTime: serverClock };
+    const common = { connection, origin, mount, prefix, maxInFlight, turns, serverTime: serverClock };
     if (kvVersion === 2) return new OpenBaoDriver({ ...common, clock, random });
     const ofProcess = { fingerprintKey: this.#fingerprintKey, lock: this.#v1Lock };
     return new OpenBaoV1Driver({ ...common, ...ofProcess, allowUnsafeWrites });

@@ -1,4 +1,4 @@
-import { OperatorError } from '#src/errors.ts';
+import { OperatorError, type ErrorDetail } from '#src/errors.ts';
 import { joinPath } from './path.ts';
 
 /*
@@ -65,7 +65,7 @@ function withoutStart(path: string, start: string): string {
 /** The server at the address does not reply to sys/health as OpenBao and Vault do. */
 export function notThisServer(
   origin: string,
-  about: { readonly op: string; readonly target: string; readonly status: number },
+  about: Pick<ErrorDetail, 'op' | 'target' | 'unansweredAt'> & { readonly status: number },
 ): OperatorError {
   // Go, nginx and others reply 400 to plain text at a port with TLS; a proxy redirects it.
   const wantsTls = origin.startsWith('http:') && about.status >= 300 && about.status <= 400;

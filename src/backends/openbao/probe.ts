@@ -3,7 +3,7 @@ import { OperatorError } from '#src/errors.ts';
 import type { Capability } from '../capabilities.ts';
 import type { Probe } from '../driver.ts';
 import { auditLogWarningOf } from './advisories.ts';
-import type { BaoClient, BaoRequest } from './client.ts';
+import type { BaoClient, BaoReply, BaoRequest } from './client.ts';
 import type { Session } from './auth/session.ts';
 import { hasRightOn } from './capabilities-self.ts';
 import { countsFields } from './field-limit.ts';
@@ -16,7 +16,7 @@ import { isNamespaceMissing, namespaceMissing } from './namespace.ts';
 import { apiPathOf } from './path.ts';
 import { keptVersions } from './retention.ts';
 import { failureOf } from './status.ts';
-import { HealthReply, MountReply, parseReply } from './wire.ts';
+import { HealthReply, isEnvelope, MountReply, parseReply } from './wire.ts';
 
 /*
  * What this server and this mount can do, found by harmless requests. Version strings do not decide: a source build of
@@ -146,13 +146,25 @@ async function readHealth(client: BaoClient, signal: AbortSignal): Promise<Healt
   };
   const reply = await client.request(request, undefined, signal);
   const { status } = reply;
-  if (status === 501 || status === 503) {
-    throw new OperatorError('BACKEND_SEALED', { op: OP, target: request.target, status });
-  }
   const health = HealthReply.safeParse(reply.body);
   if ((status === 200 || status === 429) && health.success) return health.data;
-  if (status === 429 || status >= 500) throw failureOf(reply, request);
-  throw notThisServer(client.origin, { op: OP, target: request.target, status });
+  throw unhealthy(reply, { request, origin: client.origin, isHealth: health.success });
+}
+
+/** Only a reply of this API is told to the author of the backend: any other server can be at the address. */
+function unhealthy(
+  reply: BaoReply,
+  about: { readonly request: BaoRequest; readonly origin: string; readonly isHealth: boolean },
+): OperatorError {
+  const { request, origin, isHealth } = about;
+  const { status } = reply;
+  const isThisApi = isHealth || isEnvelope(reply.body);
+  const unansweredAt = isThisApi ? undefined : origin;
+  const failed = { op: OP, target: request.target, status, unansweredAt };
+  if (status === 501 || status === 503) return new OperatorError('BACKEND_SEALED', failed);
+  if (isThisApi && (status === 429 || status >= 500)) return failureOf(reply, request);
+  if (status >= 500) return new OperatorError('SERVER_ERROR', failed);
+  return notThisServer(origin, failed);
 }
 
 export interface MountQuestion extends FolderQuestion {

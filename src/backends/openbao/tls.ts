@@ -14,6 +14,14 @@ export interface TlsMaterial {
 /** The bytes that spec.openbao.caBundle may have too: every connection parses them. */
 const MAX_CA_BYTES = 65_536;
 
+/** As `tls.connect` takes it. */
+export function pemOf({ ca, identity }: TlsMaterial): { ca?: string; cert?: string; key?: string } {
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(identity === undefined ? {} : { cert: identity.certificate, key: identity.key }),
+  };
+}
+
 export interface TlsContext {
   readonly credentials: CredentialSource;
   /** Namespace of the backend: every reference is in it. */

@@ -2,6 +2,7 @@ import type { Turns } from '#src/io/turns.ts';
 import type { DriverTraits } from '../driver.ts';
 
 export interface RequestLimits {
+  readonly origin: string;
   /** spec.openbao.maxInFlight. */
   readonly maxInFlight: number;
   /** The requests to the server, as its quota allows. */
@@ -9,9 +10,10 @@ export interface RequestLimits {
 }
 
 /** The traits of a KV store of either version. */
-export function traitsOf({ maxInFlight, turns }: RequestLimits): DriverTraits {
+export function traitsOf({ maxInFlight, origin, turns }: RequestLimits): DriverTraits {
   return {
     addressing: 'tree',
+    origin,
     get concurrency() {
       return turns.width(maxInFlight);
     },

@@ -86,10 +86,9 @@ export class DriverPool {
   async acquire(backend: Backend, migration: Accessor['migration']): Promise<DriverLease> {
     await this.#retireOthers(backend);
     const slot = this.#slotOf(backend);
-    const { kind, metadata } = backend;
     const driver = slot.backend.for(migration.namespace, {
       migration,
-      backend: { kind, namespace: namespaceOf(backend), name: metadata.name },
+      backend: referenceTo(backend),
     });
     const lease = this.#lease(slot, { namespace: migration.namespace, driver });
     return Object.assign(lease, { driver });
@@ -126,6 +125,7 @@ export class DriverPool {
     if (namespace !== undefined && closedNamespaces.includes(namespace)) throw isInClosedNamespace(backend);
     return registry.open({
       title: titleOfBackend(backend),
+      backend: referenceTo(backend),
       spec: backend.spec,
       credentialsNamespace: credentialsNamespaceOf(backend, clusterResourceNamespace),
       tenant: namespace,
@@ -208,4 +208,8 @@ function isInClosedNamespace(backend: Backend): OperatorError {
     detail: 'The Secrets and ServiceAccounts of this namespace are those of the operator.',
     hint: 'Create the backend in another namespace, or run the operator with --allow-backends-in-own-namespace.',
   });
+}
+
+function referenceTo(backend: Backend): Accessor['backend'] {
+  return { kind: backend.kind, namespace: namespaceOf(backend), name: backend.metadata.name };
 }

@@ -11,7 +11,7 @@ import type { BackendKind } from '#src/backends/kind.ts';
 import { serverOf } from '#src/backends/spec.ts';
 import { boundedText } from '#src/core/bounded-text.ts';
 import { shortened } from '#src/errors/explain.ts';
-import { hasCode, isAbort, OperatorError } from '#src/errors.ts';
+import { hasCode, isAbort, OperatorError, type ErrorDetail } from '#src/errors.ts';
 import { Deadline, EitherSignal } from '#src/io/deadline.ts';
 import type { Clock, EventSink, Random } from '#src/ports.ts';
 import type { ReconcileContext, ReconcileResult } from '#src/runtime/controller.ts';
@@ -64,7 +64,7 @@ export class BackendReconciler {
     if (pauseMs > 0 && isJudged(backend)) return { kind: 'requeue', requeueAfterMs: pauseMs };
     try {
       this.#requireOneDefault(backend);
-      if (pauseMs > 0) throw silent(backend);
+      if (pauseMs > 0) throw silent(backend, this.#serverOf(backend));
       const probe = await this.#probe(backend, context.signal);
       await this.#publish(backend, available(probe), probe, context.signal);
     } catch (failure) {
@@ -90,9 +90,8 @@ export class BackendReconciler {
 
   async #probe(backend: Backend, signal: AbortSignal): Promise<Probe> {
     const { clock, pool } = this.#options;
-    const about = { op: 'backend.probe', target: backend.metadata.name };
-    using limit = Deadline.unpausable(clock, PROBE_LIMIT_MS, signal, about);
     const server = this.#serverOf(backend);
+    using limit = Deadline.unpausable(clock, PROBE_LIMIT_MS, signal, unanswered(backend, server));
     const startedAt = clock.monotonic();
     try {
       await using lease = await pool.acquireWhole(backend);
@@ -192,12 +191,17 @@ function isJudged({ metadata, status }: Backend): boolean {
   return status.observedGeneration === metadata.generation;
 }
 
-function silent({ metadata }: Backend): OperatorError {
+function silent(backend: Backend, server: NamedServer | undefined): OperatorError {
   return new OperatorError('DEADLINE', {
-    op: 'backend.probe',
-    target: metadata.name,
+    ...unanswered(backend, server),
     detail: 'Another backend with this address waited for it; it is asked again within five minutes.',
   });
+}
+
+/** For an error of a probe: the status tells of a silent server as of every other that gives no answer. */
+function unanswered({ metadata }: Backend, named: NamedServer | undefined): ErrorDetail {
+  const [address = ''] = named?.server.split(' ') ?? [];
+  return { op: 'backend.probe', target: metadata.name, unansweredAt: URL.parse(address)?.origin };
 }
 
 /** The reply of a server as the status can hold it, whatever it sent. */

@@ -2,7 +2,7 @@ import type { Reader } from '#src/backends/driver.ts';
 import type { InventoryCounts } from '#src/core/inventory.ts';
 import type { Counts, Outcome } from '#src/core/outcome.ts';
 import { ERROR_CODES } from '#src/errors/codes.ts';
-import { explain } from '#src/errors/explain.ts';
+import { explain, shownCode } from '#src/errors/explain.ts';
 import type { ConditionReason } from '#src/errors/reasons.ts';
 import type { PlanTotals } from '#src/engine/plan/totals.ts';
 import { errorOf } from '#src/errors.ts';
@@ -75,10 +75,10 @@ export function suspended(): Verdict {
 
 /** The verdict on a failure of the whole migration or of a backend, not of one document. */
 export function failing(failure: unknown): Verdict {
-  const { code, disposition } = errorOf(failure);
+  const error = errorOf(failure);
   const message = explain(failure, MAX_CONDITION_MESSAGE);
-  const base = verdict('False', 'Unknown', ERROR_CODES[code].conditionReason, message);
-  const stalled = disposition === 'stalled';
+  const base = verdict('False', 'Unknown', ERROR_CODES[shownCode(error)].conditionReason, message);
+  const stalled = error.disposition === 'stalled';
   return { ...base, stalled, reconciling: !stalled };
 }
 

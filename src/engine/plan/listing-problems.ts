@@ -1,7 +1,7 @@
 import { MAX_ROW_MESSAGE } from '#src/api/v1alpha1/secret-migration.ts';
 import type { ListingProblem } from '#src/backends/driver.ts';
 import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
-import { fitted, messageOf, type Message } from '#src/errors/explain.ts';
+import { fitted, shownMessage, type Message } from '#src/errors/explain.ts';
 import { OperatorError } from '#src/errors.ts';
 import { failedOutcome } from '../failure.ts';
 import { refusedOutcome } from './targets.ts';
@@ -23,7 +23,7 @@ export function problemOutcome(name: string, { address, problem }: ListingProble
 }
 
 function messageFor(where: string, problem: ListingProblem['problem']): Message {
-  if (problem instanceof OperatorError) return { where, ...messageOf(problem) };
+  if (problem instanceof OperatorError) return { where, ...shownMessage(problem) };
   const hint = 'Rename it at the source, or exclude it in spec.select.exclude.';
   return { happened: problem.message, where, hint };
 }

@@ -16,9 +16,11 @@ const LineSchema = z.object({
   stream: z.literal('audit'),
   sequence: z.number(),
   operation: z.string(),
-  migration: z.object({ namespace: z.string(), name: z.string() }),
+  migration: z.object({ namespace: z.string(), name: z.string() }).optional(),
   backend: z.object({ name: z.string() }),
-  path: z.string(),
+  path: z.string().optional(),
+  address: z.string().optional(),
+  credential: z.object({ kind: z.string(), namespace: z.string(), name: z.string() }).optional(),
   keys: z.array(z.string()).optional(),
   outcome: z.string(),
 });
@@ -47,8 +49,10 @@ function linesOf(text: string): readonly Line[] {
   return lines.map((line) => LineSchema.parse(JSON.parse(line)));
 }
 
-function tellOf({ operation, backend, path, keys, outcome }: Line): string {
-  return [operation, backend.name, path, ...(keys ?? []), outcome].join(' ');
+function tellOf({ operation, backend, address, credential, path, keys, outcome }: Line): string {
+  const what = credential && `${credential.kind} ${credential.namespace}/${credential.name}`;
+  const about = [address, what, path].filter((each) => each !== undefined);
+  return [operation, backend.name, ...about, ...(keys ?? []), outcome].join(' ');
 }
 
 it('has a line for every access of a migration, by names, and never a value', async () => {
@@ -72,7 +76,12 @@ it('has a line for every access of a migration, by names, and never a value', as
   );
   expect(lines.map(({ sequence }) => sequence)).toEqual(lines.map((_, index) => index + 1));
   const { namespace } = tenant;
-  for (const line of lines) expect(line.migration).toMatchObject({ namespace, name: 'moving' });
+  for (const line of lines.filter(({ address }) => address === undefined))
+    expect(line.migration).toMatchObject({ namespace, name: 'moving' });
+  expect(lines.filter(({ address }) => address !== undefined).map(tellOf)).toEqual([
+    `readCredential bao ${cluster.baoUrl} Secret ${namespace}/bao-token token done`,
+    `login bao ${cluster.baoUrl} auth/token/lookup-self done`,
+  ]);
   expect(text).not.toContain('canary');
   expect(text).not.toContain(Buffer.from('canary-password').toString('base64'));
 });
@@ -85,7 +94,7 @@ it('stands on standard output among the lines of the ordinary log, as JSON of it
   await tenant.untilReady('moving');
   for (const line of operator.logs().trimEnd().split('\n')) expect(() => JSON.parse(line)).not.toThrow();
   const written = linesOf(operator.logs()).filter(({ operation }) => operation === 'write');
-  expect(written.map(({ path }) => path).toSorted()).toEqual(
+  expect(written.map(({ path }) => path ?? '').toSorted()).toEqual(
     Array.from({ length: 20 }, (_, index) => `${tenant.namespace}/s${index}`).toSorted(),
   );
 });

@@ -11,6 +11,7 @@ import { Gate, holdRemovals, holdWrites } from '#test/support/gate.ts';
 import { untilNoticed } from './operator-state.ts';
 import { SilentServers } from '#test/support/silent-server.ts';
 import { kvNames } from '#test/support/queries.ts';
+import { OtherServers } from '#test/support/other-servers.ts';
 import { useStage } from '#test/support/stage.ts';
 
 const stage = useStage();
@@ -226,6 +227,69 @@ describe('a backend', () => {
 });
 
 // Before the API server is killed: after that, the controller manager takes long to make a namespace ready.
+describe('the address of a backend', () => {
+  it('that leads to the machine of the operator is refused in every notation, unless an administrator allows it', async () => {
+    await stage().restartOperator({ KEYFERRY_ALLOW_CONNECT_TO: '' });
+    const { port } = new URL(stage().bao.url);
+    const tenant = await stage().tenant({ address: `https://2130706433:${port}` });
+    const asked = stage().bao.requests.length;
+    for (const host of ['localhost', '[::ffff:127.0.0.1]']) {
+      const name = host === 'localhost' ? 'named' : 'mapped';
+      const { mount, cluster } = tenant;
+      const address = `https://${host}:${port}`;
+      await tenant.apply(anOpenBaoBackend({ name, mount, address, caBundle: cluster.baoCaPem }));
+    }
+    for (const name of ['bao', 'named', 'mapped']) {
+      const { message } = await readyOfBackend(tenant, name, 'AddressForbidden');
+      expect(message).toContain('ask an administrator to allow it with --allow-connect-to');
+    }
+    expect(stage().bao.requests.length).toBe(asked);
+    await stage().restartOperator();
+    await readyOfBackend(tenant, 'bao', 'Available');
+  });
+});
+
+describe('a backend that gives no usable answer', () => {
+  it('looks the same whatever is at its address, and the log tells the administrator what it is', async () => {
+    await using replies = await OtherServers.start();
+    const tenant = await stage().tenant();
+    const { mount, cluster } = tenant;
+    const other = { 'wrong-ca': stage().bao.url, 'another-api': cluster.apiserverUrl };
+    const addresses = { ...replies.addresses, ...other };
+    for (const [name, address] of Object.entries(addresses)) {
+      const caBundle = name in other ? cluster.apiserverCaPem : cluster.baoCaPem;
+      const backend = anOpenBaoBackend({ name, mount, address, caBundle });
+      const openbao = { ...backend.spec.openbao, requestTimeoutSeconds: 1 };
+      await tenant.apply({ ...backend, spec: { ...backend.spec, openbao } });
+    }
+    const shown: string[] = [];
+    for (const [name, address] of Object.entries(addresses)) {
+      const { message } = await readyOfBackend(tenant, name, 'BackendUnavailable');
+      shown.push(message.replace(address, 'ADDRESS'));
+    }
+    expect(new Set(shown)).toEqual(
+      new Set([
+        'The server cannot be reached, or it is not the server that the settings describe (ADDRESS). Check address, port, CA and network policy; an administrator finds the cause in the log of the operator.',
+      ]),
+    );
+    const logs = stage().operator.logs();
+    expect(logs).toMatch(
+      /"TLS_FAILED".*UNABLE_TO_VERIFY_LEAF_SIGNATURE|"TLS_FAILED".*SELF_SIGNED|"TLS_FAILED".*UNABLE_TO/,
+    );
+    expect(logs).toMatch(/ECONNREFUSED at 127\.0\.0\.1:/);
+    expect(logs).toContain('"DEADLINE"');
+  });
+});
+
+async function readyOfBackend(tenant: Tenant, name: string, reason: string) {
+  return await eventually(`${name} is ${reason}`, async () => {
+    const { conditions = [] } = (await tenant.backend(name)).status;
+    const ready = conditions.find((condition) => condition.type === 'Ready');
+    if (ready?.reason === reason) return ready;
+    throw new Error(JSON.stringify(ready));
+  });
+}
+
 describe('the loss of the Lease', () => {
   it('ends the process at once: a reconcile in flight opens no backend, logs in nowhere and writes nothing', async () => {
     const tenant = await stage().tenant();

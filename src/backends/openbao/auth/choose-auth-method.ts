@@ -1,5 +1,5 @@
 import { OperatorError } from '#src/errors.ts';
-import type { CredentialSource } from '../../credentials.ts';
+import type { BackendCredentials, CredentialSource } from '../../credentials.ts';
 import type { BaoClient } from '../client.ts';
 import { AppRoleAuth } from './app-role.ts';
 import { CertAuth } from './cert.ts';
@@ -14,6 +14,19 @@ export interface AuthContext {
   readonly credentials: CredentialSource;
   /** Namespace of the backend: every reference is in it. */
   readonly namespace: string;
+}
+
+/** The auth method that the spec names, with a record of each login. Throws as `chooseAuthMethod`. No I/O. */
+export function recordedAuth(
+  auth: OpenBaoAuth,
+  context: AuthContext & { readonly credentials: BackendCredentials },
+): AuthMethod {
+  const method = chooseAuthMethod(auth, context);
+  const { mountPath } = auth.kubernetes ?? auth.appRole ?? auth.jwt ?? auth.cert ?? {};
+  const path = mountPath === undefined ? 'auth/token/lookup-self' : `auth/${mountPath}/login`;
+  return {
+    login: async (signal) => context.credentials.login(path, async () => method.login(signal), signal),
+  };
 }
 
 /** The auth method that the spec names. Throws `SPEC_INVALID` if it names none. No I/O. */
