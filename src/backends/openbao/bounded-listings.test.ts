@@ -47,7 +47,7 @@ async function failureOf(folder: string): Promise<{ readonly listed: number; rea
   throw new Error('the listing ended');
 }
 
-describe('a listing of a server that invents names', () => {
+describe('a listing of a server that invents names', { timeout: 30_000 }, () => {
   it('which rise without an end ends with the numbers', async () => {
     let next = 1_000_000;
     server.reply = ({ pathname }) =>

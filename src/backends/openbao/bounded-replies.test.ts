@@ -36,7 +36,7 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-describe('a server that sends more than its API would', () => {
+describe('a server that sends more than its API would', { timeout: 30_000 }, () => {
   it.each(BOMBS)('gets a refusal for %s as a document, and no parser sees it', async (_what, bomb) => {
     server.reply = ({ pathname }) => (pathname.startsWith('/v1/kv/data/') ? bomb : undefined);
     await expect(driver.read('a', signal)).rejects.toMatchObject({ code: 'REPLY_TOO_LARGE' });
@@ -56,7 +56,7 @@ describe('a server that sends more than its API would', () => {
   });
 });
 
-describe('a server that never ends its large replies', () => {
+describe('a server that never ends its large replies', { timeout: 30_000 }, () => {
   it('holds up no large reply to another namespace', async () => {
     const metadata = { version: 1, created_time: '2026-01-01T00:00:00Z' };
     const document = JSON.stringify({ data: { data: { a: 'x'.repeat(100_000) }, metadata } });
@@ -80,7 +80,7 @@ describe('a server that never ends its large replies', () => {
   });
 });
 
-describe('a page of names that is too large', () => {
+describe('a page of names that is too large', { timeout: 30_000 }, () => {
   const names = Array.from({ length: 3_000 }, (_, index) => `${'n'.repeat(480)}${1_000_000 + index}`);
   /** Six bytes for one, as Go writes some characters: 1,000 of them are 2.9 MiB. */
   const escaped = names.map((name) => `"${name.replaceAll('n', String.raw`\u006e`)}"`);
