@@ -140,7 +140,9 @@ describe('a name that a row cannot hold', () => {
     for (const end of ['a', 'b']) await journal.record({ name: common + end, keys: [], state: 'Failed' });
     const { keys = [] } = journal.table();
     expect(new Set(keys.map(({ name }) => name)).size).toBe(2);
-    expect(keys.map(({ message }) => message)).toEqual(keys.map(() => 'Cut or escaped to fit this row: the name.'));
+    expect(keys.map(({ message }) => message)).toEqual(
+      keys.map(() => 'Cut or escaped to fit this row: the name.'),
+    );
     const next = await open(reports, journal.table());
     expect(next.prior.size).toBe(0);
     expect(next.counts().total).toBe(2);
