@@ -1,6 +1,7 @@
 import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { MAX_STORE } from '#src/api/v1alpha1/used-backends.ts';
 import type { Reader } from '#src/backends/driver.ts';
+import { boundedText } from '#src/core/bounded-text.ts';
 import { OperatorError } from '#src/errors.ts';
 import { MigrationJournal } from '#src/journal/journal.ts';
 import type { ReportStore } from '#src/journal/reports.ts';
@@ -106,7 +107,7 @@ function acknowledges(migration: SecretMigration): boolean {
 /** The store of a backend and the folder in it, as text to compare. */
 function storeOf(backend: Pick<Reader, 'locationOf'>): string {
   const { store, path } = backend.locationOf('');
-  return (path === '' ? store : `${store} ${path}`).slice(0, MAX_STORE);
+  return boundedText(path === '' ? store : `${store} ${path}`, MAX_STORE);
 }
 
 /** Permission to change documents as long as the attempt was not stopped and this replica leads. */
