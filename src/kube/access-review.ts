@@ -29,6 +29,7 @@ export async function hasRight(
   };
   const reply = await client.request({
     method: 'POST',
+    onlyAsks: true,
     path: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
     body: {
       apiVersion: 'authorization.k8s.io/v1',
