@@ -3,6 +3,7 @@ import { createBackendController } from '#src/controllers/backend/controller.ts'
 import { BackendLookup } from '#src/controllers/backend/lookup.ts';
 import type { Config } from '#src/config/schema.ts';
 import type { DriverPool } from '#src/controllers/backend/pool.ts';
+import type { UnwatchedCredentials } from '#src/controllers/backend/unwatched-credentials.ts';
 import type { BackendReferences } from '#src/controllers/backend/trust-root.ts';
 import type { MigrationParts } from '#src/controllers/migration/attempt.ts';
 import type { RunningAttempts } from '#src/controllers/migration/running.ts';
@@ -24,6 +25,7 @@ export interface ControllerParts extends Base {
   readonly references: BackendReferences;
   readonly pool: DriverPool;
   readonly attempts: RunningAttempts;
+  readonly credentials: UnwatchedCredentials;
   readonly events: EventSink;
 }
 
@@ -37,7 +39,8 @@ export function createControllers(parts: ControllerParts): readonly Controller[]
 }
 
 function backendController(parts: ControllerParts, scope: Backend['kind']): Controller {
-  const { client, clock, config, events, informers, logger, metrics, pool, queues, random } = parts;
+  const { client, clock, config, credentials, events, informers } = parts;
+  const { logger, metrics, pool, queues, random } = parts;
   const resource = resourceOf(scope);
   return createBackendController(
     scope,
@@ -45,6 +48,7 @@ function backendController(parts: ControllerParts, scope: Backend['kind']): Cont
       backends: new ObjectClient(client, resource),
       clusterCache: informers.clusterBackends.store,
       pool,
+      credentials,
       writer: new StatusWriter({ client, resource }),
       events,
       kinds: parts.references.kinds,

@@ -4,6 +4,7 @@ import type { Config } from '#src/config/schema.ts';
 import { DriverPool } from '#src/controllers/backend/pool.ts';
 import type { BackendReferences } from '#src/controllers/backend/trust-root.ts';
 import { RunningAttempts } from '#src/controllers/migration/running.ts';
+import { UnwatchedCredentials } from '#src/controllers/backend/unwatched-credentials.ts';
 import { createQueues } from '#src/controllers/queues.ts';
 import { CACHE_GAUGES, samplesOf } from '#src/controllers/metrics.ts';
 import { connectWatches, type Informers } from '#src/controllers/watches.ts';
@@ -13,6 +14,7 @@ import { HttpKubeClient } from '#src/kube/transport.ts';
 import type { Logger } from '#src/ports.ts';
 import { EventRecorder } from '#src/runtime/events.ts';
 import { ALWAYS_HELD, type Leadership } from '#src/runtime/leadership.ts';
+import { ObjectClient } from '#src/runtime/object-client.ts';
 import { runComponents, type Component } from '#src/runtime/manager.ts';
 import { systemClock as clock } from '#src/runtime/system-clock.ts';
 import { AuditLog } from '#src/telemetry/audit-log.ts';
@@ -21,13 +23,13 @@ import { createLog } from '#src/telemetry/log.ts';
 import { PrometheusMetrics } from '#src/telemetry/metrics.ts';
 import { createRegistry } from './backends.ts';
 import type { Base } from './base.ts';
-import { openConnection } from './clients.ts';
+import { openConnection, SECRETS } from './clients.ts';
 import { loop } from './components.ts';
 import { createControllers } from './controllers.ts';
 import { Ending, uncaughtFailures } from './ending.ts';
 import { createElector, createLeadership, leaderLoop, leadWith } from './leader.ts';
 import { createServers } from './servers.ts';
-import { createInformers } from './watches.ts';
+import { createInformers, watchesSecretsIn } from './watches.ts';
 
 const random = Math.random;
 /** For the reviews of tokens of --metrics-secure. */
@@ -129,6 +131,7 @@ function assemble(
       backends: informers.backends.unparsed,
       clusterBackends: informers.clusterBackends.unparsed,
     },
+    knowsClusterBackends: () => informers.clusterBackends.isGranted,
     clusterResourceNamespace,
     kinds: BACKEND_KINDS,
   };
@@ -137,19 +140,40 @@ function assemble(
   const events = new EventRecorder({ ...base, reportingInstance: base.config.identity ?? hostname() });
   const elector = leadership === undefined ? undefined : createElector(base, leadership);
   serveObjectMetrics({ metrics, informers, leadership });
-  const caches = [informers.migrations, informers.backends, informers.clusterBackends, informers.secrets];
+  const { backends, clusterBackends, migrations, secrets } = informers;
+  const caches = [migrations, backends, clusterBackends, ...(secrets === undefined ? [] : [secrets])];
   const live = { lease: () => elector?.isHealthy ?? true };
   const ready = {
     caches: () => caches.every((informer) => informer.hasSynced),
     audit: () => audit?.isBlocked !== true,
   };
-  const controllers = createControllers({ ...base, informers, queues, references, pool, attempts, events });
+  const credentials = credentialsOf(base);
+  const controllers = createControllers({
+    ...base,
+    informers,
+    queues,
+    references,
+    pool,
+    attempts,
+    credentials,
+    events,
+  });
   return [
     uncaughtFailures(logger),
     ...createServers({ ...base, metrics, live, ready, openReviewClient }),
     ...caches.map((informer) => loop('informer', async (signal) => informer.run(signal), informer.synced)),
     leaderLoop(elector, leadWith(controllers, events)),
   ];
+}
+
+/** The credentials of backends that no watch covers. */
+function credentialsOf({ client, clusterResourceNamespace, config }: Base): UnwatchedCredentials {
+  return new UnwatchedCredentials({
+    secrets: new ObjectClient(client, SECRETS),
+    isWatched: (namespace) => watchesSecretsIn(config, namespace),
+    clusterResourceNamespace,
+    kinds: BACKEND_KINDS,
+  });
 }
 
 /** The metrics of migrations and backends, from the caches; only of the replica that works, so that sums count each once. */

@@ -1,4 +1,5 @@
 import { DEFAULT_BACKEND_ANNOTATION, RECONCILE_REQUESTED_ANNOTATION } from '#src/api/group.ts';
+import type { ClusterSecretBackend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import {
   NAMESPACE_INDEX,
   projectBackend,
@@ -7,16 +8,30 @@ import {
   projectSecret,
 } from '#src/controllers/projections.ts';
 import type { Informers } from '#src/controllers/watches.ts';
-import { Informer } from '#src/runtime/informer.ts';
+import type { KubeObject } from '#src/kube/client.ts';
+import { GrantedInformer } from '#src/runtime/granted-informer.ts';
+import { Informer, type InformerOptions, type Watched } from '#src/runtime/informer.ts';
+import { NamespacesInformer } from '#src/runtime/namespaces-informer.ts';
 import type { Base } from './base.ts';
 import { resourceOf, SECRETS } from './clients.ts';
 
 /** The caches of all that the operator watches; they fill once their informers run. */
-export function createInformers({ client, clock, random, logger, metrics }: Base): Informers {
+export interface Caches extends Informers {
+  readonly clusterBackends: GrantedInformer<ClusterSecretBackend>;
+}
+
+/** Objects of namespaces are watched in those of `--watch-namespaces`, or in all of them. */
+export function createInformers({ client, clock, config, random, logger, metrics }: Base): Caches {
   const common = { client, clock, random, logger, metrics };
+  const { watchNamespaces: namespaces } = config;
+  const watch = <T extends KubeObject>(
+    what: Pick<InformerOptions<T>, 'selection' | 'project' | 'indexes'>,
+  ): Watched<T> =>
+    namespaces === undefined
+      ? new Informer({ ...common, ...what })
+      : new NamespacesInformer({ ...common, ...what, namespaces });
   return {
-    migrations: new Informer({
-      ...common,
+    migrations: watch({
       selection: {
         resource: resourceOf('SecretMigration'),
         annotations: [RECONCILE_REQUESTED_ANNOTATION],
@@ -24,21 +39,26 @@ export function createInformers({ client, clock, random, logger, metrics }: Base
       project: projectMigration,
       indexes: NAMESPACE_INDEX,
     }),
-    backends: new Informer({
-      ...common,
+    backends: watch({
       selection: { resource: resourceOf('SecretBackend'), annotations: [DEFAULT_BACKEND_ANNOTATION] },
       project: projectBackend,
       indexes: NAMESPACE_INDEX,
     }),
-    clusterBackends: new Informer({
+    clusterBackends: new GrantedInformer({
       ...common,
       selection: { resource: resourceOf('ClusterSecretBackend'), annotations: [DEFAULT_BACKEND_ANNOTATION] },
       project: projectClusterBackend,
     }),
-    secrets: new Informer({
-      ...common,
-      selection: { resource: SECRETS, metadataOnly: true },
-      project: projectSecret,
-    }),
+    secrets: config.watchSecrets
+      ? watch({ selection: { resource: SECRETS, metadataOnly: true }, project: projectSecret })
+      : undefined,
   };
+}
+
+/** True if a change of a Secret in this namespace wakes the backends that read it. */
+export function watchesSecretsIn(
+  { watchNamespaces, watchSecrets }: Base['config'],
+  namespace: string,
+): boolean {
+  return watchSecrets && (watchNamespaces === undefined || watchNamespaces.includes(namespace));
 }

@@ -140,8 +140,14 @@ export interface ClaimStore {
   /**
    * Releases every claim for which `isStale` holds: that changes the version again, so the removal of its owner fails. A
    * document that changes meanwhile is left alone, because that changes its version too. Writes nothing without claims.
+   * A store that cannot list its claims looks for them at the addresses in `among`, which must contain every document that
+   * the caller can have claimed; `among` is asked only then.
    */
-  release(isStale: (by: string) => boolean, permit: Permit): Promise<void>;
+  release(
+    isStale: (by: string) => boolean,
+    permit: Permit,
+    among: () => Promise<Iterable<Address>>,
+  ): Promise<void>;
 }
 
 /** Marks documents that are still read here while another store owns their values. */

@@ -194,9 +194,9 @@ function claimsOf(claims: ClaimStore, relay: Relay): Required<ClaimStore> {
         permit,
         async (inner) => claims.claim(relay.in(address), expect, by, inner),
       ),
-    release: async (isStale, permit) =>
+    release: async (isStale, permit, among) =>
       relay.change({ operation: 'release', addresses: [] }, permit, async (inner) =>
-        claims.release(isStale, inner),
+        claims.release(isStale, inner, async () => relay.allIn([...(await among())])),
       ),
   };
 }

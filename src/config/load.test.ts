@@ -18,6 +18,7 @@ function refusal(argv: readonly string[], env: Record<string, string> = {}): Ope
 
 describe('loadConfig', () => {
   describeSources();
+  describeNamespaces();
   describeProblems();
 });
 
@@ -34,6 +35,7 @@ function describeSources(): void {
       metricsCertKey: 'tls.key',
       logLevel: 'info',
       auditLog: 'off',
+      watchSecrets: true,
       concurrentMigrations: 4,
       concurrentDocuments: 32,
       allowInsecureHttp: false,
@@ -116,6 +118,24 @@ function describeSources(): void {
   it('ignores the variables that Kubernetes sets for a Service named keyferry', () => {
     expect(() => loadConfig([], { KEYFERRY_PORT: 'tcp://10.0.0.2:8080' })).not.toThrow();
   });
+}
+
+function describeNamespaces(): void {
+  it('reads a list of namespaces, each once, from a flag or a variable', () => {
+    const namespaces = ['team-a', 'team-b'];
+    expect(loadConfig(['--watch-namespaces=team-a, team-b,team-a'], {}).watchNamespaces).toEqual(namespaces);
+    const env = { KEYFERRY_WATCH_NAMESPACES: 'team-a,team-b' };
+    expect(loadConfig([], env).watchNamespaces).toEqual(namespaces);
+    expect(loadConfig([], { KEYFERRY_WATCH_NAMESPACES: '' }).watchNamespaces).toBeUndefined();
+  });
+
+  it.each(['a,', ',a', 'a,,b', 'A', 'a.b', 'a b', '*', '-a', 'x'.repeat(64)])(
+    'refuses %j as a list of namespaces, in one problem',
+    (list) => {
+      const { message } = refusal([`--watch-namespaces=${list}`]);
+      expect(message).toContain('--watch-namespaces must be names of namespaces with commas between them.');
+    },
+  );
 }
 
 function describeProblems(): void {

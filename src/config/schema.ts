@@ -66,6 +66,16 @@ export const ConfigSchema = z.object({
     .describe(
       'Where to record every access to a value or a credential: off, stdout or the absolute path of a file. Migrations wait while the audit log cannot be written.',
     ),
+  watchNamespaces: namespaces()
+    .optional()
+    .describe(
+      'Namespaces to work in, with commas between them; objects in others are ignored, and no right there is needed. Default: all.',
+    ),
+  watchSecrets: flag()
+    .default(true)
+    .describe(
+      'Notice changed credentials of backends by a watch on Secrets. Set to false if the operator may get Secrets by name only; the next probe of a backend then notices.',
+    ),
   clusterResourceNamespace: objectName()
     .optional()
     .describe(
@@ -164,6 +174,14 @@ function objectName() {
     .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/, {
       error: 'must be a name of lower case letters, digits, "-" and "."',
     });
+}
+
+/** Names of namespaces, each once. */
+function namespaces() {
+  const error = 'must be names of namespaces with commas between them';
+  return text()
+    .transform((list) => [...new Set(list.split(',').map((name) => name.trim()))])
+    .refine((names) => names.every((name) => /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)), { error });
 }
 
 /** A whole number, written in decimal. */

@@ -6,7 +6,7 @@ import {
 import type { SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
 import type { BackendRef, SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import type { Logger } from '#src/ports.ts';
-import type { Change, Informer } from '#src/runtime/informer.ts';
+import type { Change, Watched } from '#src/runtime/informer.ts';
 import { objectKey, type CachedObject } from '#src/runtime/store.ts';
 import { namespaceOf } from './backend/names.ts';
 import { mayUse } from './backend/lookup.ts';
@@ -18,11 +18,11 @@ import { backendQueue, type Queues } from './queues.ts';
 
 /** The caches, and what keeps them in step. */
 export interface Informers {
-  readonly migrations: Informer<SecretMigration>;
-  readonly backends: Informer<SecretBackend>;
-  readonly clusterBackends: Informer<ClusterSecretBackend>;
-  /** Metadata only: values never sit in a cache. */
-  readonly secrets: Informer<CachedObject>;
+  readonly migrations: Watched<SecretMigration>;
+  readonly backends: Watched<SecretBackend>;
+  readonly clusterBackends: Watched<ClusterSecretBackend>;
+  /** Metadata only: values never sit in a cache. Undefined: the next probe of a backend notices a changed Secret. */
+  readonly secrets: Watched<CachedObject> | undefined;
 }
 
 export interface Watches extends Informers {
@@ -52,7 +52,7 @@ export function connectWatches(watches: Watches): void {
   });
   watches.backends.addHandler((change) => onBackend(watches, change));
   watches.clusterBackends.addHandler((change) => onBackend(watches, change));
-  watches.secrets.addHandler((change) => onSecret(watches, change));
+  watches.secrets?.addHandler((change) => onSecret(watches, change));
 }
 
 function onMigration(watches: Watches, change: Change<SecretMigration>): void {

@@ -81,6 +81,16 @@ export function knownTrustRootGate(unparsed: () => string | undefined): RemovalG
   };
 }
 
+/** Holds every source while backends exist perhaps that the operator may not list: they can read any of the Secrets. */
+export function listedTrustRootGate(areUnlisted: () => boolean): RemovalGate {
+  return () => {
+    if (!areUnlisted()) return undefined;
+    const message =
+      'The source is kept: the operator may not list ClusterSecretBackends, so the Secrets that they read are unknown. Grant it list and watch on them (docs/security/rbac.md).';
+    return { reason: 'TrustRoot', message, retry: 'later' };
+  };
+}
+
 /**
  * Holds every removal while the own clock is wrong, or that of a server: soak and the life of a backup are counted in wall
  * clock time. `differing` returns the first server whose clock differs from the own one, or undefined.

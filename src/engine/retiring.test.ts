@@ -160,6 +160,15 @@ describe('the source of a proven document', () => {
     expect((await runEngine({ ...world, spec, prior: first.rows })).outcomeOf('a').state).toBe('Removed');
   });
 
+  it('is not removed while backends can exist that the operator may not list', async () => {
+    const world = withSource();
+    const spec = { sourcePolicy: 'Delete' };
+    const first = await runEngine({ ...world, spec, unlistedBackends: true });
+    expect(first.outcomeOf('a')).toMatchObject({ state: 'Verified', reason: 'TrustRoot', retry: 'later' });
+    expect(first.outcomeOf('a').message).toContain('Grant it list and watch');
+    expect((await runEngine({ ...world, spec, prior: first.rows })).outcomeOf('a').state).toBe('Removed');
+  });
+
   it.each(['Backup', 'Project'])(
     'stays if the backend does not support the policy: %s',
     async (sourcePolicy) => {

@@ -4,6 +4,7 @@ import { Progress } from './apply/progress.ts';
 import { retireSoaked } from './apply/removals.ts';
 import { shown } from './apply/show.ts';
 import { Transfer } from './apply/transfer.ts';
+import type { Address } from '#src/core/document.ts';
 import { hasCode } from '#src/errors.ts';
 import { makePlan, startPlan, type Planning } from './plan/make-plan.ts';
 import { requireUnreservedBackups } from './plan/reserved-names.ts';
@@ -24,7 +25,7 @@ import { totalsOf } from './plan/totals.ts';
  */
 export async function runMigration(inputs: ApplyInputs): Promise<RunResult> {
   const progress = new Progress(inputs);
-  await releaseClaims(inputs);
+  await releaseClaims({ ...inputs, claimed: async () => claimable(inputs) });
   const planning = await startPlan(inputs);
   progress.expect(planning);
   if (inputs.intent.dryRun) await showPlan(inputs, progress, planning);
@@ -38,20 +39,30 @@ export async function runMigration(inputs: ApplyInputs): Promise<RunResult> {
  * another spec, or before a suspension. Throws what the source throws.
  */
 export async function releaseClaims({
+  claimed,
   intent,
   isStaleClaim,
   permit,
   source,
 }: Pick<ApplyInputs, 'isStaleClaim' | 'permit'> & {
+  /** The sources that earlier runs can have claimed, for a store that cannot list claims. */
+  readonly claimed: () => Promise<Iterable<Address>>;
   readonly source: Pick<ApplyInputs['source'], 'claims'>;
   readonly intent: Pick<ApplyInputs['intent'], 'removesSources'>;
 }): Promise<void> {
   try {
-    await source.claims?.release(isStaleClaim, permit);
+    await source.claims?.release(isStaleClaim, permit, claimed);
   } catch (failure) {
     // Without the right to list them, a migration that removes nothing can still copy.
     if (!hasCode(failure, 'AUTH_DENIED') || intent.removesSources) throw failure;
   }
+}
+
+/** A source is claimed after its row is durable: so each that an earlier run claimed is on record or named in the spec. */
+function claimable({ intent, prior }: Pick<ApplyInputs, 'intent' | 'prior'>): readonly Address[] {
+  const { route, selection } = intent;
+  const named = selection.scope.by === 'names' ? selection.scope.names : [];
+  return [...named, ...prior.keys()].map((name) => route.sourceOf(name));
 }
 
 /** The work of a completed migration: expires its backups. Copies nothing and reads no source. */

@@ -13,6 +13,8 @@ export interface KubeRequest {
   readonly contentType?: string;
   /** Default `application/json`. */
   readonly accept?: string;
+  /** A POST that creates nothing, such as a review: it needs no mandate, and can be sent again like a GET. */
+  readonly onlyAsks?: true;
   /** Constant name of the operation for errors and metrics, e.g. `kube.secret.create`. */
   readonly op: string;
   /** `Kind namespace/name` for errors. */

@@ -13,13 +13,13 @@ export interface Exchange {
   readonly op: string;
   readonly target: string;
   readonly pool: PoolName;
-  /** It changes something: every method but GET. */
+  /** It changes something: every method but GET, unless it only asks. */
   readonly writes: boolean;
   readonly permit?: KubeRequest['permit'];
 }
 
 export function toExchange(request: KubeRequest): Exchange {
-  const { method, path, op, target, body, permit } = request;
+  const { method, onlyAsks, path, op, target, body, permit } = request;
   return {
     method,
     path,
@@ -28,7 +28,7 @@ export function toExchange(request: KubeRequest): Exchange {
     query: request.query ?? {},
     accept: request.accept ?? 'application/json',
     pool: request.pool ?? 'default',
-    writes: method !== 'GET',
+    writes: method !== 'GET' && onlyAsks !== true,
     ...(permit === undefined ? {} : { permit }),
     ...(body === undefined
       ? {}

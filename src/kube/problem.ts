@@ -48,7 +48,7 @@ const CODE_BY_HTTP_STATUS: Readonly<Record<number, ErrorCode>> = {
   429: 'RATE_LIMITED',
 };
 
-const GRANT_ROLE = 'Grant the RBAC permissions in config/rbac, or renew the credentials.';
+const GRANT_ROLE = 'Grant it to the operator (docs/security/rbac.md), or renew the credentials.';
 
 /** A failed reply (or the object of a watch ERROR event) as an OperatorError. Uses no text of the body. */
 export function problemOf(reply: FailedReply, operation: FailedOperation): OperatorError {

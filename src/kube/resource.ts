@@ -22,6 +22,11 @@ export function apiVersionOf(resource: Resource): string {
   return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;
 }
 
+/** `plural.group`, or `plural` of the core group: the name of a resource in RBAC and kubectl. */
+export function titleOf({ plural, group }: Pick<Resource, 'plural' | 'group'>): string {
+  return group === '' ? plural : `${plural}.${group}`;
+}
+
 /** Path of the list; without a namespace, of all namespaces. */
 export function collectionPath(resource: Resource, namespace?: string): string {
   const root = resource.group === '' ? ['api'] : ['apis', resource.group];

@@ -1,6 +1,7 @@
 import type { KubeClient, KubeObject, WatchEvent } from '#src/kube/client.ts';
 import { FittingPage } from '#src/kube/fitting-page.ts';
-import { errorOf, hasCode } from '#src/errors.ts';
+import { errorOf, hasCode, type OperatorError } from '#src/errors.ts';
+import { titleOf } from '#src/kube/resource.ts';
 import type { Clock, Labels, Logger, Metrics, Random } from '#src/ports.ts';
 import { Backoff } from './backoff.ts';
 import {
@@ -12,7 +13,7 @@ import {
   watchedObject,
   type Selection,
 } from './listing.ts';
-import { objectKey, Store, type IndexFunction, type ReadonlyStore } from './store.ts';
+import { objectKey, parseObjectKey, Store, type IndexFunction, type ReadonlyStore } from './store.ts';
 
 /**
  * A change of one object: `old` undefined = added, `current` undefined = deleted.
@@ -27,6 +28,26 @@ export interface Change<T> {
 /** Called after the cache shows the change. Must return immediately: it adds keys to queues and does no work. */
 export type ChangeHandler<T> = (change: Change<T>) => void;
 
+/** What a user of a cache needs of whatever fills it: one informer, or several. */
+export interface Watched<T extends KubeObject> {
+  readonly store: ReadonlyStore<T>;
+  /** Metadata of the objects that exist and are not in the cache because `project` threw, by key. */
+  readonly unparsed: ReadonlyMap<string, KubeObject['metadata']>;
+  /** Resolves when the first list is in the cache and its handlers have run. Never rejects. */
+  readonly synced: Promise<void>;
+  readonly hasSynced: boolean;
+  /** Handlers are called in the order in which they were added. Handlers added after `run` miss earlier changes. */
+  addHandler(handler: ChangeHandler<T>): void;
+  /** Keeps the cache up to date until the signal aborts; then resolves. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** Where informers keep their objects. Those of different namespaces can share one: no two have the same key. */
+export interface InformerCache<T extends KubeObject> {
+  readonly store: Store<T>;
+  readonly unparsed: Map<string, KubeObject['metadata']>;
+}
+
 export interface InformerOptions<T extends KubeObject> {
   readonly client: KubeClient;
   readonly selection: Selection;
@@ -36,6 +57,8 @@ export interface InformerOptions<T extends KubeObject> {
    */
   readonly project: (object: KubeObject) => T;
   readonly indexes?: Readonly<Record<string, IndexFunction<T>>>;
+  /** Default: one of its own, with `indexes`. */
+  readonly cache?: InformerCache<T>;
   /** Objects per list page while they fit into a reply; default 500. */
   readonly pageSize?: number;
   readonly clock: Clock;
@@ -71,10 +94,10 @@ const SHORTEST_HEALTHY_WATCH_MS = 1_000;
  *
  * Only the signal ends `run`. Order within one change: cache first, then handlers.
  */
-export class Informer<T extends KubeObject> {
+export class Informer<T extends KubeObject> implements Watched<T> {
   readonly #options: InformerOptions<T>;
   readonly #store: Store<T>;
-  readonly #unparsed = new Map<string, KubeObject['metadata']>();
+  readonly #unparsed: Map<string, KubeObject['metadata']>;
   readonly #handlers: ChangeHandler<T>[] = [];
   readonly #backoff: Backoff;
   readonly #labels: Labels;
@@ -86,7 +109,8 @@ export class Informer<T extends KubeObject> {
 
   constructor(options: InformerOptions<T>) {
     this.#options = options;
-    this.#store = new Store(options.indexes);
+    this.#store = options.cache?.store ?? new Store(options.indexes);
+    this.#unparsed = options.cache?.unparsed ?? new Map<string, KubeObject['metadata']>();
     this.#backoff = new Backoff({ ...BACKOFF, clock: options.clock, random: options.random });
     this.#fitting = new FittingPage(options.pageSize ?? PAGE_SIZE);
     this.#labels = { resource: options.selection.resource.plural };
@@ -98,12 +122,10 @@ export class Informer<T extends KubeObject> {
     return this.#store;
   }
 
-  /** Metadata of the objects that exist and are not in the cache because `project` threw, by key. */
   get unparsed(): ReadonlyMap<string, KubeObject['metadata']> {
     return this.#unparsed;
   }
 
-  /** Resolves when the first list is in the cache and its handlers have run. Never rejects. */
   get synced(): Promise<void> {
     return this.#synced.promise;
   }
@@ -112,7 +134,6 @@ export class Informer<T extends KubeObject> {
     return this.#hasSynced;
   }
 
-  /** Handlers are called in the order in which they were added. Handlers added after `run` miss earlier changes. */
   addHandler(handler: ChangeHandler<T>): void {
     this.#handlers.push(handler);
   }
@@ -133,16 +154,25 @@ export class Informer<T extends KubeObject> {
   }
 
   async #recover(thrown: unknown, signal: AbortSignal): Promise<void> {
-    const { logger, metrics } = this.#options;
+    const { metrics } = this.#options;
     const problem = errorOf(thrown);
     if (hasCode(problem, 'WATCH_EXPIRED')) this.#resourceVersion = undefined;
     metrics.count('keyferry_informer_failures_total', this.#labels);
-    logger.warn('list or watch failed, retrying', {
-      ...this.#labels,
-      code: problem.code,
-      op: problem.op,
-    });
+    this.#noteFailure(problem);
     await this.#pause(problem.retryAfterMs ?? 0, signal);
+  }
+
+  #noteFailure({ code, op, status }: OperatorError): void {
+    const { logger, selection } = this.#options;
+    const { namespace, resource } = selection;
+    const about = { ...this.#labels, namespace, code, op };
+    if (status !== 403) {
+      logger.warn('list or watch failed, retrying', about);
+      return;
+    }
+    const place = namespace === undefined ? 'in all namespaces' : `in the namespace ${namespace}`;
+    const grant = `list and watch on ${titleOf(resource)} ${place}`;
+    logger.warn('list or watch is forbidden, retrying', { ...about, grant, see: 'docs/security/rbac.md' });
   }
 
   async #pause(atLeastMs: number, signal: AbortSignal): Promise<void> {
@@ -170,7 +200,7 @@ export class Informer<T extends KubeObject> {
   #replace(all: readonly Seen<T>[]): void {
     const listed = new Set(all.map(({ key }) => key));
     for (const key of [...this.#store.keys(), ...this.#unparsed.keys()]) {
-      if (!listed.has(key)) this.#remove(key);
+      if (this.#covers(key) && !listed.has(key)) this.#remove(key);
     }
     for (const seen of all) this.#put(seen);
   }
@@ -182,6 +212,12 @@ export class Informer<T extends KubeObject> {
     const known = this.#store.get(key)?.metadata ?? this.#unparsed.get(key);
     const isKnown = known?.uid === metadata.uid && known.resourceVersion === metadata.resourceVersion;
     return { key, metadata, isKnown, current: isKnown ? undefined : this.#project(object) };
+  }
+
+  /** True for the key of an object that this informer would list. */
+  #covers(key: string): boolean {
+    const { namespace } = this.#options.selection;
+    return namespace === undefined || parseObjectKey(key).namespace === namespace;
   }
 
   async #watch(signal: AbortSignal): Promise<void> {

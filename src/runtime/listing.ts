@@ -32,7 +32,7 @@ export interface ListOptions {
 }
 
 /** No plain-JSON alternative in the header: a server that cannot reduce to metadata fails instead of sending values. */
-const ACCEPT_METADATA = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
+export const ACCEPT_METADATA = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
 const ACCEPT_METADATA_LIST = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
 
 export function watchAccept(selection: Selection): string {

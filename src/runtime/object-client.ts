@@ -7,7 +7,7 @@ import {
   type ObjectName,
   type Resource,
 } from '#src/kube/resource.ts';
-import { isKubeObject } from './listing.ts';
+import { ACCEPT_METADATA, isKubeObject } from './listing.ts';
 
 /** An object to create: the server adds uid and resourceVersion. */
 export interface NewObject {
@@ -41,6 +41,16 @@ export class ObjectClient {
     }
   }
 
+  /** Only its metadata: the rest of the object does not leave the server. Undefined if it does not exist. */
+  async getMetadata(object: ObjectName, signal: AbortSignal): Promise<KubeObject['metadata'] | undefined> {
+    try {
+      return (await this.#request('GET', object, { accept: ACCEPT_METADATA, signal })).metadata;
+    } catch (thrown) {
+      if (hasCode(thrown, 'NOT_FOUND')) return undefined;
+      throw thrown;
+    }
+  }
+
   async create(object: NewObject, signal: AbortSignal): Promise<KubeObject> {
     return await this.#request('POST', object.metadata, { body: object, signal });
   }
@@ -53,7 +63,7 @@ export class ObjectClient {
   async #request(
     method: keyof typeof OPERATIONS,
     object: ObjectName,
-    content: { readonly body?: object; readonly signal: AbortSignal },
+    content: { readonly accept?: string; readonly body?: object; readonly signal: AbortSignal },
   ): Promise<KubeObject> {
     const op = OPERATIONS[method];
     const target = describeTarget(this.#resource, object);

@@ -34,6 +34,11 @@ import type { Supervision } from './supervision.ts';
 /** Where config/ puts the operator. */
 export const OPERATOR_ACCOUNT = { namespace: 'keyferry-system', name: 'keyferry' } as const;
 
+/** config/, or a scope in it. */
+export function configFolder(scope?: string): string {
+  return join(PROJECT_ROOT, 'config', ...(scope === undefined ? [] : ['scopes', scope]));
+}
+
 const PROJECT_ROOT = join(import.meta.dirname, '..', '..');
 /** Nothing renews these tokens as a kubelet would; a kept demo must not lose its login after an hour. */
 const TOKEN_SECONDS = 7 * 24 * 3600;
@@ -335,14 +340,14 @@ export class Cluster implements AsyncDisposable {
 
   /**
    * Applies crds/ and config/ (the operator's namespace, ServiceAccount, RBAC, admission policies, default backend) as a user
-   * would, and allows the addresses of the harness.
+   * would, and allows the addresses of the harness. `scope`: a folder of config/scopes instead of config/.
    */
-  async installKeyferry(): Promise<void> {
+  async installKeyferry(scope?: string): Promise<void> {
     const crds = join(PROJECT_ROOT, 'crds');
     await this.#mustRun(['apply', '-f', crds]);
     await this.#mustRun(['wait', '--for=condition=Established', '--timeout=30s', '-f', crds]);
     await Promise.all(Object.values(KINDS).map(({ plural }) => this.#untilServed(plural)));
-    await this.#mustRun(['apply', '-k', join(PROJECT_ROOT, 'config')]);
+    await this.#mustRun(['apply', '-k', configFolder(scope)]);
     await waitForServiceAccount(this, OPERATOR_ACCOUNT.namespace, OPERATOR_ACCOUNT.name);
     await allowHarnessAddresses(this);
   }

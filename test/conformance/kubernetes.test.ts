@@ -111,9 +111,17 @@ function describeEnds(): void {
     const again = driver.claims.claim('claimed', version, 'uid.run-2', permitted(signal));
     expect(await codeOf(again)).toBe('VERSION_CONFLICT');
 
-    await driver.claims.release((by) => by !== 'uid.run-1', permitted(signal));
+    await driver.claims.release(
+      (by) => by !== 'uid.run-1',
+      permitted(signal),
+      async () => [],
+    );
     expect(presentIn(await driver.read('claimed', signal)).version).toEqual(claimed);
-    await driver.claims.release((by) => by === 'uid.run-1', permitted(signal));
+    await driver.claims.release(
+      (by) => by === 'uid.run-1',
+      permitted(signal),
+      async () => [],
+    );
     expect(await codeOf(driver.delete('claimed', claimed, permitted(signal)))).toBe('VERSION_CONFLICT');
     const released = await cluster.kube<{ metadata: { labels: object } }>('GET', secretsPath('claimed'));
     expect(released.metadata.labels).toEqual({ 'app.kubernetes.io/managed-by': 'keyferry' });

@@ -15,6 +15,7 @@ import {
   credentialGate,
   crossingGate,
   knownTrustRootGate,
+  listedTrustRootGate,
   trustRootGate,
 } from '#src/engine/gates.ts';
 import { toIntent } from '#src/engine/plan/compile.ts';
@@ -72,6 +73,8 @@ export interface EngineRun extends World {
   readonly trustRoots?: Readonly<Record<string, string>>;
   /** A backend that cannot be parsed. */
   readonly unparsedBackend?: () => string | undefined;
+  /** There can be backends that the operator may not list. */
+  readonly unlistedBackends?: boolean;
   /** The server whose clock differs from that of the operator. Default: none. */
   readonly clockDiffersFrom?: string;
   readonly shouldStop?: (log: readonly string[]) => boolean;
@@ -161,6 +164,7 @@ async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<Appl
     gates: [
       trustRootGate((name) => run.trustRoots?.[name]),
       knownTrustRootGate(() => run.unparsedBackend?.()),
+      listedTrustRootGate(() => run.unlistedBackends === true),
       crossingGate((address) => crossings.writeTo(source.locationOf(address))),
       clocks,
     ],

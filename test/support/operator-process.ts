@@ -27,6 +27,8 @@ const LOG_TAIL_LINES = 40;
 export interface OperatorOptions {
   /** Name of the replica in the Lease. Default: a unique one. */
   readonly identity?: string;
+  /** Its ServiceAccount, in the namespace of config/. Default: the one of config/, with the rights there. */
+  readonly account?: string;
   /** URL of the Kubernetes API, e.g. of a proxy. Default: the apiserver itself. */
   readonly apiserverUrl?: string;
   /** Set different names for operators that must not compete for one Lease. Default: the default of the operator. */
@@ -54,9 +56,11 @@ export async function startOperator(
   cluster: Cluster,
   options: OperatorOptions = {},
 ): Promise<OperatorProcess> {
+  if (options.leaseName !== undefined) await grantLease(cluster, options.leaseName);
   const identity = options.identity ?? uniqueName('operator');
   const [healthPort = 0, metricsPort = 0] = await freePorts(2);
-  const { namespace, name } = OPERATOR_ACCOUNT;
+  const { namespace } = OPERATOR_ACCOUNT;
+  const name = options.account ?? OPERATOR_ACCOUNT.name;
   const args = [
     // The reaper finds its processes by the folder of the cluster, which this path contains.
     `--service-account-dir=${await cluster.serviceAccountDirectory(namespace, name)}`,
@@ -76,6 +80,36 @@ export async function startOperator(
   );
   if (options.skipReady !== true) await operator.waitUntilReady();
   return operator;
+}
+
+/** The role in config/rbac names one Lease. For another one, its users change the role; here a second one is beside it. */
+async function grantLease(cluster: Cluster, lease: string): Promise<void> {
+  const { namespace, name } = OPERATOR_ACCOUNT;
+  const role = `lease-${lease}`;
+  const api = { apiVersion: 'rbac.authorization.k8s.io/v1', metadata: { name: role, namespace } };
+  const objects = [
+    {
+      ...api,
+      kind: 'Role',
+      rules: [
+        {
+          apiGroups: ['coordination.k8s.io'],
+          resources: ['leases'],
+          resourceNames: [lease],
+          verbs: ['get', 'update'],
+        },
+      ],
+    },
+    {
+      ...api,
+      kind: 'RoleBinding',
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: role },
+      subjects: [{ kind: 'ServiceAccount', name, namespace }],
+    },
+  ];
+  const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
+  const { code, stderr } = await cluster.kubectl(['apply', '-f', '-'], { input });
+  if (code !== 0) throw new Error(stderr);
 }
 
 function specOf(
@@ -149,14 +183,14 @@ export class OperatorProcess implements AsyncDisposable {
     return await (await request(this.metricsUrl)).body.text();
   }
 
-  async waitUntilReady(): Promise<void> {
+  async waitUntilReady(deadlineMs = READY_DEADLINE_MS): Promise<void> {
     const isReady = async (): Promise<boolean> => {
       if (!this.isRunning) throw new GiveUp(`${this.identity} exited; its last lines:\n${this.#logTail()}`);
       const reply = await request(`${this.healthUrl}/readyz`);
       await reply.body.dump();
       return reply.statusCode === 200;
     };
-    await eventually(`${this.identity} is ready`, isReady, { deadlineMs: READY_DEADLINE_MS });
+    await eventually(`${this.identity} is ready`, isReady, { deadlineMs });
   }
 
   /** Sends a signal and does not wait. */

@@ -27,6 +27,10 @@ interface SecretObject {
 export interface TenantOptions {
   /** Address of the KV server as the backend sees it, e.g. a proxy. Default: the server itself. */
   readonly address?: string;
+  /** An existing namespace. Default: a new one. */
+  readonly namespace?: string;
+  /** The Secret with the token of its backend. Default: bao-token. */
+  readonly tokenSecret?: string;
   /** An existing mount, to share it with another tenant. */
   readonly mount?: string;
   /** Default: the policy in docs/openbao-policy.md. */
@@ -54,19 +58,25 @@ export class Tenant {
   }
 
   static async create(cluster: Cluster, options: TenantOptions = {}): Promise<Tenant> {
-    const namespace = await cluster.createNamespace('tenant');
+    const namespace = options.namespace ?? (await cluster.createNamespace('tenant'));
+    const tokenSecret = options.tokenSecret ?? 'bao-token';
     const mount = options.mount ?? (await cluster.createMount('kv'));
     const tenant = new Tenant(cluster, namespace, mount);
     const token = await cluster.createToken(options.policy ?? documentedPolicy(mount));
     await tenant.apply({
       apiVersion: 'v1',
       kind: 'Secret',
-      metadata: { name: 'bao-token' },
+      metadata: { name: tokenSecret },
       stringData: { token },
     });
     await tenant.apply(aKubernetesBackend());
     await tenant.apply(
-      anOpenBaoBackend({ address: options.address ?? cluster.baoUrl, mount, caBundle: cluster.baoCaPem }),
+      anOpenBaoBackend({
+        address: options.address ?? cluster.baoUrl,
+        mount,
+        tokenSecret,
+        caBundle: cluster.baoCaPem,
+      }),
     );
     return tenant;
   }

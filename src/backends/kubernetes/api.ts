@@ -1,5 +1,6 @@
 import type { Document, Version } from '#src/core/document.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
+import { hasRight } from '#src/kube/access-review.ts';
 import type { KubeClient, KubeRequest } from '#src/kube/client.ts';
 import { FittingPage } from '#src/kube/fitting-page.ts';
 import type { Permit } from '#src/ports.ts';
@@ -49,6 +50,7 @@ export interface Marks {
 export class SecretApi {
   readonly #client: KubeClient;
   readonly #namespace: string;
+  #mayList = false;
 
   constructor(client: KubeClient, namespace: string) {
     this.#client = client;
@@ -67,10 +69,27 @@ export class SecretApi {
     }
   }
 
+  /** Its metadata, undefined if the Secret does not exist: no value leaves the server. */
+  async metadata(name: string, signal: AbortSignal): Promise<WireSecret['metadata'] | undefined> {
+    const request = this.#object(name, 'kube.secret.getMetadata');
+    try {
+      const reply = await this.#client.request({
+        ...request,
+        method: 'GET',
+        accept: METADATA_OF_ONE,
+        signal,
+      });
+      return parseObjectMetadata(reply, request.op, request.target).metadata;
+    } catch (thrown) {
+      if (hasCode(thrown, 'NOT_FOUND')) return undefined;
+      throw thrown;
+    }
+  }
+
   /** One page of Secrets with their values. */
   async page(query: PageQuery, signal: AbortSignal): Promise<Page<WireSecret>> {
     const request = this.#list('kube.secret.list', query);
-    const reply = await this.#client.request({ ...request, signal });
+    const reply = await this.#listed(request, signal);
     return parseSecretPage(reply, request.op, request.target);
   }
 
@@ -92,7 +111,7 @@ export class SecretApi {
 
   async #metadataPage(query: PageQuery, signal: AbortSignal): Promise<Page<WireSecret['metadata']>> {
     const request = this.#list('kube.secret.listMetadata', query);
-    const reply = await this.#client.request({ ...request, accept: METADATA_ONLY, signal });
+    const reply = await this.#listed({ ...request, accept: METADATA_ONLY }, signal);
     return parseMetadataPage(reply, request.op, request.target);
   }
 
@@ -204,27 +223,39 @@ export class SecretApi {
 
   /** True if the client has the right to do this to one Secret or, without a name, to all Secrets of the namespace. */
   async mayDo(verb: Need['verbs'][number], name: string | undefined, signal: AbortSignal): Promise<boolean> {
-    const op = 'kube.secret.review';
-    const target = describeTarget(SECRET, { namespace: this.#namespace });
-    const resourceAttributes = {
-      namespace: this.#namespace,
-      verb: RBAC_VERBS[verb],
-      resource: 'secrets',
-      ...(name === undefined ? {} : { name }),
-    };
-    const reply = await this.#client.request({
-      method: 'POST',
-      path: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
-      body: {
-        apiVersion: 'authorization.k8s.io/v1',
-        kind: 'SelfSubjectAccessReview',
-        spec: { resourceAttributes },
-      },
-      op,
-      target,
-      signal,
+    return this.#hasRight(RBAC_VERBS[verb], name, signal);
+  }
+
+  /** True if the client has the right to list. Asked once, and again after a refusal. */
+  async mayList(signal: AbortSignal): Promise<boolean> {
+    this.#mayList ||= await this.#hasRight('list', undefined, signal);
+    return this.#mayList;
+  }
+
+  /** Throws `AUTH_DENIED` without the right to list, before a request that the server would refuse. */
+  async requireList(signal: AbortSignal): Promise<void> {
+    if (await this.mayList(signal)) return;
+    throw new OperatorError('AUTH_DENIED', {
+      op: 'kube.secret.list',
+      target: describeTarget(SECRET, { namespace: this.#namespace }),
+      detail: 'The operator may read Secrets by name only.',
+      hint: `Use spec.select.names, or grant list on secrets in ${this.#namespace} (docs/security/rbac.md).`,
     });
-    return isAllowed(reply, op, target);
+  }
+
+  async #hasRight(verb: string, name: string | undefined, signal: AbortSignal): Promise<boolean> {
+    const right = { verb, resource: SECRET, namespace: this.#namespace, name };
+    const target = describeTarget(SECRET, { namespace: this.#namespace });
+    return hasRight(this.#client, right, { op: 'kube.secret.review', target, signal });
+  }
+
+  async #listed(request: Omit<KubeRequest, 'signal'>, signal: AbortSignal): Promise<unknown> {
+    try {
+      return await this.#client.request({ ...request, signal });
+    } catch (thrown) {
+      if (hasCode(thrown, 'AUTH_DENIED')) this.#mayList = false;
+      throw thrown;
+    }
   }
 
   #object(name: string, op: string): Pick<KubeRequest, 'path' | 'op' | 'target'> {
@@ -250,11 +281,4 @@ export class SecretApi {
 
 function allowedBy(permit: Permit): Pick<KubeRequest, 'permit' | 'signal'> {
   return { permit, signal: permit.signal };
-}
-
-function isAllowed(reply: unknown, op: string, target: string): boolean {
-  const status: unknown =
-    typeof reply === 'object' && reply !== null && 'status' in reply ? reply.status : null;
-  if (typeof status === 'object' && status !== null && 'allowed' in status) return status.allowed === true;
-  throw new OperatorError('REPLY_INVALID', { op, target });
 }

@@ -40,12 +40,16 @@ export class KubernetesCredentials implements CredentialSource {
     key: string,
     signal: AbortSignal,
   ): Promise<SecretValue> {
-    const secret = await new SecretApi(this.#client, namespace).get(name, signal);
+    const target = `Secret ${namespace}/${name}`;
+    const api = new SecretApi(this.#client, namespace);
+    const secret = await api.get(name, signal).catch((thrown: unknown) => {
+      throw toGrant(thrown, { op: 'kube.credentials', target, right: `get on Secret ${name}` });
+    });
     const value = secret === undefined ? undefined : toDocument(secret).fields.get(key);
     if (value !== undefined) return value;
     throw new OperatorError('CREDENTIALS_MISSING', {
       op: 'kube.credentials',
-      target: `Secret ${namespace}/${name}`,
+      target,
       detail: secret === undefined ? 'The Secret does not exist.' : `The Secret has no key ${key}.`,
     });
   }
@@ -75,7 +79,8 @@ export class KubernetesCredentials implements CredentialSource {
       });
       return toIssuedToken(reply, op, target);
     } catch (thrown) {
-      if (!hasCode(thrown, 'NOT_FOUND')) throw thrown;
+      if (!hasCode(thrown, 'NOT_FOUND'))
+        throw toGrant(thrown, { op, target, right: `create on serviceaccounts/token ${serviceAccount}` });
       throw new OperatorError('CREDENTIALS_MISSING', {
         op,
         target,
@@ -84,6 +89,18 @@ export class KubernetesCredentials implements CredentialSource {
       });
     }
   }
+}
+
+/** The failure; one for the lack of a right (403, not 401) says which one to grant. */
+function toGrant(
+  thrown: unknown,
+  { op, target, right }: { readonly op: string; readonly target: string; readonly right: string },
+): unknown {
+  if (!(thrown instanceof OperatorError) || thrown.code !== 'AUTH_DENIED' || thrown.status !== 403)
+    return thrown;
+  const detail = 'The operator has no right to use these credentials.';
+  const hint = `Grant the operator ${right} (docs/security/rbac.md).`;
+  return new OperatorError('AUTH_DENIED', { op, target, status: 403, detail, hint });
 }
 
 function toIssuedToken(reply: unknown, op: string, target: string): IssuedToken {

@@ -79,10 +79,11 @@ export class KubernetesDriver implements Driver {
 
   /**
    * Lists metadata only. The server leaves out the types that are never moved, which are only counted; the type of any
-   * other Secret is known after its read.
+   * other Secret is known after its read. Throws `AUTH_DENIED` without a request if it may not list.
    */
   async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Listed> {
     if (query.folder !== '') return;
+    await this.#api.requireList(signal);
     const { labelSelector, leftOut, meter } = query;
     const movable = { labelSelector, fieldSelector: WITHOUT_REFUSED_TYPES };
     for await (const page of this.#api.metadataPages(movable, signal)) {

@@ -20,14 +20,14 @@ const LARGEST_PAGE = 500;
 /** Excludes Secrets of the types that are never moved: their values need not be loaded. */
 export const WITHOUT_REFUSED_TYPES = REFUSED_TYPES.map((type) => `type!=${type}`).join(',');
 
-/** Reads few Secrets one by one, and many by pages of values. */
+/** Reads few Secrets one by one, and many by pages of values if it may list them. */
 export async function* readManySecrets(
   api: SecretApi,
   addresses: readonly Address[],
   signal: AbortSignal,
 ): AsyncGenerator<ReadOutcome> {
   const wanted = new Set(addresses);
-  if (wanted.size <= FEW) yield* readSingly(api, wanted, signal);
+  if (wanted.size <= FEW || !(await api.mayList(signal))) yield* readSingly(api, wanted, signal);
   else yield* readByPages(api, wanted, signal);
 }
 

@@ -79,7 +79,7 @@ export class MemoryDriver implements Driver {
     this.claims = statesAttributes
       ? {
           claim: async (address, expect, by, permit) => this.#claim({ address, expect, by }, permit),
-          release: async (isStale, permit) => this.#release(isStale, permit),
+          release: async (isStale, permit, among) => this.#release(isStale, permit, among),
         }
       : undefined;
     this.projections = keepsProjections
@@ -248,9 +248,15 @@ export class MemoryDriver implements Driver {
     });
   }
 
-  async #release(isStale: (by: string) => boolean, permit: Permit): Promise<void> {
+  async #release(
+    isStale: (by: string) => boolean,
+    permit: Permit,
+    among: () => Promise<Iterable<Address>>,
+  ): Promise<void> {
+    const mayList = this.#options.mayNot?.('list', '') !== true;
+    const candidates = mayList ? this.#store.addresses() : new Set(await among());
     await this.#perform({ operation: 'release', address: '' }, permit, () => {
-      for (const address of this.#store.addresses()) {
+      for (const address of candidates) {
         const { claim } = this.#store.currentAt(address) ?? {};
         if (claim !== undefined && isStale(claim)) this.#store.touch(address, { claim: undefined });
       }

@@ -19,10 +19,10 @@ export type BackendControllerOptions = Required<
 /** The controller of the backends of one scope: those of all namespaces, or those of the cluster. */
 export function createBackendController(
   scope: Backend['kind'],
-  parts: Omit<BackendReconcilerOptions, 'parse'>,
+  parts: Omit<BackendReconcilerOptions, 'kind' | 'parse'>,
   options: BackendControllerOptions,
 ): Controller {
-  const reconciler = new BackendReconciler({ ...parts, parse: PARSERS[scope] });
+  const reconciler = new BackendReconciler({ ...parts, kind: scope, parse: PARSERS[scope] });
   return new Controller({
     ...options,
     name: scope.toLowerCase(),

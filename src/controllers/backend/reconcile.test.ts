@@ -42,7 +42,7 @@ function aBackend(name: string, namespace: string, generation = 1): KubeObject &
 function aReconciler() {
   const clock = new ManualClock();
   const objects: Objects = new Map();
-  const server = { isSilent: true, probes: 0 };
+  const server = { isSilent: true, probes: 0, opened: 0, credentialsChanged: false };
   const client = new ScriptedKubeClient(({ method, path, body }) => {
     const [, namespace, name] = /namespaces\/([^/]+)\/[^/]+\/([^/]+)/.exec(path) ?? [];
     const found = objects.get(`${namespace}/${name}`);
@@ -63,12 +63,14 @@ function aReconciler() {
   const driver = { kind: 'openbao', traits, probe, [Symbol.asyncDispose]: async () => Promise.resolve() };
   const guard = { clock, random: () => 0, metrics: new RecordedMetrics() };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a question that is not expected fails loudly
-  const create = (): Driver => driver as unknown as Driver;
+  const create = (): Driver => ((server.opened += 1), driver as unknown as Driver);
   const registry = new BackendRegistry([{ kind: 'openbao', create }], { guard });
   const reconciler = new BackendReconciler({
     backends: new ObjectClient(client, resource),
     parse: parseSecretBackend,
     clusterCache: new Store(),
+    kind: 'SecretBackend',
+    credentials: { haveChanged: async () => server.credentialsChanged, forget: () => undefined },
     pool: new DriverPool({ registry, clusterResourceNamespace: 'keyferry', closedNamespaces: [] }),
     writer: new StatusWriter({ client, resource }),
     events: { record: () => undefined },
@@ -150,5 +152,23 @@ describe('a server that does not answer', () => {
     await operator.reconcile('ns/b');
     expect(operator.server.probes).toBe(probes + 1);
     expect(operator.readyOf('ns/b')?.status).toBe('True');
+  });
+});
+
+describe('credentials that changed without a watch', () => {
+  it('open the driver again before the probe, once a change', async () => {
+    const { add, reconcile, server, readyOf } = aReconciler();
+    server.isSilent = false;
+    add(aBackend('a', 'ns'));
+    const openedAfter = async (changed: boolean): Promise<number> => {
+      server.credentialsChanged = changed;
+      await reconcile('ns/a');
+      return server.opened;
+    };
+    expect(await openedAfter(false)).toBe(1);
+    expect(await openedAfter(false)).toBe(1);
+    expect(await openedAfter(true)).toBe(2);
+    expect(await openedAfter(false)).toBe(2);
+    expect(readyOf('ns/a')?.status).toBe('True');
   });
 });

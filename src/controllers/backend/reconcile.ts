@@ -23,14 +23,17 @@ import { isReady, MAX_CONDITION_MESSAGE, readyOf, toConditions, type Statement }
 import type { DriverPool } from './pool.ts';
 import { warningsOf } from './warnings.ts';
 import { SlowServers, type NamedServer } from './slow-servers.ts';
+import type { UnwatchedCredentials } from './unwatched-credentials.ts';
 import { failing } from '../migration/verdict.ts';
 
 export interface BackendReconcilerOptions {
   readonly backends: ObjectClient;
+  readonly kind: Backend['kind'];
   readonly parse: (object: unknown) => Parsed<Backend>;
   /** To find the default backend. */
   readonly clusterCache: ReadonlyStore<ClusterSecretBackend>;
   readonly pool: DriverPool;
+  readonly credentials: Pick<UnwatchedCredentials, 'haveChanged' | 'forget'>;
   readonly writer: StatusWriter;
   readonly events: EventSink;
   /** The kinds of backend: they tell which server a backend asks. */
@@ -65,6 +68,7 @@ export class BackendReconciler {
     try {
       this.#requireOneDefault(backend);
       if (pauseMs > 0) throw silent(backend, this.#serverOf(backend));
+      await this.#retireIfChanged(backend, context.signal);
       const probe = await this.#probe(backend, context.signal);
       await this.#publish(backend, available(probe), probe, context.signal);
     } catch (failure) {
@@ -82,10 +86,18 @@ export class BackendReconciler {
 
   async #read(key: string, signal: AbortSignal): Promise<Backend | undefined> {
     const object = await this.#options.backends.get(parseObjectKey(key), signal);
+    if (object === undefined) this.#options.credentials.forget(this.#options.kind, key);
     const parsed = object === undefined ? undefined : this.#options.parse(object);
     if (parsed === undefined || parsed.ok) return parsed?.value;
     const detail = parsed.problems.join('; ');
     throw new OperatorError('SPEC_INVALID', { op: 'backend.parse', target: key, detail });
+  }
+
+  /** Before the driver opens: what it reads then is not older than what was compared. */
+  async #retireIfChanged(backend: Backend, signal: AbortSignal): Promise<void> {
+    const { credentials, pool } = this.#options;
+    if (!(await credentials.haveChanged(backend, signal))) return;
+    await pool.retire(backend.metadata.uid, { because: 'A Secret that the backend reads changed.' });
   }
 
   async #probe(backend: Backend, signal: AbortSignal): Promise<Probe> {

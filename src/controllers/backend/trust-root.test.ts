@@ -8,7 +8,7 @@ import { BACKEND_KINDS } from '#src/backends/kinds.ts';
 import { secretReferencesOf } from '#src/backends/spec.ts';
 import { Store } from '#src/runtime/store.ts';
 import { NAMESPACE_INDEX } from '../projections.ts';
-import { trustRootsIn, trustRootsOf, unparsedBackendIn } from './trust-root.ts';
+import { trustRootsIn, trustRootsOf, unlistedBackendsIn, unparsedBackendIn } from './trust-root.ts';
 
 function backend(auth: object, more: object = {}) {
   const parsed = parseSecretBackend({
@@ -39,6 +39,7 @@ function secretsOf({ spec }: SecretBackend): readonly string[] {
   return secretReferencesOf(spec, BACKEND_KINDS);
 }
 
+const knowsClusterBackends = (): boolean => true;
 const unparsed = { backends: new Map(), clusterBackends: new Map() };
 
 describe('the trust root', () => {
@@ -69,7 +70,14 @@ describe('the trust root', () => {
     clusterCache.set(clusterBackend('shared'));
     const rootsIn = (namespace: string, clusterResourceNamespace: string) => [
       ...trustRootsIn(
-        { cache, clusterCache, clusterResourceNamespace, unparsed, kinds: BACKEND_KINDS },
+        {
+          cache,
+          clusterCache,
+          clusterResourceNamespace,
+          knowsClusterBackends,
+          unparsed,
+          kinds: BACKEND_KINDS,
+        },
         namespace,
       ),
     ];
@@ -94,6 +102,7 @@ describe('the trust root', () => {
         cache: new Store<SecretBackend>(NAMESPACE_INDEX),
         clusterCache: new Store<ClusterSecretBackend>(),
         clusterResourceNamespace,
+        knowsClusterBackends,
         unparsed: {
           backends: new Map([['a/broken', { ...metadata, name: 'broken', namespace: 'a' }]]),
           clusterBackends: new Map([['shared', { ...metadata, name: 'shared' }]]),
@@ -101,6 +110,18 @@ describe('the trust root', () => {
         kinds: BACKEND_KINDS,
       };
       expect(unparsedBackendIn(references, namespace)).toBe(title);
+    },
+  );
+
+  it.each([
+    [true, 'keyferry', false],
+    [false, 'keyferry', true],
+    [false, 'a', false],
+  ])(
+    'may be that of a backend which cannot be listed: may list %s, Secrets in %s: %s',
+    (mayList, namespace, expected) => {
+      const references = { clusterResourceNamespace: 'keyferry', knowsClusterBackends: () => mayList };
+      expect(unlistedBackendsIn(references, namespace)).toBe(expected);
     },
   );
 });

@@ -14,6 +14,8 @@ export interface BackendReferences {
     readonly backends: ReadonlyMap<string, CachedObject['metadata']>;
     readonly clusterBackends: ReadonlyMap<string, CachedObject['metadata']>;
   };
+  /** False while the operator may not list ClusterSecretBackends: one that it does not know can read a Secret. */
+  readonly knowsClusterBackends: () => boolean;
   /** Where the Secrets are that ClusterSecretBackends refer to. */
   readonly clusterResourceNamespace: string;
   readonly kinds: readonly BackendKind[];
@@ -33,6 +35,17 @@ export function unparsedBackendIn(
   if (own !== undefined) return `SecretBackend ${own.name}`;
   const [shared] = namespace === clusterResourceNamespace ? unparsed.clusterBackends.values() : [];
   return shared && `ClusterSecretBackend ${shared.name}`;
+}
+
+/** True if ClusterSecretBackends that the operator may not list can read Secrets of this namespace. */
+export function unlistedBackendsIn(
+  {
+    clusterResourceNamespace,
+    knowsClusterBackends,
+  }: Pick<BackendReferences, 'clusterResourceNamespace' | 'knowsClusterBackends'>,
+  namespace: string,
+): boolean {
+  return namespace === clusterResourceNamespace && !knowsClusterBackends();
 }
 
 /** Names of the Secrets that backends read, each with a backend that reads it. All must read from one namespace. */

@@ -2,7 +2,7 @@ import { removesSources } from '#src/engine/plan/compile.ts';
 import { DEADLINES_MS } from '#src/engine/deadlines.ts';
 import { releaseClaims } from '#src/engine/run.ts';
 import { Deadline } from '#src/io/deadline.ts';
-import { permitOf, type Attempt } from './attempt.ts';
+import { openJournal, permitOf, type Attempt } from './attempt.ts';
 
 /*
  * A claim is `<uid of the migration>.<run>`, at most 63 characters: the limit of a label.
@@ -42,8 +42,15 @@ export async function releaseSuspended(attempt: Attempt): Promise<void> {
   await using source = await parts.pool.acquire(backend, { namespace, name, uid });
   await releaseClaims({
     source: source.driver,
+    claimed: async () => claimedNames(attempt),
     isStaleClaim: (by) => isStaleClaim(attempt, by),
     permit: { ...permitOf(attempt), signal },
     intent: { removesSources: removesSources(migration) },
   });
+}
+
+/** What runs of this migration can have claimed. Only stores of single names have claims: there a name is an address. */
+async function claimedNames(attempt: Attempt): Promise<readonly string[]> {
+  const { names = [] } = attempt.migration.spec.select;
+  return [...names, ...(await openJournal(attempt)).prior.keys()];
 }

@@ -5,6 +5,7 @@ import {
   credentialGate,
   crossingGate,
   knownTrustRootGate,
+  listedTrustRootGate,
   trustRootGate,
 } from '#src/engine/gates.ts';
 import { toIntent } from '#src/engine/plan/compile.ts';
@@ -15,7 +16,7 @@ import { objectKey } from '#src/runtime/store.ts';
 import type { BackendPair } from '../backend/lookup.ts';
 import { shortNameOf } from '../backend/names.ts';
 import type { DriverLease } from '../backend/pool.ts';
-import { trustRootsIn, unparsedBackendIn } from '../backend/trust-root.ts';
+import { trustRootsIn, unlistedBackendsIn, unparsedBackendIn } from '../backend/trust-root.ts';
 import { permitOf, type Attempt } from './attempt.ts';
 import { claimOf, isStaleClaim } from './claims.ts';
 import type { MigrationStatus } from './status.ts';
@@ -77,6 +78,9 @@ function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
       trustRootGate(holderOf),
       knownTrustRootGate(() =>
         source.driver.kind === 'kubernetes' ? unparsedBackendIn(parts.references, namespace) : undefined,
+      ),
+      listedTrustRootGate(
+        () => source.driver.kind === 'kubernetes' && unlistedBackendsIn(parts.references, namespace),
       ),
       crossingGate((address) => crossings.writeTo(source.driver.locationOf(address))),
       clocks,

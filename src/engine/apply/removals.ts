@@ -1,3 +1,4 @@
+import type { Address } from '#src/core/document.ts';
 import { forEachConcurrently } from '#src/io/map-concurrently.ts';
 import type { ApplyInputs } from './inputs.ts';
 import type { Progress } from './progress.ts';
@@ -31,15 +32,19 @@ export async function retireSoaked(
       { limit: () => limitOf(inputs), stop: () => progress.shouldStop() },
     );
   } catch (failure) {
-    if (inputs.shouldStop()) await releaseOwnClaims(inputs).catch(() => undefined); // The next run does, if it failed.
+    if (inputs.shouldStop()) await releaseOwnClaims(inputs, due).catch(() => undefined); // The next run does, if it failed.
     throw failure;
   }
-  if (keptSome) await releaseOwnClaims(inputs);
+  if (keptSome) await releaseOwnClaims(inputs, due);
 }
 
 /** Also after a stop: a claim is a label on an object of the user. */
-async function releaseOwnClaims({ claimedAs, permit, source }: ApplyInputs): Promise<void> {
-  await source.claims?.release((by) => by === claimedAs, permit.toComplete);
+async function releaseOwnClaims(
+  { claimedAs, permit, source }: ApplyInputs,
+  claimed: readonly Proven[],
+): Promise<void> {
+  const among = async (): Promise<readonly Address[]> => claimed.map(({ pair }) => pair.source);
+  await source.claims?.release((by) => by === claimedAs, permit.toComplete, among);
 }
 
 /** The requests of a removal to one server, at most. */

@@ -31,6 +31,16 @@ describe('config/samples', () => {
 });
 
 describe('config/', () => {
+  it.each(['namespaces', 'strict'])('has the scope %s, whose example applies as a whole', async (scope) => {
+    const manifest = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'payments' } };
+    await cluster.kubeClient.reply('POST', '/api/v1/namespaces', manifest); // Another test may have made it.
+    const folder = join(CONFIG, 'scopes', scope);
+    const { code, stdout } = await cluster.kubectl(['apply', '--dry-run=server', '-k', folder]);
+    expect(code).toBe(0);
+    expect(stdout).toContain('rolebinding.rbac.authorization.k8s.io/keyferry-operator');
+    expect(stdout).not.toContain('clusterrolebinding.rbac.authorization.k8s.io/keyferry-operator');
+  });
+
   it('is a kustomize base that applies as a whole', async () => {
     const { stdout, stderr } = await cluster.kubectl(['apply', '--dry-run=server', '-k', CONFIG]);
     expect(stderr).not.toContain('error');
@@ -92,10 +102,22 @@ describe('the operator', () => {
     expect(await may(OPERATOR, verb, resource, namespace)).toBe(false);
   });
 
-  it('may hold a Lease in its own namespace', async () => {
-    for (const verb of ['get', 'create', 'update']) {
-      expect(await may(OPERATOR, verb, 'leases.coordination.k8s.io', OPERATOR_ACCOUNT.namespace)).toBe(true);
+  it('may hold its Lease in its own namespace, and no other one', async () => {
+    const mayWith = async (verb: string, lease: string): Promise<boolean> => {
+      const object = `leases.coordination.k8s.io/${lease}`;
+      const args = ['auth', 'can-i', ...OPERATOR, verb, object, '-n', OPERATOR_ACCOUNT.namespace];
+      return (await cluster.kubectl(args)).stdout.trim() === 'yes';
+    };
+    for (const verb of ['get', 'update']) {
+      expect(await mayWith(verb, 'keyferry-operator')).toBe(true);
+      expect(await mayWith(verb, 'another')).toBe(false);
     }
+    expect(await may(OPERATOR, 'create', 'leases.coordination.k8s.io', OPERATOR_ACCOUNT.namespace)).toBe(
+      true,
+    );
+    expect(await may(OPERATOR, 'delete', 'leases.coordination.k8s.io', OPERATOR_ACCOUNT.namespace)).toBe(
+      false,
+    );
   });
 });
 

@@ -19,9 +19,9 @@ const stage = useStage();
 /** How long a leader goes on without having renewed its Lease. */
 const RENEW_DEADLINE_MS = 10_000;
 
-function backendOf(tenant: Tenant, name: string, tokenSecret = 'bao-token') {
+function backendOf(tenant: Tenant, name: string, tokenSecret = 'bao-token', address = stage().bao.url) {
   const { cluster, mount } = tenant;
-  return anOpenBaoBackend({ name, mount, tokenSecret, address: stage().bao.url, caBundle: cluster.baoCaPem });
+  return anOpenBaoBackend({ name, mount, tokenSecret, address, caBundle: cluster.baoCaPem });
 }
 
 /** A backend `login`, for which the operator gets a token of its own. */
@@ -228,18 +228,14 @@ describe('a backend', () => {
 
 // Before the API server is killed: after that, the controller manager takes long to make a namespace ready.
 describe('the address of a backend', () => {
-  it('that leads to the machine of the operator is refused in every notation, unless an administrator allows it', async () => {
+  it('that leads to the machine of the operator is refused, unless an administrator allows it', async () => {
     await stage().restartOperator({ KEYFERRY_ALLOW_CONNECT_TO: '' });
-    const { port } = new URL(stage().bao.url);
-    const tenant = await stage().tenant({ address: `https://2130706433:${port}` });
+    const tenant = await stage().tenant();
     const asked = stage().bao.requests.length;
-    for (const host of ['localhost', '[::ffff:127.0.0.1]']) {
-      const name = host === 'localhost' ? 'named' : 'mapped';
-      const { mount, cluster } = tenant;
-      const address = `https://${host}:${port}`;
-      await tenant.apply(anOpenBaoBackend({ name, mount, address, caBundle: cluster.baoCaPem }));
-    }
-    for (const name of ['bao', 'named', 'mapped']) {
+    // Other notations are not on the list of the admission policy; src/io/connect-rules.test.ts has them.
+    const address = `https://[::1]:${new URL(stage().bao.url).port}`;
+    await tenant.apply(backendOf(tenant, 'six', 'bao-token', address));
+    for (const name of ['bao', 'six']) {
       const { message } = await readyOfBackend(tenant, name, 'AddressForbidden');
       expect(message).toContain('ask an administrator to allow it with --allow-connect-to');
     }

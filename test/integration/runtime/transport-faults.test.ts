@@ -123,7 +123,7 @@ function describeMandate(): void {
     client = clientOf(connection(), { metrics, connections: 1, mandate: { assertHeld } });
   });
 
-  test('a change needs the mandate, a read and the lease itself do not', async () => {
+  test('a change needs the mandate; a read, a question and the lease itself do not', async () => {
     handle = reply(200, '{"ok":true}');
     await ask({ method: 'POST' });
     isHeld = false;
@@ -131,7 +131,8 @@ function describeMandate(): void {
       await expect(ask({ method })).rejects.toBe(lost);
     await ask({ method: 'GET' });
     await ask({ method: 'PUT', pool: 'lease' });
-    expect(seen.map(({ method }) => method)).toEqual(['POST', 'GET', 'PUT']);
+    await ask({ method: 'POST', onlyAsks: true });
+    expect(seen.map(({ method }) => method)).toEqual(['POST', 'GET', 'PUT', 'POST']);
     isHeld = true;
     expect(await ask({ method: 'PATCH' })).toEqual({ ok: true });
   });
