@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { TYPE_MARKER } from '#src/backends/openbao/markers.ts';
+import { recordedName } from '#src/journal/recordable.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
 import { eventually } from '#test/support/eventually.ts';
 import type { Tenant } from '#test/support/tenant.ts';
@@ -322,7 +323,7 @@ describe('a hostile path', () => {
     await tenant.apply(aMigration('out', { select: { names: [...HOSTILE, 'free'] } }));
     await tenant.untilReady('out', { status: 'False', reason: 'PartiallyFailed' });
     expect(await statesOf(tenant, 'out')).toEqual({
-      ...Object.fromEntries(HOSTILE.map((name) => [name, 'Failed NameRefused'])),
+      ...Object.fromEntries(HOSTILE.map((name) => [recordedName(name), 'Failed NameRefused'])),
       free: 'Verified',
     });
     expect(askedPaths(tenant)).toEqual([
@@ -341,7 +342,7 @@ describe('a hostile path', () => {
     await tenant.apply(aMigration('back', { from: 'bao', to: 'kubernetes', select }));
     await tenant.untilReady('back', { status: 'False', reason: 'PartiallyFailed' });
     expect(await statesOf(tenant, 'back')).toEqual({
-      ...Object.fromEntries(HOSTILE.map((name) => [name, 'Failed PathRefused'])),
+      ...Object.fromEntries(HOSTILE.map((name) => [recordedName(name), 'Failed PathRefused'])),
       free: 'Verified',
     });
     expect(askedPaths(tenant)).toEqual([
