@@ -134,6 +134,7 @@ export class LeaseClient {
       op,
       target: this.target,
       pool: 'lease',
+      holdsNoValue: true,
       ...limits,
     });
   }

@@ -1,4 +1,5 @@
 import type { KubeClient } from '#src/kube/client.ts';
+import { logFieldsOf } from '#src/errors/explain.ts';
 import { errorOf, hasCode, OperatorError } from '#src/errors.ts';
 import { onAbort } from '#src/io/abort.ts';
 import type { Clock, Logger, Metrics, Random } from '#src/ports.ts';
@@ -122,7 +123,10 @@ export class LeaderElector {
         if (signal.aborted) return;
         // A conflict is normal: another standby was faster.
         const report = hasCode(thrown, 'VERSION_CONFLICT') ? 'debug' : 'warn';
-        logger[report]('lease was not acquired', { lease: this.#lease.target, code: errorOf(thrown).code });
+        logger[report]('lease was not acquired', {
+          lease: this.#lease.target,
+          ...logFieldsOf(errorOf(thrown)),
+        });
       }
       await clock.sleep(this.#pauseMs(), signal).catch(() => undefined); // Ends early only by the signal.
     }
@@ -153,7 +157,7 @@ export class LeaderElector {
     } catch (thrown) {
       if (signal.aborted) return;
       if (hasCode(thrown, 'LEASE_LOST')) throw thrown;
-      const failed = { lease: this.#lease.target, code: errorOf(thrown).code };
+      const failed = { lease: this.#lease.target, ...logFieldsOf(errorOf(thrown)) };
       this.#options.logger.warn('lease renewal failed, retrying', failed);
     }
   }
@@ -209,7 +213,7 @@ export class LeaderElector {
         if (await this.#lease.release(current, limits)) return;
       }
     } catch (thrown) {
-      logger.warn('lease release failed', { lease: target, code: errorOf(thrown).code });
+      logger.warn('lease release failed', { lease: target, ...logFieldsOf(errorOf(thrown)) });
     } finally {
       cancel();
     }
