@@ -1,5 +1,5 @@
 import type { KubeClient } from '#src/kube/client.ts';
-import { logFieldsOf } from '#src/errors/explain.ts';
+import { logFieldsOf, shortened } from '#src/errors/explain.ts';
 import { errorOf, hasCode, OperatorError } from '#src/errors.ts';
 import { onAbort } from '#src/io/abort.ts';
 import type { Clock, Logger, Metrics, Random } from '#src/ports.ts';
@@ -28,6 +28,8 @@ export interface LeaseOptions {
 /** The work of the leader. Resolves when all of it has ended after `leading` aborted, or earlier if there is no more. */
 export type Lead = (leading: AbortSignal) => Promise<void>;
 
+/** Bytes of the identity of a holder in the log: the name of a pod and a random string. */
+const MAX_HOLDER = 320;
 const RELEASE_TIMEOUT_MS = 5_000;
 const RELEASE_ATTEMPTS = 3;
 /** Jitter of the pause between attempts. client-go adds up to 120 %, with which a takeover may take 24 s. */
@@ -52,6 +54,7 @@ export class LeaderElector {
   readonly #term: Leadership;
   readonly #leaseDurationMs: number;
   readonly #retryPeriodMs: number;
+  #notedHolder: string | undefined;
 
   constructor(options: LeaseOptions) {
     this.#options = options;
@@ -119,6 +122,7 @@ export class LeaderElector {
           this.#showLeading();
           return;
         }
+        this.#noteHolder();
       } catch (thrown) {
         if (signal.aborted) return;
         // A conflict is normal: another standby was faster.
@@ -130,6 +134,17 @@ export class LeaderElector {
       }
       await clock.sleep(this.#pauseMs(), signal).catch(() => undefined); // Ends early only by the signal.
     }
+  }
+
+  /** Once for each holder: a standby that says nothing looks like an operator that hangs. */
+  #noteHolder(): void {
+    const { holder, target } = this.#lease;
+    if (holder === undefined || holder === this.#notedHolder) return;
+    this.#notedHolder = holder;
+    const hint =
+      'No action needed. If that replica is gone, this one takes over once the Lease was not renewed for its duration.';
+    const about = { lease: target, holder: shortened(holder, MAX_HOLDER), hint };
+    this.#options.logger.info('standing by: another replica holds the lease', about);
   }
 
   /** Milliseconds until the next attempt of a standby: a period, but not beyond the expiry of a dead leader's lease. */
