@@ -2,80 +2,35 @@
 // A large heap limit makes V8 collect late, and malloc keeps what it freed: together half as much memory again as is in use.
 // SIGUSR1 opens no debugger, and text never becomes code (ADR 0044). Linux reads 255 bytes of the first line.
 import { readFileSync } from 'node:fs';
-import { keepMemoryOutOfCoreDumps } from './app/core-dumps.ts';
-import { runOperator } from './app/run.ts';
-import { helpText } from './config/help.ts';
-import { loadConfig } from './config/load.ts';
-import { explain } from './errors/explain.ts';
-import { errorOf } from './errors.ts';
 
-const EXIT_FAILURE = 1;
-const EXIT_USAGE = 2;
+/*
+ * An older Node cannot even parse the program, and would print a stack trace that names no cause. So this file imports
+ * nothing of it before the check, and has only syntax and functions that Node 14.8 has.
+ */
 
-function print(stream: NodeJS.WriteStream, text: string): void {
-  stream.write(text.endsWith('\n') ? text : `${text}\n`);
+/** As the major and minor number; the lowest that package.json allows, or the one that runs. */
+function numbersOf(version: string): readonly number[] {
+  return version
+    .replace(/^[^0-9]+/, '')
+    .split('.')
+    .slice(0, 2)
+    .map(Number);
 }
 
-/** The version of package.json, the one place that has it. */
-function readVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
-  const isManifest = typeof manifest === 'object' && manifest !== null && 'version' in manifest;
-  return isManifest && typeof manifest.version === 'string' ? manifest.version : 'unknown';
-}
-
-async function operator(argv: readonly string[]): Promise<number> {
-  if (argv.includes('--help') || argv.includes('-h')) {
-    print(process.stdout, helpText());
-    return 0;
-  }
-  // Before anything reads a value.
-  const dumpsMemory = !keepMemoryOutOfCoreDumps();
-  const stop = new AbortController();
-  process.once('SIGTERM', () => stop.abort(new Error('SIGTERM')));
-  process.once('SIGINT', () => stop.abort(new Error('SIGINT')));
-  try {
-    const config = loadConfig(argv, process.env);
-    return await runOperator(config, {
-      version: readVersion(),
-      signal: stop.signal,
-      dumpsMemory,
-      exit: (code) => process.exit(code),
-    });
-  } catch (failure) {
-    const error = errorOf(failure);
-    if (error.code !== 'CONFIG_INVALID') throw failure;
-    print(process.stderr, `keyferry: ${explain(error)}`);
-    return EXIT_USAGE;
-  }
-}
-
-async function main(argv: readonly string[]): Promise<number> {
-  const [command, ...rest] = argv;
-  if (command === 'operator') return operator(rest);
-  if (command === '--version' || command === 'version') {
-    print(process.stdout, readVersion());
-    return 0;
-  }
-  if (command === undefined || command === '--help' || command === '-h' || command === 'help') {
-    print(process.stdout, helpText());
-    return command === undefined ? EXIT_USAGE : 0;
-  }
-  print(process.stderr, `keyferry: unknown command. The only one is operator. Run keyferry --help.`);
-  return EXIT_USAGE;
-}
-
-async function exitCodeOf(argv: readonly string[]): Promise<number> {
-  try {
-    return await main(argv);
-  } catch (failure) {
-    // Nothing of the failure's own text: it may come from a library that quotes what it was given.
-    const error = errorOf(failure);
-    print(process.stderr, `keyferry: ${error.code} in ${error.op}: ${explain(error)}`);
-    return EXIT_FAILURE;
-  }
+const manifest: { readonly engines: { readonly node: string } } = JSON.parse(
+  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+);
+const [major = 0, minor = 0] = numbersOf(process.versions.node);
+const [neededMajor = 0, neededMinor = 0] = numbersOf(manifest.engines.node);
+if (major < neededMajor || (major === neededMajor && minor < neededMinor)) {
+  process.stderr.write(
+    `keyferry: this is Node ${process.versions.node} (${process.execPath}), and ${neededMajor}.${neededMinor} or later is needed; install it, or put it first in PATH.\n`,
+  );
+  process.exit(2);
 }
 
 // A report of Node, which only a person asks for, has no environment.
 process.report.excludeEnv = true;
+const { exitCodeOf } = await import('./command.ts');
 // What is still open (a timer, a socket, work that ignores its signal) must not keep a process alive that has ended.
 process.exit(await exitCodeOf(process.argv.slice(2)));

@@ -8,6 +8,7 @@ import { UnwatchedCredentials } from '#src/controllers/backend/unwatched-credent
 import { createQueues } from '#src/controllers/queues.ts';
 import { CACHE_GAUGES, samplesOf } from '#src/controllers/metrics.ts';
 import { connectWatches, type Informers } from '#src/controllers/watches.ts';
+import { documentation } from '#src/errors/documentation.ts';
 import { onAbort } from '#src/io/abort.ts';
 import { ServerClock } from '#src/io/server-clock.ts';
 import { HttpKubeClient } from '#src/kube/transport.ts';
@@ -54,7 +55,10 @@ export async function runOperator(
   { version, dumpsMemory, signal, exit }: RunOptions,
 ): Promise<number> {
   const logger = createLog({ level: config.logLevel });
-  if (dumpsMemory) logger.warn('core dumps of this process would have its memory; see docs/limits.md');
+  if (dumpsMemory)
+    logger.warn('core dumps of this process would have its memory', {
+      see: documentation('limits.md'),
+    });
   const graceMs = config.gracefulShutdownSeconds * 1000;
   const ending = new Ending({ graceMs, clock, logger, exit });
   using _asked = onAbort(signal, () => ending.begin(0));

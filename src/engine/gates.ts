@@ -1,3 +1,4 @@
+import { documentation } from '#src/errors/documentation.ts';
 import { MAX_ROW_MESSAGE } from '#src/api/v1alpha1/secret-migration.ts';
 import type { Address } from '#src/core/document.ts';
 import { fitted } from '#src/errors/explain.ts';
@@ -85,8 +86,7 @@ export function knownTrustRootGate(unparsed: () => string | undefined): RemovalG
 export function listedTrustRootGate(areUnlisted: () => boolean): RemovalGate {
   return () => {
     if (!areUnlisted()) return undefined;
-    const message =
-      'The source is kept: the operator may not list ClusterSecretBackends, so the Secrets that they read are unknown. Grant it list and watch on them (docs/security/rbac.md).';
+    const message = `The source is kept: the operator may not list ClusterSecretBackends, so the Secrets that they read are unknown. Grant it list and watch on them: ${documentation('security/rbac.md')}.`;
     return { reason: 'TrustRoot', message, retry: 'later' };
   };
 }

@@ -1,3 +1,4 @@
+import { documentation } from './documentation.ts';
 import { code, NEVER, type CodeInfo } from './code-info.ts';
 
 /**
@@ -90,6 +91,12 @@ export const ERROR_CODES = {
     'PermissionDenied',
     'The server refused the credentials or the permission.',
     'Grant the permission, or renew the credentials.',
+  ),
+  ADMISSION_DENIED: code(
+    'waiting',
+    'AdmissionDenied',
+    'An admission control of the cluster refused the object.',
+    'Change the object or the rule; it is tried again.',
   ),
   CREDENTIALS_MISSING: code(
     'waiting',
@@ -209,7 +216,7 @@ export const ERROR_CODES = {
     'stalled',
     { condition: 'SelectionTooLarge', row: NEVER },
     'There is more than one migration can list.',
-    'Use a smaller folder in spec.mapping.path or a narrower spec.select, in several migrations; see docs/limits.md.',
+    `Use a narrower spec.select or spec.mapping.path, in several migrations: ${documentation('limits.md')}.`,
   ),
   REQUEST_REJECTED: code(
     'stalled',

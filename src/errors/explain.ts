@@ -46,6 +46,12 @@ export function messageOf(error: OperatorError): Message {
   return { happened: error.message, hint: error.hint, ...(where === '' ? {} : { where }) };
 }
 
+/** An error as fields of a log line that is no `error`: what happened, where and what to do, each in full. */
+export function logFieldsOf(error: OperatorError): Readonly<Record<string, string | number | undefined>> {
+  const { code, hint, message, op, status, target, unansweredAt } = error;
+  return { code, summary: message, op, target, status, unansweredAt, hint };
+}
+
 /**
  * What happened, where, and what to do: the text of an error for people, the same in a row, a condition, an event and on
  * the command line. At most `maxBytes` of UTF-8. The API counts characters, which are at most as many.

@@ -6,6 +6,7 @@
 /** Reasons that conditions and rows share. */
 export type Cause =
   | 'AddressForbidden'
+  | 'AdmissionDenied'
   | 'AuditLogBlocked'
   | 'BackendNotReady'
   | 'BackendSealed'

@@ -50,18 +50,28 @@ export function networkFailureOf(thrown: unknown): NetworkFailure {
  */
 export function networkError(thrown: unknown, operation: FailedOperation): OperatorError {
   const { kind, sent, code } = networkFailureOf(thrown);
+  const cause = causeOf(thrown);
   return new OperatorError(CODE_BY_KIND[kind], {
     op: operation.op,
     target: operation.target,
     unansweredAt: operation.unansweredAt,
-    ...(code === undefined ? {} : { detail: `Cause: ${code}${addressIn(thrown)}.` }),
-    ...(code === NO_TLS ? { hint: NO_TLS_HINT } : {}),
+    ...(cause === undefined ? {} : { detail: cause }),
+    ...(code !== undefined && NO_TLS.has(code) ? { hint: NO_TLS_HINT } : {}),
     indeterminate: operation.writes && sent !== 'not-sent',
   });
 }
 
+/** `Cause: ECONNREFUSED at 10.0.0.1:8200.`, undefined if the error has no code that is safe to show. */
+export function causeOf(thrown: unknown): string | undefined {
+  const code = codeOf(thrown);
+  return code === undefined ? undefined : `Cause: ${code}${addressIn(thrown)}.`;
+}
+
 /** The first bytes of the server are not TLS: most often plain http at a port that https was sent to. */
-const NO_TLS = 'ERR_SSL_WRONG_VERSION_NUMBER';
+const NO_TLS: ReadonlySet<string> = new Set([
+  'ERR_SSL_WRONG_VERSION_NUMBER',
+  'ERR_SSL_PACKET_LENGTH_TOO_LONG',
+]);
 const NO_TLS_HINT = 'The port does not speak TLS. Correct the port of the address, or https to http.';
 
 const CODE_BY_KIND = { tls: 'TLS_FAILED', timeout: 'DEADLINE', unreachable: 'BACKEND_UNREACHABLE' } as const;

@@ -5,6 +5,7 @@ import { rootCertificates } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ManualClock } from '#test/support/manual-clock.ts';
 import { openInClusterConnection, type KubeConnection } from './config.ts';
+import { openKubeconfigConnection } from './kubeconfig.ts';
 
 const [oneCa = '', otherCa = ''] = rootCertificates;
 
@@ -91,4 +92,51 @@ describe('openInClusterConnection', () => {
       await expect(open('10.0.0.1', '443')).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
     },
   );
+
+  test.each(['', 'not a certificate', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----'])(
+    'keeps the CAs when their file becomes %j',
+    async (text) => {
+      const connection = await open('10.0.0.1', '443');
+      await put('ca.crt', text);
+      clock.jump(61_000);
+      expect(await connection.tls()).toEqual({ ca: oneCa.trim() });
+    },
+  );
+});
+
+describe('a kubeconfig', () => {
+  let directory: string;
+  beforeEach(async () => (directory = await mkdtemp(join(tmpdir(), 'keyferry-kubeconfig-'))));
+  afterEach(async () => await rm(directory, { recursive: true }));
+
+  const withCluster = async (settings: object): Promise<KubeConnection> => {
+    const cluster = { server: 'https://10.0.0.1:6443', ...settings };
+    const path = join(directory, 'config');
+    const config = {
+      'current-context': 'a',
+      clusters: [{ name: 'a', cluster }],
+      contexts: [{ name: 'a', context: { cluster: 'a', user: 'a' } }],
+      users: [{ name: 'a', user: { token: 'some-token' } }],
+    };
+    await writeFile(path, JSON.stringify(config));
+    return await openKubeconfigConnection({ path, clock: new ManualClock() });
+  };
+
+  test('trusts the CA that it names, and without one those of the system', async () => {
+    const ca = Buffer.from(oneCa).toString('base64');
+    expect((await (await withCluster({ 'certificate-authority-data': ca })).tls()).ca).toBe(oneCa);
+    expect((await (await withCluster({})).tls()).ca).toBeUndefined();
+  });
+
+  test.each([
+    ['data', { 'certificate-authority-data': '' }],
+    ['file name', { 'certificate-authority': '' }],
+    ['file', { 'certificate-authority': 'empty.crt' }],
+  ])('with an empty CA %s is refused: it does not mean the CAs of the system', async (_what, settings) => {
+    await writeFile(join(directory, 'empty.crt'), '');
+    await expect(withCluster(settings)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(/certificate.authority/),
+    });
+  });
 });

@@ -1,7 +1,7 @@
-import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OperatorError } from '#src/errors.ts';
+import { authoritiesProblem } from '#src/io/certificates.ts';
 import type { Clock } from '#src/ports.ts';
 
 /** TLS settings for the API server. A changed field causes a new dispatcher. */
@@ -46,13 +46,13 @@ const FILE_MAX_AGE_MS = 60_000;
  */
 export async function openInClusterConnection(options: InClusterOptions): Promise<KubeConnection> {
   const server = inClusterServer(options.host, options.port);
-  const inDirectory = (name: string): AgingFile =>
-    new AgingFile(join(options.serviceAccountDirectory, name), options.clock);
+  const inDirectory = (name: string, problemOf?: (text: string) => string | undefined): AgingFile =>
+    new AgingFile(join(options.serviceAccountDirectory, name), { clock: options.clock, problemOf });
   const token = inDirectory('token');
-  const ca = inDirectory('ca.crt');
+  const ca = inDirectory('ca.crt', authoritiesProblem);
   const namespace = inDirectory('namespace');
   await token.read();
-  requireCertificates(await ca.read());
+  await ca.read();
   return {
     server,
     namespace: await namespace.read(),
@@ -81,33 +81,39 @@ export function parseServer(text: string, source: string): URL {
   return url;
 }
 
-function requireCertificates(pem: string): void {
-  try {
-    void new X509Certificate(pem);
-  } catch {
-    throw configInvalid('ca.crt of the service account does not hold a PEM certificate.');
-  }
+/** Throws `CONFIG_INVALID` unless the text is certificates: an empty CA would be taken for all CAs of the system. */
+export function requireAuthorities(pem: string, source: string): void {
+  const problem = authoritiesProblem(pem);
+  if (problem !== undefined)
+    throw configInvalid(`${source} ${problem}; it must have CA certificates as PEM.`);
 }
 
 export function configInvalid(detail: string): OperatorError {
   return new OperatorError('CONFIG_INVALID', { op: 'kube.config', detail });
 }
 
-/** A small text file, trimmed, read again once it is older than a minute. A failing re-read keeps the last content. */
+interface AgingFileOptions {
+  readonly clock: Clock;
+  /** What is wrong with the content, as the end of a sentence about the file. */
+  readonly problemOf?: ((text: string) => string | undefined) | undefined;
+}
+
+/** A small text file, trimmed, read again once it is older than a minute. A failing re-read keeps the last good content. */
 class AgingFile {
   readonly #path: string;
-  readonly #clock: Clock;
+  readonly #options: AgingFileOptions;
   #content: string | undefined;
   #readAt = Number.NEGATIVE_INFINITY;
   #reading: Promise<string> | undefined;
 
-  constructor(path: string, clock: Clock) {
+  constructor(path: string, options: AgingFileOptions) {
     this.#path = path;
-    this.#clock = clock;
+    this.#options = options;
   }
 
   async read(): Promise<string> {
-    if (this.#content !== undefined && this.#clock.monotonic() - this.#readAt < FILE_MAX_AGE_MS) {
+    const { clock } = this.#options;
+    if (this.#content !== undefined && clock.monotonic() - this.#readAt < FILE_MAX_AGE_MS) {
       return this.#content;
     }
     this.#reading ??= this.#load().finally(() => (this.#reading = undefined));
@@ -119,15 +125,17 @@ class AgingFile {
   }
 
   async #load(): Promise<string> {
+    const { clock, problemOf } = this.#options;
     const content = await readFile(this.#path, 'utf8').then(
       (text) => text.trim(),
       () => '',
     );
-    // During a rotation the file can be absent for a moment; the old content is the best available.
-    const usable = content === '' ? this.#content : content;
-    if (usable === undefined) throw configInvalid(`${this.#path} is missing, unreadable or empty.`);
+    const problem = content === '' ? 'is missing, unreadable or empty' : problemOf?.(content);
+    // During a rotation the file can be absent or half written for a moment; the old content is the best available.
+    const usable = problem === undefined ? content : this.#content;
+    if (usable === undefined) throw configInvalid(`${this.#path} ${problem ?? 'is not usable'}.`);
     this.#content = usable;
-    this.#readAt = this.#clock.monotonic();
+    this.#readAt = clock.monotonic();
     return usable;
   }
 }

@@ -15,11 +15,12 @@ export interface Exchange {
   readonly pool: PoolName;
   /** It changes something: every method but GET, unless it only asks. */
   readonly writes: boolean;
+  readonly holdsNoValue?: true;
   readonly permit?: KubeRequest['permit'];
 }
 
 export function toExchange(request: KubeRequest): Exchange {
-  const { method, onlyAsks, path, op, target, body, permit } = request;
+  const { method, onlyAsks, path, op, target, body, permit, holdsNoValue } = request;
   return {
     method,
     path,
@@ -30,6 +31,7 @@ export function toExchange(request: KubeRequest): Exchange {
     pool: request.pool ?? 'default',
     writes: method !== 'GET' && onlyAsks !== true,
     ...(permit === undefined ? {} : { permit }),
+    ...(holdsNoValue === undefined ? {} : { holdsNoValue }),
     ...(body === undefined
       ? {}
       : { body: JSON.stringify(body), contentType: request.contentType ?? 'application/json' }),

@@ -2,7 +2,13 @@ import { readFile } from 'node:fs/promises';
 import type { RequestOptions } from 'node:https';
 import type { Cluster, KubeConfig } from '@kubernetes/client-node';
 import type { Clock } from '#src/ports.ts';
-import { configInvalid, parseServer, type KubeConnection, type TlsSettings } from './config.ts';
+import {
+  configInvalid,
+  parseServer,
+  requireAuthorities,
+  type KubeConnection,
+  type TlsSettings,
+} from './config.ts';
 
 export interface KubeconfigOptions {
   readonly path: string;
@@ -22,7 +28,7 @@ const MATERIAL_MAX_AGE_MS = 30_000;
 /**
  * The connection of one context of a kubeconfig file, with any authentication that client-node supports (token,
  * client certificate, exec plugin). client-node is loaded only here: it costs 550 ms and 90 MB, which a pod never needs.
- * Throws `CONFIG_INVALID` for a missing file or context and for plain http, skipped verification and proxies.
+ * Throws `CONFIG_INVALID` for a missing file or context and for plain http, skipped verification, a CA that is not a certificate, and proxies.
  */
 export async function openKubeconfigConnection(options: KubeconfigOptions): Promise<KubeConnection> {
   const config = await loadKubeconfig(options);
@@ -64,6 +70,10 @@ function requireCluster(config: KubeConfig, path: string): Cluster {
   if (cluster.skipTLSVerify) {
     throw configInvalid(`The cluster ${cluster.name} of ${path} skips TLS verification, which is refused.`);
   }
+  // client-node takes an empty text for none, i.e. for all CAs of the system.
+  if (cluster.caFile === '' || cluster.caData === '') {
+    throw configInvalid(`The cluster ${cluster.name} of ${path} has an empty certificate-authority.`);
+  }
   if (cluster.proxyUrl !== undefined) {
     throw configInvalid(`The cluster ${cluster.name} of ${path} uses a proxy-url, which is not supported.`);
   }
@@ -103,7 +113,11 @@ class AgingMaterial {
       // The error would contain the output of an exec plugin or the content of a key file.
       throw configInvalid('The credentials of the kubeconfig user cannot be loaded.');
     }
-    this.#material = toMaterial(options);
+    const material = toMaterial(options);
+    const { ca } = material.tls;
+    if (ca !== undefined)
+      requireAuthorities(ca, 'The certificate authority of the cluster in the kubeconfig');
+    this.#material = material;
     this.#readAt = this.#clock.monotonic();
     return this.#material;
   }

@@ -1,7 +1,9 @@
+import { documentation } from '#src/errors/documentation.ts';
 import { OperatorError, type ErrorCode } from '#src/errors.ts';
 import type { FailedOperation } from '#src/io/network-failure.ts';
 import { cappedRetryAfterMs } from '#src/io/retry-delay.ts';
 import { isJsonObject, type JsonObject } from './json.ts';
+import { refusalIn, type Refusal } from './refusal.ts';
 
 /** A reply that reports a failure. */
 export interface FailedReply {
@@ -48,28 +50,63 @@ const CODE_BY_HTTP_STATUS: Readonly<Record<number, ErrorCode>> = {
   429: 'RATE_LIMITED',
 };
 
-const GRANT_ROLE = 'Grant it to the operator (docs/security/rbac.md), or renew the credentials.';
+const CHECK_CREDENTIALS = `Check that its credentials are valid and its roles are bound: ${documentation('security/rbac.md')}.`;
+const LEAVING = 'NamespaceTerminating';
 
-/** A failed reply (or the object of a watch ERROR event) as an OperatorError. Uses no text of the body. */
-export function problemOf(reply: FailedReply, operation: FailedOperation): OperatorError {
+/** The operation that failed. */
+interface FailedRequest extends FailedOperation {
+  /** See `KubeRequest`. */
+  readonly holdsNoValue?: true;
+}
+
+/**
+ * A failed reply (or the object of a watch ERROR event) as an OperatorError. Of the text of the body it uses what
+ * `refusalIn` allows.
+ */
+export function problemOf(reply: FailedReply, operation: FailedRequest): OperatorError {
   const status = isStatus(reply.body) ? reply.body : undefined;
-  const code = codeOf(reply.httpStatus, status);
-  const detail = detailOf(code, status);
+  const { code, ...meaning } =
+    refusalOf(reply.httpStatus, status, operation) ?? meaningOf(reply.httpStatus, status);
   const retryAfterMs = reply.retryAfterMs ?? retryAfterOf(status);
   return new OperatorError(code, {
     op: operation.op,
     target: operation.target,
     status: reply.httpStatus,
-    ...(detail === undefined ? {} : { detail }),
-    ...(code === 'AUTH_DENIED' ? { hint: GRANT_ROLE } : {}),
+    ...meaning,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     indeterminate: operation.writes && (code === 'SERVER_ERROR' || code === 'REPLY_INVALID'),
   });
 }
 
+/** Nothing was applied. */
+function refusalOf(
+  httpStatus: number,
+  status: JsonObject | undefined,
+  { holdsNoValue }: FailedRequest,
+): Refusal | undefined {
+  const message = status?.['message'];
+  if (httpStatus < 400 || httpStatus >= 500 || httpStatus === 401 || typeof message !== 'string')
+    return undefined;
+  return refusalIn(message, { holdsNoValue: holdsNoValue === true });
+}
+
+function meaningOf(
+  httpStatus: number,
+  status: JsonObject | undefined,
+): Pick<Refusal, 'code'> & Partial<Refusal> {
+  const code = codeOf(httpStatus, status);
+  const detail = detailOf(code, status);
+  return {
+    code,
+    ...(detail === undefined ? {} : { detail }),
+    ...(code === 'AUTH_DENIED' ? { hint: CHECK_CREDENTIALS } : {}),
+  };
+}
+
 function codeOf(httpStatus: number, status: JsonObject | undefined): ErrorCode {
   if (httpStatus >= 500) return 'SERVER_ERROR';
   const reason = status?.['reason'];
+  if (reason === 'Forbidden' && reasonsIn(status).includes(LEAVING)) return 'NAMESPACE_LEAVING';
   const byReason = typeof reason === 'string' ? CODE_BY_REASON[reason] : undefined;
   // NotFound without a name is "the server could not find the requested resource": the kind is missing, not the object.
   if (byReason === 'NOT_FOUND' && !namesAnObject(status)) return 'REPLY_INVALID';
@@ -91,16 +128,22 @@ function detailOf(code: ErrorCode, status: JsonObject | undefined): string | und
 
 /** `spec.select (FieldValueRequired)`; without the messages, because they quote the refused value. */
 function causesOf(status: JsonObject | undefined): string[] {
-  const details = status?.['details'];
-  const causes = isJsonObject(details) ? details['causes'] : undefined;
-  if (!Array.isArray(causes)) return [];
-  return causes.filter(isJsonObject).flatMap((cause) => {
-    const { field, reason } = cause;
+  return causesIn(status).flatMap(({ field, reason }) => {
     const where = typeof field === 'string' && /^[\x21-\x7e]{1,128}$/.test(field) ? field : undefined;
     const why = typeof reason === 'string' && /^[A-Za-z]{1,64}$/.test(reason) ? reason : undefined;
     if (where === undefined) return why === undefined ? [] : [why];
     return [why === undefined ? where : `${where} (${why})`];
   });
+}
+
+function causesIn(status: JsonObject | undefined): JsonObject[] {
+  const details = status?.['details'];
+  const causes = isJsonObject(details) ? details['causes'] : undefined;
+  return Array.isArray(causes) ? causes.filter(isJsonObject) : [];
+}
+
+function reasonsIn(status: JsonObject | undefined): unknown[] {
+  return causesIn(status).map(({ reason }) => reason);
 }
 
 function retryAfterOf(status: JsonObject | undefined): number | undefined {

@@ -2,15 +2,15 @@ import type { Dispatcher } from 'undici';
 import { errorOf, OperatorError } from '#src/errors.ts';
 import { askAtSend } from '#src/io/ask-at-send.ts';
 import { Deadline } from '#src/io/deadline.ts';
-import { networkError } from '#src/io/network-failure.ts';
 import type { ServerClock } from '#src/io/server-clock.ts';
 import type { Clock, Mandate, Metrics, Random } from '#src/ports.ts';
 import type { KubeClient, KubeRequest, WatchEvent, WatchRequest } from './client.ts';
 import type { KubeConnection, TlsSettings } from './config.ts';
 import { Dispatchers, type PoolName } from './dispatchers.ts';
-import { named, toExchange, toQueryString, type Exchange } from './exchange.ts';
+import { toExchange, toQueryString, type Exchange } from './exchange.ts';
 import { REPLY_LIMITS, ReplyReader, type Reply } from './reply-reader.ts';
 import { retryDelayMs } from './retry.ts';
+import { silent, unreachable } from './unreachable.ts';
 import { readWatchEvents } from './watch-stream.ts';
 
 export interface TransportOptions {
@@ -176,11 +176,12 @@ export class HttpKubeClient implements KubeClient {
   }
 
   #toProblem(thrown: unknown, exchange: Exchange, deadline: Deadline): OperatorError {
+    const { server } = this.#options.connection;
     if (deadline.expired) {
       this.#noteTimeout(exchange.pool);
-      return new OperatorError('DEADLINE', { ...named(exchange), indeterminate: exchange.writes });
+      return silent(exchange, server);
     }
-    return thrown instanceof OperatorError ? thrown : networkError(thrown, exchange);
+    return thrown instanceof OperatorError ? thrown : unreachable(thrown, exchange, server);
   }
 
   /** Replaces connections that never reply (a half-open NAT entry, a dead node). */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Disposition } from '#src/errors/code-info.ts';
+import { logFieldsOf } from '#src/errors/explain.ts';
 import { errorOf, hasCode, OperatorError } from '#src/errors.ts';
 import { onAbort, whenAborted } from '#src/io/abort.ts';
 import { Deadline } from '#src/io/deadline.ts';
@@ -195,6 +196,5 @@ function logProblem(logger: Logger, level: Treatment['level'], problem: Operator
     logger.error('reconcile failed', problem);
     return;
   }
-  const { code, message: summary, op, target, status, unansweredAt } = problem;
-  logger[level]('reconcile requeued', { code, summary, op, target, status, unansweredAt });
+  logger[level]('reconcile requeued', logFieldsOf(problem));
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { KubeClient } from '#src/kube/client.ts';
+import { logFieldsOf } from '#src/errors/explain.ts';
 import { errorOf, hasCode } from '#src/errors.ts';
 import { onAbort } from '#src/io/abort.ts';
 import { collectionPath, objectPath } from '#src/kube/resource.ts';
@@ -143,7 +144,7 @@ export class EventRecorder implements EventSink {
         const problem = errorOf(thrown);
         if (signal.aborted || problem.disposition !== 'transient' || attempt === ATTEMPTS) {
           metrics.count('keyferry_events_dropped_total');
-          logger.warn('event rejected', { code: problem.code, reason: series.record.reason });
+          logger.warn('event rejected', { ...logFieldsOf(problem), reason: series.record.reason });
           return;
         }
       }
@@ -176,6 +177,7 @@ export class EventRecorder implements EventSink {
           series: this.#occurrencesOf(series),
         }),
         op: 'event.create',
+        holdsNoValue: true,
         target: `${regarding.kind} ${regarding.namespace}/${regarding.name}`,
         signal,
       });
@@ -195,6 +197,7 @@ export class EventRecorder implements EventSink {
         contentType: 'application/merge-patch+json',
         body: { series: this.#occurrencesOf(series) },
         op: 'event.patch',
+        holdsNoValue: true,
         target: `Event ${namespace}/${series.name}`,
         signal,
       });

@@ -63,7 +63,7 @@ describe('the cache of a resource that is not needed', () => {
       {
         resource: 'things.g.io',
         grant: 'list and watch on things.g.io in all namespaces',
-        see: 'docs/security/rbac.md',
+        hint: 'Grant it: https://keyferry.io/docs/security/rbac.',
       },
     ]);
   });

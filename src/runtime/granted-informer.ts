@@ -1,3 +1,5 @@
+import { documentation } from '#src/errors/documentation.ts';
+import { logFieldsOf } from '#src/errors/explain.ts';
 import { errorOf } from '#src/errors.ts';
 import { hasRight } from '#src/kube/access-review.ts';
 import type { KubeObject } from '#src/kube/client.ts';
@@ -79,7 +81,7 @@ export class GrantedInformer<T extends KubeObject> implements Watched<T> {
     logger.warn('a resource is not used: it may not be listed', {
       resource,
       grant,
-      see: 'docs/security/rbac.md',
+      hint: `Grant it: ${documentation('security/rbac.md')}.`,
     });
   }
 
@@ -91,11 +93,14 @@ export class GrantedInformer<T extends KubeObject> implements Watched<T> {
       const answers = ['list', 'watch'].map(async (verb) => hasRight(client, { verb, resource }, about));
       return (await Promise.all(answers)).every(Boolean) ? 'yes' : 'no';
     } catch (thrown) {
-      const { code, op } = errorOf(thrown);
+      const problem = errorOf(thrown);
       // Without the right to ask, the list tells.
-      if (code === 'AUTH_DENIED') return 'yes';
+      if (problem.code === 'AUTH_DENIED') return 'yes';
       if (!signal.aborted)
-        logger.warn('asking for a right failed, retrying', { resource: titleOf(resource), code, op });
+        logger.warn('asking for a right failed, retrying', {
+          resource: titleOf(resource),
+          ...logFieldsOf(problem),
+        });
       return 'failed';
     }
   }

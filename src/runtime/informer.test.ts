@@ -85,6 +85,56 @@ function relisting(first: readonly object[], second: readonly object[]): Scenari
   };
 }
 
+describe('the log of an informer says what to do', () => {
+  const refusals = async (error: OperatorError, selection: Partial<Selection> = {}) => {
+    const { running } = start({
+      selection,
+      list: () => {
+        throw error;
+      },
+    });
+    await settle();
+    stop.abort();
+    await running;
+    return log.lines.filter(({ level }) => level === 'warn');
+  };
+  const about = { op: 'kube.list', target: 'SecretMigration' };
+
+  test('if the resource is not served: its name, and where it comes from', async () => {
+    const migrations = { ...resource, group: 'keyferry.io', plural: 'secretmigrations' };
+    const missing = new OperatorError('REPLY_INVALID', { ...about, status: 404 });
+    expect(await refusals(missing, { resource: migrations })).toEqual([
+      {
+        level: 'warn',
+        message: 'a resource is not served, retrying',
+        fields: expect.objectContaining({
+          summary: 'The API server does not serve secretmigrations.keyferry.io.',
+          hint: expect.stringContaining('kubectl apply -f crds/'),
+        }),
+      },
+    ]);
+  });
+
+  test.each([
+    [
+      'list or watch failed, retrying',
+      new OperatorError('BACKEND_UNREACHABLE', { ...about, detail: 'It is X.' }),
+    ],
+    [
+      'list or watch is forbidden, retrying',
+      new OperatorError('AUTH_DENIED', { ...about, status: 403, detail: 'It is X.' }),
+    ],
+  ])('and what happened: %s', async (message, error) => {
+    expect(await refusals(error)).toEqual([
+      {
+        level: 'warn',
+        message,
+        fields: expect.objectContaining({ summary: expect.stringContaining('It is X.'), hint: error.hint }),
+      },
+    ]);
+  });
+});
+
 describe('Informer', () => {
   describeChanges();
   describeConnections();

@@ -1,5 +1,6 @@
 import type { KubeClient, KubeObject, WatchEvent } from '#src/kube/client.ts';
 import { FittingPage } from '#src/kube/fitting-page.ts';
+import { logFieldsOf } from '#src/errors/explain.ts';
 import { errorOf, hasCode, type OperatorError } from '#src/errors.ts';
 import { titleOf } from '#src/kube/resource.ts';
 import type { Clock, Labels, Logger, Metrics, Random } from '#src/ports.ts';
@@ -77,6 +78,9 @@ interface Seen<T> {
   readonly current: T | undefined;
 }
 
+/** Each resource that the API server does not have itself comes with our manifests. */
+const INSTALL_CRDS =
+  'Install the CustomResourceDefinitions: kubectl apply -f crds/, with the files of this version. The operator goes on by itself.';
 const PAGE_SIZE = 500;
 const BACKOFF = { baseMs: 800, capMs: 30_000, resetAfterMs: 120_000 };
 const WATCH_SECONDS = { least: 300, range: 300 };
@@ -162,17 +166,19 @@ export class Informer<T extends KubeObject> implements Watched<T> {
     await this.#pause(problem.retryAfterMs ?? 0, signal);
   }
 
-  #noteFailure({ code, op, status }: OperatorError): void {
+  #noteFailure(problem: OperatorError): void {
     const { logger, selection } = this.#options;
     const { namespace, resource } = selection;
-    const about = { ...this.#labels, namespace, code, op };
-    if (status !== 403) {
-      logger.warn('list or watch failed, retrying', about);
-      return;
-    }
-    const place = namespace === undefined ? 'in all namespaces' : `in the namespace ${namespace}`;
-    const grant = `list and watch on ${titleOf(resource)} ${place}`;
-    logger.warn('list or watch is forbidden, retrying', { ...about, grant, see: 'docs/security/rbac.md' });
+    const about = { ...this.#labels, namespace, ...logFieldsOf(problem) };
+    if (problem.status === 403) {
+      const place = namespace === undefined ? 'in all namespaces' : `in the namespace ${namespace}`;
+      const grant = `list and watch on ${titleOf(resource)} ${place}`;
+      logger.warn('list or watch is forbidden, retrying', { ...about, grant });
+    } else if (problem.status === 404) {
+      // A list has no object that could be absent.
+      const summary = `The API server does not serve ${titleOf(resource)}.`;
+      logger.warn('a resource is not served, retrying', { ...about, summary, hint: INSTALL_CRDS });
+    } else logger.warn('list or watch failed, retrying', about);
   }
 
   async #pause(atLeastMs: number, signal: AbortSignal): Promise<void> {

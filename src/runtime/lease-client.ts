@@ -54,6 +54,11 @@ export class LeaseClient {
     return lease?.record.holderIdentity === this.#options.identity ? lease : undefined;
   }
 
+  /** Who held the lease when it was last seen; undefined if nobody did. */
+  get holder(): string | undefined {
+    return this.#observed?.lease.record.holderIdentity || undefined;
+  }
+
   /**
    * Milliseconds until the record that was last seen has been unchanged for its duration; negative after that. A longer
    * duration than four times the own one counts as that: one record must not keep every replica from working. A holder that
@@ -134,6 +139,7 @@ export class LeaseClient {
       op,
       target: this.target,
       pool: 'lease',
+      holdsNoValue: true,
       ...limits,
     });
   }

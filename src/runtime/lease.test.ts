@@ -98,6 +98,7 @@ interface Candidate {
   readonly leadership: Leadership;
   readonly stop: AbortController;
   readonly client: ScriptedKubeClient;
+  readonly log: RecordedLog;
   readonly outcome: Promise<string>;
   leading: AbortSignal | undefined;
 }
@@ -105,6 +106,7 @@ interface Candidate {
 function start(identity: string, lead?: Lead, random = 0): Candidate {
   const client = new ScriptedKubeClient(server.answer);
   const leadership = new Leadership({ clock });
+  const log = new RecordedLog();
   const options = {
     client,
     namespace: 'keyferry-system',
@@ -113,7 +115,7 @@ function start(identity: string, lead?: Lead, random = 0): Candidate {
     leadership,
     clock,
     metrics,
-    logger: new RecordedLog(),
+    logger: log,
   };
   const elector = new LeaderElector({ ...options, random: () => random });
   const stop = new AbortController();
@@ -122,6 +124,7 @@ function start(identity: string, lead?: Lead, random = 0): Candidate {
     leadership,
     stop,
     client,
+    log,
     leading: undefined,
     outcome: Promise.resolve(''),
   };
@@ -139,6 +142,7 @@ function start(identity: string, lead?: Lead, random = 0): Candidate {
 
 describe('LeaderElector', () => {
   describeTakingOver();
+  describeStandby();
   describeOutages();
   describeLosing();
   describeStopping();
@@ -214,6 +218,30 @@ function foreignLease(spec: Partial<Lease['spec']>): Lease {
   const time = '2026-01-01T00:00:00.000000Z';
   const common = { leaseDurationSeconds: 15, acquireTime: time, renewTime: time, leaseTransitions: 0 };
   return { metadata: { resourceVersion: '' }, spec: { holderIdentity: 'other', ...common, ...spec } };
+}
+
+function describeStandby(): void {
+  test('a standby says who holds the lease, once for each holder', async () => {
+    const a = start('keyferry-a_1');
+    await settle();
+    const b = start('keyferry-b_2');
+    await clock.advance(60_000);
+    const said = (): unknown[] =>
+      b.log.lines.filter(({ message }) => message.startsWith('standing by')).map(({ fields }) => fields);
+    const held = (holder: string): object =>
+      expect.objectContaining({ lease: 'Lease keyferry-system/keyferry', holder, hint: expect.any(String) });
+    expect(said()).toEqual([held('keyferry-a_1')]);
+    expect(a.log.lines.filter(({ message }) => message.startsWith('standing by'))).toEqual([]);
+    a.stop.abort();
+    const c = start('keyferry-c_3');
+    await settle();
+    await clock.advance(60_000);
+    const [leader, standby] = b.elector.isLeader ? [b, c] : [c, b];
+    expect(leader.elector.isLeader).toBe(true);
+    expect(
+      standby.log.lines.filter(({ message }) => message.startsWith('standing by')).at(-1)?.fields,
+    ).toEqual(held(leader === b ? 'keyferry-b_2' : 'keyferry-c_3'));
+  });
 }
 
 function describeOutages(): void {

@@ -1,4 +1,5 @@
 import type { KubeClient } from '#src/kube/client.ts';
+import { logFieldsOf, shortened } from '#src/errors/explain.ts';
 import { errorOf, hasCode, OperatorError } from '#src/errors.ts';
 import { onAbort } from '#src/io/abort.ts';
 import type { Clock, Logger, Metrics, Random } from '#src/ports.ts';
@@ -27,6 +28,8 @@ export interface LeaseOptions {
 /** The work of the leader. Resolves when all of it has ended after `leading` aborted, or earlier if there is no more. */
 export type Lead = (leading: AbortSignal) => Promise<void>;
 
+/** Bytes of the identity of a holder in the log: the name of a pod and a random string. */
+const MAX_HOLDER = 320;
 const RELEASE_TIMEOUT_MS = 5_000;
 const RELEASE_ATTEMPTS = 3;
 /** Jitter of the pause between attempts. client-go adds up to 120 %, with which a takeover may take 24 s. */
@@ -51,6 +54,7 @@ export class LeaderElector {
   readonly #term: Leadership;
   readonly #leaseDurationMs: number;
   readonly #retryPeriodMs: number;
+  #notedHolder: string | undefined;
 
   constructor(options: LeaseOptions) {
     this.#options = options;
@@ -118,14 +122,29 @@ export class LeaderElector {
           this.#showLeading();
           return;
         }
+        this.#noteHolder();
       } catch (thrown) {
         if (signal.aborted) return;
         // A conflict is normal: another standby was faster.
         const report = hasCode(thrown, 'VERSION_CONFLICT') ? 'debug' : 'warn';
-        logger[report]('lease was not acquired', { lease: this.#lease.target, code: errorOf(thrown).code });
+        logger[report]('lease was not acquired', {
+          lease: this.#lease.target,
+          ...logFieldsOf(errorOf(thrown)),
+        });
       }
       await clock.sleep(this.#pauseMs(), signal).catch(() => undefined); // Ends early only by the signal.
     }
+  }
+
+  /** Once for each holder: a standby that says nothing looks like an operator that hangs. */
+  #noteHolder(): void {
+    const { holder, target } = this.#lease;
+    if (holder === undefined || holder === this.#notedHolder) return;
+    this.#notedHolder = holder;
+    const hint =
+      'No action needed. If that replica is gone, this one takes over once the Lease was not renewed for its duration.';
+    const about = { lease: target, holder: shortened(holder, MAX_HOLDER), hint };
+    this.#options.logger.info('standing by: another replica holds the lease', about);
   }
 
   /** Milliseconds until the next attempt of a standby: a period, but not beyond the expiry of a dead leader's lease. */
@@ -153,7 +172,7 @@ export class LeaderElector {
     } catch (thrown) {
       if (signal.aborted) return;
       if (hasCode(thrown, 'LEASE_LOST')) throw thrown;
-      const failed = { lease: this.#lease.target, code: errorOf(thrown).code };
+      const failed = { lease: this.#lease.target, ...logFieldsOf(errorOf(thrown)) };
       this.#options.logger.warn('lease renewal failed, retrying', failed);
     }
   }
@@ -209,7 +228,7 @@ export class LeaderElector {
         if (await this.#lease.release(current, limits)) return;
       }
     } catch (thrown) {
-      logger.warn('lease release failed', { lease: target, code: errorOf(thrown).code });
+      logger.warn('lease release failed', { lease: target, ...logFieldsOf(errorOf(thrown)) });
     } finally {
       cancel();
     }

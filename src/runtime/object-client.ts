@@ -76,6 +76,8 @@ export class ObjectClient {
       query: method === 'GET' ? {} : { fieldValidation: 'Strict' },
       op,
       target,
+      // Secrets are in the core group.
+      ...(this.#resource.group === '' ? {} : { holdsNoValue: true as const }),
       ...content,
     });
     if (!isKubeObject(reply)) throw new OperatorError('REPLY_INVALID', { op, target });

@@ -57,6 +57,7 @@ export class StatusWriter {
         contentType: 'application/merge-patch+json',
         op: 'kube.status',
         target,
+        holdsNoValue: true,
         signal,
       });
       if (!isKubeObject(written)) throw new OperatorError('REPLY_INVALID', { op: 'kube.status', target });

@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { cp, mkdtempDisposable, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, delimiter, dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { SETTINGS } from '#src/config/schema.ts';
 import { OPERATOR_BUNDLE } from '#test/support/operator-process.ts';
@@ -78,5 +80,41 @@ it('has a first line that Linux reads whole, with the flags that keep a debugger
     '--disallow-code-generation-from-strings',
   ]) {
     expect(line.split(' ')).toContain(flag);
+  }
+});
+
+/** Runs a file as `node <file>` does, which takes no flags from its first line. */
+async function runWith(node: string, file: string): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(node, [file, '--version'], (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : error.code, stdout, stderr });
+    });
+  });
+}
+
+const TOO_OLD = /^keyferry: this is Node [0-9.]+ \(\/.*\), and [0-9]+\.[0-9]+ or later is needed; .*\n$/;
+
+it('on a Node that is too old says so in one sentence, and which one it is', async () => {
+  await using folder = await mkdtempDisposable(join(tmpdir(), 'keyferry-old-node-'));
+  const dist = join(folder.path, 'dist');
+  await cp(dirname(OPERATOR_BUNDLE), dist, { recursive: true });
+  await writeFile(join(folder.path, 'package.json'), '{"type":"module","engines":{"node":">=99.1"}}');
+  const { code, stdout, stderr } = await runWith(process.execPath, join(dist, basename(OPERATOR_BUNDLE)));
+  expect([code, stdout]).toEqual([2, '']);
+  expect(stderr).toMatch(TOO_OLD);
+  expect(stderr).toContain('99.1 or later');
+});
+
+it('asks for the version before an older Node has to parse the program', async () => {
+  const [first = '', ...rest] = readFileSync(OPERATOR_BUNDLE, 'utf8').split('\n');
+  const statically = rest.filter((line) => /^(?:import\b(?!\()|export .* from )/.test(line));
+  expect(first).toMatch(/^#!/);
+  expect(statically).toEqual(['import { readFileSync } from "node:fs";']);
+  // Those of the machine: the first in PATH is the one that runs this test.
+  const nodes = (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'node'));
+  for (const node of new Set(nodes.filter((each) => existsSync(each)))) {
+    const { code, stdout, stderr } = await runWith(node, OPERATOR_BUNDLE);
+    if (code === 0) expect(stdout).toMatch(/^[0-9]+\./);
+    else expect(stderr).toMatch(TOO_OLD);
   }
 });

@@ -43,6 +43,8 @@ export const CONDITION_REASONS = {
     'This backend cannot be the default: another one is already, or it is not a ClusterSecretBackend.',
   DefaultChanged: 'The default backend changed since the migration started; nothing is done.',
   ReservedName: 'A selected name or its target is reserved for system use; nothing was read or written.',
+  AdmissionDenied:
+    'A quota, an admission policy or a webhook of the cluster refused an object that the operator writes.',
   AddressForbidden:
     'The operator does not connect to the address of a backend unless an administrator allows it.',
   AuditLogBlocked: 'The audit log of the operator cannot be written; nothing is accessed until it can be.',
@@ -147,6 +149,7 @@ export const ROW_REASONS = {
   PermissionDenied: 'A server refused the credentials or a permission.',
   CapabilityMissing: 'A backend lacks a capability that the migration requires.',
   BackendNotReady: 'A backend is not Ready.',
+  AdmissionDenied: 'A quota, an admission policy or a webhook of the cluster refused the Secret.',
   AddressForbidden: 'The operator does not connect to the address unless an administrator allows it.',
   AuditLogBlocked: 'The audit log of the operator cannot be written; nothing is accessed until it can be.',
   BackendUnavailable: 'The server cannot be reached.',

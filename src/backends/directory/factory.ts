@@ -1,3 +1,4 @@
+import { documentation } from '#src/errors/documentation.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { Clock, Random } from '#src/ports.ts';
 import type { Driver } from '../driver.ts';
@@ -35,8 +36,8 @@ export class DirectoryFactory implements BackendFactory {
     if (root === undefined) {
       throw invalid(
         definition,
-        'This operator has no root for directories.',
-        'Start it with --directory-root, the folder that has one folder per namespace.',
+        'The operator was started without --directory-root, the folder that has one folder per namespace.',
+        `Ask an administrator to start it with --directory-root: ${documentation('directory.md')}.`,
       );
     }
     const { path, trailingNewline, allowWorldReadable } = directory;

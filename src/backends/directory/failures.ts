@@ -1,3 +1,4 @@
+import { documentation } from '#src/errors/documentation.ts';
 import { OperatorError, type ErrorCode, type ErrorDetail } from '#src/errors.ts';
 
 interface Meaning {
@@ -10,7 +11,7 @@ interface Meaning {
 const DENIED: Meaning = {
   code: 'AUTH_DENIED',
   sentence: 'The file system denies access',
-  hint: 'Grant the operator the rights listed in docs/directory.md.',
+  hint: `Grant the operator the rights that it needs there: ${documentation('directory.md')}.`,
 };
 const READ_ONLY: Meaning = {
   code: 'AUTH_DENIED',

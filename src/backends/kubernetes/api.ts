@@ -1,4 +1,5 @@
 import type { Document, Version } from '#src/core/document.ts';
+import { documentation } from '#src/errors/documentation.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
 import { hasRight } from '#src/kube/access-review.ts';
 import type { KubeClient, KubeRequest } from '#src/kube/client.ts';
@@ -239,7 +240,7 @@ export class SecretApi {
       op: 'kube.secret.list',
       target: describeTarget(SECRET, { namespace: this.#namespace }),
       detail: 'The operator may read Secrets by name only.',
-      hint: `Use spec.select.names, or grant list on secrets in ${this.#namespace} (docs/security/rbac.md).`,
+      hint: `Use spec.select.names, or grant list on secrets in ${this.#namespace} (${documentation('security/rbac.md')}).`,
     });
   }
 

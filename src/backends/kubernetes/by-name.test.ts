@@ -60,7 +60,7 @@ describe('without the right to list', () => {
     const { driver, sent } = aDriver({});
     await expect(collect(driver.list({ folder: '' }, signal))).rejects.toMatchObject({
       code: 'AUTH_DENIED',
-      hint: 'Use spec.select.names, or grant list on secrets in ns (docs/security/rbac.md).',
+      hint: 'Use spec.select.names, or grant list on secrets in ns (https://keyferry.io/docs/security/rbac).',
     });
     expect(sent()).toEqual([]);
   });

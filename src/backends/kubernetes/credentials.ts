@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { SecretValue } from '#src/core/secret-value.ts';
+import { documentation } from '#src/errors/documentation.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
 import type { KubeClient } from '#src/kube/client.ts';
 import { describeTarget, objectPath } from '#src/kube/resource.ts';
@@ -99,7 +100,7 @@ function toGrant(
   if (!(thrown instanceof OperatorError) || thrown.code !== 'AUTH_DENIED' || thrown.status !== 403)
     return thrown;
   const detail = 'The operator has no right to use these credentials.';
-  const hint = `Grant the operator ${right} (docs/security/rbac.md).`;
+  const hint = `Grant the operator ${right} (${documentation('security/rbac.md')}).`;
   return new OperatorError('AUTH_DENIED', { op, target, status: 403, detail, hint });
 }
 

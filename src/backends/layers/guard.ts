@@ -1,4 +1,4 @@
-import { shownCode } from '#src/errors/explain.ts';
+import { logFieldsOf, shownCode } from '#src/errors/explain.ts';
 import { errorOf, isAbort, OperatorError } from '#src/errors.ts';
 import { Deadline } from '#src/io/deadline.ts';
 import { backoffMs, type BackoffShape } from '#src/io/retry-delay.ts';
@@ -130,13 +130,12 @@ class GuardedCalls {
     if (error.unansweredAt !== undefined) this.#logCause(operation, error);
   }
 
-  #logCause(operation: Operation, { code, message, op, target, status, unansweredAt }: OperatorError): void {
+  #logCause(operation: Operation, error: OperatorError): void {
     const now = this.#options.clock.monotonic();
-    const cause = `${code} ${message}`;
+    const cause = `${error.code} ${error.message}`;
     if (cause === this.#logged.cause && now - this.#logged.at < LOG_AGAIN_MS) return;
     this.#logged = { cause, at: now };
-    const about = { code, summary: message, op, target, status, unansweredAt };
-    this.#options.logger?.warn('a server gave no usable answer', { operation, ...about });
+    this.#options.logger?.warn('a server gave no usable answer', { operation, ...logFieldsOf(error) });
   }
 
   #overdue(operation: Operation): OperatorError {

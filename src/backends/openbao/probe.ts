@@ -1,3 +1,4 @@
+import { documentation } from '#src/errors/documentation.ts';
 import type { z } from 'zod';
 import { OperatorError } from '#src/errors.ts';
 import type { Capability } from '../capabilities.ts';
@@ -217,7 +218,7 @@ async function absentOrDenied(question: MountQuestion, signal: AbortSignal): Pro
   return new OperatorError('AUTH_DENIED', {
     ...about,
     detail: 'The token has no right on the mount, or there is no such mount.',
-    hint: 'Grant the policy in docs/openbao-policy.md, or correct spec.openbao.mount or namespace.',
+    hint: `Grant the policy (${documentation('openbao-policy.md')}), or correct spec.openbao.mount or namespace.`,
   });
 }
 

@@ -1,3 +1,4 @@
+import { documentation } from '#src/errors/documentation.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { ErrorCode } from '#src/errors.ts';
 import type { BaoReply, BaoRequest } from './client.ts';
@@ -31,7 +32,7 @@ interface Meaning {
 }
 
 /** Hint for a missing permission. */
-const GRANT_POLICY = 'Grant the policy in docs/openbao-policy.md, or renew the credentials.';
+const GRANT_POLICY = `Grant the policy, or renew the credentials: ${documentation('openbao-policy.md')}.`;
 
 const MEANINGS: Readonly<Record<number, Meaning>> = {
   403: { code: 'AUTH_DENIED', hint: GRANT_POLICY },

@@ -73,7 +73,7 @@ describe('credentials that no watch covers', () => {
     await expect(credentials.haveChanged(aBackend(), signal)).rejects.toMatchObject({
       code: 'AUTH_DENIED',
       target: 'Secret ns/token',
-      hint: 'Grant the operator get on Secret token (docs/security/rbac.md).',
+      hint: 'Grant the operator get on Secret token (https://keyferry.io/docs/security/rbac).',
     });
   });
 

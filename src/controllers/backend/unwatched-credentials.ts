@@ -1,6 +1,7 @@
 import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { BackendKind } from '#src/backends/kind.ts';
 import { secretReferencesOf } from '#src/backends/spec.ts';
+import { documentation } from '#src/errors/documentation.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
 import type { ObjectClient } from '#src/runtime/object-client.ts';
 import { objectKey } from '#src/runtime/store.ts';
@@ -60,7 +61,7 @@ export class UnwatchedCredentials {
       const { namespace, name } = secret;
       const target = `Secret ${namespace}/${name}`;
       const detail = 'The operator has no right to use these credentials.';
-      const hint = `Grant the operator get on Secret ${name} (docs/security/rbac.md).`;
+      const hint = `Grant the operator get on Secret ${name} (${documentation('security/rbac.md')}).`;
       throw new OperatorError('AUTH_DENIED', { op: 'backend.credentials', target, detail, hint });
     });
     return metadata === undefined ? 'absent' : `${metadata.uid} ${metadata.resourceVersion}`;

@@ -215,7 +215,7 @@ describe('the scope strict', () => {
     await tenant.apply(aMigration('everything'));
     const migration = await tenant.untilReady('everything', { status: 'False', reason: 'PermissionDenied' });
     expect(conditionOf(migration, 'Ready')?.message).toContain(
-      'Use spec.select.names, or grant list on secrets in payments (docs/security/rbac.md).',
+      'Use spec.select.names, or grant list on secrets in payments (https://keyferry.io/docs/security/rbac).',
     );
     await tenant.delete('SecretMigration', 'everything');
     expect(scoped.forbidden()).toEqual([]);
@@ -224,7 +224,7 @@ describe('the scope strict', () => {
   it('says what to grant to a backend that needs a token', async () => {
     await applyLogin();
     expect(await readyOfBackend('login', 'False')).toContain(
-      'Grant the operator create on serviceaccounts/token payments-vault (docs/security/rbac.md).',
+      'Grant the operator create on serviceaccounts/token payments-vault (https://keyferry.io/docs/security/rbac).',
     );
     await tenant.delete('SecretBackend', 'login');
     expect(scoped.beyondRoles()).toEqual(['create serviceaccounts/token payments/payments-vault']);
