@@ -52,6 +52,7 @@ describe('the metrics of a migration that finished in an earlier process', () =>
         `secretmigration_keys{${about},state="failed"} 0`,
         `secretmigration_condition{${about},type="Ready",status="True"} 1`,
         `secretmigration_condition{${about},type="Succeeded",status="False"} 0`,
+        `secretmigration_condition{${about},type="Stalled",status="False"} 1`,
         `secretmigration_last_success_timestamp_seconds{${about}} ${Date.parse(SINCE) / 1000}`,
       ]),
     );
@@ -78,10 +79,12 @@ it('a backend has a metric of its readiness, also before the first probe', async
   const fresh = parseClusterSecretBackend({ ...object, metadata: { ...metadata, name: 'fresh' } });
   if (!ready.ok || !fresh.ok) throw new Error('both are valid');
   const lines = await linesOf({ backends: [ready.value, fresh.value] });
-  const series = (name: string, status: string): string =>
-    `secretmigration_backend_condition{kind="ClusterSecretBackend",namespace="",name="${name}",type="Ready",status="${status}"} 1`;
+  const series = (name: string, type: string, status: string): string =>
+    `secretmigration_backend_condition{kind="ClusterSecretBackend",namespace="",name="${name}",type="${type}",status="${status}"} 1`;
   expect(lines.filter((line) => line.endsWith(' 1'))).toEqual([
-    series('shared', 'True'),
-    series('fresh', 'Unknown'),
+    series('shared', 'Ready', 'True'),
+    series('shared', 'Stalled', 'False'),
+    series('fresh', 'Ready', 'Unknown'),
+    series('fresh', 'Stalled', 'Unknown'),
   ]);
 });

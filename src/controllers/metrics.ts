@@ -28,7 +28,8 @@ export function* samplesOf({ migrations, backends }: CachedObjects): Generator<S
   for (const backend of backends) {
     const { kind, metadata } = backend;
     const labels = { kind, namespace: namespaceOf(backend) ?? '', name: metadata.name };
-    yield* ofCondition('secretmigration_backend_condition', labels, { object: backend, type: 'Ready' });
+    for (const type of ['Ready', 'Stalled'])
+      yield* ofCondition('secretmigration_backend_condition', labels, { object: backend, type });
   }
 }
 
@@ -40,7 +41,7 @@ function* ofMigration(migration: SecretMigration): Generator<Sample> {
     for (const state of KEY_STATES)
       yield { name: 'secretmigration_keys', labels: { ...labels, state }, value: summary[state] };
   }
-  for (const type of ['Ready', 'Succeeded'])
+  for (const type of ['Ready', 'Succeeded', 'Stalled'])
     yield* ofCondition('secretmigration_condition', labels, { object: migration, type });
   if (fallback !== undefined) yield { name: 'secretmigration_fallback_hits', labels, value: fallback.hits };
   const succeeded = conditionOf(migration, 'Succeeded');
@@ -59,11 +60,16 @@ function* ofCondition(
     yield { name, labels: { ...labels, type, status }, value: status === current ? 1 : 0 };
 }
 
-/** Unknown while the condition is about an earlier spec, or does not exist yet. */
+/**
+ * Unknown while the condition is about an earlier spec, or does not exist yet. Stalled exists only while it is true, so it
+ * is False beside any other condition of this spec.
+ */
 function currentStatusOf(object: SecretMigration | Backend, type: string): Condition['status'] {
+  const isCurrent = (condition: Condition | undefined): condition is Condition =>
+    condition?.observedGeneration === object.metadata.generation;
   const condition = conditionOf(object, type);
-  const isCurrent = condition?.observedGeneration === object.metadata.generation;
-  return isCurrent && condition !== undefined ? condition.status : 'Unknown';
+  if (isCurrent(condition)) return condition.status;
+  return type === 'Stalled' && isCurrent(conditionOf(object, 'Ready')) ? 'False' : 'Unknown';
 }
 
 function conditionOf({ status }: SecretMigration | Backend, type: string): Condition | undefined {

@@ -184,7 +184,8 @@ export class WorkQueue {
   }
 
   #reportDepth(): void {
-    this.#metrics.gauge('workqueue_depth', this.#labels, this.depth);
+    // controller-runtime has this label on the depth only; it is empty for a queue without priorities.
+    this.#metrics.gauge('workqueue_depth', { ...this.#labels, priority: '' }, this.depth);
   }
 
   #reportUnfinished(): void {

@@ -57,7 +57,12 @@ export const METRICS: Readonly<Record<string, MetricInfo>> = {
     'controller',
   ),
   controller_runtime_active_workers: gauge('Number of reconciles that are running.', 'controller'),
-  workqueue_depth: gauge('Number of keys in the queue.', 'name', 'controller'),
+  workqueue_depth: gauge(
+    'Number of keys in the queue; priority is empty, because the queues have none.',
+    'name',
+    'controller',
+    'priority',
+  ),
   workqueue_adds_total: counter('Number of keys added to the queue.', 'name', 'controller'),
   workqueue_retries_total: counter('Number of keys added again after a failure.', 'name', 'controller'),
   workqueue_queue_duration_seconds: histogram(
@@ -102,7 +107,7 @@ export const METRICS: Readonly<Record<string, MetricInfo>> = {
   ),
   secretmigration_keys: gauge('Keys of a migration by state.', 'namespace', 'name', 'state'),
   secretmigration_condition: gauge(
-    '1 for the current status of a condition of a migration, 0 for the others.',
+    '1 for the current status of a condition (Ready, Succeeded, Stalled) of a migration, 0 for the others.',
     'namespace',
     'name',
     'type',
@@ -126,7 +131,7 @@ export const METRICS: Readonly<Record<string, MetricInfo>> = {
     'name',
   ),
   secretmigration_backend_condition: gauge(
-    '1 for the current status of a condition of a backend, 0 for the others; namespace is empty for a ClusterSecretBackend.',
+    '1 for the current status of a condition (Ready, Stalled) of a backend, 0 for the others; namespace is empty for a ClusterSecretBackend.',
     'kind',
     'namespace',
     'name',
@@ -134,7 +139,7 @@ export const METRICS: Readonly<Record<string, MetricInfo>> = {
     'status',
   ),
   secretmigration_backend_requests_total: counter(
-    'Operations on backends by type of backend and error code; OK means no error.',
+    'Operations on backends by type of backend and error code; ok means no error, aborted that the run was stopped.',
     'backend',
     'operation',
     'code',

@@ -76,6 +76,8 @@ describe('PrometheusMetrics', () => {
     const text = await textOf(metrics);
     expect(text).toMatch(/^process_resident_memory_bytes [0-9]+$/m);
     expect(text).toMatch(/^nodejs_eventloop_lag_p99_seconds [0-9.e-]+$/m);
+    // `promtool check metrics` reports gauges that are named as counters.
+    expect(text).not.toMatch(/^# TYPE \S+_total gauge$/m);
   });
 });
 

@@ -10,6 +10,13 @@ export interface Exposition {
   readonly body: string;
 }
 
+/** Gauges of prom-client with the suffix of a counter, which `promtool check metrics` reports; each is the sum of another one. */
+const MISNAMED_GAUGES = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+] as const;
+
 /** The Metrics port on its own registry: two instances in one process do not share series. */
 export class PrometheusMetrics implements Metrics {
   readonly #registry = new Registry();
@@ -45,6 +52,7 @@ export class PrometheusMetrics implements Metrics {
   /** Adds process_* and nodejs_* (CPU, memory, event loop, garbage collection). Call it once, in the serving process. */
   collectProcessMetrics(): void {
     collectDefaultMetrics({ register: this.#registry });
+    for (const name of MISNAMED_GAUGES) this.#registry.removeSingleMetric(name);
   }
 
   async exposition(): Promise<Exposition> {

@@ -168,7 +168,8 @@ describe.each(
 });
 
 /** Proper names and words of others. */
-const NAMES_OF_OTHERS = /^(OpenBao|ToolHive|GitHub|GitOps|AppRole|CamelCase|Date)$/;
+const NAMES_OF_OTHERS =
+  /^(OpenBao|ToolHive|GitHub|GitOps|GitRepository|AppRole|CamelCase|Date|InProgress|PrometheusRule|ServiceMonitor|PodMonitor)$/;
 const KINDS_OF_KUBERNETES =
   /^(ServiceAccount|TokenReview|ValidatingAdmissionPolicy(Binding)?|(Cluster)?Role(Binding)?|ConfigMap|(Daemon|Replica|Stateful)Set|CronJob|NetworkPolicy|PersistentVolume(Claim)?|ResourceQuota|StorageClass)s?$/;
 const ROOT = join(import.meta.dirname, '../..');

@@ -8,7 +8,7 @@ export const CONDITION_TYPES = {
   Succeeded:
     'SecretMigration only: every key of the selection is done. Unknown during a run, never True in a dry run.',
   Reconciling: 'The operator is working on this generation.',
-  Stalled: 'Requires a spec change.',
+  Stalled: 'It does not proceed without a change: of the spec, of a document, or by a requested run.',
   Suspended: 'spec.suspend is true: the migration is paused.',
 } as const;
 export type ConditionType = keyof typeof CONDITION_TYPES;

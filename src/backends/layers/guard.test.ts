@@ -5,6 +5,7 @@ import { OperatorError } from '#src/errors.ts';
 import type { ErrorDetail } from '#src/errors.ts';
 import type { Clock, Labels } from '#src/ports.ts';
 import type { Driver } from '../driver.ts';
+import { OPERATIONS } from '../layer.ts';
 import { guard } from './guard.ts';
 import { ManualClock } from '#test/support/manual-clock.ts';
 import { RecordedLog, RecordedMetrics } from '#test/support/recorded.ts';
@@ -33,13 +34,14 @@ function aGuard(calls: Partial<Driver>, { origin }: { readonly origin?: string }
   const log = new RecordedLog();
   const clock = new ManualTime();
   const counted: (Labels | undefined)[] = [];
+  const zeros: (Labels | undefined)[] = [];
   const metrics = {
-    count: (_name: string, labels?: Labels) => counted.push(labels),
+    count: (_name: string, labels?: Labels, by?: number) => (by === 0 ? zeros : counted).push(labels),
     observe: () => undefined,
     gauge: () => undefined,
   };
   const options = { clock, random: () => 0.5, metrics, logger: log, deadlineMs: 1_000 };
-  return { driver: guard(innerOf(calls, origin), options), clock, counted, log };
+  return { driver: guard(innerOf(calls, origin), options), clock, counted, zeros, log };
 }
 
 function innerOf(calls: Partial<Driver>, origin?: string): Driver {
@@ -96,6 +98,12 @@ const failing = (
 ) => new OperatorError(code, { op: 'test', ...detail });
 
 describe('a guarded driver', () => {
+  it('counts each operation from zero, so that a rate sees the first one', () => {
+    const { zeros } = aGuard({});
+    expect(zeros).toContainEqual({ backend: 'fake', operation: 'write', code: 'ok' });
+    expect(zeros).toHaveLength(Object.keys(OPERATIONS).length);
+  });
+
   it('retries a read with a temporary failure, with growing delays, and then gives up', async () => {
     const { driver, clock, counted } = aGuard({ read: () => Promise.reject(failing('BACKEND_SEALED')) });
     await expect(driver.read('a', signal)).rejects.toMatchObject({ code: 'BACKEND_SEALED' });

@@ -69,6 +69,7 @@ class GuardedCalls {
   constructor(driver: Pick<Driver, 'kind' | 'traits'>, options: GuardOptions) {
     this.#driver = driver;
     this.#options = options;
+    for (const operation of Object.keys(OPERATIONS)) this.#count(operation, 'ok', 0);
   }
 
   async retried<T>(call: Call, next: Next<T>): Promise<T> {
@@ -147,12 +148,17 @@ class GuardedCalls {
   #measure(operation: Operation, code: string, started: number): void {
     const { metrics, clock } = this.#options;
     const labels = { backend: this.#driver.kind, operation };
-    metrics.count('secretmigration_backend_requests_total', { ...labels, code });
+    this.#count(operation, code, 1);
     metrics.observe(
       'secretmigration_backend_request_duration_seconds',
       labels,
       (clock.monotonic() - started) / 1000,
     );
+  }
+
+  #count(operation: string, code: string, by: number): void {
+    const labels = { backend: this.#driver.kind, operation, code };
+    this.#options.metrics.count('secretmigration_backend_requests_total', labels, by);
   }
 }
 

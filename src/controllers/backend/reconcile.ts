@@ -74,10 +74,7 @@ export class BackendReconciler {
     } catch (failure) {
       // A backend that changed is probed again as what it is now.
       if (isAbort(failure, context.signal) || hasCode(failure, 'RUN_STOPPED')) throw failure;
-      const { reason, message, stalled } = failing(failure);
-      const statements: Statement[] = [{ type: 'Ready', status: 'False', reason, message }];
-      if (stalled) statements.push({ type: 'Stalled', status: 'True', reason, message });
-      await this.#publish(backend, statements, undefined, context.signal);
+      await this.#publish(backend, unavailable(failure), undefined, context.signal);
       throw failure;
     }
     const { probeIntervalMs, random } = this.#options;
@@ -228,7 +225,15 @@ function publishable({ server, identity, ...probe }: Probe): Probe {
   };
 }
 
-function available(probe: Probe): readonly Statement[] {
+/** What the status of a backend says of a failed probe. */
+export function unavailable(failure: unknown): readonly Statement[] {
+  const { reason, message, stalled } = failing(failure);
+  const ready: Statement = { type: 'Ready', status: 'False', reason, message };
+  return stalled ? [ready, { ...ready, type: 'Stalled', status: 'True' }] : [ready];
+}
+
+/** What the status of a backend says of a probe that succeeded. */
+export function available(probe: Pick<Probe, 'server' | 'warning'>): readonly Statement[] {
   const works = `${probe.server.product} is reachable; required operations are available.`;
   const message = probe.warning === undefined ? works : `${works} ${probe.warning}`;
   return [{ type: 'Ready', status: 'True', reason: 'Available', message }];

@@ -112,7 +112,10 @@ export function concluding(run: Finished): Verdict {
     return verdict('False', 'False', 'NothingSelected', nothing);
   }
   const trouble = failureReason({ ...run, outcomes }, kept);
-  if (trouble !== undefined) return verdict('False', 'False', trouble, message);
+  if (trouble !== undefined) {
+    const stalled = needsChange({ ...run, outcomes }, trouble, kept);
+    return { ...verdict('False', 'False', trouble, message), stalled };
+  }
   if (run.loss !== undefined) return reportsIncomplete(run, message, kept);
   if (run.dryRun) return verdict('True', 'Unknown', 'DryRunCompleted', message);
   if (isAllLeftAlone(outcomes)) return nothingMoved(outcomes);
@@ -133,7 +136,7 @@ function reportsIncomplete({ counts, awaitsSoak }: Finished, message: string, ke
   if (counts.pending + counts.copied + kept.soon > 0)
     return verdict('Unknown', 'Unknown', 'Progressing', message);
   if (awaitsSoak) return verdict('Unknown', 'Unknown', 'AwaitingSoak', message);
-  return verdict('False', 'False', 'ReportsIncomplete', message);
+  return { ...verdict('False', 'False', 'ReportsIncomplete', message), stalled: true };
 }
 
 function lossMessage({ reports, rows, unrecoverable }: Loss): string {
@@ -195,6 +198,16 @@ function failureReason({ counts, outcomes }: Finished, kept: Kept): ConditionRea
   }
   if (counts.failed + counts.copied + kept.later > 0) return 'PartiallyFailed';
   return counts.conflict > 0 ? 'ConflictsFound' : undefined;
+}
+
+/**
+ * True when nothing proceeds until a person changes something, also where the operator looks again: Flux, Helm and Argo CD
+ * then stop waiting. A right that is missing can be granted without anybody knowing of this migration.
+ */
+function needsChange(run: Finished, trouble: ConditionReason, kept: Kept): boolean {
+  if (run.awaitsSoak || run.counts.pending + run.counts.copied + kept.soon > 0) return false;
+  if (trouble !== 'PartiallyFailed') return true;
+  return [...run.outcomes].every(({ retry = 'never' }) => retry === 'never');
 }
 
 function troubles(counts: Counts, kept: Kept): string {

@@ -110,3 +110,18 @@ it('kubectl wait after a requested run waits for the verdict of that run by its 
   expect(waited).toMatchObject({ code: 0 });
   expect(await kvData(tenant, `${namespace}/second`)).toEqual(fieldsOf('second'));
 });
+
+it('kubectl wait for Stalled returns when a conflict ends the run and ends with the change of the spec', async () => {
+  const tenant = await stage().tenant();
+  await tenant.apply(aSecret('first', fieldsOf('first')));
+  const taken = { data: { other: 'value' }, options: { cas: 0 } };
+  await tenant.cluster.bao('POST', `${tenant.mount}/data/${tenant.namespace}/first`, taken);
+  await tenant.apply(aMigration('move', { select: SELECTION_OF_ONE }));
+  expect(await kubectlWait(tenant, 'move', { for: 'condition=Stalled' })).toMatchObject({ code: 0 });
+  await tenant.untilReady('move', { status: 'False', reason: 'ConflictsFound' });
+
+  await tenant.mergePatch('SecretMigration', 'move', { spec: { conflictPolicy: 'Overwrite' } });
+  expect(await kubectlWait(tenant, 'move', { for: 'condition=Ready' })).toMatchObject({ code: 0 });
+  const { status } = await tenant.migration('move');
+  expect(status.conditions?.map(({ type }) => type)).toEqual(['Ready', 'Succeeded']);
+});

@@ -1,0 +1,33 @@
+-- Health of a SecretBackend for Argo CD. Healthy: the store answers and allows what is needed. Degraded: it does not.
+-- Progressing: not probed yet, or waits for a Secret that the same sync can bring.
+local waits_for_object = {
+  CredentialsMissing = true,
+}
+
+local hs = { status = "Progressing", message = "Waiting for Keyferry" }
+local status = obj.status
+-- Conditions about an earlier generation say nothing of this spec.
+if status == nil or status.conditions == nil or status.observedGeneration ~= obj.metadata.generation then
+  return hs
+end
+
+local found = {}
+for _, condition in ipairs(status.conditions) do
+  if condition.observedGeneration == obj.metadata.generation then
+    found[condition.type] = condition
+  end
+end
+
+local ready = found.Ready
+if ready == nil then
+  return hs
+end
+hs.message = ready.message
+if found.Stalled ~= nil and found.Stalled.status == "True" then
+  hs.status = "Degraded"
+elseif ready.status == "True" then
+  hs.status = "Healthy"
+elseif ready.status == "False" and not waits_for_object[ready.reason] then
+  hs.status = "Degraded"
+end
+return hs
