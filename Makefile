@@ -3,6 +3,17 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
+# The npm packages that carry Node are for Linux only: elsewhere the tools run on the Node in PATH.
+ifneq ($(shell uname -s),Linux)
+ifneq ($(filter-out help,$(MAKECMDGOALS)),)
+FOUND_NODE := $(shell node --version 2>/dev/null)
+ifeq ($(filter v24.%,$(FOUND_NODE)),)
+$(error Keyferry needs Node 24.12 or newer of the same major; PATH has $(or $(FOUND_NODE),no node). Put Node 24 first in PATH, \
+  for example: brew install node@24 && export PATH="$$(brew --prefix node@24)/bin:$$PATH")
+endif
+endif
+endif
+
 # Written by npm itself; older than the lockfile means that the tree is out of date.
 INSTALLED := node_modules/.package-lock.json
 

@@ -9,7 +9,6 @@ import type { Tool } from './tools.ts';
 /** Where progress goes; one line a call, without a newline. */
 export type Report = (line: string) => void;
 
-const PROGRESS_EVERY_MS = 15_000;
 const KEPT_OUTPUT_LINES = 25;
 
 /**
@@ -30,7 +29,7 @@ export async function buildTool(
     await removePartials(target);
     const partial = `${target}.${process.pid}.partial`;
     try {
-      await withProgress(tool, partial, report, () => runGoBuild(tool, partial, environment));
+      await runGoBuild(tool, partial, environment);
       await rename(partial, target);
     } finally {
       await rm(partial, { force: true });
@@ -44,29 +43,6 @@ async function removePartials(target: string): Promise<void> {
     const isPartial = name.startsWith(`${basename(target)}.`) && name.endsWith('.partial');
     if (isPartial) await rm(join(folder, name), { force: true });
   }
-}
-
-async function withProgress(
-  tool: Tool,
-  output: string,
-  report: Report,
-  build: () => Promise<void>,
-): Promise<void> {
-  const started = performance.now();
-  const elapsed = (): string => `${Math.round((performance.now() - started) / 1000)} s`;
-  report(
-    `${tool.name} v${tool.version}: building once, about ${tool.buildMinutes} min on two cores (later runs take it from ${dirname(output)})`,
-  );
-  const timer = setInterval(
-    () => report(`${tool.name} v${tool.version}: still building, ${elapsed()}`),
-    PROGRESS_EVERY_MS,
-  );
-  try {
-    await build();
-  } finally {
-    clearInterval(timer);
-  }
-  report(`${tool.name} v${tool.version}: built in ${elapsed()}`);
 }
 
 async function runGoBuild(tool: Tool, output: string, environment: NodeJS.ProcessEnv): Promise<void> {

@@ -16,7 +16,7 @@ export interface Tool {
   readonly packagePath: string;
   /** As the go.mod says, without the `v`; it names the file in the cache folder. */
   readonly version: string;
-  /** Minutes of a cold build on two cores (reference/measured.md), for the progress line. */
+  /** Minutes of a cold build on two quiet cores, after the tools before it in the table; for the progress line. */
   readonly buildMinutes: number;
   /** Arguments that make the program print its version and exit. */
   readonly versionArguments: readonly string[];
@@ -25,6 +25,8 @@ export interface Tool {
   /** In words, for the error message: what `accepts` accepts. */
   readonly acceptable: string;
   readonly linkerFlags: readonly string[];
+  /** Kubernetes minor, as `1.37`, whose envtest release has this program; absent where no release has it. */
+  readonly envtestMinor?: string;
   /** Where PATH cannot give the right one: another well-known program has the name, or it is our own. */
   readonly notInPath?: true;
   /** For a program that is partly C. */
@@ -74,7 +76,13 @@ export function kubernetesTool(
     accepts: ([major, minor]) => major === 1 && minor >= oldestMinor,
     acceptable: `1.${oldestMinor} or newer`,
     linkerFlags: kubernetesLinkerFlags(version),
+    ...(name === 'kube-apiserver' || name === 'kubectl' ? { envtestMinor: minorOf(version) } : {}),
   };
+}
+
+/** `1.37.2` → `1.37`. */
+function minorOf(version: string): string {
+  return version.split('.').slice(0, 2).join('.');
 }
 
 /** `kube-apiserver` → `KEYFERRY_KUBE_APISERVER_BIN`. */
@@ -95,6 +103,7 @@ function etcdTool(): Tool {
     accepts: ([major, minor]) => major === 3 && minor >= 5,
     acceptable: '3.5 or newer',
     linkerFlags: [],
+    envtestMinor: minorOf(pinnedVersion(join(import.meta.dirname, 'kubernetes'), 'k8s.io/kubernetes')),
   };
 }
 

@@ -21,7 +21,11 @@ let environment: Record<string, string>;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'keyferry-binaries-'));
   mkdirSync(join(folder, 'path'));
-  environment = { PATH: `${join(folder, 'path')}:/usr/bin:/bin`, XDG_CACHE_HOME: join(folder, 'cache') };
+  environment = {
+    PATH: `${join(folder, 'path')}:/usr/bin:/bin`,
+    XDG_CACHE_HOME: join(folder, 'cache'),
+    KEYFERRY_DOWNLOAD: 'no',
+  };
   // The machine's own programs in /usr/bin must not decide what these tests see.
   for (const tool of Object.values(readTools())) environment[tool.variable] = program(`own-${tool.name}`, '');
 });

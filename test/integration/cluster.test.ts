@@ -29,12 +29,14 @@ async function writeConfigMap(namespace: string, metadata: object): Promise<{ me
 }
 
 describe('the control plane', () => {
-  it('answers kubectl as the pinned version of Kubernetes', async () => {
+  it('answers kubectl as the pinned minor of Kubernetes', async () => {
     const namespaces = await cluster.kubectl(['get', 'namespaces', '-o', 'name']);
     expect(namespaces).toMatchObject({ code: 0, stderr: '' });
     expect(namespaces.stdout).toContain('namespace/kube-system');
     const { gitVersion } = await cluster.kube<{ gitVersion: string }>('GET', '/version');
-    expect(gitVersion).toBe(`v${readTools()['kube-apiserver'].version}`);
+    // The patch is the pinned one where the server was built; envtest publishes only some.
+    const [major, minor] = readTools()['kube-apiserver'].version.split('.');
+    expect(gitVersion).toMatch(new RegExp(`^v${major}\\.${minor}\\.\\d+$`));
   });
 
   it('hands kubectl its input and returns a failure as a result', async () => {

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findTool, versionOutput } from '../binaries.ts';
+import { findTools, versionOutput } from '../binaries.ts';
 import type { Report } from '../build.ts';
 import { kubernetesTool, pinnedVersion, variableOf, type Tool } from '../tools.ts';
 
@@ -30,22 +30,33 @@ export interface NodeBinaries {
 
 /** Finds or builds each program, as `findBinaries` does for those of every cluster. */
 export async function findNodeBinaries(report: Report, environment = process.env): Promise<NodeBinaries> {
-  const find = (tool: Tool): Promise<string> => findTool(tool, report, environment);
-  // One after the other, for the same reason as there.
-  const runc = await find(runcTool());
+  const tools = [
+    runcTool(),
+    kubernetesTool('kube-scheduler', 1),
+    kubernetesTool('kubelet', 2),
+    containerdTool('containerd'),
+    containerdTool('containerd-shim-runc-v2'),
+    containerdTool('ctr'),
+    ownProgram('runc-without-seccomp'),
+    cniPlugin('bridge', 'main/bridge'),
+    cniPlugin('host-local', 'ipam/host-local'),
+    ownProgram('pause'),
+    ownProgram('workload'),
+  ];
+  const found = await findTools(tools, report, environment);
   return {
-    scheduler: await find(kubernetesTool('kube-scheduler', 1)),
-    kubelet: await find(kubernetesTool('kubelet', 2)),
-    containerd: await find(containerdTool('containerd')),
-    shim: await find(containerdTool('containerd-shim-runc-v2')),
-    ctr: await find(containerdTool('ctr')),
-    runc,
-    hasSeccomp: (await versionOutput(runc, ['--version'])).includes('libseccomp'),
-    runcWithoutSeccomp: await find(ownProgram('runc-without-seccomp')),
-    bridge: await find(cniPlugin('bridge', 'main/bridge')),
-    hostLocal: await find(cniPlugin('host-local', 'ipam/host-local')),
-    pause: await find(ownProgram('pause')),
-    workload: await find(ownProgram('workload')),
+    scheduler: found('kube-scheduler'),
+    kubelet: found('kubelet'),
+    containerd: found('containerd'),
+    shim: found('containerd-shim-runc-v2'),
+    ctr: found('ctr'),
+    runc: found('runc'),
+    hasSeccomp: (await versionOutput(found('runc'), ['--version'])).includes('libseccomp'),
+    runcWithoutSeccomp: found('node-runc-without-seccomp'),
+    bridge: found('cni-bridge'),
+    hostLocal: found('cni-host-local'),
+    pause: found('node-pause'),
+    workload: found('node-workload'),
   };
 }
 
