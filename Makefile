@@ -28,6 +28,14 @@ $(BUNDLE): $(INSTALLED) rolldown.config.ts $(shell find src -name '*.ts' -not -n
 .PHONY: build
 build: $(BUNDLE) ## Bundle the operator into dist/
 
+.PHONY: image
+image: $(BUNDLE) ## Build the image with docker, podman or buildah; ENGINE= ARCH= IMAGE= ARCHIVE=
+	node src/image/build.ts --engine '$(ENGINE)' --arch '$(ARCH)' --image '$(IMAGE)' --archive '$(ARCHIVE)'
+
+.PHONY: sbom
+sbom: $(BUNDLE) ## Write dist/sbom.spdx.json and dist/THIRD-PARTY.txt: what is in the bundle
+	node src/image/sbom.ts
+
 .PHONY: cluster-binaries
 cluster-binaries: $(INSTALLED) ## Find or build etcd, Kubernetes and the KV server (15 to 25 minutes once)
 	node test/cluster/binaries.ts
