@@ -31,13 +31,21 @@ install: $(INSTALLED) ## Install Node 24 and all packages as the lockfile says
 # What ships, and what tests, demo and bench run: bundled it starts in 0.1 s instead of 0.5 s and needs 35 MB less.
 BUNDLE := dist/keyferry.js
 
-$(BUNDLE): $(INSTALLED) $(shell find src -name '*.ts' -not -name '*.test.ts')
+$(BUNDLE): $(INSTALLED) rolldown.config.ts $(shell find src -name '*.ts' -not -name '*.test.ts')
 	@rm -rf dist
-	@rolldown src/main.ts --platform node --format esm --dir dist --entryFileNames keyferry.js > /dev/null
+	@rolldown --config rolldown.config.ts > /dev/null
 	@chmod +x $@
 
 .PHONY: build
 build: $(BUNDLE) ## Bundle the operator into dist/
+
+.PHONY: image
+image: $(BUNDLE) ## Build the image with docker, podman or buildah; ENGINE= ARCH= IMAGE= ARCHIVE=
+	node src/image/build.ts --engine '$(ENGINE)' --arch '$(ARCH)' --image '$(IMAGE)' --archive '$(ARCHIVE)'
+
+.PHONY: sbom
+sbom: $(BUNDLE) ## Write dist/sbom.spdx.json and dist/THIRD-PARTY.txt: what is in the bundle
+	node src/image/sbom.ts
 
 .PHONY: cluster-binaries
 cluster-binaries: $(INSTALLED) ## Find or build etcd, Kubernetes and the KV server (15 to 25 minutes once)

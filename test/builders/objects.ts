@@ -50,6 +50,7 @@ export interface OpenBaoBackendOptions {
   /** Secret with the token under `token`; default `bao-token`. */
   readonly tokenSecret?: string;
   readonly pathPrefix?: string;
+  readonly tlsServerName?: string;
 }
 
 export function anOpenBaoBackend({

@@ -44,6 +44,12 @@ export async function allowHarnessAddresses(cluster: ClusterAccess): Promise<voi
   await untilAdmissionWorks(cluster, LISTED);
 }
 
+/** Allows one more address, and waits until it is in force. */
+export async function allowAddress(cluster: ClusterAccess, address: string): Promise<void> {
+  await setAdmission(cluster, { addresses: [...ADDRESSES, address].join('\n') });
+  await untilAdmissionWorks(cluster, address);
+}
+
 /**
  * Waits until the apiserver asks the policies of config/admission and knows that `listed` is on the list: it reads both a
  * moment after they were written.

@@ -27,6 +27,8 @@ interface SecretObject {
 export interface TenantOptions {
   /** Address of the KV server as the backend sees it, e.g. a proxy. Default: the server itself. */
   readonly address?: string;
+  /** The name in the server's certificate, where the address has another. */
+  readonly tlsServerName?: string;
   /** An existing namespace. Default: a new one. */
   readonly namespace?: string;
   /** The Secret with the token of its backend. Default: bao-token. */
@@ -76,6 +78,7 @@ export class Tenant {
         mount,
         tokenSecret,
         caBundle: cluster.baoCaPem,
+        ...(options.tlsServerName === undefined ? {} : { tlsServerName: options.tlsServerName }),
       }),
     );
     return tenant;

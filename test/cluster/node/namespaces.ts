@@ -34,18 +34,19 @@ export async function openNamespaces(folder: string): Promise<Namespaces> {
   });
   const isReady = async (): Promise<boolean> => existsSync(join(folder, 'node', 'machine-is-ready'));
   await waitUntilReady(folder, 'node-unshare', isReady, pid);
+  const inside = insideOf(folder);
+  return { ...inside, address: await connect(folder, inside) };
+}
+
+/** The way into the namespaces that another process opened. */
+export function insideOf(folder: string): Pick<Namespaces, 'enter' | 'run'> {
   const target = ['--target', String(readPid(folder, 'node-machine')), '--mount', '--net', '--pid', '--'];
-  const namespaces = {
-    enter: (spec: ProcessSpec): ProcessSpec => ({
-      ...spec,
-      command: 'nsenter',
-      args: [...target, spec.command, ...spec.args],
-    }),
-    run: async (command: string, args: readonly string[]): Promise<void> => {
+  return {
+    enter: (spec) => ({ ...spec, command: 'nsenter', args: [...target, spec.command, ...spec.args] }),
+    run: async (command, args) => {
       await run('nsenter', [...target, command, ...args]);
     },
   };
-  return { ...namespaces, address: await connect(folder, namespaces) };
 }
 
 /**

@@ -150,21 +150,20 @@ function kubeletConfig(cluster: ClusterState): object {
   };
 }
 
-/** Leads from the node's network to the apiserver: one process on either side of a socket file. */
-export function forwarderSpecs({ cluster }: NodeLayout): {
-  readonly outside: ProcessSpec;
-  readonly inside: ProcessSpec;
-} {
-  const socket = nodeFile(cluster, 'apiserver.sock');
-  const apiserver = `127.0.0.1:${cluster.ports.apiserver}`;
-  const spec = (side: string, listen: string, target: string): ProcessSpec => ({
-    name: `node-forward-${side}`,
+/** Leads from an address in the node's network to a server of the machine: one process on either side of a socket file. */
+export function forwarderSpecs(
+  cluster: Pick<ClusterState, 'folder'>,
+  { name, listen, port }: { readonly name: string; readonly listen: string; readonly port: number },
+): { readonly outside: ProcessSpec; readonly inside: ProcessSpec } {
+  const socket = join(cluster.folder, 'node', `${name}.sock`);
+  const spec = (side: string, from: string, to: string): ProcessSpec => ({
+    name: `node-forward-${name}-${side}`,
     command: process.execPath,
-    args: [FORWARDER, listen, target],
+    args: [FORWARDER, from, to],
   });
   return {
-    outside: spec('outside', socket, apiserver),
-    inside: spec('inside', `${KUBERNETES_SERVICE_ADDRESS}:443`, socket),
+    outside: spec('outside', socket, `127.0.0.1:${port}`),
+    inside: spec('inside', listen, socket),
   };
 }
 

@@ -2,12 +2,13 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Report } from '../build.ts';
 import type { Cluster } from '../cluster.ts';
+import { KUBERNETES_SERVICE_ADDRESS } from '../identities.ts';
 import { waitUntilReady, type Probe } from '../lifecycle.ts';
 import { startProcess, type ProcessSpec } from '../processes.ts';
 import { reapNode } from '../reap.ts';
 import { readState } from '../state.ts';
 import { IMAGE_ARCHITECTURE, PAUSE_IMAGE, WORKLOAD_IMAGE, writeImage } from './images.ts';
-import { openNamespaces, type Namespaces } from './namespaces.ts';
+import { insideOf, openNamespaces, type Namespaces } from './namespaces.ts';
 import {
   CONTAINERD_SOCKET,
   containerdSpec,
@@ -24,9 +25,16 @@ import { findNodeBinaries } from './node-tools.ts';
 import { deletePod, runPod, type PodRequest, type RunningPod } from './pod.ts';
 import { nodeObstacle } from './requirements.ts';
 
+const KV_PORT = 8200;
+const CTR_FLAGS = ['--address', CONTAINERD_SOCKET, '--namespace', 'k8s.io'] as const;
+
 /** What another process needs to use the node; below the cluster's folder. */
 interface NodeState {
   readonly hasSeccomp: boolean;
+  /** In the node's network, for its pods. */
+  readonly address: string;
+  /** The program. */
+  readonly ctr: string;
 }
 
 /**
@@ -52,7 +60,8 @@ export async function startNode(
     const layout = { cluster: readState(cluster.stateFile), address: namespaces.address, binaries };
     await writeNodeFiles(layout);
     await startServers(cluster, layout, namespaces);
-    const state: NodeState = { hasSeccomp: binaries.hasSeccomp };
+    const { hasSeccomp, ctr } = binaries;
+    const state: NodeState = { hasSeccomp, ctr, address: namespaces.address };
     writeFileSync(stateFileOf(cluster), JSON.stringify(state));
   } catch (error) {
     await reapNode(cluster.folder);
@@ -67,7 +76,7 @@ export async function startNode(
 /** The node that another process started for this cluster. */
 export function attachNode(cluster: Cluster): Node {
   const state: NodeState = JSON.parse(readFileSync(stateFileOf(cluster), 'utf8'));
-  return new Node(cluster, state.hasSeccomp);
+  return new Node(cluster, state);
 }
 
 /** A cluster's real node; its methods act as administrator. */
@@ -76,10 +85,31 @@ export class Node implements AsyncDisposable {
   /** Whether runc can apply seccomp profiles; a pod that asks for one does not start otherwise. */
   readonly hasSeccomp: boolean;
   readonly #cluster: Cluster;
+  readonly #state: NodeState;
 
-  constructor(cluster: Cluster, hasSeccomp: boolean) {
+  constructor(cluster: Cluster, state: NodeState) {
     this.#cluster = cluster;
-    this.hasSeccomp = hasSeccomp;
+    this.#state = state;
+    this.hasSeccomp = state.hasSeccomp;
+  }
+
+  /** Makes an image known to the node, from an archive in the format of `docker save`. Pods then use it with `imagePullPolicy: Never`. */
+  async importImage(archive: string): Promise<void> {
+    await importImage(insideOf(this.#cluster.folder), this.#state.ctr, archive);
+  }
+
+  /**
+   * Lets pods reach the KV server, for as long as the node lives, and returns the address to use. Its certificate is for
+   * `localhost`: a backend needs that as `tlsServerName`. Call it once.
+   */
+  async exposeKvServer(): Promise<string> {
+    const { folder, baoUrl } = this.#cluster;
+    const listen = `${this.#state.address}:${KV_PORT}`;
+    const inside = insideOf(folder);
+    const specs = forwarderSpecs(this.#cluster, { name: 'kv', listen, port: Number(new URL(baoUrl).port) });
+    startProcess(folder, specs.outside);
+    startProcess(folder, inside.enter(specs.inside));
+    return `https://${listen}`;
   }
 
   /** Starts a pod that shows what it resolves from Secrets, and waits until it has. */
@@ -116,21 +146,21 @@ async function startServers(cluster: Cluster, layout: NodeLayout, namespaces: Na
     await waitUntilReady(folder, spec.name, probe, pid);
   };
   const atOnce = async (): Promise<boolean> => true;
-  const forwarders = forwarderSpecs(layout);
+  const forwarders = forwarderSpecs(cluster, {
+    name: 'apiserver',
+    listen: `${KUBERNETES_SERVICE_ADDRESS}:443`,
+    port: layout.cluster.ports.apiserver,
+  });
   await bindNodeRole(cluster);
   await start(forwarders.outside, atOnce);
   await start(namespaces.enter(forwarders.inside), atOnce);
   await start(schedulerSpec(layout), atOnce);
   await start(nodeControllersSpec(layout), atOnce);
-  const ctr = ['--address', CONTAINERD_SOCKET, '--namespace', 'k8s.io'];
   await start(namespaces.enter(containerdSpec(layout)), async () => {
-    await namespaces.run(layout.binaries.ctr, [...ctr, 'version']);
+    await namespaces.run(layout.binaries.ctr, [...CTR_FLAGS, 'version']);
     return true;
   });
-  await importImages(layout, async (image) => {
-    const how = ['--local', '--platform', `linux/${IMAGE_ARCHITECTURE}`, '--snapshotter', SNAPSHOTTER];
-    await namespaces.run(layout.binaries.ctr, [...ctr, 'images', 'import', ...how, image]);
-  });
+  await importImages(layout, (image) => importImage(namespaces, layout.binaries.ctr, image));
   await start(namespaces.enter(kubeletSpec(layout)), () => isReadyForPods(cluster));
 }
 
@@ -144,6 +174,11 @@ async function bindNodeRole(cluster: Cluster): Promise<void> {
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'system:node' },
     subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'system:nodes' }],
   });
+}
+
+async function importImage(inside: Pick<Namespaces, 'run'>, ctr: string, archive: string): Promise<void> {
+  const how = ['--local', '--platform', `linux/${IMAGE_ARCHITECTURE}`, '--snapshotter', SNAPSHOTTER];
+  await inside.run(ctr, [...CTR_FLAGS, 'images', 'import', ...how, archive]);
 }
 
 async function importImages(

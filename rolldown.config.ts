@@ -1,0 +1,26 @@
+import { defineConfig, type Plugin } from 'rolldown';
+
+/** The innermost package of a module's path. */
+const PACKAGE = /^.*(?:^|\/)(node_modules\/(?:@[^/]+\/)?[^/]+)\//;
+
+/** Writes packages.json beside the bundle: the folders of all packages whose code is in it. src/image reads it. */
+function listPackages(): Plugin {
+  return {
+    name: 'list-packages',
+    generateBundle(_options, bundle) {
+      const modules = Object.values(bundle).flatMap((file) => (file.type === 'chunk' ? file.moduleIds : []));
+      const folders = modules.flatMap(
+        (id) => PACKAGE.exec(id)?.[0].slice(`${process.cwd()}/`.length, -1) ?? [],
+      );
+      const source = `${JSON.stringify([...new Set(folders)].toSorted(), undefined, 2)}\n`;
+      this.emitFile({ type: 'asset', fileName: 'packages.json', source });
+    },
+  };
+}
+
+export default defineConfig({
+  input: 'src/main.ts',
+  platform: 'node',
+  plugins: [listPackages()],
+  output: { format: 'esm', dir: 'dist', entryFileNames: 'keyferry.js' },
+});

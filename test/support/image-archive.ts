@@ -1,0 +1,47 @@
+import { execFileSync } from 'node:child_process';
+import { createReadStream, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import { z } from 'zod';
+
+const Manifest = z.tuple([z.object({ Config: z.string(), Layers: z.array(z.string()) })]);
+const Configuration = z.object({
+  architecture: z.string(),
+  config: z.object({ User: z.string(), Entrypoint: z.array(z.string()), Env: z.array(z.string()) }),
+  rootfs: z.object({ diff_ids: z.array(z.string()) }),
+});
+
+export type ImageConfiguration = z.infer<typeof Configuration>;
+
+/** An image in an archive in the format of `docker save`. */
+export interface ImageArchive {
+  readonly configuration: ImageConfiguration;
+  /** Paths of all files, links included, without folders. */
+  readonly files: readonly string[];
+}
+
+/** Reads the archive; `folder` is for what it unpacks. */
+export function readImageArchive(archive: string, folder: string): ImageArchive {
+  mkdirSync(folder, { recursive: true });
+  execFileSync('tar', ['-xf', archive, '-C', folder]);
+  const [{ Config, Layers }] = Manifest.parse(
+    JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')),
+  );
+  const list = (layer: string): string =>
+    execFileSync('tar', ['-tf', join(folder, layer)], { encoding: 'utf8' });
+  const names = Layers.flatMap((layer) => list(layer).trim().split('\n'));
+  return {
+    configuration: Configuration.parse(JSON.parse(readFileSync(join(folder, Config), 'utf8'))),
+    files: names.filter((name) => !name.endsWith('/')).map((name) => `/${name}`),
+  };
+}
+
+/** What a registry stores of it and a node downloads, in bytes: engines compress layers with gzip. */
+export async function compressedSize(archive: string): Promise<number> {
+  let size = 0;
+  await pipeline(createReadStream(archive), createGzip(), async (chunks: AsyncIterable<Buffer>) => {
+    for await (const chunk of chunks) size += chunk.length;
+  });
+  return size;
+}
