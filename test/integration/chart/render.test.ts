@@ -1,8 +1,11 @@
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { loadConfig } from '#src/config/load.ts';
 import { operatorSchema } from '#src/generate/chart-flags.ts';
-import { CHART, Helm, type Manifest } from '#test/support/helm.ts';
+import { CHART, Helm, parseManifests, type Manifest } from '#test/support/helm.ts';
 
 const MONITORING = '--api-versions=monitoring.coreos.com/v1';
 const SERVED = '--api-versions=keyferry.io/v1alpha1/ClusterSecretBackend';
@@ -25,6 +28,17 @@ const Deployment = z.object({
       spec: z.object({ containers: z.tuple([z.object({ args: z.array(z.string()) })]) }),
     }),
   }),
+});
+const NamedSecrets = z.object({
+  rules: z
+    .array(
+      z.object({
+        resources: z.array(z.string()),
+        verbs: z.array(z.string()),
+        resourceNames: z.array(z.string()).default([]),
+      }),
+    )
+    .optional(),
 });
 
 let helm: Helm;
@@ -87,6 +101,58 @@ describe.each([3, 4] as const)('Helm %i', (major) => {
     expect(code).not.toBe(0);
   });
 });
+
+describe('a scope', () => {
+  it('strict names what the operator may do, and binds nothing to Secrets as a whole', async () => {
+    const objects = await helm.template([
+      '--set=rbac.scope=strict',
+      '--set=rbac.namespaces={payments}',
+      '--set=rbac.secretNames.payments.project={db}',
+      '--set=rbac.secretNames.keyferry-system.read={shared-token}',
+      '--set=rbac.serviceAccountToken=none',
+      '--set=rbac.sharedBackends=false',
+      '--set=rbac.aggregateRoles=false',
+    ]);
+    const rbac = objects.filter(({ apiVersion }) => apiVersion.startsWith('rbac.'));
+    expect(rbac.map(lineOf).toSorted()).toEqual([
+      'ClusterRole keyferry-cluster',
+      'ClusterRole keyferry-operator',
+      'ClusterRoleBinding keyferry-cluster',
+      'Role keyferry-system/keyferry-leader-election',
+      'Role keyferry-system/keyferry-named-secrets: get shared-token',
+      'Role payments/keyferry-named-secrets: get,patch db',
+      'RoleBinding keyferry-system/keyferry-leader-election',
+      'RoleBinding keyferry-system/keyferry-named-secrets',
+      'RoleBinding payments/keyferry-named-secrets',
+      'RoleBinding payments/keyferry-operator',
+    ]);
+  });
+
+  it('of a release with another name has its names throughout, the Lease included', async () => {
+    const text = await helm.mustRun([
+      'template',
+      'blue',
+      CHART,
+      '--namespace=blue',
+      '--set=crds.enabled=false',
+    ]);
+    const objects = parseManifests(text);
+    const foreign = objects.filter(({ metadata }) => !metadata.name.startsWith('blue-keyferry'));
+    expect(foreign.map(lineOf)).toEqual(['ClusterSecretBackend kubernetes']);
+    expect(text).toContain('--lease-name=blue-keyferry-operator');
+    expect(text).toContain('resourceNames: [blue-keyferry-operator]');
+    expect(text).not.toContain('keyferry-system');
+  });
+});
+
+/** `Kind namespace/name`, with verbs and names where a rule is about Secrets by name. */
+function lineOf({ kind, metadata, ...object }: Manifest): string {
+  const place = [metadata.namespace, metadata.name].filter((part) => part !== undefined).join('/');
+  const { rules = [] } = NamedSecrets.parse(object);
+  const named = rules.filter(({ resources }) => resources.includes('secrets'));
+  const what = named.map(({ verbs, resourceNames }) => `: ${verbs.join(',')} ${resourceNames.join(',')}`);
+  return `${kind} ${place}${what.join('')}`;
+}
 
 describe('the pod', () => {
   it('gets each flag that is set, as the operator spells it', async () => {
@@ -180,6 +246,32 @@ describe('metrics', () => {
     expect(await kinds(...on, ...monitors, MONITORING)).toEqual(
       expect.arrayContaining(['Service', 'ServiceMonitor', 'PodMonitor']),
     );
+  });
+});
+
+describe('rules.yaml and dashboard.json', () => {
+  it('are rendered as they are, with the braces of Prometheus', async () => {
+    const copy = mkdtempSync(join(tmpdir(), 'keyferry-chart-'));
+    try {
+      cpSync(CHART, copy, { recursive: true });
+      mkdirSync(join(copy, 'files'), { recursive: true });
+      const alert =
+        "groups:\n  - name: keyferry\n    rules:\n      - alert: A\n        expr: '{{ $value }}'\n";
+      writeFileSync(join(copy, 'files/rules.yaml'), alert);
+      writeFileSync(join(copy, 'files/dashboard.json'), '{"title": "{{namespace}}"}');
+      const settings = [
+        '--set=metrics.rules.enabled=true',
+        '--set=metrics.dashboard.enabled=true',
+        MONITORING,
+      ];
+      const objects = parseManifests(await helm.mustRun(['template', 'keyferry', copy, ...settings]));
+      const [rules] = objects.filter(({ kind }) => kind === 'PrometheusRule');
+      expect(rules).toHaveProperty('spec.groups.0.rules.0.expr', '{{ $value }}');
+      const [dashboard] = objects.filter(({ metadata }) => metadata.name === 'keyferry-dashboard');
+      expect(dashboard).toHaveProperty(['data', 'keyferry.json'], '{"title": "{{namespace}}"}');
+    } finally {
+      rmSync(copy, { recursive: true });
+    }
   });
 });
 
