@@ -48,8 +48,9 @@ sbom: $(BUNDLE) ## Write dist/sbom.spdx.json and dist/THIRD-PARTY.txt: what is i
 	node src/image/sbom.ts
 
 .PHONY: cluster-binaries
-cluster-binaries: $(INSTALLED) ## Find or build etcd, Kubernetes and the KV server (15 to 25 minutes once)
+cluster-binaries: $(INSTALLED) ## Find or build etcd, Kubernetes, the KV server and Helm (20 to 30 minutes once)
 	node test/cluster/binaries.ts
+	node test/cluster/helm-tools.ts
 
 .PHONY: demo
 demo: $(BUNDLE) ## Show the main job on real servers; KEEP=1 leaves them running
@@ -60,7 +61,7 @@ demo-down: $(INSTALLED) ## End a demo that was kept
 	node test/demo/demo-down.ts
 
 .PHONY: generate
-generate: $(INSTALLED) ## Write crds/ and docs/spec from the schemas
+generate: $(INSTALLED) ## Write crds/, docs/spec and the generated parts of charts/ from their sources
 	node src/generate/generate.ts
 
 .PHONY: verify

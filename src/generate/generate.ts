@@ -1,5 +1,5 @@
 /**
- * Writes crds/*.yaml and docs/spec/v1alpha1/*.md from the schemas.
+ * Writes crds/*.yaml, docs/spec/v1alpha1/*.md and parts of charts/keyferry from the schemas and from config/.
  *
  *     node src/generate/generate.ts           write
  *     node src/generate/generate.ts --check   write nothing; exit 1 and name each file that differs
@@ -7,6 +7,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { dump } from 'js-yaml';
+import { CHART_CRDS, chartFiles } from './chart.ts';
 import { crdOf } from './crd.ts';
 import { GROUP, KINDS, VERSION } from '#src/api/group.ts';
 import { KIND_DEFINITIONS } from './kind-definitions.ts';
@@ -19,23 +20,24 @@ const REFERENCE = `docs/spec/${VERSION}`;
 /** Every generated file: path below the project → content. */
 export function generatedFiles(): ReadonlyMap<string, string> {
   const files = new Map<string, string>();
+  const crds = new Map<string, string>();
   for (const definition of KIND_DEFINITIONS) {
     const { plural } = KINDS[definition.kind];
     const yaml = dump(crdOf(definition), { lineWidth: -1, noRefs: true });
-    files.set(
-      `${CRDS}/${GROUP}_${plural}.yaml`,
+    crds.set(
+      `${GROUP}_${plural}.yaml`,
       `# Generated from src/api and src/backends by \`node src/generate/generate.ts\`; do not edit.\n${yaml}`,
     );
     files.set(`${REFERENCE}/${definition.kind.toLowerCase()}.md`, referenceOf(definition));
   }
   files.set(`${REFERENCE}/status-vocabulary.md`, vocabularyReference());
-  return files;
+  for (const [file, crd] of crds) files.set(`${CRDS}/${file}`, crd);
+  return new Map([...files, ...chartFiles(ROOT, crds)]);
 }
 
 /** Paths below `root` that differ from what would be generated: changed, missing, or no longer generated. */
-export function driftedFiles(root: string): readonly string[] {
-  const expected = generatedFiles();
-  const stale = [CRDS, REFERENCE]
+export function driftedFiles(root: string, expected = generatedFiles()): readonly string[] {
+  const stale = [CRDS, REFERENCE, CHART_CRDS]
     .flatMap((folder) => entriesOf(join(root, folder)))
     .map((file) => relative(root, file))
     .filter((file) => !expected.has(file));
@@ -46,7 +48,7 @@ export function driftedFiles(root: string): readonly string[] {
 /** Writes every generated file below `root` and removes what is no longer generated. */
 export function writeGeneratedFiles(root: string): void {
   const expected = generatedFiles();
-  for (const file of driftedFiles(root)) {
+  for (const file of driftedFiles(root, expected)) {
     const content = expected.get(file);
     const path = join(root, file);
     if (content === undefined) {
@@ -78,7 +80,7 @@ function main(argv: readonly string[]): number {
     process.stdout.write(drifted.map((file) => `wrote ${file}\n`).join(''));
     return 0;
   }
-  for (const file of drifted) process.stderr.write(`differs from its schema: ${file}\n`);
+  for (const file of drifted) process.stderr.write(`differs from its source: ${file}\n`);
   if (drifted.length > 0) process.stderr.write('Run: make generate\n');
   return drifted.length > 0 ? 1 : 0;
 }

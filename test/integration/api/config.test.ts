@@ -41,6 +41,15 @@ describe('config/', () => {
     expect(stdout).not.toContain('clusterrolebinding.rbac.authorization.k8s.io/keyferry-operator');
   });
 
+  it('has in default the operator too, and all of it applies without an unknown field', async () => {
+    const apply = ['apply', '--dry-run=server', '--validate=strict', '-k', join(CONFIG, 'default')];
+    const { code, stdout, stderr } = await cluster.kubectl(apply);
+    expect(stderr).not.toContain('unknown');
+    expect(code).toBe(0);
+    expect(stdout).toContain('deployment.apps/keyferry created');
+    expect(stdout).toContain('networkpolicy.networking.k8s.io/keyferry created');
+  });
+
   it('is a kustomize base that applies as a whole', async () => {
     const { stdout, stderr } = await cluster.kubectl(['apply', '--dry-run=server', '-k', CONFIG]);
     expect(stderr).not.toContain('error');

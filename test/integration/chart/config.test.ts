@@ -1,0 +1,100 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { configFolder } from '#test/cluster/cluster.ts';
+import { sharedCluster } from '#test/cluster/shared.ts';
+import { Helm, parseManifests, type Manifest } from '#test/support/helm.ts';
+
+/*
+ * The chart and config/ install the same. Rules, policies and CRDs of the chart are generated from config/ and crds/; who gets
+ * which rules in a scope, and the pod, are compared here.
+ */
+
+const cluster = sharedCluster();
+let helm: Helm;
+beforeAll(async () => {
+  helm = await Helm.find(4);
+});
+afterAll(() => cluster.dispose());
+
+const SCOPES: readonly (readonly [scope: string, settings: readonly string[]])[] = [
+  ['cluster', []],
+  [
+    'namespaces',
+    [
+      '--set=rbac.scope=namespaces',
+      '--set=rbac.namespaces={payments}',
+      '--set=rbac.serviceAccountNames.payments={payments-vault}',
+    ],
+  ],
+  [
+    'strict',
+    [
+      '--set=rbac.scope=strict',
+      '--set=rbac.namespaces={payments}',
+      '--set=rbac.secretNames.payments.read={openbao-token}',
+      '--set=rbac.secretNames.payments.move={payments-db,payments-smtp}',
+      '--set=rbac.secretNames.payments.create=true',
+    ],
+  ],
+];
+/** Objects that only one of the two has: config/ makes the namespace, and the chart takes the CRDs along. */
+const NOT_COMPARED: ReadonlySet<string> = new Set(['Namespace', 'CustomResourceDefinition']);
+
+async function kustomized(folder: string): Promise<readonly Manifest[]> {
+  const { code, stdout, stderr } = await cluster.kubectl(['kustomize', folder]);
+  if (code !== 0) throw new Error(stderr);
+  return parseManifests(stdout);
+}
+
+/** Objects by name, without what tells an installer: labels but those of aggregation, and annotations of Helm. */
+function comparable(objects: readonly Manifest[]): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    objects
+      .filter(({ kind }) => !NOT_COMPARED.has(kind))
+      .map((object) => {
+        const { name, namespace, labels = {}, annotations = {} } = object.metadata;
+        const own = {
+          labels: only(labels, 'rbac.authorization'),
+          annotations: only(annotations, 'keyferry.io/'),
+        };
+        return [`${object.kind} ${namespace ?? ''}/${name}`, { ...object, metadata: own }];
+      }),
+  );
+}
+
+function only(map: Readonly<Record<string, string>>, prefix: string) {
+  return Object.fromEntries(Object.entries(map).filter(([key]) => key.startsWith(prefix)));
+}
+
+const WORKLOAD: ReadonlySet<string> = new Set(['Deployment', 'NetworkPolicy']);
+/** What a scope consists of: identity, roles, policies and default backend. */
+function scopeOf(objects: readonly Manifest[]): Readonly<Record<string, unknown>> {
+  return comparable(objects.filter(({ kind }) => !WORKLOAD.has(kind)));
+}
+
+describe('the chart', () => {
+  it.each(SCOPES)('grants and asks in the scope %s what config/scopes does', async (scope, settings) => {
+    const expected = scopeOf(await kustomized(configFolder(scope)));
+    expect(Object.keys(expected).length).toBeGreaterThan(15);
+    expect(withoutEmpty(scopeOf(await helm.template(settings)))).toEqual(withoutEmpty(expected));
+  });
+
+  it('renders the Deployment and the NetworkPolicy of config/default', async () => {
+    const image = ['--set=image.registry=', '--set=image.tag=dev'];
+    const rendered = (await helm.template(image)).filter(({ kind }) => WORKLOAD.has(kind));
+    const applied = (await kustomized(join(configFolder(), 'default'))).filter(({ kind }) =>
+      WORKLOAD.has(kind),
+    );
+    expect(applied).toHaveLength(WORKLOAD.size);
+    expect(comparable(rendered)).toEqual(comparable(applied));
+  });
+});
+
+/** Without the addresses, of which there are none yet, and what a ServiceAccount leaves to its pods. */
+function withoutEmpty(objects: Readonly<Record<string, unknown>>): unknown {
+  const skip = (key: string, value: unknown): unknown => {
+    if (key === 'automountServiceAccountToken') return undefined;
+    return key === 'data' && JSON.stringify(value) === '{"addresses":""}' ? undefined : value;
+  };
+  return JSON.parse(JSON.stringify(objects, skip));
+}
