@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** The pinned programs of every cluster, built from source; their versions stand in the go.mod files beside this one. */
@@ -58,14 +58,26 @@ function kubernetesLinkerFlags(version: string): readonly string[] {
   ]);
 }
 
+/** The go.mod of the default minor, or of the one in KEYFERRY_KUBERNETES. Throws for a minor that is not pinned. */
+function kubernetesFolder(): string {
+  const minor = process.env['KEYFERRY_KUBERNETES'] ?? '';
+  const folder = join(import.meta.dirname, minor === '' ? 'kubernetes' : `kubernetes-${minor}`);
+  if (existsSync(join(folder, 'go.mod'))) return folder;
+  throw new Error(
+    `KEYFERRY_KUBERNETES is ${minor}: leave it out, or set a minor that has a folder, ${folder}`,
+  );
+}
+
 /** A program of the Kubernetes module. `buildMinutes` as in `Tool`. */
 export function kubernetesTool(
   name: 'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler' | 'kubectl' | 'kubelet',
   buildMinutes: number,
 ): Tool {
-  const moduleFolder = join(import.meta.dirname, 'kubernetes');
+  const moduleFolder = kubernetesFolder();
   const version = pinnedVersion(moduleFolder, 'k8s.io/kubernetes');
-  const oldestMinor = Number(version.split('.')[1]) - (name === 'kubectl' ? 1 : 0);
+  const isChosen = (process.env['KEYFERRY_KUBERNETES'] ?? '') !== '';
+  const oldestMinor = Number(version.split('.')[1]) - (name === 'kubectl' && !isChosen ? 1 : 0);
+  const newestMinor = isChosen ? oldestMinor : Infinity;
   return {
     name,
     variable: variableOf(name),
@@ -74,8 +86,8 @@ export function kubernetesTool(
     version,
     buildMinutes,
     versionArguments: name === 'kubectl' ? ['version', '--client'] : ['--version'],
-    accepts: ([major, minor]) => major === 1 && minor >= oldestMinor,
-    acceptable: `1.${oldestMinor} or newer`,
+    accepts: ([major, minor]) => major === 1 && minor >= oldestMinor && minor <= newestMinor,
+    acceptable: isChosen ? minorOf(version) : `1.${oldestMinor} or newer`,
     linkerFlags: kubernetesLinkerFlags(version),
     ...(name === 'kube-apiserver' || name === 'kubectl' ? { envtestMinor: minorOf(version) } : {}),
   };
@@ -104,7 +116,7 @@ function etcdTool(): Tool {
     accepts: ([major, minor]) => major === 3 && minor >= 5,
     acceptable: '3.5 or newer',
     linkerFlags: [],
-    envtestMinor: minorOf(pinnedVersion(join(import.meta.dirname, 'kubernetes'), 'k8s.io/kubernetes')),
+    envtestMinor: minorOf(pinnedVersion(kubernetesFolder(), 'k8s.io/kubernetes')),
   };
 }
 
