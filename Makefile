@@ -48,13 +48,21 @@ sbom: $(BUNDLE) ## Write dist/sbom.spdx.json and dist/THIRD-PARTY.txt: what is i
 	node src/image/sbom.ts
 
 .PHONY: cluster-binaries
-cluster-binaries: $(INSTALLED) ## Find or build etcd, Kubernetes, the KV server and Helm (20 to 30 minutes once)
+cluster-binaries: $(INSTALLED) ## Find or build etcd, Kubernetes, the KV server and Helm (minutes, once)
 	node test/cluster/binaries.ts
 	node test/cluster/helm-tools.ts
 
 .PHONY: demo
 demo: $(BUNDLE) ## Show the main job on real servers; KEEP=1 leaves them running
 	node test/demo/demo.ts
+
+.PHONY: kind
+kind: $(BUNDLE) ## The main job in pods on a kind cluster; requires a container engine, kubectl and Helm
+	@node test/kind/kind.ts
+
+.PHONY: kind-down
+kind-down: ## Remove the kind cluster
+	cd test/cluster/kind && go tool kind delete cluster --name keyferry
 
 .PHONY: demo-down
 demo-down: $(INSTALLED) ## End a demo that was kept

@@ -45,6 +45,11 @@ export async function findBinaries(report: Report, environment = process.env): P
   };
 }
 
+/** Finds or gets one program, as `findBinaries` says. */
+export async function findTool(tool: Tool, report: Report, environment: NodeJS.ProcessEnv): Promise<string> {
+  return (await findTools([tool], report, environment))(tool.name);
+}
+
 /** Finds or gets several programs, as `findBinaries` says; returns the path of each by its name. */
 export async function findTools(
   tools: readonly Tool[],

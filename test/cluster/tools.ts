@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** The pinned programs of every cluster, built from source; their versions stand in the go.mod files beside this one. */
@@ -57,14 +58,26 @@ function kubernetesLinkerFlags(version: string): readonly string[] {
   ]);
 }
 
+/** The go.mod of the default minor, or of the one in KEYFERRY_KUBERNETES. Throws for a minor that is not pinned. */
+function kubernetesFolder(): string {
+  const minor = process.env['KEYFERRY_KUBERNETES'] ?? '';
+  const folder = join(import.meta.dirname, minor === '' ? 'kubernetes' : `kubernetes-${minor}`);
+  if (existsSync(join(folder, 'go.mod'))) return folder;
+  throw new Error(
+    `KEYFERRY_KUBERNETES is ${minor}: leave it out, or set a minor that has a folder, ${folder}`,
+  );
+}
+
 /** A program of the Kubernetes module. `buildMinutes` as in `Tool`. */
 export function kubernetesTool(
   name: 'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler' | 'kubectl' | 'kubelet',
   buildMinutes: number,
 ): Tool {
-  const moduleFolder = join(import.meta.dirname, 'kubernetes');
+  const moduleFolder = kubernetesFolder();
   const version = pinnedVersion(moduleFolder, 'k8s.io/kubernetes');
-  const oldestMinor = Number(version.split('.')[1]) - (name === 'kubectl' ? 1 : 0);
+  const isChosen = (process.env['KEYFERRY_KUBERNETES'] ?? '') !== '';
+  const oldestMinor = Number(version.split('.')[1]) - (name === 'kubectl' && !isChosen ? 1 : 0);
+  const newestMinor = isChosen ? oldestMinor : Infinity;
   return {
     name,
     variable: variableOf(name),
@@ -73,8 +86,8 @@ export function kubernetesTool(
     version,
     buildMinutes,
     versionArguments: name === 'kubectl' ? ['version', '--client'] : ['--version'],
-    accepts: ([major, minor]) => major === 1 && minor >= oldestMinor,
-    acceptable: `1.${oldestMinor} or newer`,
+    accepts: ([major, minor]) => major === 1 && minor >= oldestMinor && minor <= newestMinor,
+    acceptable: isChosen ? minorOf(version) : `1.${oldestMinor} or newer`,
     linkerFlags: kubernetesLinkerFlags(version),
     ...(name === 'kube-apiserver' || name === 'kubectl' ? { envtestMinor: minorOf(version) } : {}),
   };
@@ -103,25 +116,34 @@ function etcdTool(): Tool {
     accepts: ([major, minor]) => major === 3 && minor >= 5,
     acceptable: '3.5 or newer',
     linkerFlags: [],
-    envtestMinor: minorOf(pinnedVersion(join(import.meta.dirname, 'kubernetes'), 'k8s.io/kubernetes')),
+    envtestMinor: minorOf(pinnedVersion(kubernetesFolder(), 'k8s.io/kubernetes')),
   };
 }
 
 function vaultTool(): Tool {
   const moduleFolder = join(import.meta.dirname, 'vault');
+  const sources = ['go.mod', 'kv-server/main.go', 'no-discovery/discover.go'];
   return {
     name: 'vault',
     variable: 'KEYFERRY_VAULT_BIN',
     moduleFolder,
-    packagePath: 'github.com/hashicorp/vault',
-    version: pinnedVersion(moduleFolder, 'github.com/hashicorp/vault'),
-    buildMinutes: 10,
+    // Vault's own main package compiles the clients of every cloud and database, which takes three times as long.
+    packagePath: './kv-server',
+    version: `${pinnedVersion(moduleFolder, 'github.com/hashicorp/vault')}-${digestOf(moduleFolder, sources)}`,
+    buildMinutes: 2,
     versionArguments: ['version'],
     // Later minors are not the code base that OpenBao was forked from.
     accepts: ([major, minor], pinned) => major === pinned[0] && minor === pinned[1],
     acceptable: 'the pinned minor version',
     linkerFlags: [],
   };
+}
+
+/** Names the sources of a program of our own: a change is built again. */
+export function digestOf(folder: string, files: readonly string[]): string {
+  const hash = createHash('sha256');
+  for (const file of files) hash.update(readFileSync(join(folder, file)));
+  return hash.digest('hex').slice(0, 12);
 }
 
 /** The table of all tools, by name. Reads the go.mod files. */

@@ -169,7 +169,7 @@ describe('a cluster without programs', () => {
     const release = new RegExp(`/envtest/k8s/${minor}\\.0-`);
     for (const program of [binaries.etcd, binaries.apiserver, binaries.kubectl])
       expect(program).toMatch(release);
-    expect(built().map((name) => name.split('/').at(-1))).toEqual(['kube-controller-manager', 'vault']);
+    expect(built().map((name) => name.split('/').at(-1))).toEqual(['kube-controller-manager', 'kv-server']);
     server.closeAllConnections();
     server.close();
     expect(await findBinaries(() => undefined, own), 'the next run needs no network').toEqual(binaries);

@@ -1,10 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findTools, versionOutput } from '../binaries.ts';
 import type { Report } from '../build.ts';
-import { kubernetesTool, pinnedVersion, variableOf, type Tool } from '../tools.ts';
+import { digestOf, kubernetesTool, pinnedVersion, variableOf, type Tool } from '../tools.ts';
 
 const MODULES = join(import.meta.dirname, '..');
 
@@ -114,13 +112,12 @@ function cniPlugin(name: 'bridge' | 'host-local', place: string): Tool {
 
 /** A program of this folder; the digest of its source is its version, so that a change is built again. */
 function ownProgram(name: 'pause' | 'workload' | 'runc-without-seccomp'): Tool {
-  const source = readFileSync(join(import.meta.dirname, name, 'main.go'));
   return {
     name: `node-${name}`,
     variable: variableOf(`node-${name}`),
     moduleFolder: import.meta.dirname,
     packagePath: `./${name}`,
-    version: createHash('sha256').update(source).digest('hex').slice(0, 12),
+    version: digestOf(join(import.meta.dirname, name), ['main.go']),
     buildMinutes: 0.1,
     notInPath: true,
     ...anyVersion,

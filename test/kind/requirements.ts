@@ -1,0 +1,40 @@
+import { spawnSync } from 'node:child_process';
+
+/** Container engines that kind drives, in its own order of preference. */
+const ENGINES = ['docker', 'podman', 'nerdctl'] as const;
+
+const PROGRAMS: Readonly<Record<string, string>> = {
+  go: 'Go 1.26 or newer runs the pinned kind: https://go.dev/dl',
+  kubectl: 'https://kubernetes.io/docs/tasks/tools/',
+  helm: 'Helm 3 or 4 installs the chart: https://helm.sh/docs/intro/install/',
+};
+
+/** What `make kind` runs in. */
+export interface Requirements {
+  readonly engine: string;
+}
+
+/** Starts a program and returns whether it ended with success; its output is not shown. */
+type Succeeds = (program: string, args: readonly string[]) => boolean;
+
+/** Finds the engine. Throws with everything that is missing and what to do about it. */
+export function checkRequirements(succeeds: Succeeds = runsWell): Requirements {
+  const engine = ENGINES.find((name) => succeeds(name, ['info']));
+  const missing = Object.entries(PROGRAMS)
+    .filter(([name]) => !succeeds('sh', ['-c', `command -v ${name}`]))
+    .map(([name, remedy]) => `  ${name} is not in PATH. ${remedy}`);
+  if (engine !== undefined && missing.length === 0) return { engine };
+  const noEngine =
+    engine === undefined
+      ? [
+          '  No container engine answers: docker info, podman info and nerdctl info failed. Start one of them.',
+          '  Without an engine, "make demo" does the same migrations on servers without pods, and "make test-node" (Linux, root)',
+          '  runs them in pods on a real kubelet.',
+        ]
+      : [];
+  throw new Error(['make kind cannot start:', ...noEngine, ...missing].join('\n'));
+}
+
+function runsWell(program: string, args: readonly string[]): boolean {
+  return spawnSync(program, args, { stdio: 'ignore', timeout: 20_000 }).status === 0;
+}
