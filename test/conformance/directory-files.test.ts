@@ -345,7 +345,9 @@ describe('the factory', () => {
     const factory = new DirectoryFactory({ root: undefined, clock: systemClock, random: Math.random });
     const create = () => factory.create(definitionIn('n'));
     expect(create).toThrow(
-      expect.objectContaining({ hint: expect.stringMatching(/^Ask an administrator to start it with --directory-root: https:/) }),
+      expect.objectContaining({
+        hint: expect.stringMatching(/^Ask an administrator to start it with --directory-root: https:/),
+      }),
     );
   });
 
