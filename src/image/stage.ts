@@ -61,8 +61,6 @@ async function writeApplication(root: string, layer: string, parts: Parts): Prom
   };
   const { version: nodeVersion, licence } = node;
   await writeTexts(layer, {
-    // Node reads `type`, and the operator its version.
-    'app/package.json': `${JSON.stringify({ ...product, type: 'module' })}\n`,
     'app/sbom.spdx.json': spdxOf(product, components, subject),
     'app/THIRD-PARTY.txt': thirdPartyText([
       ...packages,
@@ -75,7 +73,8 @@ async function writeApplication(root: string, layer: string, parts: Parts): Prom
       })),
     ]),
   });
-  await cp(join(root, 'LICENSE'), join(layer, 'app/LICENSE'));
+  // The operator reads its version and the lowest Node from package.json, and Node its `type`.
+  for (const file of ['package.json', 'LICENSE']) await cp(join(root, file), join(layer, 'app', file));
 }
 
 function componentsOf({ node, debian, architecture }: Parts): readonly Component[] {
