@@ -17,11 +17,15 @@ function numbersOf(version: string): readonly number[] {
     .map(Number);
 }
 
-const manifest: { readonly engines: { readonly node: string } } = JSON.parse(
-  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
-);
+/** The lowest version that package.json allows: `>=24.12`. */
+function needed(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  const engines = /"engines": *\{[^}]*"node": *"([^"]*)"/.exec(text);
+  return engines === null ? '' : String(engines[1]);
+}
+
 const [major = 0, minor = 0] = numbersOf(process.versions.node);
-const [neededMajor = 0, neededMinor = 0] = numbersOf(manifest.engines.node);
+const [neededMajor = 0, neededMinor = 0] = numbersOf(needed());
 if (major < neededMajor || (major === neededMajor && minor < neededMinor)) {
   process.stderr.write(
     `keyferry: this is Node ${process.versions.node} (${process.execPath}), and ${neededMajor}.${neededMinor} or later is needed; install it, or put it first in PATH.\n`,

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Attributes, Document, ReadResult } from './document.ts';
 import { decideStep, type Policy } from './checks.ts';
@@ -177,5 +178,56 @@ describe('planning one document', () => {
       attributesAreStated: false,
     });
     expect(JSON.stringify(step)).not.toMatch(/canary|"p"/);
+  });
+});
+
+describe('a conflict of attributes', () => {
+  const saidOf = (desired: Attributes, there: Attributes): string => {
+    const observation = {
+      desired: document({ k: 'v' }, desired),
+      destination: present({ k: 'v' }, there),
+      attributesAreStated: true,
+    };
+    const step = decideStep(DELETE, observation);
+    return step.kind === 'conflict' ? step.message : step.kind;
+  };
+
+  it.each<[string, Attributes, Attributes, string]>([
+    ['the type', TLS, {}, 'differs in type.'],
+    ['immutability', { immutable: true }, {}, 'differs in immutable.'],
+    ['custom metadata', OWNED, {}, 'differs in custom metadata owner.'],
+    [
+      'a label',
+      { labels: new Map([['team', 'a']]) },
+      { labels: new Map([['team', 'b']]) },
+      'differs in label team.',
+    ],
+    [
+      'several of them',
+      {
+        ...TLS,
+        annotations: new Map([
+          ['note', 'a'],
+          ['more', 'b'],
+        ]),
+      },
+      {},
+      'differs in type, annotation note and 1 more.',
+    ],
+  ])('names %s, and not what it is set to', (_what, desired, there, said) => {
+    expect(saidOf(desired, there)).toContain(said);
+    expect(saidOf(desired, there)).toContain('set conflictPolicy to Overwrite');
+  });
+
+  it('fits into a row with its advice, whatever the names are', () => {
+    const name = fc.string({ minLength: 1, maxLength: 300 });
+    const pairs = fc.array(fc.tuple(name, name), { minLength: 1, maxLength: 5 });
+    fc.assert(
+      fc.property(pairs, fc.constantFrom('metadata', 'labels', 'annotations'), (entries, part) => {
+        const said = saidOf({ ...TLS, [part]: new Map(entries) }, {});
+        expect(Buffer.byteLength(said)).toBeLessThanOrEqual(256);
+        expect(said).toMatch(/or exclude the document\.$/);
+      }),
+    );
   });
 });

@@ -1,4 +1,5 @@
 import type { ConflictReason } from '#src/errors/reasons.ts';
+import { differencesOf } from './differences.ts';
 import {
   expiresBefore,
   isPlain,
@@ -152,8 +153,7 @@ function attributesWouldBeLost(policy: Policy, observation: Observation): Confli
   return {
     kind: 'conflict',
     reason: 'AttributesDiffer',
-    message:
-      'The bytes are equal, but type, immutability, labels, annotations or custom metadata differ. Add them at the destination, set conflictPolicy to Overwrite or mapping.metadataLoss to Allow, or exclude the document.',
+    message: `Equal bytes, but the destination differs in ${differencesOf(desired, destination.document)}. Add it there, set conflictPolicy to Overwrite or mapping.metadataLoss to Allow, or exclude the document.`,
   };
 }
 

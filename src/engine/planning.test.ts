@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { always, failsWith } from '#src/backends/memory/hooks.ts';
+import { always, failsWith, once } from '#src/backends/memory/hooks.ts';
 import { aRow, aWorld, runEngine, type RunReport, type World } from '#test/support/engine-run.ts';
 
 const labels = (team: string) => ({ metadata: new Map([['team', team]]) });
@@ -55,6 +55,16 @@ describe('a selection', () => {
   it('by name reads each of them and lists nothing at the source', async () => {
     const run = await runEngine({ ...aWorldOfMany(), spec: { select: { names: ['db'] } } });
     expect(run.log.filter((line) => /^source (list|read)/.test(line))).toEqual(['source read db']);
+  });
+
+  it('of a name that is listed and has no value says what it can be', async () => {
+    const world = aWorldOfMany();
+    const at = { source: { before: once('read', () => world.source.remove('db'), { address: 'db' }) } };
+    const run = await runEngine({ ...world, at });
+    expect(run.outcomeOf('db')).toMatchObject({
+      reason: 'SourceMissing',
+      message: expect.stringContaining('it has only metadata. Write a value, delete the metadata'),
+    });
   });
 
   it('by names, one of which is missing, moves the others', async () => {

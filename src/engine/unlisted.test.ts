@@ -193,7 +193,18 @@ describe('a document that is selected by name and missing', () => {
   });
 
   it.each([
-    ['was deleted', false, { state: 'Skipped', reason: 'SourceDeleted', retry: 'later' }],
+    [
+      'was deleted',
+      false,
+      {
+        state: 'Skipped',
+        reason: 'SourceDeleted',
+        retry: 'later',
+        message: expect.stringMatching(
+          /^The newest version of the source \(\d+\) is deleted, .* Undelete it/,
+        ),
+      },
+    ],
     ['has expired', true, { state: 'Skipped', reason: 'Expired' }],
   ])('is reported when its version %s', async (_what, expires, outcome) => {
     const world = aWorld({ addressing: 'tree' });

@@ -120,7 +120,7 @@ export const ERROR_CODES = {
     'waiting',
     'BackendNotReady',
     'The backend is not Ready.',
-    'Read its conditions with kubectl describe.',
+    'Its conditions say why; the migration goes on by itself once it is Ready.',
   ),
   BACKEND_FORBIDDEN: code(
     'waiting',

@@ -80,7 +80,14 @@ export function fitted({ happened, where, hint }: Message, maxBytes: number): st
   return `${shortened(said, left)}${location} ${hint}`;
 }
 
+/** A name that a user or a server chose, quoted, printable and cut for a message. */
+export function quoted(name: string): string {
+  return `"${shortened(name, MAX_QUOTED)}"`;
+}
+
 const ELLIPSIS = '…';
+/** Bytes of a name in a message. */
+const MAX_QUOTED = 60;
 
 /**
  * At most `maxBytes` bytes of UTF-8 of the text, cut at a word, with … for what is missing. Always printable Unicode: a

@@ -194,3 +194,22 @@ describe('a login to openbao names', () => {
     expect(hint).toContain('spec.openbao.namespace');
   });
 });
+
+describe('a read of openbao', () => {
+  it('finds no value where there is only metadata, although the listing has the name', async () => {
+    await cluster.bao('POST', `${mount}/metadata/only`, { custom_metadata: { owner: 'me' } });
+    const driver = fixture.driver({ mount, auth });
+    expect(await driver.read('only', signal)).toEqual({ state: 'absent' });
+    const names = [];
+    for await (const entry of driver.list({ folder: '' }, signal)) names.push(entry);
+    expect(JSON.stringify(names)).toContain('"only"');
+  });
+
+  it('names the version that is deleted, although an older one exists', async () => {
+    for (const value of ['first', 'second'])
+      await cluster.bao('POST', `${mount}/data/gone`, { data: { a: value } });
+    await cluster.bao('DELETE', `${mount}/data/gone`);
+    const found = await fixture.driver({ mount, auth }).read('gone', signal);
+    expect(found).toMatchObject({ state: 'deleted', version: { revision: '2' } });
+  });
+});

@@ -112,7 +112,7 @@ export const ROW_REASONS = {
   DestinationChanged: 'Another writer changed the destination during the run.',
   SourceChanged: 'The source changed during the run; it is read again.',
   SourceMissing: 'The source does not exist.',
-  SourceDeleted: 'The source has only a deleted version.',
+  SourceDeleted: 'The newest version of the source is deleted; older ones are never copied.',
   SourceGone: 'Another writer removed the source.',
   MappingCollision: 'Another document maps to the same path, or another key to the same name.',
   AwaitingSoak: 'Verified; the source is removed once the copy has been verified for soakSeconds.',
@@ -194,6 +194,11 @@ export const EVENT_REASONS = {
   KnownVulnerability: 'The version of a server is known to leak values, for example into its own audit log.',
   SourcesRemoved: 'A run removed sources. The note says how many.',
 } as const satisfies Readonly<Record<EventReason, string>>;
+
+/** A stored condition can have a reason from another version of Keyferry. */
+export function isConditionReason(word: string): word is ConditionReason {
+  return Object.hasOwn(CONDITION_REASONS, word);
+}
 
 /** A stored row can have a reason from another version of Keyferry. */
 export function isRowReason(word: string | undefined): word is RowReason {

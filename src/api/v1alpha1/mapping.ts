@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { exactlyOne, pathSegments, withRules } from '#src/schema/rules.ts';
+import { exactlyOne, matching, pathSegments, withRules } from '#src/schema/rules.ts';
 
 /** Name of a document: of a Secret or a file, or the part of a path that matches {name}. */
 export const DocumentNameSchema = z
@@ -14,6 +14,9 @@ export const SourcePolicySchema = z.enum(['Keep', 'Delete', 'Backup', 'Project']
 /** Literals, `{namespace}` and `{label:x}` around exactly one `{name}`. */
 const PATH_TEMPLATE =
   /^([A-Za-z0-9_.=@:+~,/-]|\{namespace\}|\{label:[A-Za-z0-9][A-Za-z0-9._/-]*\})*\{name\}([A-Za-z0-9_.=@:+~,/-]|\{namespace\}|\{label:[A-Za-z0-9][A-Za-z0-9._/-]*\})*$/;
+
+const PATH_PROBLEM =
+  'path must have exactly one {name}; other parts are {namespace} and {label:x}, between letters, digits and "/_.=@:+~,-"';
 
 /** Letters, digits and some punctuation: the characters of names, prefixes and paths in the mapping. */
 const NAME_TEXT = /^[A-Za-z0-9_.=@:+~,/-]*$/;
@@ -167,13 +170,12 @@ export const MappingSchema = withRules(
       z
         .string()
         .max(512)
-        .regex(PATH_TEMPLATE, {
-          error: 'must be letters, digits, "/_.=@:+~,-", {namespace} and {label:x} around exactly one {name}',
-        })
         .default('{namespace}/{name}')
         .describe(
           'Path of a document below the prefix of the backend, in both directions. It contains {name} (name of the Secret) exactly once and, any number of times, {namespace} (namespace of this SecretMigration) and {label:x} (value of label x of the Secret; only when the source is Kubernetes and the destination has paths).',
         ),
+      // With a message: a pattern would be all that the API server says of a part such as {nmae}.
+      matching(PATH_TEMPLATE, PATH_PROBLEM),
       pathSegments('path must not start or end with a slash, or contain an empty, "." or ".." segment'),
     ),
   }),

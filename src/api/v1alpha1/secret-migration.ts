@@ -44,6 +44,9 @@ export const MAX_RECONCILE_TOKEN = 256;
 
 const NamePrefixSchema = z.string().min(1).max(253).regex(/^[^/]/, { error: 'must not start with a slash' });
 
+const NO_OTHER_NAMESPACE =
+  'backendRef has no namespace: a SecretBackend is in the namespace of its SecretMigration. Remove the field, or use a ClusterSecretBackend, which other namespaces can share';
+
 const BackendRefSchema = z.object({
   kind: z
     .enum(['SecretBackend', 'ClusterSecretBackend'])
@@ -52,6 +55,14 @@ const BackendRefSchema = z.object({
       'SecretBackend: a backend in the namespace of this SecretMigration. ClusterSecretBackend: a backend that this namespace is allowed to use.',
     ),
   name: ObjectNameSchema.describe('Name of the backend.'),
+  // A field, because the API server would drop an unknown one, and another backend of this name would be used.
+  namespace: withRules(z.string().max(63), {
+    rule: 'false',
+    message: NO_OTHER_NAMESPACE,
+    holds: () => false,
+  })
+    .optional()
+    .describe('Always refused: a SecretBackend is in the namespace of this SecretMigration.'),
 });
 export type BackendRef = z.infer<typeof BackendRefSchema>;
 

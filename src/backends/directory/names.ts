@@ -1,3 +1,4 @@
+import { quoted } from '#src/errors/explain.ts';
 import type { Address } from '#src/core/document.ts';
 import type { Refusal } from '../driver.ts';
 
@@ -96,7 +97,9 @@ export function fieldRefusalOf(field: string): Refusal | undefined {
     field === '.' || isBookkeeping(field)
       ? 'must not be "." or start with two periods'
       : faultOf(field, MAX_FIELD_BYTES);
-  return fault === undefined ? undefined : { reason: 'KeyRefused', message: `A key ${fault}.` };
+  return fault === undefined
+    ? undefined
+    : { reason: 'KeyRefused', message: `The key ${quoted(field)} ${fault}.` };
 }
 
 /** Two such files could read as the same name. */

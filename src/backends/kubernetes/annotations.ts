@@ -1,4 +1,5 @@
 import type { Attributes } from '#src/core/document.ts';
+import { quoted } from '#src/errors/explain.ts';
 import type { Refusal } from '../driver.ts';
 import { isQualifiedName } from './labels.ts';
 import { OWN_PREFIX } from './marks.ts';
@@ -29,9 +30,9 @@ export function annotationRefusalOf(annotations: Attributes['annotations']): Ref
     if (neverTravels(key)) return refused(`The annotation ${key} is reserved.`);
     if (!isQualifiedName(key.toLowerCase()))
       return refused(
-        'An annotation must have a name of at most 63 letters, digits, "-", "_" and ".", optionally after a DNS name and "/".',
+        `The annotation ${quoted(key)} must have a name of at most 63 letters, digits, "-", "_" and ".", optionally after a DNS name and "/".`,
       );
-    if (!value.isWellFormed()) return refused('An annotation must be valid Unicode.');
+    if (!value.isWellFormed()) return refused(`The annotation ${quoted(key)} must be valid Unicode.`);
     total += Buffer.byteLength(key) + Buffer.byteLength(value);
   }
   if (total <= MAX_TOTAL_BYTES) return undefined;

@@ -1,5 +1,6 @@
 import { BACKUP_LABEL, CLAIM_LABEL } from './marks.ts';
 import type { Attributes } from '#src/core/document.ts';
+import { quoted } from '#src/errors/explain.ts';
 import type { Refusal } from '../driver.ts';
 
 /*
@@ -32,7 +33,7 @@ export function labelRefusalOf(metadata: Attributes['metadata']): Refusal | unde
     if (KEYFERRY_LABELS.has(key)) return refused(`The label ${key} is reserved for Keyferry.`);
     if (!isQualifiedName(key) || (value !== '' && !NAME.test(value))) {
       return refused(
-        'A label must have a name of at most 63 letters, digits, "-", "_" and "." that starts and ends with a letter or digit, optionally after a DNS name and "/"; its value must be such a name or empty.',
+        `The label ${quoted(key)} cannot be one of a Secret: name and value are at most 63 letters, digits, "-", "_" and "."; a DNS name and "/" can be before the name.`,
       );
     }
   }

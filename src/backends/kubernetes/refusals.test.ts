@@ -23,6 +23,28 @@ describe('a document to store as a Secret', () => {
     },
   );
 
+  it.each([
+    ['a b', '"a b"'],
+    ['x'.repeat(300), `"${'x'.repeat(57)}…"`],
+    ['a\u001b[31m', String.raw`"a\u{1b}[31m"`],
+  ])('names the key %j that it cannot have, as a terminal can take it', (key, shown) => {
+    const { message = '' } = refusal({ fine: 'v', [key]: 'v' }) ?? {};
+    expect(message).toContain(`The key ${shown} must be`);
+    expect(Buffer.byteLength(message)).toBeLessThanOrEqual(256);
+  });
+
+  it('names the label that it cannot have', () => {
+    const { message = '' } =
+      refusalWith({
+        metadata: new Map([
+          ['team', 'a b'],
+          ['x'.repeat(99), ''],
+        ]),
+      }) ?? {};
+    expect(message).toContain('The label "team" cannot be one of a Secret');
+    expect(message).not.toContain('a b"');
+  });
+
   it.each(['.dockerconfigjson', 'tls.crt', '_', '-', 'A.b-c_9', 'x'.repeat(253)])(
     'can have the key %j',
     (key) => {

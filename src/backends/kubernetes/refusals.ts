@@ -1,4 +1,5 @@
 import type { Address, Document } from '#src/core/document.ts';
+import { quoted } from '#src/errors/explain.ts';
 import type { Refusal } from '../driver.ts';
 import { annotationRefusalOf } from './annotations.ts';
 import { labelRefusalOf } from './labels.ts';
@@ -96,8 +97,7 @@ function keyRefusalOf(document: Document): Refusal | undefined {
     if (key.length <= MAX_KEY_LENGTH && KEY.test(key) && key !== '.' && !key.startsWith('..')) continue;
     return {
       reason: 'KeyRefused',
-      message:
-        'A key of a Secret must be at most 253 letters, digits, "-", "_" and ".", and neither be "." nor start with "..".',
+      message: `The key ${quoted(key)} must be at most 253 letters, digits, "-", "_" and ".", and neither be "." nor start with "..". Rename it in spec.mapping.keys.`,
     };
   }
   return undefined;

@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { Document } from '#src/core/document.ts';
 import { sameAttributes, sameFields } from '#src/core/document.ts';
 import { SecretValue } from '#src/core/secret-value.ts';
+import { errorOf, type OperatorError } from '#src/errors.ts';
+import { explain } from '#src/errors/explain.ts';
 import { decodeFields, encodeFields, planStorage, storageRefusalOf } from './codec.ts';
 import { markersOf, NO_MARKS } from './markers.ts';
 import type { PathMarks } from './markers.ts';
@@ -169,3 +171,33 @@ describe('a marker', () => {
     expect(metadataPatch(present, { 'keyferry-base64': 'a', 'keyferry-type': 'x' })).toEqual({});
   });
 });
+
+describe('a value of another client that is not a string', () => {
+  it.each([1, true, null, ['hunter2'], { a: 'hunter2' }])(
+    'is refused with its key and what to do: %j',
+    (value) => {
+      const stored = {
+        data: { fine: 'v', ['bad\n']: value },
+        customMetadata: new Map(),
+        version: 1,
+        target: 'kv/a',
+      };
+      const failure = catchError(() => decodeFields(stored));
+      expect(failure.code).toBe('DOCUMENT_REFUSED');
+      expect(explain(failure, 256)).toContain(
+        String.raw`Key "bad\u{a}" has a JSON value that is not a string`,
+      );
+      expect(failure.hint).toMatch(/^Store it as a string/);
+      expect(explain(failure)).not.toContain('hunter2');
+    },
+  );
+});
+
+function catchError(act: () => unknown): OperatorError {
+  try {
+    act();
+  } catch (failure) {
+    return errorOf(failure);
+  }
+  throw new Error('expected a failure');
+}

@@ -1,5 +1,6 @@
 import type { Attributes, Document } from '#src/core/document.ts';
 import { SecretValue } from '#src/core/secret-value.ts';
+import { quoted } from '#src/errors/explain.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { Refusal } from '../driver.ts';
 import { attributesOf, inBase64, labelsAt, labelsFor, marksOf, marksWith, NO_MARKS } from './markers.ts';
@@ -52,7 +53,8 @@ export function storageRefusalOf(document: Document, plan: StoragePlan): Refusal
     return { reason: 'TypeRefused', message: 'The type must be 1 to 480 printable ASCII characters.' };
   }
   for (const name of document.fields.keys()) {
-    if (!name.isWellFormed()) return { reason: 'KeyRefused', message: 'A key is not valid Unicode.' };
+    if (!name.isWellFormed())
+      return { reason: 'KeyRefused', message: `The key ${quoted(name)} is not valid Unicode.` };
   }
   const metadataRefusal = metadataRefusalOf(document.attributes, plan.marks);
   if (metadataRefusal !== undefined) return metadataRefusal;
@@ -115,7 +117,7 @@ function fromBase64(name: string, text: string, target: string): SecretValue {
     throw new OperatorError('ENCODING_CORRUPT', {
       op: 'openbao.decode',
       target,
-      detail: `Key ${shown(name)} is marked as base64 but is not base64.`,
+      detail: `Key ${quoted(name)} is marked as base64 but is not base64.`,
     });
   }
   return SecretValue.fromBytes(bytes);
@@ -125,11 +127,7 @@ function notText(name: string, target: string): OperatorError {
   return new OperatorError('DOCUMENT_REFUSED', {
     op: 'openbao.decode',
     target,
-    detail: `Key ${shown(name)} has a JSON value that is not a string.`,
+    detail: `Key ${quoted(name)} has a JSON value that is not a string.`,
+    hint: 'Store it as a string, which has exact bytes: a number or an object has none. Or exclude the document.',
   });
-}
-
-/** A name of a key from another client, quoted and cut for a message. */
-function shown(name: string): string {
-  return JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}…` : name);
 }

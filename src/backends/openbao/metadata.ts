@@ -1,3 +1,4 @@
+import { quoted } from '#src/errors/explain.ts';
 import type { Attributes } from '#src/core/document.ts';
 import type { Refusal } from '../driver.ts';
 import { MARKER_PREFIX, markersOf, MAX_MARKER_BYTES } from './markers.ts';
@@ -33,7 +34,7 @@ export function metadataRefusalOf(attributes: Attributes, marks: PathMarks): Ref
       return refused(`Names that start with ${MARKER_PREFIX} are reserved for markers.`);
     if (!isEntry(key, MAX_KEY_BYTES) || !isEntry(value, MAX_MARKER_BYTES)) {
       return refused(
-        `An entry of custom metadata must be printable: a name of 1 to ${MAX_KEY_BYTES} bytes and a value of 1 to ${MAX_MARKER_BYTES}.`,
+        `The custom metadata ${quoted(key)} must be printable: a name of 1 to ${MAX_KEY_BYTES} bytes and a value of 1 to ${MAX_MARKER_BYTES}.`,
       );
     }
   }

@@ -1,3 +1,4 @@
+import { quoted } from '#src/errors/explain.ts';
 import { PAIRED_ATTRIBUTES, type Attributes, type Document } from '#src/core/document.ts';
 import type { Refusal } from '../driver.ts';
 import { MAX_STORED_BYTES, storedSize } from './size.ts';
@@ -28,8 +29,9 @@ function attributeRefusalOf({ type, immutable, expiresAt, ...attributes }: Attri
 function fieldRefusalOf({ fields }: Document): Refusal | undefined {
   if (fields.size === 0) return notStorable('cannot store a document without keys');
   for (const [name, value] of fields) {
-    if (!name.isWellFormed()) return { reason: 'KeyRefused', message: 'A key is not valid Unicode.' };
-    if (!value.isText()) return notStorable('stores text only, and a key has other bytes');
+    if (!name.isWellFormed())
+      return { reason: 'KeyRefused', message: `The key ${quoted(name)} is not valid Unicode.` };
+    if (!value.isText()) return notStorable(`stores text only, and the key ${quoted(name)} has other bytes`);
   }
   return undefined;
 }

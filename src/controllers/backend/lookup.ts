@@ -5,13 +5,15 @@ import {
   type Backend,
   type ClusterSecretBackend,
 } from '#src/api/v1alpha1/cluster-secret-backend.ts';
+import { CONDITION_REASONS, isConditionReason } from '#src/api/v1alpha1/conditions.ts';
 import { parseSecretBackend, type SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
 import type { BackendRef, SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { hasCode, OperatorError, type ErrorCode } from '#src/errors.ts';
 import type { ObjectClient } from '#src/runtime/object-client.ts';
+import type { Condition } from '#src/schema/meta.ts';
 import type { ReadonlyStore } from '#src/runtime/store.ts';
-import { defaultOf, shortNameOf, titleOf } from './names.ts';
-import { isReady } from '../conditions.ts';
+import { defaultOf, namespaceOf, shortNameOf, titleOf } from './names.ts';
+import { isReady, readyOf } from '../conditions.ts';
 
 export interface BackendLookupOptions {
   readonly backends: ObjectClient;
@@ -82,12 +84,16 @@ export class BackendLookup {
   async #find(named: BackendRef | undefined, namespace: string, signal: AbortSignal): Promise<Backend> {
     const ref = named ?? this.#defaultRef();
     if (ref === undefined) throw new OperatorError('DEFAULT_MISSING', { op: OP });
-    const failure = (code: ErrorCode): OperatorError =>
-      new OperatorError(code, { op: OP, target: titleOf({ ...ref, namespace }) });
+    const failure = (code: ErrorCode, detail?: string): OperatorError =>
+      new OperatorError(code, {
+        op: OP,
+        target: titleOf({ ...ref, namespace }),
+        ...(detail === undefined ? {} : { detail: `${detail}.` }),
+      });
     const backend = await this.#read(ref, { namespace, failure, signal });
     if (!mayUse(backend, namespace)) throw failure('BACKEND_FORBIDDEN');
     if (named === undefined && !asksToBeDefault(backend)) throw failure('DEFAULT_MISSING');
-    if (!isReady(backend)) throw failure('BACKEND_NOT_READY');
+    if (!isReady(backend)) throw notReady(backend);
     return backend;
   }
 
@@ -95,7 +101,7 @@ export class BackendLookup {
     { kind, name }: BackendRef,
     context: {
       readonly namespace: string;
-      readonly failure: (code: ErrorCode) => OperatorError;
+      readonly failure: (code: ErrorCode, detail?: string) => OperatorError;
       readonly signal: AbortSignal;
     },
   ): Promise<Backend> {
@@ -107,7 +113,8 @@ export class BackendLookup {
       : backends.get({ namespace, name }, signal));
     if (object === undefined) throw failure('BACKEND_NOT_FOUND');
     const parsed = isCluster ? parseClusterSecretBackend(object) : parseSecretBackend(object);
-    if (!parsed.ok) throw failure('BACKEND_NOT_READY');
+    if (!parsed.ok)
+      throw failure('BACKEND_NOT_READY', isCluster ? undefined : parsed.problems.slice(0, 3).join('; '));
     return parsed.value;
   }
 
@@ -120,6 +127,30 @@ export class BackendLookup {
     const { cache, clusterCache } = this.#options;
     return kind === 'SecretBackend' ? cache.get(`${namespace}/${name}`) : clusterCache.get(name);
   }
+}
+
+/**
+ * Why it is not Ready. The message of a ClusterSecretBackend can name Secrets of the administrator, so a migration of a tenant
+ * gets what its reason means, and no more.
+ */
+function notReady(backend: Backend): OperatorError {
+  const { kind, metadata } = backend;
+  const namespace = namespaceOf(backend) ?? '';
+  const ready = readyOf(backend.status);
+  const isJudged = ready?.observedGeneration === metadata.generation;
+  const detail = !isJudged || ready === undefined ? 'It is not probed yet.' : causeIn(ready, kind);
+  const target = titleOf({ kind, namespace, name: metadata.name });
+  const hint =
+    kind === 'SecretBackend'
+      ? 'The migration goes on by itself once the backend is Ready.'
+      : 'An administrator finds the cause in its conditions; the migration goes on by itself.';
+  return new OperatorError('BACKEND_NOT_READY', { op: OP, target, detail, hint });
+}
+
+function causeIn({ reason, message }: Condition, kind: Backend['kind']): string {
+  if (kind === 'SecretBackend') return `${reason}: ${message}`;
+  const meaning = isConditionReason(reason) ? CONDITION_REASONS[reason] : undefined;
+  return meaning === undefined ? `${reason}.` : `${reason}: ${meaning}`;
 }
 
 /** A SecretBackend was read from the namespace itself; a ClusterSecretBackend lists the namespaces that may use it. */

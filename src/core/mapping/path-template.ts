@@ -1,3 +1,4 @@
+import { shortened } from '#src/errors/explain.ts';
 import { OperatorError } from '#src/errors.ts';
 
 /**
@@ -23,6 +24,8 @@ type Part =
   | { readonly kind: 'name' }
   | { readonly kind: 'label'; readonly key: string };
 
+/** Bytes of an unknown part in a message. */
+const MAX_SHOWN = 40;
 const PLACEHOLDER = /\{([^{}]*)\}/g;
 
 function invalid(detail: string): OperatorError {
@@ -35,7 +38,9 @@ function placeholderPart(body: string, namespace: string): Part {
   if (body.startsWith('label:') && body.length > 'label:'.length) {
     return { kind: 'label', key: body.slice('label:'.length) };
   }
-  throw invalid(`Unknown placeholder; allowed are {namespace}, {name} and {label:key}.`);
+  throw invalid(
+    `There is no part {${shortened(body, MAX_SHOWN)}}: the parts are {namespace}, {name} and {label:key}.`,
+  );
 }
 
 function parseParts(template: string, namespace: string): readonly Part[] {

@@ -87,6 +87,10 @@ export function pending(inputs: Pick<PlanInputs, 'prior'>, document: PlannedDocu
   return { ...baseOf(inputs, document), state: 'Pending', retry: 'soon' };
 }
 
+/** A path of KV can have metadata and no version; a document can also go between the listing and the read. */
+const LISTED_WITHOUT_VALUE =
+  'The source is listed and has no value: it was deleted, or it has only metadata. Write a value, delete the metadata, or exclude the document.';
+
 function forbidden(inputs: Pick<PlanInputs, 'prior'>, document: PlannedDocument): Outcome {
   const message =
     'Secrets of this type are never migrated, because they grant rights. Remove it from spec.select.names.';
@@ -101,7 +105,9 @@ function unreadable(
   const base = baseOf(inputs, document);
   if (found.state === 'absent') {
     const addition = fallbackHasEnded(inputs);
-    const message = [SOURCE_MISSING.message, addition].filter((part) => part !== undefined).join(' ');
+    const isListed = inputs.intent.selection.scope.by !== 'names';
+    const said = isListed ? LISTED_WITHOUT_VALUE : SOURCE_MISSING.message;
+    const message = [said, addition].filter((part) => part !== undefined).join(' ');
     return { ...base, state: 'Failed', ...SOURCE_MISSING, message, retry: 'later' };
   }
   if (found.expired === true) return { ...base, ...EXPIRED };
@@ -109,7 +115,7 @@ function unreadable(
     ...base,
     state: 'Skipped',
     reason: 'SourceDeleted',
-    message: 'The source has only a deleted version. Undelete it, or exclude the document.',
+    message: `The newest version of the source (${found.version.revision}) is deleted, and older ones are never copied. Undelete it, write a new version, or exclude the document.`,
     retry: 'later',
   };
 }

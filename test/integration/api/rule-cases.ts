@@ -375,6 +375,31 @@ const MIGRATION_CASES: readonly RuleCase[] = [
   {
     kind: 'SecretMigration',
     at: 'spec.mapping.path',
+    message:
+      'path must have exactly one {name}; other parts are {namespace} and {label:x}, between letters, digits and "/_.=@:+~,-"',
+    accepts: {
+      'all parts': migration({ mapping: { path: '{namespace}/{label:team}/x-{name}.y' } }),
+    },
+    refuses: {
+      'a typo in a part': migration({ mapping: { path: '{namespace}/{nmae}' } }),
+      'an unknown part': migration({ mapping: { path: '{cluster}/{name}' } }),
+      'no name': migration({ mapping: { path: '{namespace}' } }),
+      'two names': migration({ mapping: { path: '{name}/{name}' } }),
+    },
+  },
+  ...(['source', 'destination'] as const).map((end): RuleCase => ({
+    kind: 'SecretMigration',
+    at: `spec.${end}.backendRef.namespace`,
+    message:
+      'backendRef has no namespace: a SecretBackend is in the namespace of its SecretMigration. Remove the field, or use a ClusterSecretBackend, which other namespaces can share',
+    accepts: { 'without it': migration({}) },
+    refuses: {
+      'a namespace': migration({ [end]: { backendRef: { name: `other-${end}`, namespace: 'vault' } } }),
+    },
+  })),
+  {
+    kind: 'SecretMigration',
+    at: 'spec.mapping.path',
     message: PATH_SEGMENTS,
     accepts: Object.fromEntries(
       [
