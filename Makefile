@@ -54,7 +54,7 @@ cluster-binaries: $(INSTALLED) ## Find or build etcd, Kubernetes, the KV server 
 
 .PHONY: demo
 demo: $(BUNDLE) ## Show the main job on real servers; KEEP=1 leaves them running
-	node test/demo/demo.ts
+	KEYFERRY_KUBECTL=any node test/demo/demo.ts
 
 .PHONY: kind
 kind: $(BUNDLE) ## The main job in pods on a kind cluster; requires a container engine, kubectl and Helm

@@ -76,8 +76,8 @@ export function kubernetesTool(
   const moduleFolder = kubernetesFolder();
   const version = pinnedVersion(moduleFolder, 'k8s.io/kubernetes');
   const isChosen = (process.env['KEYFERRY_KUBERNETES'] ?? '') !== '';
-  const oldestMinor = Number(version.split('.')[1]) - (name === 'kubectl' && !isChosen ? 1 : 0);
-  const newestMinor = isChosen ? oldestMinor : Infinity;
+  const oldestMinor = oldestMinorOf(name, version, isChosen);
+  const newestMinor = isChosen ? Number(version.split('.')[1]) : Infinity;
   return {
     name,
     variable: variableOf(name),
@@ -91,6 +91,14 @@ export function kubernetesTool(
     linkerFlags: kubernetesLinkerFlags(version),
     ...(name === 'kube-apiserver' || name === 'kubectl' ? { envtestMinor: minorOf(version) } : {}),
   };
+}
+
+function oldestMinorOf(name: string, version: string, isChosen: boolean): number {
+  const pinned = Number(version.split('.')[1]);
+  if (name !== 'kubectl') return pinned;
+  // The demo only applies, gets and waits: it builds no second kubectl. `kubectl wait --for=create` came with 1.31.
+  if (process.env['KEYFERRY_KUBECTL'] === 'any') return Math.min(31, pinned);
+  return isChosen ? pinned : pinned - 1;
 }
 
 /** `1.37.2` → `1.37`. */
@@ -122,7 +130,7 @@ function etcdTool(): Tool {
 
 function vaultTool(): Tool {
   const moduleFolder = join(import.meta.dirname, 'vault');
-  const sources = ['go.mod', 'kv-server/main.go', 'no-discovery/discover.go'];
+  const sources = ['go.mod', 'kv-server/main.go', 'kv-server/client.go', 'no-discovery/discover.go'];
   return {
     name: 'vault',
     variable: 'KEYFERRY_VAULT_BIN',

@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -216,5 +218,20 @@ describe('another process', () => {
     await other.dispose();
     await cluster.kube('GET', `/api/v1/namespaces/${namespace}`);
     expect(cluster.isRunning('apiserver'), 'its dispose only closes its connections').toBe(true);
+  });
+});
+
+describe('the program of the KV server', () => {
+  it('lists documents as the demo shows them', async () => {
+    const mount = await cluster.createMount('kv');
+    await cluster.bao('POST', `${mount}/data/team/b`, { data: { key: 'value' } });
+    await cluster.bao('POST', `${mount}/data/team/a`, { data: { key: 'value' } });
+    const variables = { ADDR: cluster.baoUrl, TOKEN: cluster.rootToken, CACERT: cluster.baoCaPath };
+    const prefix = cluster.isOpenBao ? 'BAO' : 'VAULT';
+    const env = Object.entries(variables).map(([name, value]) => [`${prefix}_${name}`, value]);
+    const { stdout } = await promisify(execFile)(cluster.baoProgram, ['kv', 'list', `${mount}/team`], {
+      env: { HOME: cluster.folder, ...Object.fromEntries(env) },
+    });
+    expect(stdout).toBe('Keys\n----\na\nb\n');
   });
 });

@@ -86,8 +86,11 @@ func run(args []string) error {
 		fmt.Println(version.GetVersion().FullVersionNumber(true))
 		return nil
 	}
+	if len(args) == 3 && args[0] == "kv" && args[1] == "list" {
+		return list(args[2])
+	}
 	if len(args) != 2 || args[0] != "server" || !strings.HasPrefix(args[1], "-config=") {
-		return fmt.Errorf("usage: version | server -config=FILE")
+		return fmt.Errorf("usage: version | server -config=FILE | kv list MOUNT/FOLDER; this is the server of the tests, not all of Vault")
 	}
 	config, err := server.LoadConfigFile(strings.TrimPrefix(args[1], "-config="))
 	if err != nil {
