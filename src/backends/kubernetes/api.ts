@@ -255,7 +255,10 @@ export class SecretApi {
       return await this.#client.request({ ...request, signal });
     } catch (thrown) {
       if (hasCode(thrown, 'AUTH_DENIED')) this.#mayList = false;
-      throw thrown;
+      const { labelSelector } = request.query ?? {};
+      throw labelSelector !== undefined && hasCode(thrown, 'REQUEST_REJECTED')
+        ? selectorRefused(request)
+        : thrown;
     }
   }
 
@@ -282,4 +285,14 @@ export class SecretApi {
 
 function allowedBy(permit: Permit): Pick<KubeRequest, 'permit' | 'signal'> {
   return { permit, signal: permit.signal };
+}
+
+/** The API server parses the selector; of a list, it refuses nothing else that a user wrote. */
+function selectorRefused({ op }: Pick<KubeRequest, 'op'>): OperatorError {
+  return new OperatorError('SPEC_INVALID', {
+    op,
+    target: 'spec.select.labelSelector',
+    detail: 'The API server cannot parse the label selector.',
+    hint: 'Write it as for kubectl get -l: team=payments,tier in (web, api),!old.',
+  });
 }

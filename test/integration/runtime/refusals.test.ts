@@ -1,11 +1,13 @@
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { KubernetesDriver } from '#src/backends/kubernetes/driver.ts';
 import type { OperatorError } from '#src/errors.ts';
 import type { KubeClient, KubeRequest } from '#src/kube/client.ts';
 import { collectionPath } from '#src/kube/resource.ts';
 import { Informer } from '#src/runtime/informer.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
+import { collect } from '#test/support/collect.ts';
 import { failureOf } from '#test/support/documents.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { RecordedLog, RecordedMetrics } from '#test/support/recorded.ts';
@@ -110,6 +112,18 @@ describe('the API server refuses, and the error says who and why:', () => {
     expect(inspect(hidden)).not.toContain(Buffer.from(VALUE).toString('base64'));
     await send({ method: 'DELETE', path: `${POLICIES}/${name}` });
   });
+
+  it.each(['team in (a', 'team in web', '=x', 'a b'])(
+    'the label selector %j, as a mistake in the spec',
+    async (labelSelector) => {
+      const listing = new KubernetesDriver(admin, namespace).list({ folder: '', labelSelector }, signal);
+      expect(await failureOf(collect(listing))).toMatchObject({
+        code: 'SPEC_INVALID',
+        target: 'spec.select.labelSelector',
+        hint: expect.stringContaining('team=payments,tier in (web, api)'),
+      });
+    },
+  );
 
   it('a resource that is not served, whose definition is missing', async () => {
     const logger = new RecordedLog();
