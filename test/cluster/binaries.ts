@@ -195,7 +195,8 @@ function envtestFolder(environment: NodeJS.ProcessEnv): string {
   return join(cacheFolder(environment), 'envtest');
 }
 
-function cacheFolder(environment: NodeJS.ProcessEnv): string {
+/** Where programs are kept from one run to the next. */
+export function cacheFolder(environment: NodeJS.ProcessEnv): string {
   const base = environment['XDG_CACHE_HOME'] ?? '';
   return join(base === '' ? join(homedir(), '.cache') : base, 'keyferry');
 }

@@ -1,6 +1,7 @@
 import type { InventoryCounts } from '#src/core/inventory.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import type { PlanTotals } from '#src/engine/plan/totals.ts';
+import type { Loss } from '#src/journal/loss.ts';
 
 interface Shown {
   readonly plan?: PlanTotals | undefined;
@@ -30,4 +31,11 @@ function stepsOf({ create, adopt, overwrite, remove, metadataLost }: PlanTotals)
 export function listed(numbers: readonly (readonly [number, string])[]): string {
   const parts = numbers.filter(([number]) => number > 0).map(([number, what]) => `${number} ${what}`);
   return parts.length === 0 ? '' : `; ${parts.join(', ')}`;
+}
+
+/** What is missing from the table of a migration, and what to do. */
+export function lossMessage({ reports, rows, unrecoverable }: Loss): string {
+  const lost = `Rows were lost: another writer deleted or changed ${reports} of the reports, and ${rows} rows are known to be missing.`;
+  if (!unrecoverable) return `${lost} The next complete run writes them again.`;
+  return `${lost} Rows of documents that the source still has are written again; rows of removed sources cannot be. Check those at the destination, then request a run to acknowledge (annotation keyferry.io/reconcile-requested-at).`;
 }

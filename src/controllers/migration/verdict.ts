@@ -8,7 +8,7 @@ import type { PlanTotals } from '#src/engine/plan/totals.ts';
 import { errorOf } from '#src/errors.ts';
 import type { Loss } from '#src/journal/loss.ts';
 import { MAX_CONDITION_MESSAGE, type Statement } from '../conditions.ts';
-import { dryRunMessage, listed } from './messages.ts';
+import { dryRunMessage, listed, lossMessage } from './messages.ts';
 
 /** The content of the conditions of a migration. */
 export interface Verdict {
@@ -137,12 +137,6 @@ function reportsIncomplete({ counts, awaitsSoak }: Finished, message: string, ke
     return verdict('Unknown', 'Unknown', 'Progressing', message);
   if (awaitsSoak) return verdict('Unknown', 'Unknown', 'AwaitingSoak', message);
   return { ...verdict('False', 'False', 'ReportsIncomplete', message), stalled: true };
-}
-
-function lossMessage({ reports, rows, unrecoverable }: Loss): string {
-  const lost = `Rows were lost: another writer deleted or changed ${reports} of the reports, and ${rows} rows are known to be missing.`;
-  if (!unrecoverable) return `${lost} The next complete run writes them again.`;
-  return `${lost} Rows of documents that the source still has are written again; rows of removed sources cannot be. Check those at the destination, then request a run to acknowledge (annotation keyferry.io/reconcile-requested-at).`;
 }
 
 /** True when source and destination of every document are the same place, so that nothing was copied or compared. */
