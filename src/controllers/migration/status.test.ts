@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { RECONCILE_REQUESTED_ANNOTATION } from '#src/api/group.ts';
 import { parseSecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { OperatorError } from '#src/errors.ts';
 import { isJsonObject, type JsonObject } from '#src/kube/json.ts';
@@ -108,6 +109,29 @@ it('continues with the object that another writer changed, and is then about its
     progress: '2/2',
     conditions: [{ type: 'Ready', status: 'Unknown', reason: 'Progressing', observedGeneration: 2 }, {}, {}],
   });
+});
+
+it('does not echo a request that came while the verdict of an earlier run was stored', async () => {
+  let isOvertaken = false;
+  const { journal, status, stored, writes, verify } = await aRun(() => isOvertaken);
+  await verify(0);
+  const verdict = concluding({
+    counts: journal.counts(),
+    outcomes: journal.outcomes(),
+    dryRun: false,
+    awaitsSoak: false,
+  });
+  isOvertaken = true;
+  await expect(status.conclude(verdict)).rejects.toMatchObject({ code: 'REQUEST_REJECTED' });
+  isOvertaken = false;
+  stored.metadata = { ...stored.metadata, annotations: { [RECONCILE_REQUESTED_ANNOTATION]: 'now' } };
+  const current = parseSecretMigration(structuredClone(stored));
+  if (!current.ok) throw new Error(current.problems.join());
+  status.continueWith(current.value);
+  await verify(1);
+  await status.storeProgress(journal);
+  expect(writes.at(-1)).toMatchObject({ progress: '2/2' });
+  expect(writes.at(-1)).not.toHaveProperty('lastHandledReconcileAt');
 });
 
 it('shows no success beside a table of which rows were lost', async () => {

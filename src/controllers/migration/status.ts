@@ -96,6 +96,8 @@ export class MigrationStatus {
     this.#startTime = startTimeOf(current);
     this.#shown = shownIn(current);
     this.#hasBegun = false;
+    // Its verdict was not stored, so a request that the current object has is still to be handled.
+    this.#isConcluded = false;
   }
 
   /** Shows the progress of the run, unless the last write was less than an interval ago or a write is running. */
