@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { findTools } from './binaries.ts';
+import { findTool } from './binaries.ts';
 import type { Report } from './build.ts';
 import { pinnedVersion, type Tool } from './tools.ts';
 
@@ -8,8 +8,7 @@ export type HelmMajor = 3 | 4;
 
 /** Finds Helm in `KEYFERRY_HELM4_BIN` or `KEYFERRY_HELM3_BIN`, PATH or the cache folder, or builds it once. */
 export async function findHelm(major: HelmMajor, report: Report, environment = process.env): Promise<string> {
-  const found = await findTools([helmTool(major)], report, environment);
-  return found('helm');
+  return await findTool(helmTool(major), report, environment);
 }
 
 function helmTool(major: HelmMajor): Tool {

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { findTools } from '../binaries.ts';
+import { findTool } from '../binaries.ts';
 import type { Report } from '../build.ts';
 import { variableOf, type Tool } from '../tools.ts';
 
@@ -31,8 +31,7 @@ const AnswersSchema = z.array(z.object({ kstatus: VerdictSchema, argoCD: Verdict
 
 /** Finds the judge, or builds it: main.go beside this file, with the libraries that go.mod pins. */
 export async function findHealthJudge(report: Report, environment = process.env): Promise<string> {
-  const found = await findTools([healthTool()], report, environment);
-  return found('health');
+  return await findTool(healthTool(), report, environment);
 }
 
 /** The health of each object, in order. */
