@@ -264,7 +264,7 @@ export interface Entry {
  * are unknown, which is not the same as absent.
  */
 export interface ListingProblem {
-  /** To be shown, not to be read: `printable` in listing-problem.ts escapes what is not safe to print. */
+  /** To be shown, not to be read: `escapedName` in errors/printable.ts escapes what is not safe to print. */
   readonly address: Address;
   /** A name that no document can have, or the failure of the request. */
   readonly problem: Refusal | OperatorError;

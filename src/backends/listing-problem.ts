@@ -1,5 +1,6 @@
 import type { Address } from '#src/core/document.ts';
 import { errorOf, isAbort, isBackendWide } from '#src/errors.ts';
+import { escapedName } from '#src/errors/printable.ts';
 import type { Entry, Listed, ListingProblem, Refusal } from './driver.ts';
 
 export function isProblem(listed: Listed): listed is ListingProblem {
@@ -9,7 +10,7 @@ export function isProblem(listed: Listed): listed is ListingProblem {
 /** The entry, or the problem that no document can have its address. */
 export function listedAs(entry: Entry, refusalOf: (address: Address) => Refusal | undefined): Listed {
   const problem = refusalOf(entry.address);
-  return problem === undefined ? entry : { address: printable(entry.address), problem };
+  return problem === undefined ? entry : { address: escapedName(entry.address), problem };
 }
 
 /**
@@ -18,7 +19,7 @@ export function listedAs(entry: Entry, refusalOf: (address: Address) => Refusal 
  */
 export function problemAt(address: Address, failure: unknown, signal: AbortSignal): ListingProblem {
   if (signal.aborted || endsListing(failure, signal)) throw failure;
-  return { address: printable(address), problem: errorOf(failure) };
+  return { address: escapedName(address), problem: errorOf(failure) };
 }
 
 /** True for a failure after which nothing else of this backend can be listed or read either. */
@@ -26,12 +27,4 @@ export function endsListing(failure: unknown, signal: AbortSignal): boolean {
   const { code, disposition } = errorOf(failure);
   if (isAbort(failure, signal) || isBackendWide(failure)) return true;
   return code === 'RATE_LIMITED' || code === 'SELECTION_TOO_LARGE' || disposition === 'bug';
-}
-
-/** What is not a letter, mark, number, punctuation, symbol or the space; and the escape character itself. */
-const UNPRINTABLE = /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]|\\/gu;
-
-/** A name that is safe to show: any other character reads `\u{1b}`. Different names stay different. */
-export function printable(name: string): string {
-  return name.replaceAll(UNPRINTABLE, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 }

@@ -11,9 +11,21 @@ export function isPrintable(text: string): boolean {
   return PRINTABLE.test(text);
 }
 
+/** The same, and the escape character itself. */
+const UNPRINTABLE_OR_ESCAPE = /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]|\\/gu;
+
 /** The text with `\u{1b}` for each character that is not printable. */
 export function escaped(text: string): string {
-  return text.replaceAll(UNPRINTABLE, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
+  return text.replaceAll(UNPRINTABLE, escapeOf);
+}
+
+/** A name that is safe to show, escaped like a text, and each backslash too: different names stay different. */
+export function escapedName(name: string): string {
+  return name.replaceAll(UNPRINTABLE_OR_ESCAPE, escapeOf);
+}
+
+function escapeOf(character: string): string {
+  return `\\u{${character.codePointAt(0)?.toString(16)}}`;
 }
 
 /** The same JSON: JSON has an escape for each character, so nothing is lost. `json` is one line. */

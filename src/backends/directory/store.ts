@@ -6,12 +6,13 @@ import { OperatorError } from '#src/errors.ts';
 import { orAborted } from '#src/io/abort.ts';
 import type { KeyedLock } from '#src/io/keyed-lock.ts';
 import type { Clock, Permit, Random } from '#src/ports.ts';
+import { escapedName } from '#src/errors/printable.ts';
 import type { Listed, ListQuery, Probe } from '../driver.ts';
 import { conflict, type Change } from './change.ts';
 import type { Found } from './content.ts';
 import { failureOf } from './failures.ts';
 import { Folder, pathOfPlace, type FolderPlace } from './folder.ts';
-import { listedAs, printable, problemAt } from '../listing-problem.ts';
+import { listedAs, problemAt } from '../listing-problem.ts';
 import { isHidden, NAME_NOT_UTF8, nameRefusalOf, originalOf } from './names.ts';
 import { identityOf, lstatOf, refused } from './opened.ts';
 import { probeFolder } from './probe.ts';
@@ -192,7 +193,7 @@ function listedFile(bytes: Buffer, leftOut: ListQuery['leftOut']): Listed | unde
   }
   if (Buffer.from(name).equals(bytes)) return listedAs({ address: name }, nameRefusalOf);
   const shown = [...bytes].map((byte) =>
-    byte < 0x80 ? printable(String.fromCodePoint(byte)) : `\\x${byte.toString(16)}`,
+    byte < 0x80 ? escapedName(String.fromCodePoint(byte)) : `\\x${byte.toString(16)}`,
   );
   return { address: shown.join(''), problem: NAME_NOT_UTF8 };
 }

@@ -1,7 +1,8 @@
 import type { Address, Attributes } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
+import { escapedName } from '#src/errors/printable.ts';
 import type { Entry, Listed, ListQuery } from '../driver.ts';
-import { listedAs, printable } from '../listing-problem.ts';
+import { listedAs } from '../listing-problem.ts';
 import { addressRefusalOf } from './refusals.ts';
 import type { MemoryStore } from './store.ts';
 
@@ -34,7 +35,7 @@ export function listedIn(
 
 function problemOf(folder: Address): Listed {
   const problem = new OperatorError('AUTH_DENIED', { op: 'memory.list', target: folder });
-  return { address: printable(`${folder}/`), problem };
+  return { address: escapedName(`${folder}/`), problem };
 }
 
 function entryOf(store: MemoryStore, address: Address): Entry {

@@ -1,7 +1,8 @@
 import type { Address } from '#src/core/document.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
+import { escapedName } from '#src/errors/printable.ts';
 import type { Listed, ListQuery, Refusal } from '../driver.ts';
-import { printable, problemAt } from '../listing-problem.ts';
+import { problemAt } from '../listing-problem.ts';
 import type { KvMount } from './kv.ts';
 import { joinPath } from './path.ts';
 import { REPLY_LIMITS } from './reply-limits.ts';
@@ -85,7 +86,7 @@ function childOf(refusalOf: Listable['refusalOf'], parent: Address, name: string
   const problem = ONE_SEGMENT.test(name) ? refusalOf(folder ?? path) : NOT_A_NAME;
   if (problem === undefined) return folder === undefined ? { listed: { address: path } } : { folder };
   const shown = parent === '' && name !== '' ? name : `${parent}/${name}`;
-  return { listed: { address: printable(shown), problem } };
+  return { listed: { address: escapedName(shown), problem } };
 }
 
 /**

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { printable } from './listing-problem.ts';
+import { escapedName } from './printable.ts';
 
 const name = fc.oneof(
   fc.string({ unit: 'binary' }),
@@ -10,8 +10,8 @@ const name = fc.oneof(
 it('a printable name has no character that a terminal obeys, and is another one for another name', () => {
   fc.assert(
     fc.property(name, name, (left, right) => {
-      expect(printable(left)).toMatch(/^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u);
-      expect(printable(left) === printable(right)).toBe(left === right);
+      expect(escapedName(left)).toMatch(/^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u);
+      expect(escapedName(left) === escapedName(right)).toBe(left === right);
     }),
   );
 });
@@ -24,5 +24,5 @@ it.each([
   ['a\uD800b', 'a\\u{d800}b'],
   ['a\\b', 'a\\u{5c}b'],
 ])('%j is shown as %j', (given, shown) => {
-  expect(printable(given)).toBe(shown);
+  expect(escapedName(given)).toBe(shown);
 });
