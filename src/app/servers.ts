@@ -21,7 +21,7 @@ export interface ServersOptions {
   readonly metrics: PrometheusMetrics;
   readonly live: Checks;
   readonly ready: Checks;
-  /** A client of its own for the reviews of tokens: whoever sends tokens cannot delay other requests, and any replica asks. */
+  /** A client of its own for the reviews of tokens: a client that sends many tokens cannot delay other requests, and any replica asks. */
   readonly openReviewClient: () => KubeClient;
 }
 

@@ -10,7 +10,7 @@ interface Open {
 
 /**
  * The open connections of one server, at most `limit`. A new connection beyond that pushes out another one instead of being
- * refused, so that the kubelet gets through whoever holds the others: the oldest without a request in progress, of the
+ * refused, so that the kubelet still gets through: the oldest without a request in progress, of the
  * client address with the most connections. So a client that opens thousands pushes out its own.
  */
 export class Connections {

@@ -11,7 +11,7 @@ import { ScrapeCache } from './scrape-cache.ts';
 import { TokenGate, type Verdict } from './token-gate.ts';
 
 /*
- * Both servers answer whoever reaches their port. Each has few connections, and little time and space for a request, so that
+ * Both servers answer every client that reaches their port. Each has few connections, and little time and space for a request, so that
  * no client can hold what another one needs: a connection, a file descriptor, or the event loop.
  */
 

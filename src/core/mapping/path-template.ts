@@ -39,7 +39,7 @@ function placeholderPart(body: string, namespace: string): Part {
     return { kind: 'label', key: body.slice('label:'.length) };
   }
   throw invalid(
-    `There is no part {${shortened(body, MAX_SHOWN)}}: the parts are {namespace}, {name} and {label:key}.`,
+    `{${shortened(body, MAX_SHOWN)}} is not a part of a path; use {namespace}, {name} or {label:key}.`,
   );
 }
 
