@@ -4,7 +4,7 @@ import { sharedCluster } from '#test/cluster/shared.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { aUser, type User } from '#test/support/users.ts';
 import {
-  anAuthor,
+  Authors,
   denialOf,
   denialOfPatch,
   migrationSpec,
@@ -20,7 +20,7 @@ const administrator = cluster.kubeClient;
 const POLICIES = '/apis/admissionregistration.k8s.io/v1';
 const ACCOUNT = { role: 'payments', serviceAccountRef: { name: 'vault' } };
 const AUDIENCES = { audiences: ['keyferry.io/openbao'] };
-const users: User[] = [];
+let authors: Authors;
 let namespace: string;
 let place: { readonly kind: 'SecretBackend'; readonly namespace: string };
 /** May write migrations and backends, and has no right on Secrets and ServiceAccounts. */
@@ -28,19 +28,14 @@ let stranger: User;
 
 beforeAll(async () => {
   namespace = await cluster.createNamespace('admission');
+  authors = new Authors(cluster, namespace);
   place = { kind: 'SecretBackend', namespace };
-  stranger = await authorWith();
+  stranger = await authors.having();
 });
 afterAll(async () => {
-  for (const user of users) await user[Symbol.asyncDispose]();
+  await authors[Symbol.asyncDispose]();
   await cluster.dispose();
 });
-
-async function authorWith(...rights: Parameters<typeof anAuthor>[2][]): Promise<User> {
-  const user = await anAuthor(cluster, namespace, ...rights);
-  users.push(user);
-  return user;
-}
 
 describe('the author of a backend', () => {
   it.each([
@@ -53,8 +48,8 @@ describe('the author of a backend', () => {
       openbaoSpec({ caSecretRef: { name: 'mine' }, auth: { kubernetes: { ...ACCOUNT, ...AUDIENCES } } }),
     ],
   ])('needs the right to get the Secret of %s', async (_reference, spec) => {
-    const reader = await authorWith(onTokensOf('vault'), onSecrets(['get'], ['mine']));
-    const other = await authorWith(onTokensOf('vault'), onSecrets(['get'], ['other']));
+    const reader = await authors.having(onTokensOf('vault'), onSecrets(['get'], ['mine']));
+    const other = await authors.having(onTokensOf('vault'), onSecrets(['get'], ['other']));
     const denial = await denialOf(other, place, spec);
     const named = `may not get Secret ${namespace}/mine, which SecretBackend ${namespace}/new names`;
     expect(denial).toContain(`${other.name} ${named}`);
@@ -66,12 +61,12 @@ describe('the author of a backend', () => {
     ['kubernetes', openbaoSpec({ auth: { kubernetes: { ...ACCOUNT, ...AUDIENCES } } })],
     ['jwt', openbaoSpec({ auth: { jwt: { ...ACCOUNT, ...AUDIENCES } } })],
   ])('needs the right to create tokens of the ServiceAccount of %s', async (_method, spec) => {
-    const denial = await denialOf(await authorWith(onTokensOf('other')), place, spec);
+    const denial = await denialOf(await authors.having(onTokensOf('other')), place, spec);
     expect(denial).toContain(`may not create tokens of ServiceAccount ${namespace}/vault`);
     expect(denial).toContain(
       'Ask an administrator of the namespace for the right to create serviceaccounts/token',
     );
-    expect(await denialOf(await authorWith(onTokensOf('vault')), place, spec)).toBe('');
+    expect(await denialOf(await authors.having(onTokensOf('vault')), place, spec)).toBe('');
   });
 
   it.each([

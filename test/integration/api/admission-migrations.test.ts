@@ -4,7 +4,7 @@ import { sharedCluster } from '#test/cluster/shared.ts';
 import type { User } from '#test/support/users.ts';
 import {
   ALL_VERBS,
-  anAuthor,
+  Authors,
   denialOf,
   denialOfPatch,
   migrationSpec,
@@ -19,23 +19,18 @@ let namespace: string;
 let place: { readonly kind: 'SecretMigration'; readonly namespace: string };
 /** Has every right on the Secrets of the namespace. */
 let owner: User;
-const users: User[] = [];
+let authors: Authors;
 
 beforeAll(async () => {
   namespace = await cluster.createNamespace('admission');
+  authors = new Authors(cluster, namespace);
   place = { kind: 'SecretMigration', namespace };
-  owner = await authorWith(onSecrets(ALL_VERBS));
+  owner = await authors.having(onSecrets(ALL_VERBS));
 });
 afterAll(async () => {
-  for (const user of users) await user[Symbol.asyncDispose]();
+  await authors[Symbol.asyncDispose]();
   await cluster.dispose();
 });
-
-async function authorWith(...rights: Parameters<typeof anAuthor>[2][]): Promise<User> {
-  const user = await anAuthor(cluster, namespace, ...rights);
-  users.push(user);
-  return user;
-}
 
 const RULE = { from: 'a', to: 'b' };
 const OLD_NAMES = {
@@ -61,7 +56,7 @@ describe('the author of a migration', () => {
     ['patch', { sourcePolicy: 'Project' }, 'the operator marks them'],
   ])('needs the right to %s Secrets for %j', async (verb, change, why) => {
     const spec = migrationSpec(change);
-    const lacking = await authorWith(onSecrets(ALL_VERBS.filter((other) => other !== verb)));
+    const lacking = await authors.having(onSecrets(ALL_VERBS.filter((other) => other !== verb)));
     const denial = await denialOf(lacking, place, spec);
     expect(denial).toContain(`${lacking.name} may not ${verb} Secrets in namespace ${namespace}, and ${why}`);
     expect(denial).toContain(`Ask an administrator of the namespace for the right to ${verb} secrets`);
@@ -69,7 +64,7 @@ describe('the author of a migration', () => {
   });
 
   it('needs no right to change Secrets for a dry run, until it starts', async () => {
-    const reader = await authorWith(onSecrets(['get', 'list']));
+    const reader = await authors.having(onSecrets(['get', 'list']));
     const rehearsal = migrationSpec({ sourcePolicy: 'Delete', dryRun: true });
     expect(await denialOf(reader, place, rehearsal)).toBe('');
     await cluster.kube('POST', pathOf('SecretMigration', namespace), objectOf(place.kind, 'dry', rehearsal));
@@ -80,7 +75,7 @@ describe('the author of a migration', () => {
   });
 
   it('needs no right to delete or patch for sourcePolicy Keep', async () => {
-    const copier = await authorWith(onSecrets(['get', 'list', 'create']));
+    const copier = await authors.having(onSecrets(['get', 'list', 'create']));
     expect(await denialOf(copier, place, migrationSpec({ conflictPolicy: 'Overwrite' }))).toBe('');
   });
 });
@@ -89,7 +84,7 @@ describe('the rights for single Secrets', () => {
   const NAMES = ['a', 'b', 'c', 'd'];
   let few: User;
   beforeAll(async () => {
-    few = await authorWith(onSecrets(['create']), onSecrets(['get', 'delete', 'patch'], NAMES));
+    few = await authors.having(onSecrets(['create']), onSecrets(['get', 'delete', 'patch'], NAMES));
   });
 
   it('are enough for up to four names, whatever the policy asks of them', async () => {
@@ -122,7 +117,7 @@ describe('an update of a migration', () => {
   let path: string;
   let stranger: User;
   beforeAll(async () => {
-    stranger = await authorWith();
+    stranger = await authors.having();
     path = pathOf('SecretMigration', namespace, 'existing');
     const annotations = { [RECONCILE_REQUESTED_ANNOTATION]: '1' };
     const object = {
@@ -154,7 +149,7 @@ describe('an update of a migration', () => {
 
   it('needs no right on Secrets for the status, which the operator writes', async () => {
     const resources = ['secretmigrations/status'];
-    const writer = await authorWith({ apiGroups: ['keyferry.io'], resources, verbs: ['patch'] });
+    const writer = await authors.having({ apiGroups: ['keyferry.io'], resources, verbs: ['patch'] });
     expect(await denialOfPatch(writer, `${path}/status`, { status: { progress: '1/2' } })).toBe('');
   });
 });

@@ -8,7 +8,7 @@ export type SecretVerb = 'get' | 'list' | 'create' | 'delete' | 'patch';
 export const ALL_VERBS: readonly SecretVerb[] = ['get', 'list', 'create', 'delete', 'patch'];
 
 /** What the role keyferry-edit gives: to write the objects, and nothing else. */
-export const WRITES_OBJECTS: Right = {
+const WRITES_OBJECTS: Right = {
   apiGroups: ['keyferry.io'],
   resources: ['secretmigrations', 'secretbackends'],
   verbs: ['get', 'create', 'update', 'patch'],
@@ -28,13 +28,28 @@ export function onTokensOf(serviceAccount: string): Right {
   return { apiGroups: [''], resources, verbs: ['create'], resourceNames: [serviceAccount] };
 }
 
-/** A user who may write migrations and backends of the namespace, with these rights besides. */
-export async function anAuthor(
-  cluster: Cluster,
-  namespace: string,
-  ...rights: readonly Right[]
-): Promise<User> {
-  return aUser(cluster, namespace, { namespace, rights: [...rights, WRITES_OBJECTS] });
+/** Users who may write migrations and backends of one namespace. Disposing ends the connections of all. */
+export class Authors implements AsyncDisposable {
+  readonly #cluster: Cluster;
+  readonly #namespace: string;
+  readonly #users: User[] = [];
+
+  constructor(cluster: Cluster, namespace: string) {
+    this.#cluster = cluster;
+    this.#namespace = namespace;
+  }
+
+  /** An author who has these rights besides. */
+  async having(...rights: readonly Right[]): Promise<User> {
+    const granted = { namespace: this.#namespace, rights: [...rights, WRITES_OBJECTS] };
+    const user = await aUser(this.#cluster, this.#namespace, granted);
+    this.#users.push(user);
+    return user;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const user of this.#users) await user[Symbol.asyncDispose]();
+  }
 }
 
 export function pathOf(kind: Kind, namespace: string, name = ''): string {
