@@ -7,6 +7,10 @@
 const UNPRINTABLE = /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu;
 const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u;
 
+/**
+ * Whether the text has only printable characters. This is also what KV paths and custom metadata allow (Go's
+ * unicode.IsPrint); the server can refuse characters of a newer Unicode. A lone surrogate is not printable.
+ */
 export function isPrintable(text: string): boolean {
   return PRINTABLE.test(text);
 }

@@ -1,4 +1,5 @@
 import { quoted } from '#src/errors/explain.ts';
+import { isPrintable } from '#src/errors/printable.ts';
 import type { Address } from '#src/core/document.ts';
 import type { Refusal } from '../driver.ts';
 
@@ -17,8 +18,6 @@ import type { Refusal } from '../driver.ts';
 const MAX_NAME_BYTES = 220;
 const MAX_FIELD_BYTES = 255;
 
-/** Letters, marks, numbers, punctuation, symbols and the space. Lone surrogates do not match. */
-const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u;
 /** What invalid UTF-8 in a name decodes to: several files could read as the same name. */
 const UNDECODABLE = '\uFFFD';
 
@@ -112,7 +111,7 @@ function faultOf(name: string, maxBytes: number): string | undefined {
   if (name === '') return 'must not be empty';
   if (Buffer.byteLength(name) > maxBytes) return `must have at most ${maxBytes} bytes`;
   if (/[/\\]/.test(name)) return 'must not contain a slash or a backslash';
-  if (!PRINTABLE.test(name) || name.includes(UNDECODABLE))
+  if (!isPrintable(name) || name.includes(UNDECODABLE))
     return 'must be printable Unicode, without control characters';
   if (name.startsWith(' ') || name.endsWith(' ')) return 'must not start or end with a space';
   return undefined;

@@ -1,3 +1,4 @@
+import { isPrintable } from '#src/errors/printable.ts';
 import { pairsOf, type Address, type Document } from '#src/core/document.ts';
 import type { Refusal } from '../driver.ts';
 import type { MemoryStore } from './store.ts';
@@ -5,7 +6,6 @@ import type { MemoryStore } from './store.ts';
 export const BACKUP_SUFFIX = '.migrated-bak';
 /** Total bytes of the values of one document. */
 export const MAX_DOCUMENT_BYTES = 1_048_576;
-const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u;
 
 /** Why no document can live at this address, or undefined. */
 export function addressRefusalOf({ traits }: MemoryStore, address: Address): Refusal | undefined {
@@ -16,7 +16,7 @@ export function addressRefusalOf({ traits }: MemoryStore, address: Address): Ref
   if (traits.addressing === 'flat' && segments.length > 1) {
     return { reason: 'NameRefused', message: 'The name has a slash.' };
   }
-  const isHostile = segments.some((segment) => /^\.{0,2}$|\\/.test(segment) || !PRINTABLE.test(segment));
+  const isHostile = segments.some((segment) => /^\.{0,2}$|\\/.test(segment) || !isPrintable(segment));
   return isHostile ? { reason: 'PathRefused', message: 'The path has an illegal segment.' } : undefined;
 }
 

@@ -1,4 +1,5 @@
 import { quoted } from '#src/errors/explain.ts';
+import { isPrintable } from '#src/errors/printable.ts';
 import type { Attributes } from '#src/core/document.ts';
 import type { Refusal } from '../driver.ts';
 import { MARKER_PREFIX, markersOf, MAX_MARKER_BYTES } from './markers.ts';
@@ -11,10 +12,6 @@ import { isSecretEntry, secretEntriesOf } from './secret-metadata.ts';
 
 const MAX_ENTRIES = 64;
 const MAX_KEY_BYTES = 128;
-/**
- * As in Go: no control characters, no separators except the space. The server can refuse characters of a newer Unicode.
- */
-const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u;
 
 /** Why these marks and this metadata cannot be entries of custom_metadata, or undefined. */
 export function metadataRefusalOf(attributes: Attributes, marks: PathMarks): Refusal | undefined {
@@ -42,7 +39,7 @@ export function metadataRefusalOf(attributes: Attributes, marks: PathMarks): Ref
 }
 
 function isEntry(text: string, maxBytes: number): boolean {
-  return PRINTABLE.test(text) && text.isWellFormed() && Buffer.byteLength(text) <= maxBytes;
+  return text !== '' && isPrintable(text) && text.isWellFormed() && Buffer.byteLength(text) <= maxBytes;
 }
 
 function refused(message: string): Refusal {

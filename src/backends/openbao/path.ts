@@ -1,5 +1,6 @@
 import type { Address } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
+import { isPrintable } from '#src/errors/printable.ts';
 import type { Refusal } from '../driver.ts';
 
 /*
@@ -11,12 +12,6 @@ import type { Refusal } from '../driver.ts';
 const MAX_SEGMENTS = 16;
 const MAX_SEGMENT_BYTES = 512;
 const MAX_PATH_BYTES = 2048;
-
-/**
- * As Go's unicode.IsPrint: letters, marks, numbers, punctuation, symbols and the ASCII space. Lone surrogates do not
- * match.
- */
-const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u;
 
 /** Why no document can live at `address`, or undefined. Also used for mounts and prefixes. */
 export function pathRefusalOf(address: Address): Refusal | undefined {
@@ -33,7 +28,7 @@ export function pathRefusalOf(address: Address): Refusal | undefined {
 function segmentFault(segment: string): string | undefined {
   if (segment === '') return 'has an empty segment, or a slash at its start or end';
   if (segment === '.' || segment === '..') return 'has a relative segment';
-  if (!PRINTABLE.test(segment)) return 'has a character that is not printable';
+  if (!isPrintable(segment)) return 'has a character that is not printable';
   if (/[\\%?#]/.test(segment)) return 'has one of the characters \\ % ? #';
   if (segment.startsWith(' ') || segment.endsWith(' '))
     return 'has a segment with a space at its start or end';
