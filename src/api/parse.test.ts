@@ -55,6 +55,13 @@ describe('parseSecretMigration', () => {
     ]);
   });
 
+  it('shows the object to write for a label selector as text', () => {
+    const spec = { ...SPEC, select: { labelSelector: 'team=payments' } };
+    expect(problemsOf(migration({ spec }))).toEqual([
+      'spec.select.labelSelector: must be an object: instead of "team=payments", write {matchLabels: {team: payments}}; matchExpressions has the other operators',
+    ]);
+  });
+
   it('reports a value that is not an object', () => {
     expect(problemsOf(undefined)[0]).toMatch(/^object: /);
   });

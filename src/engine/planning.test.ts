@@ -24,7 +24,7 @@ describe('a selection', () => {
   it.each<[string, object, readonly string[]]>([
     ['of everything', { all: true }, ['db', 'web-1', 'web-2']],
     ['by prefix', { prefix: 'web-' }, ['web-1', 'web-2']],
-    ['by labels', { labelSelector: 'team=web' }, ['db', 'web-1']],
+    ['by labels', { labelSelector: { matchLabels: { team: 'web' } } }, ['db', 'web-1']],
     ['by name', { names: ['db', 'web-2'] }, ['db', 'web-2']],
     ['without names', { all: true, exclude: { names: ['db'] } }, ['web-1', 'web-2']],
     ['without prefixes', { all: true, exclude: { prefixes: ['web-'] } }, ['db']],

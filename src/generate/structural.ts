@@ -34,6 +34,7 @@ export interface StructuralSchema {
 export interface Validation {
   readonly rule: string;
   readonly message: string;
+  readonly messageExpression?: string;
 }
 
 type Node = Readonly<Record<string, unknown>>;

@@ -6,6 +6,8 @@ export interface Rule<T> {
   readonly rule: string;
   /** Shown to the user when the rule is violated: says what to do, quotes no value. */
   readonly message: string;
+  /** CEL for a message that names what is wrong, instead of `message`. Over names only, never over a value. */
+  readonly messageExpression?: string;
   /** The same rule as a predicate. Absent for a rule over `oldSelf`: zod sees one object only. */
   readonly holds?: (self: T) => boolean;
 }
@@ -16,7 +18,11 @@ export function withRules<S extends z.ZodType>(schema: S, ...rules: readonly Rul
   for (const { holds, message } of rules) {
     if (holds !== undefined) refined = refined.refine((self) => holds(self), { error: message });
   }
-  const validations = rules.map(({ rule, message }) => ({ rule, message }));
+  const validations = rules.map(({ rule, message, messageExpression }) => ({
+    rule,
+    message,
+    ...(messageExpression === undefined ? {} : { messageExpression }),
+  }));
   return refined.meta({ ...schema.meta(), 'x-kubernetes-validations': validations });
 }
 

@@ -1,10 +1,13 @@
+import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { KubernetesDriver } from '#src/backends/kubernetes/driver.ts';
+import { selectorText } from '#src/core/label-selector.ts';
 import type { HttpKubeClient } from '#src/kube/transport.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
 import { aDocument, codeOf, contentOf, presentIn, secretKey } from '#test/support/documents.ts';
 import { collect } from '#test/support/collect.ts';
+import { anySelector, LABELLED, selectedBy } from '#test/support/label-selectors.ts';
 import { describeDriver } from './driver-suite.ts';
 import type { TestStore } from './suite/subject.ts';
 import { aNamespaceWithClient, CLOSED_PORT, credentialsWith, kubeClientWith } from './kube-client.ts';
@@ -349,6 +352,24 @@ function describeReading(): void {
     await cluster.kube('POST', secretsPath(), { metadata: { name: 'chosen', labels: { pick: 'me' } } });
     const entries = await collect(driver.list({ folder: '', labelSelector: 'pick=me' }, signal));
     expect(entries).toEqual([{ address: 'chosen', labels: { pick: 'me' } }]);
+  });
+
+  it('selects by any label selector of a spec what metav1.LabelSelector selects', async () => {
+    const { namespace: labelled, client: own } = await aNamespaceWithClient(cluster, 'labelled');
+    await using _closed = own;
+    for (const [name, labels] of Object.entries(LABELLED)) {
+      await cluster.kube('POST', `/api/v1/namespaces/${labelled}/secrets`, { metadata: { name, labels } });
+    }
+    const secrets = new KubernetesDriver(own, labelled);
+    await fc.assert(
+      fc.asyncProperty(anySelector, async (selector) => {
+        const entries = await collect(
+          secrets.list({ folder: '', labelSelector: selectorText(selector) }, signal),
+        );
+        expect(entries.map(({ address }) => address).toSorted()).toEqual(selectedBy(selector));
+      }),
+      { numRuns: 60 },
+    );
   });
 
   it('reads in bulk with at most a tenth of a request for each Secret', async () => {

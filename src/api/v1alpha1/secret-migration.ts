@@ -10,6 +10,7 @@ import { parseWith, type Parsed } from '#src/schema/parse.ts';
 import { exactlyOne, immutable, pathSegments, withRules } from '#src/schema/rules.ts';
 import { ROW_STATES } from './conditions.ts';
 import { InventorySchema } from './inventory.ts';
+import { LabelSelectorSchema } from './label-selector.ts';
 import { DocumentNameSchema, MappingSchema, SourcePolicySchema } from './mapping.ts';
 import { PlanSchema, SummarySchema } from './totals.ts';
 import { DestinationStoreSchema, UsedBackendsSchema } from './used-backends.ts';
@@ -124,15 +125,9 @@ export const SelectSchema = withRules(
       .meta({ 'x-kubernetes-list-type': 'set' })
       .optional()
       .describe('Exactly these documents; one that does not exist is reported as Failed.'),
-    labelSelector: z
-      .string()
-      .min(1)
-      .max(1024)
-      .regex(/^[A-Za-z0-9._/,=!() -]+$/, { error: 'must be a label selector in Kubernetes syntax' })
-      .optional()
-      .describe(
-        'Secrets with these labels, for example "team=payments,tier in (web, api)". Kubernetes sources only.',
-      ),
+    labelSelector: LabelSelectorSchema.optional().describe(
+      'Secrets with these labels, as in other Kubernetes objects: {matchLabels: {team: payments}}. An object, not text such as "team=payments". Kubernetes sources only.',
+    ),
     prefix: NamePrefixSchema.optional().describe(
       'Documents whose names have this prefix, for example "payments-".',
     ),

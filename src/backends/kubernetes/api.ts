@@ -293,6 +293,6 @@ function selectorRefused({ op }: Pick<KubeRequest, 'op'>): OperatorError {
     op,
     target: 'spec.select.labelSelector',
     detail: 'The API server cannot parse the label selector.',
-    hint: 'Write it as for kubectl get -l: team=payments,tier in (web, api),!old.',
+    hint: 'Check the length of its keys and values: a label key has at most 253 characters before "/" and 63 after it.',
   });
 }

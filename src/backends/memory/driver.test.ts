@@ -118,6 +118,8 @@ describe('a flat memory store', () => {
     ['team', ['a', 'b']],
     ['!team', ['c']],
     ['team, tier=1', ['b']],
+    ['team in (web,db)', ['a']],
+    ['team notin (web), !other', ['b', 'c']],
   ])('lists by the selector %s', async (labelSelector, names) => {
     const { store, driver } = open('flat');
     store.put('a', {}, { metadata: new Map([['team', 'web']]) });

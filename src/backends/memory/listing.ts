@@ -57,20 +57,36 @@ function labelsOf({ metadata }: Attributes): Labels {
   return Object.fromEntries(metadata ?? []);
 }
 
-/** One of `key`, `!key`, `key=value`, `key==value` and `key!=value`. */
-const REQUIREMENT = /^(?<not>!)?(?<key>[A-Za-z0-9._/-]+)(?:(?<operator>!=|==?)(?<value>[A-Za-z0-9._-]*))?$/;
+/** One of `key`, `!key`, `key=value`, `key==value`, `key!=value`, `key in (a,b)` and `key notin (a,b)`. */
+const REQUIREMENT =
+  /^(?<not>!)?(?<key>[A-Za-z0-9._/-]+)(?: ?(?<operator>!=|==?|in(?= \()|notin(?= \())(?: \((?<values>[A-Za-z0-9._, -]*)\)|(?<value>[A-Za-z0-9._-]*)))?$/;
+/** A comma within parentheses separates values. */
+const BETWEEN_REQUIREMENTS = /,(?![^(]*\))/;
 
 /**
- * Whether labels match a selector: equality and existence, joined by commas. Throws `REQUEST_REJECTED` for any other
- * selector of Kubernetes, so that no test passes because of a missing feature here.
+ * Whether labels match a selector, as `labels.Parse` in k8s.io/apimachinery has it. Throws `REQUEST_REJECTED` for any other
+ * text, also for other spaces than Keyferry writes, so that no test passes because of a missing feature here.
  */
 function compileSelector(selector: string | undefined): (labels: Labels) => boolean {
   if (selector === undefined) return () => true;
-  const requirements = selector.split(',').map((text) => {
-    const { not, key = '', operator, value } = REQUIREMENT.exec(text.trim())?.groups ?? {};
-    if (key === '') throw new OperatorError('REQUEST_REJECTED', { op: 'memory.list', target: selector });
-    if (operator === undefined) return (labels: Labels) => key in labels === (not === undefined);
-    return (labels: Labels) => (labels[key] === value) === (operator !== '!=');
+  const requirements = selector.split(BETWEEN_REQUIREMENTS).map((text) => {
+    const holds = compileRequirement(REQUIREMENT.exec(text.trim())?.groups ?? {});
+    if (holds === undefined)
+      throw new OperatorError('REQUEST_REJECTED', { op: 'memory.list', target: selector });
+    return holds;
   });
   return (labels) => requirements.every((holds) => holds(labels));
+}
+
+/** Undefined for a text that is not a requirement. */
+function compileRequirement(
+  parts: Readonly<Record<string, string | undefined>>,
+): ((labels: Labels) => boolean) | undefined {
+  const { not, key, operator, value = '', values } = parts;
+  if (key === undefined) return undefined;
+  if (operator === undefined) return (labels) => Object.hasOwn(labels, key) === (not === undefined);
+  if (not !== undefined) return undefined;
+  const wanted = new Set(values?.split(',').map((each) => each.trim()) ?? [value]);
+  const isNegative = operator === '!=' || operator === 'notin';
+  return (labels) => (Object.hasOwn(labels, key) && wanted.has(labels[key] ?? '')) !== isNegative;
 }

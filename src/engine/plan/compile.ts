@@ -1,5 +1,6 @@
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { someRemoveSource } from '#src/core/checks.ts';
+import { selectorText } from '#src/core/label-selector.ts';
 import { compileKeyNames } from '#src/core/mapping/key-names.ts';
 import { compileTravelling, type End } from '#src/core/mapping/travelling.ts';
 import { compileRenaming, type Renaming } from '#src/core/mapping/renaming.ts';
@@ -10,7 +11,8 @@ import { OperatorError } from '#src/errors.ts';
 
 function scopeOf(select: SecretMigration['spec']['select']): Selection['scope'] {
   if (select.names !== undefined) return { by: 'names', names: select.names };
-  if (select.labelSelector !== undefined) return { by: 'labelSelector', labelSelector: select.labelSelector };
+  if (select.labelSelector !== undefined)
+    return { by: 'labelSelector', labelSelector: selectorText(select.labelSelector) };
   if (select.prefix !== undefined) return { by: 'prefix', prefix: select.prefix };
   if (select.all === true) return { by: 'all' };
   throw new OperatorError('SPEC_INVALID', {

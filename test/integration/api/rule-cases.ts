@@ -37,6 +37,7 @@ export function migration(change: Json): Json {
 }
 
 const PEM = '-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n';
+const TEAM = { matchLabels: { team: 'payments' } };
 const SAME = { backendRef: { name: 'kubernetes' } };
 
 function scoped(scope: string, scopes?: Json): Json {
@@ -342,7 +343,7 @@ const MIGRATION_CASES: readonly RuleCase[] = [
     message: EXACTLY_ONE_SELECTION,
     accepts: {
       names: migration({ select: { names: ['a', 'b'] } }),
-      labelSelector: migration({ select: { labelSelector: 'team=payments,tier in (web, api),!old' } }),
+      labelSelector: migration({ select: { labelSelector: TEAM } }),
       prefix: migration({ select: { prefix: 'payments-' } }),
       'all with exceptions': migration({ select: { all: true, exclude: { prefixes: ['ci-'] } } }),
     },
@@ -350,7 +351,7 @@ const MIGRATION_CASES: readonly RuleCase[] = [
       nothing: migration({ select: {} }),
       'exceptions alone': migration({ select: { exclude: { names: ['a'] } } }),
       'two of them': migration({ select: { names: ['a'], all: true } }),
-      'all four': migration({ select: { names: ['a'], labelSelector: 'a=b', prefix: 'a', all: true } }),
+      'all four': migration({ select: { names: ['a'], labelSelector: TEAM, prefix: 'a', all: true } }),
     },
   },
   {

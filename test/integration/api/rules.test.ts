@@ -10,8 +10,10 @@ import { parseSecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
 import { RULE_CASES, type Json, type RuleCase } from './rule-cases.ts';
 import { SCHEMA_REFUSALS } from './schema-refusals.ts';
+import { SELECTOR_CASES } from './selector-cases.ts';
 
 const cluster = sharedCluster();
+const CASES = [...RULE_CASES, ...SELECTOR_CASES];
 const CRDS = join(import.meta.dirname, '..', '..', '..', 'crds');
 let namespace: string;
 
@@ -26,6 +28,9 @@ const SchemaNodeSchema = z.object({
     return z.record(z.string(), SchemaNodeSchema).optional();
   },
   get items() {
+    return SchemaNodeSchema.optional();
+  },
+  get additionalProperties() {
     return SchemaNodeSchema.optional();
   },
 });
@@ -87,7 +92,7 @@ function parses(kind: RuleCase['kind'], spec: Json): boolean {
   return PARSERS[kind]({ apiVersion: API_VERSION, kind, metadata, spec }).ok;
 }
 
-describe.each(RULE_CASES.map((rule) => [`${rule.kind} ${rule.at}: ${rule.message}`, rule] as const))(
+describe.each(CASES.map((rule) => [`${rule.kind} ${rule.at}: ${rule.message}`, rule] as const))(
   '%s',
   (_title, { kind, from, message, accepts, refuses }) => {
     const ask = async (spec: Json) =>
@@ -133,7 +138,7 @@ describe('the schema alone', () => {
 
 describe('the table of rules', () => {
   it('has a case for every CEL rule in crds/', () => {
-    const covered = new Set(RULE_CASES.map(({ kind, at, message }) => `${kind} ${at}: ${message}`));
+    const covered = new Set(CASES.map(({ kind, at, message }) => `${kind} ${at}: ${message}`));
     const missing = rulesInCrds().filter((rule) => !covered.has(rule));
     expect(missing).toEqual([]);
   });
@@ -141,9 +146,7 @@ describe('the table of rules', () => {
   it('has no case for a removed rule', () => {
     const present = new Set(rulesInCrds());
     expect(
-      RULE_CASES.map(({ kind, at, message }) => `${kind} ${at}: ${message}`).filter(
-        (rule) => !present.has(rule),
-      ),
+      CASES.map(({ kind, at, message }) => `${kind} ${at}: ${message}`).filter((rule) => !present.has(rule)),
     ).toEqual([]);
   });
 });
@@ -163,5 +166,8 @@ function rulesBelow(node: SchemaNode, path: readonly string[]): readonly string[
   const children = Object.entries(node.properties ?? {}).flatMap(([name, child]) =>
     rulesBelow(child, [...path, name]),
   );
-  return [...own, ...children, ...(node.items === undefined ? [] : rulesBelow(node.items, [...path, '[]']))];
+  const items = node.items === undefined ? [] : rulesBelow(node.items, [...path, '[]']);
+  const members =
+    node.additionalProperties === undefined ? [] : rulesBelow(node.additionalProperties, [...path, '*']);
+  return [...own, ...children, ...items, ...members];
 }

@@ -1,3 +1,4 @@
+import { selecting } from './selector-cases.ts';
 import {
   WITHOUT_AUDIENCES,
   openbao,
@@ -44,6 +45,21 @@ export const SCHEMA_REFUSALS: Readonly<Record<string, readonly [RuleCase['kind']
     'SecretMigration',
     migration({ source: { backendRef: { kind: 'Secret', name: 'a' } } }),
     'spec.source.backendRef.kind: Unsupported value',
+  ],
+  'a label selector as text': [
+    'SecretMigration',
+    selecting('team=payments,tier in (web, api)'),
+    'spec.select.labelSelector in body must be of type object: "string"',
+  ],
+  'an operator of a label selector that does not exist': [
+    'SecretMigration',
+    selecting({ matchExpressions: [{ key: 'team', operator: 'in', values: ['a'] }] }),
+    'spec.select.labelSelector.matchExpressions[0].operator: Unsupported value: "in": supported values: "In"',
+  ],
+  'more labels than a selector can have': [
+    'SecretMigration',
+    selecting({ matchLabels: Object.fromEntries(Array.from({ length: 33 }, (_, each) => [`a${each}`, ''])) }),
+    'spec.select.labelSelector.matchLabels: Too many',
   ],
   'a timeout of zero': [
     'SecretBackend',

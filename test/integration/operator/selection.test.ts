@@ -75,11 +75,25 @@ function describeChoices(): void {
   });
 
   it.each([
-    ['team=core', ['a', 'b']],
-    ['team=core,tier!=db', ['a']],
-    ['team in (core, edge),tier', ['b', 'c']],
-    ['!team', ['bare']],
-  ])('by the label selector %s takes what the apiserver takes by it', async (labelSelector, names) => {
+    [{ matchLabels: { team: 'core' } }, ['a', 'b']],
+    [
+      {
+        matchLabels: { team: 'core' },
+        matchExpressions: [{ key: 'tier', operator: 'NotIn' as const, values: ['db'] }],
+      },
+      ['a'],
+    ],
+    [
+      {
+        matchExpressions: [
+          { key: 'team', operator: 'In' as const, values: ['core', 'edge'] },
+          { key: 'tier', operator: 'Exists' as const },
+        ],
+      },
+      ['b', 'c'],
+    ],
+    [{ matchExpressions: [{ key: 'team', operator: 'DoesNotExist' as const }] }, ['bare']],
+  ])('by the label selector %j takes what the apiserver takes by it', async (labelSelector, names) => {
     const tenant = await aTenantWith({
       a: { team: 'core' },
       b: { team: 'core', tier: 'db' },
@@ -178,7 +192,7 @@ function describeRefusals(): void {
 
   it('by labels is refused for a source that has none, in words', async () => {
     const tenant = await stage().tenant();
-    const select = { labelSelector: 'team=core' };
+    const select = { labelSelector: { matchLabels: { team: 'core' } } };
     await tenant.apply(aMigration('back', { from: 'bao', to: 'kubernetes', select }));
     const migration = await tenant.untilReady('back', { status: 'False', reason: 'CapabilityMissing' });
     expect(conditionOf(migration, 'Ready')?.message).toContain(
