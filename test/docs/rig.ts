@@ -23,6 +23,7 @@ import { difference, trimmed } from './blocks/compare.ts';
 import { preparation, type Needs, type Page, type Step } from './blocks/page.ts';
 import { Gateway } from './gateway.ts';
 import { Baseline } from './leftovers.ts';
+import { PodStandIn } from './pod-stand-in.ts';
 import { Shell } from './shell.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -85,6 +86,8 @@ export class Rig implements AsyncDisposable {
     const folder = this.#workingCopy();
     const scratch = mkdtempSync(join(this.#folder, 'page-'));
     const shell = new Shell({ folder, scratch, environment: this.#environment(scratch) });
+    const node =
+      page.needs === 'installs' ? new PodStandIn(this.#cluster, this.#gateway.environment) : undefined;
     try {
       if (page.prepared !== undefined) await prepare(shell, page.prepared, this.#cluster.apiserverUrl);
       const edits: Edit[] = [];
@@ -95,6 +98,7 @@ export class Rig implements AsyncDisposable {
       if (edits.length > 0) writeOutputs(page.file, edits);
     } finally {
       shell.end();
+      await node?.[Symbol.asyncDispose]();
       const left = await this.#baseline.restore();
       // Only when nothing else is wrong.
       if (left.length > 0)

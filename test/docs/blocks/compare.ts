@@ -4,6 +4,9 @@
 const VARYING: readonly (readonly [pattern: RegExp, name: string])[] = [
   [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, 'UID'],
   [/\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z| ?[+-]\d\d:?\d\d(?: \w+)?)?/g, 'TIME'],
+  [/\b[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d (?:[A-Z]+ )?\d{4}\b/g, 'TIME'],
+  // Accessors of mounts.
+  [/(?<=\b[a-z]+_)[0-9a-f]{8}\b/g, 'HASH'],
   // Ages as kubectl prints them.
   [/(?<=^|\s|\()(?:\d+[ydhms]){1,2}(?=\s|\)|$)/g, 'AGE'],
   [/\bresourceVersion: "\d+"/g, 'resourceVersion: VERSION'],
