@@ -102,6 +102,10 @@ test-integration: $(INSTALLED) ## Drivers, runtime, API and operator on one shar
 test-hostile: $(INSTALLED) ## Attack the operator as a tenant, a server or a neighbour could
 	vitest run --project hostile
 
+.PHONY: test-docs
+test-docs: $(INSTALLED) ## Execute the commands of the documentation; KEYFERRY_DOCS=update writes what they print into it
+	vitest run --project docs
+
 .PHONY: test-crash
 test-crash: $(INSTALLED) ## Kill the operator at random moments and look for lost values
 	vitest run --project crash

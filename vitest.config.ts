@@ -11,6 +11,7 @@ const integration = {
  * unit: beside the sources, no server, seconds. Everything else talks to real servers that test/cluster starts. One
  * project after the other.
  * hostile: attacks an operator; a cluster for each file.
+ * docs: executes the commands of the documentation, page after page on one cluster.
  * crash: kills operators at random moments; one file at a time, on clusters of their own.
  * node: real pods on a real node; needs Linux and root, so only `make test-node` runs it.
  */
@@ -20,7 +21,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['src/**/*.test.ts', 'test/architecture/**/*.test.ts'],
+          include: ['src/**/*.test.ts', 'test/architecture/**/*.test.ts', 'test/docs/blocks/**/*.test.ts'],
           sequence: { groupOrder: 0 },
           isolate: false, // They share no state, and loading the modules once is most of the time.
         },
@@ -50,9 +51,19 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'docs',
+          sequence: { groupOrder: 3 },
+          include: ['test/docs/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          maxWorkers: 1,
+        },
+      },
+      {
+        test: {
           ...integration,
           name: 'crash',
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 4 },
           include: ['test/crash/**/*.test.ts'],
           testTimeout: 600_000,
           maxWorkers: 1,
@@ -63,7 +74,7 @@ export default defineConfig({
           ...integration,
           globalSetup: [...integration.globalSetup, 'test/node/global-setup.ts'],
           name: 'node',
-          sequence: { groupOrder: 4 },
+          sequence: { groupOrder: 5 },
           include: ['test/node/**/*.test.ts'],
           maxWorkers: 1,
         },

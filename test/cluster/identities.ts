@@ -12,6 +12,8 @@ const LOOPBACK = { dnsNames: ['localhost'], ipAddresses: ['127.0.0.1', '::1'] } 
 /** Address of the Service `kubernetes`: the first of the range that servers.ts sets. */
 export const KUBERNETES_SERVICE_ADDRESS = '10.96.0.1';
 const APISERVER_NAMES = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc'] as const;
+/** As the samples and the documentation call it. */
+const BAO_NAMES = [...LOOPBACK.dnsNames, 'openbao.openbao.svc'];
 
 type Identity = readonly [name: string, request: CertificateRequest];
 
@@ -40,7 +42,7 @@ const IDENTITIES: Readonly<Record<AuthorityName, readonly Identity[]>> = {
     ['controller-manager', { commonName: 'system:kube-controller-manager', usages: ['client'] }],
     ['controller-manager-server', { commonName: 'kube-controller-manager', ...LOOPBACK, usages: ['server'] }],
   ],
-  bao: [['bao', { commonName: 'bao', ...LOOPBACK, usages: ['server'] }]],
+  bao: [['bao', { commonName: 'bao', ...LOOPBACK, dnsNames: BAO_NAMES, usages: ['server'] }]],
 };
 
 /** Writes the three authorities, every server's and client's certificate and the ServiceAccount key below `pki/`. */

@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest';
+import { difference, matches, normalise } from './compare.ts';
+
+describe('a line of output', () => {
+  it('stands for every line that differs only in what varies from run to run', () => {
+    expect(normalise('payments   True    Completed   2s')).toBe(
+      normalise('payments  True  Completed  3m20s'),
+    );
+    expect(normalise('uid: 25597b7b-e564-34d5-7e8f-4ac6778fc794')).toBe('uid: UID');
+    expect(normalise('created_time  2026-11-24T12:14:12.726Z')).toBe('created_time  TIME');
+    expect(normalise('https://127.0.0.1:41233/v1')).toBe('https://127.0.0.1:PORT/v1');
+    expect(normalise('pod/keyferry-6d5f7c9b48-x2x7z created')).toBe('pod/keyferry-HASH created');
+    expect(normalise('token  s.abcdefghijklmnopqrstuvwx')).toBe('token  TOKEN');
+    expect(normalise('  resourceVersion: "812"')).toBe('  resourceVersion: VERSION');
+  });
+
+  it('keeps names, numbers and indentation', () => {
+    expect(normalise('    version 2 of payments-vault, 12 documents')).toBe(
+      '    version 2 of payments-vault, 12 documents',
+    );
+    expect(normalise('READY')).not.toBe(normalise('True'));
+  });
+
+  it('may have any text where the page has …', () => {
+    expect(matches('a … c', 'a b c')).toBe(true);
+    expect(matches('…c', 'a b c')).toBe(true);
+    expect(matches('a…b…c', 'a b c')).toBe(true);
+    expect(matches('a … c', 'a b d')).toBe(false);
+    expect(matches('aa…aa', 'aaa')).toBe(false);
+    expect(matches('a', 'a b')).toBe(false);
+  });
+});
+
+describe('an output', () => {
+  it('is what the page shows, apart from blank lines around it', () => {
+    expect(difference(['', 'one', 'two', ''], ['one', 'two', ''])).toBeUndefined();
+    expect(difference([], [''])).toBeUndefined();
+  });
+
+  it('may have any lines where the page has … on a line', () => {
+    expect(difference(['one', '…', 'three'], ['one', '2a', '2b', 'three'])).toBeUndefined();
+    expect(difference(['…', 'three'], ['three'])).toBeUndefined();
+    expect(difference(['one', '…'], ['two'])).toContain('- one');
+  });
+
+  it('is shown as a diff when it is another one', () => {
+    expect(difference(['one', 'two', 'three'], ['one', '2', 'three'])).toBe('  one\n- two\n+ 2\n  three');
+    expect(difference(['one'], ['one', 'two'])).toBe('  one\n+ two');
+    expect(difference([], ['one'])).toBe('+ one');
+    expect(difference(['one'], [''])).toBe('- one');
+  });
+});

@@ -1,0 +1,96 @@
+import { z } from 'zod';
+import type { Cluster } from '#test/cluster/cluster.ts';
+import { eventually } from '#test/support/eventually.ts';
+
+const RBAC = '/apis/rbac.authorization.k8s.io/v1';
+const ADMISSION = '/apis/admissionregistration.k8s.io/v1';
+const KEYFERRY = '/apis/keyferry.io/v1alpha1';
+/** Collections without a namespace that pages add to, in the order in which they go. */
+const CLUSTER_WIDE = [
+  '/api/v1/namespaces',
+  `${ADMISSION}/validatingadmissionpolicybindings`,
+  `${ADMISSION}/validatingadmissionpolicies`,
+  `${KEYFERRY}/clustersecretbackends`,
+  `${RBAC}/clusterrolebindings`,
+  `${RBAC}/clusterroles`,
+  '/apis/apiextensions.k8s.io/v1/customresourcedefinitions',
+];
+/** Collections of the namespace `default`, which stays: a page must not leave anything there. */
+const IN_DEFAULT = [
+  ...['secrets', 'configmaps', 'serviceaccounts', 'resourcequotas'].map(
+    (plural) => `/api/v1/namespaces/default/${plural}`,
+  ),
+  ...['secretmigrations', 'secretbackends'].map((plural) => `${KEYFERRY}/namespaces/default/${plural}`),
+];
+/** Listings of the KV server. */
+const ON_SERVER = [
+  'sys/mounts',
+  'sys/auth',
+  'sys/audit',
+  'sys/policies/acl?list=true',
+  'sys/quotas/rate-limit?list=true',
+];
+
+/** What is on both servers at a moment, to remove later what was added. */
+export class Baseline {
+  readonly #cluster: Cluster;
+  readonly #present: ReadonlySet<string>;
+
+  private constructor(cluster: Cluster, present: readonly string[]) {
+    this.#cluster = cluster;
+    this.#present = new Set(present);
+  }
+
+  static async take(cluster: Cluster): Promise<Baseline> {
+    const lists = [objectsIn(cluster, CLUSTER_WIDE), objectsIn(cluster, IN_DEFAULT), entriesOf(cluster)];
+    return new Baseline(cluster, (await Promise.all(lists)).flat());
+  }
+
+  /** Removes everything that was added, and waits until it is gone. Returns what is in the namespace `default`. */
+  async restore(): Promise<readonly string[]> {
+    const left = this.#added(await objectsIn(this.#cluster, IN_DEFAULT));
+    for (const path of this.#added(await objectsIn(this.#cluster, CLUSTER_WIDE))) await this.#delete(path);
+    for (const path of left) await this.#delete(path);
+    for (const path of this.#added(await entriesOf(this.#cluster))) await this.#cluster.bao('DELETE', path);
+    await eventually('what the page added is gone', async () => {
+      const added = this.#added(await objectsIn(this.#cluster, CLUSTER_WIDE));
+      if (added.length === 0) return true;
+      throw new Error(added.join(', '));
+    });
+    return left;
+  }
+
+  #added(found: readonly string[]): readonly string[] {
+    return found.filter((path) => !this.#present.has(path));
+  }
+
+  async #delete(path: string): Promise<void> {
+    await this.#cluster.kubeClient.reply('DELETE', path);
+  }
+}
+
+const List = z.object({ items: z.array(z.object({ metadata: z.object({ name: z.string() }) })) });
+const Listing = z.object({ data: z.looseObject({ keys: z.array(z.string()).optional() }) });
+
+/** Paths of all objects in these collections; a kind that is not installed has none. */
+async function objectsIn(cluster: Cluster, collections: readonly string[]): Promise<readonly string[]> {
+  const paths = collections.map(async (collection) => {
+    const { status, body } = await cluster.kubeClient.reply('GET', collection);
+    if (status === 404) return [];
+    return List.parse(body).items.map(({ metadata }) => `${collection}/${metadata.name}`);
+  });
+  return (await Promise.all(paths)).flat();
+}
+
+/** Paths of mounts, policies and so on. */
+async function entriesOf(cluster: Cluster): Promise<readonly string[]> {
+  const paths = ON_SERVER.map(async (listing) => {
+    const headers = { 'x-vault-token': cluster.rootToken };
+    const { status, body } = await cluster.baoClient.reply('GET', `/v1/${listing}`, undefined, headers);
+    if (status === 404) return [];
+    const { data } = Listing.parse(body);
+    const path = listing.replace('?list=true', '');
+    return (data.keys ?? Object.keys(data)).map((name) => `${path}/${name.replace(/\/$/, '')}`);
+  });
+  return (await Promise.all(paths)).flat();
+}

@@ -1,0 +1,51 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parsePage, type Page } from './blocks/page.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+
+/** Pages for people who change Keyferry and records of decisions are not executed. */
+const NOT_FOR_USERS = /^docs\/(?:adr|contributing|spec)\/|^docs\/architecture\.md$/;
+
+/** Pages whose blocks do not have the format yet. Empty is the aim. */
+export const NOT_EXECUTED_YET: readonly string[] = [
+  'README.md',
+  'docs/audit-log.md',
+  'docs/compatibility.md',
+  'docs/conflicts.md',
+  'docs/directory.md',
+  'docs/gitops.md',
+  'docs/inventory.md',
+  'docs/kv-version-1.md',
+  'docs/metadata.md',
+  'docs/metrics.md',
+  'docs/openbao-policy.md',
+  'docs/re-keying.md',
+  'docs/reserved-names.md',
+  'docs/runbooks/KeyferryAbsent.md',
+  'docs/runbooks/KeyferryAuditLogBlocked.md',
+  'docs/runbooks/KeyferryBackendNotReady.md',
+  'docs/runbooks/KeyferryMigrationConflict.md',
+  'docs/runbooks/KeyferryMigrationKeysFailed.md',
+  'docs/runbooks/KeyferryMigrationStalled.md',
+  'docs/runbooks/KeyferryMigrationWaiting.md',
+  'docs/runbooks/KeyferryNoLeader.md',
+  'docs/runbooks/KeyferryWatchFailing.md',
+  'docs/security/admission.md',
+  'docs/security/connections.md',
+  'docs/security/rbac.md',
+  'docs/shared-backends.md',
+  'docs/source-policies.md',
+];
+
+/** Files that the reader can find, from the root of the repository. */
+export const PAGE_FILES: readonly string[] = [
+  'README.md',
+  'charts/keyferry/introduction.md', // The first part of README.md there.
+  ...globSync('docs/**/*.md', { cwd: ROOT }).filter((file) => !NOT_FOR_USERS.test(file)),
+].sort();
+
+/** Reads a page; throws when one of its blocks is not what the format says. */
+export function readPage(file: string): Page {
+  return parsePage(file, readFileSync(join(ROOT, file), 'utf8'));
+}

@@ -1,0 +1,208 @@
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { load } from 'js-yaml';
+import { KIND_DEFINITIONS } from '#src/generate/kind-definitions.ts';
+import { startCluster, type Cluster } from '#test/cluster/cluster.ts';
+import { findHelm } from '#test/cluster/helm-tools.ts';
+import { pkiFile } from '#test/cluster/state.ts';
+import { startOperator, type OperatorProcess } from '#test/support/operator-process.ts';
+import { problemsOf, schemaOf } from '#test/support/structural-check.ts';
+import { difference, trimmed } from './blocks/compare.ts';
+import { preparation, type Needs, type Page, type Step } from './blocks/page.ts';
+import { Gateway } from './gateway.ts';
+import { Baseline } from './leftovers.ts';
+import { PodStandIn } from './pod-stand-in.ts';
+import { Shell } from './shell.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+/** What a page may change: it gets copies. Everything else is linked. */
+const COPIED: ReadonlySet<string> = new Set(['charts', 'config', 'crds', 'docs']);
+/** Writes what commands print into pages instead of failing. Look at the change before you commit it. */
+const UPDATES = process.env['KEYFERRY_DOCS'] === 'update';
+const KIND_NAMES = KIND_DEFINITIONS.map(({ kind }) => kind);
+/** The API server as a pod addresses it. Pages write it; servers of the harness know the real address. */
+const DOCUMENTED_API = 'https://kubernetes.default.svc';
+
+/** One cluster on which pages run one after the other. */
+export class Rig implements AsyncDisposable {
+  readonly #cluster: Cluster;
+  readonly #gateway: Gateway;
+  /** Programs that pages call. */
+  readonly #bin: string;
+  readonly #folder: string;
+  #baseline: Baseline;
+  #has: Needs = 'installs';
+  #operator: OperatorProcess | undefined;
+
+  private constructor(parts: { cluster: Cluster; gateway: Gateway; baseline: Baseline; folder: string }) {
+    this.#cluster = parts.cluster;
+    this.#gateway = parts.gateway;
+    this.#baseline = parts.baseline;
+    this.#folder = parts.folder;
+    this.#bin = join(parts.folder, 'bin');
+  }
+
+  static async start(): Promise<Rig> {
+    execFileSync('make', ['build'], { cwd: ROOT, stdio: 'inherit' });
+    const cluster = await startCluster({ report: () => undefined });
+    const folder = mkdtempSync(join(tmpdir(), 'keyferry-docs-'));
+    await writePrograms(cluster, join(folder, 'bin'));
+    const [gateway, baseline] = [await Gateway.start(cluster.baoUrl), await Baseline.take(cluster)];
+    return new Rig({ cluster, gateway, baseline, folder });
+  }
+
+  /** Brings the cluster to what a page needs. It never goes back: run pages in the order of `Needs`. */
+  async provide(needs: Needs): Promise<void> {
+    if (needs === 'installs' && this.#has !== 'installs') throw new Error('Keyferry is already installed');
+    if (needs === 'installs') return;
+    if (this.#has === 'installs') {
+      await this.#cluster.installKeyferry();
+      this.#has = 'cluster';
+      this.#baseline = await Baseline.take(this.#cluster);
+    }
+    if (needs === 'operator' && this.#operator === undefined) {
+      this.#operator = await startOperator(this.#cluster, { environment: this.#gateway.environment });
+      this.#has = 'operator';
+    }
+  }
+
+  /**
+   * Runs a page and removes what it left. Throws with the page, the line, and the output or a diff when a command fails, does
+   * not fail although the page says so, or prints something else than the page shows.
+   */
+  async run(page: Page): Promise<void> {
+    const folder = this.#workingCopy();
+    const scratch = mkdtempSync(join(this.#folder, 'page-'));
+    const shell = new Shell({ folder, scratch, environment: this.#environment(scratch) });
+    const node =
+      page.needs === 'installs' ? new PodStandIn(this.#cluster, this.#gateway.environment) : undefined;
+    try {
+      if (page.prepared !== undefined) await prepare(shell, page.prepared, this.#cluster.apiserverUrl);
+      const edits: Edit[] = [];
+      for (const step of page.steps) {
+        if (step.kind === 'fragment') checkFragment(page.file, step);
+        else edits.push(...(await this.#runStep(page.file, step, shell)));
+      }
+      if (edits.length > 0) writeOutputs(page.file, edits);
+    } finally {
+      shell.end();
+      await node?.[Symbol.asyncDispose]();
+      const left = await this.#baseline.restore();
+      // Only when nothing else is wrong.
+      if (left.length > 0)
+        process.stderr.write(`${page.file} left in the namespace default: ${left.join(', ')}\n`);
+    }
+  }
+
+  /** Returns what to change in the page where its output is another one and the run updates pages. */
+  async #runStep(file: string, step: Step, shell: Shell): Promise<readonly Edit[]> {
+    const text = step.text.replaceAll(DOCUMENTED_API, this.#cluster.apiserverUrl);
+    const { code, output } = await shell.run(text, { mayFail: step.fails });
+    const shown = output.replaceAll(this.#cluster.apiserverUrl, DOCUMENTED_API);
+    const fail = (problem: string): never => {
+      throw new Error(`${file}:${step.line}: ${problem}\n$ ${step.text}\n${shown}`);
+    };
+    if (step.fails && code === 0) fail('the page says that this fails, but it does not');
+    if (!step.fails && code !== 0) fail(`this ended with exit code ${code}`);
+    if (step.expected === undefined) return [];
+    const diff = difference(step.expected, shown.split('\n'));
+    if (diff === undefined) return [];
+    if (!UPDATES)
+      fail(`the output is another one (- page, + output)\n${diff}\n\nThe command and all of its output:`);
+    return [{ step, lines: trimmed(shown.split('\n')) }];
+  }
+
+  /** The root of the repository, as the reader has it. */
+  #workingCopy(): string {
+    const folder = mkdtempSync(join(this.#folder, 'repository-'));
+    for (const name of readdirSync(ROOT)) {
+      if (COPIED.has(name)) cpSync(join(ROOT, name), join(folder, name), { recursive: true });
+      else symlinkSync(join(ROOT, name), join(folder, name));
+    }
+    // What an administrator copies from the node of the API server.
+    cpSync(pkiFile(this.#cluster.folder, 'service-account', 'pub'), join(folder, 'sa.pub'));
+    return folder;
+  }
+
+  #environment(scratch: string): Readonly<Record<string, string>> {
+    const kubeconfig = join(scratch, 'kubeconfig');
+    cpSync(this.#cluster.kubeconfigPath, kubeconfig);
+    return {
+      PATH: [this.#bin, dirname(process.execPath), process.env['PATH'] ?? ''].join(delimiter),
+      HOME: scratch,
+      KUBECONFIG: kubeconfig,
+      LC_ALL: 'C.UTF-8',
+      BAO_ADDR: this.#cluster.baoUrl,
+      BAO_TOKEN: this.#cluster.rootToken,
+      BAO_CACERT: this.#cluster.baoCaPath,
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#operator?.stop();
+    await this.#gateway[Symbol.asyncDispose]();
+    await this.#cluster.dispose();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+async function prepare(shell: Shell, name: string, api: string): Promise<void> {
+  const script = readFileSync(preparation(name), 'utf8').replaceAll(DOCUMENTED_API, api);
+  const { code, output } = await shell.run(script, { mayFail: false });
+  if (code !== 0) throw new Error(`${preparation(name)} failed:\n${output}`);
+}
+
+interface Edit {
+  readonly step: Step;
+  readonly lines: readonly string[];
+}
+
+/** Puts real output into a page, from the end to the beginning. */
+function writeOutputs(file: string, edits: readonly Edit[]): void {
+  const lines = readFileSync(join(ROOT, file), 'utf8').split('\n');
+  for (const { step, lines: output } of [...edits].reverse()) {
+    const first = step.line - 1 + step.text.split('\n').length;
+    lines.splice(first, step.expected?.length ?? 0, ...output);
+  }
+  writeFileSync(join(ROOT, file), lines.join('\n'));
+}
+
+/** A fragment is part of an object of one of our kinds: what it has must be in the schema of one of them. */
+function checkFragment(file: string, { line, text }: Step): void {
+  const problems = KIND_NAMES.map((kind) =>
+    problemsOf(schemaOf(kind), load(text)).filter((problem) => !problem.endsWith(': missing')),
+  );
+  if (problems.some((found) => found.length === 0)) return;
+  throw new Error(
+    `${file}:${line}: not a part of any of our kinds:\n${problems.map((found) => found.join('; ')).join('\n')}`,
+  );
+}
+
+/** A real `bao` where there is one, otherwise the translator; and the other programs. */
+async function writePrograms(cluster: Cluster, folder: string): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  symlinkSync(cluster.kubectlProgram, join(folder, 'kubectl'));
+  symlinkSync(await findHelm(4, () => undefined), join(folder, 'helm'));
+  const isReal = cluster.isOpenBao && process.env['KEYFERRY_DOCS_BAO'] !== 'translator';
+  if (isReal) symlinkSync(cluster.baoProgram, join(folder, 'bao'));
+  else {
+    const program = join(folder, 'bao');
+    writeFileSync(
+      program,
+      `#!/bin/sh\nexec '${process.execPath}' '${join(import.meta.dirname, 'bao', 'bao.ts')}' "$@"\n`,
+    );
+    chmodSync(program, 0o755);
+  }
+}
