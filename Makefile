@@ -47,6 +47,28 @@ image: $(BUNDLE) ## Build the image with docker, podman or buildah; ENGINE= ARCH
 sbom: $(BUNDLE) ## Write dist/sbom.spdx.json and dist/THIRD-PARTY.txt: what is in the bundle
 	node src/image/sbom.ts
 
+.PHONY: release-check
+release-check: $(INSTALLED) ## Can VERSION=X.Y.Z be released from here? Versions, changelog, CRDs since the last release
+	node src/release/check.ts --version '$(VERSION)' --notes '$(NOTES)'
+
+.PHONY: release-manifests
+release-manifests: $(BUNDLE) ## Write dist/release/{crds,install}.yaml with IMAGE=name@sha256:…; requires kubectl
+	node src/release/manifests.ts --image '$(IMAGE)'
+
+# The same digest as in the registry that the archive is copied to: manifests can name it before anything is pushed.
+.PHONY: release-image
+release-image: $(BUNDLE) ## Write dist/release/image.tar for both architectures, and image.digest; requires buildah
+	mkdir -p dist/release
+	buildah manifest rm keyferry-release 2> /dev/null || true
+	buildah manifest create keyferry-release
+	for arch in amd64 arm64; do \
+	  node src/image/build.ts --engine buildah --arch $$arch --image localhost/keyferry-release:$$arch; \
+	  buildah manifest add keyferry-release containers-storage:localhost/keyferry-release:$$arch; \
+	  cp .image/$$arch/application/app/sbom.spdx.json dist/release/sbom-$$arch.spdx.json; \
+	done
+	rm -f dist/release/image.tar
+	buildah manifest push --all --format oci --digestfile dist/release/image.digest keyferry-release oci-archive:dist/release/image.tar
+
 .PHONY: cluster-binaries
 cluster-binaries: $(INSTALLED) ## Find or build etcd, Kubernetes, the KV server and Helm (minutes, once)
 	node test/cluster/binaries.ts

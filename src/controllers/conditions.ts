@@ -1,4 +1,4 @@
-import type { ConditionType } from '#src/api/v1alpha1/conditions.ts';
+import { CONDITION_TYPES, type ConditionType } from '#src/api/v1alpha1/conditions.ts';
 import { toKubernetesTime, type Condition } from '#src/schema/meta.ts';
 import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
@@ -19,14 +19,15 @@ export interface Statement {
 
 /**
  * Conditions for these statements about `generation`. lastTransitionTime changes only with the status. A type that is
- * not stated is dropped: Reconciling, Stalled and Suspended exist only while they are true (kstatus).
+ * not stated is dropped: Reconciling, Stalled and Suspended exist only while they are true (kstatus). Types that are not
+ * ours stay as they are, after ours: a newer version or another controller wrote them.
  */
 export function toConditions(
   statements: readonly Statement[],
   before: readonly Condition[],
   about: { readonly generation: number; readonly nowMs: number },
 ): Condition[] {
-  return statements.map((statement) => {
+  const ours = statements.map((statement) => {
     const old = before.find((condition) => condition.type === statement.type);
     return {
       ...statement,
@@ -38,6 +39,7 @@ export function toConditions(
           : toKubernetesTime(about.nowMs),
     };
   });
+  return [...ours, ...before.filter(({ type }) => !Object.hasOwn(CONDITION_TYPES, type))];
 }
 
 /** The Ready condition of an object, for any generation. */

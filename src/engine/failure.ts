@@ -1,4 +1,4 @@
-import { MAX_ROW_MESSAGE } from '#src/api/v1alpha1/secret-migration.ts';
+import { MAX_ROW_MESSAGE } from '#src/api/v1alpha1/status-row.ts';
 import type { Outcome, State } from '#src/core/outcome.ts';
 import { ERROR_CODES } from '#src/errors/codes.ts';
 import { explain, shortened, shownCode } from '#src/errors/explain.ts';

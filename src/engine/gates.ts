@@ -1,5 +1,5 @@
 import { documentation } from '#src/errors/documentation.ts';
-import { MAX_ROW_MESSAGE } from '#src/api/v1alpha1/secret-migration.ts';
+import { MAX_ROW_MESSAGE } from '#src/api/v1alpha1/status-row.ts';
 import type { Address } from '#src/core/document.ts';
 import { fitted } from '#src/errors/explain.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MAX_ROW_MESSAGE } from '#src/api/v1alpha1/secret-migration.ts';
+import { MAX_ROW_MESSAGE } from '#src/api/v1alpha1/status-row.ts';
 import { always } from '#src/backends/memory/hooks.ts';
 import { OperatorError } from '#src/errors.ts';
 import { aWorld, runEngine, type EngineRun, type World } from '#test/support/engine-run.ts';

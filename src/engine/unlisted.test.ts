@@ -107,6 +107,18 @@ const table: Record<string, Row> = {
     there: 'it',
     outcome: { state: 'Skipped', reason: 'SourceGone' },
   },
+  'that another version recorded in an unknown state stays as it is': {
+    sourcePolicy: 'Delete',
+    prior: { state: 'Failed', reason: 'UnknownState', message: 'Of another version.' },
+    there: 'it',
+    outcome: {
+      state: 'Failed',
+      reason: 'UnknownState',
+      retry: 'never',
+      destination: { version: '1' },
+      message: 'Of another version. The source is gone. Look at the destination, or run that version again.',
+    },
+  },
   'that was in conflict was removed by another writer': {
     sourcePolicy: 'Delete',
     prior: { state: 'Conflict', destination: unproven },
@@ -154,6 +166,14 @@ describe('a document', () => {
     expect(run.outcomeOf('a').destination?.version).toBe(version);
   });
 
+  it('in an unknown state stays as it is while its source cannot be read', async () => {
+    const at = { source: { before: once('read', failsWith('SERVER_ERROR')) } };
+    const prior = [aRow('a', { state: 'Failed', reason: 'UnknownState' })];
+    const run = await runEngine({ ...withDestination('it'), prior, at });
+    expect(run.outcomeOf('a')).toMatchObject({ reason: 'UnknownState', retry: 'later' });
+    expect(run.outcomeOf('a').destination?.version).toBe('1');
+  });
+
   it('that was lost is reported with its backup', async () => {
     const world = aWorld();
     world.source.put('a', { k: 'v' });
@@ -183,6 +203,15 @@ describe('a document that is selected by name and missing', () => {
   it('was removed by us if it was proven and due for removal', async () => {
     const run = await runWith(withDestination('it'), 'Delete', { prior: [aRow('a')] });
     expect(run.outcomeOf('a').state).toBe('Removed');
+  });
+
+  it('is not missing if another version recorded it in an unknown state, in this run and in the next', async () => {
+    const unknown = aRow('a', { state: 'Failed', reason: 'UnknownState' });
+    const first = await runWith(withDestination('it'), 'Delete', { prior: [unknown] });
+    const second = await runWith(withDestination('it'), 'Delete', { prior: first.rows });
+    for (const run of [first, second])
+      expect(run.outcomeOf('a')).toMatchObject({ reason: 'UnknownState', destination: { version: '1' } });
+    expect(second.outcomeOf('a')).toEqual(first.outcomeOf('a'));
   });
 
   it('is missing if it was not proven or its source stays', async () => {

@@ -120,6 +120,7 @@ export type RowReason =
   | 'SourceMissing'
   | 'SourceUnfinished'
   | 'TrustRoot'
+  | 'UnknownState'
   | 'VerifyMismatch'
   | 'WillOverwrite'
   | 'WouldAdopt'

@@ -1,14 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isRowReason, ROW_REASONS, ROW_STATES } from '#src/api/v1alpha1/conditions.ts';
-import {
-  MAX_EXCEPTIONS_BYTES,
-  MAX_ROW_KEY,
-  MAX_ROW_NAME,
-  parseSecretMigration,
-  StatusRowSchema,
-  type StatusRow,
-} from '#src/api/v1alpha1/secret-migration.ts';
+import { MAX_EXCEPTIONS_BYTES, parseSecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import { MAX_ROW_KEY, MAX_ROW_NAME, StatusRowSchema, type StatusRow } from '#src/api/v1alpha1/status-row.ts';
 import { MAX_REPORT_BYTES } from '#src/api/v1alpha1/secret-migration-report.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import { aMigration } from '#test/builders/objects.ts';

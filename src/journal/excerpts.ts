@@ -2,8 +2,8 @@ import {
   MAX_EXCEPTIONS,
   MAX_EXCEPTIONS_BYTES,
   type SecretMigrationStatus,
-  type StatusRow,
 } from '#src/api/v1alpha1/secret-migration.ts';
+import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
 import { countOutcomes } from '#src/core/outcome.ts';
 import { toRows } from './rows.ts';
 import { isDone, type RowTable } from './table.ts';

@@ -15,6 +15,7 @@ import { MAX_UNCOUNTED, StoredReports, type ReportStore } from './reports.ts';
 import { toPriorRecords, toRows } from './rows.ts';
 import { ShardLayout } from './shards.ts';
 import { RowTable } from './table.ts';
+import { unknownIn } from './unknown.ts';
 
 /** The part of a status that comes from the table. */
 export type TableStatus = Pick<SecretMigrationStatus, TableMember>;
@@ -77,7 +78,7 @@ export class MigrationJournal {
     this.#namedStore = migration.status.destinationStore;
     const recorded = this.#isElsewhere() ? provenOnlyNow(rows, clock.now()) : rows;
     this.prior = new Map([...recorded].filter(([, record]) => isFindable(record)));
-    this.#table = new RowTable(recorded);
+    this.#table = new RowTable(recorded, unknownIn([...keys, ...reported]));
     this.#layOut();
   }
 

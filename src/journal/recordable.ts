@@ -6,7 +6,7 @@ import {
   MAX_ROW_PATH,
   MAX_ROW_RULE,
   MAX_ROW_VERSION,
-} from '#src/api/v1alpha1/secret-migration.ts';
+} from '#src/api/v1alpha1/status-row.ts';
 import { boundedText, isCut } from '#src/core/bounded-text.ts';
 import type { DestinationRecord, Outcome, RecordedVersion, SourceRecord } from '#src/core/outcome.ts';
 import { shortened } from '#src/errors/explain.ts';

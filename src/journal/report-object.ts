@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
+import { z } from 'zod';
 import { API_VERSION, MIGRATION_LABEL, MIGRATION_UID_LABEL } from '#src/api/group.ts';
-import type { SecretMigration, StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
+import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
 import {
   MAX_REPORT_BYTES,
   parseSecretMigrationReport,
   type Report,
   type SecretMigrationReport,
+  type StoredReport,
 } from '#src/api/v1alpha1/secret-migration-report.ts';
 import { countOutcomes, type Counts } from '#src/core/outcome.ts';
 
@@ -79,17 +82,29 @@ const SUMMARY_STATES = [
   'skipped',
 ] as const satisfies readonly (keyof Counts)[];
 
-/** False if rows were added to or taken out of the report by hand: every report of ours counts its rows. */
-export function isBalanced({ rows, summary }: Report): boolean {
-  const counts = summaryOf(rows);
-  return SUMMARY_STATES.every((state) => counts[state] === summary[state]);
+/**
+ * False if rows were added to or taken out of the report by hand: every report counts its rows. An older version has fewer
+ * counts, and a newer one counts rows elsewhere whose state this version does not know.
+ */
+export function isBalanced({ rows, summary }: StoredReport['report']): boolean {
+  const all = summaryOf(rows);
+  const known = summaryOf(rows.filter(({ reason }) => reason !== 'UnknownState'));
+  return SUMMARY_STATES.every((state) => {
+    const count = summary[state];
+    if (state === 'total') return count === undefined || count === all.total;
+    return count === undefined || (count >= known[state] && count <= all[state]);
+  });
 }
 
 /** No report of ours is as large; a changed row can exceed the limit for a moment. */
 const MAX_READ_BYTES = 2 * MAX_REPORT_BYTES;
 
 /** The content of a report that was read as this shard; undefined if it is not what we write there. */
-export function contentOf(object: unknown, { metadata }: SecretMigration, shard: number): Report | undefined {
+export function contentOf(
+  object: unknown,
+  { metadata }: SecretMigration,
+  shard: number,
+): StoredReport['report'] | undefined {
   const parsed = parseSecretMigrationReport(object);
   if (!parsed.ok) return undefined;
   const { report } = parsed.value;
@@ -115,5 +130,45 @@ export function reportOf(
       ownerReferences: [{ ...owner, controller: true, blockOwnerDeletion: false }],
     },
     report: { migration: name, shard, rows: [...rows], summary: summaryOf(rows) },
+  };
+}
+
+const record = z.record(z.string(), z.unknown()).catch({});
+const ForeignSchema = z.object({
+  metadata: z.object({
+    labels: z.record(z.string(), z.string()).catch({}),
+    annotations: z.record(z.string(), z.string()).optional().catch(undefined),
+    finalizers: z.array(z.string()).optional().catch(undefined),
+    ownerReferences: z.array(z.looseObject({ uid: z.string() })).catch([]),
+  }),
+  report: record,
+});
+
+/** What a stored report has besides what this version writes: metadata of others, and fields of a newer version. */
+export type ForeignParts = z.infer<typeof ForeignSchema>;
+
+const NOTHING_FOREIGN: ForeignParts = { metadata: { labels: {}, ownerReferences: [] }, report: {} };
+
+/** The parts of a stored report of this migration that a replacement must have again. */
+export function foreignPartsOf(object: unknown, { metadata: owner }: SecretMigration): ForeignParts {
+  const parsed = ForeignSchema.safeParse(object);
+  if (!parsed.success) return NOTHING_FOREIGN;
+  const { metadata, report } = parsed.data;
+  const { migration: _migration, shard: _shard, rows: _rows, summary: _summary, ...others } = report;
+  const ownerReferences = metadata.ownerReferences.filter(({ uid }) => uid !== owner.uid);
+  return { metadata: { ...metadata, ownerReferences }, report: others };
+}
+
+/** The report with these parts: a PUT removes what it does not have. */
+export function withForeignParts(object: ReportObject, { metadata, report }: ForeignParts): ReportObject {
+  return {
+    ...object,
+    metadata: {
+      ...metadata,
+      ...object.metadata,
+      labels: { ...metadata.labels, ...object.metadata.labels },
+      ownerReferences: [...object.metadata.ownerReferences, ...metadata.ownerReferences],
+    },
+    report: { ...report, ...object.report },
   };
 }

@@ -1,20 +1,24 @@
-import { MAX_REPORTS, type SecretMigration, type StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
+import { MAX_REPORTS, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
 import {
   parseReportMetadata,
   parseSecretMigrationReport,
-  type Report,
   type SecretMigrationReport,
+  type StoredReport,
 } from '#src/api/v1alpha1/secret-migration-report.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
 import type { Logger } from '#src/ports.ts';
 import {
   contentOf,
+  foreignPartsOf,
   controllerOf,
   isBalanced,
   isOwned,
   reportLabels,
   reportName,
   reportOf,
+  withForeignParts,
+  type ForeignParts,
   type ReportObject,
   type StoredReportObject,
 } from './report-object.ts';
@@ -41,7 +45,8 @@ type Version = Pick<SecretMigrationReport['metadata'], 'uid' | 'resourceVersion'
 /** A report with our owner reference. `report` is undefined if another writer changed it beyond use. */
 interface OwnReport {
   readonly version: Version;
-  readonly report: Report | undefined;
+  readonly report: StoredReport['report'] | undefined;
+  readonly foreign: ForeignParts;
 }
 
 /**
@@ -144,11 +149,12 @@ export class StoredReports {
     const object = reportOf(this.#migration, shard, rows);
     const isStored = JSON.stringify(stored?.report?.rows) === JSON.stringify(rows);
     if (isStored && !this.isDamaged(shard)) return;
-    const reply = await (stored === undefined ? this.#create(object) : this.#replace(object, stored.version));
+    const reply = await (stored === undefined ? this.#create(object) : this.#replace(object, stored));
     const parsed = parseSecretMigrationReport(reply);
     if (!parsed.ok)
       throw new OperatorError('REPLY_INVALID', { op: 'record.write', target: object.metadata.name });
-    this.#stored.set(shard, { version: parsed.value.metadata, report: parsed.value.report });
+    const { metadata, report } = parsed.value;
+    this.#stored.set(shard, { version: metadata, report, foreign: foreignPartsOf(reply, this.#migration) });
   }
 
   get #counted(): number {
@@ -176,7 +182,8 @@ export class StoredReports {
     const report = contentOf(object, this.#migration, shard);
     if (report === undefined || !isBalanced(report))
       this.#logger.warn('report was changed by another writer', { report: name });
-    return { version: owned.value.metadata, report };
+    const foreign = foreignPartsOf(object, this.#migration);
+    return { version: owned.value.metadata, report, foreign };
   }
 
   async #create(object: ReportObject): Promise<unknown> {
@@ -205,9 +212,11 @@ export class StoredReports {
     });
   }
 
-  async #replace(object: ReportObject, { uid, resourceVersion }: Version): Promise<unknown> {
+  async #replace(object: ReportObject, { version, foreign }: OwnReport): Promise<unknown> {
+    const { metadata, ...rest } = withForeignParts(object, foreign);
+    const { uid, resourceVersion } = version;
     return await this.#store.replace(
-      { ...object, metadata: { ...object.metadata, uid, resourceVersion } },
+      { ...rest, metadata: { ...metadata, uid, resourceVersion } },
       this.#signal,
     );
   }

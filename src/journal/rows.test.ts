@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isRowReason, ROW_REASONS, ROW_STATES } from '#src/api/v1alpha1/conditions.ts';
-import { StatusRowSchema } from '#src/api/v1alpha1/secret-migration.ts';
+import { StatusRowSchema } from '#src/api/v1alpha1/status-row.ts';
 import { recordedVersion, type Outcome, type PriorRecord } from '#src/core/outcome.ts';
 import { toPriorRecords, toRows } from './rows.ts';
 import { toKubernetesTime } from '#src/schema/meta.ts';

@@ -1,5 +1,5 @@
 import { isRowReason } from '#src/api/v1alpha1/conditions.ts';
-import type { StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
+import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
 import type {
   Outcome,
   DestinationRecord,
@@ -7,12 +7,15 @@ import type {
   RecordedVersion,
   SourceRecord,
 } from '#src/core/outcome.ts';
+import { withUnknown, type UnknownOfDocument } from './unknown.ts';
 
 /** One document of the table: its outcome as rows can hold it (see `recordable`), and since when. */
 export interface TableEntry {
   readonly outcome: Outcome;
   /** RFC 3339 with seconds: when the document entered its state. */
   readonly since: string;
+  /** What rows of it have that only another version knows, by key. */
+  readonly unknown?: UnknownOfDocument | undefined;
 }
 
 type SourceRow = NonNullable<StatusRow['source']>;
@@ -22,9 +25,9 @@ type DestinationRow = NonNullable<StatusRow['destination']>;
  * Rows of one document: one per key, or a single row with an empty key. Their members are in the order of the schema,
  * because stored rows are compared as JSON.
  */
-export function toRows({ outcome, since }: TableEntry): StatusRow[] {
+export function toRows({ outcome, since, unknown }: TableEntry): StatusRow[] {
   const keys = outcome.keys.length === 0 ? [''] : outcome.keys;
-  return keys.map((key) => ({
+  const rows = keys.map((key): StatusRow => ({
     name: outcome.name,
     key,
     state: outcome.state,
@@ -36,6 +39,7 @@ export function toRows({ outcome, since }: TableEntry): StatusRow[] {
     ...(outcome.backup === undefined ? {} : { backup: outcome.backup }),
     lastTransitionTime: since,
   }));
+  return unknown === undefined ? rows : rows.map((row) => withUnknown(row, unknown.get(row.key)));
 }
 
 /** The documents of recorded rows, by name: the inverse of `toRows`, without `retry`. */

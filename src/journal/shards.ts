@@ -1,4 +1,4 @@
-import type { StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
+import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
 import { MAX_REPORT_BYTES, MAX_REPORT_ROWS } from '#src/api/v1alpha1/secret-migration-report.ts';
 
 /** Maximum bytes of a report without its rows: metadata, owner reference, summary. */

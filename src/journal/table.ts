@@ -3,6 +3,7 @@ import { rowsOf, sameCopy, type Outcome, type PriorRecord, type State } from '#s
 import type { RowReason } from '#src/errors/reasons.ts';
 import { recordable, recordedName } from './recordable.ts';
 import type { TableEntry } from './rows.ts';
+import { unknownAfter, type UnknownOfTable } from './unknown.ts';
 
 /**
  * The per-key table of one migration during a run, by the names that rows can hold. It starts with what earlier runs recorded, so that the user never sees
@@ -13,10 +14,10 @@ export class RowTable {
   readonly #visited = new Set<string>();
   #rowCount = 0;
 
-  constructor(prior: ReadonlyMap<string, PriorRecord>) {
+  constructor(prior: ReadonlyMap<string, PriorRecord>, unknown: UnknownOfTable = new Map()) {
     for (const record of prior.values()) {
       const { since, ...outcome } = record;
-      this.#put({ outcome, since: toKubernetesTime(since) });
+      this.#put({ outcome, since: toKubernetesTime(since), unknown: unknown.get(outcome.name) });
     }
   }
 
@@ -34,7 +35,8 @@ export class RowTable {
     const outcome = recordable(reported);
     const before = this.#entries.get(outcome.name);
     const same = before !== undefined && sameState(before.outcome, outcome);
-    const entry = { outcome, since: same ? before.since : toKubernetesTime(nowMs) };
+    const unknown = unknownAfter(before?.unknown, { before: before?.outcome ?? outcome, after: outcome });
+    const entry = { outcome, since: same ? before.since : toKubernetesTime(nowMs), unknown };
     this.#put(entry);
     this.#visited.add(outcome.name);
     return entry;

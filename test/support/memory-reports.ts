@@ -1,4 +1,4 @@
-import type { StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
+import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { ReportObject, StoredReportObject } from '#src/journal/report-object.ts';
 import type { ReportStore } from '#src/journal/reports.ts';

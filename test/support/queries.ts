@@ -1,7 +1,8 @@
 import { RECONCILE_REQUESTED_ANNOTATION } from '#src/api/group.ts';
 import type { ConditionType } from '#src/api/v1alpha1/conditions.ts';
 import type { Condition } from '#src/schema/meta.ts';
-import type { SecretMigration, StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
+import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
 import { uniqueName } from '#test/cluster/cluster.ts';
 import { ReplyError } from '#test/cluster/json-client.ts';
 import { eventually } from './eventually.ts';

@@ -1,10 +1,7 @@
 import { API_VERSION, GROUP, KINDS, VERSION } from '#src/api/group.ts';
 import { parseSecretBackend, type SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
-import {
-  parseSecretMigration,
-  type SecretMigration,
-  type StatusRow,
-} from '#src/api/v1alpha1/secret-migration.ts';
+import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
 import { parseSecretMigrationReport } from '#src/api/v1alpha1/secret-migration-report.ts';
 import { aKubernetesBackend, anOpenBaoBackend } from '#test/builders/objects.ts';
 import type { Cluster } from '#test/cluster/cluster.ts';

@@ -3,8 +3,7 @@ import type { BackendKind } from '#src/backends/kind.ts';
 import { BACKEND_KINDS } from '#src/backends/kinds.ts';
 import { composeBackendSpec } from '#src/backends/spec.ts';
 import { ClusterObjectMetaSchema } from '#src/schema/meta.ts';
-import { parseWith } from '#src/schema/parse.ts';
-import type { Parsed } from '#src/schema/parse.ts';
+import { parseObserved, type Observed, type Parsed } from '#src/schema/parse.ts';
 import { withRules } from '#src/schema/rules.ts';
 import { API_VERSION, DEFAULT_BACKEND_ANNOTATION } from '../group.ts';
 import { BackendStatusSchema, type SecretBackend } from './secret-backend.ts';
@@ -50,14 +49,14 @@ export function clusterSecretBackendSchemaOf(kinds: readonly BackendKind[]) {
 }
 
 export const ClusterSecretBackendSchema = clusterSecretBackendSchemaOf(BACKEND_KINDS);
-export type ClusterSecretBackend = z.infer<typeof ClusterSecretBackendSchema>;
+export type ClusterSecretBackend = z.infer<typeof ClusterSecretBackendSchema> & Observed;
 
 /** Either kind of backend. */
 export type Backend = SecretBackend | ClusterSecretBackend;
 
-/** Parses a ClusterSecretBackend as the apiserver returns it. */
+/** As `parseSecretBackend`. */
 export function parseClusterSecretBackend(input: unknown): Parsed<ClusterSecretBackend> {
-  return parseWith(ClusterSecretBackendSchema, input);
+  return parseObserved(ClusterSecretBackendSchema, input);
 }
 
 /** Whether its annotation requests it. If several backends do, the operator decides which one is the default. */

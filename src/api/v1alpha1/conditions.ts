@@ -167,6 +167,7 @@ export const ROW_REASONS = {
   ReplyInvalid: 'The reply is not what this API returns.',
   ReplyTooLarge: 'The reply is larger than a reply of this kind can be.',
   NotRepresentable: 'A backend cannot store or read the document unchanged.',
+  UnknownState: 'Another version of the operator recorded a state that this version does not know.',
   VerifyMismatch: 'The value read back differs from the value written; the source is unchanged.',
   EncodingCorrupt: 'A stored value does not have the encoding that its marker names.',
   Rejected: 'The server rejected the request permanently.',

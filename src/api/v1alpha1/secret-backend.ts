@@ -3,8 +3,7 @@ import type { BackendKind } from '#src/backends/kind.ts';
 import { BACKEND_KINDS } from '#src/backends/kinds.ts';
 import { composeBackendSpec } from '#src/backends/spec.ts';
 import { ConditionsSchema, GenerationSchema } from '#src/schema/meta.ts';
-import { parseWith } from '#src/schema/parse.ts';
-import type { Parsed } from '#src/schema/parse.ts';
+import { parseObserved, type Observed, type Parsed } from '#src/schema/parse.ts';
 import { withRules } from '#src/schema/rules.ts';
 import { typeMetaOf } from '../type-meta.ts';
 
@@ -66,9 +65,9 @@ export function secretBackendSchemaOf(kinds: readonly BackendKind[]) {
 }
 
 export const SecretBackendSchema = secretBackendSchemaOf(BACKEND_KINDS);
-export type SecretBackend = z.infer<typeof SecretBackendSchema>;
+export type SecretBackend = z.infer<typeof SecretBackendSchema> & Observed;
 
-/** Parses a SecretBackend as the apiserver returns it. */
+/** Parses a SecretBackend as the apiserver returns it; another version may have written it: see `parseObserved`. */
 export function parseSecretBackend(input: unknown): Parsed<SecretBackend> {
-  return parseWith(SecretBackendSchema, input);
+  return parseObserved(SecretBackendSchema, input);
 }

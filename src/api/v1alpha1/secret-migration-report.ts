@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { ObjectMetaSchema, ObjectNameSchema } from '#src/schema/meta.ts';
-import { parseWith } from '#src/schema/parse.ts';
-import type { Parsed } from '#src/schema/parse.ts';
-import { MAX_REPORTS, StatusRowSchema } from './secret-migration.ts';
+import { parseWith, type Parsed } from '#src/schema/parse.ts';
+import { MAX_REPORTS } from './secret-migration.ts';
+import { StatusRowSchema } from './status-row.ts';
+import { readRows } from './stored-rows.ts';
 import { SummarySchema } from './totals.ts';
 import { typeMetaOf } from '../type-meta.ts';
 
@@ -45,9 +46,28 @@ export const SecretMigrationReportSchema = z
   );
 export type SecretMigrationReport = z.infer<typeof SecretMigrationReportSchema>;
 
-/** Parses a SecretMigrationReport as the apiserver returns it. */
-export function parseSecretMigrationReport(input: unknown): Parsed<SecretMigrationReport> {
-  return parseWith(SecretMigrationReportSchema, input);
+type StoredSummary = { readonly [State in keyof Report['summary']]?: number | undefined };
+
+/** A report as it is stored: another version may have written it, with other counts. */
+export interface StoredReport extends Pick<SecretMigrationReport, 'metadata'> {
+  readonly report: Omit<Report, 'summary'> & { readonly summary: StoredSummary };
+}
+
+const StoredReportSchema = SecretMigrationReportSchema.extend({
+  report: ReportSchema.extend({
+    rows: z.array(z.unknown()),
+    summary: SummarySchema.partial().catch({}),
+  }),
+});
+
+/** Parses a SecretMigrationReport as the apiserver returns it; another version may have written it: see `readRows`. */
+export function parseSecretMigrationReport(input: unknown): Parsed<StoredReport> {
+  const parsed = parseWith(StoredReportSchema, input);
+  if (!parsed.ok) return parsed;
+  const { metadata, report } = parsed.value;
+  const rows = readRows(report.rows);
+  if (rows === undefined) return { ok: false, problems: ['report.rows: a row has no name'] };
+  return { ok: true, value: { metadata, report: { ...report, rows } } };
 }
 
 const ReportOwnerSchema = SecretMigrationReportSchema.pick({ metadata: true });

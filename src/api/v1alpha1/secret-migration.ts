@@ -6,12 +6,13 @@ import {
   ObjectNameSchema,
   TimeSchema,
 } from '#src/schema/meta.ts';
-import { parseWith, type Parsed } from '#src/schema/parse.ts';
+import { parseObserved, type Observed, type Parsed } from '#src/schema/parse.ts';
 import { exactlyOne, immutable, pathSegments, withRules } from '#src/schema/rules.ts';
-import { ROW_STATES } from './conditions.ts';
 import { InventorySchema } from './inventory.ts';
 import { LabelSelectorSchema } from './label-selector.ts';
 import { DocumentNameSchema, MappingSchema, SourcePolicySchema } from './mapping.ts';
+import { StatusRowSchema } from './status-row.ts';
+import { readRows } from './stored-rows.ts';
 import { PlanSchema, SummarySchema } from './totals.ts';
 import { DestinationStoreSchema, UsedBackendsSchema } from './used-backends.ts';
 import { typeMetaOf } from '../type-meta.ts';
@@ -26,20 +27,6 @@ export const MAX_EXCEPTIONS = 100;
 export const MAX_EXCEPTIONS_BYTES = 128 * 1024;
 /** Maximum number of SecretMigrationReports of one migration. */
 export const MAX_REPORTS = 4096;
-/** Maximum length of the `name` of a row. A document with a longer name is not moved. */
-export const MAX_ROW_NAME = 2048;
-/** Maximum length of the `key` of a row; a longer name of a key is cut. */
-export const MAX_ROW_KEY = 512;
-/** Maximum length of a path in a row. A document at a longer one is not moved. */
-export const MAX_ROW_PATH = 4096;
-/** Maximum length of a version in a row; a longer one is cut. */
-export const MAX_ROW_VERSION = 64;
-/** Maximum length of an identity in a row; a longer one is cut. */
-export const MAX_ROW_IDENTITY = 128;
-/** Maximum length of the `rule` of a row. */
-export const MAX_ROW_RULE = 64;
-/** Maximum length of the `message` of a row. */
-export const MAX_ROW_MESSAGE = 256;
 /** Characters of the retry annotation that `status.lastHandledReconcileAt` echoes. */
 export const MAX_RECONCILE_TOKEN = 256;
 
@@ -214,68 +201,6 @@ export const SecretMigrationSpecSchema = withRules(
   },
 ).describe('What to move, from where to where, and under which policies.');
 
-const RowVersionSchema = z.string().max(MAX_ROW_VERSION);
-const RowIdentitySchema = z.string().max(MAX_ROW_IDENTITY);
-
-export const StatusRowSchema = z
-  .object({
-    name: z
-      .string()
-      .max(MAX_ROW_NAME)
-      .describe(
-        'Name of the document at the source. A name that is too long for a row is cut and ends in "…" and a tag that differs for each name; so are paths and names of keys. The message says so.',
-      ),
-    key: z.string().max(MAX_ROW_KEY).describe('Name of the key; empty for a document without keys.'),
-    state: z.enum(ROW_STATES).describe('State of this key.'),
-    reason: z
-      .string()
-      .max(64)
-      .regex(/^[A-Z][A-Za-z0-9]*$/)
-      .optional()
-      .describe('Reason for the state, as one CamelCase word.'),
-    message: z
-      .string()
-      .max(MAX_ROW_MESSAGE)
-      .optional()
-      .describe('Reason for the state, as a sentence; never a value.'),
-    destination: z
-      .object({
-        path: z.string().max(MAX_ROW_PATH).describe('Path at the destination.'),
-        version: RowVersionSchema.optional().describe(
-          'Version that was written or found at the destination.',
-        ),
-        identity: RowIdentitySchema.optional().describe(
-          'Identity of the document. A document that is deleted and created again has another identity.',
-        ),
-        priorVersion: RowVersionSchema.optional().describe('Version before the overwrite, to restore.'),
-      })
-      .optional()
-      .describe('The document at the destination.'),
-    source: z
-      .object({
-        path: z
-          .string()
-          .max(MAX_ROW_PATH)
-          .optional()
-          .describe('Old path at which the document was read (spec.source.fallback); absent otherwise.'),
-        version: RowVersionSchema.optional().describe('Last version that was read at the source.'),
-        identity: RowIdentitySchema.optional().describe(
-          'Identity of the document. A document that is deleted and created again has another identity.',
-        ),
-      })
-      .optional()
-      .describe('The document at the source.'),
-    rule: z
-      .string()
-      .max(MAX_ROW_RULE)
-      .optional()
-      .describe('The rule of spec.mapping that makes the new name: "prefixes[0]".'),
-    backup: z.string().max(MAX_ROW_PATH).optional().describe('Path of the backup at the source.'),
-    lastTransitionTime: TimeSchema.describe('When the state last changed.'),
-  })
-  .describe('State of one key.');
-export type StatusRow = z.infer<typeof StatusRowSchema>;
-
 export const SecretMigrationStatusSchema = z
   .object({
     observedGeneration: GenerationSchema.default(-1).describe(
@@ -385,9 +310,31 @@ export const SecretMigrationSchema = z
     status: SecretMigrationStatusSchema.prefault({ observedGeneration: -1 }),
   })
   .describe('Moves a selection of secret values from one SecretBackend to another, verified byte for byte.');
-export type SecretMigration = z.infer<typeof SecretMigrationSchema>;
+export type SecretMigration = z.infer<typeof SecretMigrationSchema> & Observed;
 
-/** Parses a SecretMigration as the apiserver returns it. */
+/**
+ * Parses a SecretMigration as the apiserver returns it. Another version may have written its status: see `parseObserved`
+ * and `readRows`. A reference to reports must be readable, because rows would be lost without it.
+ */
 export function parseSecretMigration(input: unknown): Parsed<SecretMigration> {
-  return parseWith(SecretMigrationSchema, input);
+  const parsed = SplitSchema.safeParse(input);
+  if (!parsed.success) return parseObserved(SecretMigrationSchema, input);
+  const { keys, exceptions, ...status } = parsed.data.status;
+  const rest = parseObserved(SecretMigrationSchema, { ...parsed.data, status }, ['reports']);
+  if (!rest.ok) return rest;
+  for (const [member, stored] of Object.entries({ keys, exceptions })) {
+    if (stored === undefined) continue;
+    const rows = readRows(stored);
+    if (rows === undefined) return { ok: false, problems: [`status.${member}: a row has no name`] };
+    Object.assign(rest.value.status, { [member]: rows });
+  }
+  return rest;
 }
+
+/** A status with rows, which are parsed one by one. */
+const SplitSchema = z.looseObject({
+  status: z.looseObject({
+    keys: z.array(z.unknown()).optional(),
+    exceptions: z.array(z.unknown()).optional(),
+  }),
+});

@@ -89,4 +89,10 @@ describe('a migration whose backend is not Ready', () => {
     const backend = aBackend('SecretBackend', {}, { type: 'openbao' });
     expect(await saidOf(backend, 'SecretBackend')).toMatch(/spec.*openbao/);
   });
+
+  it('names a field of its spec that only a newer version knows, although that version said it is Ready', async () => {
+    const spec = { type: 'kubernetes', kubernetes: { context: 'other' } };
+    const backend = aBackend('SecretBackend', { status: 'True', reason: 'Available' }, spec);
+    expect(await saidOf(backend, 'SecretBackend')).toContain('does not know spec.kubernetes.context');
+  });
 });

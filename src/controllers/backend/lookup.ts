@@ -14,6 +14,7 @@ import type { Condition } from '#src/schema/meta.ts';
 import type { ReadonlyStore } from '#src/runtime/store.ts';
 import { defaultOf, namespaceOf, shortNameOf, titleOf } from './names.ts';
 import { isReady, readyOf } from '../conditions.ts';
+import { unknownFieldsProblem } from '../unknown-fields.ts';
 
 export interface BackendLookupOptions {
   readonly backends: ObjectClient;
@@ -115,6 +116,8 @@ export class BackendLookup {
     const parsed = isCluster ? parseClusterSecretBackend(object) : parseSecretBackend(object);
     if (!parsed.ok)
       throw failure('BACKEND_NOT_READY', isCluster ? undefined : parsed.problems.slice(0, 3).join('; '));
+    const problem = unknownFieldsProblem(parsed.value);
+    if (problem !== undefined) throw failure('BACKEND_NOT_READY', isCluster ? undefined : problem);
     return parsed.value;
   }
 

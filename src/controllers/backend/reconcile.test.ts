@@ -172,3 +172,34 @@ describe('credentials that changed without a watch', () => {
     expect(readyOf('ns/a')?.status).toBe('True');
   });
 });
+
+describe('a backend of a newer version', () => {
+  it('with a field in its spec that is not known is not Ready, names the field, and reaches no server', async () => {
+    const { add, reconcile, server, readyOf } = aReconciler();
+    add({
+      ...aBackend('a', 'ns'),
+      spec: { type: 'kubernetes', kubernetes: {}, keyPrefix: 'x' },
+    } as KubeObject);
+    expect(await reconcile('ns/a')).toMatchObject({ code: 'SPEC_INVALID' });
+    expect(readyOf('ns/a')).toMatchObject({ status: 'False', reason: 'InvalidSpec' });
+    expect(readyOf('ns/a')?.message).toContain('does not know spec.keyPrefix');
+    expect(server.opened).toBe(0);
+  });
+
+  it('keeps the conditions that are not ours', async () => {
+    const { add, objects, reconcile, server } = aReconciler();
+    server.isSilent = false;
+    const rotated = {
+      type: 'Rotated',
+      status: 'True',
+      reason: 'ByHand',
+      message: '',
+      lastTransitionTime: '2026-01-01T00:00:00Z',
+    };
+    add({ ...aBackend('a', 'ns'), status: { conditions: [rotated] } } as KubeObject);
+    await reconcile('ns/a');
+    expect(objects.get('ns/a')?.status).toMatchObject({
+      conditions: [{ type: 'Ready', status: 'True' }, rotated],
+    });
+  });
+});

@@ -25,6 +25,7 @@ import { warningsOf } from './warnings.ts';
 import { SlowServers, type NamedServer } from './slow-servers.ts';
 import type { UnwatchedCredentials } from './unwatched-credentials.ts';
 import { failing } from '../migration/verdict.ts';
+import { requireKnownFields } from '../unknown-fields.ts';
 
 export interface BackendReconcilerOptions {
   readonly backends: ObjectClient;
@@ -66,6 +67,7 @@ export class BackendReconciler {
     const pauseMs = this.#pauseMs(backend);
     if (pauseMs > 0 && isJudged(backend)) return { kind: 'requeue', requeueAfterMs: pauseMs };
     try {
+      requireKnownFields(backend, { op: 'backend.parse', target: backend.metadata.name });
       this.#requireOneDefault(backend);
       if (pauseMs > 0) throw silent(backend, this.#serverOf(backend));
       await this.#retireIfChanged(backend, context.signal);

@@ -113,6 +113,21 @@ describe('the trust root', () => {
     },
   );
 
+  it('is unknown where the spec of a backend has a field of a newer version, which can refer to a Secret', () => {
+    const cache = new Store<SecretBackend>(NAMESPACE_INDEX);
+    cache.set(backend({ token: { secretRef: { name: 'held' } } }, { proxy: { secretRef: {} } }));
+    const references = {
+      cache,
+      clusterCache: new Store<ClusterSecretBackend>(),
+      clusterResourceNamespace: 'keyferry',
+      knowsClusterBackends,
+      unparsed,
+      kinds: BACKEND_KINDS,
+    };
+    expect(unparsedBackendIn(references, 'a')).toBe('SecretBackend bao');
+    expect(unparsedBackendIn(references, 'b')).toBeUndefined();
+  });
+
   it.each([
     [true, 'keyferry', false],
     [false, 'keyferry', true],

@@ -4,6 +4,7 @@ import type { BackendKind } from '#src/backends/kind.ts';
 import { secretReferencesOf } from '#src/backends/spec.ts';
 import type { CachedObject, ReadonlyStore } from '#src/runtime/store.ts';
 import { namespaceOf } from './names.ts';
+import { hasUnknownFields } from '../unknown-fields.ts';
 
 /** The backends that the caches hold, and what tells which Secrets they read. */
 export interface BackendReferences {
@@ -27,10 +28,11 @@ export function trustRootsIn(references: BackendReferences, namespace: string): 
 }
 
 /** A backend of which nobody can tell which Secrets of this namespace it reads, or undefined. */
-export function unparsedBackendIn(
-  { unparsed, clusterResourceNamespace }: BackendReferences,
-  namespace: string,
-): string | undefined {
+export function unparsedBackendIn(references: BackendReferences, namespace: string): string | undefined {
+  const { unparsed, clusterResourceNamespace } = references;
+  // A field that another version added can refer to a Secret.
+  const partly = backendsReadingFrom(references, namespace).find(hasUnknownFields);
+  if (partly !== undefined) return `${partly.kind} ${partly.metadata.name}`;
   const own = [...unparsed.backends.values()].find((metadata) => metadata.namespace === namespace);
   if (own !== undefined) return `SecretBackend ${own.name}`;
   const [shared] = namespace === clusterResourceNamespace ? unparsed.clusterBackends.values() : [];

@@ -8,6 +8,7 @@ import { Deadline } from '#src/io/deadline.ts';
 import type { MigrationJournal } from '#src/journal/journal.ts';
 import type { ReconcileContext, ReconcileResult } from '#src/runtime/controller.ts';
 import { shortNameOf } from '../backend/names.ts';
+import { requireKnownFields } from '../unknown-fields.ts';
 import type { DriverLease } from '../backend/pool.ts';
 import { openJournal, readMigration, type Attempt, type MigrationParts } from './attempt.ts';
 import { carryOut, type Gathered } from './engine-run.ts';
@@ -45,7 +46,7 @@ export async function reconcileMigration(
 }
 
 async function carryThrough(attempt: Attempt): Promise<ReconcileResult> {
-  const { context, stop, task } = attempt;
+  const { context, migration, stop, task } = attempt;
   let journal: MigrationJournal | undefined;
   try {
     if (task.kind === 'wait') return await finish(attempt, { kind: 'waiting', afterMs: task.afterMs });
@@ -53,6 +54,7 @@ async function carryThrough(attempt: Attempt): Promise<ReconcileResult> {
     if (task.kind === 'endFallback')
       return await finish(attempt, { kind: 'fallbackEnded', journal: await openJournal(attempt) });
 
+    requireKnownFields(migration, { op: 'migration.parse', target: migration.metadata.name });
     await using leases = new AsyncDisposableStack();
     const gathered = await gather(attempt, leases);
     ({ journal } = gathered);

@@ -1,4 +1,4 @@
-import { MAX_ROW_MESSAGE } from '#src/api/v1alpha1/secret-migration.ts';
+import { MAX_ROW_MESSAGE } from '#src/api/v1alpha1/status-row.ts';
 import type { ListingProblem } from '#src/backends/driver.ts';
 import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
 import { fitted, shownMessage, type Message } from '#src/errors/explain.ts';

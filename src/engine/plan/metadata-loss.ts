@@ -1,4 +1,4 @@
-import { MAX_ROW_MESSAGE } from '#src/api/v1alpha1/secret-migration.ts';
+import { MAX_ROW_MESSAGE } from '#src/api/v1alpha1/status-row.ts';
 import type { Reader, Refusal } from '#src/backends/driver.ts';
 import { boundedText } from '#src/core/bounded-text.ts';
 import { keepsPair, PAIRED_ATTRIBUTES, pairsOf, type Document, type Pair } from '#src/core/document.ts';

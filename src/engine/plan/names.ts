@@ -4,7 +4,7 @@ import { hasCode } from '#src/errors.ts';
 import { endsListing, isProblem } from '#src/backends/listing-problem.ts';
 import type { PlanInputs } from './inputs.ts';
 import type { NamedDocument } from './reserved-names.ts';
-import { hadProof } from './unlisted.ts';
+import { hadProof, isOfUnknownState } from './unlisted.ts';
 
 /*
  * Lists documents by name. Reads no value.
@@ -30,8 +30,8 @@ export function missingNames(
   if (selection.scope.by !== 'names') return [];
   return selection.scope.names.filter((name) => {
     const prior = inputs.prior.get(name);
-    const proven = prior !== undefined && hadProof(inputs, prior);
-    return nameIsSelected(selection, name) && !listed.has(name) && !proven;
+    const isAccountedFor = prior !== undefined && (hadProof(inputs, prior) || isOfUnknownState(prior));
+    return nameIsSelected(selection, name) && !listed.has(name) && !isAccountedFor;
   });
 }
 

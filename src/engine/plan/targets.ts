@@ -1,4 +1,4 @@
-import { MAX_ROW_MESSAGE, MAX_ROW_NAME, MAX_ROW_PATH } from '#src/api/v1alpha1/secret-migration.ts';
+import { MAX_ROW_MESSAGE, MAX_ROW_NAME, MAX_ROW_PATH } from '#src/api/v1alpha1/status-row.ts';
 import { fits } from '#src/core/bounded-text.ts';
 import type { Address } from '#src/core/document.ts';
 import type { Destination } from '#src/core/mapping/route.ts';

@@ -40,21 +40,30 @@ async function outcomeOfUnlisted(
 }
 
 /**
- * The outcome of a document whose source is absent or deleted, if an earlier run proved it and removal was its policy;
- * else undefined.
+ * The outcome of a document whose source is absent or deleted, if an earlier run proved it and removal was its policy, or
+ * another version recorded a state that is not known; else undefined.
  */
 export async function outcomeOfRemoved(
   inputs: Omit<Inputs, 'concurrency'>,
   name: string,
 ): Promise<Outcome | undefined> {
   const prior = inputs.prior.get(name);
+  if (prior !== undefined && isOfUnknownState(prior)) return unexplained(prior);
   const path = prior?.destination?.path;
   if (prior === undefined || path === undefined || !hadProof(inputs, prior)) return undefined;
+  return outcomeOfProven(inputs, prior, path);
+}
+
+async function outcomeOfProven(
+  inputs: Omit<Inputs, 'concurrency'>,
+  prior: PriorRecord,
+  path: Address,
+): Promise<Outcome> {
   // The version stays in a failed row: it tells the next run that there was proof (see hadProof).
   const known = { ...baseOf(prior), destination: { ...prior.destination, path } };
   try {
     const found = await inputs.destination.read(path, inputs.signal);
-    const base = { ...known, ...(await backupOf(inputs, name)) };
+    const base = { ...known, ...(await backupOf(inputs, prior.name)) };
     if (found.state === 'present')
       return {
         ...base,
@@ -110,7 +119,12 @@ function remedyOf(backup: string | undefined): string {
 export function hadProof({ intent }: Pick<PlanInputs, 'intent'>, prior: PriorRecord): boolean {
   if (prior.state === 'Removed') return true;
   if (prior.state === 'Verified') return removesSource(intent.policyOf(prior.name));
-  return prior.state === 'Failed' && prior.destination?.version !== undefined;
+  return prior.state === 'Failed' && prior.destination?.version !== undefined && !isOfUnknownState(prior);
+}
+
+/** True when another version recorded a state that this one does not know: it tells of no proof, and denies none. */
+export function isOfUnknownState({ reason }: PriorRecord): boolean {
+  return reason === 'UnknownState';
 }
 
 /** The backup of a document with sourcePolicy Backup, if it exists: a killed run may have made it. */
@@ -126,6 +140,10 @@ export async function backupOf(
 
 /** The outcome when the source cannot be read now. The version stays only if there was a proof. */
 function sourceUnknown(inputs: Pick<PlanInputs, 'intent'>, prior: PriorRecord, failure: unknown): Outcome {
+  if (isOfUnknownState(prior)) {
+    const { since: _since, ...row } = prior;
+    return { ...row, retry: 'later' };
+  }
   return failedOutcome(hadProof(inputs, prior) ? versionedBaseOf(prior) : baseOf(prior), failure);
 }
 
@@ -142,6 +160,19 @@ function baseOf(prior: PriorRecord): Omit<Outcome, 'state'> {
     keys,
     ...(destination === undefined ? {} : { destination: { path: destination.path } }),
     ...(source === undefined ? {} : { source }),
+  };
+}
+
+/** The row stays as it is, with its version: the other version can tell what became of the document. */
+function unexplained({ since: _since, ...row }: PriorRecord): Outcome {
+  const advice = 'The source is gone. Look at the destination, or run that version again.';
+  const { message = '' } = row;
+  return {
+    ...row,
+    state: 'Failed',
+    reason: 'UnknownState',
+    message: message.endsWith(advice) ? message : `${message} ${advice}`.trimStart(),
+    retry: 'never',
   };
 }
 

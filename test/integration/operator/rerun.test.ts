@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { GROUP, KINDS, MIGRATION_LABEL, VERSION } from '#src/api/group.ts';
 import { countOutcomes, type Counts } from '#src/core/outcome.ts';
-import type { StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
+import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
 import type { SecretMigrationReport } from '#src/api/v1alpha1/secret-migration-report.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
 import { eventually } from '#test/support/eventually.ts';

@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import { TimeSchema } from '#src/schema/meta.ts';
+import { ROW_STATES } from './conditions.ts';
+
+/*
+ * One row of the per-key table, as this version writes it; `stored-rows.ts` reads those of any version.
+ */
+
+/** Maximum length of the `name` of a row. A document with a longer name is not moved. */
+export const MAX_ROW_NAME = 2048;
+/** Maximum length of the `key` of a row; a longer name of a key is cut. */
+export const MAX_ROW_KEY = 512;
+/** Maximum length of a path in a row. A document at a longer one is not moved. */
+export const MAX_ROW_PATH = 4096;
+/** Maximum length of a version in a row; a longer one is cut. */
+export const MAX_ROW_VERSION = 64;
+/** Maximum length of an identity in a row; a longer one is cut. */
+export const MAX_ROW_IDENTITY = 128;
+/** Maximum length of the `rule` of a row. */
+export const MAX_ROW_RULE = 64;
+/** Maximum length of the `message` of a row. */
+export const MAX_ROW_MESSAGE = 256;
+
+const RowVersionSchema = z.string().max(MAX_ROW_VERSION);
+const RowIdentitySchema = z.string().max(MAX_ROW_IDENTITY);
+
+export const StatusRowSchema = z
+  .object({
+    name: z
+      .string()
+      .max(MAX_ROW_NAME)
+      .describe(
+        'Name of the document at the source. A name that is too long for a row is cut and ends in "…" and a tag that differs for each name; so are paths and names of keys. The message says so.',
+      ),
+    key: z.string().max(MAX_ROW_KEY).describe('Name of the key; empty for a document without keys.'),
+    state: z.enum(ROW_STATES).describe('State of this key.'),
+    reason: z
+      .string()
+      .max(64)
+      .regex(/^[A-Z][A-Za-z0-9]*$/)
+      .optional()
+      .describe('Reason for the state, as one CamelCase word.'),
+    message: z
+      .string()
+      .max(MAX_ROW_MESSAGE)
+      .optional()
+      .describe('Reason for the state, as a sentence; never a value.'),
+    destination: z
+      .object({
+        path: z.string().max(MAX_ROW_PATH).describe('Path at the destination.'),
+        version: RowVersionSchema.optional().describe(
+          'Version that was written or found at the destination.',
+        ),
+        identity: RowIdentitySchema.optional().describe(
+          'Identity of the document. A document that is deleted and created again has another identity.',
+        ),
+        priorVersion: RowVersionSchema.optional().describe('Version before the overwrite, to restore.'),
+      })
+      .optional()
+      .describe('The document at the destination.'),
+    source: z
+      .object({
+        path: z
+          .string()
+          .max(MAX_ROW_PATH)
+          .optional()
+          .describe('Old path at which the document was read (spec.source.fallback); absent otherwise.'),
+        version: RowVersionSchema.optional().describe('Last version that was read at the source.'),
+        identity: RowIdentitySchema.optional().describe(
+          'Identity of the document. A document that is deleted and created again has another identity.',
+        ),
+      })
+      .optional()
+      .describe('The document at the source.'),
+    rule: z
+      .string()
+      .max(MAX_ROW_RULE)
+      .optional()
+      .describe('The rule of spec.mapping that makes the new name: "prefixes[0]".'),
+    backup: z.string().max(MAX_ROW_PATH).optional().describe('Path of the backup at the source.'),
+    lastTransitionTime: TimeSchema.describe('When the state last changed.'),
+  })
+  .describe('State of one key.');
+export type StatusRow = z.infer<typeof StatusRowSchema>;

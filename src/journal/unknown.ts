@@ -1,0 +1,60 @@
+import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
+import { unknownMembersOf, type UnknownMembers } from '#src/api/v1alpha1/stored-rows.ts';
+import { sameCopy, type Outcome } from '#src/core/outcome.ts';
+
+/** What rows of one document have that only another version knows, by key. */
+export type UnknownOfDocument = ReadonlyMap<string, UnknownMembers>;
+
+/** The same of all documents, by name. Empty if this version wrote the rows. */
+export type UnknownOfTable = ReadonlyMap<string, UnknownOfDocument>;
+
+/** What this version would drop of these rows. */
+export function unknownIn(rows: Iterable<StatusRow>): UnknownOfTable {
+  const found = new Map<string, Map<string, UnknownMembers>>();
+  for (const row of rows) {
+    const unknown = unknownMembersOf(row);
+    if (unknown === undefined) continue;
+    const document = found.get(row.name) ?? new Map<string, UnknownMembers>();
+    found.set(row.name, document.set(row.key, unknown));
+  }
+  return found;
+}
+
+/** The row as it was stored: its known members as this version writes them, and the others after them. */
+export function withUnknown(row: StatusRow, unknown: UnknownMembers | undefined): StatusRow {
+  if (unknown === undefined) return row;
+  const { name, key, state, ...rest } = row;
+  const { destination, source } = row;
+  return {
+    name,
+    key,
+    state,
+    ...(row.reason === undefined ? unknown.reason : {}),
+    ...rest,
+    ...(destination === undefined ? {} : { destination: { ...destination, ...unknown.destination } }),
+    ...(source === undefined ? {} : { source: { ...source, ...unknown.source } }),
+    ...unknown.row,
+  };
+}
+
+/**
+ * What stays of it when this version sets the outcome of a document. What is said of a copy or a source stays as long as
+ * that is the same one; a reason stays with a removed document, because nobody can find it out again.
+ */
+export function unknownAfter(
+  unknown: UnknownOfDocument | undefined,
+  { before, after }: { readonly before: Outcome; readonly after: Outcome },
+): UnknownOfDocument | undefined {
+  if (unknown === undefined) return undefined;
+  const isSameCopy = sameCopy(before.destination, after.destination);
+  const isSameSource =
+    before.source?.version === after.source?.version && before.source?.identity === after.source?.identity;
+  const keepsReason = before.state === 'Removed' && after.state === 'Removed' && after.reason === undefined;
+  const kept = ({ reason, ...members }: UnknownMembers): UnknownMembers => ({
+    row: members.row,
+    destination: isSameCopy ? members.destination : {},
+    source: isSameSource ? members.source : {},
+    ...(keepsReason && reason !== undefined ? { reason } : {}),
+  });
+  return new Map([...unknown].map(([key, members]) => [key, kept(members)]));
+}
