@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { defineConfig, type Plugin } from 'rolldown';
 
 /** The innermost package of a module's path. */
@@ -18,9 +19,26 @@ function listPackages(): Plugin {
   };
 }
 
+/** Puts the launcher before the entry. A banner would be parsed as JavaScript, and its comments dropped. */
+function prependLauncher(): Plugin {
+  return {
+    name: 'prepend-launcher',
+    generateBundle(_options, bundle) {
+      for (const file of Object.values(bundle)) {
+        if (file.type === 'chunk' && file.isEntry)
+          file.code = readFileSync('src/launch.sh', 'utf8') + file.code;
+      }
+    },
+  };
+}
+
 export default defineConfig({
   input: 'src/main.ts',
   platform: 'node',
-  plugins: [listPackages()],
-  output: { format: 'esm', dir: 'dist', entryFileNames: 'keyferry.js' },
+  plugins: [listPackages(), prependLauncher()],
+  output: {
+    format: 'esm',
+    dir: 'dist',
+    entryFileNames: 'keyferry.js',
+  },
 });

@@ -1,6 +1,3 @@
-#!/usr/bin/env -S MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=65536 node --max-old-space-size=512 --max-semi-space-size=4 --v8-pool-size=1 --disable-sigusr1 --disable-proto=delete --disallow-code-generation-from-strings
-// A large heap limit makes V8 collect late, and malloc keeps what it freed: together half as much memory again as is in use.
-// SIGUSR1 opens no debugger, and text never becomes code (ADR 0044). Linux reads 255 bytes of the first line.
 import { readFileSync } from 'node:fs';
 
 /*
@@ -28,7 +25,7 @@ const [major = 0, minor = 0] = numbersOf(process.versions.node);
 const [neededMajor = 0, neededMinor = 0] = numbersOf(needed());
 if (major < neededMajor || (major === neededMajor && minor < neededMinor)) {
   process.stderr.write(
-    `keyferry: this is Node ${process.versions.node} (${process.execPath}), and ${neededMajor}.${neededMinor} or later is needed; install it, or put it first in PATH.\n`,
+    `keyferry: this is Node ${process.versions.node} (${process.execPath}), and ${neededMajor}.${neededMinor} or later is needed; install it (https://nodejs.org/en/download), or put it first in PATH.\n`,
   );
   process.exit(2);
 }

@@ -188,6 +188,12 @@ export const ERROR_CODES = {
     'Every user of the machine can access the folder.',
     'Run: chmod o-rwx <folder>. Or set spec.directory.allowWorldReadable.',
   ),
+  FLAG_MISSING: code(
+    'waiting',
+    { condition: 'FlagMissing', row: NEVER },
+    'The operator runs without a flag that this backend needs.',
+    'Ask an administrator to set the flag, or use another backend.',
+  ),
   CAPABILITY_MISSING: code(
     'waiting',
     'CapabilityMissing',

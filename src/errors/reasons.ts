@@ -41,6 +41,7 @@ export type ConditionReason =
   | 'DefaultConflict'
   | 'DefaultMissing'
   | 'DryRunCompleted'
+  | 'FlagMissing'
   | 'IdentityShared'
   | 'IntegrityViolated'
   | 'InvalidSpec'

@@ -44,7 +44,7 @@ describe('the values of the chart', () => {
   });
 
   it('limit the memory to half as much again as the heap, at least', () => {
-    const heap = Number(/--max-old-space-size=(\d+)/.exec(read('src/main.ts'))?.[1]);
+    const heap = Number(/--max-old-space-size=(\d+)/.exec(read('src/launch.sh'))?.[1]);
     const { memory } = Values.parse(load(read('charts/keyferry/values.yaml'))).resources.limits;
     const [, gibibytes] = /^(\d+)Gi$/.exec(memory) ?? [];
     expect(Number(gibibytes) * 1024).toBeGreaterThanOrEqual(heap * 1.5);

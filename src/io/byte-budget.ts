@@ -11,7 +11,7 @@ const LEAST_BYTES = 32 * MIB;
 
 /**
  * Bytes that all replies of a kind of server may take at once: 64 MiB, or an eighth of a heap limit below the 512 MiB of
- * src/main.ts.
+ * src/launch.sh.
  */
 export function bytesForReplies(): number {
   const part = Math.floor(getHeapStatistics().heap_size_limit / PART_OF_HEAP);

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 
 const root = join(import.meta.dirname, '../..');
 const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8');
-const [firstLine = ''] = readFileSync(join(root, 'src/main.ts'), 'utf8').split('\n');
+const launcher = readFileSync(join(root, 'src/launch.sh'), 'utf8');
 
 /** What follows each instruction of this name; lines that end in a backslash go on. */
 function instructions(name: string): readonly string[] {
@@ -13,8 +13,10 @@ function instructions(name: string): readonly string[] {
 }
 
 describe('the image', () => {
-  it('starts Node with the variables and flags of the first line of src/main.ts', () => {
-    const [variables = '', flags = ''] = firstLine.replace('#!/usr/bin/env -S ', '').split(' node ');
+  it('starts Node with the variables and flags of src/launch.sh', () => {
+    const [variables = '', flags = ''] = (/^exec env (.*) "\$0" "\$@"$/m.exec(launcher)?.[1] ?? '').split(
+      ' node ',
+    );
     expect(variables).toMatch(/^MALLOC_/);
     expect(instructions('ENV')).toEqual([variables]);
     const entrypoint: unknown = JSON.parse(instructions('ENTRYPOINT').join(''));

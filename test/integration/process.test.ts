@@ -70,10 +70,10 @@ it('outside of a cluster and without a kubeconfig says which flag is missing', a
   expect(stderr + stdout).toContain('--kubeconfig');
 });
 
-it('has a first line that Linux reads whole, with the flags that keep a debugger and code from text out', () => {
-  const [line = ''] = readFileSync(OPERATOR_BUNDLE, 'utf8').split('\n');
-  // BINPRM_BUF_SIZE: the rest would be cut off.
-  expect(Buffer.byteLength(line)).toBeLessThanOrEqual(255);
+it('starts itself with the flags that keep a debugger and code from text out', () => {
+  const [first, ...lines] = readFileSync(OPERATOR_BUNDLE, 'utf8').split('\n');
+  expect(first).toBe('#!/bin/sh');
+  const line = lines.find((each) => each.startsWith('exec env ')) ?? '';
   for (const flag of [
     '--disable-sigusr1',
     '--disable-proto=delete',
@@ -83,7 +83,7 @@ it('has a first line that Linux reads whole, with the flags that keep a debugger
   }
 });
 
-/** Runs a file as `node <file>` does, which takes no flags from its first line. */
+/** Runs a file as `node <file>` does, which takes no flags from the file. */
 async function runWith(node: string, file: string): Promise<Ended> {
   return new Promise((resolve) => {
     execFile(node, [file, '--version'], (error, stdout, stderr) => {
@@ -105,6 +105,24 @@ it('on a Node that is too old says so in one sentence, and which one it is', asy
   expect(stderr).toContain('99.1 or later');
 });
 
+it('run directly where node is too old, or is not there, says which one is needed and where to get it', async () => {
+  await using folder = await mkdtempDisposable(join(tmpdir(), 'keyferry-path-'));
+  const nowhere = await keyferry(['--version'], { PATH: folder.path });
+  expect(nowhere).toMatchObject({ code: 127, stdout: '' });
+  expect(nowhere.stderr).toMatch(/^keyferry: there is no node in PATH; install Node .*nodejs\.org.*\n$/);
+  const { engines }: { engines: { node: string } } = JSON.parse(
+    readFileSync(join(dirname(OPERATOR_BUNDLE), '..', 'package.json'), 'utf8'),
+  );
+  expect(nowhere.stderr).toContain(`Node ${/[0-9]+\.[0-9]+/.exec(engines.node)?.[0]} or later`);
+
+  // Like a Node that does not know a flag: it runs a program only without flags.
+  const old = join(folder.path, 'node');
+  const script = `#!/bin/sh\ncase "$1" in -*) echo "node: bad option: $1" >&2; exit 9;; esac\necho "ran $2"\n`;
+  await writeFile(old, script, { mode: 0o755 });
+  const { code, stdout, stderr } = await keyferry(['--version'], { PATH: folder.path });
+  expect([code, stdout, stderr]).toEqual([0, 'ran --version\n', '']);
+});
+
 it('asks for the version before an older Node has to parse the program', async () => {
   const [first = '', ...rest] = readFileSync(OPERATOR_BUNDLE, 'utf8').split('\n');
   const statically = rest.filter((line) => /^(?:import\b(?!\()|export .* from )/.test(line));
@@ -113,8 +131,10 @@ it('asks for the version before an older Node has to parse the program', async (
   // Those of the machine: the first in PATH is the one that runs this test.
   const nodes = (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'node'));
   for (const node of new Set(nodes.filter((each) => existsSync(each)))) {
-    const { code, stdout, stderr } = await runWith(node, OPERATOR_BUNDLE);
-    if (code === 0) expect(stdout).toMatch(/^[0-9]+\./);
-    else expect(stderr).toMatch(TOO_OLD);
+    const directly = await keyferry(['--version'], { PATH: `${dirname(node)}:${process.env['PATH']}` });
+    for (const { code, stdout, stderr } of [await runWith(node, OPERATOR_BUNDLE), directly]) {
+      if (code === 0) expect(stdout).toMatch(/^[0-9]+\./);
+      else expect(stderr).toMatch(TOO_OLD);
+    }
   }
 });

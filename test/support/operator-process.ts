@@ -130,7 +130,7 @@ function specOf(
     workingDirectory: PROJECT_ROOT,
     args: ['operator', ...ownArgs, ...chosen, ...args],
     environment: {
-      // Its first line names `node`, which must be the one that runs the tests.
+      // It starts `node`, which must be the one that runs the tests.
       PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`,
       KUBERNETES_SERVICE_HOST: api.hostname,
       KUBERNETES_SERVICE_PORT: api.port,

@@ -61,6 +61,7 @@ export const CONDITION_REASONS = {
     'A backend may not use the credentials that it names: the ServiceAccount, its audience or the namespace of the backend.',
   PermissionDenied: 'A server refused the credentials or a permission.',
   MountMissing: 'There is no KV mount at the path of the backend, or no such namespace on the server.',
+  FlagMissing: 'The operator runs without a flag that the backend needs; the message names it.',
   FolderMissing: 'There is no folder at the path of the backend.',
   FolderExposed: 'Every user of the machine can access the folder of the backend.',
   TLSFailed: 'The TLS handshake with a server failed.',

@@ -28,17 +28,18 @@ export class DirectoryFactory implements BackendFactory {
     this.#options = options;
   }
 
-  /** Throws `SPEC_INVALID` if the operator was started without --directory-root. No I/O. */
+  /** Throws `FLAG_MISSING` if the operator was started without --directory-root. No I/O. */
   create(definition: BackendDefinition): Driver {
     const directory = memberOf(DIRECTORY, definition.spec);
     if (directory === undefined) throw invalid(definition, 'spec.directory is missing.');
     const { root, clock, random } = this.#options;
     if (root === undefined) {
-      throw invalid(
-        definition,
-        'The operator was started without --directory-root, the folder that has one folder per namespace.',
-        `Ask an administrator to start it with --directory-root: ${documentation('directory.md')}.`,
-      );
+      throw new OperatorError('FLAG_MISSING', {
+        op: 'directory.create',
+        target: definition.title,
+        detail: '--directory-root names the folder with one folder for each namespace.',
+        hint: `Ask an administrator to start the operator with it: ${documentation('directory.md')}.`,
+      });
     }
     const { path, trailingNewline, allowWorldReadable } = directory;
     const { tenant } = definition;
@@ -54,11 +55,10 @@ export class DirectoryFactory implements BackendFactory {
   }
 }
 
-function invalid(definition: BackendDefinition, detail: string, hint?: string): OperatorError {
+function invalid(definition: BackendDefinition, detail: string): OperatorError {
   return new OperatorError('SPEC_INVALID', {
     op: 'directory.create',
     target: definition.title,
     detail,
-    ...(hint === undefined ? {} : { hint }),
   });
 }

@@ -53,7 +53,10 @@ export class OpenBaoFactory implements BackendFactory {
     this.#replies = new ByteBudget({ total, perHolder: total / PART_OF_NAMESPACE });
   }
 
-  /** Throws `SPEC_INVALID` for a spec that passes the schema but cannot work. No I/O. */
+  /**
+   * Throws `SPEC_INVALID` for a spec that passes the schema but cannot work, and `FLAG_MISSING` for plain http that is not
+   * allowed. No I/O.
+   */
   create(definition: BackendDefinition): Driver {
     const openbao = memberOf(OPENBAO, definition.spec);
     if (openbao === undefined) throw invalid(definition, 'spec.openbao is missing.');
@@ -118,7 +121,13 @@ export class OpenBaoFactory implements BackendFactory {
       throw invalid(definition, 'spec.openbao.address must be https://host:port.');
     }
     if (!protocols.includes(url.protocol)) {
-      throw invalid(definition, 'spec.openbao.address must be https.');
+      throw new OperatorError('FLAG_MISSING', {
+        op: 'openbao.create',
+        target: definition.title,
+        detail:
+          'spec.openbao.address is plain http, which the operator uses only with --allow-insecure-http.',
+        hint: 'Create the backend again with an https address, or ask an administrator to set the flag.',
+      });
     }
     checkPath(definition, 'mount', openbao.mount);
     if (openbao.pathPrefix !== undefined) checkPath(definition, 'pathPrefix', openbao.pathPrefix);
