@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { V1OwnerReference } from '@kubernetes/client-node';
 import { API_VERSION, MIGRATION_LABEL, MIGRATION_UID_LABEL } from '#src/api/group.ts';
 import type { SecretMigration, StatusRow } from '#src/api/v1alpha1/secret-migration.ts';
 import {
@@ -17,7 +18,7 @@ export interface ReportObject {
     readonly name: string;
     readonly namespace: string;
     readonly labels: Readonly<Record<string, string>>;
-    readonly ownerReferences: readonly object[];
+    readonly ownerReferences: readonly V1OwnerReference[];
   };
   readonly report: Report;
 }
