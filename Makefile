@@ -146,5 +146,5 @@ bench: $(BUNDLE) ## 1,000 Secrets beside the server's own rate, in ratios
 	node test/bench/copy.ts
 
 .PHONY: run
-run: $(BUNDLE) ## Run the operator against the current kubeconfig
-	$(BUNDLE) operator --kubeconfig "$${KUBECONFIG:-$$HOME/.kube/config}" --leader-election-namespace keyferry-system
+run: $(BUNDLE) ## Run the operator against the current kubeconfig; ARGS="--context dev --log-level debug"
+	$(BUNDLE) operator $(ARGS)

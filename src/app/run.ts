@@ -24,7 +24,7 @@ import { createLog } from '#src/telemetry/log.ts';
 import { PrometheusMetrics } from '#src/telemetry/metrics.ts';
 import { createRegistry } from './backends.ts';
 import type { Base } from './base.ts';
-import { openConnection, SECRETS } from './clients.ts';
+import { DEFAULT_NAMESPACE, openConnection, SECRETS } from './clients.ts';
 import { loop } from './components.ts';
 import { createControllers } from './controllers.ts';
 import { Ending, uncaughtFailures } from './ending.ts';
@@ -66,7 +66,7 @@ export async function runOperator(
   metrics.collectProcessMetrics();
   await using audit = await openAuditLog(config, { logger, metrics });
   const connection = await openConnection(config, clock);
-  const { namespace, server } = connection;
+  const { namespace = DEFAULT_NAMESPACE, server } = connection;
   const leadership = createLeadership(config, clock, namespace);
   const mandate = leadership ?? ALWAYS_HELD;
   const serverClock = new ServerClock(clock);
@@ -80,7 +80,7 @@ export async function runOperator(
   const openReviewClient = (): HttpKubeClient =>
     new HttpKubeClient({ ...transport, mandate: ALWAYS_HELD, connections: REVIEW_CONNECTIONS });
   const components = assemble(base, { metrics, audit, pool, leadership, openReviewClient });
-  logger.info('starting', { version, namespace });
+  logger.info('starting', { version, namespace, server: server.origin });
   try {
     const onEnd = (failure?: unknown): void => ending.begin(failure === undefined ? 0 : 1);
     await runComponents({ components, graceMs, onEnd, clock, logger }, signal);

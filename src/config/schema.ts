@@ -9,7 +9,15 @@ import { z } from 'zod';
 export const ConfigSchema = z.object({
   kubeconfig: text()
     .optional()
-    .describe('Kubeconfig file for access to the cluster. Default: the service account of the pod.'),
+    .meta({ env: 'KUBECONFIG' })
+    .describe(
+      'Kubeconfig file, or several with ":" between them, merged as kubectl does. Default: the service account of the pod; outside of a pod ~/.kube/config.',
+    ),
+  context: text()
+    .optional()
+    .describe(
+      'Context of the kubeconfig. Default: its current-context. A pod with this flag needs a kubeconfig.',
+    ),
   serviceAccountDir: text()
     .default('/var/run/secrets/kubernetes.io/serviceaccount')
     .describe('Folder with token, ca.crt and namespace of the service account of the pod.'),
@@ -28,7 +36,9 @@ export const ConfigSchema = z.object({
     ),
   leaderElectionNamespace: text()
     .optional()
-    .describe('Namespace of the Lease. Default: the namespace of the pod.'),
+    .describe(
+      'Namespace of the Lease. Default: the namespace of the pod; with a kubeconfig keyferry-system.',
+    ),
   leaseName: objectName().default('keyferry-operator').describe('Name of the Lease.'),
   identity: text().optional().describe('Name of this replica in the Lease. Default: the host name.'),
   healthBindAddress: bindAddress()
@@ -79,7 +89,7 @@ export const ConfigSchema = z.object({
   clusterResourceNamespace: objectName()
     .optional()
     .describe(
-      'Namespace of the Secrets and ServiceAccounts that ClusterSecretBackends refer to. Default: the namespace of the pod.',
+      'Namespace of the Secrets and ServiceAccounts that ClusterSecretBackends refer to. Default: the namespace of the pod; with a kubeconfig keyferry-system.',
     ),
   directoryRoot: text()
     .regex(/^\/./s, { error: 'must be an absolute path below /' })

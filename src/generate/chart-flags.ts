@@ -12,6 +12,7 @@ export interface JsonSchema {
 /** Flags that follow from other values of the chart, with these values: they are not in `operator`. */
 export const FLAGS_OF_THE_CHART: Readonly<Partial<Record<ConfigKey, string>>> = {
   kubeconfig: 'always the service account of the pod',
+  context: 'always the service account of the pod',
   serviceAccountDir: 'always the service account of the pod',
   leaderElection: 'always true: an update starts the new pod before the old one ends',
   leaderElectionNamespace: 'always the namespace of the pod',

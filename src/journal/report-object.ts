@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import type { V1OwnerReference } from '@kubernetes/client-node';
 import { API_VERSION, MIGRATION_LABEL, MIGRATION_UID_LABEL } from '#src/api/group.ts';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
@@ -20,7 +21,7 @@ export interface ReportObject {
     readonly name: string;
     readonly namespace: string;
     readonly labels: Readonly<Record<string, string>>;
-    readonly ownerReferences: readonly object[];
+    readonly ownerReferences: readonly V1OwnerReference[];
   };
   readonly report: Report;
 }

@@ -1,7 +1,9 @@
+import type { V1SelfSubjectAccessReview } from '@kubernetes/client-node';
 import { OperatorError } from '#src/errors.ts';
 import { isJsonObject } from './json.ts';
 import type { KubeClient } from './client.ts';
 import type { Resource } from './resource.ts';
+import type { Wire } from './wire.ts';
 
 /** One right: a verb on one object, or without `name` on all objects of the namespace; without both, of the cluster. */
 export interface Right {
@@ -35,7 +37,7 @@ export async function hasRight(
       apiVersion: 'authorization.k8s.io/v1',
       kind: 'SelfSubjectAccessReview',
       spec: { resourceAttributes },
-    },
+    } satisfies Wire<V1SelfSubjectAccessReview>,
     ...about,
   });
   const status = isJsonObject(reply) ? reply['status'] : undefined;

@@ -1,4 +1,6 @@
+import type { KubernetesObject } from '@kubernetes/client-node';
 import type { Permit } from '#src/ports.ts';
+import type { Stored, StoredIdentity, Wire } from './wire.ts';
 
 /** The client interface to the Kubernetes API. `transport.ts` implements it on shared undici dispatchers. */
 
@@ -68,22 +70,19 @@ export interface WatchEvent {
   readonly object: unknown;
 }
 
-/** The metadata of a Kubernetes object that Keyferry reads. */
-export interface ObjectMeta {
-  readonly name: string;
-  readonly namespace?: string | undefined;
-  readonly uid: string;
-  readonly resourceVersion: string;
-  readonly generation?: number | undefined;
-  readonly creationTimestamp?: string | undefined;
-  readonly deletionTimestamp?: string | undefined;
-  readonly labels?: Readonly<Record<string, string>> | undefined;
-  readonly annotations?: Readonly<Record<string, string>> | undefined;
-  readonly finalizers?: readonly string[] | undefined;
-}
+/** The metadata of a Kubernetes object that Keyferry reads; caches keep no other. */
+export type ObjectMeta = Pick<
+  Stored<KubernetesObject>['metadata'],
+  | keyof StoredIdentity
+  | 'namespace'
+  | 'generation'
+  | 'creationTimestamp'
+  | 'deletionTimestamp'
+  | 'labels'
+  | 'annotations'
+  | 'finalizers'
+>;
 
-export interface KubeObject {
-  readonly apiVersion?: string;
-  readonly kind?: string;
+export interface KubeObject extends Wire<Pick<KubernetesObject, 'apiVersion' | 'kind'>> {
   readonly metadata: ObjectMeta;
 }

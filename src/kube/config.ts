@@ -18,8 +18,8 @@ export interface TlsSettings {
 export interface KubeConnection {
   /** `https://host:port`, with a base path only if the server is behind one. */
   readonly server: URL;
-  /** The namespace we run in, or that of the kubeconfig context. */
-  readonly namespace: string;
+  /** The namespace of the pod; undefined outside of the cluster. */
+  readonly namespace: string | undefined;
   /** Current TLS material; read again from its files when they are older than a minute. */
   tls(): Promise<TlsSettings>;
   /** Value of the Authorization header, if we use one. */
@@ -65,7 +65,7 @@ export async function openInClusterConnection(options: InClusterOptions): Promis
 function inClusterServer(host: string | undefined, port: string | undefined): URL {
   if (host === undefined || host === '' || port === undefined || port === '') {
     throw configInvalid(
-      'KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set: this is not a pod; name a file with --kubeconfig.',
+      'There is no cluster to connect to: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set, so this is not a pod, and there is no kubeconfig. Set --kubeconfig or KUBECONFIG.',
     );
   }
   const authority = host.includes(':') ? `[${host}]` : host;

@@ -1,148 +1,122 @@
-import { readFile } from 'node:fs/promises';
-import type { RequestOptions } from 'node:https';
-import type { Cluster, KubeConfig } from '@kubernetes/client-node';
+import { dirname, resolve } from 'node:path';
+import type { Cluster, Context, KubeConfig } from '@kubernetes/client-node';
 import type { Clock } from '#src/ports.ts';
-import {
-  configInvalid,
-  parseServer,
-  requireAuthorities,
-  type KubeConnection,
-  type TlsSettings,
-} from './config.ts';
+import { configInvalid, parseServer, type KubeConnection } from './config.ts';
+import { readKubeconfigFiles, type KubeconfigFile } from './kubeconfig-files.ts';
+import { AgingMaterial } from './kubeconfig-login.ts';
 
 export interface KubeconfigOptions {
+  /** One file, or a list as KUBECONFIG has it, which is merged as kubectl merges it. */
   readonly path: string;
-  /** Default: the file's current-context. */
+  /** Default: the current-context of the first file that sets one. */
   readonly context?: string | undefined;
   readonly clock: Clock;
 }
 
-interface Material {
-  readonly tls: TlsSettings;
-  readonly authorization: string | undefined;
-}
-
-/** Short, because the token of an exec plugin may expire at any time and client-node uses it to the last second. */
-const MATERIAL_MAX_AGE_MS = 30_000;
-
 /**
- * The connection of one context of a kubeconfig file, with any authentication that client-node supports (token,
+ * The connection of one context of kubeconfig files, with any authentication that client-node supports (token, token file,
  * client certificate, exec plugin). client-node is loaded only here: it costs 550 ms and 90 MB, which a pod never needs.
- * Throws `CONFIG_INVALID` for a missing file or context and for plain http, skipped verification, a CA that is not a certificate, and proxies.
+ * It has no namespace: that of the context is where its user works, not where the operator has its Lease and credentials.
+ * Throws `CONFIG_INVALID` for missing files, contexts, clusters and users and for plain http, skipped verification, a CA
+ * that is not a certificate, proxies and impersonation.
  */
 export async function openKubeconfigConnection(options: KubeconfigOptions): Promise<KubeConnection> {
-  const config = await loadKubeconfig(options);
-  const cluster = requireCluster(config, options.path);
-  const server = parseServer(cluster.server, `The cluster ${cluster.name} of ${options.path}`);
+  const files = await readKubeconfigFiles(options.path);
+  const origin = files.map(({ path }) => path).join(', ');
+  const config = await mergedConfig(files);
+  if (options.context !== undefined) config.setCurrentContext(options.context);
+  const context = requireContext(config, origin);
+  const cluster = requireCluster(config, context, origin);
+  requireUser(config, context, origin);
+  const server = parseServer(cluster.server, `The cluster ${cluster.name} of ${origin}`);
   const material = new AgingMaterial(config, options.clock);
   await material.read();
   return {
     server,
-    namespace: config.getContextObject(config.getCurrentContext())?.namespace ?? 'default',
+    namespace: undefined,
     tls: async () => (await material.read()).tls,
     authorization: async () => (await material.read()).authorization,
     forgetAuthorization: () => material.forget(),
   };
 }
 
-async function loadKubeconfig(options: KubeconfigOptions): Promise<KubeConfig> {
-  const { KubeConfig } = await import('@kubernetes/client-node');
-  const text = await readFile(options.path, 'utf8').catch(() => undefined);
-  if (text === undefined) throw configInvalid(`The kubeconfig file ${options.path} cannot be read.`);
-  const config = new KubeConfig();
-  try {
-    config.loadFromString(text);
-    config.makePathsAbsolute(options.path.replace(/[^/]*$/, ''));
-  } catch {
-    // The YAML parser quotes the line at which it fails, which may contain a token.
-    throw configInvalid(`The kubeconfig file ${options.path} is not a valid kubeconfig.`);
-  }
-  if (options.context !== undefined) config.setCurrentContext(options.context);
-  return config;
+/**
+ * Of each name the whole entry of the first file that has it, and the current-context of the first file that sets one, as
+ * kubectl (client-go, `ClientConfigLoadingRules.Load`). KubeConfig.loadFromDefault of client-node 2.0.1 does not: it throws
+ * at a name that two files have and at a missing file, and takes the current-context of the last file.
+ */
+async function mergedConfig(files: readonly KubeconfigFile[]): Promise<KubeConfig> {
+  const { KubeConfig: Loader } = await import('@kubernetes/client-node');
+  const configs = files.map(({ path, json }) => {
+    const config = new Loader();
+    try {
+      config.loadFromString(json);
+      config.makePathsAbsolute(dirname(resolve(path)));
+    } catch {
+      // The message can have what the file has.
+      throw configInvalid(`The kubeconfig file ${path} is not a valid kubeconfig.`);
+    }
+    return config;
+  });
+  const merged = new Loader();
+  merged.loadFromOptions({
+    clusters: firstByName(configs.flatMap((config) => config.getClusters())),
+    users: firstByName(configs.flatMap((config) => config.getUsers())),
+    contexts: firstByName(configs.flatMap((config) => config.getContexts())),
+    currentContext: configs.map((config) => config.getCurrentContext()).find(Boolean) ?? '',
+  });
+  return merged;
 }
 
-function requireCluster(config: KubeConfig, path: string): Cluster {
-  const context = config.getCurrentContext();
-  const cluster = config.getCurrentCluster();
-  if (config.getContextObject(context) === null || cluster === null) {
-    throw configInvalid(`The kubeconfig file ${path} has no context "${context}" with a cluster.`);
+function firstByName<Entry extends { readonly name: string }>(entries: readonly Entry[]): Entry[] {
+  const byName = new Map<string, Entry>();
+  for (const entry of entries) if (!byName.has(entry.name)) byName.set(entry.name, entry);
+  return [...byName.values()];
+}
+
+function requireContext(config: KubeConfig, origin: string): Context {
+  const name = config.getCurrentContext();
+  const context = config.getContextObject(name);
+  if (context !== null) return context;
+  const names = config.getContexts().map((each) => each.name);
+  const choice =
+    names.length === 0 ? 'There is none in it.' : `Set --context to one of: ${names.join(', ')}.`;
+  throw configInvalid(
+    name === ''
+      ? `The kubeconfig ${origin} has no current-context. ${choice}`
+      : `The kubeconfig ${origin} has no context "${name}". ${choice}`,
+  );
+}
+
+function requireCluster(config: KubeConfig, context: Context, origin: string): Cluster {
+  const cluster = config.getCluster(context.cluster);
+  if (cluster === null) {
+    throw configInvalid(
+      `The context "${context.name}" of ${origin} names the cluster "${context.cluster}", which is not in it.`,
+    );
   }
   if (cluster.skipTLSVerify) {
-    throw configInvalid(`The cluster ${cluster.name} of ${path} skips TLS verification, which is refused.`);
+    throw configInvalid(`The cluster ${cluster.name} of ${origin} skips TLS verification, which is refused.`);
   }
   // client-node takes an empty text for none, i.e. for all CAs of the system.
   if (cluster.caFile === '' || cluster.caData === '') {
-    throw configInvalid(`The cluster ${cluster.name} of ${path} has an empty certificate-authority.`);
+    throw configInvalid(`The cluster ${cluster.name} of ${origin} has an empty certificate-authority.`);
   }
   if (cluster.proxyUrl !== undefined) {
-    throw configInvalid(`The cluster ${cluster.name} of ${path} uses a proxy-url, which is not supported.`);
+    throw configInvalid(`The cluster ${cluster.name} of ${origin} uses a proxy-url, which is not supported.`);
   }
   return cluster;
 }
 
-/** Runs client-node's authenticators at most once per maximum age, one at a time (an exec plugin is a process). */
-class AgingMaterial {
-  readonly #config: KubeConfig;
-  readonly #clock: Clock;
-  #material: Material | undefined;
-  #readAt = Number.NEGATIVE_INFINITY;
-  #reading: Promise<Material> | undefined;
-
-  constructor(config: KubeConfig, clock: Clock) {
-    this.#config = config;
-    this.#clock = clock;
+/** A user that is not in the files would connect anonymously, and one that impersonates with more rights than it asks for. */
+function requireUser(config: KubeConfig, context: Context, origin: string): void {
+  const user = config.getUser(context.user);
+  if (user === null && context.user) {
+    throw configInvalid(
+      `The context "${context.name}" of ${origin} names the user "${context.user}", which is not in it.`,
+    );
   }
-
-  async read(): Promise<Material> {
-    if (this.#material !== undefined && this.#clock.monotonic() - this.#readAt < MATERIAL_MAX_AGE_MS) {
-      return this.#material;
-    }
-    this.#reading ??= this.#load().finally(() => (this.#reading = undefined));
-    return await this.#reading;
+  if (user?.impersonateUser) {
+    throw configInvalid(`The user "${user.name}" of ${origin} impersonates, which is not supported.`);
   }
-
-  forget(): void {
-    this.#readAt = Number.NEGATIVE_INFINITY;
-  }
-
-  async #load(): Promise<Material> {
-    const options: RequestOptions = {};
-    try {
-      await this.#config.applyToHTTPSOptions(options);
-    } catch {
-      // The error would contain the output of an exec plugin or the content of a key file.
-      throw configInvalid('The credentials of the kubeconfig user cannot be loaded.');
-    }
-    const material = toMaterial(options);
-    const { ca } = material.tls;
-    if (ca !== undefined)
-      requireAuthorities(ca, 'The certificate authority of the cluster in the kubeconfig');
-    this.#material = material;
-    this.#readAt = this.#clock.monotonic();
-    return this.#material;
-  }
-}
-
-function toMaterial(options: RequestOptions): Material {
-  const { ca, cert, key, servername, auth } = options;
-  return {
-    tls: {
-      ...pem('ca', ca),
-      ...pem('cert', cert),
-      ...pem('key', key),
-      ...(servername === undefined ? {} : { serverName: servername }),
-    },
-    authorization:
-      typeof auth === 'string' ? `Basic ${Buffer.from(auth).toString('base64')}` : bearerOf(options),
-  };
-}
-
-function pem(name: 'ca' | 'cert' | 'key', value: unknown): Partial<TlsSettings> {
-  if (typeof value === 'string') return { [name]: value };
-  return Buffer.isBuffer(value) ? { [name]: value.toString('utf8') } : {};
-}
-
-function bearerOf({ headers }: RequestOptions): string | undefined {
-  const value = headers !== undefined && 'Authorization' in headers ? headers['Authorization'] : undefined;
-  return typeof value === 'string' ? value : undefined;
 }

@@ -1,5 +1,7 @@
+import type { EventsV1Event, EventsV1EventSeries } from '@kubernetes/client-node';
 import { escaped } from '#src/errors/printable.ts';
 import { apiVersionOf, type Resource } from '#src/kube/resource.ts';
+import type { Wire } from '#src/kube/wire.ts';
 import type { EventRecord } from '#src/ports.ts';
 
 export const EVENTS: Resource = {
@@ -15,11 +17,7 @@ const MAX_NOTE_BYTES = 1024;
 const MAX_WORD_LENGTH = 128;
 
 /** The member `series` of an Event. */
-export interface Occurrences {
-  readonly count: number;
-  /** MicroTime. */
-  readonly lastObservedTime: string;
-}
+export type Occurrences = Wire<EventsV1EventSeries>;
 
 /** The events.k8s.io/v1 Event of a record; texts are printable, and cut to what the server accepts. */
 export function toEvent(
@@ -31,7 +29,7 @@ export function toEvent(
     readonly eventTime: string;
     readonly series: Occurrences;
   },
-): object {
+): Wire<EventsV1Event> {
   return {
     apiVersion: apiVersionOf(EVENTS),
     kind: EVENTS.kind,

@@ -1,6 +1,8 @@
+import type { V1LeaseSpec } from '@kubernetes/client-node';
 import { OperatorError } from '#src/errors.ts';
 import { isJsonObject, type JsonObject } from '#src/kube/json.ts';
 import type { Resource } from '#src/kube/resource.ts';
+import type { Wire } from '#src/kube/wire.ts';
 import { toMicroTime } from './micro-time.ts';
 
 export const LEASES: Resource = {
@@ -11,16 +13,17 @@ export const LEASES: Resource = {
   namespaced: true,
 };
 
-/** spec of a coordination.k8s.io/v1 Lease. */
-export interface LeaseRecord {
-  /** Empty: released. */
-  readonly holderIdentity: string;
-  readonly leaseDurationSeconds: number;
-  /** MicroTime; only for display, never compared with our clock. */
-  readonly acquireTime?: string;
-  readonly renewTime?: string;
-  readonly leaseTransitions: number;
-}
+type LeaseSpec = Wire<V1LeaseSpec>;
+
+/**
+ * spec of a Lease. An empty holderIdentity: released. The times are MicroTime; only for display, never compared with our
+ * clock.
+ */
+export type LeaseRecord = Pick<LeaseSpec, 'acquireTime' | 'renewTime'> & {
+  readonly [Field in 'holderIdentity' | 'leaseDurationSeconds' | 'leaseTransitions']: NonNullable<
+    LeaseSpec[Field]
+  >;
+};
 
 /** A Lease as read: `raw` has the fields that we do not know, for the PUT that writes it back. */
 export interface StoredLease {

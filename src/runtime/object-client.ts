@@ -1,3 +1,4 @@
+import type { V1ObjectMeta } from '@kubernetes/client-node';
 import type { KubeClient, KubeObject } from '#src/kube/client.ts';
 import { OperatorError, hasCode } from '#src/errors.ts';
 import {
@@ -7,15 +8,12 @@ import {
   type ObjectName,
   type Resource,
 } from '#src/kube/resource.ts';
+import type { Wire } from '#src/kube/wire.ts';
 import { ACCEPT_METADATA, isKubeObject } from './listing.ts';
 
 /** An object to create: the server adds uid and resourceVersion. */
 export interface NewObject {
-  readonly metadata: ObjectName & {
-    readonly labels?: Readonly<Record<string, string>>;
-    readonly annotations?: Readonly<Record<string, string>>;
-    readonly ownerReferences?: readonly object[];
-  };
+  readonly metadata: ObjectName & Pick<Wire<V1ObjectMeta>, 'labels' | 'annotations' | 'ownerReferences'>;
 }
 
 /**

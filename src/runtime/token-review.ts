@@ -1,5 +1,7 @@
+import type { V1SubjectAccessReviewSpec, V1TokenReviewSpec } from '@kubernetes/client-node';
 import { OperatorError } from '#src/errors.ts';
 import type { KubeClient } from '#src/kube/client.ts';
+import type { Wire } from '#src/kube/wire.ts';
 import { z } from 'zod';
 
 const Review = z.object({
@@ -33,14 +35,15 @@ export async function reviewToken(
   const { authenticated, user } = (
     await post(
       client,
-      { group: 'authentication.k8s.io', kind: 'TokenReview', spec: { token } },
+      { group: 'authentication.k8s.io', kind: 'TokenReview', spec: { token } satisfies V1TokenReviewSpec },
       Review,
       signal,
     )
   ).status;
   if (authenticated !== true || user === undefined) return 'unauthenticated';
   const { username, ...rest } = user;
-  const spec = { user: username, ...rest, nonResourceAttributes: { path, verb: 'get' } };
+  const nonResourceAttributes = { path, verb: 'get' };
+  const spec = { user: username, ...rest, nonResourceAttributes } satisfies Wire<V1SubjectAccessReviewSpec>;
   const access = { group: 'authorization.k8s.io', kind: 'SubjectAccessReview', spec };
   return (await post(client, access, Access, signal)).status.allowed ? 'allowed' : 'forbidden';
 }

@@ -15,11 +15,11 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 /** What `make` says on a machine of this system whose PATH begins with a Node of this version. */
-function make(system: string, node: string, goal: string): { status: number | null; stderr: string } {
+function make(system: string, node: string, ...args: readonly string[]) {
   writeFileSync(join(folder, 'uname'), `#!/bin/sh\necho ${system}\n`, { mode: 0o755 });
   writeFileSync(join(folder, 'node'), `#!/bin/sh\necho ${node}\n`, { mode: 0o755 });
   const environment = { PATH: `${folder}:/usr/bin:/bin` };
-  return spawnSync('make', ['-n', goal], { cwd: folder, env: environment, encoding: 'utf8' });
+  return spawnSync('make', ['-n', ...args], { cwd: folder, env: environment, encoding: 'utf8' });
 }
 
 describe('make on macOS', () => {
@@ -38,5 +38,18 @@ describe('make on macOS', () => {
 describe('make on Linux', () => {
   it('asks for no Node in PATH, because npm brings it', () => {
     expect(make('Linux', 'v18.0.0', 'generate').stderr).not.toContain('needs Node');
+  });
+});
+
+describe('make run', () => {
+  it('passes its flags on, quoted as they are, and leaves the choice of the cluster to the operator', () => {
+    const bundle = 'dist/keyferry.js';
+    const flags = `--context 'my dev' --log-level debug`;
+    const sources = ['package.json', 'package-lock.json', 'rolldown.config.ts'];
+    for (const name of sources) writeFileSync(join(folder, name), '');
+    const run = (...args: readonly string[]) => make('Linux', 'v24.21.0', 'run', ...args);
+    const lastLine = (text: string) => text.trim().split('\n').at(-1);
+    expect(lastLine(run(`ARGS=${flags}`).stdout)).toBe(`${bundle} operator ${flags}`);
+    expect(lastLine(run().stdout)?.trim()).toBe(`${bundle} operator`);
   });
 });

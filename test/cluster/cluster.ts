@@ -143,6 +143,11 @@ export class Cluster implements AsyncDisposable {
     return this.#clients.bao;
   }
 
+  /** To run it with another kubeconfig. */
+  get kubectlProgram(): string {
+    return this.#state.kubectl;
+  }
+
   /** Runs kubectl as administrator. */
   async kubectl(args: readonly string[], options?: KubectlOptions): Promise<KubectlResult> {
     const { kubectl: program, folder } = this.#state;

@@ -1,3 +1,5 @@
+import type { V1Secret } from '@kubernetes/client-node';
+import type { StoredIdentity, StoredList } from '#src/kube/wire.ts';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
 import type { OperatorProcess } from '#test/support/operator-process.ts';
@@ -75,13 +77,10 @@ function expectInOrder(sequence: readonly RecordedRequest[]): void {
   }
 }
 
-interface Precondition {
-  readonly uid: string;
-  readonly resourceVersion: string;
-}
+type Precondition = Pick<StoredIdentity, 'uid' | 'resourceVersion'>;
 
 async function preconditionsOf(documents: Documents): Promise<ReadonlyMap<string, Precondition>> {
-  const list = await rig.cluster.kube<{ items: { metadata: Precondition & { name: string } }[] }>(
+  const list = await rig.cluster.kube<StoredList<V1Secret>>(
     'GET',
     `/api/v1/namespaces/${tenant.namespace}/secrets`,
   );

@@ -1,3 +1,5 @@
+import type { V1LeaseSpec } from '@kubernetes/client-node';
+import type { Wire } from '#src/kube/wire.ts';
 import { OPERATOR_ACCOUNT } from '#test/cluster/cluster.ts';
 import { eventually } from '#test/support/eventually.ts';
 import type { OperatorOptions, OperatorProcess } from '#test/support/operator-process.ts';
@@ -12,14 +14,12 @@ export interface Replica {
   readonly kube: RecordingProxy;
 }
 
-interface Lease {
-  readonly spec: {
-    readonly holderIdentity: string;
-    readonly acquireTime: string;
-    readonly renewTime: string;
-    readonly leaseTransitions: number;
-  };
-}
+/** What a Lease has that was acquired once. */
+type HeldLease = {
+  readonly [Field in 'holderIdentity' | 'acquireTime' | 'renewTime' | 'leaseTransitions']: NonNullable<
+    Wire<V1LeaseSpec>[Field]
+  >;
+};
 
 /** Replicas that compete for one Lease. Ends with all of them, and without the Lease. */
 export class Replicas implements AsyncDisposable {
@@ -39,11 +39,11 @@ export class Replicas implements AsyncDisposable {
     return replica;
   }
 
-  async lease(): Promise<Lease['spec']> {
-    return (await this.#rig.cluster.kube<Lease>('GET', leasePath())).spec;
+  async lease(): Promise<HeldLease> {
+    return (await this.#rig.cluster.kube<{ spec: HeldLease }>('GET', leasePath())).spec;
   }
 
-  async untilLeading({ operator }: Replica, deadlineMs: number): Promise<Lease['spec']> {
+  async untilLeading({ operator }: Replica, deadlineMs: number): Promise<HeldLease> {
     return await eventually(
       `${operator.identity} holds the lease`,
       async () => {

@@ -1,3 +1,5 @@
+import type { V1Secret } from '@kubernetes/client-node';
+import type { Stored } from '#src/kube/wire.ts';
 import { expect } from 'vitest';
 import { BACKUP_LABEL, PROJECTED_FROM_ANNOTATION } from '#src/backends/kubernetes/marks.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
@@ -92,9 +94,7 @@ async function expectStored(tenant: Tenant, version: number, prefix = ''): Promi
 
 async function annotationsOf(tenant: Tenant, name: string): Promise<Readonly<Record<string, string>>> {
   const path = `/api/v1/namespaces/${tenant.namespace}/secrets/${name}`;
-  const secret = await tenant.cluster.kube<{
-    readonly metadata: { readonly annotations?: Readonly<Record<string, string>> };
-  }>('GET', path);
+  const secret = await tenant.cluster.kube<Stored<V1Secret>>('GET', path);
   return secret.metadata.annotations ?? {};
 }
 

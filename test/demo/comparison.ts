@@ -1,11 +1,8 @@
+import type { V1Secret } from '@kubernetes/client-node';
+import type { Stored, StoredList } from '#src/kube/wire.ts';
 import type { Cluster } from '#test/cluster/cluster.ts';
 
-interface StoredSecret {
-  readonly metadata: { readonly name: string };
-  readonly type: string;
-  readonly immutable?: boolean;
-  readonly data?: Readonly<Record<string, string>>;
-}
+type StoredSecret = Stored<V1Secret>;
 
 export interface Comparison {
   readonly secrets: number;
@@ -33,10 +30,7 @@ export async function compareNamespaces(cluster: Cluster, left: string, right: s
 }
 
 async function secretsOf(cluster: Cluster, namespace: string): Promise<ReadonlyMap<string, StoredSecret>> {
-  const list = await cluster.kube<{ items: readonly StoredSecret[] }>(
-    'GET',
-    `/api/v1/namespaces/${namespace}/secrets`,
-  );
+  const list = await cluster.kube<StoredList<V1Secret>>('GET', `/api/v1/namespaces/${namespace}/secrets`);
   return new Map(list.items.map((secret) => [secret.metadata.name, secret]));
 }
 

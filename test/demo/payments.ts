@@ -1,15 +1,10 @@
+import type { V1Secret } from '@kubernetes/client-node';
+import type { Wire } from '#src/kube/wire.ts';
 import { randomBytes } from 'node:crypto';
 import { createAuthority, issueCertificate } from '#test/cluster/pki.ts';
 
 /** A Secret as the demo creates it; `data` is base64 as in the API. */
-export interface DemoSecret {
-  readonly apiVersion: 'v1';
-  readonly kind: 'Secret';
-  readonly metadata: { readonly name: string };
-  readonly type: string;
-  readonly immutable?: true;
-  readonly data: Readonly<Record<string, string>>;
-}
+type DemoSecret = Wire<V1Secret>;
 
 const BIG_TEXT_BYTES = 1_000_000;
 

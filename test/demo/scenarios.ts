@@ -1,3 +1,5 @@
+import type { V1Secret } from '@kubernetes/client-node';
+import type { StoredList } from '#src/kube/wire.ts';
 import type { Cluster } from '#test/cluster/cluster.ts';
 import { filesIn, plantFiles, tokenFolderOf } from '#test/support/token-files.ts';
 import { backends, filesBackend, FOLDER, migrationOf, MOUNT } from './manifests.ts';
@@ -223,10 +225,11 @@ interface KeyMetadata {
 }
 
 async function secretsOf(cluster: Cluster, namespace: string): Promise<Values> {
-  const { items } = await cluster.kube<{
-    items: readonly { metadata: { name: string }; data?: Values }[] | null;
-  }>('GET', `/api/v1/namespaces/${namespace}/secrets`);
-  const decoded = (items ?? []).map(({ metadata, data }) => [
+  const { items } = await cluster.kube<StoredList<V1Secret>>(
+    'GET',
+    `/api/v1/namespaces/${namespace}/secrets`,
+  );
+  const decoded = items.map(({ metadata, data }) => [
     metadata.name,
     Buffer.from(data?.[KEY] ?? '', 'base64').toString(),
   ]);

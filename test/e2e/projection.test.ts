@@ -1,3 +1,5 @@
+import type { V1ConfigMap, V1Secret } from '@kubernetes/client-node';
+import type { Stored } from '#src/kube/wire.ts';
 import { describe, expect, it } from 'vitest';
 import { PROJECTED_FROM_ANNOTATION } from '#src/backends/kubernetes/marks.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
@@ -9,14 +11,7 @@ import type { Tenant } from '#test/support/tenant.ts';
 
 const stage = useStage();
 
-interface WholeSecret {
-  readonly metadata: {
-    readonly annotations?: Readonly<Record<string, string>>;
-    readonly resourceVersion: string;
-    readonly [member: string]: unknown;
-  };
-  readonly [member: string]: unknown;
-}
+type WholeSecret = Stored<V1Secret>;
 
 async function wholeSecret(tenant: Tenant, name: string): Promise<WholeSecret> {
   return await tenant.cluster.kube<WholeSecret>(
@@ -34,7 +29,7 @@ function asUsed({ metadata, ...rest }: WholeSecret): object {
 async function aTenantWithLogin(): Promise<Tenant> {
   const tenant = await stage().tenant();
   await tenant.apply({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'owner' } });
-  const owner = await tenant.cluster.kube<{ metadata: { uid: string } }>(
+  const owner = await tenant.cluster.kube<Stored<V1ConfigMap>>(
     'GET',
     `/api/v1/namespaces/${tenant.namespace}/configmaps/owner`,
   );

@@ -1,3 +1,8 @@
+import { mkdtempDisposable, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { KubeConfig } from '@kubernetes/client-node';
+import { dump } from 'js-yaml';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
@@ -66,6 +71,7 @@ beforeAll(async () => {
 describe('a ClusterSecretBackend', () => {
   describeSeparation();
   describeSharing();
+  describeOutside();
 });
 
 function describeSeparation(): void {
@@ -221,3 +227,29 @@ describe('a migration in the namespace of the operator', () => {
     expect(await operators.secret(TOKEN_SECRET)).toBeDefined();
   });
 });
+
+/** As `make run ARGS="--context dev"` with a list in KUBECONFIG starts it. The context names the namespace of a tenant. */
+function describeOutside(): void {
+  it('has its credentials in keyferry-system also for an operator outside of the cluster, whatever the context says', async () => {
+    const tenant = await aTenantWith('p');
+    const { kubeconfigPath } = stage().cluster;
+    await using folder = await mkdtempDisposable(join(tmpdir(), 'keyferry-outside-'));
+    const [missing, own] = [join(folder.path, 'missing'), join(folder.path, 'own')];
+    const admin = new KubeConfig();
+    admin.loadFromFile(kubeconfigPath);
+    const { cluster, user } = admin.getContexts()[0] ?? {};
+    const context = { cluster, user, namespace: tenant.namespace };
+    await writeFile(own, dump({ contexts: [{ name: 'dev', context }], 'current-context': 'none' }));
+    const KUBECONFIG = [missing, own, kubeconfigPath].join(delimiter);
+    await stage().restartOperator({ KUBECONFIG, KEYFERRY_CONTEXT: 'dev' });
+    try {
+      expect(stage().operator.logs()).toContain(`"namespace":"${OPERATOR_ACCOUNT.namespace}"`);
+      await share([tenant.namespace]);
+      await tenant.apply(toShared('move'));
+      await tenant.untilReady('move', { reason: 'Completed' });
+      expect(await kvData(tenant, `teams/${tenant.namespace}/db`)).toEqual({ password: 'p' });
+    } finally {
+      await stage().restartOperator();
+    }
+  });
+}

@@ -1,3 +1,5 @@
+import type { EventsV1Event, V1Lease } from '@kubernetes/client-node';
+import type { Stored, StoredList } from '#src/kube/wire.ts';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { request } from 'undici';
@@ -99,8 +101,8 @@ export class Arena implements AsyncDisposable {
     await this.stage.cluster.kubeClient.reply('DELETE', LEASE);
     await this.stage.restartOperator({ KEYFERRY_GRACEFUL_SHUTDOWN_SECONDS: String(GRACE_SECONDS) });
     await eventually('the operator leads', async () => {
-      const lease = await this.stage.cluster.kube<{ spec: { holderIdentity?: string } }>('GET', LEASE);
-      return lease.spec.holderIdentity?.startsWith(`${this.operator.identity}_`) === true;
+      const lease = await this.stage.cluster.kube<Stored<V1Lease>>('GET', LEASE);
+      return lease.spec?.holderIdentity?.startsWith(`${this.operator.identity}_`) === true;
     });
   }
 
@@ -204,7 +206,7 @@ async function saidAbout({ cluster, namespace }: Tenant): Promise<readonly unkno
       return list.items.map(({ status, report }) => ({ status, report }));
     },
   );
-  const events = cluster.kube<{ items: { note?: string }[] }>(
+  const events = cluster.kube<StoredList<EventsV1Event>>(
     'GET',
     `/apis/events.k8s.io/v1/namespaces/${namespace}/events`,
   );

@@ -65,7 +65,8 @@ it.each([[[]], [['migrate']]])(
 );
 
 it('outside of a cluster and without a kubeconfig says which flag is missing', async () => {
-  const { code, stderr, stdout } = await keyferry(['operator']);
+  await using home = await mkdtempDisposable(join(tmpdir(), 'keyferry-home-'));
+  const { code, stderr, stdout } = await keyferry(['operator'], { HOME: home.path });
   expect(code).toBe(2);
   expect(stderr + stdout).toContain('--kubeconfig');
 });

@@ -1,3 +1,5 @@
+import type { V1Pod } from '@kubernetes/client-node';
+import type { Stored } from '#src/kube/wire.ts';
 import { OPERATOR_ACCOUNT, type Cluster } from '#test/cluster/cluster.ts';
 import type { KubectlResult } from '#test/cluster/kubectl.ts';
 import type { Node } from '#test/cluster/node/node.ts';
@@ -7,13 +9,6 @@ import { eventually, GiveUp } from './eventually.ts';
 const HEALTH_PORT = 8081;
 const READY_DEADLINE_MS = 60_000;
 const PODS = `/api/v1/namespaces/${OPERATOR_ACCOUNT.namespace}/pods`;
-
-interface PodObject {
-  readonly status?: {
-    readonly phase?: string;
-    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
-  };
-}
 
 /** The operator in a pod of a real node. */
 export class OperatorPod {
@@ -40,7 +35,7 @@ export class OperatorPod {
     await eventually(
       `pod ${name} is ready`,
       async () => {
-        const { status } = await this.#cluster.kube<PodObject>('GET', `${PODS}/${name}`);
+        const { status } = await this.#cluster.kube<Stored<V1Pod>>('GET', `${PODS}/${name}`);
         if (status?.phase === 'Failed') throw new GiveUp(`pod ${name} failed: ${await this.logs()}`);
         const ready = status?.conditions?.find(({ type }) => type === 'Ready');
         if (ready?.status === 'True') return true;

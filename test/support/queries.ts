@@ -1,3 +1,5 @@
+import type { EventsV1Event } from '@kubernetes/client-node';
+import type { Stored, StoredList } from '#src/kube/wire.ts';
 import { RECONCILE_REQUESTED_ANNOTATION } from '#src/api/group.ts';
 import type { ConditionType } from '#src/api/v1alpha1/conditions.ts';
 import type { Condition } from '#src/schema/meta.ts';
@@ -135,16 +137,12 @@ export async function columnsOf(
   return Object.fromEntries(columns.filter(([name]) => name !== 'AGE'));
 }
 
-export interface EventLine {
-  readonly reason: string;
-  readonly type: string;
-  readonly note: string;
-}
+export type EventLine = Stored<EventsV1Event>;
 
 /** Waits for the event of this reason: an event is sent after the status that it reports. */
 export async function eventOf(tenant: Tenant, reason: string): Promise<EventLine> {
   return await eventually(`the event ${reason} is there`, async () => {
-    const list = await tenant.cluster.kube<{ items: EventLine[] }>(
+    const list = await tenant.cluster.kube<StoredList<EventsV1Event>>(
       'GET',
       `/apis/events.k8s.io/v1/namespaces/${tenant.namespace}/events`,
     );

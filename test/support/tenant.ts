@@ -1,3 +1,5 @@
+import type { V1Secret } from '@kubernetes/client-node';
+import type { Stored, StoredList } from '#src/kube/wire.ts';
 import { API_VERSION, GROUP, KINDS, VERSION } from '#src/api/group.ts';
 import { parseSecretBackend, type SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
 import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
@@ -7,19 +9,6 @@ import { aKubernetesBackend, anOpenBaoBackend } from '#test/builders/objects.ts'
 import type { Cluster } from '#test/cluster/cluster.ts';
 import { documentedPolicy } from './documented-policy.ts';
 import { eventually } from './eventually.ts';
-
-interface SecretObject {
-  readonly metadata: {
-    readonly name: string;
-    readonly labels?: Record<string, string>;
-    readonly annotations?: Record<string, string>;
-    readonly uid: string;
-    readonly resourceVersion: string;
-  };
-  readonly type: string;
-  readonly immutable?: boolean;
-  readonly data?: Record<string, string>;
-}
 
 export interface TenantOptions {
   /** Address of the KV server as the backend sees it, e.g. a proxy. Default: the server itself. */
@@ -156,15 +145,15 @@ export class Tenant {
     });
   }
 
-  async secrets(): Promise<readonly SecretObject[]> {
-    const list = await this.cluster.kube<{ items: SecretObject[] }>(
+  async secrets(): Promise<readonly Stored<V1Secret>[]> {
+    const list = await this.cluster.kube<StoredList<V1Secret>>(
       'GET',
       `/api/v1/namespaces/${this.namespace}/secrets`,
     );
     return list.items;
   }
 
-  async secret(name: string): Promise<SecretObject | undefined> {
+  async secret(name: string): Promise<Stored<V1Secret> | undefined> {
     return (await this.secrets()).find((secret) => secret.metadata.name === name);
   }
 

@@ -1,3 +1,4 @@
+import type { V1DeleteOptions, V1ObjectMeta, V1Secret } from '@kubernetes/client-node';
 import type { Document, Version } from '#src/core/document.ts';
 import { documentation } from '#src/errors/documentation.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
@@ -7,6 +8,7 @@ import { FittingPage } from '#src/kube/fitting-page.ts';
 import type { Permit } from '#src/ports.ts';
 import { collectionPath, describeTarget, objectPath } from '#src/kube/resource.ts';
 import type { Resource } from '#src/kube/resource.ts';
+import type { Wire } from '#src/kube/wire.ts';
 import type { Need } from '../driver.ts';
 import {
   DEFAULT_TYPE,
@@ -42,10 +44,7 @@ export interface PageQuery {
 }
 
 /** Labels and annotations of a Secret. */
-export interface Marks {
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly annotations?: Readonly<Record<string, string>>;
-}
+export type Marks = Pick<Wire<V1ObjectMeta>, 'labels' | 'annotations'>;
 
 /** The requests for Secrets of one namespace, one method each. Throws the errors of KubeClient. */
 export class SecretApi {
@@ -119,7 +118,7 @@ export class SecretApi {
   /** Creates a Secret; resolves with it as the server stored it. */
   async create(document: Document, permit: Permit, marks: Marks = {}): Promise<WireSecret> {
     const { op, target } = this.#object(document.address, 'kube.secret.create');
-    const body = {
+    const body: Wire<V1Secret> = {
       apiVersion: 'v1',
       kind: 'Secret',
       metadata: {
@@ -217,7 +216,7 @@ export class SecretApi {
         apiVersion: 'v1',
         kind: 'DeleteOptions',
         preconditions: { uid: expect.identity, resourceVersion: expect.revision },
-      },
+      } satisfies Wire<V1DeleteOptions>,
       ...allowedBy(permit),
     });
   }

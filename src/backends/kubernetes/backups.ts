@@ -5,7 +5,7 @@ import { hasCode, OperatorError } from '#src/errors.ts';
 import type { Permit } from '#src/ports.ts';
 import type { BackupStore } from '../driver.ts';
 import type { SecretApi } from './api.ts';
-import { toDocument } from './codec.ts';
+import { toDocument, type WireSecret } from './codec.ts';
 import { BACKUP_SUFFIX, fullNameRefusalOf } from './refusals.ts';
 
 const OP = 'kube.secret.backup';
@@ -109,7 +109,7 @@ function metadataTextOf({ attributes: { metadata, annotations } }: Document): st
 function isBackup({
   metadata,
 }: {
-  readonly metadata: { readonly name: string; readonly labels?: Record<string, string> | undefined };
+  readonly metadata: Pick<WireSecret['metadata'], 'name' | 'labels'>;
 }): boolean {
   return metadata.name.endsWith(BACKUP_SUFFIX) && metadata.labels?.[BACKUP_LABEL] === 'true';
 }

@@ -1,3 +1,4 @@
+import type { AuthenticationV1TokenRequest } from '@kubernetes/client-node';
 import { z } from 'zod';
 import { SecretValue } from '#src/core/secret-value.ts';
 import { documentation } from '#src/errors/documentation.ts';
@@ -5,6 +6,7 @@ import { hasCode, OperatorError } from '#src/errors.ts';
 import type { KubeClient } from '#src/kube/client.ts';
 import { describeTarget, objectPath } from '#src/kube/resource.ts';
 import type { Resource } from '#src/kube/resource.ts';
+import type { Wire } from '#src/kube/wire.ts';
 import type { CredentialSource, IssuedToken } from '../credentials.ts';
 import { SecretApi } from './api.ts';
 import { toDocument } from './codec.ts';
@@ -73,7 +75,7 @@ export class KubernetesCredentials implements CredentialSource {
           apiVersion: 'authentication.k8s.io/v1',
           kind: 'TokenRequest',
           spec: { expirationSeconds: TOKEN_LIFETIME_SECONDS, audiences },
-        },
+        } satisfies Wire<AuthenticationV1TokenRequest>,
         op,
         target,
         signal,

@@ -1,3 +1,5 @@
+import type { V1Node, V1Pod } from '@kubernetes/client-node';
+import type { Stored, StoredList } from '#src/kube/wire.ts';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Report } from '../build.ts';
@@ -119,11 +121,14 @@ export class Node implements AsyncDisposable {
 
   /** Deletes all pods, ends the node and removes what belonged to it. The cluster goes on without it. */
   async dispose(): Promise<void> {
-    const pods = await this.#cluster.kube<{
-      items: readonly { metadata: { namespace: string; name: string } }[];
-    }>('GET', `/api/v1/pods?fieldSelector=spec.nodeName%3D${this.name}`);
+    const pods = await this.#cluster.kube<StoredList<V1Pod>>(
+      'GET',
+      `/api/v1/pods?fieldSelector=spec.nodeName%3D${this.name}`,
+    );
     const deletions = await Promise.allSettled(
-      pods.items.map(({ metadata }) => deletePod(this.#cluster, metadata)),
+      pods.items.map(({ metadata }) =>
+        deletePod(this.#cluster, { ...metadata, namespace: metadata.namespace ?? '' }),
+      ),
     );
     await reapNode(this.#cluster.folder);
     await this.#cluster.kubeClient.reply('DELETE', `/api/v1/nodes/${this.name}`);
@@ -196,10 +201,7 @@ async function importImages(
 
 /** Ready, and rid of the taint that keeps pods away from a node that is not. */
 async function isReadyForPods(cluster: Cluster): Promise<boolean> {
-  const node = await cluster.kube<{
-    spec: { taints?: readonly unknown[] };
-    status: { conditions?: readonly { type: string; status: string }[] };
-  }>('GET', `/api/v1/nodes/${NODE_NAME}`);
-  const ready = node.status.conditions?.find((condition) => condition.type === 'Ready');
-  return ready?.status === 'True' && (node.spec.taints ?? []).length === 0;
+  const node = await cluster.kube<Stored<V1Node>>('GET', `/api/v1/nodes/${NODE_NAME}`);
+  const ready = node.status?.conditions?.find((condition) => condition.type === 'Ready');
+  return ready?.status === 'True' && (node.spec?.taints ?? []).length === 0;
 }

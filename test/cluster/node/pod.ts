@@ -1,3 +1,5 @@
+import type { CoreV1Event, V1Pod } from '@kubernetes/client-node';
+import type { Stored, StoredList } from '#src/kube/wire.ts';
 import { z } from 'zod';
 import { eventually, GiveUp } from '#test/support/eventually.ts';
 import type { Cluster } from '../cluster.ts';
@@ -29,12 +31,6 @@ export interface PodContent {
 
 const Base64 = z.string().transform((text) => Buffer.from(text, 'base64'));
 const ContentSchema = z.object({ env: z.record(z.string(), Base64), files: z.record(z.string(), Base64) });
-
-interface PodObject {
-  readonly status?: {
-    readonly phase?: string;
-  };
-}
 
 /** A pod of the workload image that has started. */
 export class RunningPod {
@@ -96,7 +92,7 @@ async function firstLine(cluster: Cluster, place: PodPlace): Promise<string> {
   return await eventually(
     `pod ${place.namespace}/${place.name} has printed what it found`,
     async () => {
-      const pod = await cluster.kube<PodObject>('GET', podPath(place));
+      const pod = await cluster.kube<Stored<V1Pod>>('GET', podPath(place));
       if (pod.status?.phase === 'Failed') throw new GiveUp(`pod ${place.namespace}/${place.name} failed`);
       if (pod.status?.phase !== 'Running') return false;
       const log = await readLog(cluster, place);
@@ -108,7 +104,7 @@ async function firstLine(cluster: Cluster, place: PodPlace): Promise<string> {
 
 /** What kubelet and scheduler say about the pod: why it does not start. */
 async function eventsOf(cluster: Cluster, pod: PodPlace): Promise<readonly string[]> {
-  const events = await cluster.kube<{ items: readonly { reason: string; message: string }[] }>(
+  const events = await cluster.kube<StoredList<CoreV1Event>>(
     'GET',
     `/api/v1/namespaces/${pod.namespace}/events?fieldSelector=involvedObject.name%3D${pod.name}`,
   );

@@ -1,3 +1,8 @@
+import type {
+  V1ValidatingAdmissionPolicy,
+  V1ValidatingAdmissionPolicyBinding,
+} from '@kubernetes/client-node';
+import type { Stored } from '#src/kube/wire.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OPERATOR_ACCOUNT } from '#test/cluster/cluster.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
@@ -145,13 +150,15 @@ describe('the list of addresses', () => {
   });
 
   it('is required: without the ConfigMap every backend is refused', async () => {
-    type Binding = { spec: { paramRef: object } };
     const bindings = `${POLICIES}/validatingadmissionpolicybindings`;
-    const shipped = await cluster.kube<Binding>('GET', `${bindings}/keyferry-backends`);
+    const shipped = await cluster.kube<Stored<V1ValidatingAdmissionPolicyBinding>>(
+      'GET',
+      `${bindings}/keyferry-backends`,
+    );
     // The binding as it ships, for one namespace and with a ConfigMap that does not exist.
     const apart = await cluster.createNamespace('admission');
     const namespaceSelector = { matchLabels: { 'kubernetes.io/metadata.name': apart } };
-    const paramRef = { ...shipped.spec.paramRef, name: 'absent' };
+    const paramRef = { ...shipped.spec?.paramRef, name: 'absent' };
     // A namespace selector does not hold for objects of the cluster.
     const resources = {
       apiGroups: ['keyferry.io'],
@@ -205,15 +212,15 @@ describe('a user who may write the two kinds and nothing else', () => {
 
 describe('the policies', () => {
   it.each(['keyferry-backends', 'keyferry-migrations'])('%s have no type that is wrong', async (name) => {
-    type Policy = {
-      metadata: { generation: number };
-      status: { observedGeneration?: number; typeChecking?: object };
-    };
-    const read = () => cluster.kube<Policy>('GET', `${POLICIES}/validatingadmissionpolicies/${name}`);
+    const read = () =>
+      cluster.kube<Stored<V1ValidatingAdmissionPolicy>>(
+        'GET',
+        `${POLICIES}/validatingadmissionpolicies/${name}`,
+      );
     const { status } = await eventually('the types are checked', async () => {
       const policy = await read();
-      return policy.status.observedGeneration === policy.metadata.generation && policy;
+      return policy.status?.observedGeneration === policy.metadata.generation && policy;
     });
-    expect(status.typeChecking).toEqual({});
+    expect(status?.typeChecking).toEqual({});
   });
 });

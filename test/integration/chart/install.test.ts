@@ -1,3 +1,5 @@
+import type { KubernetesObject, V1Deployment } from '@kubernetes/client-node';
+import type { Stored, StoredList } from '#src/kube/wire.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { API_VERSION } from '#src/api/group.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
@@ -30,20 +32,14 @@ beforeAll(async () => {
 });
 afterAll(async () => cluster.dispose());
 
-interface HasUid {
-  readonly metadata: { readonly uid: string };
-}
-
-interface HasTemplate {
-  readonly spec: { readonly template: { readonly spec: object } };
-}
-
 async function uidsOf(paths: readonly string[]): Promise<readonly string[]> {
-  return await Promise.all(paths.map(async (path) => (await cluster.kube<HasUid>('GET', path)).metadata.uid));
+  return await Promise.all(
+    paths.map(async (path) => (await cluster.kube<Stored<KubernetesObject>>('GET', path)).metadata.uid),
+  );
 }
 
 async function namesIn(path: string): Promise<readonly string[]> {
-  const { items } = await cluster.kube<{ items: readonly { metadata: { name: string } }[] }>('GET', path);
+  const { items } = await cluster.kube<StoredList<KubernetesObject>>('GET', path);
   return items.map(({ metadata }) => metadata.name).filter((name) => name.startsWith('keyferry'));
 }
 
@@ -60,12 +56,12 @@ describe.each([4, 3] as const)('a release of Helm %i', (major) => {
   });
 
   it('has a pod that a namespace with Pod Security restricted accepts', async () => {
-    const { spec } = await cluster.kube<HasTemplate>(
+    const { spec } = await cluster.kube<Stored<V1Deployment>>(
       'GET',
       `/apis/apps/v1/namespaces/${SYSTEM}/deployments/keyferry`,
     );
     const pods = `/api/v1/namespaces/${SYSTEM}/pods?dryRun=All`;
-    const pod = { metadata: { name: 'pod' }, spec: spec.template.spec };
+    const pod = { metadata: { name: 'pod' }, spec: spec?.template.spec };
     expect((await cluster.kubeClient.reply('POST', pods, pod)).status).toBe(201);
     const unrestricted = { ...pod, spec: { ...pod.spec, securityContext: {} } };
     expect((await cluster.kubeClient.reply('POST', pods, unrestricted)).status).toBe(403);

@@ -1,3 +1,5 @@
+import type { V1Secret } from '@kubernetes/client-node';
+import type { Stored } from '#src/kube/wire.ts';
 import { describe, expect, it } from 'vitest';
 import { TYPE_MARKER } from '#src/backends/openbao/markers.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
@@ -258,13 +260,8 @@ describe('on the way back', () => {
   /** From below the folder of the namespace into its Secrets. */
   const back = (name: string) => aMigration(name, { from: 'bao', to: 'kubernetes' });
 
-  interface Stored {
-    readonly metadata: { readonly resourceVersion: string };
-    readonly data: Readonly<Record<string, string>>;
-  }
-
-  async function storedSecret(tenant: Tenant, name: string): Promise<Stored> {
-    return await tenant.cluster.kube<Stored>('GET', `/api/v1/namespaces/${tenant.namespace}/secrets/${name}`);
+  async function storedSecret(tenant: Tenant, name: string): Promise<Stored<V1Secret>> {
+    return await tenant.cluster.kube('GET', `/api/v1/namespaces/${tenant.namespace}/secrets/${name}`);
   }
 
   it('a Secret with other data, fields or type is a conflict and stays as it is', async () => {
@@ -295,7 +292,7 @@ describe('on the way back', () => {
     const tenant = await stage().tenant();
     await kvPut(tenant, pathOf(tenant, 'raced'), MINE);
     const path = new RegExp(`^/api/v1/namespaces/${tenant.namespace}/secrets$`);
-    let theirs: Stored | undefined;
+    let theirs: Stored<V1Secret> | undefined;
     const overtaken = overtake(stage().api, path, async () => {
       await tenant.apply(aSecret('raced', THEIRS));
       theirs = await storedSecret(tenant, 'raced');

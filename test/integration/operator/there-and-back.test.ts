@@ -1,3 +1,5 @@
+import type { EventsV1Event } from '@kubernetes/client-node';
+import type { StoredList } from '#src/kube/wire.ts';
 import { randomBytes } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
@@ -131,7 +133,7 @@ it('shows the verdict in the columns of kubectl get and as an event', async () =
   expect(row.split(/\s+/).slice(0, 6)).toEqual(['shown', 'True', 'Completed', '2/2', '0', '0']);
 
   const completed = await eventually('its event is there', async () => {
-    const list = await cluster.kube<{ items: { reason: string; type: string; note: string }[] }>(
+    const list = await cluster.kube<StoredList<EventsV1Event>>(
       'GET',
       `/apis/events.k8s.io/v1/namespaces/${namespace}/events`,
     );

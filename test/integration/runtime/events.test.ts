@@ -1,3 +1,5 @@
+import type { EventsV1Event } from '@kubernetes/client-node';
+import type { StoredList } from '#src/kube/wire.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { EventRecord } from '#src/ports.ts';
 import type { HttpKubeClient } from '#src/kube/transport.ts';
@@ -8,12 +10,6 @@ import { sharedCluster } from '#test/cluster/shared.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { RecordedLog, RecordedMetrics } from '#test/support/recorded.ts';
 import { openAdminClient } from './real-client.ts';
-
-interface StoredEvent {
-  readonly note: string;
-  readonly reportingController: string;
-  readonly series?: { readonly count: number; readonly lastObservedTime: string };
-}
 
 let cluster: Cluster;
 let client: HttpKubeClient;
@@ -62,7 +58,7 @@ test('the real server accepts events and their series, and kubectl shows them at
   };
   const metrics = await record([event, event, { ...event, note: 'x'.repeat(3_000) }]);
   expect(metrics.value('keyferry_events_dropped_total')).toBe(0);
-  const { items } = await cluster.kube<{ items: StoredEvent[] }>(
+  const { items } = await cluster.kube<StoredList<EventsV1Event>>(
     'GET',
     `/apis/events.k8s.io/v1/namespaces/${namespace}/events`,
   );

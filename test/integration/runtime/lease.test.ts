@@ -1,3 +1,5 @@
+import type { V1Lease, V1LeaseSpec } from '@kubernetes/client-node';
+import type { Stored, Wire } from '#src/kube/wire.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { KubeClient } from '#src/kube/client.ts';
 import { OperatorError } from '#src/errors.ts';
@@ -64,16 +66,10 @@ function start(name: string, identity: string, kube: KubeClient = client): Repli
   return { elector, stop, outcome };
 }
 
-interface Lease {
-  readonly spec: {
-    readonly holderIdentity: string;
-    readonly leaseTransitions: number;
-    readonly renewTime: string;
-  };
-}
-
-const read = async (name: string): Promise<Lease> =>
-  await cluster.kube<Lease>('GET', `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${name}`);
+const read = async (name: string): Promise<Wire<V1LeaseSpec>> => {
+  const path = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${name}`;
+  return (await cluster.kube<Stored<V1Lease>>('GET', path)).spec ?? {};
+};
 
 describe('leader election on a real API server', () => {
   test('one leads; cut off, it stops before the other starts', async () => {
@@ -85,9 +81,9 @@ describe('leader election on a real API server', () => {
     const first = start('cut', 'first', cutOff);
     await eventually('the first leads', () => first.elector.isLeader);
     const second = start('cut', 'second');
-    const renewTime = (await read('cut')).spec.renewTime;
+    const renewTime = (await read('cut')).renewTime;
     expect(renewTime).toMatch(/\.\d{6}Z$/);
-    await eventually('it renews', async () => (await read('cut')).spec.renewTime !== renewTime);
+    await eventually('it renews', async () => (await read('cut')).renewTime !== renewTime);
     expect(second.elector.isLeader).toBe(false);
     cut = true;
     let both = false;
@@ -97,7 +93,7 @@ describe('leader election on a real API server', () => {
     });
     expect(both).toBe(false);
     expect(await first.outcome).toBe('LEASE_LOST');
-    expect((await read('cut')).spec).toMatchObject({ holderIdentity: 'second', leaseTransitions: 1 });
+    expect(await read('cut')).toMatchObject({ holderIdentity: 'second', leaseTransitions: 1 });
     second.stop.abort();
     expect(await second.outcome).toBe('stopped');
   });
@@ -107,7 +103,7 @@ describe('leader election on a real API server', () => {
     await eventually('the first leads', () => first.elector.isLeader);
     first.stop.abort();
     expect(await first.outcome).toBe('stopped');
-    expect((await read('orderly')).spec.holderIdentity).toBe('');
+    expect((await read('orderly')).holderIdentity).toBe('');
     const second = start('orderly', 'second');
     await eventually('the second leads at once', () => second.elector.isLeader, { deadlineMs: 2_000 });
     second.stop.abort();
@@ -118,8 +114,8 @@ describe('leader election on a real API server', () => {
     const replicas = Array.from({ length: 10 }, (_, index) => start('crowd', `replica-${index}`));
     const leaders = (): number => replicas.filter((replica) => replica.elector.isLeader).length;
     await eventually('one leads', () => leaders() > 0);
-    const { renewTime } = (await read('crowd')).spec;
-    await eventually('it has renewed', async () => (await read('crowd')).spec.renewTime !== renewTime);
+    const { renewTime } = await read('crowd');
+    await eventually('it has renewed', async () => (await read('crowd')).renewTime !== renewTime);
     expect(leaders()).toBe(1);
     for (const replica of replicas) replica.stop.abort();
     await Promise.all(replicas.map(async (replica) => await replica.outcome));
