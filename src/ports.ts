@@ -73,6 +73,35 @@ export interface Sample {
   readonly value: number;
 }
 
+/** A span as it begins. Constants, placeholders, names of migrations, hosts: what logs show. Never a value, a path or a length. */
+export interface SpanStart {
+  /** One of few: a constant, or a method and a template. */
+  readonly name: string;
+  readonly attributes: Readonly<Record<string, string | number>>;
+}
+
+export interface OpenSpan {
+  /** Ends it, once. */
+  end(result?: SpanResult): void;
+}
+
+export interface SpanResult {
+  /** The code of the error, or a status of HTTP that means one. */
+  readonly error?: string | undefined;
+  readonly attributes?: SpanStart['attributes'];
+}
+
+/** Traces of OpenTelemetry. Never throws by itself and never waits: what cannot be sent is dropped. */
+export interface Tracer {
+  /**
+   * Runs `work` in the first span of a new trace. Spans that begin in it, and in all that it awaits, are children of that
+   * one. Settles as `work` does.
+   */
+  trace<T>(start: SpanStart, work: () => Promise<T>): Promise<T>;
+  /** A request or an operation that begins. Outside of `trace`, and after it ended, it is not recorded. */
+  begin(start: SpanStart): OpenSpan;
+}
+
 export interface ObjectReference {
   readonly apiVersion: string;
   readonly kind: string;

@@ -12,7 +12,7 @@ import type { Base } from './base.ts';
 
 /** One factory for each kind of backend that ships. `accessLog` undefined: no access is recorded. */
 export function createRegistry(base: Base, accessLog: AccessLog | undefined): BackendRegistry {
-  const { apiServerHost, client, clock, config, logger, mandate, metrics, random, version } = base;
+  const { apiServerHost, client, clock, config, logger, mandate, metrics, random, tracer, version } = base;
   const { allowApiServerAudience, allowInsecureHttp, audiencePrefix } = config;
   const rules = new TokenRules({ client, audiencePrefix, allowApiServerAudience });
   const factories: readonly BackendFactory[] = [
@@ -30,10 +30,11 @@ export function createRegistry(base: Base, accessLog: AccessLog | undefined): Ba
       mandate,
       clock,
       random,
+      tracer,
       userAgent: `keyferry/${version}`,
       allowInsecureHttp,
     }),
     new DirectoryFactory({ root: config.directoryRoot, clock, random }),
   ];
-  return new BackendRegistry(factories, { guard: { clock, random, metrics, logger }, accessLog });
+  return new BackendRegistry(factories, { guard: { clock, random, metrics, logger, tracer }, accessLog });
 }

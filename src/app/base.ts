@@ -1,7 +1,7 @@
 import type { Config } from '#src/config/schema.ts';
 import type { KubeClient } from '#src/kube/client.ts';
 import type { ServerClock } from '#src/io/server-clock.ts';
-import type { Clock, Logger, Mandate, Metrics, Random } from '#src/ports.ts';
+import type { Clock, Logger, Mandate, Metrics, Random, Tracer } from '#src/ports.ts';
 
 /** What every part of the operator is built from. */
 export interface Base {
@@ -22,4 +22,5 @@ export interface Base {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly tracer: Tracer;
 }

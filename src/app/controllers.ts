@@ -40,7 +40,7 @@ export function createControllers(parts: ControllerParts): readonly Controller[]
 
 function backendController(parts: ControllerParts, scope: Backend['kind']): Controller {
   const { client, clock, config, credentials, events, informers } = parts;
-  const { logger, metrics, pool, queues, random } = parts;
+  const { logger, metrics, pool, queues, random, tracer } = parts;
   const resource = resourceOf(scope);
   return createBackendController(
     scope,
@@ -62,18 +62,20 @@ function backendController(parts: ControllerParts, scope: Backend['kind']): Cont
       graceMs: graceMsOf(config),
       logger,
       metrics,
+      tracer,
     },
   );
 }
 
 function migrationController(parts: ControllerParts): Controller {
-  const { config, logger, metrics, queues } = parts;
+  const { config, logger, metrics, queues, tracer } = parts;
   return createMigrationController(migrationParts(parts), {
     queue: queues.migrations,
     workers: config.concurrentMigrations,
     graceMs: graceMsOf(config),
     logger,
     metrics,
+    tracer,
   });
 }
 

@@ -22,6 +22,7 @@ import { AuditLog } from '#src/telemetry/audit-log.ts';
 import { openAuditSink } from '#src/telemetry/audit-sink.ts';
 import { createLog } from '#src/telemetry/log.ts';
 import { PrometheusMetrics } from '#src/telemetry/metrics.ts';
+import { openTracer, type OpenTracer } from '#src/telemetry/tracing.ts';
 import { createRegistry } from './backends.ts';
 import type { Base } from './base.ts';
 import { DEFAULT_NAMESPACE, openConnection, SECRETS } from './clients.ts';
@@ -65,17 +66,20 @@ export async function runOperator(
   const metrics = new PrometheusMetrics();
   metrics.collectProcessMetrics();
   await using audit = await openAuditLog(config, { logger, metrics });
+  // Closed after all that can still begin a span.
+  await using tracer = await openTracing(config, { version, logger, metrics });
   const connection = await openConnection(config, clock);
   const { namespace = DEFAULT_NAMESPACE, server } = connection;
   const leadership = createLeadership(config, clock, namespace);
   const mandate = leadership ?? ALWAYS_HELD;
   const serverClock = new ServerClock(clock);
-  const transport = { connection, mandate, clock, random, metrics, serverClock, version };
+  const transport = { connection, mandate, clock, random, metrics, tracer, serverClock, version };
   await using client = new HttpKubeClient(transport);
   const clusterResourceNamespace = config.clusterResourceNamespace ?? namespace;
   const shared = { config, version, namespace, clusterResourceNamespace };
   const apiServerHost = server.hostname.replaceAll(/[[\]]/g, '');
-  const base = { ...shared, apiServerHost, client, mandate, clock, serverClock, random, logger, metrics };
+  const told = { logger, metrics, tracer };
+  const base = { ...shared, ...told, apiServerHost, client, mandate, clock, serverClock, random };
   await using pool = openPool(base, audit);
   const openReviewClient = (): HttpKubeClient =>
     new HttpKubeClient({ ...transport, mandate: ALWAYS_HELD, connections: REVIEW_CONNECTIONS });
@@ -108,6 +112,19 @@ async function openAuditLog(
 ): Promise<AuditLog | undefined> {
   if (auditLog === 'off') return undefined;
   return new AuditLog({ ...parts, sink: await openAuditSink(auditLog), clock });
+}
+
+async function openTracing(
+  { identity, tracingEndpoint, tracingSamplePercent }: Config,
+  parts: { readonly version: string; readonly logger: Logger; readonly metrics: PrometheusMetrics },
+): Promise<OpenTracer> {
+  return openTracer({
+    ...parts,
+    endpoint: tracingEndpoint,
+    samplePercent: tracingSamplePercent,
+    instance: identity,
+    clock,
+  });
 }
 
 /**

@@ -35,6 +35,7 @@ function describeSources(): void {
       metricsCertKey: 'tls.key',
       logLevel: 'info',
       auditLog: 'off',
+      tracingSamplePercent: 100,
       watchSecrets: true,
       concurrentMigrations: 4,
       concurrentDocuments: 32,

@@ -76,6 +76,15 @@ export const ConfigSchema = z.object({
     .describe(
       'Where to record every access to a value or a credential: off, stdout or the absolute path of a file. Migrations wait while the audit log cannot be written.',
     ),
+  tracingEndpoint: collectorUrl()
+    .optional()
+    .meta({ env: 'OTEL_EXPORTER_OTLP_ENDPOINT' })
+    .describe(
+      'Base URL of an OpenTelemetry collector for traces, sent by OTLP over HTTP, such as http://collector.observability:4318. Default: none; nothing is traced.',
+    ),
+  tracingSamplePercent: whole(0, 100)
+    .default(100)
+    .describe('Percentage of reconciles that are traced, with --tracing-endpoint.'),
   watchNamespaces: namespaces()
     .optional()
     .describe(
@@ -172,6 +181,14 @@ export const SETTINGS: readonly Setting[] = Object.entries(ConfigSchema.shape).m
 
 function text() {
   return z.string({ error: 'needs a value' }).min(1, { error: 'must not be empty' });
+}
+
+/** Without credentials, which a log of flags would show: OTEL_EXPORTER_OTLP_HEADERS has them. */
+function collectorUrl() {
+  const error = 'must be http://host:port or https://host:port, without user, query and fragment';
+  return text()
+    .regex(/^https?:\/\/[^\s@?#]+$/, { error, abort: true })
+    .refine((url) => URL.canParse(url), { error });
 }
 
 function fileName() {

@@ -2,8 +2,10 @@ import type { Dispatcher } from 'undici';
 import { errorOf, OperatorError } from '#src/errors.ts';
 import { askAtSend } from '#src/io/ask-at-send.ts';
 import { Deadline } from '#src/io/deadline.ts';
+import { NO_TRACES } from '#src/io/no-traces.ts';
+import { RequestSpan } from '#src/io/request-span.ts';
 import type { ServerClock } from '#src/io/server-clock.ts';
-import type { Clock, Mandate, Metrics, Random } from '#src/ports.ts';
+import type { Clock, Mandate, Metrics, Random, Tracer } from '#src/ports.ts';
 import type { KubeClient, KubeRequest, WatchEvent, WatchRequest } from './client.ts';
 import type { KubeConnection, TlsSettings } from './config.ts';
 import { Dispatchers, type PoolName } from './dispatchers.ts';
@@ -11,6 +13,7 @@ import { toExchange, toQueryString, type Exchange } from './exchange.ts';
 import { REPLY_LIMITS, ReplyReader, type Reply } from './reply-reader.ts';
 import { retryDelayMs } from './retry.ts';
 import { silent, unreachable } from './unreachable.ts';
+import { urlTemplateOf } from './url-template.ts';
 import { readWatchEvents } from './watch-stream.ts';
 
 export interface TransportOptions {
@@ -20,6 +23,8 @@ export interface TransportOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: Metrics;
+  /** Gets a span for each request, watches excepted. Default: none. */
+  readonly tracer?: Tracer;
   /** Learns the time of the API server from its replies. */
   readonly serverClock?: ServerClock;
   /** Keyferry version for the User-Agent. */
@@ -110,14 +115,26 @@ export class HttpKubeClient implements KubeClient {
   }
 
   async #exchange(exchange: Exchange, deadline: Deadline): Promise<unknown> {
+    const span = this.#spanOf(exchange, deadline);
     try {
       const reply = await this.#sendAuthorized(exchange, deadline);
+      span.replied(reply.statusCode);
       if (reply.statusCode < 200 || reply.statusCode > 299)
         throw await this.#replies.problem(reply, { exchange, deadline });
-      return await this.#replies.result(reply, { exchange, deadline });
+      const result = await this.#replies.result(reply, { exchange, deadline });
+      span.done();
+      return result;
     } catch (thrown) {
-      throw this.#toProblem(thrown, exchange, deadline);
+      const problem = this.#toProblem(thrown, exchange, deadline);
+      span.failed(problem);
+      throw problem;
     }
+  }
+
+  #spanOf({ method, op, path }: Exchange, deadline: Deadline): RequestSpan {
+    const { connection, tracer = NO_TRACES } = this.#options;
+    const request = { method, op, urlTemplate: urlTemplateOf(path), server: connection.server };
+    return new RequestSpan(tracer, request, deadline);
   }
 
   /** Sends; after a 401, which means that nothing was applied, sends again with freshly read credentials. */

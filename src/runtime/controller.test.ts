@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { OperatorError, type ErrorCode } from '#src/errors.ts';
 import { ManualClock, settle } from '#test/support/manual-clock.ts';
 import { RecordedLog, RecordedMetrics } from '#test/support/recorded.ts';
+import { RecordedSpans } from '#test/support/recorded-spans.ts';
 import { Controller, type ControllerOptions, type Reconcile } from './controller.ts';
 import { WorkQueue } from './queue.ts';
 
@@ -54,6 +55,32 @@ function describeRuns(): void {
     await clock.advance(3_600_000);
     expect(keys).toEqual(['ns/a']);
     expect(result('success')).toBe(1);
+  });
+
+  test('is a trace with the identifiers of its log lines, and the code of its failure', async () => {
+    const tracer = new RecordedSpans();
+    const failures = [new OperatorError('BACKEND_UNREACHABLE', { op: 'x' })];
+    const reconcile: Reconcile = async (_key, { logger }) => {
+      logger.info('reconciling');
+      const failure = failures.pop();
+      if (failure !== undefined) throw failure;
+      return Promise.resolve({ kind: 'done' });
+    };
+    void run(reconcile, { tracer });
+    queue.add('ns/a');
+    await clock.advance(3_600_000);
+    const ids = log.lines.filter(({ message }) => message === 'reconciling').map(({ fields }) => fields);
+    expect(tracer.spans.map(({ start }) => start)).toEqual(
+      ids.map(({ reconcileID }) => ({
+        name: 'reconcile smig',
+        attributes: {
+          'keyferry.controller': 'smig',
+          'keyferry.key': 'ns/a',
+          'keyferry.reconcile_id': reconcileID,
+        },
+      })),
+    );
+    expect(tracer.spans.map(({ result }) => result)).toEqual([{ error: 'BACKEND_UNREACHABLE' }, {}]);
   });
 
   test('reconciles again after the requested time', async () => {

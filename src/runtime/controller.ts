@@ -4,7 +4,8 @@ import { logFieldsOf } from '#src/errors/explain.ts';
 import { errorOf, hasCode, OperatorError } from '#src/errors.ts';
 import { onAbort, whenAborted } from '#src/io/abort.ts';
 import { Deadline } from '#src/io/deadline.ts';
-import type { Clock, Labels, Logger, Metrics } from '#src/ports.ts';
+import { NO_TRACES } from '#src/io/no-traces.ts';
+import type { Clock, Labels, Logger, Metrics, Tracer } from '#src/ports.ts';
 import type { WorkQueue } from './queue.ts';
 
 export type ReconcileResult =
@@ -44,6 +45,8 @@ export interface ControllerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Gets a trace for each reconcile. Default: none. */
+  readonly tracer?: Tracer;
 }
 
 type MetricResult = 'success' | 'error' | 'requeue' | 'requeue_after';
@@ -124,7 +127,8 @@ export class Controller {
     using run = Deadline.unpausable(clock, deadlineMs, hardStop, about);
     const startedAt = clock.monotonic();
     try {
-      this.#settle(key, await reconcile(key, { reconcileId, signal: run.signal, logger }));
+      const work = async () => reconcile(key, { reconcileId, signal: run.signal, logger });
+      this.#settle(key, await this.#traced(key, reconcileId, work));
     } catch (thrown) {
       if (hardStop.aborted) logger.debug('reconcile aborted by shutdown');
       else this.#treat(key, run.signal.aborted ? run.signal.reason : thrown, logger);
@@ -132,6 +136,17 @@ export class Controller {
       const seconds = (clock.monotonic() - startedAt) / 1000;
       metrics.observe('controller_runtime_reconcile_time_seconds', this.#labels, seconds);
     }
+  }
+
+  /** With the identifiers that the log lines of this reconcile have. */
+  async #traced<T>(key: string, reconcileId: string, work: () => Promise<T>): Promise<T> {
+    const { name, tracer = NO_TRACES } = this.#options;
+    const attributes = {
+      'keyferry.controller': name,
+      'keyferry.key': key,
+      'keyferry.reconcile_id': reconcileId,
+    };
+    return tracer.trace({ name: `reconcile ${name}`, attributes }, work);
   }
 
   #settle(key: string, result: ReconcileResult): void {

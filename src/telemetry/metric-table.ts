@@ -105,6 +105,10 @@ export const METRICS: Readonly<Record<string, MetricInfo>> = {
   keyferry_events_dropped_total: counter(
     'Events that could not be written; events are best effort and never block a migration.',
   ),
+  keyferry_trace_spans_total: counter(
+    'Spans by what became of them: exported, failed (the collector did not take them) or dropped (the queue was full); absent without --tracing-endpoint.',
+    'result',
+  ),
   secretmigration_keys: gauge('Keys of a migration by state.', 'namespace', 'name', 'state'),
   secretmigration_condition: gauge(
     '1 for the current status of a condition (Ready, Succeeded, Stalled) of a migration, 0 for the others.',

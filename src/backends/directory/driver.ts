@@ -38,6 +38,7 @@ export class DirectoryDriver implements Driver {
   readonly kind = 'directory';
   readonly serverTime = undefined;
   readonly traits: DriverTraits = {
+    isLocal: true,
     addressing: 'flat',
     concurrency: CONCURRENCY,
     statesAttributes: false,

@@ -9,6 +9,7 @@ import { OPERATIONS } from '../layer.ts';
 import { guard } from './guard.ts';
 import { ManualClock } from '#test/support/manual-clock.ts';
 import { RecordedLog, RecordedMetrics } from '#test/support/recorded.ts';
+import { RecordedSpans } from '#test/support/recorded-spans.ts';
 import { permitted } from '#test/support/permit.ts';
 
 const { signal } = new AbortController();
@@ -226,5 +227,32 @@ describe('a guarded driver of a server whose address an author chose', () => {
     expect(log.lines).toHaveLength(1);
     expect(log.lines[0]?.fields).toMatchObject({ code: 'TLS_FAILED', unansweredAt: origin });
     expect(JSON.stringify(log.lines[0])).toContain('EPROTO');
+  });
+});
+
+describe('a guarded driver of files of this machine', () => {
+  it('has a span for each operation; others have those of their requests', async () => {
+    const tracer = new RecordedSpans();
+    const options = { clock: new ManualTime(), random: () => 0.5, metrics: new RecordedMetrics(), tracer };
+    const calls: Partial<Driver> = {
+      isLeaving: async () => Promise.resolve(false),
+      read: () => Promise.reject(failing('AUTH_DENIED')),
+    };
+    const { traits } = innerOf({});
+    const files = guard(innerOf({ ...calls, traits: { ...traits, isLocal: true } }), options);
+    for (const driver of [files, guard(innerOf(calls), options)]) {
+      await driver.isLeaving(signal);
+      await expect(driver.read('a', signal)).rejects.toThrow();
+    }
+    expect(tracer.spans).toEqual([
+      {
+        start: { name: 'fake isLeaving', attributes: { 'keyferry.operation': 'fake.isLeaving' } },
+        result: {},
+      },
+      {
+        start: { name: 'fake read', attributes: { 'keyferry.operation': 'fake.read' } },
+        result: { error: 'AUTH_DENIED' },
+      },
+    ]);
   });
 });

@@ -2,7 +2,8 @@ import { logFieldsOf, shownCode } from '#src/errors/explain.ts';
 import { errorOf, isAbort, OperatorError } from '#src/errors.ts';
 import { Deadline } from '#src/io/deadline.ts';
 import { backoffMs, type BackoffShape } from '#src/io/retry-delay.ts';
-import type { Clock, Logger, Metrics, Random } from '#src/ports.ts';
+import { NO_TRACES } from '#src/io/no-traces.ts';
+import type { Clock, Logger, Metrics, OpenSpan, Random, Tracer } from '#src/ports.ts';
 import type { Driver, ReadOutcome } from '../driver.ts';
 import { layered, OPERATIONS, type Call, type LayeredDriver, type Operation } from '../layer.ts';
 
@@ -12,6 +13,8 @@ export interface GuardOptions {
   readonly metrics: Metrics;
   /** Gets the cause when a server gives no usable answer, which no status tells. */
   readonly logger?: Logger;
+  /** Gets a span for each operation of a store without requests, such as a directory; others have spans of their requests. */
+  readonly tracer?: Tracer;
   /** Deadline in milliseconds for one call, without its retries; default 90 s. A call can be several requests. */
   readonly deadlineMs?: number;
 }
@@ -25,6 +28,12 @@ const LOG_AGAIN_MS = 60_000;
 const BACKOFF: BackoffShape = { baseMs: 200, capMs: 5_000, jitter: 0.5 };
 /** If a server asks for a longer delay, the call fails and the caller schedules the next try. */
 const MAX_DELAY_MS = 5_000;
+
+interface Begun {
+  /** Monotonic milliseconds. */
+  readonly started: number;
+  readonly span: OpenSpan | undefined;
+}
 
 type Next<T> = (signal: AbortSignal) => Promise<T>;
 
@@ -93,26 +102,26 @@ class GuardedCalls {
     const { clock, deadlineMs = DEADLINE_MS } = this.#options;
     const limitMs = operation === 'probe' ? Math.min(PROBE_DEADLINE_MS, deadlineMs) : deadlineMs;
     using deadline = new Deadline(clock, limitMs, signal);
-    const started = clock.monotonic();
+    const begun = this.#begin(operation);
     try {
       const result = await next(deadline.signal);
-      this.#measure(operation, 'ok', started);
+      this.#measure(operation, 'ok', begun);
       return result;
     } catch (thrown) {
       const failure = deadline.expired ? this.#overdue(operation) : thrown;
-      this.#failed(operation, failure, { signal, started });
+      this.#failed(operation, failure, { signal, begun });
       throw failure;
     }
   }
 
   /** The whole iteration counts as one call; the driver sets the deadlines of its requests. */
   async *iterated<T>({ operation, signal }: Call, items: AsyncIterable<T>): AsyncGenerator<T> {
-    const started = this.#options.clock.monotonic();
+    const begun = this.#begin(operation);
     try {
       yield* items;
-      this.#measure(operation, 'ok', started);
+      this.#measure(operation, 'ok', begun);
     } catch (thrown) {
-      this.#failed(operation, thrown, { signal, started });
+      this.#failed(operation, thrown, { signal, begun });
       throw thrown;
     }
   }
@@ -120,14 +129,14 @@ class GuardedCalls {
   #failed(
     operation: Operation,
     failure: unknown,
-    { signal, started }: { readonly signal: AbortSignal; readonly started: number },
+    { signal, begun }: { readonly signal: AbortSignal; readonly begun: Begun },
   ): void {
     if (isAbort(failure, signal)) {
-      this.#measure(operation, 'aborted', started);
+      this.#measure(operation, 'aborted', begun);
       return;
     }
     const error = errorOf(failure);
-    this.#measure(operation, shownCode(error), started);
+    this.#measure(operation, shownCode(error), begun);
     if (error.unansweredAt !== undefined) this.#logCause(operation, error);
   }
 
@@ -145,10 +154,20 @@ class GuardedCalls {
     return new OperatorError('DEADLINE', { op: `backend.${operation}`, indeterminate, unansweredAt: origin });
   }
 
-  #measure(operation: Operation, code: string, started: number): void {
+  #begin(operation: Operation): Begun {
+    const { clock, tracer = NO_TRACES } = this.#options;
+    const { kind, traits } = this.#driver;
+    const attributes = { 'keyferry.operation': `${kind}.${operation}` };
+    const span =
+      traits.isLocal === true ? tracer.begin({ name: `${kind} ${operation}`, attributes }) : undefined;
+    return { started: clock.monotonic(), span };
+  }
+
+  #measure(operation: Operation, code: string, { started, span }: Begun): void {
     const { metrics, clock } = this.#options;
     const labels = { backend: this.#driver.kind, operation };
     this.#count(operation, code, 1);
+    span?.end(code === 'ok' ? {} : { error: code });
     metrics.observe(
       'secretmigration_backend_request_duration_seconds',
       labels,

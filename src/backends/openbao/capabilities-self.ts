@@ -79,6 +79,7 @@ export async function askCapabilities(
   const request: BaoRequest = {
     method: 'POST',
     path: apiPathOf('sys/capabilities-self', OP),
+    urlTemplate: '/v1/sys/capabilities-self',
     body,
     op: OP,
     target: 'sys/capabilities-self',

@@ -8,11 +8,12 @@ import { checkedConnector } from '#src/io/checked-connector.ts';
 import type { ConnectRules } from '#src/io/connect-rules.ts';
 import { Deadline } from '#src/io/deadline.ts';
 import { networkError } from '#src/io/network-failure.ts';
+import { RequestSpan } from '#src/io/request-span.ts';
 import type { QuotaHints } from '#src/io/learnt-rate.ts';
 import { parseRetryAfter } from '#src/io/retry-delay.ts';
 import type { Turns } from '#src/io/turns.ts';
 import type { ServerClock } from '#src/io/server-clock.ts';
-import type { Clock, Mandate, Permit } from '#src/ports.ts';
+import type { Clock, Mandate, Permit, Tracer } from '#src/ports.ts';
 import { REPLY_LIMITS, type ReplyKind } from './reply-limits.ts';
 import { pemOf, type TlsMaterial } from './tls.ts';
 
@@ -41,6 +42,8 @@ export interface ClientOptions {
   /** Asked as each request that `mutates` is sent. */
   readonly mandate: Mandate;
   readonly clock: Clock;
+  /** Gets a span for each request. */
+  readonly tracer: Tracer;
   /** Resolves when this number of bytes of a reply may be in memory; disposed of once it was parsed. */
   readonly reserve: (bytes: number, signal: AbortSignal) => Promise<Disposable>;
   /** Shared by all clients of the same backend. */
@@ -53,6 +56,8 @@ export interface BaoRequest {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** Encoded, from `apiPathOf`. */
   readonly path: string;
+  /** The same path for traces: `{mount}`, `{path}` stand for what is not a constant of the API. */
+  readonly urlTemplate: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: unknown;
   /** Default `application/json`. */
@@ -142,50 +147,66 @@ export class BaoClient implements AsyncDisposable {
     token: SecretValue | undefined,
     signal: AbortSignal,
   ): Promise<{ readonly reply: BaoReply; readonly hints: QuotaHints }> {
-    const { op, target, mutates: writes = false, replies } = request;
+    const { op, target, mutates: writes = false } = request;
     const unansweredAt = this.#options.origin;
     if (this.#isClosed) throw closed({ op, target });
-    const { clock, reserve, timeoutMs } = this.#options;
+    const { clock, timeoutMs } = this.#options;
     using deadline = new Deadline(clock, timeoutMs, signal, {
       op,
       target,
       indeterminate: writes,
       unansweredAt,
     });
+    const span = this.#spanOf(request, deadline);
     const sentAt = clock.monotonic();
     try {
-      const { statusCode, headers, body } = await this.#dispatcherFor(request).request({
+      const response = await this.#dispatcherFor(request).request({
         method: request.method,
         path: withQuery(request),
         headers: this.#headers(request, token),
         body: request.body === undefined ? null : JSON.stringify(request.body),
         signal: deadline.signal,
       });
-      this.#options.serverClock.note(headers['date'], sentAt);
-      const bounds = {
-        limits: REPLY_LIMITS[replies],
-        // What replies with too much to the first request can be any server.
-        operation: {
-          op,
-          target,
-          writes,
-          unansweredAt: request.rootNamespace === true ? unansweredAt : undefined,
-        },
-        reserve: async (bytes: number) => reserve(bytes, deadline.signal),
-      };
-      const parsed = await readReply(body, bounds, parseJson);
-      const retryAfterMs = parseRetryAfter(headers['retry-after'], headers['date']);
-      const serverTime = timeOf(headers['date']);
-      return {
-        reply: { status: statusCode, body: parsed, retryAfterMs, serverTime },
-        hints: hintsOf(headers, retryAfterMs),
-      };
+      span.replied(response.statusCode);
+      this.#options.serverClock.note(response.headers['date'], sentAt);
+      const read = await this.#read(request, response, deadline);
+      span.done();
+      return read;
     } catch (thrown) {
+      const isOwn = thrown instanceof OperatorError;
+      const failure = isOwn ? thrown : networkError(thrown, { op, target, writes, unansweredAt });
+      span.failed(deadline.expired ? deadline.signal.reason : failure);
       if (signal.aborted) throw signal.reason;
-      if (thrown instanceof OperatorError) throw thrown;
-      if (deadline.expired) throw deadline.signal.reason;
-      throw networkError(thrown, { op, target, writes, unansweredAt });
+      if (!isOwn && deadline.expired) throw deadline.signal.reason;
+      throw failure;
     }
+  }
+
+  async #read(
+    { op, target, mutates: writes = false, replies, rootNamespace }: BaoRequest,
+    { statusCode, headers, body }: Dispatcher.ResponseData,
+    deadline: Deadline,
+  ): Promise<{ readonly reply: BaoReply; readonly hints: QuotaHints }> {
+    const { origin, reserve } = this.#options;
+    // What replies with too much to the first request can be any server.
+    const unansweredAt = rootNamespace === true ? origin : undefined;
+    const bounds = {
+      limits: REPLY_LIMITS[replies],
+      operation: { op, target, writes, unansweredAt },
+      reserve: async (bytes: number) => reserve(bytes, deadline.signal),
+    };
+    const parsed = await readReply(body, bounds, parseJson);
+    const retryAfterMs = parseRetryAfter(headers['retry-after'], headers['date']);
+    const serverTime = timeOf(headers['date']);
+    return {
+      reply: { status: statusCode, body: parsed, retryAfterMs, serverTime },
+      hints: hintsOf(headers, retryAfterMs),
+    };
+  }
+
+  #spanOf({ method, op, urlTemplate }: BaoRequest, deadline: Deadline): RequestSpan {
+    const server = new URL(this.#options.origin);
+    return new RequestSpan(this.#options.tracer, { method, op, urlTemplate, server }, deadline);
   }
 
   #dispatcherFor({ mutates = false, givesUp = false, permit }: BaoRequest): Dispatcher {

@@ -6,7 +6,8 @@ import type { ConnectRules } from '#src/io/connect-rules.ts';
 import { KeyedLock } from '#src/io/keyed-lock.ts';
 import { Turns } from '#src/io/turns.ts';
 import { ServerClock } from '#src/io/server-clock.ts';
-import type { Clock, Mandate, Random } from '#src/ports.ts';
+import { NO_TRACES } from '#src/io/no-traces.ts';
+import type { Clock, Mandate, Random, Tracer } from '#src/ports.ts';
 import type { CredentialsFor } from '../credentials.ts';
 import type { Driver } from '../driver.ts';
 import type { BackendDefinition, BackendFactory } from '../factory.ts';
@@ -34,6 +35,8 @@ export interface OpenBaoFactoryOptions {
   readonly userAgent: string;
   /** Where a backend may be. */
   readonly connectRules: ConnectRules;
+  /** Gets a span for each request. Default: none. */
+  readonly tracer?: Tracer;
   /** Operator flag --allow-insecure-http. */
   readonly allowInsecureHttp: boolean;
 }
@@ -62,7 +65,15 @@ export class OpenBaoFactory implements BackendFactory {
     if (openbao === undefined) throw invalid(definition, 'spec.openbao is missing.');
     const prefix = openbao.pathPrefix ?? '';
     this.#check(definition, openbao);
-    const { connectRules, credentialsFor, mandate, clock, random, userAgent } = this.#options;
+    const {
+      connectRules,
+      credentialsFor,
+      mandate,
+      clock,
+      random,
+      tracer = NO_TRACES,
+      userAgent,
+    } = this.#options;
     const { credentialsNamespace: namespace } = definition;
     const turns = this.#turnsAt(openbao);
     const { origin } = new URL(openbao.address);
@@ -80,6 +91,7 @@ export class OpenBaoFactory implements BackendFactory {
         userAgent,
         mandate,
         clock,
+        tracer,
         reserve: async (bytes, signal) => this.#replies.reserve(bytes, holder, signal),
         turns,
         serverClock,

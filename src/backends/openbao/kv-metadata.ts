@@ -177,10 +177,14 @@ export class KvMetadataTree {
     throw failureOf(reply, request);
   }
 
-  #at(tree: string, address: Address, op: string): Pick<BaoRequest, 'path' | 'op' | 'target'> {
+  #at(
+    tree: string,
+    address: Address,
+    op: string,
+  ): Pick<BaoRequest, 'path' | 'urlTemplate' | 'op' | 'target'> {
     const { mount, prefix } = this.#options;
     const path = joinPath(mount, tree, prefix, address);
-    return { path: apiPathOf(path, op), op, target: path };
+    return { path: apiPathOf(path, op), urlTemplate: `/v1/{mount}/${tree}/{path}`, op, target: path };
   }
 }
 

@@ -126,9 +126,9 @@ export class KvMount {
     return parseReply(ListReply, reply, request).data.keys ?? [];
   }
 
-  #at(tree: Tree, address: Address, op: string): Pick<BaoRequest, 'path' | 'op' | 'target'> {
+  #at(tree: Tree, address: Address, op: string): Pick<BaoRequest, 'path' | 'urlTemplate' | 'op' | 'target'> {
     const path = this.pathOf(tree, address);
-    return { path: apiPathOf(path, op), op, target: path };
+    return { path: apiPathOf(path, op), urlTemplate: `/v1/{mount}/${tree}/{path}`, op, target: path };
   }
 }
 

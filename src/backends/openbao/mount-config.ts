@@ -25,6 +25,7 @@ export async function readMountConfig(
   const request: BaoRequest = {
     method: 'GET',
     path: apiPathOf(path, OP),
+    urlTemplate: '/v1/{mount}/config',
     op: OP,
     target: path,
     replies: 'small',

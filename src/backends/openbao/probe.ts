@@ -140,6 +140,7 @@ async function readHealth(client: BaoClient, signal: AbortSignal): Promise<Healt
   const request: BaoRequest = {
     method: 'GET',
     path: apiPathOf('sys/health', OP),
+    urlTemplate: '/v1/sys/health',
     op: OP,
     target: 'sys/health',
     replies: 'small',
@@ -179,6 +180,7 @@ async function readMount(question: MountQuestion, signal: AbortSignal): Promise<
   const request: BaoRequest = {
     method: 'GET',
     path: apiPathOf(path, OP),
+    urlTemplate: '/v1/sys/internal/ui/mounts/{mount}',
     op: OP,
     target: path,
     replies: 'small',

@@ -78,8 +78,8 @@ export class V1KvMount {
     return parseReply(ListReply, reply, request).data.keys ?? [];
   }
 
-  #at(address: Address, op: string): Pick<BaoRequest, 'path' | 'op' | 'target'> {
+  #at(address: Address, op: string): Pick<BaoRequest, 'path' | 'urlTemplate' | 'op' | 'target'> {
     const path = this.pathOf(address);
-    return { path: apiPathOf(path, op), op, target: path };
+    return { path: apiPathOf(path, op), urlTemplate: '/v1/{mount}/{path}', op, target: path };
   }
 }

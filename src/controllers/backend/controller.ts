@@ -13,7 +13,7 @@ const PARSERS: Readonly<Record<Backend['kind'], (object: unknown) => Parsed<Back
 };
 
 export type BackendControllerOptions = Required<
-  Pick<ControllerOptions, 'queue' | 'waitingIntervalMs' | 'graceMs' | 'logger' | 'metrics'>
+  Pick<ControllerOptions, 'queue' | 'waitingIntervalMs' | 'graceMs' | 'logger' | 'metrics' | 'tracer'>
 >;
 
 /** The controller of the backends of one scope: those of all namespaces, or those of the cluster. */

@@ -6,7 +6,7 @@ import { reconcileMigration } from './reconcile.ts';
 import { HalfRemoved } from './removals.ts';
 
 export type MigrationControllerOptions = Required<
-  Pick<ControllerOptions, 'queue' | 'workers' | 'graceMs' | 'logger' | 'metrics'>
+  Pick<ControllerOptions, 'queue' | 'workers' | 'graceMs' | 'logger' | 'metrics' | 'tracer'>
 >;
 
 /** The controller of all SecretMigrations. */

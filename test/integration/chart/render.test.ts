@@ -17,6 +17,7 @@ const TEXTS: Readonly<Record<string, unknown>> = {
   kubernetesServiceHost: 'api.example',
   logLevel: 'debug',
   auditLog: 'stdout',
+  tracingEndpoint: 'http://collector.observability.svc:4318',
   clusterResourceNamespace: 'shared',
   directoryRoot: '/data',
   audiencePrefix: 'example.com/',

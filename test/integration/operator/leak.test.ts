@@ -1,8 +1,9 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GROUP, KINDS, VERSION } from '#src/api/group.ts';
 import { findCanary, findNumber } from '#test/support/canary.ts';
 import { LeakScenarios, LONG } from './leak-scenarios.ts';
 import { untilIdle } from './operator-state.ts';
+import { OtlpReceiver } from '#test/support/otlp-receiver.ts';
 import { kvMetadata, kvNames } from '#test/support/queries.ts';
 import { useStage } from '#test/support/stage.ts';
 
@@ -13,9 +14,12 @@ import { useStage } from '#test/support/stage.ts';
  */
 
 const stage = useStage();
+let collector: OtlpReceiver;
 let scenarios: LeakScenarios;
 
 beforeAll(async () => {
+  collector = await OtlpReceiver.start();
+  await stage().restartOperator({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
   scenarios = new LeakScenarios(stage());
   await scenarios.thereAndBack();
   await scenarios.conflicts();
@@ -28,6 +32,8 @@ beforeAll(async () => {
   await scenarios.badTokens();
   await untilIdle(stage().operator);
 });
+
+afterAll(async () => collector[Symbol.asyncDispose]());
 
 async function json(path: string): Promise<Buffer> {
   return Buffer.from(JSON.stringify(await stage().cluster.kube('GET', path)));
@@ -68,6 +74,7 @@ const PLACES: Readonly<Record<string, readonly [read: () => Promise<Buffer>, wor
   'the log': [async () => Buffer.from(stage().operator.logs()), 'reconcile requeued'],
   'the audit log': [async () => Buffer.from(stage().operator.logs()), '"stream":"audit"'],
   'the metrics': [async () => Buffer.from(await stage().operator.metrics()), 'secretmigration_keys{'],
+  'the traces': [async () => Promise.resolve(collector.bytes), 'reconcile secretmigration'],
   'the events': [async () => json('/apis/events.k8s.io/v1/events'), 'PartiallyFailed'],
   'the SecretBackends': [
     async () => json(`/apis/${GROUP}/${VERSION}/${KINDS.SecretBackend.plural}`),

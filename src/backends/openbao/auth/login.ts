@@ -33,6 +33,7 @@ export async function logIn(
   const request: BaoRequest = {
     method: 'POST',
     path: apiPathOf(joinPath('auth', mountPath, 'login'), op),
+    urlTemplate: '/v1/auth/{mount}/login',
     body,
     op,
     target,

@@ -7,7 +7,8 @@ const OP = 'openbao.auth';
 /** A request of a token about itself; the built-in `default` policy allows it. */
 export function selfRequest(action: 'lookup-self' | 'renew-self' | 'revoke-self'): BaoRequest {
   const target = `auth/token/${action}`;
-  const about = { path: apiPathOf(target, OP), op: OP, target, replies: 'small' } as const;
+  const path = apiPathOf(target, OP);
+  const about = { path, urlTemplate: path, op: OP, target, replies: 'small' } as const;
   return action === 'lookup-self'
     ? { ...about, method: 'GET' }
     : { ...about, method: 'POST', body: {}, mutates: true, givesUp: action === 'revoke-self' };

@@ -1,0 +1,9 @@
+import type { OpenSpan, Tracer } from '#src/ports.ts';
+
+const NO_SPAN: OpenSpan = { end: () => undefined };
+
+/** The Tracer of a process that sends no traces. */
+export const NO_TRACES: Tracer = {
+  trace: async (_start, work) => work(),
+  begin: () => NO_SPAN,
+};
