@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { KINDS } from '#src/api/group.ts';
 import { SETTINGS } from '#src/config/schema.ts';
+import { publishedImage, readProduct } from '#src/image/product.ts';
 import { FLAGS_OF_THE_CHART, operatorSchema, type JsonSchema } from './chart-flags.ts';
 import { crdTemplate } from './chart-templates.ts';
 import { valuesSchema } from './chart-values.ts';
@@ -13,7 +14,10 @@ const PROJECT = join(import.meta.dirname, '..', '..');
 const read = (file: string): string => readFileSync(join(PROJECT, file), 'utf8');
 
 const Chart = z.object({ appVersion: z.string(), annotations: z.record(z.string(), z.string()) });
-const Values = z.object({ resources: z.object({ limits: z.object({ memory: z.string() }) }) });
+const Values = z.object({
+  image: z.object({ registry: z.string(), repository: z.string() }),
+  resources: z.object({ limits: z.object({ memory: z.string() }) }),
+});
 
 /** Groups of values that take any name: parts of manifests, and what a parent chart shares. */
 function openGroups(schema: JsonSchema, path: string): readonly string[] {
@@ -58,6 +62,18 @@ describe('Chart.yaml', () => {
     expect(chart.appVersion).toBe(
       z.object({ version: z.string() }).parse(JSON.parse(read('package.json'))).version,
     );
+  });
+
+  it('names the image that make image builds, as config/ and the values do', () => {
+    const { version } = readProduct(PROJECT);
+    const published = publishedImage(version);
+    const [listed] = z
+      .tuple([z.object({ image: z.string() })])
+      .parse(load(chart.annotations['artifacthub.io/images'] ?? ''));
+    expect(listed.image).toBe(published);
+    expect(read('config/operator/deployment.yaml')).toContain(` image: ${published}\n`);
+    const { registry, repository } = Values.parse(load(read('charts/keyferry/values.yaml'))).image;
+    expect(`${registry}/${repository}:${version}`).toBe(published);
   });
 
   it('lists each kind', () => {

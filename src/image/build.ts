@@ -11,7 +11,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { architectureOf } from './architecture.ts';
 import { buildCommand, chooseEngine, saveCommand, type Engine } from './engine.ts';
-import { readProduct, sourceDateOf } from './product.ts';
+import { publishedImage, readProduct, sourceDateOf } from './product.ts';
 import { stageImage } from './stage.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -22,7 +22,7 @@ async function main(): Promise<void> {
   const { version } = readProduct(ROOT);
   const engine = chooseEngine(values.engine);
   const architecture = architectureOf(values.arch);
-  const reference = values.image === '' ? `localhost/keyferry:${version}` : values.image;
+  const reference = values.image === '' ? publishedImage(version) : values.image;
   await stageImage(ROOT, architecture);
   const sourceDate = sourceDateOf(ROOT);
   run(engine, buildCommand(engine, { architecture: architecture.image, reference, version, sourceDate }));

@@ -8,6 +8,11 @@ const Manifest = z.object({ name: z.string(), version: z.string(), license: z.st
 /** What package.json says of the operator. */
 export type Product = z.infer<typeof Manifest>;
 
+/** Where releases publish the image of a version. The chart and config/ name it, and `make image` builds it. */
+export function publishedImage(version: string): string {
+  return `ghcr.io/keyferry/keyferry:${version}`;
+}
+
 export function readProduct(root: string): Product {
   return Manifest.parse(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')));
 }

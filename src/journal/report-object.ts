@@ -135,12 +135,18 @@ export function reportOf(
 }
 
 const record = z.record(z.string(), z.unknown()).catch({});
+const OwnerSchema = z.looseObject({
+  apiVersion: z.string(),
+  kind: z.string(),
+  name: z.string(),
+  uid: z.string(),
+});
 const ForeignSchema = z.object({
   metadata: z.object({
     labels: z.record(z.string(), z.string()).catch({}),
     annotations: z.record(z.string(), z.string()).optional().catch(undefined),
     finalizers: z.array(z.string()).optional().catch(undefined),
-    ownerReferences: z.array(z.looseObject({ uid: z.string() })).catch([]),
+    ownerReferences: z.array(OwnerSchema).catch([]),
   }),
   report: record,
 });

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -45,7 +45,8 @@ describe('make run', () => {
   it('passes its flags on, quoted as they are, and leaves the choice of the cluster to the operator', () => {
     const bundle = 'dist/keyferry.js';
     const flags = `--context 'my dev' --log-level debug`;
-    const sources = ['package.json', 'package-lock.json', 'rolldown.config.ts'];
+    const sources = ['package.json', 'package-lock.json', 'rolldown.config.ts', 'src/launch.sh'];
+    mkdirSync(join(folder, 'src'));
     for (const name of sources) writeFileSync(join(folder, name), '');
     const run = (...args: readonly string[]) => make('Linux', 'v24.21.0', 'run', ...args);
     const lastLine = (text: string) => text.trim().split('\n').at(-1);

@@ -89,7 +89,6 @@ export class Cluster implements AsyncDisposable {
   readonly rootToken: string;
   /** Program of the KV server, which is also its command line client. */
   readonly baoProgram: string;
-  readonly kubectlProgram: string;
   readonly #state: ClusterState;
   readonly #clients: Clients;
   readonly #lifecycle: Lifecycle;
@@ -109,7 +108,6 @@ export class Cluster implements AsyncDisposable {
     this.baoCaPem = readPair(folder, 'bao-ca').certificate;
     this.rootToken = state.keys.rootToken;
     this.baoProgram = state.servers.bao.command;
-    this.kubectlProgram = state.kubectl;
     this.#state = state;
     this.#clients = createClients(state);
     this.#lifecycle = new Lifecycle(state);

@@ -109,7 +109,12 @@ export class PodStandIn implements AsyncDisposable {
     const metadata = { name, labels: template.metadata.labels };
     await this.#cluster.kube('POST', PODS, { metadata, spec: template.spec });
     const containerStatuses = template.spec.containers.map((container) => ({
-      ...{ name: container.name, ready: true, started: true, restartCount: 0, image: '', imageID: '' },
+      name: container.name,
+      ready: true,
+      started: true,
+      restartCount: 0,
+      image: '',
+      imageID: '',
       state: { running: { startedAt: new Date().toISOString() } },
     }));
     const conditions = [{ type: 'Ready', status: 'True' }];

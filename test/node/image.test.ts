@@ -1,5 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,19 +7,23 @@ import { allowAddress } from '#test/cluster/admission.ts';
 import { OPERATOR_ACCOUNT } from '#test/cluster/cluster.ts';
 import { attachNode } from '#test/cluster/node/node.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
-import { compressedSize, readImageArchive, type ImageArchive } from '#test/support/image-archive.ts';
+import {
+  buildImage,
+  compressedSize,
+  hasBuildah,
+  readImageArchive,
+  TEST_IMAGE,
+  type ImageArchive,
+} from '#test/support/image-archive.ts';
 import { createOperatorPod, type OperatorPod } from '#test/support/operator-pod.ts';
 import { kvData, pathOf } from '#test/support/queries.ts';
 import { Tenant } from '#test/support/tenant.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
-const IMAGE = 'localhost/keyferry:test';
 const MEGABYTE = 1_000_000;
 /** Prints what the kernel says of the operator, and writes a file into the image. */
 const CONFINEMENT =
   "process.stdout.write(fs.readFileSync('/proc/1/status')); fs.writeFileSync('/app/written', 'by the test');";
 
-const hasBuildah = spawnSync('buildah', ['--version']).status === 0;
 const cluster = sharedCluster();
 const node = attachNode(cluster);
 const temporary = mkdtempSync(join(tmpdir(), 'keyferry-image-'));
@@ -35,27 +38,6 @@ function warn(line: string): void {
   process.stderr.write(`\n*** ${line}\n\n`);
 }
 
-/** `make image`, with images and layers in a folder of its own instead of those of the machine. */
-function buildImage(name: string): string {
-  const storage = join(temporary, name);
-  const archive = join(temporary, `${name}.tar`);
-  mkdirSync(storage);
-  const settings = [
-    '[storage]',
-    'driver = "vfs"',
-    `graphroot = "${join(storage, 'root')}"`,
-    `runroot = "${join(storage, 'run')}"`,
-  ];
-  const file = join(storage, 'storage.conf');
-  writeFileSync(file, `${settings.join('\n')}\n`);
-  execFileSync('make', ['image', 'ENGINE=buildah', `IMAGE=${IMAGE}`, `ARCHIVE=${archive}`], {
-    cwd: ROOT,
-    env: { ...process.env, CONTAINERS_STORAGE_CONF: file },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  return archive;
-}
-
 afterAll(async () => {
   rmSync(temporary, { recursive: true, force: true });
   await cluster.dispose();
@@ -66,7 +48,7 @@ describe.skipIf(!hasBuildah)('the image', () => {
   let image: ImageArchive;
 
   beforeAll(() => {
-    archive = buildImage('one');
+    archive = buildImage(temporary, 'one');
     image = readImageArchive(archive, join(temporary, 'unpacked'));
   });
 
@@ -104,7 +86,7 @@ describe.skipIf(!hasBuildah)('the image', () => {
   });
 
   it('is the same when it is built again, in every layer and in its configuration', () => {
-    const again = readImageArchive(buildImage('two'), join(temporary, 'again'));
+    const again = readImageArchive(buildImage(temporary, 'two'), join(temporary, 'again'));
     expect(again.configuration).toEqual(image.configuration);
   });
 
@@ -128,7 +110,7 @@ function describePod(archive: () => string): void {
       const address = await node.exposeKvServer();
       await allowAddress(cluster, address);
       tenant = await Tenant.create(cluster, { address, tlsServerName: 'localhost' });
-      pod = await createOperatorPod(cluster, node, { name: 'keyferry', image: IMAGE });
+      pod = await createOperatorPod(cluster, node, { name: 'keyferry', image: TEST_IMAGE });
       await pod.untilReady();
     });
 

@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { createReadStream, mkdirSync, readFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createReadStream, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
@@ -44,4 +44,31 @@ export async function compressedSize(archive: string): Promise<number> {
     for await (const chunk of chunks) size += chunk.length;
   });
   return size;
+}
+
+const ROOT = join(import.meta.dirname, '../..');
+/** The name of an image that `buildImage` builds. */
+export const TEST_IMAGE = 'localhost/keyferry:test';
+/** Without it, no image can be built. */
+export const hasBuildah = spawnSync('buildah', ['--version']).status === 0;
+
+/** `make image`, with images and layers below `folder` instead of those of the machine. Returns the archive of `TEST_IMAGE`. */
+export function buildImage(folder: string, name: string): string {
+  const storage = join(folder, name);
+  const archive = join(folder, `${name}.tar`);
+  mkdirSync(storage);
+  const settings = [
+    '[storage]',
+    'driver = "vfs"',
+    `graphroot = "${join(storage, 'root')}"`,
+    `runroot = "${join(storage, 'run')}"`,
+  ];
+  const file = join(storage, 'storage.conf');
+  writeFileSync(file, `${settings.join('\n')}\n`);
+  execFileSync('make', ['image', 'ENGINE=buildah', `IMAGE=${TEST_IMAGE}`, `ARCHIVE=${archive}`], {
+    cwd: ROOT,
+    env: { ...process.env, CONTAINERS_STORAGE_CONF: file },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  return archive;
 }

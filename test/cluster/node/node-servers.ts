@@ -194,11 +194,19 @@ export function schedulerSpec({ cluster, binaries }: NodeLayout): ProcessSpec {
   return { name: 'node-scheduler', command: binaries.scheduler, args };
 }
 
-/** A second kube-controller-manager beside the cluster's: it takes the taint from a node that is ready. */
+/** What needs a node: it takes the taint from a node that is ready, and makes the pods of a Deployment. */
+const NODE_CONTROLLERS = [
+  'node-lifecycle-controller',
+  'deployment-controller',
+  'replicaset-controller',
+  'disruption-controller',
+];
+
+/** A second kube-controller-manager beside the cluster's. */
 export function nodeControllersSpec({ cluster }: NodeLayout): ProcessSpec {
   const args = flags({
     'secure-port': 0,
-    ...controllerFlags(cluster.folder, ['node-lifecycle-controller']),
+    ...controllerFlags(cluster.folder, NODE_CONTROLLERS),
   });
   return { name: 'node-controllers', command: cluster.servers['controller-manager'].command, args };
 }

@@ -80,8 +80,7 @@ describe('the chart', () => {
   });
 
   it('renders the Deployment and the NetworkPolicy of config/default', async () => {
-    const image = ['--set=image.registry=', '--set=image.tag=dev'];
-    const rendered = (await helm.template(image)).filter(({ kind }) => WORKLOAD.has(kind));
+    const rendered = (await helm.template()).filter(({ kind }) => WORKLOAD.has(kind));
     const applied = (await kustomized(join(configFolder(), 'default'))).filter(({ kind }) =>
       WORKLOAD.has(kind),
     );
