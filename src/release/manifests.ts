@@ -7,6 +7,8 @@ import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
+/** The image in config/operator, with the tag of its version. */
+const UNPINNED = /(?<=^ +image: )ghcr\.io\/keyferry\/keyferry:\S+$/;
 const PINNED = /^[a-z0-9.-]+(:\d+)?\/[a-z0-9._/-]+@sha256:[0-9a-f]{64}$/;
 
 /** The manifests with this image in place of the one of config/. Throws if the image has no digest or is not used once. */
@@ -14,13 +16,9 @@ export function withImage(manifests: string, image: string): string {
   if (!PINNED.test(image))
     throw new Error(`IMAGE is "${image}": give it as registry/name@sha256:<64 hex digits>`);
   const lines = manifests.split('\n');
-  const places = lines.flatMap((line, index) =>
-    /^ +image: keyferry\/keyferry:dev$/.test(line) ? [index] : [],
-  );
+  const places = lines.flatMap((line, index) => (UNPINNED.test(line) ? [index] : []));
   if (places.length !== 1) throw new Error(`config/default uses the image ${places.length} times, not once`);
-  return lines
-    .map((line, index) => (index === places[0] ? line.replace('keyferry/keyferry:dev', image) : line))
-    .join('\n');
+  return lines.map((line, index) => (index === places[0] ? line.replace(UNPINNED, image) : line)).join('\n');
 }
 
 /** The texts of these files as the documents of one. */

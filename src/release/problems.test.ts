@@ -102,7 +102,7 @@ describe('a release', () => {
 });
 
 describe('the manifests of a release', () => {
-  const rendered = 'kind: Deployment\n          image: keyferry/keyferry:dev\n';
+  const rendered = 'kind: Deployment\n          image: ghcr.io/keyferry/keyferry:0.1.0\n';
   const image = `ghcr.io/keyferry/keyferry@sha256:${'a'.repeat(64)}`;
 
   it('name the image by its digest', () => {
