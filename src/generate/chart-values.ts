@@ -137,7 +137,7 @@ const ChartValues = z.strictObject({
     enabled: toggle(true, 'Install and update them with the release.'),
     keep: toggle(
       true,
-      'Keep them when the release is uninstalled. Without it, that deletes every migration.',
+      'Keep them, and the admission policies that guard them, when the release is uninstalled. Without it, that deletes every migration.',
     ),
   }),
   rbac,

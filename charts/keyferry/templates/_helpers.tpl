@@ -38,6 +38,13 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
+{{- define "keyferry.keptWithCrds" -}}
+{{- if .Values.crds.keep -}}
+annotations:
+  helm.sh/resource-policy: keep
+{{- end }}
+{{- end }}
+
 {{- define "keyferry.image" -}}
 {{- $registry := .Values.global.imageRegistry | default .Values.image.registry -}}
 {{- with $registry }}{{ . }}/{{ end }}{{ .Values.image.repository }}

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { API_VERSION } from '#src/api/group.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
 import { startCluster, type Cluster } from '#test/cluster/cluster.ts';
+import { untilAdmissionWorks } from '#test/cluster/admission.ts';
 import { Helm, RELEASE } from '#test/support/helm.ts';
 
 /*
@@ -16,7 +17,13 @@ const BACKEND = `/apis/${API_VERSION}/clustersecretbackends/kubernetes`;
 const MIGRATION = `/apis/${API_VERSION}/namespaces/payments/secretmigrations/move`;
 const SECRET = '/api/v1/namespaces/payments/secrets/db';
 const CRD = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/secretmigrations.keyferry.io';
-const KEPT = [BACKEND, MIGRATION, SECRET, CRD];
+const POLICIES = ['backends', 'migrations'].flatMap((name) => [
+  `/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/keyferry-${name}`,
+  `/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/keyferry-${name}`,
+]);
+const SETTINGS = `/api/v1/namespaces/${SYSTEM}/configmaps/keyferry-admission`;
+const KEPT = [BACKEND, MIGRATION, SECRET, CRD, SETTINGS, ...POLICIES];
+const ADDRESS = 'https://bao:1';
 
 let cluster: Cluster;
 beforeAll(async () => {
@@ -73,7 +80,7 @@ describe.each([4, 3] as const)('a release of Helm %i', (major) => {
       'upgrade',
       ...RELEASE,
       '--set=replicas=2',
-      '--set=admission.allowedAddresses={https://bao:1}',
+      `--set=admission.allowedAddresses={${ADDRESS}}`,
     ]);
     expect(await uidsOf([BACKEND, CRD])).toEqual(before);
     expect(await helm.mustRun(['get', 'manifest', 'keyferry', '-n', SYSTEM])).toContain(
@@ -82,7 +89,7 @@ describe.each([4, 3] as const)('a release of Helm %i', (major) => {
     expect(await namesIn(`/apis/policy/v1/namespaces/${SYSTEM}/poddisruptionbudgets`)).toEqual(['keyferry']);
   });
 
-  it('that is uninstalled leaves CRDs, migrations, backends and Secrets', async () => {
+  it('that is uninstalled leaves CRDs, what guards them, migrations, backends and Secrets', async () => {
     // The second version of Helm finds the migration that the first one left.
     await cluster.kubeClient.reply('POST', MIGRATION.replace(/\/move$/, ''), aMigration('move'));
     const before = await uidsOf(KEPT);
@@ -91,13 +98,13 @@ describe.each([4, 3] as const)('a release of Helm %i', (major) => {
     expect(await namesIn('/apis/rbac.authorization.k8s.io/v1/clusterroles')).toEqual([]);
     expect(await namesIn('/apis/rbac.authorization.k8s.io/v1/clusterrolebindings')).toEqual([]);
     expect(await namesIn(`/apis/apps/v1/namespaces/${SYSTEM}/deployments`)).toEqual([]);
-    expect(await namesIn('/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies')).toEqual([]);
   });
 
-  it('that is installed again adopts them', async () => {
+  it('that is installed again adopts them, and its list of addresses is in force', async () => {
     const before = await uidsOf(KEPT);
-    await helm.mustRun(['install', ...RELEASE]);
+    await helm.mustRun(['install', ...RELEASE, '--set=admission.allowedAddresses={https://other:1}']);
     expect(await uidsOf(KEPT)).toEqual(before);
+    await untilAdmissionWorks(cluster, 'https://other:1');
     await helm.mustRun(['uninstall', 'keyferry', '-n', SYSTEM]);
     expect(await uidsOf(KEPT)).toEqual(before);
   });
