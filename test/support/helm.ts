@@ -53,9 +53,9 @@ export class Helm {
     return stdout;
   }
 
-  /** The objects that `helm template` renders with these settings. */
+  /** The objects that `helm template` renders with these settings, without those of `helm test`. */
   async template(settings: readonly string[] = []): Promise<readonly Manifest[]> {
-    return parseManifests(await this.mustRun(['template', ...RELEASE, ...settings]));
+    return parseManifests(await this.mustRun(['template', '--skip-tests', ...RELEASE, ...settings]));
   }
 }
 
