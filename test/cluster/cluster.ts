@@ -46,6 +46,8 @@ const TOKEN_SECONDS = 7 * 24 * 3600;
 export interface StartOptions {
   /** Progress, one line a call. Default: standard error. */
   readonly report?: Report;
+  /** Whose requests the API server records; test/cluster/audit.ts reads them. */
+  readonly auditedUser?: string;
 }
 
 export interface TokenOptions {
@@ -60,7 +62,7 @@ export interface TokenOptions {
  * their folder goes when the cluster is disposed of or when this process ends, in whichever way.
  */
 export async function startCluster(options: StartOptions = {}): Promise<Cluster> {
-  const { state, supervision } = await bringUp(options.report ?? reportToStandardError);
+  const { state, supervision } = await bringUp(options.report ?? reportToStandardError, options.auditedUser);
   return new Cluster(state, supervision);
 }
 

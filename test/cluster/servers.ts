@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { auditFlags } from './audit.ts';
 import type { Binaries } from './binaries.ts';
 import type { ProcessSpec } from './processes.ts';
 import { kubeconfigFile, pkiFile, type Ports, type ServerName } from './state.ts';
@@ -11,6 +12,8 @@ interface Layout {
   readonly folder: string;
   readonly ports: Ports;
   readonly binaries: Binaries;
+  /** Whose requests the API server records; see audit.ts. Default: nobody's. */
+  readonly auditedUser?: string | undefined;
 }
 
 /**
@@ -70,7 +73,7 @@ function etcdSpec({ folder, ports, binaries }: Layout): ProcessSpec {
   return { name: 'etcd', command: binaries.etcd, args };
 }
 
-function apiserverSpec({ folder, ports, binaries }: Layout): ProcessSpec {
+function apiserverSpec({ folder, ports, binaries, auditedUser }: Layout): ProcessSpec {
   const args = flags({
     'etcd-servers': `https://127.0.0.1:${ports.etcd}`,
     'etcd-cafile': pkiFile(folder, 'etcd-ca', 'crt'),
@@ -96,6 +99,7 @@ function apiserverSpec({ folder, ports, binaries }: Layout): ProcessSpec {
     'kubelet-client-certificate': pkiFile(folder, 'apiserver-kubelet-client', 'crt'),
     'kubelet-client-key': pkiFile(folder, 'apiserver-kubelet-client', 'key'),
     profiling: false,
+    ...(auditedUser === undefined ? {} : auditFlags(folder, auditedUser)),
   });
   return { name: 'apiserver', command: binaries.apiserver, args };
 }

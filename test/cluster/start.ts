@@ -16,13 +16,13 @@ export interface Started {
   readonly supervision: Supervision;
 }
 
-/** Brings a fresh cluster up; whatever fails, nothing is left behind. */
-export async function bringUp(report: Report): Promise<Started> {
+/** Brings a fresh cluster up, which records the requests of `auditedUser`; whatever fails, nothing is left behind. */
+export async function bringUp(report: Report, auditedUser?: string): Promise<Started> {
   const binaries = await findBinaries(report);
   for (let attempt = 1; ; attempt += 1) {
     const supervision = await openSupervision();
     try {
-      return { supervision, state: await bringUpIn(supervision.folder, binaries, report) };
+      return { supervision, state: await bringUpIn(supervision.folder, { binaries, auditedUser }, report) };
     } catch (error) {
       await supervision.end();
       if (!(error instanceof PortTaken) || attempt === ATTEMPTS) throw error;
@@ -31,14 +31,18 @@ export async function bringUp(report: Report): Promise<Started> {
   }
 }
 
-async function bringUpIn(folder: string, binaries: Binaries, report: Report): Promise<ClusterState> {
+async function bringUpIn(
+  folder: string,
+  { binaries, auditedUser }: { readonly binaries: Binaries; readonly auditedUser: string | undefined },
+  report: Report,
+): Promise<ClusterState> {
   const started = performance.now();
   const ports = await choosePorts();
   await writeIdentities(folder);
   for (const name of ['admin', 'controller-manager'] as const) {
     writeKubeconfig(folder, name, `https://127.0.0.1:${ports.apiserver}`);
   }
-  const inputs = { folder, ports, binaries };
+  const inputs = { folder, ports, binaries, auditedUser };
   writeBaoConfig(inputs);
   const layout: ClusterLayout = {
     folder,

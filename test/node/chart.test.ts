@@ -1,54 +1,54 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { API_VERSION } from '#src/api/group.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
-import { startCluster, type Cluster } from '#test/cluster/cluster.ts';
-import { startNode, type Node } from '#test/cluster/node/node.ts';
-import { Helm, RELEASE } from '#test/support/helm.ts';
-import { buildImage, hasBuildah, TEST_IMAGE } from '#test/support/image-archive.ts';
-import { kvData, pathOf, statesOf } from '#test/support/queries.ts';
-import { Tenant } from '#test/support/tenant.ts';
+import { sharedCluster } from '#test/cluster/shared.ts';
+import { CHART } from '#test/support/helm.ts';
+import { hasBuildah } from '#test/support/image-archive.ts';
+import { kvData, pathOf, statesOf, versionOf } from '#test/support/queries.ts';
+import type { Tenant } from '#test/support/tenant.ts';
+import { moves, Site } from './site.ts';
 
-/* The chart with its image in a real pod: what a user does with Helm, from the first installation to the last. */
+/*
+ * The life of a release with its operator in a pod: what a user does with Helm, from the first installation to the last.
+ * test/integration/chart/install.test.ts has what needs no pod, with both versions of Helm.
+ */
 
 const LOGIN = { username: 'app', password: 'päss\nword ' };
-const WAIT = ['--wait', '--timeout=30s'];
-const temporary = mkdtempSync(join(tmpdir(), 'keyferry-chart-'));
+const DEFAULT_BACKEND = `/apis/${API_VERSION}/clustersecretbackends/kubernetes`;
+const TEST = ['test', 'keyferry', '--namespace=keyferry-system', '--timeout=60s'];
 
-let cluster: Cluster;
-let node: Node;
-let helm: Helm;
-let address: string;
+const suite = sharedCluster();
+let site: Site;
 let tenant: Tenant;
+
+afterAll(async () => suite.dispose());
 
 describe.skipIf(!hasBuildah)('the chart on a node', () => {
   beforeAll(async () => {
-    cluster = await startCluster({ report: () => undefined });
-    node = await startNode(cluster, () => undefined);
-    await node.importImage(buildImage(temporary, 'chart'));
-    address = await node.exposeKvServer();
-    helm = await Helm.find(4, cluster.kubeconfigPath);
-    const level = node.hasSeccomp ? 'restricted' : 'baseline';
-    const metadata = { name: 'keyferry-system', labels: { 'pod-security.kubernetes.io/enforce': level } };
-    await cluster.kube('POST', '/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata });
+    site = await Site.open(suite);
+  });
+  afterAll(async () => {
+    await site?.[Symbol.asyncDispose]();
   });
 
-  it('is installed, and Helm waits until the operator is ready', async () => {
-    await waitsFor('install');
-    expect(await deployment()).toMatchObject({ status: { readyReplicas: 1 } });
-    expect(await cluster.kube('GET', `/apis/${API_VERSION}/clustersecretbackends/kubernetes`)).toBeDefined();
+  it('is installed in a namespace with Pod Security restricted, and Helm waits until the operator is ready', async () => {
+    await site.deploy('install', [], previousChart(join(site.folder, 'previous')));
+    expect(await site.readyReplicas()).toBe(1);
+    expect(await site.cluster.kube('GET', DEFAULT_BACKEND)).toBeDefined();
   });
 
-  it('projects a Secret, and a workload resolves its environment and its volume from it', async () => {
-    tenant = await Tenant.create(cluster, { address, tlsServerName: 'localhost' });
+  it('copies a Secret to OpenBao, projects it back, and a workload gets its environment and its volume from it', async () => {
+    tenant = await site.tenant();
     await tenant.apply(aSecret('login', LOGIN));
-    await tenant.apply(aMigration('project', { sourcePolicy: 'Project' }));
-    await tenant.untilReady('project');
-    expect(await statesOf(tenant, 'project')).toEqual({ login: 'Verified Projected' });
+    await tenant.apply(aMigration('copy'));
+    await tenant.untilReady('copy');
     expect(await kvData(tenant, pathOf(tenant, 'login'))).toEqual(LOGIN);
-    const pod = await node.runPod({
+    await tenant.apply(aMigration('copy', { sourcePolicy: 'Project' }));
+    await tenant.untilReady('copy');
+    expect(await statesOf(tenant, 'copy')).toEqual({ login: 'Verified Projected' });
+    const pod = await site.node.runPod({
       namespace: tenant.namespace,
       name: 'workload',
       env: { KF_PASSWORD: { secret: 'login', key: 'password' } },
@@ -56,62 +56,69 @@ describe.skipIf(!hasBuildah)('the chart on a node', () => {
     });
     expect(pod.printed.env['KF_PASSWORD']).toEqual(Buffer.from(LOGIN.password));
     expect(pod.printed.files['login/username']).toEqual(Buffer.from(LOGIN.username));
+    expect(pod.printed.files['login/password']).toEqual(Buffer.from(LOGIN.password));
   });
 
-  it('is upgraded to two replicas, and Helm waits for both and for the default backend', async () => {
-    await waitsFor('upgrade', '--set=replicas=2');
-    expect(await deployment()).toMatchObject({ status: { readyReplicas: 2 } });
-    await moves('after-upgrade');
+  it('is upgraded from the chart before, and no row and no value is lost or written again', async () => {
+    const before = await everythingOf(tenant);
+    await site.deploy('upgrade', ['--reset-then-reuse-values', '--set=replicas=2']);
+    expect(await site.readyReplicas()).toBe(2);
+    await moves(tenant, 'after-upgrade');
+    await tenant.untilReady('copy');
+    const { login, rows, version } = await everythingOf(tenant);
+    expect({ login, rows, version }).toEqual(before);
+  });
+
+  it('passes helm test, which fails when no operator is ready', async () => {
+    const passed = await site.helm.run([...TEST]);
+    expect(passed.stdout).toMatch(/^Phase:\s+Succeeded$/m);
+    expect(passed.code).toBe(0);
+    await site.cluster.kubectl(['scale', 'deployment/keyferry', '-n', 'keyferry-system', '--replicas=0']);
+    const failed = await site.helm.run([...TEST, '--logs']);
+    expect(failed.code).not.toBe(0);
+    expect(`${failed.stdout}${failed.stderr}`).toContain('The operator is not ready: kubectl describe');
   });
 
   it('that is uninstalled leaves migrations and Secrets, and works with them when it is installed again', async () => {
-    await helm.mustRun(['uninstall', 'keyferry', '-n', 'keyferry-system', ...WAIT]);
-    expect(await tenant.secret('login')).toBeDefined();
-    expect(await statesOf(tenant, 'project')).toEqual({ login: 'Verified Projected' });
-    await waitsFor('install');
-    await moves('after-installation');
+    const before = await everythingOf(tenant);
+    await site.uninstall();
+    expect(await everythingOf(tenant)).toEqual(before);
+    await site.deploy('install');
+    await moves(tenant, 'after-installation');
+    await tenant.untilReady('copy');
+    expect(await everythingOf(tenant)).toEqual(before);
   });
 });
 
-afterAll(async () => {
-  // A Deployment would make a new pod for each one that ends with the node.
-  await helm?.run(['uninstall', 'keyferry', '-n', 'keyferry-system', ...WAIT]);
-  await node?.dispose();
-  await cluster?.dispose();
-  rmSync(temporary, { recursive: true, force: true });
-});
-
-function settings(): readonly string[] {
-  const [registry = '', repository = '', tag = ''] = TEST_IMAGE.split(/[/:]/);
-  return [
-    `--set=image.registry=${registry}`,
-    `--set=image.repository=${repository}`,
-    `--set=image.tag=${tag}`,
-    '--set=image.pullPolicy=Never',
-    `--set=admission.allowedAddresses={${address}}`,
-    // A runc without seccomp starts no pod that asks for it.
-    ...(node.hasSeccomp ? [] : ['--set=podSecurityContext.seccompProfile=null']),
-  ];
+/** The Secret as the API server has it, the rows of its migration, and the version of its copy. */
+async function everythingOf(of: Tenant) {
+  const login = await of.secret('login');
+  expect(login).toBeDefined();
+  return { login, rows: await of.rows('copy'), version: await versionOf(of, 'login') };
 }
 
-/** Installs or upgrades; a failure says what the pods say. */
-async function waitsFor(command: 'install' | 'upgrade', ...more: readonly string[]): Promise<void> {
-  const { code, stderr } = await helm.run([command, ...RELEASE, ...settings(), ...more, ...WAIT]);
-  if (code === 0) return;
-  const inSystem = ['-n', 'keyferry-system'];
-  const events = await cluster.kubectl(['get', 'events', ...inSystem]);
-  const logs = await cluster.kubectl(['logs', 'deployment/keyferry', ...inSystem]);
-  throw new Error([stderr, events.stdout, logs.stdout, logs.stderr].join('\n'));
+/** The chart as a release before might have had it: an older version, and without one group of values and what renders it. */
+function previousChart(folder: string): string {
+  cpSync(CHART, folder, { recursive: true });
+  edit(join(folder, 'Chart.yaml'), (text) => text.replace(/^version: .*$/m, 'version: 0.0.9'));
+  edit(join(folder, 'values.yaml'), (text) => without(text, /^podDisruptionBudget:\n(?: .*\n)+/m));
+  edit(join(folder, 'values.schema.json'), (text) => {
+    const schema: { properties: Record<string, unknown> } = JSON.parse(text);
+    delete schema.properties['podDisruptionBudget'];
+    return JSON.stringify(schema);
+  });
+  edit(join(folder, 'templates/deployment.yaml'), (text) =>
+    without(text, /^\{\{- if and \.Values\.podDisruptionBudget[^]*/m),
+  );
+  return folder;
 }
 
-async function deployment(): Promise<object> {
-  return await cluster.kube('GET', '/apis/apps/v1/namespaces/keyferry-system/deployments/keyferry');
+function edit(file: string, change: (text: string) => string): void {
+  writeFileSync(file, change(readFileSync(file, 'utf8')));
 }
 
-/** A migration of one more Secret completes. */
-async function moves(name: string): Promise<void> {
-  await tenant.apply(aSecret(name, { password: name }));
-  await tenant.apply(aMigration(name, { select: { names: [name] } }));
-  await tenant.untilReady(name);
-  expect(await kvData(tenant, pathOf(tenant, name))).toEqual({ password: name });
+function without(text: string, part: RegExp): string {
+  const rest = text.replace(part, '');
+  if (rest === text) throw new Error(`the chart no longer has ${part.source}`);
+  return rest;
 }

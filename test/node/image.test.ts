@@ -11,6 +11,7 @@ import {
   buildImage,
   compressedSize,
   hasBuildah,
+  operatorImage,
   readImageArchive,
   TEST_IMAGE,
   type ImageArchive,
@@ -48,7 +49,7 @@ describe.skipIf(!hasBuildah)('the image', () => {
   let image: ImageArchive;
 
   beforeAll(() => {
-    archive = buildImage(temporary, 'one');
+    archive = operatorImage(cluster);
     image = readImageArchive(archive, join(temporary, 'unpacked'));
   });
 

@@ -1,9 +1,18 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { createReadStream, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { z } from 'zod';
+import { publishedImage, readProduct } from '#src/image/product.ts';
 
 const Manifest = z.tuple([z.object({ Config: z.string(), Layers: z.array(z.string()) })]);
 const Configuration = z.object({
@@ -47,8 +56,8 @@ export async function compressedSize(archive: string): Promise<number> {
 }
 
 const ROOT = join(import.meta.dirname, '../..');
-/** The name of an image that `buildImage` builds. */
-export const TEST_IMAGE = 'localhost/keyferry:test';
+/** The name of an image that `buildImage` builds: that of the release, so that chart and config/ need no other. */
+export const TEST_IMAGE = publishedImage(readProduct(ROOT).version);
 /** Without it, no image can be built. */
 export const hasBuildah = spawnSync('buildah', ['--version']).status === 0;
 
@@ -65,10 +74,22 @@ export function buildImage(folder: string, name: string): string {
   ];
   const file = join(storage, 'storage.conf');
   writeFileSync(file, `${settings.join('\n')}\n`);
-  execFileSync('make', ['image', 'ENGINE=buildah', `IMAGE=${TEST_IMAGE}`, `ARCHIVE=${archive}`], {
+  execFileSync('make', ['image', 'ENGINE=buildah', `ARCHIVE=${archive}`], {
     cwd: ROOT,
     env: { ...process.env, CONTAINERS_STORAGE_CONF: file },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  return archive;
+}
+
+/** The archive of `TEST_IMAGE`, which the first test of a run builds and the cluster of the suite keeps. */
+export function operatorImage(suite: { readonly folder: string }): string {
+  const folder = join(suite.folder, 'operator-image');
+  const archive = join(folder, 'operator.tar');
+  if (existsSync(archive)) return archive;
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder);
+  renameSync(buildImage(folder, 'building'), archive);
+  rmSync(join(folder, 'building'), { recursive: true });
   return archive;
 }

@@ -1,5 +1,6 @@
 import { loadAll } from 'js-yaml';
 import { z } from 'zod';
+import type { AuditEvent } from '#test/cluster/audit.ts';
 import { OPERATOR_ACCOUNT, type Cluster } from '#test/cluster/cluster.ts';
 import type { RecordedRequest } from './request-history.ts';
 
@@ -9,8 +10,9 @@ import type { RecordedRequest } from './request-history.ts';
  */
 
 const Rule = z.object({
-  apiGroups: z.array(z.string()),
-  resources: z.array(z.string()),
+  // A rule about paths has neither.
+  apiGroups: z.array(z.string()).default([]),
+  resources: z.array(z.string()).default([]),
   resourceNames: z.array(z.string()).optional(),
   verbs: z.array(z.string()),
 });
@@ -45,7 +47,12 @@ export interface Needed {
 export async function grantsIn(cluster: Cluster, folder: string): Promise<readonly Grant[]> {
   const { code, stdout, stderr } = await cluster.kubectl(['kustomize', folder]);
   if (code !== 0) throw new Error(stderr);
-  const objects = loadAll(stdout).map((object) => RbacObject.parse(object));
+  return grantsOfManifests(loadAll(stdout));
+}
+
+/** The grants of the operator among the objects of a manifest. */
+export function grantsOfManifests(manifests: readonly unknown[]): readonly Grant[] {
+  const objects = manifests.map((object) => RbacObject.parse(object));
   return objects.filter(isOfOperator).flatMap((binding) => grantsOf(binding, objects));
 }
 
@@ -65,6 +72,14 @@ function grantsOf({ metadata, roleRef }: RbacObject, objects: readonly RbacObjec
   );
   if (role === undefined) throw new Error(`${metadata.name} refers to a role that is not there`);
   return (role.rules ?? []).map((rule) => ({ namespace, rule }));
+}
+
+/** What a request of the audit log asked for. Undefined for a path that is not of a resource. */
+export function neededByAudited({ verb, objectRef }: AuditEvent): Needed | undefined {
+  if (objectRef === undefined || objectRef.resource === '') return undefined;
+  const { apiGroup, resource, subresource, namespace, name } = objectRef;
+  const path = subresource === undefined ? resource : `${resource}/${subresource}`;
+  return { verb, group: apiGroup, resource: path, namespace, name };
 }
 
 const VERBS: Readonly<Record<string, string>> = {
