@@ -79,7 +79,7 @@ demo: $(BUNDLE) ## Show the main job on real servers; KEEP=1 leaves them running
 	KEYFERRY_KUBECTL=any node test/demo/demo.ts
 
 .PHONY: kind
-kind: $(BUNDLE) ## The main job in pods on a kind cluster; requires a container engine, kubectl and Helm
+kind: $(BUNDLE) ## The main job in pods on a kind cluster; requires docker or podman, Go and kubectl
 	@node test/kind/kind.ts
 
 .PHONY: kind-down

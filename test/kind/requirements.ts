@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process';
+import type { Engine } from '#src/image/engine.ts';
 
-/** Container engines that kind drives, in its own order of preference. */
-const ENGINES = ['docker', 'podman', 'nerdctl'] as const;
+/** Container engines that kind drives and `make image` builds with, in kind's own order of preference. */
+const ENGINES = ['docker', 'podman'] as const satisfies readonly Engine[];
 
 const PROGRAMS: Readonly<Record<string, string>> = {
   go: 'Go 1.26 or newer runs the pinned kind: https://go.dev/dl',
   kubectl: 'https://kubernetes.io/docs/tasks/tools/',
-  helm: 'Helm 3 or 4 installs the chart: https://helm.sh/docs/intro/install/',
 };
 
 /** What `make kind` runs in. */
@@ -27,7 +27,7 @@ export function checkRequirements(succeeds: Succeeds = runsWell): Requirements {
   const noEngine =
     engine === undefined
       ? [
-          '  No container engine answers: docker info, podman info and nerdctl info failed. Start one of them.',
+          '  No container engine answers: docker info and podman info failed. Start one of them.',
           '  Without an engine, "make demo" does the same migrations on servers without pods, and "make test-node" (Linux, root)',
           '  runs them in pods on a real kubelet.',
         ]

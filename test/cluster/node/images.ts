@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -14,19 +14,26 @@ export const WORKLOAD_PROGRAM = '/program';
 /** Of images and of Go; Node has names of its own. */
 export const IMAGE_ARCHITECTURE = process.arch === 'x64' ? 'amd64' : process.arch;
 
+export interface ImageContent {
+  readonly name: string;
+  readonly reference: string;
+  /** Path in the image → file of this machine. A program at `WORKLOAD_PROGRAM` is what a container runs by default. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
 /**
- * Writes an image whose only file is the static program, in the archive format of `docker save` (manifest.json, a
+ * Writes an image that has these files and nothing else, in the archive format of `docker save` (manifest.json, a
  * configuration, one layer), which every container tool imports, to `<folder>/<name>.tar`. Returns its path.
  */
-export async function writeImage(
-  folder: string,
-  { name, reference, program }: { name: string; reference: string; program: string },
-): Promise<string> {
+export async function writeImage(folder: string, { name, reference, files }: ImageContent): Promise<string> {
   const content = join(folder, name);
-  await mkdir(content, { recursive: true });
+  const root = join(content, 'root');
+  for (const [path, file] of Object.entries(files)) {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await copyFile(file, join(root, path));
+  }
   const layer = join(content, 'layer.tar');
-  await copyFile(program, join(content, 'program'));
-  await archive(layer, content, ['program']);
+  await archive(layer, root, ['.']);
   const configuration = {
     architecture: IMAGE_ARCHITECTURE,
     os: 'linux',

@@ -15,6 +15,7 @@ export const CONTAINERD_SOCKET = '/run/containerd/containerd.sock';
 export const SNAPSHOTTER = 'native';
 
 const FORWARDER = join(import.meta.dirname, 'forward.ts');
+const NAMES = join(import.meta.dirname, 'names.ts');
 
 /** What the command lines of a node are made of. */
 export interface NodeLayout {
@@ -167,6 +168,13 @@ export function forwarderSpecs(
   };
 }
 
+/** Answers DNS questions of pods at the node's address; pods that start from now on ask it. */
+export function namesSpec(folder: string, address: string): ProcessSpec {
+  writeFileSync(join(folder, 'node', 'resolv.conf'), `nameserver ${address}\n`);
+  const args = [NAMES, address, join(folder, 'node', 'names.json')];
+  return { name: 'node-names', command: process.execPath, args };
+}
+
 export function containerdSpec({ cluster, binaries }: NodeLayout): ProcessSpec {
   return {
     name: 'node-containerd',
@@ -194,11 +202,13 @@ export function schedulerSpec({ cluster, binaries }: NodeLayout): ProcessSpec {
   return { name: 'node-scheduler', command: binaries.scheduler, args };
 }
 
-/** What needs a node: it takes the taint from a node that is ready, and makes the pods of a Deployment. */
+/** What needs a node: it takes the taint from a node that is ready, makes the pods of workloads, and binds their volumes. */
 const NODE_CONTROLLERS = [
   'node-lifecycle-controller',
   'deployment-controller',
   'replicaset-controller',
+  'statefulset-controller',
+  'persistentvolume-binder-controller',
   'disruption-controller',
 ];
 

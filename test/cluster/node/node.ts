@@ -1,6 +1,6 @@
+import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { V1Node, V1Pod } from '@kubernetes/client-node';
 import type { Stored, StoredList } from '#src/kube/wire.ts';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Report } from '../build.ts';
 import type { Cluster } from '../cluster.ts';
@@ -9,13 +9,14 @@ import { waitUntilReady, type Probe } from '../lifecycle.ts';
 import { startProcess, type ProcessSpec } from '../processes.ts';
 import { reapNode } from '../reap.ts';
 import { readState } from '../state.ts';
-import { IMAGE_ARCHITECTURE, PAUSE_IMAGE, WORKLOAD_IMAGE, writeImage } from './images.ts';
+import { IMAGE_ARCHITECTURE, PAUSE_IMAGE, WORKLOAD_IMAGE, WORKLOAD_PROGRAM, writeImage } from './images.ts';
 import { insideOf, openNamespaces, type Namespaces } from './namespaces.ts';
 import {
   CONTAINERD_SOCKET,
   containerdSpec,
   forwarderSpecs,
   kubeletSpec,
+  namesSpec,
   NODE_NAME,
   nodeControllersSpec,
   schedulerSpec,
@@ -88,6 +89,7 @@ export class Node implements AsyncDisposable {
   readonly hasSeccomp: boolean;
   readonly #cluster: Cluster;
   readonly #state: NodeState;
+  #servesNames = false;
 
   constructor(cluster: Cluster, state: NodeState) {
     this.#cluster = cluster;
@@ -112,6 +114,31 @@ export class Node implements AsyncDisposable {
     startProcess(folder, specs.outside);
     startProcess(folder, inside.enter(specs.inside));
     return `https://${listen}`;
+  }
+
+  /**
+   * Lets pods that start after the first call resolve these names to IPv4 addresses; the next call replaces the names. The
+   * node has no other DNS.
+   */
+  serveNames(names: Readonly<Record<string, string>>): void {
+    const { folder } = this.#cluster;
+    writeFileSync(join(folder, 'node', 'names.json'), JSON.stringify(names));
+    if (this.#servesNames) return;
+    this.#servesNames = true;
+    startProcess(folder, insideOf(folder).enter(namesSpec(folder, this.#state.address)));
+  }
+
+  /** A folder of the node for the user of a pod, as a volume that the next claim gets. */
+  async offerVolume(name: string, user: number): Promise<void> {
+    const path = join(this.#cluster.folder, 'node', 'volumes', name);
+    mkdirSync(path, { recursive: true });
+    chownSync(path, user, user);
+    const spec = {
+      capacity: { storage: '1Gi' },
+      accessModes: ['ReadWriteOnce'],
+      hostPath: { path },
+    };
+    await this.#cluster.kube('POST', '/api/v1/persistentvolumes', { metadata: { name }, spec });
   }
 
   /** Starts a pod that shows what it resolves from Secrets, and waits until it has. */
@@ -191,8 +218,8 @@ async function importImages(
   importImage: (archive: string) => Promise<void>,
 ): Promise<void> {
   const images = [
-    { name: 'pause', reference: PAUSE_IMAGE, program: binaries.pause },
-    { name: 'workload', reference: WORKLOAD_IMAGE, program: binaries.workload },
+    { name: 'pause', reference: PAUSE_IMAGE, files: { [WORKLOAD_PROGRAM]: binaries.pause } },
+    { name: 'workload', reference: WORKLOAD_IMAGE, files: { [WORKLOAD_PROGRAM]: binaries.workload } },
   ];
   for (const image of images) {
     await importImage(await writeImage(join(cluster.folder, 'node'), image));

@@ -23,7 +23,6 @@ const POLICIES = ['backends', 'migrations'].flatMap((name) => [
 ]);
 const SETTINGS = `/api/v1/namespaces/${SYSTEM}/configmaps/keyferry-admission`;
 const KEPT = [BACKEND, MIGRATION, SECRET, CRD, SETTINGS, ...POLICIES];
-const ADDRESS = 'https://bao:1';
 
 let cluster: Cluster;
 beforeAll(async () => {
@@ -80,7 +79,7 @@ describe.each([4, 3] as const)('a release of Helm %i', (major) => {
       'upgrade',
       ...RELEASE,
       '--set=replicas=2',
-      `--set=admission.allowedAddresses={${ADDRESS}}`,
+      '--set=admission.allowedAddresses={https://bao:1}',
     ]);
     expect(await uidsOf([BACKEND, CRD])).toEqual(before);
     expect(await helm.mustRun(['get', 'manifest', 'keyferry', '-n', SYSTEM])).toContain(
