@@ -2,6 +2,7 @@ import { CONDITION_TYPES, type ConditionType } from '#src/api/v1alpha1/condition
 import { toKubernetesTime, type Condition } from '#src/schema/meta.ts';
 import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import { documentation, pageOf } from '#src/errors/documentation.ts';
 import { shortened } from '#src/errors/explain.ts';
 import type { ConditionReason } from '#src/errors/reasons.ts';
 
@@ -20,18 +21,20 @@ export interface Statement {
 /**
  * Conditions for these statements about `generation`. lastTransitionTime changes only with the status. A type that is
  * not stated is dropped: Reconciling, Stalled and Suspended exist only while they are true (kstatus). Types that are not
- * ours stay as they are, after ours: a newer version or another controller wrote them.
+ * ours stay as they are, after ours: a newer version or another controller wrote them. While Ready is False, each message
+ * ends with the page that explains its reason.
  */
 export function toConditions(
   statements: readonly Statement[],
   before: readonly Condition[],
   about: { readonly generation: number; readonly nowMs: number },
 ): Condition[] {
+  const isTrouble = statements.some(({ type, status }) => type === 'Ready' && status === 'False');
   const ours = statements.map((statement) => {
     const old = before.find((condition) => condition.type === statement.type);
     return {
       ...statement,
-      message: shortened(statement.message, MAX_CONDITION_MESSAGE),
+      message: isTrouble ? withPage(statement) : shortened(statement.message, MAX_CONDITION_MESSAGE),
       observedGeneration: about.generation,
       lastTransitionTime:
         old !== undefined && old.status === statement.status
@@ -40,6 +43,13 @@ export function toConditions(
     };
   });
   return [...ours, ...before.filter(({ type }) => !Object.hasOwn(CONDITION_TYPES, type))];
+}
+
+/** A message that quotes the condition of a backend has the page of the cause already. */
+function withPage({ reason, message }: Statement): string {
+  const known = message.includes(documentation('reasons.md'));
+  const page = known ? '' : ` See ${documentation(pageOf(reason))}.`;
+  return shortened(message, MAX_CONDITION_MESSAGE - page.length) + page;
 }
 
 /** The Ready condition of an object, for any generation. */

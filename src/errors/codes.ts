@@ -2,8 +2,8 @@ import { documentation } from './documentation.ts';
 import { code, NEVER, type CodeInfo } from './code-info.ts';
 
 /**
- * The table of error codes: what each means for retries, for status and for people. docs/errors.md has the same table
- * and a test compares the two.
+ * The table of error codes: what each means for retries, for status and for people. docs/reasons.md is generated
+ * from it.
  */
 
 export const ERROR_CODES = {

@@ -1,5 +1,5 @@
 /**
- * Writes crds/*.yaml, docs/spec/v1alpha1/*.md and parts of charts/keyferry from the schemas and from config/.
+ * Writes crds/*.yaml, docs/spec/v1alpha1/*.md, docs/reasons.md and parts of charts/keyferry from the schemas and from config/.
  *
  *     node src/generate/generate.ts           write
  *     node src/generate/generate.ts --check   write nothing; exit 1 and name each file that differs
@@ -11,6 +11,7 @@ import { CHART_CRDS, chartFiles } from './chart.ts';
 import { crdOf } from './crd.ts';
 import { GROUP, KINDS, VERSION } from '#src/api/group.ts';
 import { KIND_DEFINITIONS } from './kind-definitions.ts';
+import { reasonsPage } from './reasons.ts';
 import { referenceOf, vocabularyReference } from './reference.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -31,6 +32,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     files.set(`${REFERENCE}/${definition.kind.toLowerCase()}.md`, referenceOf(definition));
   }
   files.set(`${REFERENCE}/status-vocabulary.md`, vocabularyReference());
+  files.set('docs/reasons.md', reasonsPage());
   for (const [file, crd] of crds) files.set(`${CRDS}/${file}`, crd);
   return new Map([...files, ...chartFiles(ROOT, crds)]);
 }

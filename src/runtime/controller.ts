@@ -51,7 +51,7 @@ export interface ControllerOptions {
 
 type MetricResult = 'success' | 'error' | 'requeue' | 'requeue_after';
 
-/** How the worker handles a thrown error: the table of docs/errors.md in code. */
+/** How the worker handles a thrown error: the dispositions of docs/errors.md in code. */
 interface Treatment {
   readonly retry: 'backoff' | 'waiting' | 'integrity' | 'never';
   readonly result: MetricResult;

@@ -99,7 +99,7 @@ describe('a second default', () => {
     const refused = await untilCluster(SECOND, 'DefaultConflict');
     expect(refused.status).toBe('False');
     expect(refused.message).toBe(
-      `The backend cannot be the default. ClusterSecretBackend ${SEEDED} is the default (${SECOND}). Remove the annotation keyferry.io/is-default-backend from it, or from the backend that is the default now.`,
+      `The backend cannot be the default. ClusterSecretBackend ${SEEDED} is the default (${SECOND}). Remove the annotation keyferry.io/is-default-backend from it, or from the backend that is the default now. See https://keyferry.io/docs/reasons#defaultconflict.`,
     );
     const tenant = await aTenantWith('p');
     await tenant.apply(fromDefault('move'));
@@ -120,7 +120,7 @@ describe('a second default', () => {
 
     const changed = await requestRun(tenant, 'old');
     expect(readyMessage(changed)).toBe(
-      `The default backend changed since the migration started. The earlier default was ClusterSecretBackend/${SEEDED} (${SECOND}). Restore the earlier default, or create a new SecretMigration that names its backends.`,
+      `The default backend changed since the migration started. The earlier default was ClusterSecretBackend/${SEEDED} (${SECOND}). Restore the earlier default, or create a new SecretMigration that names its backends. See https://keyferry.io/docs/reasons#defaultchanged.`,
     );
     await askToBeDefault(SEEDED, 'true');
     await tenant.untilReady('old', { reason: 'Completed' });

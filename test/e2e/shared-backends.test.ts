@@ -116,7 +116,7 @@ function describeSeparation(): void {
     const refused = await tenant.untilReady('move', { status: 'False', reason: 'BackendForbidden' });
     const ready = refused.status.conditions?.find(({ type }) => type === 'Ready');
     expect(ready?.message).toBe(
-      `This namespace may not use the backend (ClusterSecretBackend ${SHARED}). Ask an administrator to add it to spec.allowedNamespaces of the ClusterSecretBackend, or use another backend.`,
+      `This namespace may not use the backend (ClusterSecretBackend ${SHARED}). Ask an administrator to add it to spec.allowedNamespaces of the ClusterSecretBackend, or use another backend. See https://keyferry.io/docs/reasons#backendforbidden.`,
     );
     expect(refused.status.keys).toBeUndefined();
 

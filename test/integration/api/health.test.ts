@@ -145,7 +145,7 @@ describe('the verdicts of the operator', () => {
       ]);
       expect(seen).toEqual(cases.map(({ title, kstatus, argoCD }) => [title, kstatus, argoCD]));
       for (const [index, { statements }] of cases.entries())
-        expect(healths[index]?.argoCD.message).toBe(statements[0]?.message);
+        expect(healths[index]?.argoCD.message).toBe(statusOf(statements).conditions[0]?.message);
 
       const some = ofEachShape(objects);
       expect(await metBy(some, 'Ready')).toEqual(namesWith(some, 'Ready', 'True'));

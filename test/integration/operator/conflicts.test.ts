@@ -86,7 +86,9 @@ function describeReporting(): void {
     const migration = await tenant.untilReady('told', { status: 'False', reason: 'ConflictsFound' });
 
     const message = conditionOf(migration, 'Ready')?.message;
-    expect(message).toBe('1/3 keys verified; 2 in conflict.');
+    expect(message).toBe(
+      '1/3 keys verified; 2 in conflict. See https://keyferry.io/docs/reasons#conflictsfound.',
+    );
     const { theirs } = await rowsByName(tenant, 'told');
     expect(theirs).toMatchObject({ destination: { path: pathOf(tenant, 'theirs') } });
     expect(theirs?.message).toBe(

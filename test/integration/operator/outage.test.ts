@@ -265,7 +265,7 @@ describe('a backend that gives no usable answer', () => {
     }
     expect(new Set(shown)).toEqual(
       new Set([
-        'The server cannot be reached, or it is not the server that the settings describe (ADDRESS). Check address, port, CA and network policy; an administrator finds the cause in the log of the operator.',
+        'The server cannot be reached, or it is not the server that the settings describe (ADDRESS). Check address, port, CA and network policy; an administrator finds the cause in the log of the operator. See https://keyferry.io/docs/reasons#backendunavailable.',
       ]),
     );
     const logs = stage().operator.logs();

@@ -183,7 +183,7 @@ function describeRefusals(): void {
     const migration = await tenant.untilReady('nothing', { status: 'False', reason: 'NothingSelected' });
     expect(conditionOf(migration, 'Succeeded')?.status).toBe('False');
     expect(conditionOf(migration, 'Ready')?.message).toBe(
-      'The selection matches no document. Correct spec.select, or create the documents.',
+      'The selection matches no document. Correct spec.select, or create the documents. See https://keyferry.io/docs/reasons#nothingselected.',
     );
     await tenant.apply(aSecret('pay-db', FIELDS));
     expect(reasonOf(await requestRun(tenant, 'nothing'))).toBe('Completed');

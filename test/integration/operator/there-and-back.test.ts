@@ -114,7 +114,9 @@ it('refuses a binary value that does not fit once it is encoded, and moves the o
   expect(await statesOf(tenant, 'mixed')).toEqual({ huge: 'Failed TooLarge', small: 'Verified' });
   const succeeded = migration.status.conditions?.find(({ type }) => type === 'Succeeded');
   expect(succeeded).toMatchObject({ status: 'False', reason: 'PartiallyFailed' });
-  expect(succeeded?.message).toBe('2/3 keys verified; 1 failed.');
+  expect(succeeded?.message).toBe(
+    '2/3 keys verified; 1 failed. See https://keyferry.io/docs/reasons#partiallyfailed.',
+  );
 
   expect(await kvNames(tenant, tenant.namespace)).toEqual(['small']);
   expect(await kvMetadata(tenant, `${tenant.namespace}/huge`)).toBeUndefined();

@@ -1,0 +1,122 @@
+import type { ConditionReason, EventReason, LeftOutReason, RowReason } from '#src/errors/reasons.ts';
+
+export type Word = ConditionReason | RowReason | EventReason | LeftOutReason;
+
+const NOTHING = 'No action needed.';
+const MOVE_IT = 'Rename it with `spec.mapping`, or exclude it with `spec.select.exclude`.';
+const BY_HAND = 'Make source and destination equal, or set `spec.conflictPolicy`: [conflicts](conflicts.md).';
+const WHAT_PROVES = 'What a destination must be to count as a copy: [removals](removals.md).';
+
+/**
+ * What to do, for reasons that no error code has, or that need more than the hint of their code. For docs/reasons.md only.
+ * Markdown.
+ */
+export const NEXT_STEPS: Readonly<Partial<Record<Word, string>>> = {
+  Available: NOTHING,
+  Completed: `${NOTHING} A completed migration does nothing until its spec changes or you [request a run](running-again.md).`,
+  DryRunCompleted: 'Read the rows, then set `spec.dryRun` to false to start the migration.',
+  Progressing: 'Wait. The message shows how far the run is, and which server slows it down.',
+  AwaitingSoak: 'Wait, or set a shorter `spec.soakSeconds`. Sources are kept until then.',
+  PartiallyFailed:
+    'Read the rows whose state is `Failed` in the [table of keys](keys.md); each message says what to do. The others are done.',
+  ConflictsFound: `Read the rows whose state is \`Conflict\` in the [table of keys](keys.md). ${BY_HAND}`,
+  ReportsIncomplete:
+    'If the message names a report, delete that report. If rows are lost, check the destination and [request a run](running-again.md): [source policies](source-policies.md#if-rows-are-lost).',
+  NothingSelected: 'Correct `spec.select`, or create the documents.',
+  NothingMoved: 'If Ready is False, use another destination, or give new names in `spec.mapping`.',
+  InternalError: 'Report it with the log line.',
+  Suspended: 'Set `spec.suspend` to false to continue.',
+  IntegrityViolated:
+    'Stop other writers to the destination, and compare source and destination of the named rows before you do anything else. Sources that still exist are kept.',
+  BackendNotReady:
+    'Run `kubectl describe secretbackend <name>`: its own reason says what is wrong. The migration goes on by itself.',
+  PermissionDenied:
+    'The message names the identity and the right. Grant it in [OpenBao](openbao-policy.md) or in [Kubernetes](security/rbac.md).',
+  AdmissionDenied:
+    'The message names the quota, the policy or the webhook. Change the object or the rule; it is tried again: [admission](security/admission.md).',
+  AddressForbidden:
+    'Use another address, or ask an administrator to allow it with `--allow-connect-to`: [connections](security/connections.md).',
+  BackendUnavailable:
+    'Check address, port, CA and network policy. The log of the operator has the cause: [connections](security/connections.md).',
+  TLSFailed:
+    'Check `caBundle` or `caSecretRef`, `tlsServerName` and the certificate of the server: [connections](security/connections.md).',
+  ReservedName:
+    'Use another name in `spec.select` or `spec.mapping`, or ask the owner of `spec.reservedPrefixes` of the backend: [reserved names](reserved-names.md).',
+  SelectionTooLarge:
+    'Use a narrower `spec.select` or `spec.mapping.path`, in several migrations: [limits](limits.md#listings).',
+  AuditLogBlocked:
+    'Free disk space or correct the file; work resumes automatically and no record is lost: [audit log](audit-log.md).',
+  NestedEnds:
+    'Exclude the destination in `spec.select.exclude.prefixes`, or use separate folders: [inventory](inventory.md#one-folder-inside-the-other).',
+  IdentityShared:
+    'One server: give both backends one address. A copied server: enable a new mount there. See [inventory](inventory.md#two-backends-one-place).',
+
+  WouldCreate: 'Set `spec.dryRun` to false to start the migration.',
+  WouldOverwrite:
+    'Check what is at the destination; then set `spec.dryRun` to false, or exclude the document.',
+  WouldAdopt: 'Set `spec.dryRun` to false to start the migration. Nothing is written for this document.',
+  WillOverwrite: 'Wait. The row shows the version to [restore](undoing-a-move.md) afterwards.',
+  DestinationDiffers: BY_HAND,
+  DestinationDeleted: `Undelete the version, or remove the document completely, or set \`spec.conflictPolicy\`: [conflicts](conflicts.md).`,
+  DestinationLeaving: `Wait until the document or its namespace is gone, or use another name. ${WHAT_PROVES}`,
+  DestinationOwned: `Remove the owner from the document, or use \`sourcePolicy: Keep\`. ${WHAT_PROVES}`,
+  AttributesDiffer:
+    'Set `spec.conflictPolicy: Overwrite`, or do without them with `spec.mapping.metadataLoss: Allow`: [metadata](metadata.md).',
+  OutlivesSource: 'Let the copy expire at the destination, or set `spec.conflictPolicy: Overwrite`.',
+  ExpiresEarly:
+    'Change `delete_version_after` of the mount or document at the destination: [metadata](metadata.md#expiry).',
+  DestinationLost:
+    'Find out who removed the document. Undelete it at the destination, or restore the value from a backup: [undoing a move](undoing-a-move.md).',
+  DestinationChanged: 'No action needed; Keyferry reads the document and decides again.',
+  SourceChanged: 'No action needed; the source is read again.',
+  SourceMissing: 'Create the document, or remove its name from `spec.select.names`.',
+  SourceDeleted: 'Undelete the newest version at the source if it is still needed, or exclude the document.',
+  SourceGone: 'Check who removed it. The row shows whether it was copied before.',
+  SourceUnfinished: 'Run the migration that wrote the source again: [metadata](metadata.md#markers).',
+  MappingCollision: 'Change `spec.mapping`, or exclude all but one of the documents that the message names.',
+  MappingIncomplete: 'Add the label to the Secret, or use another `spec.mapping.path`.',
+  MetadataLost: NOTHING,
+  AlreadyRenamed: NOTHING,
+  NoRule: 'Add a rule to `spec.mapping` if the document needs a new name: [new names](re-keying.md).',
+  NotMapped:
+    'Set `spec.mapping.segmentSeparator`, or give the name in `spec.mapping.overrides`: [inventory](inventory.md#paths-with-more-segments-than-the-destination-has).',
+  NotRecordable: 'Rename the document at its source, or exclude it.',
+  Projected: NOTHING,
+  BackupExists: 'Compare the existing backup with the source. Then remove or rename the backup.',
+  BackupExpired: NOTHING,
+  PriorVersionLost:
+    'Keep more versions (`max_versions`) before the next overwrite: [conflicts](conflicts.md).',
+  CrossingMigrations: 'Suspend or delete one of the two migrations.',
+  RemovalPending:
+    'Look at `metadata.finalizers` of the Secret; the program that set the finalizer must remove it.',
+  ClockSkew: 'Synchronize the clocks of the node and of the named server (NTP).',
+  TrustRoot:
+    'No action needed if the Secret is a credential of a backend. If a backend is not valid, correct it: until then no source is removed.',
+  TooLarge: `Split the document, or exclude it: [limits](limits.md).`,
+  TooManyKeys: `Split the document, or exclude it: [limits](limits.md).`,
+  PathRefused: MOVE_IT,
+  NameRefused: MOVE_IT,
+  KeyRefused: 'Rename the key with `spec.mapping.keys`, or exclude the document.',
+  TypeRefused: 'Exclude the document. Tokens and Helm releases belong to the programs that make them.',
+  ExpiryRefused:
+    'Use a destination where values can expire, or exclude the document: [metadata](metadata.md#expiry).',
+  MetadataRefused:
+    'Remove or rename the label that the message names, or set `spec.mapping.metadataLoss: Allow`: [metadata](metadata.md).',
+
+  DeletedWhileRemoving: 'The values are at the destination. To go on, create the migration again.',
+  IdentityChanged:
+    'If you did not replace the server or the mount, find out who did. Each soak starts again.',
+  KnownVulnerability:
+    'Update the server, and restrict who reads its audit log: [policy](openbao-policy.md#versions-with-a-leak-in-their-audit-log).',
+  SourcesRemoved: NOTHING,
+
+  NotSelected: 'No action needed, unless the document is to be moved: then change `spec.select`.',
+  Excluded: 'No action needed, unless the document is to be moved: then change `spec.select.exclude`.',
+  ExcludedType:
+    'No action needed, unless the document is to be moved: then change `spec.select.exclude.types`.',
+  OtherPath: 'No action needed, unless the document is to be moved: then change `spec.mapping.path`.',
+  OldName: 'No action needed; the document at its new path is used: [new names](re-keying.md).',
+  Reserved: 'No action needed: [reserved names](reserved-names.md).',
+  Backup: 'No action needed: [source policies](source-policies.md#backup).',
+  Hidden: 'Rename the file if it is to be moved: [directories](directory.md).',
+};
