@@ -22,6 +22,8 @@ export const NEXT_STEPS: Readonly<Partial<Record<Word, string>>> = {
   ConflictsFound: `Read the rows whose state is \`Conflict\` in the [table of keys](keys.md). ${BY_HAND}`,
   ReportsIncomplete:
     'If the message names a report, delete that report. If rows are lost, check the destination and [request a run](running-again.md): [source policies](source-policies.md#if-rows-are-lost).',
+  UnknownState:
+    'Run that version of the operator again, or look at the destination. Delete the migration when you know where its value is.',
   NothingSelected: 'Correct `spec.select`, or create the documents.',
   NothingMoved: 'If Ready is False, use another destination, or give new names in `spec.mapping`.',
   InternalError: 'Report it with the log line.',

@@ -12,15 +12,17 @@ const ObjectSchema = z.looseObject({
   spec: z.looseObject({ dryRun: z.boolean().optional() }),
 });
 
-describe.each(globSync('*.yaml', { cwd: FOLDER }))('config/samples/%s', (file) => {
+const SAMPLES = globSync('*.yaml', { cwd: FOLDER }).map((file) => {
   const text = readFileSync(join(FOLDER, file), 'utf8');
-  const { kind, spec } = ObjectSchema.parse(load(text));
+  return { file, text, ...ObjectSchema.parse(load(text)) };
+});
 
-  it('begins with one comment that says what it shows', () => {
+describe('config/samples', () => {
+  it.each(SAMPLES)('$file begins with one comment that says what it shows', ({ text }) => {
     expect(text).toMatch(/^# [A-Z].+\n(# .+\n)*apiVersion: /);
   });
 
-  it.runIf(kind === 'SecretMigration')('is a dry run', () => {
+  it.each(SAMPLES.filter(({ kind }) => kind === 'SecretMigration'))('$file is a dry run', ({ spec }) => {
     expect(spec.dryRun).toBe(true);
   });
 });
