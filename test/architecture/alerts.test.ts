@@ -50,7 +50,7 @@ describe('the alerts', () => {
 
   it.each(rules)('$alert has a page that shows its expression, and is in docs/metrics.md', (rule) => {
     const page = textOf(`docs/runbooks/${rule.alert}.md`);
-    const shown = rule.expr.trimEnd().replaceAll(/^/gm, '    ');
+    const shown = `\`\`\`text\n${rule.expr.trimEnd()}\n\`\`\``;
     expect(page).toContain(`# ${rule.alert}\n`);
     expect(page).toContain(`Severity: ${rule.labels.severity}. Fires after ${rule.for} of:\n\n${shown}\n`);
     expect(page).toContain('## What to do\n');

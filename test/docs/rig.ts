@@ -35,47 +35,45 @@ const KIND_NAMES = KIND_DEFINITIONS.map(({ kind }) => kind);
 /** The API server as a pod addresses it. Pages write it; servers of the harness know the real address. */
 const DOCUMENTED_API = 'https://kubernetes.default.svc';
 
+interface Parts {
+  readonly cluster: Cluster;
+  readonly gateway: Gateway;
+  /** What was there before the first page. */
+  readonly baseline: Baseline;
+  readonly operator: OperatorProcess | undefined;
+  readonly folder: string;
+}
+
 /** One cluster on which pages run one after the other. */
 export class Rig implements AsyncDisposable {
   readonly #cluster: Cluster;
   readonly #gateway: Gateway;
+  readonly #baseline: Baseline;
+  readonly #operator: OperatorProcess | undefined;
+  readonly #folder: string;
   /** Programs that pages call. */
   readonly #bin: string;
-  readonly #folder: string;
-  #baseline: Baseline;
-  #has: Needs = 'installs';
-  #operator: OperatorProcess | undefined;
 
-  private constructor(parts: { cluster: Cluster; gateway: Gateway; baseline: Baseline; folder: string }) {
-    this.#cluster = parts.cluster;
-    this.#gateway = parts.gateway;
-    this.#baseline = parts.baseline;
-    this.#folder = parts.folder;
-    this.#bin = join(parts.folder, 'bin');
+  private constructor({ cluster, gateway, baseline, operator, folder }: Parts) {
+    this.#cluster = cluster;
+    this.#gateway = gateway;
+    this.#baseline = baseline;
+    this.#operator = operator;
+    this.#folder = folder;
+    this.#bin = join(folder, 'bin');
   }
 
-  static async start(): Promise<Rig> {
-    execFileSync('make', ['build'], { cwd: ROOT, stdio: 'inherit' });
+  /** Starts a cluster with what pages of this kind need. */
+  static async start(needs: Needs): Promise<Rig> {
+    execFileSync('make', ['--silent', 'build'], { cwd: ROOT, stdio: 'inherit' });
     const cluster = await startCluster({ report: () => undefined });
     const folder = mkdtempSync(join(tmpdir(), 'keyferry-docs-'));
     await writePrograms(cluster, join(folder, 'bin'));
+    if (needs !== 'installs') await cluster.installKeyferry();
     const [gateway, baseline] = [await Gateway.start(cluster.baoUrl), await Baseline.take(cluster)];
-    return new Rig({ cluster, gateway, baseline, folder });
-  }
-
-  /** Brings the cluster to what a page needs. It never goes back: run pages in the order of `Needs`. */
-  async provide(needs: Needs): Promise<void> {
-    if (needs === 'installs' && this.#has !== 'installs') throw new Error('Keyferry is already installed');
-    if (needs === 'installs') return;
-    if (this.#has === 'installs') {
-      await this.#cluster.installKeyferry();
-      this.#has = 'cluster';
-      this.#baseline = await Baseline.take(this.#cluster);
-    }
-    if (needs === 'operator' && this.#operator === undefined) {
-      this.#operator = await startOperator(this.#cluster, { environment: this.#gateway.environment });
-      this.#has = 'operator';
-    }
+    const operator =
+      needs === 'operator' ? await startOperator(cluster, { environment: gateway.environment }) : undefined;
+    return new Rig({ cluster, gateway, baseline, operator, folder });
   }
 
   /**
@@ -89,7 +87,7 @@ export class Rig implements AsyncDisposable {
     const node =
       page.needs === 'installs' ? new PodStandIn(this.#cluster, this.#gateway.environment) : undefined;
     try {
-      if (page.prepared !== undefined) await prepare(shell, page.prepared, this.#cluster.apiserverUrl);
+      for (const name of page.prepared) await prepare(shell, name, this.#cluster.apiserverUrl);
       const edits: Edit[] = [];
       for (const step of page.steps) {
         if (step.kind === 'fragment') checkFragment(page.file, step);

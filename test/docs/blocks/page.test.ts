@@ -12,7 +12,10 @@ describe('a page of documentation', () => {
     expect(() => parse('<!-- test: needs=luck -->')).toThrow(
       'docs/page.md:1: "needs=luck" is not needs=installs|cluster',
     );
-    expect(parse('<!-- test: needs=operator with=payments -->').prepared).toBe('payments');
+    expect(parse('<!-- test: needs=operator with=payments,secrets -->').prepared).toEqual([
+      'payments',
+      'secrets',
+    ]);
     expect(() => parse('<!-- test: needs=operator with=nothing -->')).toThrow('nothing.sh is missing');
   });
 

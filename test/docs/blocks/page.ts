@@ -39,8 +39,8 @@ export interface NotRun {
 export interface Page {
   readonly file: string;
   readonly needs: Needs;
-  /** A file of test/docs/with, without `.sh`: what the reader has when the page begins. */
-  readonly prepared: string | undefined;
+  /** Files of test/docs/with, without `.sh`: what the reader has when the page begins. */
+  readonly prepared: readonly string[];
   readonly steps: readonly Step[];
   readonly notRun: readonly NotRun[];
 }
@@ -86,13 +86,14 @@ type Refuse = (line: number, problem: string) => never;
 /** `needs=operator with=payments`; the second one may be missing. */
 function requirementsOf(first: string, refuse: Refuse): Pick<Page, 'needs' | 'prepared'> {
   const comment = COMMENT.exec(first)?.[1] ?? '';
-  if (!comment.startsWith('needs=')) return { needs: 'operator', prepared: undefined };
-  const [, word = '', prepared] = /^needs=(\w+)(?: with=([a-z-]+))?$/.exec(comment) ?? [];
+  if (!comment.startsWith('needs=')) return { needs: 'operator', prepared: [] };
+  const [, word = '', names = ''] = /^needs=(\w+)(?: with=([a-z,-]+))?$/.exec(comment) ?? [];
   const needs = NEEDS.find((known) => known === word);
   if (needs === undefined)
     return refuse(1, `"${comment}" is not needs=${NEEDS.join('|')}, perhaps with=<file>`);
-  if (prepared !== undefined && !existsSync(preparation(prepared)))
-    refuse(1, `${preparation(prepared)} is missing`);
+  const prepared = names.split(',').filter((name) => name !== '');
+  const missing = prepared.map(preparation).find((path) => !existsSync(path));
+  if (missing !== undefined) refuse(1, `${missing} is missing`);
   return { needs, prepared };
 }
 
