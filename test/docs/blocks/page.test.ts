@@ -45,9 +45,7 @@ describe('a page of documentation', () => {
   });
 
   it('does not execute what only shows something', () => {
-    expect(parse('```json', '{}', '```', '```hcl', '```', '```text', '$ no command', '```').steps).toEqual(
-      [],
-    );
+    expect(parse('```json', '{}', '```', '```hcl', '```', '```text', 'no command', '```').steps).toEqual([]);
   });
 
   it('expects the last command of a block to fail if a comment says so', () => {
@@ -105,6 +103,11 @@ describe('a page is refused, with the line,', () => {
       'for a console block that begins with output',
       ['```console', 'text', '```'],
       'docs/page.md:2: a console block',
+    ],
+    [
+      'for a command in a block that is only shown',
+      ['```text', '$ ls', '```'],
+      'docs/page.md:2: a command in a block that is not executed',
     ],
     ['for a block without an end', ['```sh', 'ls'], 'docs/page.md:1: the block has no end'],
     [

@@ -169,6 +169,9 @@ function stepsOf(block: Block, refuse: Refuse): readonly Step[] {
       'YAML without apiVersion and kind: begin a fragment with "spec:", or say that it is not run',
     );
   }
+  const hidden = SHOWN.has(language) ? lines.findIndex((shown) => shown.startsWith('$ ')) : -1;
+  if (hidden !== -1)
+    return refuse(line + 1 + hidden, 'a command in a block that is not executed: use console');
   if (SHOWN.has(language)) return [];
   return refuse(line, `a block of the language "${language}" is not executed: use console, sh, yaml or text`);
 }
