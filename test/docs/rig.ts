@@ -19,8 +19,8 @@ import { findHelm } from '#test/cluster/helm-tools.ts';
 import { pkiFile } from '#test/cluster/state.ts';
 import { startOperator, type OperatorProcess } from '#test/support/operator-process.ts';
 import { problemsOf, schemaOf } from '#test/support/structural-check.ts';
-import { difference, trimmed } from './blocks/compare.ts';
 import { preparation, type Needs, type Page, type Step } from './blocks/page.ts';
+import { runStep, writeOutputs, type Edit } from './step.ts';
 import { Gateway } from './gateway.ts';
 import { Baseline } from './leftovers.ts';
 import { PodStandIn } from './pod-stand-in.ts';
@@ -29,8 +29,6 @@ import { Shell } from './shell.ts';
 const ROOT = join(import.meta.dirname, '..', '..');
 /** What a page may change: it gets copies. Everything else is linked. */
 const COPIED: ReadonlySet<string> = new Set(['charts', 'config', 'crds', 'docs']);
-/** Writes what commands print into pages instead of failing. Look at the change before you commit it. */
-const UPDATES = process.env['KEYFERRY_DOCS'] === 'update';
 const KIND_NAMES = KIND_DEFINITIONS.map(({ kind }) => kind);
 /** The API server as a pod addresses it. Pages write it; servers of the harness know the real address. */
 const DOCUMENTED_API = 'https://kubernetes.default.svc';
@@ -88,10 +86,11 @@ export class Rig implements AsyncDisposable {
       page.needs === 'installs' ? new PodStandIn(this.#cluster, this.#gateway.environment) : undefined;
     try {
       for (const name of page.prepared) await prepare(shell, name, this.#cluster.apiserverUrl);
+      const aliases = { [DOCUMENTED_API]: this.#cluster.apiserverUrl };
       const edits: Edit[] = [];
       for (const step of page.steps) {
         if (step.kind === 'fragment') checkFragment(page.file, step);
-        else edits.push(...(await this.#runStep(page.file, step, shell)));
+        else edits.push(...(await runStep(page.file, step, { shell, aliases })));
       }
       if (edits.length > 0) writeOutputs(page.file, edits);
     } finally {
@@ -102,24 +101,6 @@ export class Rig implements AsyncDisposable {
       if (left.length > 0)
         process.stderr.write(`${page.file} left in the namespace default: ${left.join(', ')}\n`);
     }
-  }
-
-  /** Returns what to change in the page where its output is another one and the run updates pages. */
-  async #runStep(file: string, step: Step, shell: Shell): Promise<readonly Edit[]> {
-    const text = step.text.replaceAll(DOCUMENTED_API, this.#cluster.apiserverUrl);
-    const { code, output } = await shell.run(text, { mayFail: step.fails });
-    const shown = output.replaceAll(this.#cluster.apiserverUrl, DOCUMENTED_API);
-    const fail = (problem: string): never => {
-      throw new Error(`${file}:${step.line}: ${problem}\n$ ${step.text}\n${shown}`);
-    };
-    if (step.fails && code === 0) fail('the page says that this fails, but it does not');
-    if (!step.fails && code !== 0) fail(`this ended with exit code ${code}`);
-    if (step.expected === undefined) return [];
-    const diff = difference(step.expected, shown.split('\n'));
-    if (diff === undefined) return [];
-    if (!UPDATES)
-      fail(`the output is another one (- page, + output)\n${diff}\n\nThe command and all of its output:`);
-    return [{ step, lines: trimmed(shown.split('\n')) }];
   }
 
   /** The root of the repository, as the reader has it. */
@@ -160,21 +141,6 @@ async function prepare(shell: Shell, name: string, api: string): Promise<void> {
   const script = readFileSync(preparation(name), 'utf8').replaceAll(DOCUMENTED_API, api);
   const { code, output } = await shell.run(script, { mayFail: false });
   if (code !== 0) throw new Error(`${preparation(name)} failed:\n${output}`);
-}
-
-interface Edit {
-  readonly step: Step;
-  readonly lines: readonly string[];
-}
-
-/** Puts real output into a page, from the end to the beginning. */
-function writeOutputs(file: string, edits: readonly Edit[]): void {
-  const lines = readFileSync(join(ROOT, file), 'utf8').split('\n');
-  for (const { step, lines: output } of [...edits].reverse()) {
-    const first = step.line - 1 + step.text.split('\n').length;
-    lines.splice(first, step.expected?.length ?? 0, ...output);
-  }
-  writeFileSync(join(ROOT, file), lines.join('\n'));
 }
 
 /** A fragment is part of an object of one of our kinds: what it has must be in the schema of one of them. */
