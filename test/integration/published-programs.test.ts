@@ -14,6 +14,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { arch, platform } from 'node:process';
+import { dump } from 'js-yaml';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { findBinaries } from '#test/cluster/binaries.ts';
 import { OPENBAO_VERSION, openBaoArchive } from '#test/cluster/openbao.ts';
@@ -155,7 +156,8 @@ describe('a cluster without programs', () => {
     );
     const hash = digestOf(tamper ? Buffer.from('other bytes') : body, 'sha512');
     files.set(`/${name}`, { body });
-    const index = `releases:\n  v${minor}.0:\n    ${name}:\n      hash: ${hash}\n      selfLink: ${origin}/${name}\n`;
+    const release = { [name]: { hash, selfLink: `${origin}/${name}` } };
+    const index = dump({ releases: { [`v${minor}.0`]: release } });
     files.set('/index.yaml', { body: Buffer.from(index) });
   }
 
