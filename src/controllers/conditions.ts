@@ -34,7 +34,7 @@ export function toConditions(
     const old = before.find((condition) => condition.type === statement.type);
     return {
       ...statement,
-      message: isTrouble ? withPage(statement) : shortened(statement.message, MAX_CONDITION_MESSAGE),
+      message: messageShown(statement, isTrouble),
       observedGeneration: about.generation,
       lastTransitionTime:
         old !== undefined && old.status === statement.status
@@ -45,8 +45,13 @@ export function toConditions(
   return [...ours, ...before.filter(({ type }) => !Object.hasOwn(CONDITION_TYPES, type))];
 }
 
+/** The message of a condition, and the note of an event about it: with the page of the reason while Ready is False. */
+export function messageShown(statement: Pick<Statement, 'reason' | 'message'>, isTrouble: boolean): string {
+  return isTrouble ? withPage(statement) : shortened(statement.message, MAX_CONDITION_MESSAGE);
+}
+
 /** A message that quotes the condition of a backend has the page of the cause already. */
-function withPage({ reason, message }: Statement): string {
+function withPage({ reason, message }: Pick<Statement, 'reason' | 'message'>): string {
   const known = message.includes(documentation('reasons.md'));
   const page = known ? '' : ` See ${documentation(pageOf(reason))}.`;
   return shortened(message, MAX_CONDITION_MESSAGE - page.length) + page;

@@ -181,6 +181,46 @@ describe('planning one document', () => {
   });
 });
 
+describe('a conflict of keys', () => {
+  const saidOf = (mine: readonly string[], there: readonly string[], bytes = 'v'): string => {
+    const fieldsOf = (keys: readonly string[], text: string) =>
+      Object.fromEntries(keys.map((key) => [key, text]));
+    const step = decideStep(KEEP, {
+      desired: document(fieldsOf(mine, 'v')),
+      destination: present(fieldsOf(there, bytes)),
+      attributesAreStated: false,
+    });
+    return step.kind === 'conflict' ? step.message : step.kind;
+  };
+
+  it.each<[string, readonly string[], readonly string[], string]>([
+    ['a key that the destination lacks', ['a', 'b'], ['a'], 'The destination lacks "b".'],
+    ['the first of several', ['d', 'c', 'b', 'a'], [], 'lacks "a", "b" and 2 more.'],
+    ['that it has others', ['a'], ['a', 'x'], 'The destination has keys that the source lacks.'],
+    ['both', ['a', 'b'], ['b', 'x'], 'lacks "a" and has keys that the source lacks.'],
+  ])('names %s', (_what, mine, there, said) => {
+    expect(saidOf(mine, there)).toContain(said);
+    expect(saidOf(mine, there)).not.toContain('"x"');
+  });
+
+  it('does not tell which of equal keys have other bytes', () => {
+    expect(saidOf(['a', 'b'], ['a', 'b'], 'w')).toBe(
+      'The destination has other bytes in the same keys. Make source and destination equal, or exclude the document.',
+    );
+  });
+
+  it('fits into a row with its advice, whatever the names are', () => {
+    const keys = fc.uniqueArray(fc.string({ minLength: 1, maxLength: 300 }), { minLength: 1, maxLength: 5 });
+    fc.assert(
+      fc.property(keys, keys, (mine, there) => {
+        const said = saidOf(mine, there, 'w');
+        expect(Buffer.byteLength(said)).toBeLessThanOrEqual(256);
+        expect(said).toMatch(/or exclude the document\.$/);
+      }),
+    );
+  });
+});
+
 describe('a conflict of attributes', () => {
   const saidOf = (desired: Attributes, there: Attributes): string => {
     const observation = {

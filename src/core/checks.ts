@@ -1,5 +1,5 @@
 import type { ConflictReason } from '#src/errors/reasons.ts';
-import { differencesOf } from './differences.ts';
+import { differencesOf, keysThatDiffer } from './differences.ts';
 import {
   expiresBefore,
   isPlain,
@@ -109,11 +109,12 @@ function destinationDiffers(_policy: Policy, observation: Observation): Step | u
     sameFields(observation.desired, observation.destination.document)
   )
     return undefined;
+  const keys = keysThatDiffer(observation.desired, observation.destination.document);
+  const differs = keys === undefined ? 'has other bytes in the same keys' : keys;
   return {
     kind: 'conflict',
     reason: 'DestinationDiffers',
-    message:
-      'The destination has other keys or bytes. Make source and destination equal, or exclude the document.',
+    message: `The destination ${differs}. Make source and destination equal, or exclude the document.`,
   };
 }
 

@@ -114,7 +114,8 @@ function typeOf(schema: StructuralSchema): string {
 
 function meaningOf(schema: StructuralSchema): string {
   const sentences = [schema.description ?? ''];
-  if (schema.default !== undefined) sentences.push(`Default: \`${JSON.stringify(schema.default)}\`.`);
+  // Those of texts and numbers are in the description.
+  if (typeof schema.default === 'object') sentences.push(`Default: \`${JSON.stringify(schema.default)}\`.`);
   const bounds = boundsOf(schema);
   if (bounds !== undefined) sentences.push(bounds);
   return sentences.filter((sentence) => sentence !== '').join(' ');

@@ -8,6 +8,26 @@ function rewrite(schema: z.ZodType) {
   return toStructural(z.toJSONSchema(schema, { target: 'openapi-3.0', io: 'input' }));
 }
 
+describe('the description of a field', () => {
+  it('says the default of a text, number or boolean in the description, because kubectl explain shows only that', () => {
+    const schema = z.object({
+      mode: z.enum(['A', 'B']).default('A').describe('A mode.'),
+      limit: z.int().min(1).max(9).default(3).describe('A limit.'),
+      on: z.boolean().default(false).describe('A switch.'),
+      prefix: z.string().max(3).default('').describe('A prefix.'),
+      names: z.array(z.string().describe('One name.')).default([]).describe('Names. Default: none.'),
+    });
+    const { properties = {} } = rewrite(schema);
+    expect(Object.values(properties).map(({ description }) => description)).toEqual([
+      'A mode. Default: A.',
+      'A limit. Default: 3.',
+      'A switch. Default: false.',
+      'A prefix. Default: empty.',
+      'Names. Default: none.',
+    ]);
+  });
+});
+
 describe('toStructural', () => {
   it('keeps types, bounds, enums, defaults and descriptions', () => {
     const schema = z.object({

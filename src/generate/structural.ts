@@ -91,7 +91,8 @@ export function toStructural(schema: unknown, path = '$'): StructuralSchema {
   const { type } = node;
   if (!isType(type)) throw notStructural(path, 'a schema without a type accepts any value: set a type');
   const output: Record<string, unknown> = {};
-  if (node['description'] !== undefined) output['description'] = node['description'];
+  const description = descriptionOf(node);
+  if (description !== undefined) output['description'] = description;
   output['type'] = type;
   const bounds = type === 'integer' ? integerBounds(node) : node;
   if (bounds['format'] !== undefined) output['format'] = bounds['format'];
@@ -101,6 +102,15 @@ export function toStructural(schema: unknown, path = '$'): StructuralSchema {
   if (node['pattern'] !== undefined) output['pattern'] = re2(node['pattern'], path);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each keyword was checked or comes from zod's own writer
   return Object.assign(output, children(node, path)) as unknown as StructuralSchema;
+}
+
+/** With the default of a field: `kubectl explain` does not show it otherwise. */
+function descriptionOf(node: Node): string | undefined {
+  const { description, default: value } = node;
+  if (typeof description !== 'string') return undefined;
+  if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean')
+    return description;
+  return `${description} Default: ${value === '' ? 'empty' : value}.`;
 }
 
 function children(node: Node, path: string): Record<string, unknown> {

@@ -72,7 +72,8 @@ const NO_TLS: ReadonlySet<string> = new Set([
   'ERR_SSL_WRONG_VERSION_NUMBER',
   'ERR_SSL_PACKET_LENGTH_TOO_LONG',
 ]);
-const NO_TLS_HINT = 'The port does not speak TLS. Correct the port of the address, or https to http.';
+const NO_TLS_HINT =
+  'The port does not speak TLS. Correct the port of the address; plain http also needs --allow-insecure-http.';
 
 const CODE_BY_KIND = { tls: 'TLS_FAILED', timeout: 'DEADLINE', unreachable: 'BACKEND_UNREACHABLE' } as const;
 

@@ -141,17 +141,23 @@ export const SecretMigrationSpecSchema = withRules(
       .default('Once')
       .describe('Once: move the documents that exist now, then complete.'),
     source: withRules(
-      SourceSchema.prefault({}).describe('Where the values come from. Immutable.'),
+      SourceSchema.prefault({}).describe(
+        'Where the values come from: a SecretBackend or ClusterSecretBackend. Immutable.',
+      ),
       immutable(`source ${NEW_MIGRATION}`),
     ),
     destination: withRules(
-      EndSchema.prefault({}).describe('Where the values go. Immutable.'),
+      EndSchema.prefault({}).describe(
+        'Where the values go: a SecretBackend or ClusterSecretBackend. Immutable.',
+      ),
       immutable(`destination ${NEW_MIGRATION}`),
     ),
     select: SelectSchema.describe(
       'Which documents of the source. Set exactly one of names, labelSelector, prefix and all.',
     ),
-    mapping: MappingSchema.prefault({}).describe('How the name of a Secret maps to the path of a document.'),
+    mapping: MappingSchema.prefault({}).describe(
+      'Where each document goes, and the new names of documents and keys. Without it, a Secret goes to the path {namespace}/{name} below the mount, with the keys that it has.',
+    ),
     conflictPolicy: z
       .enum(['Fail', 'KeepDestination', 'Overwrite'])
       .default('Fail')
@@ -181,7 +187,7 @@ export const SecretMigrationSpecSchema = withRules(
       .boolean()
       .default(false)
       .describe(
-        'Read only, write nothing, and report what would happen. Set it to false to start the migration.',
+        'True: read only, write nothing, and report what would happen. Set it to false to start the migration.',
       ),
     suspend: z.boolean().default(false).describe('Pause before the next document until this is false again.'),
   }),

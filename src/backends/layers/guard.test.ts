@@ -99,10 +99,11 @@ const failing = (
 ) => new OperatorError(code, { op: 'test', ...detail });
 
 describe('a guarded driver', () => {
-  it('counts each operation from zero, so that a rate sees the first one', () => {
+  it('counts each operation and its usual failures from zero, so that a rate sees the first one', () => {
     const { zeros } = aGuard({});
-    expect(zeros).toContainEqual({ backend: 'fake', operation: 'write', code: 'ok' });
-    expect(zeros).toHaveLength(Object.keys(OPERATIONS).length);
+    const usual = ['ok', 'AUTH_DENIED', 'BACKEND_UNREACHABLE', 'DEADLINE', 'RATE_LIMITED', 'SERVER_ERROR'];
+    for (const code of usual) expect(zeros).toContainEqual({ backend: 'fake', operation: 'write', code });
+    expect(zeros).toHaveLength(Object.keys(OPERATIONS).length * usual.length);
   });
 
   it('retries a read with a temporary failure, with growing delays, and then gives up', async () => {

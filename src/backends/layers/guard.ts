@@ -1,5 +1,5 @@
 import { logFieldsOf, shownCode } from '#src/errors/explain.ts';
-import { errorOf, isAbort, OperatorError } from '#src/errors.ts';
+import { errorOf, isAbort, OperatorError, type ErrorCode } from '#src/errors.ts';
 import { Deadline } from '#src/io/deadline.ts';
 import { backoffMs, type BackoffShape } from '#src/io/retry-delay.ts';
 import { NO_TRACES } from '#src/io/no-traces.ts';
@@ -70,6 +70,19 @@ async function readAgain(driver: Driver, address: string, signal: AbortSignal): 
   }
 }
 
+/**
+ * The codes whose first appearance a rate must see: what a server refuses or fails at. With all codes, the series that are
+ * always 0 would be most of a scrape.
+ */
+const FROM_ZERO: readonly (ErrorCode | 'ok')[] = [
+  'ok',
+  'AUTH_DENIED',
+  'BACKEND_UNREACHABLE',
+  'DEADLINE',
+  'RATE_LIMITED',
+  'SERVER_ERROR',
+];
+
 class GuardedCalls {
   readonly #driver: Pick<Driver, 'kind' | 'traits'>;
   readonly #options: GuardOptions;
@@ -78,7 +91,9 @@ class GuardedCalls {
   constructor(driver: Pick<Driver, 'kind' | 'traits'>, options: GuardOptions) {
     this.#driver = driver;
     this.#options = options;
-    for (const operation of Object.keys(OPERATIONS)) this.#count(operation, 'ok', 0);
+    for (const operation of Object.keys(OPERATIONS)) {
+      for (const code of FROM_ZERO) this.#count(operation, code, 0);
+    }
   }
 
   async retried<T>(call: Call, next: Next<T>): Promise<T> {

@@ -4,7 +4,7 @@ import { OpenBaoSpecSchema } from './spec.ts';
 export const OPENBAO = defineKind({
   type: 'openbao',
   schema: OpenBaoSpecSchema,
-  summary: 'A KV secrets engine of an OpenBao server.',
+  summary: 'A KV secrets engine of an OpenBao or Vault server.',
   secretReferences: ({ auth, caSecretRef }) => {
     const { token, appRole, jwt, cert } = auth;
     const references = [token?.secretRef, appRole?.secretIdRef, jwt?.secretRef, cert?.secretRef, caSecretRef];

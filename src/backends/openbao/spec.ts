@@ -44,10 +44,12 @@ export const OpenBaoSpecSchema = withRules(
       'Folder below the mount that confines this backend, without the mount and without data/; all paths of a migration are below it.',
     ),
     namespace: PathSchema.optional().describe('Namespace of the server (not of Kubernetes) to work in.'),
-    caBundle: z
-      .string()
-      .max(65_536)
-      .regex(/-----BEGIN CERTIFICATE-----/, { error: 'must be PEM with at least one certificate' })
+    caBundle: withRules(z.string().max(65_536), {
+      rule: "self.contains('-----BEGIN CERTIFICATE-----')",
+      message:
+        'must be PEM with at least one certificate, as it is: base64 of it, as in the caBundle of a webhook, is refused',
+      holds: (self) => self.includes('-----BEGIN CERTIFICATE-----'),
+    })
       .optional()
       .describe('PEM certificates that verify the certificate of the server. Default: those of the system.'),
     caSecretRef: secretKeyRef('ca.crt', 'the PEM certificates')

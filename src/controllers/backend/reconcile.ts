@@ -19,7 +19,14 @@ import type { ObjectClient } from '#src/runtime/object-client.ts';
 import type { StatusWriter } from '#src/runtime/status-patch.ts';
 import { parseObjectKey, type ReadonlyStore } from '#src/runtime/store.ts';
 import { defaultOf, namespaceOf } from './names.ts';
-import { isReady, MAX_CONDITION_MESSAGE, readyOf, toConditions, type Statement } from '../conditions.ts';
+import {
+  isReady,
+  MAX_CONDITION_MESSAGE,
+  messageShown,
+  readyOf,
+  toConditions,
+  type Statement,
+} from '../conditions.ts';
 import type { DriverPool } from './pool.ts';
 import { warningsOf } from './warnings.ts';
 import { SlowServers, type NamedServer } from './slow-servers.ts';
@@ -178,7 +185,8 @@ export class BackendReconciler {
     for (const warning of warnings) this.#record(backend, { type: 'Warning', ...warning });
     if (ready === undefined || old?.reason === ready.reason) return;
     const type = ready.status === 'True' ? 'Normal' : 'Warning';
-    this.#record(backend, { type, reason: ready.reason, note: ready.message });
+    const note = messageShown(ready, ready.status === 'False');
+    this.#record(backend, { type, reason: ready.reason, note });
   }
 
   #record(

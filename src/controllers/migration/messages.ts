@@ -1,5 +1,6 @@
 import type { InventoryCounts } from '#src/core/inventory.ts';
 import type { Outcome } from '#src/core/outcome.ts';
+import { quoted } from '#src/errors/explain.ts';
 import type { PlanTotals } from '#src/engine/plan/totals.ts';
 import type { Loss } from '#src/journal/loss.ts';
 
@@ -31,6 +32,30 @@ function stepsOf({ create, adopt, overwrite, remove, metadataLost }: PlanTotals)
 export function listed(numbers: readonly (readonly [number, string])[]): string {
   const parts = numbers.filter(([number]) => number > 0).map(([number, what]) => `${number} ${what}`);
   return parts.length === 0 ? '' : `; ${parts.join(', ')}`;
+}
+
+/** What needs a person, the most urgent first. */
+const TROUBLES: readonly ((outcome: Outcome) => boolean)[] = [
+  ({ state }) => state === 'Failed',
+  ({ state }) => state === 'Conflict',
+  ({ state, retry }) => state === 'Verified' && retry === 'later',
+];
+
+/**
+ * The first row that needs a person, and where all of them are: ` First: "db" (TooLarge); its row in status says what to do.`
+ * First by name, not by time, so that a run that finds the same changes no message.
+ */
+export function firstTrouble(outcomes: readonly Outcome[]): string {
+  for (const isTrouble of TROUBLES) {
+    let first: Outcome | undefined;
+    for (const outcome of outcomes) {
+      if (isTrouble(outcome) && (first === undefined || outcome.name < first.name)) first = outcome;
+    }
+    if (first === undefined) continue;
+    const why = first.reason === undefined ? '' : ` (${first.reason})`;
+    return ` First: ${quoted(first.name)}${why}; its row in status says what to do.`;
+  }
+  return '';
 }
 
 /** What is missing from the table of a migration, and what to do. */

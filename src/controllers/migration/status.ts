@@ -5,12 +5,11 @@ import {
   type SecretMigrationStatus,
 } from '#src/api/v1alpha1/secret-migration.ts';
 import type { InventoryCounts } from '#src/core/inventory.ts';
-import { shortened } from '#src/errors/explain.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
 import type { MigrationJournal, TableStatus } from '#src/journal/journal.ts';
 import type { Clock, EventSink, Metrics } from '#src/ports.ts';
 import type { StatusWriter } from '#src/runtime/status-patch.ts';
-import { MAX_CONDITION_MESSAGE, readyOf, toConditions } from '../conditions.ts';
+import { messageShown, readyOf, toConditions } from '../conditions.ts';
 import { referenceTo } from './removals.ts';
 import { requestedRun } from './task.ts';
 import { progressing, statementsOf, statusRefused, type Verdict } from './verdict.ts';
@@ -212,7 +211,7 @@ export class MigrationStatus {
       type: verdict.ready === 'False' ? 'Warning' : 'Normal',
       reason: verdict.reason,
       action: 'Migrate',
-      note: shortened(verdict.message, MAX_CONDITION_MESSAGE),
+      note: messageShown(verdict, verdict.ready === 'False'),
     });
   }
 

@@ -89,6 +89,25 @@ describe('the verdict on a dry run', () => {
   });
 });
 
+describe('the message on a run that left something', () => {
+  test('names the first row that needs a person, by name and whatever the order, failures before conflicts', () => {
+    const rows = [
+      anOutcome('c', { state: 'Failed', reason: 'TooLarge' }),
+      anOutcome('b', { state: 'Failed', reason: 'KeyRefused' }),
+      anOutcome('a', { state: 'Conflict', reason: 'DestinationDiffers' }),
+      anOutcome('0'),
+    ];
+    for (const ordered of [rows, rows.toReversed()]) {
+      expect(verdictOn(...ordered).message).toBe(
+        '2/8 keys verified; 4 failed, 2 in conflict. First: "b" (KeyRefused); its row in status says what to do.',
+      );
+    }
+    expect(verdictOn(...rows.slice(2)).message).toContain('First: "a" (DestinationDiffers); its row');
+    const kept = anOutcome('kept', { reason: 'PermissionDenied', retry: 'later' });
+    expect(verdictOn(kept).message).toContain('First: "kept" (PermissionDenied); its row');
+  });
+});
+
 describe('the verdict on a run', () => {
   test('is Completed when every document needs no more work', () => {
     const trustRoot = anOutcome('token', { reason: 'TrustRoot' });

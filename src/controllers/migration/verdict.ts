@@ -8,7 +8,7 @@ import type { PlanTotals } from '#src/engine/plan/totals.ts';
 import { errorOf } from '#src/errors.ts';
 import type { Loss } from '#src/journal/loss.ts';
 import { MAX_CONDITION_MESSAGE, type Statement } from '../conditions.ts';
-import { dryRunMessage, listed, lossMessage } from './messages.ts';
+import { dryRunMessage, firstTrouble, listed, lossMessage } from './messages.ts';
 
 /** The content of the conditions of a migration. */
 export interface Verdict {
@@ -127,7 +127,9 @@ export function concluding(run: Finished): Verdict {
 
 function messageOf(run: Finished, outcomes: readonly Outcome[], kept: Kept): string {
   const { counts, loss } = run;
-  const done = run.dryRun ? dryRunMessage(outcomes, run) : `${verifiedOf(counts)}${troubles(counts, kept)}.`;
+  const done = run.dryRun
+    ? dryRunMessage(outcomes, run)
+    : `${verifiedOf(counts)}${troubles(counts, kept)}.${firstTrouble(outcomes)}`;
   return loss === undefined ? done : `${done} ${lossMessage(loss)}`;
 }
 

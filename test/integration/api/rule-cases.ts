@@ -167,6 +167,14 @@ const BACKEND_CASES: readonly RuleCase[] = [
   },
   {
     kind: 'SecretBackend',
+    at: 'spec.openbao.caBundle',
+    message:
+      'must be PEM with at least one certificate, as it is: base64 of it, as in the caBundle of a webhook, is refused',
+    accepts: { PEM: openbao({ caBundle: PEM }) },
+    refuses: { 'base64 of PEM': openbao({ caBundle: Buffer.from(PEM).toString('base64') }) },
+  },
+  {
+    kind: 'SecretBackend',
     at: 'spec.openbao',
     message: 'set at most one of caBundle and caSecretRef',
     accepts: {

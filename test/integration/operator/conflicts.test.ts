@@ -87,12 +87,12 @@ function describeReporting(): void {
 
     const message = conditionOf(migration, 'Ready')?.message;
     expect(message).toBe(
-      '1/3 keys verified; 2 in conflict. See https://keyferry.io/docs/reasons#conflictsfound.',
+      '1/3 keys verified; 2 in conflict. First: "theirs" (DestinationDiffers); its row in status says what to do. See https://keyferry.io/docs/reasons#conflictsfound.',
     );
     const { theirs } = await rowsByName(tenant, 'told');
     expect(theirs).toMatchObject({ destination: { path: pathOf(tenant, 'theirs') } });
     expect(theirs?.message).toBe(
-      'The destination has other keys or bytes. Make source and destination equal, or exclude the document.',
+      'The destination has other bytes in the same keys. Make source and destination equal, or exclude the document.',
     );
     expect(await columnsOf(tenant, 'told')).toEqual({
       NAME: 'told',

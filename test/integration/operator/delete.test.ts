@@ -120,7 +120,7 @@ function describeObstacles(): void {
     await tenant.apply(aMigration('move', { sourcePolicy: 'Delete' }));
     const stuck = await tenant.untilReady('move', { status: 'False', reason: 'PartiallyFailed' });
     expect(stuck.status.conditions?.[0]?.message).toBe(
-      '6/6 keys verified; 1 source not removed yet. See https://keyferry.io/docs/reasons#partiallyfailed.',
+      '6/6 keys verified; 1 source not removed yet. First: "doc-01" (PermissionDenied); its row in status says what to do. See https://keyferry.io/docs/reasons#partiallyfailed.',
     );
     expect(await statesOf(tenant, 'move')).toEqual({
       'doc-00': 'Removed',

@@ -115,7 +115,7 @@ it('refuses a binary value that does not fit once it is encoded, and moves the o
   const succeeded = migration.status.conditions?.find(({ type }) => type === 'Succeeded');
   expect(succeeded).toMatchObject({ status: 'False', reason: 'PartiallyFailed' });
   expect(succeeded?.message).toBe(
-    '2/3 keys verified; 1 failed. See https://keyferry.io/docs/reasons#partiallyfailed.',
+    '2/3 keys verified; 1 failed. First: "huge" (TooLarge); its row in status says what to do. See https://keyferry.io/docs/reasons#partiallyfailed.',
   );
 
   expect(await kvNames(tenant, tenant.namespace)).toEqual(['small']);
