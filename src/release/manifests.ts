@@ -6,19 +6,22 @@ import { spawnSync } from 'node:child_process';
 import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { publishedImage, readProduct } from '#src/image/product.ts';
 
-/** The image in config/operator, with the tag of its version. */
-const UNPINNED = /(?<=^ +image: )ghcr\.io\/keyferry\/keyferry:\S+$/;
 const PINNED = /^[a-z0-9.-]+(:\d+)?\/[a-z0-9._/-]+@sha256:[0-9a-f]{64}$/;
 
-/** The manifests with this image in place of the one of config/. Throws if the image has no digest or is not used once. */
-export function withImage(manifests: string, image: string): string {
+/**
+ * The manifests with `image` in place of `tagged`, the image that config/ names. Throws if the image has no digest, or if
+ * they do not use the other one exactly once.
+ */
+export function withImage(manifests: string, image: string, tagged: string): string {
   if (!PINNED.test(image))
     throw new Error(`IMAGE is "${image}": give it as registry/name@sha256:<64 hex digits>`);
   const lines = manifests.split('\n');
-  const places = lines.flatMap((line, index) => (UNPINNED.test(line) ? [index] : []));
-  if (places.length !== 1) throw new Error(`config/default uses the image ${places.length} times, not once`);
-  return lines.map((line, index) => (index === places[0] ? line.replace(UNPINNED, image) : line)).join('\n');
+  const isUse = (line: string): boolean => line.trim() === `image: ${tagged}`;
+  const uses = lines.filter(isUse).length;
+  if (uses !== 1) throw new Error(`config/default uses ${tagged} ${uses} times, not once`);
+  return lines.map((line) => (isUse(line) ? line.replace(tagged, image) : line)).join('\n');
 }
 
 /** The texts of these files as the documents of one. */
@@ -33,7 +36,7 @@ function main(root: string): void {
   if (rendered.status !== 0) throw new Error(`kubectl kustomize config/default failed: ${rendered.stderr}`);
   const crds = globSync('crds/*.yaml', { cwd: root }).toSorted();
   const files = {
-    'install.yaml': withImage(rendered.stdout, image),
+    'install.yaml': withImage(rendered.stdout, image, publishedImage(readProduct(root).version)),
     'crds.yaml': joined(crds.map((file) => readFileSync(join(root, file), 'utf8'))),
   };
   mkdirSync(folder, { recursive: true });

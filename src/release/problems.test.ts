@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { publishedImage, readProduct } from '#src/image/product.ts';
 import { joined, withImage } from './manifests.ts';
 import { releaseProblems, sectionOf, type ReleaseFiles, type ReleaseHistory } from './problems.ts';
 
@@ -102,17 +105,21 @@ describe('a release', () => {
 });
 
 describe('the manifests of a release', () => {
-  const rendered = 'kind: Deployment\n          image: ghcr.io/keyferry/keyferry:0.1.0\n';
+  const root = join(import.meta.dirname, '..', '..');
+  const tagged = publishedImage(readProduct(root).version);
+  const deployment = readFileSync(join(root, 'config/operator/deployment.yaml'), 'utf8');
   const image = `ghcr.io/keyferry/keyferry@sha256:${'a'.repeat(64)}`;
 
-  it('name the image by its digest', () => {
-    expect(withImage(rendered, image)).toBe(`kind: Deployment\n          image: ${image}\n`);
+  it('name the image of the operator by its digest, and nothing else differs', () => {
+    const pinned = withImage(deployment, image, tagged);
+    expect(pinned).toContain(`image: ${image}\n`);
+    expect(pinned.replace(image, tagged)).toBe(deployment);
   });
 
   it('are refused without a digest, and if the image is not used exactly once', () => {
-    expect(() => withImage(rendered, 'ghcr.io/keyferry/keyferry:0.1.0')).toThrow(/@sha256:/);
-    expect(() => withImage(rendered + rendered, image)).toThrow(/2 times/);
-    expect(() => withImage('', image)).toThrow(/0 times/);
+    expect(() => withImage(deployment, tagged, tagged)).toThrow(/@sha256:/);
+    expect(() => withImage(deployment + deployment, image, tagged)).toThrow(/2 times/);
+    expect(() => withImage(deployment, image, `${tagged}-rc`)).toThrow(/0 times/);
   });
 
   it('have all CRDs in one file, one document each', () => {
