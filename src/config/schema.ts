@@ -123,7 +123,7 @@ export const ConfigSchema = z.object({
   allowApiServerAudience: flag()
     .default(false)
     .describe(
-      'Accept audiences without the prefix, for servers whose roles name no audience. A server can then use the tokens that it receives against the Kubernetes API.',
+      'Accept audiences without the prefix, for roles that name another audience. A server can then use a token for the audience of the API server against the Kubernetes API.',
     ),
   allowBackendsInOwnNamespace: flag()
     .default(false)

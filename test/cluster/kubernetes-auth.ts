@@ -21,7 +21,7 @@ export interface KubernetesRole {
   readonly namespaces: readonly string[];
   /** HCL of the policy. */
   readonly policy: string;
-  /** Without one, tokens must carry the apiserver's own audience. */
+  /** Without one, both servers accept a token for any audience. */
   readonly audience?: string;
   /** Default `kubernetes`. */
   readonly mountPath?: string;

@@ -1,5 +1,6 @@
 import { SecretValue } from '#src/core/secret-value.ts';
 import { OperatorError } from '#src/errors.ts';
+import { documentation } from '#src/errors/documentation.ts';
 import type { BaoClient, BaoReply, BaoRequest } from '../client.ts';
 import { meantMountPath } from '../mistakes.ts';
 import { isNamespaceMissing, namespaceMissing } from '../namespace.ts';
@@ -72,7 +73,7 @@ function refusalOf(reply: BaoReply, request: BaoRequest, mountPath: string): Ope
   const meant = meantMountPath(mountPath);
   const hint =
     meant === undefined
-      ? 'Check namespace, mountPath, role and what the credentials are bound to.'
+      ? `Check namespace, mountPath, role and what the credentials are bound to (${documentation('authentication.md#when-a-login-is-refused')}).`
       : `Set mountPath to ${meant}: auth/ and /login are parts of the API's path.`;
   return new OperatorError('AUTH_DENIED', { op, target, status, detail, hint });
 }
