@@ -70,7 +70,17 @@ export class Baseline {
     return found.filter((path) => !this.#present.has(path));
   }
 
+  /** A page that failed half-way can leave a Secret that a finalizer holds. */
+  async #release(namespace: string): Promise<void> {
+    const secrets = namespace.startsWith('/api/v1/namespaces/') ? [`${namespace}/secrets`] : [];
+    for (const path of await objectsIn(this.#cluster, secrets)) {
+      const headers = { 'content-type': 'application/merge-patch+json' };
+      await this.#cluster.kubeClient.reply('PATCH', path, { metadata: { finalizers: null } }, headers);
+    }
+  }
+
   async #delete(path: string): Promise<void> {
+    await this.#release(path);
     await this.#cluster.kubeClient.reply('DELETE', path);
   }
 }

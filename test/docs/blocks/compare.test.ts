@@ -10,6 +10,7 @@ describe('a line of output', () => {
     expect(normalise('created_time  2026-11-24T12:14:12.726Z')).toBe('created_time  TIME');
     expect(normalise('https://127.0.0.1:41233/v1')).toBe('https://127.0.0.1:PORT/v1');
     expect(normalise('pod/keyferry-6d5f7c9b48-x2x7z created')).toBe('pod/keyferry-HASH created');
+    expect(normalise('===== Metadata =====')).toBe(normalise('======= Metadata ======='));
     expect(normalise('token  s.abcdefghijklmnopqrstuvwx')).toBe('token  TOKEN');
     expect(normalise('  resourceVersion: "812"')).toBe('  resourceVersion: VERSION');
   });

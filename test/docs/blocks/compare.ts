@@ -7,6 +7,8 @@ const VARYING: readonly (readonly [pattern: RegExp, name: string])[] = [
   [/\b[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d (?:[A-Z]+ )?\d{4}\b/g, 'TIME'],
   // Accessors of mounts.
   [/(?<=\b[a-z]+_)[0-9a-f]{8}\b/g, 'HASH'],
+  // Headings of bao are as wide as the table below them, which has times of varying length.
+  [/^={2,} ([A-Z][A-Za-z0-9 ]*) ={2,}$/g, '== $1 =='],
   // Ages as kubectl prints them.
   [/(?<=^|\s|\()(?:\d+[ydhms]){1,2}(?=\s|\)|$)/g, 'AGE'],
   [/\bresourceVersion: "\d+"/g, 'resourceVersion: VERSION'],
