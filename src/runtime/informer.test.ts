@@ -109,7 +109,7 @@ describe('the log of an informer says what to do', () => {
         message: 'a resource is not served, retrying',
         fields: expect.objectContaining({
           summary: 'The API server does not serve secretmigrations.keyferry.io.',
-          hint: expect.stringContaining('kubectl apply -f crds/'),
+          hint: expect.stringContaining('https://keyferry.io/docs/install'),
         }),
       },
     ]);

@@ -1,5 +1,6 @@
 import type { KubeClient, KubeObject, WatchEvent } from '#src/kube/client.ts';
 import { FittingPage } from '#src/kube/fitting-page.ts';
+import { documentation } from '#src/errors/documentation.ts';
 import { logFieldsOf } from '#src/errors/explain.ts';
 import { errorOf, hasCode, type OperatorError } from '#src/errors.ts';
 import { titleOf } from '#src/kube/resource.ts';
@@ -79,8 +80,7 @@ interface Seen<T> {
 }
 
 /** Each resource that the API server does not have itself comes with our manifests. */
-const INSTALL_CRDS =
-  'Install the CustomResourceDefinitions: kubectl apply -f crds/, with the files of this version. The operator goes on by itself.';
+const INSTALL_CRDS = `Install the CustomResourceDefinitions of this version: ${documentation('install.md')}. The operator goes on by itself.`;
 const PAGE_SIZE = 500;
 const BACKOFF = { baseMs: 800, capMs: 30_000, resetAfterMs: 120_000 };
 const WATCH_SECONDS = { least: 300, range: 300 };

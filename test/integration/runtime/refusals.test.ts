@@ -147,7 +147,7 @@ describe('the API server refuses, and the error says who and why:', () => {
     await running;
     expect(logger.lines[0]?.fields).toMatchObject({
       summary: 'The API server does not serve secretmigrations.keyferry.example.',
-      hint: expect.stringContaining('kubectl apply -f crds/'),
+      hint: expect.stringContaining('https://keyferry.io/docs/install'),
     });
   });
 });
