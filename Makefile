@@ -99,10 +99,11 @@ verify: $(INSTALLED) ## Fail when a generated file differs from its source
 	node src/generate/generate.ts --check
 
 .PHONY: lint
-lint: $(INSTALLED) ## Types, lint with size caps, formatting
+lint: $(INSTALLED) ## Types, lint with size caps, formatting, spelling
 	tsc
 	oxlint --type-aware --deny-warnings
 	prettier --check --log-level=warn .
+	cspell lint --no-progress --show-suggestions
 
 .PHONY: format
 format: $(INSTALLED) ## Format everything in place
@@ -121,7 +122,7 @@ test-integration: $(INSTALLED) ## Drivers, runtime, API and operator on one shar
 	vitest run --project integration
 
 .PHONY: test-hostile
-test-hostile: $(INSTALLED) ## Attack the operator as a tenant, a server or a neighbour could
+test-hostile: $(INSTALLED) ## Attack the operator as a tenant, a server or a neighbor could
 	vitest run --project hostile
 
 .PHONY: test-docs

@@ -11,7 +11,7 @@ import type { Permit, ServerTime } from '#src/ports.ts';
  * A failure is an OperatorError with a code of src/errors.ts. 404, 403 and 5xx are three different things: only the 404
  * of the store itself for the exact address is `absent`; a missing mount, the page of a proxy or a denied request
  * throws. A write or delete without a reply throws with `indeterminate: true` and is never retried here. Every method
- * honours its signal and rejects with the reason of the signal. A change asks its permit right before each request that
+ * honors its signal and rejects with the reason of the signal. A change asks its permit right before each request that
  * changes something, and throws what the permit throws.
  */
 

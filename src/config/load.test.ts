@@ -176,7 +176,7 @@ function describeProblems(): void {
   });
 
   it('suggests nothing for a flag that is not similar to any', () => {
-    expect(refusal(['--colour=blue']).message).toContain('--colour is not a flag.');
+    expect(refusal(['--color=blue']).message).toContain('--color is not a flag.');
   });
 
   it.each([':80800', '8080', 'host', ':', 'a b:1', ''])('refuses %j as an address to bind', (address) => {

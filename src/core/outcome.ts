@@ -32,7 +32,7 @@ export interface Outcome {
   readonly keys: readonly string[];
   readonly state: State;
   readonly reason?: RowReason;
-  /** From the closed catalogue of messages: names and limits, never values. */
+  /** From the closed catalog of messages: names and limits, never values. */
   readonly message?: string;
   readonly destination?: DestinationRecord;
   readonly source?: SourceRecord;

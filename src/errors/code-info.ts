@@ -3,7 +3,7 @@ import type { Cause, ConditionReason, RowReason } from './reasons.ts';
 /**
  * How the caller handles the error.
  * - `conflict`   another writer changed the object: read it and decide again, soon
- * - `transient`  a temporary failure: retry with back-off, honour `retryAfterMs`
+ * - `transient`  a temporary failure: retry with back-off, honor `retryAfterMs`
  * - `waiting`    another object or a permission is missing: retry at a fixed interval, a watch wakes earlier
  * - `stalled`    requires a spec change: no retry until the generation of the object changes
  * - `integrity`  bytes are not what they must be: freeze the document, page an operator

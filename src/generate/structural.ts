@@ -1,8 +1,8 @@
 /**
  * Converts JSON Schema, as zod writes it for `openapi-3.0`, to the structural schema of a CustomResourceDefinition.
  *
- * The apiserver accepts less than OpenAPI: every node has exactly one type outside of junctors (anyOf,
- * oneOf, allOf, not), patterns are RE2, and `additionalProperties` excludes `properties` (kubernetes.io, "Specifying a
+ * The apiserver accepts less than OpenAPI: every node has exactly one type, except below anyOf, oneOf, allOf
+ * and not; patterns are RE2, and `additionalProperties` excludes `properties` (kubernetes.io, "Specifying a
  * structural schema"; KEP-2335). Keywords with a structural equivalent are rewritten, decoration is dropped, and any
  * other keyword is an error that names the path, so that a schema that cannot be served never reaches crds/.
  */

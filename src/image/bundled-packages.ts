@@ -13,7 +13,7 @@ const Lock = z.object({
     }),
   ),
 });
-const LICENCE_FILE = /^(licen[cs]e|copying|notice)\b/i;
+const LICENSE_FILE = /^(licen[cs]e|copying|notice)\b/i;
 
 /** An npm package whose code is in the bundle. */
 export interface BundledPackage {
@@ -27,7 +27,7 @@ export interface BundledPackage {
   readonly texts: readonly string[];
 }
 
-/** The folders in dist/packages.json, which the build writes, with what package-lock.json says of each. Throws for a package without licence. */
+/** The folders in dist/packages.json, which the build writes, with what package-lock.json says of each. Throws for a package without license. */
 export function readBundledPackages(root: string): readonly BundledPackage[] {
   const folders = FolderList.parse(readJson(join(root, 'dist', 'packages.json')));
   const { packages } = Lock.parse(readJson(join(root, 'package-lock.json')));
@@ -35,10 +35,10 @@ export function readBundledPackages(root: string): readonly BundledPackage[] {
     const { version, license, integrity } = packages[folder] ?? {};
     if (version === undefined || license === undefined || integrity === undefined) {
       throw new Error(
-        `${folder} is in the bundle, and package-lock.json has no version, licence or integrity for it: add the licence by hand, or use another package`,
+        `${folder} is in the bundle, and package-lock.json has no version, license or integrity for it: add the license by hand, or use another package`,
       );
     }
-    return { name: nameOf(folder), version, license, integrity, texts: licenceTextsOf(join(root, folder)) };
+    return { name: nameOf(folder), version, license, integrity, texts: licenseTextsOf(join(root, folder)) };
   });
 }
 
@@ -47,8 +47,8 @@ function nameOf(folder: string): string {
   return folder.slice(folder.lastIndexOf('node_modules/') + 'node_modules/'.length);
 }
 
-function licenceTextsOf(folder: string): readonly string[] {
-  const files = readdirSync(folder).filter((name) => LICENCE_FILE.test(basename(name)));
+function licenseTextsOf(folder: string): readonly string[] {
+  const files = readdirSync(folder).filter((name) => LICENSE_FILE.test(basename(name)));
   return files.toSorted().map((name) => readFileSync(join(folder, name), 'utf8').trim());
 }
 

@@ -16,7 +16,7 @@ export interface NodePackage {
   readonly version: string;
   /** Path of the program. */
   readonly program: string;
-  readonly licence: string;
+  readonly license: string;
 }
 
 /** The installed one where it fits; else npm fetches it below `work`, at the version and with the integrity of the lockfile. */
@@ -37,6 +37,6 @@ export async function findNodePackage(
     throw new Error(`npm did not install ${name}: look at optionalDependencies of package.json`);
   const folder = join(parent, 'node_modules', name);
   const { version } = Manifest.parse(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')));
-  const licence = readFileSync(join(folder, 'LICENSE'), 'utf8').trim();
-  return { name, version, program: join(folder, 'bin', 'node'), licence };
+  const license = readFileSync(join(folder, 'LICENSE'), 'utf8').trim();
+  return { name, version, program: join(folder, 'bin', 'node'), license };
 }

@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readBundledPackages } from './bundled-packages.ts';
-import { thirdPartyText } from './licences.ts';
+import { thirdPartyText } from './licenses.ts';
 import { readProduct, sourceDateOf } from './product.ts';
 import { componentOf, spdxOf } from './spdx.ts';
 

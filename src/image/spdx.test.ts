@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { thirdPartyText } from './licences.ts';
+import { thirdPartyText } from './licenses.ts';
 import { componentOf, spdxOf } from './spdx.ts';
 
 const product = { name: 'keyferry', version: '1.2.3', license: 'Apache-2.0' };
@@ -26,7 +26,7 @@ function parsed(text: string): Document {
 describe('the SBOM', () => {
   const text = spdxOf(product, [componentOf(scoped)], subject);
 
-  it('names the operator and each part, with its package URL, licence and digest', () => {
+  it('names the operator and each part, with its package URL, license and digest', () => {
     expect(parsed(text).packages).toEqual([
       expect.objectContaining({ name: 'keyferry', versionInfo: '1.2.3', licenseDeclared: 'Apache-2.0' }),
       expect.objectContaining({
@@ -56,11 +56,11 @@ describe('the SBOM', () => {
   });
 });
 
-describe('the text of licences', () => {
+describe('the text of licenses', () => {
   it('has the terms of each part, and says so where a part ships none', () => {
     const text = thirdPartyText([scoped, { ...scoped, name: 'bare', license: 'Unlicense', texts: [] }]);
     expect(text).toContain('@scope/part 4.5.6 (MIT)');
     expect(text).toContain('Permission is granted');
-    expect(text).toContain('It ships no text of its licence. Its package.json says: Unlicense');
+    expect(text).toContain('It ships no text of its license. Its package.json says: Unlicense');
   });
 });

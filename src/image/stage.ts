@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import type { Architecture } from './architecture.ts';
 import { readBundledPackages } from './bundled-packages.ts';
 import { placeLibraries, writeStatus, type DebianPackage } from './debian.ts';
-import { thirdPartyText } from './licences.ts';
+import { thirdPartyText } from './licenses.ts';
 import { findNodePackage, type NodePackage } from './node-program.ts';
 import { readProduct, sourceDateOf } from './product.ts';
 import { componentOf, spdxOf, type Component } from './spdx.ts';
@@ -59,12 +59,12 @@ async function writeApplication(root: string, layer: string, parts: Parts): Prom
     name: `keyferry-${product.version}-linux-${architecture.image}`,
     createdAtSeconds: sourceDateOf(root),
   };
-  const { version: nodeVersion, licence } = node;
+  const { version: nodeVersion, license } = node;
   await writeTexts(layer, {
     'app/sbom.spdx.json': spdxOf(product, components, subject),
     'app/THIRD-PARTY.txt': thirdPartyText([
       ...packages,
-      { name: 'Node.js', version: nodeVersion, license: 'MIT', texts: [licence] },
+      { name: 'Node.js', version: nodeVersion, license: 'MIT', texts: [license] },
       ...debian.map(({ name, version, copyright }) => ({
         name: `${name} (Debian)`,
         version,

@@ -228,7 +228,7 @@ export class MigrationJournal {
     return this.#layout.dirty(true).filter((shard) => shard < end && !this.#stored.has(shard));
   }
 
-  /** Serialises writes: documents are recorded concurrently, and a shard must not be created twice. */
+  /** Serializes writes: documents are recorded concurrently, and a shard must not be created twice. */
   async #write(choose: () => readonly number[]): Promise<void> {
     const before = this.#writing;
     this.#writing = before.catch(() => undefined).then(async () => this.#writeNow(choose()));

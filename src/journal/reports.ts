@@ -52,7 +52,7 @@ interface OwnReport {
 /**
  * The stored reports of one migration, by shard. Reads only reports that have its names and its controller reference, at
  * most as many as its status counts and `MAX_UNCOUNTED` more: what others store under its labels costs nothing. The caller
- * must serialise writes: two concurrent writes of a new shard would create it twice.
+ * must serialize writes: two concurrent writes of a new shard would create it twice.
  */
 export class StoredReports {
   readonly #migration: SecretMigration;

@@ -9,7 +9,7 @@ export interface KubeRequest {
   /** Absolute path, built with `apiPath` so that each segment is checked and encoded. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string | undefined>>;
-  /** Serialised as JSON. */
+  /** Serialized as JSON. */
   readonly body?: unknown;
   /** Default `application/json`; patches set their own. */
   readonly contentType?: string;

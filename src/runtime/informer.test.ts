@@ -241,7 +241,7 @@ function describeChanges(): void {
 }
 
 function describeConnections(): void {
-  test('retries with growing pauses, honours Retry-After, and only its signal ends it', async () => {
+  test('retries with growing pauses, honors Retry-After, and only its signal ends it', async () => {
     const times: number[] = [];
     const { running } = start({
       random: () => 1,

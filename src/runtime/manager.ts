@@ -61,10 +61,10 @@ async function startAll(
     if (state.signal.aborted) return;
     const stop = new AbortController();
     // A component may take long to become ready (a cache waits for its first list); shutdown must not wait for that.
-    const cancelling = onAbort(state.signal, () => stop.abort(state.signal.reason));
+    const canceling = onAbort(state.signal, () => stop.abort(state.signal.reason));
     const starting = component.start(stop.signal);
     const started = await Promise.race([starting, state.end.promise]).finally(() =>
-      cancelling[Symbol.dispose](),
+      canceling[Symbol.dispose](),
     );
     if (started === undefined) {
       stop.abort();

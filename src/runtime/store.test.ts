@@ -16,7 +16,7 @@ test('an index follows changes and removals', () => {
   expect([names('red'), names('blue')]).toEqual([['b'], ['a']]);
   store.delete('ns/b');
   expect(names('red')).toEqual([]);
-  expect(() => store.byIndex('colour', 'red')).toThrowError(expect.objectContaining({ code: 'INVARIANT' }));
+  expect(() => store.byIndex('color', 'red')).toThrowError(expect.objectContaining({ code: 'INVARIANT' }));
 });
 
 test('readers cannot change cached objects', () => {

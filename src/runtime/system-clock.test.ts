@@ -14,7 +14,7 @@ test('a delay above 2^31-1 ms is not cut short', async () => {
   expect(run).toHaveBeenCalledOnce();
 });
 
-test('a cancelled call never runs, even after re-arming', async () => {
+test('a canceled call never runs, even after re-arming', async () => {
   const run = vi.fn();
   const cancel = systemClock.schedule(2 ** 31 + 1_000, run);
   await vi.advanceTimersByTimeAsync(2 ** 31);

@@ -73,8 +73,8 @@ describe('an expression', () => {
   });
 
   it('would be caught with a metric or label that does not exist', () => {
-    const wrong = 'sum by (shade) (rate(secretmigration_colours_total{tint="x"}[5m]))';
-    expect(metricsIn(wrong)).toEqual(['secretmigration_colours_total']);
+    const wrong = 'sum by (shade) (rate(secretmigration_colors_total{tint="x"}[5m]))';
+    expect(metricsIn(wrong)).toEqual(['secretmigration_colors_total']);
     expect(labelsIn(wrong)).toEqual(['tint', 'shade']);
   });
 });

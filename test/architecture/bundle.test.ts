@@ -106,7 +106,7 @@ describe('the bundle', () => {
     expect(digestsOf(besides)).toEqual(digests);
   });
 
-  it('names every package in it, each with version, licence and integrity', () => {
+  it('names every package in it, each with version, license and integrity', () => {
     const packages = readBundledPackages(elsewhere);
     expect(packages.map(({ name }) => name)).toEqual(
       expect.arrayContaining(['undici', 'zod', '@kubernetes/client-node']),

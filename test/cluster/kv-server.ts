@@ -29,7 +29,7 @@ export class KvServer {
     return (await this.#client.request<{ sealed: boolean }>('GET', '/v1/sys/seal-status')).sealed;
   }
 
-  async initialise(): Promise<KvKeys> {
+  async initialize(): Promise<KvKeys> {
     const shares =
       this.#product === 'openbao'
         ? { recovery_shares: 1, recovery_threshold: 1 }

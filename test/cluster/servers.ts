@@ -34,7 +34,7 @@ const CONTROLLERS = [
 
 const SERVICE_ACCOUNT_ISSUER = 'https://kubernetes.default.svc.cluster.local';
 
-/** Command lines of all servers; each holds the cluster's folder, by which the reaper recognises its processes. */
+/** Command lines of all servers; each holds the cluster's folder, by which the reaper recognizes its processes. */
 export function serverSpecs(layout: Layout): Readonly<Record<ServerName, ProcessSpec>> {
   return {
     etcd: etcdSpec(layout),

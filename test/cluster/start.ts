@@ -83,7 +83,7 @@ async function startControlPlane(lifecycle: Lifecycle, clients: Clients): Promis
 async function startKvServer(lifecycle: Lifecycle, clients: Clients, layout: ClusterLayout): Promise<KvKeys> {
   const server = new KvServer(clients.bao, layout.kvProduct);
   await lifecycle.start('bao', () => server.answers());
-  const keys = await server.initialise();
+  const keys = await server.initialize();
   if (keys.unsealKey !== undefined) await server.unseal(keys.unsealKey);
   await lifecycle.waitUntil('bao', () => server.isActive());
   return keys;

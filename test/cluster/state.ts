@@ -27,7 +27,7 @@ export interface ClusterLayout {
   readonly servers: Readonly<Record<ServerName, ProcessSpec>>;
 }
 
-/** What the KV server gave out when it was initialised. */
+/** What the KV server gave out when it was initialized. */
 export interface KvKeys {
   readonly rootToken: string;
   /** Vault's only key share; OpenBao unseals itself. */

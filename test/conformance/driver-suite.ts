@@ -12,7 +12,7 @@ import type { Subject } from './suite/subject.ts';
 import { Trial } from './suite/trial.ts';
 import { describeWriting } from './suite/writing.ts';
 
-/** Tests the behaviour that the engine relies on. */
+/** Tests the behavior that the engine relies on. */
 export function describeDriver(subject: Subject): void {
   describe(`the ${subject.kind} driver`, () => {
     const trial = new Trial(subject);

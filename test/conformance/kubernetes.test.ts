@@ -7,7 +7,7 @@ import type { HttpKubeClient } from '#src/kube/transport.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
 import { aDocument, codeOf, contentOf, presentIn, secretKey } from '#test/support/documents.ts';
 import { collect } from '#test/support/collect.ts';
-import { anySelector, LABELLED, selectedBy } from '#test/support/label-selectors.ts';
+import { anySelector, LABELED, selectedBy } from '#test/support/label-selectors.ts';
 import { describeDriver } from './driver-suite.ts';
 import type { TestStore } from './suite/subject.ts';
 import { aNamespaceWithClient, CLOSED_PORT, credentialsWith, kubeClientWith } from './kube-client.ts';
@@ -168,19 +168,19 @@ function describeEnds(): void {
 
 function describeLabels(): void {
   it('labels what it creates, and keeps other metadata when it replaces', async () => {
-    const version = await driver.write(aDocument('labelled', { a: '1' }), 'absent', permitted(signal));
+    const version = await driver.write(aDocument('labeled', { a: '1' }), 'absent', permitted(signal));
     await cluster.kube(
       'PATCH',
-      secretsPath('labelled'),
+      secretsPath('labeled'),
       { metadata: { labels: { team: 'payments' }, annotations: { note: 'theirs' } } },
       { 'content-type': 'application/merge-patch+json' },
     );
-    expect(await codeOf(driver.write(aDocument('labelled', { a: '2' }), version, permitted(signal)))).toBe(
+    expect(await codeOf(driver.write(aDocument('labeled', { a: '2' }), version, permitted(signal)))).toBe(
       'VERSION_CONFLICT',
     );
-    const current = presentIn(await driver.read('labelled', signal)).version;
-    await driver.write(aDocument('labelled', { a: '2' }), current, permitted(signal));
-    const stored = await cluster.kube<{ metadata: Record<string, unknown> }>('GET', secretsPath('labelled'));
+    const current = presentIn(await driver.read('labeled', signal)).version;
+    await driver.write(aDocument('labeled', { a: '2' }), current, permitted(signal));
+    const stored = await cluster.kube<{ metadata: Record<string, unknown> }>('GET', secretsPath('labeled'));
     expect(stored.metadata).toMatchObject({
       labels: { 'app.kubernetes.io/managed-by': 'keyferry', team: 'payments' },
       annotations: { note: 'theirs' },
@@ -209,7 +209,7 @@ function describeLabels(): void {
     ['with labels', { theirs: 'x', team: 'nobody' }],
     ['without any', undefined],
   ])('sets labels on a Secret %s, and removes none when it replaces', async (what, labels) => {
-    const name = `relabelled-${what.replaceAll(' ', '-')}`;
+    const name = `relabeled-${what.replaceAll(' ', '-')}`;
     await cluster.kube('POST', secretsPath(), { metadata: { name, ...(labels && { labels }) } });
     const { version } = presentIn(await driver.read(name, signal));
     const document = aDocument(name, { a: '2' }, { metadata: new Map([['team', 'payments']]) });
@@ -355,12 +355,12 @@ function describeReading(): void {
   });
 
   it('selects by any label selector of a spec what metav1.LabelSelector selects', async () => {
-    const { namespace: labelled, client: own } = await aNamespaceWithClient(cluster, 'labelled');
+    const { namespace: labeled, client: own } = await aNamespaceWithClient(cluster, 'labeled');
     await using _closed = own;
-    for (const [name, labels] of Object.entries(LABELLED)) {
-      await cluster.kube('POST', `/api/v1/namespaces/${labelled}/secrets`, { metadata: { name, labels } });
+    for (const [name, labels] of Object.entries(LABELED)) {
+      await cluster.kube('POST', `/api/v1/namespaces/${labeled}/secrets`, { metadata: { name, labels } });
     }
-    const secrets = new KubernetesDriver(own, labelled);
+    const secrets = new KubernetesDriver(own, labeled);
     await fc.assert(
       fc.asyncProperty(anySelector, async (selector) => {
         const entries = await collect(

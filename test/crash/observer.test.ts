@@ -7,7 +7,7 @@ import { Observer, type Place } from './observer.ts';
 type Name = 'a' | 'b';
 
 /** A value that is in one of two places, and can move before each read. */
-class Traveller {
+class Traveler {
   readonly #movesBefore: (read: Name, at: Name) => boolean;
   #at: Name | 'nowhere' = 'a';
   changes = 0;
@@ -49,7 +49,7 @@ describe('the Observer', () => {
     await fc.assert(
       fc.asyncProperty(moves, async (chosen) => {
         const left = [...chosen];
-        const observer = new Traveller(() => left.shift() ?? false).observed();
+        const observer = new Traveler(() => left.shift() ?? false).observed();
         await using _watching = observer.start();
         await eventually('the value stays', () => left.length === 0, { pollMs: 0 });
         await observer.freshRound();
@@ -60,20 +60,20 @@ describe('the Observer', () => {
   });
 
   it('raises no alarm for a value that evades every read, and counts no round', async () => {
-    const traveller = new Traveller((read, at) => read === at);
-    const observer = traveller.observed();
+    const traveler = new Traveler((read, at) => read === at);
+    const observer = traveler.observed();
     await using _watching = observer.start();
-    await eventually('it has moved often', () => traveller.changes > 200, { pollMs: 0 });
+    await eventually('it has moved often', () => traveler.changes > 200, { pollMs: 0 });
     expect(observer.violations).toEqual([]);
     expect(observer.rounds).toBe(0);
   });
 
   it('reports a value that is lost', async () => {
-    const traveller = new Traveller(() => false);
-    const observer = traveller.observed();
+    const traveler = new Traveler(() => false);
+    const observer = traveler.observed();
     await using _watching = observer.start();
     await observer.freshRound();
-    traveller.lose();
+    traveler.lose();
     await observer.freshRound();
     expect(observer.violations).toContain('doc is nowhere');
   });

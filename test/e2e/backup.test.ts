@@ -36,7 +36,7 @@ describe('sourcePolicy Backup of Kubernetes Secrets', () => {
 });
 
 function describeCopies(): void {
-  it('keeps a labelled copy under another name once the value is proven', async () => {
+  it('keeps a labeled copy under another name once the value is proven', async () => {
     const tenant = await aTenantWithLogin();
     await tenant.apply(aMigration('backup', { sourcePolicy: 'Backup' }));
     await tenant.untilReady('backup');

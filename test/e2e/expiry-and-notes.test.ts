@@ -9,7 +9,7 @@ import type { Tenant } from '#test/support/tenant.ts';
 
 /*
  * ToolHive #4198 (reference peers.md §1.3): session tokens with a time to live get new names. What the original got wrong
- * has a test that fails on its behaviour: a token that expired while it was moved came back without any expiry.
+ * has a test that fails on its behavior: a token that expired while it was moved came back without any expiry.
  */
 
 const stage = useStage();

@@ -7,7 +7,7 @@ import { kvData, kvPut, pathOf, reasonOf, requestRun, statesOf } from '#test/sup
 import { useStage } from '#test/support/stage.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 
-/* mcpctl #51, its unticked box: the Secrets that feed a workload move to OpenBao, and the workload notices nothing. */
+/* mcpctl #51, its open box: the Secrets that feed a workload move to OpenBao, and the workload notices nothing. */
 
 const stage = useStage();
 

@@ -20,7 +20,7 @@ import type { Tenant } from '#test/support/tenant.ts';
 
 /*
  * ToolHive #4346: bare keys of a secret store get names with a scope. What the original got wrong (reference peers.md §1.1)
- * has a test each that fails on its behaviour: "values are never compared" (a newer old value is destroyed), order of
+ * has a test each that fails on its behavior: "values are never compared" (a newer old value is destroyed), order of
  * write and delete, user keys that merely look like ours, values that cannot be listed.
  */
 

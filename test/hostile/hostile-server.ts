@@ -46,7 +46,7 @@ export interface Exchange {
 }
 
 /** How a hostile server answers; returns without an answer to keep the client waiting. */
-export type Misbehaviour = (exchange: Exchange) => void | Promise<void>;
+export type Misbehavior = (exchange: Exchange) => void | Promise<void>;
 
 /**
  * A KV server over TLS that a tenant has chosen: it passes everything on to the real one, except for what it was told
@@ -58,7 +58,7 @@ export class HostileServer implements AsyncDisposable {
   readonly #target: string;
   readonly #agent: Agent;
   readonly #server: Server;
-  readonly #behaviours = new Map<Endpoint, Misbehaviour>();
+  readonly #behaviors = new Map<Endpoint, Misbehavior>();
   #hits = 0;
 
   private constructor(cluster: Cluster, authority: PemPair, certificate: PemPair) {
@@ -97,21 +97,21 @@ export class HostileServer implements AsyncDisposable {
     return address.port;
   }
 
-  /** How many requests were answered by a misbehaviour. */
+  /** How many requests were answered by a misbehavior. */
   get hits(): number {
     return this.#hits;
   }
 
-  on(endpoints: Endpoint | readonly Endpoint[], misbehaviour: Misbehaviour): this {
+  on(endpoints: Endpoint | readonly Endpoint[], misbehavior: Misbehavior): this {
     for (const endpoint of typeof endpoints === 'string' ? [endpoints] : endpoints) {
-      this.#behaviours.set(endpoint, misbehaviour);
+      this.#behaviors.set(endpoint, misbehavior);
     }
     return this;
   }
 
   /** Resolves when it has misbehaved at least so often: then the attack is under way. */
   async untilHit(times = 1): Promise<void> {
-    const endpoints = [...this.#behaviours.keys()].join(', ');
+    const endpoints = [...this.#behaviors.keys()].join(', ');
     await eventually(`the operator asked the hostile server for ${endpoints}`, () => this.#hits >= times);
   }
 
@@ -129,14 +129,14 @@ export class HostileServer implements AsyncDisposable {
     const received = { endpoint: endpointOf(method, url), method, url, headers, body };
     this.received.push(received);
     const ask = async (): Promise<RealReply> => this.#ask(received);
-    const misbehaviour = this.#behaviours.get(received.endpoint);
-    if (misbehaviour === undefined) {
+    const misbehavior = this.#behaviors.get(received.endpoint);
+    if (misbehavior === undefined) {
       const reply = await ask();
       response.writeHead(reply.status, reply.headers).end(reply.body);
       return;
     }
     this.#hits += 1;
-    await misbehaviour({ received, response, ask });
+    await misbehavior({ received, response, ask });
   }
 
   async #ask({ method, url, headers, body }: Received): Promise<RealReply> {

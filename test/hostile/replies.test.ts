@@ -4,8 +4,8 @@ import { aTextCanary } from '#test/support/canary.ts';
 import { kvPut, pathOf } from '#test/support/queries.ts';
 import { useArena } from './arena.ts';
 import type { Attack } from './attack.ts';
-import { ENDPOINTS, type Endpoint, type HostileServer, type Misbehaviour } from './hostile-server.ts';
-import { changed, echo, withLeaves, redirect, withHeaders } from './misbehaviours.ts';
+import { ENDPOINTS, type Endpoint, type HostileServer, type Misbehavior } from './hostile-server.ts';
+import { changed, echo, withLeaves, redirect, withHeaders } from './misbehaviors.ts';
 
 /*
  * Servers that answer, and mean to be believed, repeated or followed. The verdict of each attack searches log, metrics,
@@ -29,12 +29,12 @@ async function lure(attack: Attack, server: HostileServer): Promise<void> {
 async function lureAtEach(
   attack: Attack,
   endpoints: readonly Endpoint[],
-  misbehaviour: Misbehaviour,
+  misbehavior: Misbehavior,
 ): Promise<readonly HostileServer[]> {
   return await Promise.all(
     endpoints.map(async (endpoint) => {
       const server = await attack.server();
-      server.on(endpoint, misbehaviour);
+      server.on(endpoint, misbehavior);
       await lure(attack, server);
       await server.untilHit();
       return server;

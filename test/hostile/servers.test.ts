@@ -14,7 +14,7 @@ import {
   sendBytes,
   shortBody,
   silence,
-} from './misbehaviours.ts';
+} from './misbehaviors.ts';
 
 /*
  * A tenant chooses the address of a server, so a server that means harm is a normal case. Each attack of this file
@@ -54,9 +54,9 @@ describe('a reply of 31 MiB', () => {
         'many members': many,
       } = BOMBS;
       const shapes = [short, deep, long, many].map((shape) => sendBytes(shape()));
-      for (const behaviour of [...shapes, gzipBomb(), shortBody]) {
+      for (const behavior of [...shapes, gzipBomb(), shortBody]) {
         const server = await attack.server();
-        server.on(['health', 'list'], behaviour);
+        server.on(['health', 'list'], behavior);
         await lure(attack, server);
         await server.untilHit();
       }

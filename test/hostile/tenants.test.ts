@@ -7,7 +7,7 @@ import type { Tenant } from '#test/support/tenant.ts';
 import { useArena } from './arena.ts';
 
 /*
- * What a tenant does with own objects and honest servers, and what a neighbour in the network does to the ports.
+ * What a tenant does with own objects and honest servers, and what a neighbor in the network does to the ports.
  */
 
 const arena = useArena();
@@ -115,7 +115,7 @@ async function suspendedMigrations(tenant: Tenant, count: number): Promise<void>
   );
 }
 
-describe('a neighbour in the network', () => {
+describe('a neighbor in the network', () => {
   it('who scrapes the metrics in thirty loops does not delay the health check', async () => {
     await arena().survives(
       async (attack) => {

@@ -7,7 +7,7 @@ import { useStage } from '#test/support/stage.ts';
 import { eventually } from '#test/support/eventually.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 
-/* mcpctl #51, its unticked box, with pods in place of a promise: what they resolve is the same all along. */
+/* mcpctl #51, its open box, with pods in place of a promise: what they resolve is the same all along. */
 
 const stage = useStage();
 const LOGIN = { username: 'app', password: 'päss\nword ' };

@@ -35,7 +35,7 @@ const DIGEST_PREFIX = 12;
 
 type Forms = Readonly<Record<string, readonly string[]>>;
 
-/** Every text by which a part of the value or its digest would be recognised, by the name of the form; Latin-1. */
+/** Every text by which a part of the value or its digest would be recognized, by the name of the form; Latin-1. */
 export function formsOf({ bytes }: Canary): Forms {
   const ends = [bytes.subarray(0, FRAGMENT), bytes.subarray(-FRAGMENT)];
   const base64 = ends.flatMap((end) => [0, 1, 2].map((shift) => stableBase64(end, shift)));

@@ -54,7 +54,7 @@ async function applyFile(place: Place, name: string): Promise<void> {
   await kubectl(place, ['apply', '--server-side', '-f', '-'], manifest);
 }
 
-/** The server runs, and is not initialised yet unless this is not the first time. */
+/** The server runs, and is not initialized yet unless this is not the first time. */
 export async function startOpenBao(place: Place): Promise<void> {
   for (const name of ['openbao', 'payments']) {
     await apply(place, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
@@ -94,7 +94,7 @@ function aSecretOf(
 }
 
 /**
- * Initialises the server, and sets up what a team needs: a mount, a policy, and a role for its ServiceAccount. The root token
+ * Initializes the server, and sets up what a team needs: a mount, a policy, and a role for its ServiceAccount. The root token
  * is in a Secret of the server's namespace, for this trial only; with it, a second run completes what a first one began.
  */
 export async function setUpOpenBao(place: Place): Promise<void> {
@@ -107,7 +107,7 @@ export async function setUpOpenBao(place: Place): Promise<void> {
   try {
     const server = new KvServer(client, place.product);
     const { initialized } = await client.request<{ initialized: boolean }>('GET', '/v1/sys/init');
-    if (!initialized) await initialise(place, server);
+    if (!initialized) await initialize(place, server);
     await eventually('OpenBao is active', () => server.isActive(), DEADLINE);
     const token = Buffer.from(await secretField(place, 'openbao-root', 'token'), 'base64').toString();
     await configure(client, token);
@@ -120,8 +120,8 @@ async function secretField(place: Place, name: string, field: string): Promise<s
   return await kubectl(place, secretNamed(name, ['-o', `jsonpath={.data.${field}}`]));
 }
 
-async function initialise(place: Place, server: KvServer): Promise<void> {
-  const { rootToken, unsealKey } = await server.initialise();
+async function initialize(place: Place, server: KvServer): Promise<void> {
+  const { rootToken, unsealKey } = await server.initialize();
   await apply(place, aSecretOf('openbao', 'openbao-root', { token: rootToken }));
   if (unsealKey !== undefined) await server.unseal(unsealKey);
 }

@@ -9,7 +9,7 @@ const KEYS = ['team', 'example.com/tier', 'absent'];
 const VALUES = ['', 'core', 'edge', 'web', 'db', 'Other_1.x'];
 
 /** Labels of documents, by name: each combination that `anySelector` can tell apart. */
-export const LABELLED: Readonly<Record<string, Labels>> = Object.fromEntries(
+export const LABELED: Readonly<Record<string, Labels>> = Object.fromEntries(
   TEAMS.flatMap((team, row) =>
     TIERS.map((tier, column) => [
       `s${row}${column}`,
@@ -21,7 +21,7 @@ export const LABELLED: Readonly<Record<string, Labels>> = Object.fromEntries(
   ),
 );
 
-/** Selectors that the API server accepts, over few keys and values, so that each selects some of `LABELLED`. */
+/** Selectors that the API server accepts, over few keys and values, so that each selects some of `LABELED`. */
 export const anySelector: fc.Arbitrary<LabelSelector> = fc
   .record({
     matchLabels: fc.dictionary(fc.constantFrom(...KEYS), fc.constantFrom(...VALUES), { maxKeys: 2 }),
@@ -44,9 +44,9 @@ export const anySelector: fc.Arbitrary<LabelSelector> = fc
     ({ matchLabels, matchExpressions }) => Object.keys(matchLabels).length + matchExpressions.length > 0,
   );
 
-/** The names of `LABELLED` that the selector selects, as the comments of metav1.LabelSelector define it. */
+/** The names of `LABELED` that the selector selects, as the comments of metav1.LabelSelector define it. */
 export function selectedBy({ matchLabels = {}, matchExpressions = [] }: LabelSelector): readonly string[] {
-  const names = Object.entries(LABELLED).filter(([, labels]) => {
+  const names = Object.entries(LABELED).filter(([, labels]) => {
     const hasAll = Object.entries(matchLabels).every(([key, value]) => labels[key] === value);
     return (
       hasAll &&

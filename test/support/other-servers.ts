@@ -23,7 +23,7 @@ export class OtherServers implements AsyncDisposable {
     const sockets = new Set<Socket>();
     const greet = (socket: Socket): unknown =>
       socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n'));
-    const behaviours: Readonly<Record<string, (socket: Socket) => unknown>> = {
+    const behaviors: Readonly<Record<string, (socket: Socket) => unknown>> = {
       'plain-text': greet,
       silent: () => undefined,
       resets: (socket) => socket.resetAndDestroy(),
@@ -31,7 +31,7 @@ export class OtherServers implements AsyncDisposable {
     };
     const servers: Server[] = [];
     const addresses: Record<string, string> = {};
-    for (const [name, behave] of Object.entries(behaviours)) {
+    for (const [name, behave] of Object.entries(behaviors)) {
       const server = createServer((socket) => {
         sockets.add(socket.on('error', () => undefined));
         behave(socket);

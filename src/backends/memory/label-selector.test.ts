@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { selectorText } from '#src/core/label-selector.ts';
 import { collect } from '#test/support/collect.ts';
-import { anySelector, LABELLED, selectedBy } from '#test/support/label-selectors.ts';
+import { anySelector, LABELED, selectedBy } from '#test/support/label-selectors.ts';
 import { ManualClock } from '#test/support/manual-clock.ts';
 import { MemoryDriver } from './driver.ts';
 import { MemoryStore } from './store.ts';
@@ -11,7 +11,7 @@ import { MemoryStore } from './store.ts';
 
 it('any label selector of a spec, as text, selects what metav1.LabelSelector selects', async () => {
   const store = new MemoryStore({ name: 'flat', addressing: 'flat', clock: new ManualClock() });
-  for (const [name, labels] of Object.entries(LABELLED)) {
+  for (const [name, labels] of Object.entries(LABELED)) {
     store.put(name, {}, { metadata: new Map(Object.entries(labels)) });
   }
   const driver = new MemoryDriver({ store });

@@ -17,11 +17,11 @@ describe('the metadata that are copied', () => {
   it('are those that are named, unchanged, between backends of two kinds, in both directions', () => {
     const check = (source: 'flat' | 'tree', all: Map<string, string>, labels: string[]) => {
       const destination = source === 'flat' ? 'tree' : 'flat';
-      const travelling = compileMetadata({ source, destination }, labels)(all) ?? new Map();
+      const traveling = compileMetadata({ source, destination }, labels)(all) ?? new Map();
       for (const name of all.keys()) {
-        expect(travelling.get(name)).toBe(labels.includes(name) ? all.get(name) : undefined);
+        expect(traveling.get(name)).toBe(labels.includes(name) ? all.get(name) : undefined);
       }
-      expect([...travelling.keys()].filter((name) => !all.has(name))).toEqual([]);
+      expect([...traveling.keys()].filter((name) => !all.has(name))).toEqual([]);
     };
     fc.assert(fc.property(kind, metadata, fc.array(key), check));
   });

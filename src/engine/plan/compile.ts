@@ -2,7 +2,7 @@ import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { someRemoveSource } from '#src/core/checks.ts';
 import { selectorText } from '#src/core/label-selector.ts';
 import { compileKeyNames } from '#src/core/mapping/key-names.ts';
-import { compileTravelling, type End } from '#src/core/mapping/travelling.ts';
+import { compileTraveling, type End } from '#src/core/mapping/traveling.ts';
 import { compileRenaming, type Renaming } from '#src/core/mapping/renaming.ts';
 import { compileRoute } from '#src/core/mapping/route.ts';
 import type { Selection } from '#src/core/selection.ts';
@@ -83,7 +83,7 @@ export function toIntent(
     }),
     removesSources: someRemoveSource(sourcePolicy, renaming.rules),
     keyNames: compileKeyNames(mapping.keys ?? []),
-    travelling: compileTravelling(ends, mapping.labels ?? []),
+    traveling: compileTraveling(ends, mapping.labels ?? []),
     metadataLoss: mapping.metadataLoss ?? 'Refuse',
     fallbackUntil: fallback && Date.parse(fallback.untilTime),
     backupTtlMs: backupTTLSeconds === undefined ? undefined : backupTTLSeconds * 1000,

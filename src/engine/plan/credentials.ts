@@ -2,7 +2,7 @@ import type { Outcome } from '#src/core/outcome.ts';
 import type { PlanInputs } from './inputs.ts';
 import type { NamedDocument } from './reserved-names.ts';
 
-export interface Travelling {
+export interface Traveling {
   /** What the migration may copy. */
   readonly documents: readonly NamedDocument[];
   /** The rows of what stays. */
@@ -16,13 +16,13 @@ export interface Travelling {
 export function withoutCredentials(
   { copyGate, intent: { selection } }: Pick<PlanInputs, 'copyGate' | 'intent'>,
   documents: readonly NamedDocument[],
-): Travelling {
+): Traveling {
   if (selection.scope.by === 'names') return { documents, kept: [] };
   const kept: Outcome[] = [];
-  const travelling = documents.filter((document) => {
+  const traveling = documents.filter((document) => {
     const held = copyGate(document);
     if (held !== undefined) kept.push({ name: document.name, keys: [], state: 'Skipped', ...held });
     return held === undefined;
   });
-  return { documents: travelling, kept };
+  return { documents: traveling, kept };
 }

@@ -14,7 +14,7 @@ export interface Desired {
 }
 
 interface Inputs {
-  readonly intent: Pick<Intent, 'keyNames' | 'metadataLoss' | 'policyOf' | 'travelling'>;
+  readonly intent: Pick<Intent, 'keyNames' | 'metadataLoss' | 'policyOf' | 'traveling'>;
   readonly destination: Pick<Reader, 'refusalOf'>;
 }
 
@@ -34,7 +34,7 @@ export function desiredDocument(
   const document = {
     address,
     fields: intent.keyNames.rename(source.fields),
-    attributes: intent.travelling(source.attributes, sourceGoes),
+    attributes: intent.traveling(source.attributes, sourceGoes),
   };
   const refusal = destination.refusalOf(document);
   if (refusal === undefined) return { document, lost: [] };

@@ -1,7 +1,7 @@
 import type { Policy } from '#src/core/checks.ts';
 import type { KeyNames } from '#src/core/mapping/key-names.ts';
 import type { Route } from '#src/core/mapping/route.ts';
-import type { Travelling } from '#src/core/mapping/travelling.ts';
+import type { Traveling } from '#src/core/mapping/traveling.ts';
 import type { Selection } from '#src/core/selection.ts';
 
 /** A SecretMigration's spec, parsed and compiled: what the engine carries out. Shared by operator and CLI. */
@@ -15,7 +15,7 @@ export interface Intent {
   /** The names of its keys at the destination. */
   readonly keyNames: KeyNames;
   /** Which of its labels, annotations or custom metadata are copied. */
-  readonly travelling: Travelling;
+  readonly traveling: Traveling;
   /** What happens to a source with metadata that the destination cannot hold or lacks. */
   readonly metadataLoss: 'Refuse' | 'Allow';
   /** How long a document stays Verified before its source may be removed, milliseconds. */

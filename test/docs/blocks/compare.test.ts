@@ -1,25 +1,25 @@
 import { describe, expect, it } from 'vitest';
-import { difference, matches, normalise } from './compare.ts';
+import { difference, matches, normalize } from './compare.ts';
 
 describe('a line of output', () => {
   it('stands for every line that differs only in what varies from run to run', () => {
-    expect(normalise('payments   True    Completed   2s')).toBe(
-      normalise('payments  True  Completed  3m20s'),
+    expect(normalize('payments   True    Completed   2s')).toBe(
+      normalize('payments  True  Completed  3m20s'),
     );
-    expect(normalise('uid: 25597b7b-e564-34d5-7e8f-4ac6778fc794')).toBe('uid: UID');
-    expect(normalise('created_time  2026-11-24T12:14:12.726Z')).toBe('created_time  TIME');
-    expect(normalise('https://127.0.0.1:41233/v1')).toBe('https://127.0.0.1:PORT/v1');
-    expect(normalise('pod/keyferry-6d5f7c9b48-x2x7z created')).toBe('pod/keyferry-HASH created');
-    expect(normalise('===== Metadata =====')).toBe(normalise('======= Metadata ======='));
-    expect(normalise('token  s.abcdefghijklmnopqrstuvwx')).toBe('token  TOKEN');
-    expect(normalise('  resourceVersion: "812"')).toBe('  resourceVersion: VERSION');
+    expect(normalize('uid: 25597b7b-e564-34d5-7e8f-4ac6778fc794')).toBe('uid: UID');
+    expect(normalize('created_time  2026-11-24T12:14:12.726Z')).toBe('created_time  TIME');
+    expect(normalize('https://127.0.0.1:41233/v1')).toBe('https://127.0.0.1:PORT/v1');
+    expect(normalize('pod/keyferry-6d5f7c9b48-x2x7z created')).toBe('pod/keyferry-HASH created');
+    expect(normalize('===== Metadata =====')).toBe(normalize('======= Metadata ======='));
+    expect(normalize('token  s.abcdefghijklmnopqrstuvwx')).toBe('token  TOKEN');
+    expect(normalize('  resourceVersion: "812"')).toBe('  resourceVersion: VERSION');
   });
 
   it('keeps names, numbers and indentation', () => {
-    expect(normalise('    version 2 of payments-vault, 12 documents')).toBe(
+    expect(normalize('    version 2 of payments-vault, 12 documents')).toBe(
       '    version 2 of payments-vault, 12 documents',
     );
-    expect(normalise('READY')).not.toBe(normalise('True'));
+    expect(normalize('READY')).not.toBe(normalize('True'));
   });
 
   it('may have any text where the page has …', () => {

@@ -21,7 +21,7 @@ const VARYING: readonly (readonly [pattern: RegExp, name: string])[] = [
 ];
 
 /** A line without what varies; columns stand two blanks apart, however wide they are. */
-export function normalise(line: string): string {
+export function normalize(line: string): string {
   const [indent = ''] = /^\s*/.exec(line) ?? [];
   const columns = line.trim().replaceAll(/\s{2,}|\t/g, '  ');
   return `${indent}${VARYING.reduce((text, [pattern, name]) => text.replaceAll(pattern, name), columns)}`;
@@ -56,7 +56,7 @@ export function matches(shown: string, line: string): boolean {
  * on a line of the page stands for any lines.
  */
 export function difference(shown: readonly string[], output: readonly string[]): string | undefined {
-  const alignment = new Alignment(trimmed(shown).map(normalise), trimmed(output).map(normalise));
+  const alignment = new Alignment(trimmed(shown).map(normalize), trimmed(output).map(normalize));
   return alignment.cost(0, 0) === 0 ? undefined : alignment.diff().join('\n');
 }
 

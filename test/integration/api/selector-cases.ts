@@ -9,7 +9,7 @@ function expression(key: string, operator: string, values?: readonly string[]): 
 }
 
 const requiring = (...matchExpressions: readonly Json[]): Json => selecting({ matchExpressions });
-const labelled = (key: string, value = 'x'): Json => selecting({ matchLabels: { [key]: value } });
+const labeled = (key: string, value = 'x'): Json => selecting({ matchLabels: { [key]: value } });
 
 const KEY =
   'a label key must be at most 63 letters, digits, "-", "_" and ".", with a letter or digit at both ends, after an optional DNS name and "/"';
@@ -41,7 +41,7 @@ export const SELECTOR_CASES: readonly RuleCase[] = [
     message:
       'labelSelector is empty: set matchLabels or matchExpressions; for every Secret, set select.all instead',
     accepts: {
-      matchLabels: labelled('team'),
+      matchLabels: labeled('team'),
       matchExpressions: requiring(expression('team', 'Exists')),
       both: selecting({ matchLabels: { a: 'b' }, matchExpressions: [expression('c', 'In', ['d', ''])] }),
     },
@@ -55,15 +55,15 @@ export const SELECTOR_CASES: readonly RuleCase[] = [
     kind: 'SecretMigration',
     at: 'spec.select.labelSelector.matchLabels',
     message: KEY,
-    accepts: byText(KEYS, labelled),
-    refuses: byText(BAD_KEYS, labelled),
+    accepts: byText(KEYS, labeled),
+    refuses: byText(BAD_KEYS, labeled),
   },
   {
     kind: 'SecretMigration',
     at: 'spec.select.labelSelector.matchLabels.*',
     message: VALUE,
-    accepts: byText(VALUES, (value) => labelled('team', value)),
-    refuses: byText(BAD_VALUES, (value) => labelled('team', value)),
+    accepts: byText(VALUES, (value) => labeled('team', value)),
+    refuses: byText(BAD_VALUES, (value) => labeled('team', value)),
   },
   {
     kind: 'SecretMigration',

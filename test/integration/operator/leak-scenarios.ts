@@ -81,11 +81,11 @@ export class LeakScenarios {
     await tenant.untilReady('large', { status: 'False', reason: 'PartiallyFailed' });
     expect(await statesOf(tenant, 'large')).toEqual({ huge: 'Failed TooLarge' });
 
-    await tenant.apply(aSecret('unlabelled', { value: this.#text('without the label of its path') }));
+    await tenant.apply(aSecret('unlabeled', { value: this.#text('without the label of its path') }));
     const mapping = { path: 'teams/{label:team}/{name}' };
-    await tenant.apply(aMigration('unmapped', { select: { names: ['unlabelled'] }, mapping }));
+    await tenant.apply(aMigration('unmapped', { select: { names: ['unlabeled'] }, mapping }));
     await tenant.untilReady('unmapped', { status: 'False', reason: 'PartiallyFailed' });
-    expect(await statesOf(tenant, 'unmapped')).toEqual({ unlabelled: 'Failed MappingIncomplete' });
+    expect(await statesOf(tenant, 'unmapped')).toEqual({ unlabeled: 'Failed MappingIncomplete' });
   }
 
   /** Documents at OpenBao that cannot be understood, or not be kept as a Secret. */

@@ -45,7 +45,7 @@ async function verdictsOf(tenant: Tenant): Promise<ReadonlyMap<string, Condition
   });
 }
 
-function aLabelled(name: string) {
+function aLabeled(name: string) {
   const { metadata, ...secret } = aSecret(name, fieldsOf(name));
   return { ...secret, metadata: { ...metadata, labels: { team: 'payments' } } };
 }
@@ -64,7 +64,7 @@ describe('the folder of samples', () => {
   it('can be applied as a whole: nothing is written or removed, and each object says how it is', async () => {
     stage().allowErrors(/"code":"(SPEC_INVALID|CREDENTIALS_MISSING|FOLDER_MISSING)"/);
     const tenant = await stage().tenant();
-    for (const name of ['payments-db', 'payments-smtp', 'payments-tls']) await tenant.apply(aLabelled(name));
+    for (const name of ['payments-db', 'payments-smtp', 'payments-tls']) await tenant.apply(aLabeled(name));
     for (const name of ['GITHUB_TOKEN', 'session:1', 'user:1'])
       await kvPut(tenant, pathOf(tenant, name), fieldsOf(name));
     const secrets = await tenant.secrets();

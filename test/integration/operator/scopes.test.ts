@@ -84,8 +84,8 @@ class Scoped implements AsyncDisposable {
 
   /** Requests that no role of the scope allows, although a test may have granted more. */
   beyondRoles(): readonly string[] {
-    const grantless = this.sent().filter((needed) => !this.grants.some((grant) => allows(grant, needed)));
-    return [...new Set(grantless.map(lineOf))];
+    const withoutGrant = this.sent().filter((needed) => !this.grants.some((grant) => allows(grant, needed)));
+    return [...new Set(withoutGrant.map(lineOf))];
   }
 
   unused(): readonly string[] {

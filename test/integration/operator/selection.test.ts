@@ -101,9 +101,9 @@ function describeChoices(): void {
       bare: {},
     });
     const exclude = { names: [TOKEN] };
-    await tenant.apply(aMigration('labelled', { select: { labelSelector, exclude } }));
-    await tenant.untilReady('labelled');
-    expect(Object.keys(await statesOf(tenant, 'labelled')).toSorted()).toEqual(names);
+    await tenant.apply(aMigration('labeled', { select: { labelSelector, exclude } }));
+    await tenant.untilReady('labeled');
+    expect(Object.keys(await statesOf(tenant, 'labeled')).toSorted()).toEqual(names);
     expect(await movedNames(tenant)).toEqual(names);
   });
 

@@ -169,10 +169,10 @@ test('an object client creates, and replaces only what it has seen', async () =>
   await expect(objects.create({ metadata: { namespace, name: 'own' } }, signal)).rejects.toMatchObject({
     code: 'ALREADY_EXISTS',
   });
-  const labelled = { ...created, metadata: { ...created.metadata, labels: { a: 'b' } } };
-  const replaced = await objects.replace(labelled, signal);
+  const labeled = { ...created, metadata: { ...created.metadata, labels: { a: 'b' } } };
+  const replaced = await objects.replace(labeled, signal);
   expect(await objects.get(created.metadata, signal)).toEqual(replaced);
-  await expect(objects.replace(labelled, signal)).rejects.toMatchObject({ code: 'VERSION_CONFLICT' });
+  await expect(objects.replace(labeled, signal)).rejects.toMatchObject({ code: 'VERSION_CONFLICT' });
 });
 
 test('a status is written to the subresource under the version that was read', async () => {

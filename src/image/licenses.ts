@@ -13,8 +13,8 @@ export interface Licensed {
 export function thirdPartyText(parts: readonly Licensed[]): string {
   const sections = parts.map(({ name, version, license, texts }) => {
     const terms =
-      texts.length > 0 ? texts : [`It ships no text of its licence. Its package.json says: ${license}`];
+      texts.length > 0 ? texts : [`It ships no text of its license. Its package.json says: ${license}`];
     return [RULE, `${name} ${version} (${license})`, RULE, '', ...terms].join('\n');
   });
-  return `Software of others that is part of Keyferry, and its licences.\n\n${sections.join('\n\n')}\n`;
+  return `Software of others that is part of Keyferry, and its licenses.\n\n${sections.join('\n\n')}\n`;
 }

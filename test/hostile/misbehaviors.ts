@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import type { Misbehaviour, Received } from './hostile-server.ts';
+import type { Misbehavior, Received } from './hostile-server.ts';
 
 /*
  * What a server can do to its client instead of answering as OpenBao does.
@@ -34,28 +34,28 @@ export const BOMBS = {
 export function sendBytes(
   body: Buffer,
   { status = 200, headers = JSON_TYPE }: { status?: number; headers?: Readonly<Record<string, string>> } = {},
-): Misbehaviour {
+): Misbehavior {
   return ({ response }) => {
     response.writeHead(status, { ...headers, 'content-length': body.length }).end(body);
   };
 }
 
 /** A small body that says it is gzip and becomes 64 MiB; the client has not asked for it. */
-export function gzipBomb(): Misbehaviour {
+export function gzipBomb(): Misbehavior {
   const body = gzipSync(Buffer.alloc(64 * MIB, ' '));
   return sendBytes(body, { headers: { ...JSON_TYPE, 'content-encoding': 'gzip' } });
 }
 
 /** Says that more follows, and sends no more. */
-export const shortBody: Misbehaviour = ({ response }) => {
+export const shortBody: Misbehavior = ({ response }) => {
   response.writeHead(200, { ...JSON_TYPE, 'content-length': 1_000_000 }).write('{"data":{');
 };
 
 /** Accepts the request and never replies. */
-export const silence: Misbehaviour = () => undefined;
+export const silence: Misbehavior = () => undefined;
 
 /** The reply of the real server, one byte a second. */
-export const drip: Misbehaviour = async ({ response, ask }) => {
+export const drip: Misbehavior = async ({ response, ask }) => {
   const { status, headers, body } = await ask();
   response.writeHead(status, headers);
   let sent = 0;
@@ -68,7 +68,7 @@ export const drip: Misbehaviour = async ({ response, ask }) => {
 };
 
 /** Everything that the client sent, its token included, as the text of an error. */
-export function echo(status: number): Misbehaviour {
+export function echo(status: number): Misbehavior {
   return ({ received, response }) => {
     const said = textOf(received);
     const errors = { errors: [said, ...Object.values(received.headers).map(String)] };
@@ -82,14 +82,14 @@ function textOf({ method, url, headers, body }: Received): string {
   return `${method} ${url} ${JSON.stringify(headers)} ${body.toString('utf8')}`;
 }
 
-export function redirect(to: (received: Received) => string, status = 307): Misbehaviour {
+export function redirect(to: (received: Received) => string, status = 307): Misbehavior {
   return ({ received, response }) => {
     response.writeHead(status, { location: to(received) }).end();
   };
 }
 
 /** The real reply with other headers. */
-export function withHeaders(headers: Readonly<Record<string, string>>, status?: number): Misbehaviour {
+export function withHeaders(headers: Readonly<Record<string, string>>, status?: number): Misbehavior {
   return async ({ response, ask }) => {
     const reply = await ask();
     response.writeHead(status ?? reply.status, { ...reply.headers, ...headers }).end(reply.body);
@@ -97,7 +97,7 @@ export function withHeaders(headers: Readonly<Record<string, string>>, status?: 
 }
 
 /** The real reply, changed. */
-export function changed(change: (body: unknown) => unknown): Misbehaviour {
+export function changed(change: (body: unknown) => unknown): Misbehavior {
   return async ({ response, ask }) => {
     const reply = await ask();
     const text = reply.body.toString('utf8');
@@ -114,7 +114,7 @@ export function withLeaves(body: unknown, change: (leaf: unknown) => unknown): u
 }
 
 /** Names that rise forever: whatever page is asked for, another full one follows. */
-export const risingNames: Misbehaviour = ({ received, response }) => {
+export const risingNames: Misbehavior = ({ received, response }) => {
   const after = new URL(received.url, 'https://hostile').searchParams.get('after') ?? '';
   const start = Number(/\d+$/.exec(after)?.[0] ?? -1) + 1;
   const keys = Array.from({ length: 1000 }, (_, index) => `n${String(start + index).padStart(12, '0')}`);
@@ -122,7 +122,7 @@ export const risingNames: Misbehaviour = ({ received, response }) => {
 };
 
 /** A thousand folders in every folder, down to a depth that no walk ever reaches the end of. */
-export const manyFolders: Misbehaviour = ({ received, response }) => {
+export const manyFolders: Misbehavior = ({ received, response }) => {
   const { pathname, searchParams } = new URL(received.url, 'https://hostile');
   const isDeepest = pathname.split('/').length > 4 + 16;
   const isLastPage = (searchParams.get('after') ?? '') !== '';

@@ -12,7 +12,7 @@ export interface End {
  * The attributes of a source as they go along with its copy. `sourceGoes`: the source is removed once the copy is proven, so
  * what stays behind is lost.
  */
-export type Travelling = (attributes: Attributes, sourceGoes: boolean) => Attributes;
+export type Traveling = (attributes: Attributes, sourceGoes: boolean) => Attributes;
 
 /**
  * Labels and annotations of a Secret:
@@ -23,10 +23,10 @@ export type Travelling = (attributes: Attributes, sourceGoes: boolean) => Attrib
  *   paths  → Secret   the labels and annotations that a Secret left there, and the metadata in mapping.labels, as labels
  *   paths  → files    the metadata in mapping.labels. Nothing is lost: a removed path keeps its custom metadata
  */
-export function compileTravelling(
+export function compileTraveling(
   ends: { readonly source: End; readonly destination: End },
   labels: readonly string[],
-): Travelling {
+): Traveling {
   const { source, destination } = ends;
   const addressing = { source: source.addressing, destination: destination.addressing };
   const chosen = compileMetadata(addressing, labels);
