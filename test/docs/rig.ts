@@ -19,6 +19,7 @@ import { findHelm } from '#test/cluster/helm-tools.ts';
 import { pkiFile } from '#test/cluster/state.ts';
 import { startOperator, type OperatorProcess } from '#test/support/operator-process.ts';
 import { problemsOf, schemaOf } from '#test/support/structural-check.ts';
+import { directoryRootOf } from '#test/support/token-files.ts';
 import { preparation, type Needs, type Page, type Step } from './blocks/page.ts';
 import { runStep, writeOutputs, type Edit } from './step.ts';
 import { Gateway } from './gateway.ts';
@@ -32,6 +33,10 @@ const COPIED: ReadonlySet<string> = new Set(['charts', 'config', 'crds', 'docs']
 const KIND_NAMES = KIND_DEFINITIONS.map(({ kind }) => kind);
 /** The API server as a pod addresses it. Pages write it; servers of the harness know the real address. */
 const DOCUMENTED_API = 'https://kubernetes.default.svc';
+/** The --directory-root of the operator. */
+const DOCUMENTED_ROOT = '/var/lib/keyferry';
+/** Its metrics, as the containers of its pod and `kubectl port-forward` reach them. */
+const DOCUMENTED_METRICS = 'http://127.0.0.1:8080/metrics';
 
 interface Parts {
   readonly cluster: Cluster;
@@ -86,7 +91,7 @@ export class Rig implements AsyncDisposable {
       page.needs === 'installs' ? new PodStandIn(this.#cluster, this.#gateway.environment) : undefined;
     try {
       for (const name of page.prepared) await prepare(shell, name, this.#cluster.apiserverUrl);
-      const aliases = { [DOCUMENTED_API]: this.#cluster.apiserverUrl };
+      const aliases = this.#aliases();
       const edits: Edit[] = [];
       for (const step of page.steps) {
         if (step.kind === 'fragment') checkFragment(page.file, step);
@@ -97,10 +102,20 @@ export class Rig implements AsyncDisposable {
       shell.end();
       await node?.[Symbol.asyncDispose]();
       const left = await this.#baseline.restore();
+      emptyFolder(directoryRootOf(this.#cluster));
       // Only when nothing else is wrong.
       if (left.length > 0)
         process.stderr.write(`${page.file} left in the namespace default: ${left.join(', ')}\n`);
     }
+  }
+
+  /** What a page says → what the harness has. */
+  #aliases(): Readonly<Record<string, string>> {
+    return {
+      [DOCUMENTED_API]: this.#cluster.apiserverUrl,
+      [DOCUMENTED_ROOT]: directoryRootOf(this.#cluster),
+      ...(this.#operator === undefined ? {} : { [DOCUMENTED_METRICS]: this.#operator.metricsUrl }),
+    };
   }
 
   /** The root of the repository, as the reader has it. */
@@ -135,6 +150,11 @@ export class Rig implements AsyncDisposable {
     await this.#cluster.dispose();
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+/** The operator holds the folder itself open. */
+function emptyFolder(folder: string): void {
+  for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true, force: true });
 }
 
 async function prepare(shell: Shell, name: string, api: string): Promise<void> {
