@@ -17,7 +17,11 @@ const CLUSTER_WIDE = [
   `${RBAC}/namespaces/default/rolebindings`,
   `${RBAC}/namespaces/default/roles`,
   '/apis/apiextensions.k8s.io/v1/customresourcedefinitions',
+  // Credentials of ClusterSecretBackends.
+  '/api/v1/namespaces/keyferry-system/secrets',
 ];
+/** The list of the administrator, which pages change. */
+const SETTINGS = '/api/v1/namespaces/keyferry-system/configmaps/keyferry-admission';
 /** Collections of the namespace `default`, which stays: a page must not leave anything there. */
 const IN_DEFAULT = [
   ...['secrets', 'configmaps', 'serviceaccounts', 'resourcequotas'].map(
@@ -38,15 +42,20 @@ const ON_SERVER = [
 export class Baseline {
   readonly #cluster: Cluster;
   readonly #present: ReadonlySet<string>;
+  /** Undefined where Keyferry is not installed. */
+  readonly #settings: Settings | undefined;
 
-  private constructor(cluster: Cluster, present: readonly string[]) {
+  private constructor(cluster: Cluster, present: readonly string[], settings: Settings | undefined) {
     this.#cluster = cluster;
     this.#present = new Set(present);
+    this.#settings = settings;
   }
 
   static async take(cluster: Cluster): Promise<Baseline> {
     const lists = [objectsIn(cluster, CLUSTER_WIDE), objectsIn(cluster, IN_DEFAULT), entriesOf(cluster)];
-    return new Baseline(cluster, (await Promise.all(lists)).flat());
+    const { status, body } = await cluster.kubeClient.reply('GET', SETTINGS);
+    const settings = status === 200 ? Settings.parse(body) : undefined;
+    return new Baseline(cluster, (await Promise.all(lists)).flat(), settings);
   }
 
   /** Removes everything that was added, and waits until it is gone. Returns what is in the namespace `default`. */
@@ -55,6 +64,8 @@ export class Baseline {
     const added = this.#added(await objectsIn(this.#cluster, CLUSTER_WIDE));
     for (const path of added) await this.#delete(path);
     for (const path of left) await this.#delete(path);
+    if (this.#settings !== undefined)
+      await this.#cluster.kube('PATCH', SETTINGS, { data: this.#settings.data }, MERGE);
     for (const path of this.#added(await entriesOf(this.#cluster))) await this.#cluster.bao('DELETE', path);
     await eventually('what the page added is gone', async () => {
       const rest = this.#added(await objectsIn(this.#cluster, CLUSTER_WIDE));
@@ -74,8 +85,7 @@ export class Baseline {
   async #release(namespace: string): Promise<void> {
     const secrets = namespace.startsWith('/api/v1/namespaces/') ? [`${namespace}/secrets`] : [];
     for (const path of await objectsIn(this.#cluster, secrets)) {
-      const headers = { 'content-type': 'application/merge-patch+json' };
-      await this.#cluster.kubeClient.reply('PATCH', path, { metadata: { finalizers: null } }, headers);
+      await this.#cluster.kubeClient.reply('PATCH', path, { metadata: { finalizers: null } }, MERGE);
     }
   }
 
@@ -85,6 +95,9 @@ export class Baseline {
   }
 }
 
+const MERGE = { 'content-type': 'application/merge-patch+json' };
+const Settings = z.object({ data: z.record(z.string(), z.string()).optional() });
+type Settings = z.output<typeof Settings>;
 const List = z.object({ items: z.array(z.object({ metadata: z.object({ name: z.string() }) })) });
 const Listing = z.object({ data: z.looseObject({ keys: z.array(z.string()).optional() }) });
 
