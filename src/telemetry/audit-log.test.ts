@@ -164,6 +164,14 @@ describe('a file as the audit log', () => {
     await sink.close();
   });
 
+  it('says that the log is blocked, not that the flags are wrong, when a folder takes its place', async () => {
+    const sink = await openAuditSink(file);
+    await rename(file, `${file}.1`);
+    await mkdir(file);
+    expect(await sink.write(first, 0).catch(errorOf)).toMatchObject({ code: 'AUDIT_LOG_BLOCKED' });
+    await sink.close();
+  });
+
   it.each<[string, (path: string) => Promise<unknown>, string]>([
     ['a link', async (path) => symlink('/dev/null', path), 'not a link'],
     ['readable by everybody', async (path) => writeFile(path, '', { mode: 0o644 }), 'chmod o-rwx'],

@@ -1,7 +1,7 @@
 import { write as writeToDescriptor, type Stats } from 'node:fs';
 import { constants, lstat, open, type FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { OperatorError, type ErrorDetail } from '#src/errors.ts';
+import { OperatorError, type ErrorCode, type ErrorDetail } from '#src/errors.ts';
 
 /** Where the lines of an audit log go. */
 export interface AuditSink {
@@ -55,7 +55,7 @@ class FileSink implements AuditSink {
   }
 
   static async open(path: string): Promise<FileSink> {
-    return new FileSink(path, await openFile(path));
+    return new FileSink(path, await openFile(path, 'CONFIG_INVALID'));
   }
 
   async write(bytes: Buffer, offset: number): Promise<number> {
@@ -67,7 +67,7 @@ class FileSink implements AuditSink {
   async #followRotation(): Promise<boolean> {
     const [there, mine] = await Promise.all([lstat(this.#path).catch(() => undefined), this.#file.stat()]);
     if (there?.ino === mine.ino && there.dev === mine.dev) return false;
-    const next = await openFile(this.#path);
+    const next = await openFile(this.#path, 'AUDIT_LOG_BLOCKED');
     await this.#file.close();
     this.#file = next;
     return true;
@@ -83,17 +83,18 @@ function startOfLine(bytes: Buffer, offset: number): number {
   return offset === 0 ? 0 : bytes.lastIndexOf(LINE_FEED, offset - 1) + 1;
 }
 
-async function openFile(path: string): Promise<FileHandle> {
+/** Throws `code`: before the start the flag is wrong, after it the file is. */
+async function openFile(path: string, code: ErrorCode): Promise<FileHandle> {
   let file: FileHandle;
   try {
     file = await open(path, FLAGS, OWNER_ONLY);
   } catch (cause) {
-    throw unfit(path, { ...UNOPENED, cause });
+    throw unfit(path, code, { ...UNOPENED, cause });
   }
   const problem = problemOf(await file.stat(), path);
   if (problem === undefined) return file;
   await file.close();
-  throw unfit(path, problem);
+  throw unfit(path, code, problem);
 }
 
 type Problem = Pick<ErrorDetail, 'detail' | 'hint' | 'cause'>;
@@ -110,6 +111,6 @@ function problemOf(stats: Stats, path: string): Problem | undefined {
   return { detail: 'Every user of the machine can access the audit log.', hint: `Run: chmod o-rwx ${path}.` };
 }
 
-function unfit(path: string, problem: Problem): OperatorError {
-  return new OperatorError('CONFIG_INVALID', { op: 'audit.open', target: `--audit-log=${path}`, ...problem });
+function unfit(path: string, code: ErrorCode, problem: Problem): OperatorError {
+  return new OperatorError(code, { op: 'audit.open', target: `--audit-log=${path}`, ...problem });
 }
