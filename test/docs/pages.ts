@@ -8,9 +8,7 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const NOT_FOR_USERS = /^docs\/(?:adr|contributing|spec)\/|^docs\/architecture\.md$/;
 
 /** Pages whose blocks do not have the format yet. Empty is the aim. */
-export const NOT_EXECUTED_YET: readonly string[] = [
-  'docs/re-keying.md',
-];
+export const NOT_EXECUTED_YET: readonly string[] = ['docs/re-keying.md'];
 
 /** Files that the reader can find, from the root of the repository. */
 export const PAGE_FILES: readonly string[] = [
