@@ -7,9 +7,6 @@ const ROOT = join(import.meta.dirname, '..', '..');
 /** Pages for people who change Keyferry and records of decisions are not executed. */
 const NOT_FOR_USERS = /^docs\/(?:adr|contributing|spec)\/|^docs\/architecture\.md$/;
 
-/** Pages whose blocks do not have the format yet. Empty is the aim. */
-export const NOT_EXECUTED_YET: readonly string[] = ['docs/re-keying.md'];
-
 /** Files that the reader can find, from the root of the repository. */
 export const PAGE_FILES: readonly string[] = [
   'README.md',
