@@ -209,6 +209,8 @@ export interface DriverTraits {
   readonly concurrency: number;
   /** True if every document has a type and a mutability: without attributes, a document is Opaque and mutable. */
   readonly statesAttributes: boolean;
+  /** It keeps JSON values that are not strings. Others keep bytes, and refuse such a document. */
+  readonly holdsJson?: true;
   /** Files of this machine: its operations send no request. */
   readonly isLocal?: true;
   /** Of the server, if the author of the backend chose its address: see `ErrorDetail.unansweredAt`. */

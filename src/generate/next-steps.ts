@@ -102,8 +102,10 @@ export const NEXT_STEPS: Readonly<Partial<Record<Word, string>>> = {
   TypeRefused: 'Exclude the document. Tokens and Helm releases belong to the programs that make them.',
   ExpiryRefused:
     'Use a destination where values can expire, or exclude the document: [metadata](metadata.md#expiry).',
+  NotRepresentable:
+    'Change the document at its source, or exclude it. Numbers, objects and other JSON: [JSON values](json-values.md).',
   MetadataRefused:
-    'Remove or rename the label that the message names, or set `spec.mapping.metadataLoss: Allow`: [metadata](metadata.md).',
+    'Remove or rename the label that the message names, or set `spec.mapping.metadataLoss: Allow`: [metadata](metadata.md). For a JSON type: [JSON values](json-values.md).',
 
   DeletedWhileRemoving: 'The values are at the destination. To go on, create the migration again.',
   IdentityChanged:

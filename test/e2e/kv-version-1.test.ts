@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { aMigration, anOpenBaoBackend, aSecret } from '#test/builders/objects.ts';
 import { conditionOf, rowsByName, statesOf } from '#test/support/queries.ts';
+import { rawKv } from '#test/support/raw-kv.ts';
 import { useStage } from '#test/support/stage.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
 import type { Tenant } from '#test/support/tenant.ts';
@@ -94,6 +95,22 @@ describe('a mount of KV version 1 as the source', () => {
     expect(await statesOf(tenant, 'out')).toEqual({ db: 'Removed' });
     expect(await get('db')).toBeUndefined();
     expect((await tenant.secret('db'))?.data).toEqual(aSecret('db', FIELDS).data);
+  });
+
+  it('gives documents new names with every digit of their numbers', async () => {
+    const { tenant, mount, get, applyBackend } = await anOldMount();
+    await applyBackend({ allowUnsafeWrites: true });
+    const raw = rawKv(tenant.cluster);
+    const text = '{"id":12345678901234567890,"limits":{"10":[1.10,-0.0],"2":null},"on":true,"text":"1"}';
+    await raw.post(`${mount}/app-1`, text);
+    const mapping = { path: '{name}', prefixes: [{ from: 'app-', to: 'new-', stripPrefix: false }] };
+    const spec = { from: 'old', to: 'old', select: { all: true as const }, mapping };
+    await tenant.apply(aMigration('rekey', { ...spec, sourcePolicy: 'Delete' }));
+    await tenant.untilReady('rekey', { status: 'True', reason: 'Completed' });
+
+    expect(await statesOf(tenant, 'rekey')).toMatchObject({ 'app-1': 'Removed' });
+    expect(await raw.get(`${mount}/new-app-1`)).toContain(`"data":${text}`);
+    expect(await get('app-1')).toBeUndefined();
   });
 
   it('keeps what was written there after it was copied', async () => {

@@ -118,7 +118,7 @@ export const ROW_REASONS = {
   MappingCollision: 'Another document maps to the same path, or another key to the same name.',
   AwaitingSoak: 'Verified; the source is removed once the copy has been verified for soakSeconds.',
   MetadataLost:
-    'The destination does not have some labels or annotations that go with the source, as spec.mapping.metadataLoss allows.',
+    'The destination does not have some labels, annotations or types of JSON values that go with the source, as spec.mapping.metadataLoss allows.',
   AlreadyRenamed: 'The document already has its new name.',
   NotMapped: 'The name has several segments, and the destination has single names.',
   NoRule: 'Source and destination use the same store, and no rule of spec.mapping renames the document.',
@@ -145,7 +145,8 @@ export const ROW_REASONS = {
   KeyRefused: 'The destination does not allow a key of this name.',
   TypeRefused: 'Documents of this type are never migrated, or the destination does not allow them.',
   ExpiryRefused: 'The source expires, and the destination cannot let it expire.',
-  MetadataRefused: 'The destination does not allow a label or an entry of custom metadata of the source.',
+  MetadataRefused:
+    'The destination cannot hold a label, an annotation, an entry of custom metadata or the type of a JSON value of the source.',
   ReservedName: 'The name is reserved for system use.',
   PermissionDenied: 'A server refused the credentials or a permission.',
   CapabilityMissing: 'A backend lacks a capability that the migration requires.',

@@ -164,7 +164,13 @@ export const MappingSchema = withRules(
       .enum(['Refuse', 'Allow'])
       .optional()
       .describe(
-        'What happens when the destination cannot hold labels or annotations that go along with a source, or an equal document there lacks them. Labels and annotations go along when sourcePolicy removes the source. Refuse (default): the document is not moved. Allow: it is moved without them, and the row and the dry run say so.',
+        'What happens when the destination cannot hold labels or annotations that go along with a source, or an equal document there lacks them, or JSON would become text for good (jsonValues AsText). Labels and annotations go along when sourcePolicy removes the source. Refuse (default): the document is not moved. Allow: it is moved without them, and the row and the dry run say so.',
+      ),
+    jsonValues: z
+      .enum(['Refuse', 'AsText'])
+      .optional()
+      .describe(
+        'What happens to a value of OpenBao that is a JSON number, boolean, null, array or object, when the destination holds bytes only (Secrets, files). Refuse (default): the document is not moved, and its row names the key. AsText: the JSON text becomes the value. The way back stores that text as a string, so a sourcePolicy that removes the source also needs metadataLoss Allow.',
       ),
     path: withRules(
       z

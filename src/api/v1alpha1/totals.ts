@@ -9,7 +9,7 @@ export const PlanSchema = z
     overwrite: CountSchema.describe('Documents whose destination differs and would be overwritten.'),
     remove: CountSchema.describe('Sources that would be removed, or moved to a backup.'),
     metadataLost: CountSchema.describe(
-      'Documents that would lose labels or annotations, as spec.mapping.metadataLoss allows.',
+      'Documents that would lose labels, annotations or the type of JSON values, as spec.mapping.metadataLoss allows.',
     ),
   })
   .describe('What the dry run would do, in documents; absent in a real run.');

@@ -1,4 +1,5 @@
 import { PAIRED_ATTRIBUTES, type Attributes, type Document } from '#src/core/document.ts';
+import { jsonRefusalOf } from '../bytes-only.ts';
 import type { Refusal } from '../driver.ts';
 import { fieldRefusalOf, nameRefusalOf } from './names.ts';
 
@@ -22,6 +23,7 @@ export function documentRefusalOf(document: Document): Refusal | undefined {
     nameRefusalOf(document.address) ??
     attributeRefusalOf(document.attributes) ??
     keyRefusalOf(document) ??
+    jsonRefusalOf(document, 'a directory') ??
     sizeRefusalOf(document)
   );
 }

@@ -1,5 +1,6 @@
 import type { Address, Document } from '#src/core/document.ts';
 import { quoted } from '#src/errors/explain.ts';
+import { jsonRefusalOf } from '../bytes-only.ts';
 import type { Refusal } from '../driver.ts';
 import { annotationRefusalOf } from './annotations.ts';
 import { labelRefusalOf } from './labels.ts';
@@ -62,6 +63,7 @@ export function documentRefusalOf(document: Document): Refusal | undefined {
     nameRefusalOf(document.address) ??
     typeRefusalOf(document) ??
     keyRefusalOf(document) ??
+    jsonRefusalOf(document, 'a Secret') ??
     labelRefusalOf(document.attributes.metadata) ??
     annotationRefusalOf(document.attributes.annotations) ??
     expiryRefusalOf(document) ??

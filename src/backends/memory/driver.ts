@@ -65,10 +65,11 @@ export class MemoryDriver implements Driver {
 
   constructor(options: MemoryDriverOptions) {
     const { store } = options;
-    const { addressing, statesAttributes, keepsBackups, keepsProjections } = store.traits;
+    const { addressing, statesAttributes, holdsJson, keepsBackups, keepsProjections } = store.traits;
     this.#store = store;
     this.#options = options;
-    this.traits = { addressing, concurrency: CONCURRENCY, statesAttributes };
+    const held = holdsJson ? { holdsJson } : {};
+    this.traits = { addressing, concurrency: CONCURRENCY, statesAttributes, ...held };
     const change = {
       store,
       perform: async <T>(call: Call, by: AbortSignal | Permit, work: () => T) =>

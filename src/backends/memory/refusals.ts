@@ -1,5 +1,6 @@
 import { isPrintable } from '#src/errors/printable.ts';
 import { pairsOf, type Address, type Document } from '#src/core/document.ts';
+import { jsonRefusalOf } from '../bytes-only.ts';
 import type { Refusal } from '../driver.ts';
 import type { MemoryStore } from './store.ts';
 
@@ -30,6 +31,8 @@ export function refusalOf(store: MemoryStore, document: Document): Refusal | und
   if (document.attributes.expiresAt !== undefined && !store.traits.canExpire) {
     return { reason: 'ExpiryRefused', message: 'The store keeps documents forever.' };
   }
+  const jsonRefusal = store.traits.holdsJson ? undefined : jsonRefusalOf(document, 'the store');
+  if (jsonRefusal !== undefined) return jsonRefusal;
   if (!pairsOf(document).every((pair) => store.traits.holdsPair(pair))) {
     return { reason: 'MetadataRefused', message: 'The store has no place for it.' };
   }

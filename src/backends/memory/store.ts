@@ -20,6 +20,8 @@ export interface MemoryStoreOptions {
   readonly canExpire?: boolean;
   /** A listing shows the type of each document. Default: false. */
   readonly listsTypes?: boolean;
+  /** It keeps JSON values that are not strings. Default: in a tree. */
+  readonly holdsJson?: boolean;
   /** Whether it can hold this label, annotation or entry of metadata. Default: all. */
   readonly holdsPair?: (pair: Pair) => boolean;
 }
@@ -28,6 +30,8 @@ export interface MemoryStoreOptions {
 export interface State {
   readonly version: Version;
   readonly fields: ReadonlyMap<string, Buffer>;
+  /** Keys whose bytes are JSON text. */
+  readonly jsonKeys?: ReadonlySet<string>;
   readonly attributes: Attributes;
   readonly isDeleted?: true;
   readonly isUnfinished?: true;
@@ -46,6 +50,8 @@ export type Fields = Readonly<Record<string, string | Buffer>>;
 
 /** What another writer can leave behind in addition to keys and attributes. */
 export interface PutOptions {
+  /** Keys whose bytes are JSON text. */
+  readonly jsonKeys?: ReadonlySet<string>;
   readonly isUnfinished?: true;
   readonly isPrepared?: true;
 }
@@ -78,6 +84,7 @@ export class MemoryStore {
       statesAttributes: isFlat,
       canExpire: keepsRevisions,
       listsTypes: false,
+      holdsJson: !isFlat,
       holdsPair: () => true,
       ...options,
       addressing,
@@ -138,7 +145,9 @@ export class MemoryStore {
     const version = this.#nextVersion(before?.at(-1)?.version);
     const fields = new Map([...document.fields].map(([key, value]) => [key, Buffer.from(value.reveal())]));
     const kept = this.traits.keepsRevisions ? (before ?? []) : [];
-    const states = [...kept, { version, fields, attributes }];
+    const json = [...document.fields].filter(([, value]) => value.isJson).map(([key]) => key);
+    const jsonKeys = json.length === 0 ? {} : { jsonKeys: new Set(json) };
+    const states = [...kept, { version, fields, attributes, ...jsonKeys }];
     this.#states.set(address, states.slice(-this.keptAt(address)));
     return version;
   }
@@ -228,9 +237,13 @@ function missing(address: Address): never {
 
 function toDocument(
   address: Address,
-  { fields, attributes }: Pick<State, 'fields' | 'attributes'>,
+  { fields, jsonKeys, attributes }: Pick<State, 'fields' | 'jsonKeys' | 'attributes'>,
 ): Document {
-  const values = [...fields].map(([key, bytes]) => [key, SecretValue.fromBytes(Buffer.from(bytes))] as const);
+  const valueOf = (key: string, bytes: Buffer): SecretValue =>
+    jsonKeys?.has(key) === true
+      ? SecretValue.fromJson(bytes.toString())
+      : SecretValue.fromBytes(Buffer.from(bytes));
+  const values = [...fields].map(([key, bytes]) => [key, valueOf(key, bytes)] as const);
   return { address, fields: new Map(values), attributes };
 }
 

@@ -14,6 +14,7 @@ import { parseRetryAfter } from '#src/io/retry-delay.ts';
 import type { Turns } from '#src/io/turns.ts';
 import type { ServerClock } from '#src/io/server-clock.ts';
 import type { Clock, Mandate, Permit, Tracer } from '#src/ports.ts';
+import { JsonText, parseExactly } from './exact-json.ts';
 import { REPLY_LIMITS, type ReplyKind } from './reply-limits.ts';
 import { pemOf, type TlsMaterial } from './tls.ts';
 
@@ -60,6 +61,8 @@ export interface BaoRequest {
   readonly urlTemplate: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: unknown;
+  /** Path of the object in the reply whose members keep their text if they are not strings. */
+  readonly exactAt?: readonly string[];
   /** Default `application/json`. */
   readonly contentType?: string;
   /** Constant name of the operation. */
@@ -164,7 +167,7 @@ export class BaoClient implements AsyncDisposable {
         method: request.method,
         path: withQuery(request),
         headers: this.#headers(request, token),
-        body: request.body === undefined ? null : JSON.stringify(request.body),
+        body: textOf(request.body),
         signal: deadline.signal,
       });
       span.replied(response.statusCode);
@@ -183,7 +186,7 @@ export class BaoClient implements AsyncDisposable {
   }
 
   async #read(
-    { op, target, mutates: writes = false, replies, rootNamespace }: BaoRequest,
+    { op, target, mutates: writes = false, replies, rootNamespace, exactAt }: BaoRequest,
     { statusCode, headers, body }: Dispatcher.ResponseData,
     deadline: Deadline,
   ): Promise<{ readonly reply: BaoReply; readonly hints: QuotaHints }> {
@@ -195,7 +198,7 @@ export class BaoClient implements AsyncDisposable {
       operation: { op, target, writes, unansweredAt },
       reserve: async (bytes: number) => reserve(bytes, deadline.signal),
     };
-    const parsed = await readReply(body, bounds, parseJson);
+    const parsed = await readReply(body, bounds, (bytes) => parseJson(bytes, exactAt));
     const retryAfterMs = parseRetryAfter(headers['retry-after'], headers['date']);
     const serverTime = timeOf(headers['date']);
     return {
@@ -261,11 +264,18 @@ function withQuery(request: BaoRequest): string {
   return query === '' ? request.path : `${request.path}?${query}`;
 }
 
+/** The body to send; a JsonText is sent as it is. */
+function textOf(body: unknown): string | null {
+  if (body === undefined) return null;
+  return body instanceof JsonText ? body.text : JSON.stringify(body);
+}
+
 /** Drops the error of JSON.parse, because it quotes its input. */
-function parseJson(bytes: Buffer): unknown {
+function parseJson(bytes: Buffer, exactAt: readonly string[] | undefined): unknown {
   if (bytes.byteLength === 0) return undefined;
   try {
-    return JSON.parse(bytes.toString('utf8'));
+    const text = bytes.toString('utf8');
+    return exactAt === undefined ? JSON.parse(text) : parseExactly(text, exactAt);
   } catch {
     return undefined;
   }

@@ -5,9 +5,13 @@ import { sameAttributes, sameFields } from '#src/core/document.ts';
 import { SecretValue } from '#src/core/secret-value.ts';
 import { errorOf, type OperatorError } from '#src/errors.ts';
 import { explain } from '#src/errors/explain.ts';
+import { jsonNotString } from '#test/support/json-texts.ts';
 import { decodeFields, encodeFields, planStorage, storageRefusalOf } from './codec.ts';
+import { JsonText, parseExactly } from './exact-json.ts';
+import { hasRoundedNumber } from './json-values.ts';
 import { markersOf, NO_MARKS } from './markers.ts';
 import type { PathMarks } from './markers.ts';
+import { V1ReadReply } from './wire.ts';
 import { metadataPatch, metadataOf } from './metadata.ts';
 
 const fieldName = fc.oneof(
@@ -17,6 +21,10 @@ const fieldName = fc.oneof(
 const fieldValue = fc.oneof(
   fc.uint8Array({ maxLength: 40 }),
   fc.string().map((text) => Buffer.from(text)),
+);
+const field = fc.oneof(
+  { weight: 3, arbitrary: fieldValue.map((bytes) => SecretValue.fromBytes(Buffer.from(bytes))) },
+  jsonNotString.map((text) => SecretValue.fromJson(text)).filter((value) => !hasRoundedNumber(value)),
 );
 const attributes = fc.record(
   {
@@ -31,12 +39,12 @@ const attributes = fc.record(
 
 const anyDocument: fc.Arbitrary<Document> = fc
   .record({
-    fields: fc.array(fc.tuple(fieldName, fieldValue), { maxLength: 30 }),
+    fields: fc.array(fc.tuple(fieldName, field), { maxLength: 30 }),
     attributes,
   })
   .map(({ fields, attributes }) => ({
     address: 'a',
-    fields: new Map(fields.map(([name, bytes]) => [name, SecretValue.fromBytes(Buffer.from(bytes))])),
+    fields: new Map(fields),
     attributes,
   }));
 
@@ -48,10 +56,9 @@ function customMetadataOf(marks: PathMarks, { attributes: own }: Document): Read
   return new Map(entries.flatMap(([name, text]) => (text === null ? [] : [[name, text] as const])));
 }
 
-/** Acts as the server: parses the JSON and writes it again. */
-function throughServer(data: object): object {
-  const parsed: object = JSON.parse(JSON.stringify(data));
-  return parsed;
+/** Acts as the server: sends the JSON again, and the client parses it. */
+function throughServer({ text }: JsonText): object {
+  return V1ReadReply.parse(parseExactly(`{"data":${text}}`, ['data'])).data;
 }
 
 describe('the encoding of documents', () => {
@@ -173,24 +180,43 @@ describe('a marker', () => {
 });
 
 describe('a value of another client that is not a string', () => {
-  it.each([1, true, null, ['hunter2'], { a: 'hunter2' }])(
-    'is refused with its key and what to do: %j',
-    (value) => {
-      const stored = {
-        data: { fine: 'v', ['bad\n']: value },
-        customMetadata: new Map(),
-        version: 1,
-        target: 'kv/a',
-      };
-      const failure = catchError(() => decodeFields(stored));
-      expect(failure.code).toBe('DOCUMENT_REFUSED');
-      expect(explain(failure, 256)).toContain(
-        String.raw`Key "bad\u{a}" has a JSON value that is not a string`,
-      );
-      expect(failure.hint).toMatch(/^Store it as a string/);
-      expect(explain(failure)).not.toContain('hunter2');
+  const stored = { customMetadata: new Map<string, string>(), version: 1, target: 'kv/a' };
+  const dataWith = (text: string): object => ({ fine: 'v', ['bad\n']: new JsonText(text) });
+
+  it.each(['1', 'true', 'null', '["hunter2"]', '{"a":"hunter2","10":1,"2":[1.10,-0]}'])(
+    'is read with its text: %s',
+    (text) => {
+      const value = decodeFields({ ...stored, data: dataWith(text) }).fields.get('bad\n');
+      expect(value?.isJson).toBe(true);
+      expect(value?.reveal().toString()).toBe(text);
     },
   );
+
+  it.each(['12345678901234567000', '["hunter2",1e+21]'])(
+    'is refused with its key and what to do, if the server can have rounded it: %s',
+    (text) => {
+      const failure = catchError(() => decodeFields({ ...stored, data: dataWith(text) }));
+      expect(failure.code).toBe('DOCUMENT_REFUSED');
+      expect(explain(failure, 256)).toContain(String.raw`Key "bad\u{a}" has a number beyond 2^53`);
+      expect(failure.hint).toMatch(/^Store it as a string/);
+      expect(explain(failure)).not.toMatch(/hunter2|1234|e\+21/);
+      const exact = decodeFields({ ...stored, data: dataWith(text), keepsNumbers: true });
+      expect(exact.fields.get('bad\n')?.reveal().toString()).toBe(text);
+    },
+  );
+
+  it('is not what a marker of base64 says of its key', () => {
+    const marked = { ...stored, customMetadata: new Map([['keyferry-base64', 'a@1']]) };
+    const failure = catchError(() => decodeFields({ ...marked, data: { a: new JsonText('1') } }));
+    expect(failure.code).toBe('ENCODING_CORRUPT');
+    const all = new Map([['keyferry-base64', '*@1']]);
+    const { fields } = decodeFields({
+      ...stored,
+      customMetadata: all,
+      data: { '*': new JsonText('1'), b: '/w==' },
+    });
+    expect([...fields.values()].map((value) => value.isJson)).toEqual([true, false]);
+  });
 });
 
 function catchError(act: () => unknown): OperatorError {

@@ -3,14 +3,25 @@ import { SecretValue } from '#src/core/secret-value.ts';
 import { quoted } from '#src/errors/explain.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { Refusal } from '../driver.ts';
-import { attributesOf, inBase64, labelsAt, labelsFor, marksOf, marksWith, NO_MARKS } from './markers.ts';
+import { JsonText, objectText } from './exact-json.ts';
+import { hasRoundedNumber, levelsRefusalOf, roundingRefusalOf } from './json-values.ts';
+import {
+  attributesOf,
+  inBase64,
+  labelsAt,
+  labelsFor,
+  marksOf,
+  marksWith,
+  namesBase64,
+  NO_MARKS,
+} from './markers.ts';
 import type { Labels, PathMarks } from './markers.ts';
 import { metadataRefusalOf } from './metadata.ts';
 import { MAX_STORED_BYTES, storedSize } from './size.ts';
 
 /*
  * Keys ↔ JSON. Values in well-formed UTF-8 are stored as text, so that every other client of the server can use them;
- * all others as base64, and custom_metadata names them (markers.ts).
+ * all others as base64, and custom_metadata names them (markers.ts). A value that is JSON, and not a string, is stored as it is.
  */
 
 /** How to store one document: decided from names and bytes, before a request is sent. */
@@ -58,6 +69,8 @@ export function storageRefusalOf(document: Document, plan: StoragePlan): Refusal
   }
   const metadataRefusal = metadataRefusalOf(document.attributes, plan.marks);
   if (metadataRefusal !== undefined) return metadataRefusal;
+  const jsonRefusal = levelsRefusalOf(document.fields) ?? roundingRefusalOf(document.fields);
+  if (jsonRefusal !== undefined) return jsonRefusal;
   const size = storedSize(document.fields, (name) => inBase64(plan.labels, name));
   if (size > MAX_STORED_BYTES) {
     return {
@@ -68,23 +81,29 @@ export function storageRefusalOf(document: Document, plan: StoragePlan): Refusal
   return undefined;
 }
 
-/** The `data` member of a write: strings only, for any names of keys. */
-export function encodeFields(document: Document, plan: StoragePlan): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    [...document.fields].map(([name, value]) => [
-      name,
-      value.reveal().toString(inBase64(plan.labels, name) ? 'base64' : 'utf8'),
-    ]),
-  );
+/** The `data` member of a write, for any names of keys. */
+export function encodeFields(
+  { fields }: Pick<Document, 'fields'>,
+  { labels }: { readonly labels: Pick<Labels, 'base64'> },
+): JsonText {
+  return objectText([...fields].map(([name, value]) => [name, encoded(value, inBase64(labels, name))]));
+}
+
+function encoded(value: SecretValue, asBase64: boolean): JsonText {
+  const bytes = value.reveal();
+  if (value.isJson) return new JsonText(bytes.toString('utf8'));
+  return new JsonText(JSON.stringify(bytes.toString(asBase64 ? 'base64' : 'utf8')));
 }
 
 export interface StoredFields {
-  /** The `data` member of a reply, as parsed. */
+  /** The `data` member of a reply: strings, and a JsonText for each other value. */
   readonly data: object;
   readonly customMetadata: ReadonlyMap<string, string>;
   readonly version: number;
   /** The path, for errors. */
   readonly target: string;
+  /** The server returns each number as it was written: KV version 1. */
+  readonly keepsNumbers?: true;
 }
 
 export interface DecodedFields {
@@ -93,16 +112,22 @@ export interface DecodedFields {
 }
 
 /**
- * Throws `DOCUMENT_REFUSED` if the value of a key is not a string (another client wrote it; any conversion would be a
- * guess), and `ENCODING_CORRUPT` if a value marked as base64 is not canonical base64 or a marker is not valid.
+ * Throws `DOCUMENT_REFUSED` for a number that the server has rounded, as far as that can be known, and `ENCODING_CORRUPT` if a
+ * value marked as base64 is not canonical base64 or a marker is not valid.
  */
 export function decodeFields(stored: StoredFields): DecodedFields {
   const { customMetadata, target, version } = stored;
   const labels = labelsAt(marksOf(customMetadata, target), version, target);
   const fields = new Map<string, SecretValue>();
-  for (const [name, text] of Object.entries(stored.data) as [string, unknown][]) {
-    if (typeof text !== 'string') throw notText(name, target);
-    fields.set(name, inBase64(labels, name) ? fromBase64(name, text, target) : fromText(text));
+  for (const [name, member] of Object.entries(stored.data) as [string, unknown][]) {
+    if (typeof member === 'string') {
+      fields.set(name, inBase64(labels, name) ? fromBase64(name, member, target) : fromText(member));
+      continue;
+    }
+    if (namesBase64(labels, name)) throw notBase64(name, target);
+    const value = fromJson(member, target);
+    if (stored.keepsNumbers !== true && hasRoundedNumber(value)) throw rounded(name, target);
+    fields.set(name, value);
   }
   return { fields, attributes: attributesOf(labels, customMetadata, target) };
 }
@@ -113,21 +138,28 @@ function fromText(text: string): SecretValue {
 
 function fromBase64(name: string, text: string, target: string): SecretValue {
   const bytes = Buffer.from(text, 'base64');
-  if (bytes.toString('base64') !== text) {
-    throw new OperatorError('ENCODING_CORRUPT', {
-      op: 'openbao.decode',
-      target,
-      detail: `Key ${quoted(name)} is marked as base64 but is not base64.`,
-    });
-  }
+  if (bytes.toString('base64') !== text) throw notBase64(name, target);
   return SecretValue.fromBytes(bytes);
 }
 
-function notText(name: string, target: string): OperatorError {
+function fromJson(member: unknown, target: string): SecretValue {
+  if (member instanceof JsonText) return SecretValue.fromJson(member.text);
+  throw new OperatorError('INVARIANT', { op: 'openbao.decode', target });
+}
+
+function notBase64(name: string, target: string): OperatorError {
+  return new OperatorError('ENCODING_CORRUPT', {
+    op: 'openbao.decode',
+    target,
+    detail: `Key ${quoted(name)} is marked as base64 but is not base64.`,
+  });
+}
+
+function rounded(name: string, target: string): OperatorError {
   return new OperatorError('DOCUMENT_REFUSED', {
     op: 'openbao.decode',
     target,
-    detail: `Key ${quoted(name)} has a JSON value that is not a string.`,
-    hint: 'Store it as a string, which has exact bytes: a number or an object has none. Or exclude the document.',
+    detail: `Key ${quoted(name)} has a number beyond 2^53, which KV version 2 rounds when it is read.`,
+    hint: 'Store it as a string with all its digits, or exclude the document.',
   });
 }

@@ -29,7 +29,7 @@ import { readStored } from './reading.ts';
 import { overwriteRefusalOf } from './retention.ts';
 import { findDenied } from './rights.ts';
 import type { NeededRight } from './rights.ts';
-import { MAX_FIELDS_WHERE_COUNTED } from './size.ts';
+import { countRefusalOf, MAX_FIELDS_WHERE_COUNTED } from './size.ts';
 import { traitsOf, type RequestLimits } from './traits.ts';
 import { DocumentWriter, versionOf } from './writer.ts';
 
@@ -134,13 +134,8 @@ export class OpenBaoDriver implements Driver {
   }
 
   #refusalOf(document: Document, plan: StoragePlan): Refusal | undefined {
-    const limit = this.#keyLimit;
-    if (limit !== undefined && document.fields.size > limit) {
-      return {
-        reason: 'TooManyKeys',
-        message: `The server accepts at most ${limit} keys in one document.`,
-      };
-    }
+    const countRefusal = countRefusalOf(document.fields, this.#keyLimit);
+    if (countRefusal !== undefined) return countRefusal;
     if (!this.#canExpire && document.attributes.expiresAt !== undefined) {
       return { reason: 'ExpiryRefused', message: CANNOT_EXPIRE };
     }

@@ -1,6 +1,7 @@
 import type { Address } from '#src/core/document.ts';
 import type { Permit } from '#src/ports.ts';
 import type { BaoReply, BaoRequest } from './client.ts';
+import { JsonText } from './exact-json.ts';
 import { KvMetadataTree } from './kv-metadata.ts';
 import { apiPathOf, joinPath } from './path.ts';
 import { failureOf, missingKindOf } from './status.ts';
@@ -59,6 +60,7 @@ export class KvMount {
       ...this.#at('data', address, 'openbao.read'),
       method: 'GET',
       replies: 'document',
+      exactAt: ['data', 'data'],
       ...(version === undefined ? {} : { query: { version } }),
     };
     const reply = await this.#options.session.request(request, signal);
@@ -69,17 +71,12 @@ export class KvMount {
   }
 
   /** Writes all keys as one version if `cas` is the current version; 0: if there has never been one. */
-  async write(
-    address: Address,
-    fields: Readonly<Record<string, string>>,
-    cas: number,
-    permit: Permit,
-  ): Promise<KvWrite> {
+  async write(address: Address, fields: JsonText, cas: number, permit: Permit): Promise<KvWrite> {
     const request: BaoRequest = {
       ...this.#at('data', address, 'openbao.write'),
       method: 'POST',
       replies: 'small',
-      body: { data: fields, options: { cas } },
+      body: new JsonText(`{"data":${fields.text},"options":{"cas":${cas}}}`),
       mutates: true,
       permit,
     };

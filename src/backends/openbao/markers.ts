@@ -68,7 +68,12 @@ export function hasLabels({ base64, type, immutable }: Labels): boolean {
   return base64.length > 0 || type !== undefined || immutable;
 }
 
-/** True if the key is stored as base64. */
+/** True if the labels say of this key, and not of every key, that it is stored as base64. */
+export function namesBase64({ base64 }: Pick<Labels, 'base64'>, name: string): boolean {
+  return name !== EVERY_KEY && base64.includes(name);
+}
+
+/** True if the key is stored as base64, unless it is JSON. */
 export function inBase64({ base64 }: Pick<Labels, 'base64'>, name: string): boolean {
   return base64.includes(name) || base64.includes(EVERY_KEY);
 }

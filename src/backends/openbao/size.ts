@@ -1,4 +1,6 @@
 import type { SecretValue } from '#src/core/secret-value.ts';
+import type { Refusal } from '../driver.ts';
+import { stringsOf } from './json-values.ts';
 
 /*
  * The server stores a version as one JSON text written by Go's encoding/json and refuses an entry above 1 MiB with a
@@ -11,6 +13,17 @@ export const MAX_STORED_BYTES = 1_040_000;
 
 /** Maximum keys if the server counts the JSON strings of a request (default of its listener): 3 + 2 per key. */
 export const MAX_FIELDS_WHERE_COUNTED = 498;
+
+/** Why the server counts too many strings in a request with these keys, or undefined; undefined limit: it does not count. */
+export function countRefusalOf(
+  fields: ReadonlyMap<string, SecretValue>,
+  limit: number | undefined,
+): Refusal | undefined {
+  if (limit === undefined || stringsOf(fields) <= 2 * limit) return undefined;
+  const isOfKeys = fields.size > limit;
+  const most = isOfKeys ? `${limit} keys` : `${2 * limit} names and strings, those in JSON values included,`;
+  return { reason: 'TooManyKeys', message: `The server accepts at most ${most} in one document.` };
+}
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -39,6 +52,23 @@ function isLineSeparatorEnd(utf8: Uint8Array, index: number): boolean {
   return (byte === 0xa8 || byte === 0xa9) && utf8[index - 1] === 0x80 && utf8[index - 2] === 0xe2;
 }
 
+/**
+ * Upper bound of the bytes of this compact JSON, written by Go: as in a text, but the quotes of its strings are there already,
+ * and Go up to 1.21 writes \\b and \\f as six bytes.
+ */
+function storedJsonSize(utf8: Uint8Array): number {
+  let size = 0;
+  for (let index = 0; index < utf8.byteLength; index += 1) {
+    const byte = utf8[index] ?? 0;
+    if (byte === BACKSLASH) {
+      const escaped = utf8[(index += 1)];
+      size += escaped === 0x62 || escaped === 0x66 ? 6 : 2;
+    } else if (HTML_SENSITIVE.has(byte)) size += 6;
+    else size += isLineSeparatorEnd(utf8, index) ? 4 : 1;
+  }
+  return size;
+}
+
 /** Bytes of the standard base64 of `length` bytes, including quotes. */
 function storedBase64Size(length: number): number {
   return 2 + 4 * Math.ceil(length / 3);
@@ -52,7 +82,12 @@ export function storedSize(
   let size = 2;
   for (const [name, value] of fields) {
     size += storedTextSize(Buffer.from(name, 'utf8')) + 2;
-    size += inBase64(name) ? storedBase64Size(value.byteLength) : storedTextSize(value.reveal());
+    size += storedValueSize(value, inBase64(name));
   }
   return size;
+}
+
+function storedValueSize(value: SecretValue, asBase64: boolean): number {
+  if (value.isJson) return storedJsonSize(value.reveal());
+  return asBase64 ? storedBase64Size(value.byteLength) : storedTextSize(value.reveal());
 }

@@ -18,5 +18,6 @@ export function traitsOf({ maxInFlight, origin, turns }: RequestLimits): DriverT
       return turns.width(maxInFlight);
     },
     statesAttributes: false,
+    holdsJson: true,
   };
 }

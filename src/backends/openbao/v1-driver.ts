@@ -14,7 +14,7 @@ import type {
   Refusal,
 } from '../driver.ts';
 import type { Session } from './auth/session.ts';
-import { decodeFields } from './codec.ts';
+import { decodeFields, encodeFields } from './codec.ts';
 import type { BaoConnection } from './connection.ts';
 import type { KeyedLock } from '#src/io/keyed-lock.ts';
 import { listTree } from './listing.ts';
@@ -42,6 +42,9 @@ export interface OpenBaoV1DriverOptions extends RequestLimits {
   /** Shared by all backends of the process: it serializes at least the writers of this process. */
   readonly lock: KeyedLock;
 }
+
+const V1_PLAN = { labels: { base64: [] } } as const;
+const V1_FIELDS = { customMetadata: new Map<string, string>(), version: 0, keepsNumbers: true } as const;
 
 interface Opened {
   readonly session: Session;
@@ -119,7 +122,7 @@ export class OpenBaoV1Driver implements Driver {
     const { kv } = await this.#open(signal);
     const data = await kv.read(address, signal);
     if (data === undefined) return { state: 'absent' };
-    const { fields } = decodeFields({ data, customMetadata: new Map(), version: 0, target: address });
+    const { fields } = decodeFields({ ...V1_FIELDS, data, target: address });
     const version = this.#versionOf(fields);
     return { state: 'present', document: { address, fields, attributes: {}, version } };
   }
@@ -163,7 +166,7 @@ export class OpenBaoV1Driver implements Driver {
     return this.#exclusively(address, async () => {
       const current = await this.read(address, signal);
       requireExpected(current, expect, { op: 'openbao.write', target: address });
-      await kv.write(address, toJson(document), permit);
+      await kv.write(address, encodeFields(document, V1_PLAN), permit);
       return this.#versionOf(fields);
     });
   }
@@ -245,8 +248,4 @@ async function confirmRemoved(kv: V1KvMount, address: Address, signal: AbortSign
     detail: 'The document exists after the server confirmed its deletion.',
     indeterminate: true,
   });
-}
-
-function toJson({ fields }: Document): Readonly<Record<string, string>> {
-  return Object.fromEntries([...fields].map(([name, value]) => [name, value.reveal().toString('utf8')]));
 }

@@ -15,7 +15,9 @@ export function fingerprintOf(fields: ReadonlyMap<string, SecretValue>, key: Uin
   const names = [...fields.keys()].toSorted();
   for (const name of names) {
     addPart(Buffer.from(name, 'utf8'));
-    addPart(fields.get(name)?.reveal() ?? Buffer.alloc(0));
+    const value = fields.get(name);
+    addPart(value?.reveal() ?? Buffer.alloc(0));
+    addPart(Buffer.of(value?.isJson === true ? 1 : 0));
   }
   return { identity: hmac.digest('base64url'), revision: NO_REVISION, isEphemeral: true };
 

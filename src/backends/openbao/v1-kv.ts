@@ -2,6 +2,7 @@ import type { Permit } from '#src/ports.ts';
 import type { Address } from '#src/core/document.ts';
 import type { Session } from './auth/session.ts';
 import type { BaoRequest } from './client.ts';
+import type { JsonText } from './exact-json.ts';
 import { apiPathOf, joinPath } from './path.ts';
 import { failureOf, missingKindOf } from './status.ts';
 import { ListReply, parseReply, V1ReadReply } from './wire.ts';
@@ -32,7 +33,12 @@ export class V1KvMount {
 
   /** The keys, as parsed; undefined if nothing exists at the address. */
   async read(address: Address, signal: AbortSignal): Promise<object | undefined> {
-    const request: BaoRequest = { ...this.#at(address, 'openbao.read'), method: 'GET', replies: 'document' };
+    const request: BaoRequest = {
+      ...this.#at(address, 'openbao.read'),
+      method: 'GET',
+      replies: 'document',
+      exactAt: ['data'],
+    };
     const reply = await this.#options.session.request(request, signal);
     if (reply.status === 404 && missingKindOf(reply) === 'absent') return undefined;
     if (reply.status !== 200) throw failureOf(reply, request);
@@ -40,7 +46,7 @@ export class V1KvMount {
   }
 
   /** Writes all keys, overwriting the current document. */
-  async write(address: Address, fields: Readonly<Record<string, string>>, permit: Permit): Promise<void> {
+  async write(address: Address, fields: JsonText, permit: Permit): Promise<void> {
     const about = this.#at(address, 'openbao.write');
     await this.#change({ ...about, method: 'POST', body: fields, permit });
   }

@@ -1,15 +1,20 @@
 import { quoted } from '#src/errors/explain.ts';
 import { PAIRED_ATTRIBUTES, type Attributes, type Document } from '#src/core/document.ts';
 import type { Refusal } from '../driver.ts';
-import { MAX_STORED_BYTES, storedSize } from './size.ts';
+import { levelsRefusalOf } from './json-values.ts';
+import { countRefusalOf, MAX_STORED_BYTES, storedSize } from './size.ts';
 
 /**
- * Why KV version 1 cannot store this document unchanged, or undefined. It stores only text values: there is no metadata
+ * Why KV version 1 cannot store this document unchanged, or undefined. It stores only text and JSON: there is no metadata
  * to mark base64, a type or an expiry.
  */
 export function v1RefusalOf(document: Document, keyLimit: number | undefined): Refusal | undefined {
   return (
-    attributeRefusalOf(document.attributes) ?? fieldRefusalOf(document) ?? sizeRefusalOf(document, keyLimit)
+    attributeRefusalOf(document.attributes) ??
+    fieldRefusalOf(document) ??
+    levelsRefusalOf(document.fields) ??
+    countRefusalOf(document.fields, keyLimit) ??
+    sizeRefusalOf(document)
   );
 }
 
@@ -36,11 +41,7 @@ function fieldRefusalOf({ fields }: Document): Refusal | undefined {
   return undefined;
 }
 
-function sizeRefusalOf({ fields }: Document, keyLimit: number | undefined): Refusal | undefined {
-  if (keyLimit !== undefined && fields.size > keyLimit) {
-    const message = `The server accepts at most ${keyLimit} keys in one document.`;
-    return { reason: 'TooManyKeys', message };
-  }
+function sizeRefusalOf({ fields }: Document): Refusal | undefined {
   if (storedSize(fields, () => false) <= MAX_STORED_BYTES) return undefined;
   const message = `As JSON the document exceeds ${MAX_STORED_BYTES} bytes, the limit of one entry.`;
   return { reason: 'TooLarge', message };

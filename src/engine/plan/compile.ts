@@ -85,6 +85,7 @@ export function toIntent(
     keyNames: compileKeyNames(mapping.keys ?? []),
     traveling: compileTraveling(ends, mapping.labels ?? []),
     metadataLoss: mapping.metadataLoss ?? 'Refuse',
+    jsonValues: mapping.jsonValues ?? 'Refuse',
     fallbackUntil: fallback && Date.parse(fallback.untilTime),
     backupTtlMs: backupTTLSeconds === undefined ? undefined : backupTTLSeconds * 1000,
     soakMs: spec.soakSeconds * 1000,

@@ -2,6 +2,7 @@ import type { Reader, Refusal } from '#src/backends/driver.ts';
 import { removesSource } from '#src/core/checks.ts';
 import { sameFields, type Address, type Document, type ReadResult } from '#src/core/document.ts';
 import type { Intent } from './intent.ts';
+import { heldValues } from './json-values.ts';
 import { heldPart, keptPart, metadataRefusal } from './metadata-loss.ts';
 
 /** What the destination should have of one source. */
@@ -14,8 +15,8 @@ export interface Desired {
 }
 
 interface Inputs {
-  readonly intent: Pick<Intent, 'keyNames' | 'metadataLoss' | 'policyOf' | 'traveling'>;
-  readonly destination: Pick<Reader, 'refusalOf'>;
+  readonly intent: Pick<Intent, 'jsonValues' | 'keyNames' | 'metadataLoss' | 'policyOf' | 'traveling'>;
+  readonly destination: Pick<Reader, 'refusalOf' | 'traits'>;
 }
 
 /** The source of a document and its target. */
@@ -31,19 +32,23 @@ export function desiredDocument(
   source: Document,
 ): Desired {
   const sourceGoes = removesSource(intent.policyOf(name));
-  const document = {
-    address,
-    fields: intent.keyNames.rename(source.fields),
-    attributes: intent.traveling(source.attributes, sourceGoes),
-  };
+  const values = heldValues(intent, destination, intent.keyNames.rename(source.fields));
+  const attributes = intent.traveling(source.attributes, sourceGoes);
+  const document = { address, fields: values.fields, attributes };
   const refusal = destination.refusalOf(document);
-  if (refusal === undefined) return { document, lost: [] };
-  const part = heldPart(destination, document);
-  if (part === undefined) return { document, lost: [], refusal };
+  const part = refusal === undefined ? { document, lost: [] } : heldPart(destination, document);
+  if (part === undefined) return { document, lost: [], ...(refusal === undefined ? {} : { refusal }) };
+  const lost = [...(sourceGoes ? values.lost : []), ...part.lost];
+  if (lost.length === 0) return { document, lost };
   if (intent.metadataLoss === 'Refuse')
-    return { document, lost: [], refusal: metadataRefusal(refusal, part.lost) };
-  return { document: part.document, lost: sourceGoes ? part.lost : [] };
+    return { document, lost: [], refusal: metadataRefusal(refusal ?? TEXT_ONLY, lost) };
+  return { document: part.document, lost: sourceGoes ? lost : [] };
 }
+
+const TEXT_ONLY: Refusal = {
+  reason: 'MetadataRefused',
+  message: 'It holds bytes only, and spec.mapping.jsonValues is AsText.',
+};
 
 /**
  * The same when the destination was read. A destination with the same keys and bytes may lack labels and annotations that go

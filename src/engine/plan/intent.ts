@@ -18,6 +18,8 @@ export interface Intent {
   readonly traveling: Traveling;
   /** What happens to a source with metadata that the destination cannot hold or lacks. */
   readonly metadataLoss: 'Refuse' | 'Allow';
+  /** What happens to a JSON value that is not a string, where the destination holds bytes only. */
+  readonly jsonValues: 'Refuse' | 'AsText';
   /** How long a document stays Verified before its source may be removed, milliseconds. */
   readonly soakMs: number;
   /** When the fallback to old addresses ends, milliseconds since the epoch. */

@@ -19,10 +19,14 @@ export interface Command {
   run(call: Call): Promise<string>;
 }
 
-/** `key=value`, `key=@file`, `key=-`; a key that comes twice is a list. */
+/** `key=value`, `key=@file`, `key=-`, a JSON object as `@file` or `-`; a key that comes twice is a list. */
 export function dataOf(call: Call, words: readonly string[]): Record<string, unknown> {
   const data: Record<string, unknown> = {};
   for (const word of words) {
+    if (word === '-' || word.startsWith('@')) {
+      Object.assign(data, JSON.parse(textOf(call, word)));
+      continue;
+    }
     const [key = '', ...rest] = word.split('=');
     const text = textOf(call, rest.join('='));
     data[key] = key in data ? [data[key], text].flat() : text;
