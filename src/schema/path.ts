@@ -8,3 +8,18 @@ const PATH_PROBLEM =
 
 /** A relative path inside a backend: no leading or trailing slash, and no segment that leads to a parent. */
 export const PathSchema = withRules(z.string().min(1).max(253), matching(PATH, PATH_PROBLEM));
+
+const NAMESPACE = /^\/?[A-Za-z0-9_-][A-Za-z0-9_.-]*(\/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*\/?$/;
+const NAMESPACE_PROBLEM =
+  'must be names of letters, digits, "_", "-" and ".", joined by single slashes; one slash at the start or end is allowed';
+
+/** The path of an OpenBao namespace. The command line of the server prints it with a slash at its end: `namespaceOf`. */
+export const NamespacePathSchema = withRules(
+  z.string().min(1).max(255),
+  matching(NAMESPACE, NAMESPACE_PROBLEM),
+);
+
+/** The same path without the slashes at its start and end: one spelling for one OpenBao namespace. */
+export function namespaceOf(path: string): string {
+  return path.replace(/^\//, '').replace(/\/$/, '');
+}

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { PathSchema } from '#src/schema/path.ts';
+import { NamespacePathSchema, PathSchema } from '#src/schema/path.ts';
 import { immutable, matching, withRules } from '#src/schema/rules.ts';
 import { secretKeyRef } from '#src/schema/secret-reference.ts';
 import { OpenBaoAuthSchema } from './auth/spec.ts';
@@ -43,7 +43,9 @@ export const OpenBaoSpecSchema = withRules(
     pathPrefix: PathSchema.optional().describe(
       'Folder below the mount that confines this backend, without the mount and without data/; all paths of a migration are below it.',
     ),
-    namespace: PathSchema.optional().describe('Namespace of the server (not of Kubernetes) to work in.'),
+    namespace: NamespacePathSchema.optional().describe(
+      'Namespace of the server (not of Kubernetes) to work in, for example team-a or team-a/payments. A slash at the start or end, as the server prints it, means the same.',
+    ),
     caBundle: withRules(z.string().max(65_536), {
       rule: "self.contains('-----BEGIN CERTIFICATE-----')",
       message:

@@ -81,6 +81,10 @@ function pathCase(at: string, specWith: (path: string) => Json): RuleCase {
   };
 }
 
+function inNamespaces(...namespaces: readonly string[]): Readonly<Record<string, Json>> {
+  return Object.fromEntries(namespaces.map((namespace) => [namespace, openbao({ namespace })]));
+}
+
 function authCase(method: string, auth: Json): RuleCase {
   return pathCase(`spec.openbao.auth.${method}.mountPath`, (mountPath) =>
     openbao({ auth: { [method]: { ...auth, mountPath } } }),
@@ -104,9 +108,17 @@ function patternCase(table: string, end: string): RuleCase {
 }
 
 const PATH_CASES: readonly RuleCase[] = [
-  ...['mount', 'pathPrefix', 'namespace'].map((field) =>
+  ...['mount', 'pathPrefix'].map((field) =>
     pathCase(`spec.openbao.${field}`, (path) => openbao({ [field]: path })),
   ),
+  {
+    kind: 'SecretBackend',
+    at: 'spec.openbao.namespace',
+    message:
+      'must be names of letters, digits, "_", "-" and ".", joined by single slashes; one slash at the start or end is allowed',
+    accepts: inNamespaces('team', 'team/', '/team', '/team_1/a-b.c/'),
+    refuses: inNamespaces('/', 'team//', '//team', 'a//b', 'a/../b', 'a b'),
+  },
   authCase('kubernetes', KUBERNETES_AUTH),
   authCase('appRole', APP_ROLE_AUTH),
   authCase('jwt', KUBERNETES_AUTH),
