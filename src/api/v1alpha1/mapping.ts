@@ -73,6 +73,24 @@ const PrefixRuleSchema = withRules(
   exactlyOne(['to', 'scope'], 'set exactly one of to and scope'),
 );
 
+const KeyRuleSchema = withRules(
+  z.object({
+    from: namePattern().describe('Name of the key at the source, or a pattern with placeholders.'),
+    to: namePattern().optional().describe('Its name at the destination. Default: the key keeps its name.'),
+    decode: z
+      .enum(['base64'])
+      .optional()
+      .describe(
+        'What the value is written in: its bytes are moved, not this text. base64: the standard or the URL-safe alphabet, padded or not, in lines, with white space around it; any other value fails with reason DecodeFailed. From paths to Secrets or files only.',
+      ),
+  }),
+  {
+    rule: 'has(self.to) || has(self.decode)',
+    message: 'set to, decode, or both',
+    holds: ({ to, decode }) => to !== undefined || decode !== undefined,
+  },
+);
+
 export const MappingSchema = withRules(
   z.object({
     scopes: z
@@ -133,18 +151,13 @@ export const MappingSchema = withRules(
         'From paths to single names (Secrets or files) only: text that joins the segments of {name}, so that "db/replica" becomes "db-replica" with "-". Default: a name with several segments has no place at the destination and fails with reason NotMapped.',
       ),
     keys: z
-      .array(
-        z
-          .object({
-            from: namePattern().describe('Name of the key at the source, or a pattern with placeholders.'),
-            to: namePattern().describe('Its name at the destination.'),
-          })
-          .describe('One key, or all keys that match one pattern.'),
-      )
+      .array(KeyRuleSchema.describe('One key, or all keys that match one pattern.'))
       .max(64)
       .meta({ 'x-kubernetes-list-type': 'atomic' })
       .optional()
-      .describe('New names of keys. Ordered: the first match applies; other keys keep their names.'),
+      .describe(
+        'New names of keys, and what their values are written in. Ordered: the first match applies; other keys keep their names.',
+      ),
     labels: z
       .array(
         z

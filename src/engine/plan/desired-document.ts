@@ -1,5 +1,6 @@
 import type { Reader, Refusal } from '#src/backends/driver.ts';
 import { removesSource } from '#src/core/checks.ts';
+import { decodedFields } from '#src/core/mapping/decoding.ts';
 import { sameFields, type Address, type Document, type ReadResult } from '#src/core/document.ts';
 import type { Intent } from './intent.ts';
 import { heldPart, keptPart, metadataRefusal } from './metadata-loss.ts';
@@ -24,7 +25,7 @@ interface Pair {
   readonly destination: Address;
 }
 
-/** The document that the destination should have, without what it cannot hold if that is allowed. Throws `KEYS_COLLIDE`. */
+/** The document that the destination should have, without what it cannot hold if that is allowed. Throws `KEYS_COLLIDE` and `DECODE_FAILED`. */
 export function desiredDocument(
   { intent, destination }: Inputs,
   { name, destination: address }: Pair,
@@ -33,7 +34,7 @@ export function desiredDocument(
   const sourceGoes = removesSource(intent.policyOf(name));
   const document = {
     address,
-    fields: intent.keyNames.rename(source.fields),
+    fields: intent.keyNames.rename(decodedFields(source.fields, intent.keyNames)),
     attributes: intent.traveling(source.attributes, sourceGoes),
   };
   const refusal = destination.refusalOf(document);

@@ -85,6 +85,10 @@ function inNamespaces(...namespaces: readonly string[]): Readonly<Record<string,
   return Object.fromEntries(namespaces.map((namespace) => [namespace, openbao({ namespace })]));
 }
 
+function keyRule(entry: Json): Json {
+  return migration({ mapping: { keys: [entry] } });
+}
+
 function authCase(method: string, auth: Json): RuleCase {
   return pathCase(`spec.openbao.auth.${method}.mountPath`, (mountPath) =>
     openbao({ auth: { [method]: { ...auth, mountPath } } }),
@@ -128,6 +132,18 @@ const PATH_CASES: readonly RuleCase[] = [
     directory: { path, trailingNewline: 'Keep' },
   })),
 ];
+
+const KEY_CASE: RuleCase = {
+  kind: 'SecretMigration',
+  at: 'spec.mapping.keys.[]',
+  message: 'set to, decode, or both',
+  accepts: {
+    'a name': keyRule({ from: 'a', to: 'b' }),
+    'an encoding': keyRule({ from: 'a', decode: 'base64' }),
+    both: keyRule({ from: '{id}.b64', to: '{id}', decode: 'base64' }),
+  },
+  refuses: { neither: keyRule({ from: 'a' }) },
+};
 
 /** The rules of both kinds of backend. */
 const BACKEND_CASES: readonly RuleCase[] = [
@@ -393,6 +409,7 @@ const MIGRATION_CASES: readonly RuleCase[] = [
     refuses: Object.fromEntries(['../x', 'a/', '/a', 'a//b', '..'].map((path) => [path, override(path)])),
   },
   ...['patterns', 'keys'].flatMap((table) => ['from', 'to'].map((end) => patternCase(table, end))),
+  KEY_CASE,
   {
     kind: 'SecretMigration',
     at: 'spec.mapping.path',
