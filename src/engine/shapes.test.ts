@@ -79,3 +79,56 @@ describe('a value that is base64 by convention', () => {
     });
   });
 });
+
+describe('a document that becomes a Secret with a type', () => {
+  const TLS = 'kubernetes.io/tls';
+  const spec = {
+    mapping: {
+      secretType: TLS,
+      overrides: [
+        { name: 'login', path: 'login', secretType: 'kubernetes.io/basic-auth' },
+        { name: 'plain', path: 'plain', secretType: 'Opaque' },
+      ],
+    },
+  };
+
+  it('gets that of the mapping or of its override, unless it has one', async () => {
+    const world = fromPaths();
+    for (const name of ['a', 'login', 'plain']) world.source.put(`ns/${name}`, { k: 'v' });
+    world.source.put('ns/own', { k: 'v' }, { type: 'example.org/own' });
+    const run = await runEngine({ ...world, spec: { ...spec, sourcePolicy: 'Delete' } });
+    const types = ['a', 'login', 'plain', 'own'].map((name) => {
+      expect(run.outcomeOf(name)).toMatchObject({ state: 'Removed' });
+      return world.destination.currentAt(name)?.attributes.type;
+    });
+    expect(types).toEqual([TLS, 'kubernetes.io/basic-auth', undefined, 'example.org/own']);
+  });
+
+  it('is adopted with that type, and a conflict with another one, which stays', async () => {
+    const world = fromPaths();
+    for (const name of ['same', 'opaque']) world.source.put(`ns/${name}`, { k: 'v' });
+    world.destination.put('same', { k: 'v' }, { type: TLS });
+    world.destination.put('opaque', { k: 'v' });
+    const run = await runEngine({ ...world, spec });
+    expect(run.outcomeOf('same')).toMatchObject({ state: 'Verified' });
+    expect(run.outcomeOf('opaque')).toMatchObject({ state: 'Conflict', reason: 'AttributesDiffer' });
+    expect(run.outcomeOf('opaque').message).toContain(
+      'The type of a Secret cannot change: delete the Secret',
+    );
+    expect(run.log.filter((line) => line.includes('write'))).toEqual([]);
+  });
+
+  it.each([
+    ['from Secrets to paths', aWorld()],
+    ['from paths to paths', aWorld({ addressing: 'tree' })],
+    ['from Secrets to Secrets', aWorld({}, { addressing: 'flat' })],
+    ['from paths to files', aWorld({ addressing: 'tree' }, { addressing: 'flat', statesAttributes: false })],
+  ])('is refused %s before anything is read', async (_ends, world) => {
+    world.source.put('a', { k: 'v' });
+    const refused = { code: 'SPEC_INVALID', target: 'spec.mapping.secretType' };
+    await expect(runEngine({ ...world, spec })).rejects.toMatchObject(refused);
+    const { overrides } = spec.mapping;
+    const inOverride = runEngine({ ...world, spec: { mapping: { overrides } } });
+    await expect(inOverride).rejects.toMatchObject({ target: 'spec.mapping.overrides[0].secretType' });
+  });
+});

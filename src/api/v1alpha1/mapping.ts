@@ -73,6 +73,15 @@ const PrefixRuleSchema = withRules(
   exactlyOne(['to', 'scope'], 'set exactly one of to and scope'),
 );
 
+/** The API server takes any text as a type. A space around it would make it another one. */
+const secretType = () =>
+  z
+    .string()
+    .min(1)
+    .max(253)
+    .regex(/^[!-~]+$/, { error: 'must be printable ASCII characters without spaces' })
+    .optional();
+
 const KeyRuleSchema = withRules(
   z.object({
     from: namePattern().describe('Name of the key at the source, or a pattern with placeholders.'),
@@ -134,6 +143,9 @@ export const MappingSchema = withRules(
               ),
             ),
             sourcePolicy: rulePolicy(),
+            secretType: secretType().describe(
+              'Type of this document as a Secret. Default: mapping.secretType.',
+            ),
           })
           .describe('One document and its destination.'),
       )
@@ -158,6 +170,9 @@ export const MappingSchema = withRules(
       .describe(
         'New names of keys, and what their values are written in. Ordered: the first match applies; other keys keep their names.',
       ),
+    secretType: secretType().describe(
+      'Towards Kubernetes, from paths or files only: type of the Secrets, for example kubernetes.io/dockerconfigjson. A document that came from a Secret with a type keeps that. A document without the keys that the type requires fails with reason TypeRefused. Default: Opaque.',
+    ),
     labels: z
       .array(
         z

@@ -4,6 +4,7 @@ import { decodedFields } from '#src/core/mapping/decoding.ts';
 import { sameFields, type Address, type Document, type ReadResult } from '#src/core/document.ts';
 import type { Intent } from './intent.ts';
 import { heldPart, keptPart, metadataRefusal } from './metadata-loss.ts';
+import { withType } from './shapes.ts';
 
 /** What the destination should have of one source. */
 export interface Desired {
@@ -15,7 +16,7 @@ export interface Desired {
 }
 
 interface Inputs {
-  readonly intent: Pick<Intent, 'keyNames' | 'metadataLoss' | 'policyOf' | 'traveling'>;
+  readonly intent: Pick<Intent, 'keyNames' | 'metadataLoss' | 'policyOf' | 'secretTypeOf' | 'traveling'>;
   readonly destination: Pick<Reader, 'refusalOf'>;
 }
 
@@ -35,7 +36,7 @@ export function desiredDocument(
   const document = {
     address,
     fields: intent.keyNames.rename(decodedFields(source.fields, intent.keyNames)),
-    attributes: intent.traveling(source.attributes, sourceGoes),
+    attributes: withType(intent.traveling(source.attributes, sourceGoes), intent.secretTypeOf(name)),
   };
   const refusal = destination.refusalOf(document);
   if (refusal === undefined) return { document, lost: [] };

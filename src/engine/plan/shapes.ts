@@ -1,10 +1,16 @@
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import type { Attributes } from '#src/core/document.ts';
 import type { End } from '#src/core/mapping/traveling.ts';
 import { OperatorError } from '#src/errors.ts';
 
 /*
  * What gives a document another shape at the destination than it has at the source, and which ends that is for.
  */
+
+/** A Secret of this type is one without a type: see `Attributes`. */
+const DEFAULT_TYPE = 'Opaque';
+
+type Mapping = SecretMigration['spec']['mapping'];
 
 export interface Ends {
   readonly source: End;
@@ -13,7 +19,7 @@ export interface Ends {
 
 /** Throws `SPEC_INVALID` for a shape that these two ends cannot have. */
 export function requireShapes({ spec }: SecretMigration, ends: Ends): void {
-  const { keys = [] } = spec.mapping;
+  const { keys = [], overrides = [], secretType } = spec.mapping;
   const fromPaths = ends.source.addressing === 'tree' && ends.destination.addressing === 'flat';
   const decoded = keys.findIndex(({ decode }) => decode !== undefined);
   if (decoded >= 0 && !fromPaths) {
@@ -22,6 +28,28 @@ export function requireShapes({ spec }: SecretMigration, ends: Ends): void {
       hint: 'Remove it: elsewhere a value is moved as it is written.',
     });
   }
+  const typed = overrides.findIndex((each) => each.secretType !== undefined);
+  if (secretType === undefined && typed < 0) return;
+  if (ends.destination.statesAttributes && !ends.source.statesAttributes) return;
+  throw invalid(`spec.mapping${secretType === undefined ? `.overrides[${typed}]` : ''}.secretType`, {
+    detail: 'secretType is supported only from paths or files to Secrets.',
+    hint: 'Remove it: elsewhere a document keeps the type that it has.',
+  });
+}
+
+/** The type of the Secret that the document of this name becomes, if it has none of its own; undefined: Opaque. */
+export function compileSecretTypes({
+  overrides = [],
+  secretType,
+}: Mapping): (name: string) => string | undefined {
+  const own = new Map(overrides.map((each) => [each.name, each.secretType]));
+  return (name) => own.get(name) ?? secretType;
+}
+
+/** The attributes with this type, unless they have one. */
+export function withType(attributes: Attributes, type: string | undefined): Attributes {
+  if (type === undefined || type === DEFAULT_TYPE || attributes.type !== undefined) return attributes;
+  return { ...attributes, type };
 }
 
 function invalid(target: string, said: { readonly detail: string; readonly hint: string }): OperatorError {
