@@ -45,3 +45,37 @@ describe('an OpenBao namespace', () => {
     expect(new Set(drivers.map((driver) => JSON.stringify(driver.locationOf('a')))).size).toBe(1);
   });
 });
+
+describe('a name that is not letters, digits and a few signs', () => {
+  const folder = 'café web/naïve';
+  const addresses = ['a b/ü', '日本/語', 'emoji 😀', `it's "a" (b) {c} [d] <e> & f; g=h, i!`, 'a+b', 'a*b'];
+
+  it('works in a mount, in a prefix and below it, with a policy for exactly this folder', async () => {
+    const mount = `${await cluster.createMount('names')} ä 日本/k v`;
+    await cluster.bao('POST', `sys/mounts/${encoded(mount)}`, { type: 'kv', options: { version: '2' } });
+    const auth = await fixture.tokenAuth(documentedPolicy(mount).replaceAll(/\/\*"/g, `/${folder}/*"`));
+    const driver = fixture.driver({ mount, auth, pathPrefix: folder });
+    await driver.probe(signal);
+    const verbs = ['read', 'create', 'update', 'delete'] as const;
+    const needs = addresses.map((address) => ({ address, verbs }));
+    expect(await driver.denied(needs, signal)).toEqual(new Map());
+    for (const address of addresses) {
+      const version = await driver.write(aDocument(address, { k: address }), 'absent', permitted(signal));
+      expect((await driver.read(address, signal, version.revision)).state).toBe('present');
+      const raw = await cluster.bao<{ data: { data: unknown } }>(
+        'GET',
+        encoded(`${mount}/data/${folder}/${address}`),
+      );
+      expect(raw.data.data).toEqual({ k: address });
+    }
+    const listed: string[] = [];
+    for await (const entry of driver.list({ folder: '' }, signal)) listed.push(entry.address);
+    expect(listed.toSorted()).toEqual(addresses.toSorted());
+    const other = fixture.driver({ mount, auth, pathPrefix: 'café web/other' });
+    expect([...(await other.denied([{ address: 'a', verbs }], signal)).keys()]).toEqual(['a']);
+  });
+});
+
+function encoded(path: string): string {
+  return path.split('/').map(encodeURIComponent).join('/');
+}

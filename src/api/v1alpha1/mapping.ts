@@ -11,23 +11,31 @@ export const DocumentNameSchema = z
 /** What happens to a source after its copy is verified. */
 export const SourcePolicySchema = z.enum(['Keep', 'Delete', 'Backup', 'Project']);
 
+/*
+ * Names, prefixes and paths in the mapping have the characters that KV paths have (src/backends/openbao/path.ts): printable
+ * ones except `\ % ? #`, and without the braces of placeholders. In RE2 and with the flag u the same: `\p{Z}` has the
+ * space too, so it is an alternative.
+ */
+const CHARACTERS = 'printable characters except "\\", "%", "?", "#", "{" and "}"';
+
 /** Literals, `{namespace}` and `{label:x}` around exactly one `{name}`. */
 const PATH_TEMPLATE =
-  /^([A-Za-z0-9_.=@:+~,/-]|\{namespace\}|\{label:[A-Za-z0-9][A-Za-z0-9._/-]*\})*\{name\}([A-Za-z0-9_.=@:+~,/-]|\{namespace\}|\{label:[A-Za-z0-9][A-Za-z0-9._/-]*\})*$/;
+  /^([^\p{C}\p{Z}\\%?#{}]| |\{namespace\}|\{label:[A-Za-z0-9][A-Za-z0-9._/-]*\})*\{name\}([^\p{C}\p{Z}\\%?#{}]| |\{namespace\}|\{label:[A-Za-z0-9][A-Za-z0-9._/-]*\})*$/u;
 
-const PATH_PROBLEM =
-  'path must have exactly one {name}; other parts are {namespace} and {label:x}, between letters, digits and "/_.=@:+~,-"';
+const PATH_PROBLEM = `path must have exactly one {name}; other parts are {namespace} and {label:x}, between ${CHARACTERS}`;
 
-/** Letters, digits and some punctuation: the characters of names, prefixes and paths in the mapping. */
-const NAME_TEXT = /^[A-Za-z0-9_.=@:+~,/-]*$/;
+const NAME_TEXT = /^([^\p{C}\p{Z}\\%?#{}]| )*$/u;
 /** The same, with placeholders such as {id}. */
-const NAME_PATTERN = /^([A-Za-z0-9_.=@:+~,/-]|\{[a-z][a-z0-9_]*\})+$/;
+const NAME_PATTERN = /^([^\p{C}\p{Z}\\%?#{}]| |\{[a-z][a-z0-9_]*\})+$/u;
 
 /** The syntax of the API server; names of custom metadata have at most 128 bytes. */
 const LABEL_KEY = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
 
 const nameText = () =>
-  z.string().max(253).regex(NAME_TEXT, { error: 'must be letters, digits and "/_.=@:+~,-"' });
+  z
+    .string()
+    .max(253)
+    .regex(NAME_TEXT, { error: `must be ${CHARACTERS}` });
 /** Letters and digits can be part of what a placeholder matches. src/core/mapping/name-pattern.ts refuses the rest. */
 const UNDIVIDED = /\}[A-Za-z0-9]*\{/;
 const namePattern = () =>
@@ -36,7 +44,7 @@ const namePattern = () =>
       .string()
       .min(1)
       .max(253)
-      .regex(NAME_PATTERN, { error: 'must be letters, digits, "/_.=@:+~,-" and placeholders like {id}' }),
+      .regex(NAME_PATTERN, { error: `must be ${CHARACTERS}, and placeholders like {id}` }),
     {
       rule: `!self.matches(r'${UNDIVIDED.source}')`,
       message:

@@ -18,23 +18,35 @@ export interface Ends {
 }
 
 /** Throws `SPEC_INVALID` for a shape that these two ends cannot have. */
-export function requireShapes({ spec }: SecretMigration, ends: Ends): void {
-  const { keys = [], overrides = [], secretType } = spec.mapping;
-  const fromPaths = ends.source.addressing === 'tree' && ends.destination.addressing === 'flat';
-  const decoded = keys.findIndex(({ decode }) => decode !== undefined);
-  if (decoded >= 0 && !fromPaths) {
+export function requireShapes({ spec: { mapping } }: SecretMigration, ends: Ends): void {
+  const decoded = (mapping.keys ?? []).findIndex(({ decode }) => decode !== undefined);
+  if (decoded >= 0 && !becomeFlat(ends)) {
     throw invalid(`spec.mapping.keys[${decoded}].decode`, {
       detail: 'decode is supported only from paths to Secrets or files.',
       hint: 'Remove it: elsewhere a value is moved as it is written.',
     });
   }
-  const typed = overrides.findIndex((each) => each.secretType !== undefined);
-  if (secretType === undefined && typed < 0) return;
-  if (ends.destination.statesAttributes && !ends.source.statesAttributes) return;
-  throw invalid(`spec.mapping${secretType === undefined ? `.overrides[${typed}]` : ''}.secretType`, {
+  const typed = typedField(mapping);
+  if (typed === undefined || becomeSecrets(ends)) return;
+  throw invalid(typed, {
     detail: 'secretType is supported only from paths or files to Secrets.',
     hint: 'Remove it: elsewhere a document keeps the type that it has.',
   });
+}
+
+function becomeFlat({ source, destination }: Ends): boolean {
+  return source.addressing === 'tree' && destination.addressing === 'flat';
+}
+
+function becomeSecrets({ source, destination }: Ends): boolean {
+  return destination.statesAttributes && !source.statesAttributes;
+}
+
+/** The first field that names a type. */
+function typedField({ overrides = [], secretType }: Mapping): string | undefined {
+  if (secretType !== undefined) return 'spec.mapping.secretType';
+  const typed = overrides.findIndex((each) => each.secretType !== undefined);
+  return typed < 0 ? undefined : `spec.mapping.overrides[${typed}].secretType`;
 }
 
 /** The type of the Secret that the document of this name becomes, if it has none of its own; undefined: Opaque. */
