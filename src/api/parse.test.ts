@@ -134,3 +134,50 @@ describe('parseSecretBackend', () => {
     });
   });
 });
+
+describe('the names in a mapping', () => {
+  const namedBy = (text: string) => ({
+    path: `${text}/{name}`,
+    prefixes: [{ from: text, to: text }],
+    patterns: [{ from: `${text}{id}`, to: `{id}${text}` }],
+    overrides: [{ name: 'a', path: `a${text}` }],
+    keys: [{ from: text, to: text }],
+  });
+
+  it.each(['a b', 'café', '日本', '😀', `it's "a" (b) [c] <d> & e; f=g, h!`, 'a*b+c'])(
+    'takes %j as a name, as the servers do',
+    (text) => {
+      const source = { ...SPEC.source, fallback: { prefix: text, untilTime: '2030-01-01T00:00:00Z' } };
+      expect(problemsOf(migration({ spec: { ...SPEC, source, mapping: namedBy(text) } }))).toEqual([]);
+    },
+  );
+
+  it.each([
+    'a\tb',
+    'a\u0007',
+    'a\u202Eb',
+    'a\u200Bb',
+    'a\u00A0b',
+    'a%2fb',
+    'a\\b',
+    'a?b',
+    'a#b',
+    'a}b',
+    '\uD800',
+  ])('does not take %j as a name', (text) => {
+    const problems = problemsOf(migration({ spec: { ...SPEC, mapping: namedBy(text) } }));
+    const fields = problems.map((problem) => problem.split(': ')[0]);
+    expect(new Set(fields)).toEqual(
+      new Set([
+        'spec.mapping.prefixes[0].from',
+        'spec.mapping.prefixes[0].to',
+        'spec.mapping.patterns[0].from',
+        'spec.mapping.patterns[0].to',
+        'spec.mapping.overrides[0].path',
+        'spec.mapping.keys[0].from',
+        'spec.mapping.keys[0].to',
+        'spec.mapping.path',
+      ]),
+    );
+  });
+});

@@ -6,8 +6,8 @@ export const ReservedPrefixSchema = z.object({
     .string()
     .min(1)
     .max(253)
-    .regex(/^[A-Za-z0-9_.=@:+~,-][A-Za-z0-9_.=@:+~,/-]*$/, {
-      error: 'must be letters, digits and "/_.=@:+~,-", and not start with a slash',
+    .regex(/^([^\p{C}\p{Z}\\%?#/]| )([^\p{C}\p{Z}\\%?#]| )*$/u, {
+      error: 'must be printable characters except "\\", "%", "?" and "#", and not start with a slash',
     })
     .describe(
       'A name is reserved if its path, or the part of its path after any slash, starts with this prefix. Paths are relative to openbao.pathPrefix.',

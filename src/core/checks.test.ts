@@ -222,11 +222,11 @@ describe('a conflict of keys', () => {
 });
 
 describe('a conflict of attributes', () => {
-  const saidOf = (desired: Attributes, there: Attributes): string => {
+  const saidOf = (desired: Attributes, there: Attributes, attributesAreStated = false): string => {
     const observation = {
       desired: document({ k: 'v' }, desired),
       destination: present({ k: 'v' }, there),
-      attributesAreStated: true,
+      attributesAreStated,
     };
     const step = decideStep(DELETE, observation);
     return step.kind === 'conflict' ? step.message : step.kind;
@@ -259,14 +259,43 @@ describe('a conflict of attributes', () => {
     expect(saidOf(desired, there)).toContain('set conflictPolicy to Overwrite');
   });
 
+  it('does not advise to overwrite a type that the store never changes', () => {
+    const cannot = 'The type of a Secret cannot change: delete the Secret there';
+    expect(saidOf(TLS, {}, true)).toContain(`differs in type. ${cannot}`);
+    expect(saidOf({ ...TLS, ...OWNED }, {}, true)).toContain(`custom metadata owner. ${cannot}`);
+    expect(saidOf({ ...TLS, ...OWNED }, TLS, true)).toContain('set conflictPolicy to Overwrite');
+  });
+
+  it('is not overwritten where the store never changes a type, whatever else differs', () => {
+    const overwriting: Policy = { ...KEEP, conflictPolicy: 'Overwrite' };
+    const stepFor = (mine: Attributes, there: Attributes, bytes: string) =>
+      decideStep(overwriting, {
+        desired: document({ k: 'v' }, mine),
+        destination: present({ k: bytes }, there),
+        attributesAreStated: true,
+      });
+    expect(stepFor(TLS, {}, 'v')).toMatchObject({ kind: 'conflict', reason: 'AttributesDiffer' });
+    for (const [mine, there] of [
+      [TLS, {}],
+      [{}, TLS],
+    ] as const) {
+      const step = stepFor(mine, there, 'other');
+      expect(step).toMatchObject({ kind: 'conflict', reason: 'DestinationDiffers' });
+      expect('message' in step && step.message).toContain('cannot be overwritten. The type');
+    }
+    expect(stepFor(TLS, TLS, 'other')).toMatchObject({ kind: 'overwrite' });
+  });
+
   it('fits into a row with its advice, whatever the names are', () => {
     const name = fc.string({ minLength: 1, maxLength: 300 });
     const pairs = fc.array(fc.tuple(name, name), { minLength: 1, maxLength: 5 });
     fc.assert(
       fc.property(pairs, fc.constantFrom('metadata', 'labels', 'annotations'), (entries, part) => {
-        const said = saidOf({ ...TLS, [part]: new Map(entries) }, {});
-        expect(Buffer.byteLength(said)).toBeLessThanOrEqual(256);
-        expect(said).toMatch(/or exclude the document\.$/);
+        for (const isStated of [false, true]) {
+          const said = saidOf({ ...TLS, [part]: new Map(entries) }, {}, isStated);
+          expect(Buffer.byteLength(said)).toBeLessThanOrEqual(256);
+          expect(said).toMatch(/or exclude the document\.$/);
+        }
       }),
     );
   });

@@ -139,6 +139,15 @@ function expiryDiffers(policy: Policy, observation: Observation): Conflict | und
   };
 }
 
+/** A store that states types never changes the type of a document (Secrets: tested), so no conflictPolicy helps. */
+function typeIsFixed({ attributesAreStated, desired, destination }: Observation): boolean {
+  if (destination.state !== 'present' || !attributesAreStated) return false;
+  return desired.attributes.type !== destination.document.attributes.type;
+}
+
+const FIXED_TYPE =
+  'The type of a Secret cannot change: delete the Secret there, change mapping.secretType, or exclude the document.';
+
 /**
  * Equal bytes, but the source has a type, is immutable or has metadata, and the destination differs in that. Harmless while
  * the source stays and the destination has neither; removing the source would lose what only the source has.
@@ -151,11 +160,12 @@ function attributesWouldBeLost(policy: Policy, observation: Observation): Confli
   const kindIsSafe = keepsKind(desired, destination.document) || (sourceStays && isSilent);
   const metadataIsSafe = sourceStays || keepsMetadata(desired, destination.document);
   if (kindIsSafe && metadataIsSafe) return undefined;
-  return {
-    kind: 'conflict',
-    reason: 'AttributesDiffer',
-    message: `Equal bytes, but the destination differs in ${differencesOf(desired, destination.document)}. Add it there, set conflictPolicy to Overwrite or mapping.metadataLoss to Allow, or exclude the document.`,
-  };
+  const differs = `Equal bytes, but the destination differs in ${differencesOf(desired, destination.document)}.`;
+  const advice =
+    !kindIsSafe && typeIsFixed(observation)
+      ? FIXED_TYPE
+      : 'Add it there, set conflictPolicy to Overwrite or mapping.metadataLoss to Allow, or exclude the document.';
+  return { kind: 'conflict', reason: 'AttributesDiffer', message: `${differs} ${advice}` };
 }
 
 /** Why a destination with the same bytes cannot replace the source; undefined if it can. */
@@ -195,6 +205,10 @@ function applyConflictPolicy(policy: Policy, observation: Observation, conflict:
   const wouldExpireAgain = reason === 'ExpiresEarly';
   if (policy.conflictPolicy === 'Fail' || wouldExpireAgain || observation.destination.state === 'absent')
     return conflict;
+  if (typeIsFixed(observation)) {
+    if (reason === 'AttributesDiffer') return conflict;
+    return { ...conflict, message: `The destination differs and cannot be overwritten. ${FIXED_TYPE}` };
+  }
   const { destination } = observation;
   const version = destination.state === 'deleted' ? destination.version : destination.document.version;
   return { kind: 'overwrite', reason, version };

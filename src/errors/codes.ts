@@ -243,6 +243,12 @@ export const ERROR_CODES = {
     'Two keys of the document map to the same name.',
     'Change spec.mapping.keys, or exclude the document.',
   ),
+  DECODE_FAILED: code(
+    'waiting',
+    { condition: NEVER, row: 'DecodeFailed' },
+    'A value does not have the encoding that spec.mapping.keys names.',
+    'Correct the value, or the entry in spec.mapping.keys: base64 in one alphabet, with line ends and white space around it at most.',
+  ),
   EXPIRED: code(
     'stalled',
     { condition: NEVER, row: 'Expired' },

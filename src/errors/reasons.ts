@@ -101,6 +101,7 @@ export type RowReason =
   | 'BackupExpired'
   | 'ClockSkew'
   | 'CrossingMigrations'
+  | 'DecodeFailed'
   | 'DestinationChanged'
   | 'DestinationLost'
   | 'EncodingCorrupt'

@@ -295,11 +295,46 @@ function describeRefusals(): void {
   it('reports as rejected what only the API server refuses', async () => {
     const broken = aDocument(
       'pull',
-      { '.dockerconfigjson': 'no json' },
+      // JSON, but not a number in Go.
+      { '.dockerconfigjson': '{"n":1e999}' },
       { type: 'kubernetes.io/dockerconfigjson' },
     );
     expect(await codeOf(driver.write(broken, 'absent', permitted(signal)))).toBe('REQUEST_REJECTED');
     expect(await driver.read('pull', signal)).toEqual({ state: 'absent' });
+  });
+
+  it.each<[string, Readonly<Record<string, string>>]>([
+    ['kubernetes.io/tls', { 'tls.crt': '', 'tls.key': '' }],
+    ['kubernetes.io/tls', { 'tls.crt': 'a' }],
+    ['kubernetes.io/dockerconfigjson', { '.dockerconfigjson': ' {} ' }],
+    ['kubernetes.io/dockerconfigjson', { '.dockerconfigjson': '{"auths":' }],
+    ['kubernetes.io/dockerconfigjson', { '.dockerconfigjson': '[]' }],
+    ['kubernetes.io/dockerconfigjson', { other: '{}' }],
+    ['kubernetes.io/dockercfg', { '.dockercfg': 'null' }],
+    ['kubernetes.io/dockercfg', { '.dockercfg': '"text"' }],
+    ['kubernetes.io/basic-auth', { password: '' }],
+    ['kubernetes.io/basic-auth', { user: 'a' }],
+    ['kubernetes.io/ssh-auth', { 'ssh-privatekey': 'a' }],
+    ['kubernetes.io/ssh-auth', { 'ssh-privatekey': '' }],
+  ])('agrees with the API server about type %s with %j', async (type, fields) => {
+    const metadata = { generateName: 'typed-' };
+    const path = `${secretsPath()}?dryRun=All`;
+    const { status } = await cluster.kubeClient.reply('POST', path, { metadata, type, stringData: fields });
+    const refusal = driver.refusalOf(aDocument('typed', fields, { type }));
+    expect(refusal?.reason).toBe(status === 201 ? undefined : 'TypeRefused');
+  });
+
+  it.each([
+    [undefined, 'example.org/a'],
+    ['example.org/a', undefined],
+    ['example.org/a', 'example.org/b'],
+  ])('knows that the API server never changes a type: %j to %j', async (before, after) => {
+    const typed = (type: string | undefined) =>
+      aDocument('fixed', { a: '1' }, type === undefined ? {} : { type });
+    const version = await driver.write(typed(before), 'absent', permitted(signal));
+    expect(await codeOf(driver.write(typed(after), version, permitted(signal)))).toBe('REQUEST_REJECTED');
+    expect(contentOf(presentIn(await driver.read('fixed', signal)))).toEqual(contentOf(typed(before)));
+    await driver.delete('fixed', version, permitted(signal));
   });
 
   it('does not change an immutable Secret', async () => {

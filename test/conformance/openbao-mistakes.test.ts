@@ -181,10 +181,12 @@ describe('a login to openbao names', () => {
       { policy: documentedPolicy(mount) },
     );
     for (const way of [auth, appRole.auth]) {
-      const probing = fixture.driver({ mount, auth: way, kv: { namespace: 'nowhere' } }).probe(signal);
-      if (cluster.isOpenBao)
-        expect(await failureOf(probing)).toMatchObject({ code: 'NAMESPACE_MISSING', target: 'nowhere' });
-      else await probing;
+      for (const namespace of ['nowhere', '/nowhere/']) {
+        const probing = fixture.driver({ mount, auth: way, kv: { namespace } }).probe(signal);
+        if (cluster.isOpenBao)
+          expect(await failureOf(probing)).toMatchObject({ code: 'NAMESPACE_MISSING', target: 'nowhere' });
+        else await probing;
+      }
     }
   });
 

@@ -71,7 +71,9 @@ function problemsOfText(schema: StructuralSchema, text: string, path: string): r
     text.isWellFormed() ? '' : 'not Unicode',
     length > (schema.maxLength ?? Infinity) ? `longer than ${schema.maxLength}` : '',
     length < (schema.minLength ?? 0) ? `shorter than ${schema.minLength}` : '',
-    schema.pattern === undefined || new RegExp(schema.pattern).test(text) ? '' : 'does not match the pattern',
+    schema.pattern === undefined || new RegExp(schema.pattern, 'u').test(text)
+      ? ''
+      : 'does not match the pattern',
     schema.enum === undefined || schema.enum.includes(text) ? '' : 'not in the list',
   ];
   return faults.filter((fault) => fault !== '').map((fault) => `${path}: ${fault}`);

@@ -11,23 +11,31 @@ export const DocumentNameSchema = z
 /** What happens to a source after its copy is verified. */
 export const SourcePolicySchema = z.enum(['Keep', 'Delete', 'Backup', 'Project']);
 
+/*
+ * Names, prefixes and paths in the mapping have the characters that KV paths have (src/backends/openbao/path.ts): printable
+ * ones except `\ % ? #`, and without the braces of placeholders. In RE2 and with the flag u the same: `\p{Z}` has the
+ * space too, so it is an alternative.
+ */
+const CHARACTERS = 'printable characters except "\\", "%", "?", "#", "{" and "}"';
+
 /** Literals, `{namespace}` and `{label:x}` around exactly one `{name}`. */
 const PATH_TEMPLATE =
-  /^([A-Za-z0-9_.=@:+~,/-]|\{namespace\}|\{label:[A-Za-z0-9][A-Za-z0-9._/-]*\})*\{name\}([A-Za-z0-9_.=@:+~,/-]|\{namespace\}|\{label:[A-Za-z0-9][A-Za-z0-9._/-]*\})*$/;
+  /^([^\p{C}\p{Z}\\%?#{}]| |\{namespace\}|\{label:[A-Za-z0-9][A-Za-z0-9._/-]*\})*\{name\}([^\p{C}\p{Z}\\%?#{}]| |\{namespace\}|\{label:[A-Za-z0-9][A-Za-z0-9._/-]*\})*$/u;
 
-const PATH_PROBLEM =
-  'path must have exactly one {name}; other parts are {namespace} and {label:x}, between letters, digits and "/_.=@:+~,-"';
+const PATH_PROBLEM = `path must have exactly one {name}; other parts are {namespace} and {label:x}, between ${CHARACTERS}`;
 
-/** Letters, digits and some punctuation: the characters of names, prefixes and paths in the mapping. */
-const NAME_TEXT = /^[A-Za-z0-9_.=@:+~,/-]*$/;
+const NAME_TEXT = /^([^\p{C}\p{Z}\\%?#{}]| )*$/u;
 /** The same, with placeholders such as {id}. */
-const NAME_PATTERN = /^([A-Za-z0-9_.=@:+~,/-]|\{[a-z][a-z0-9_]*\})+$/;
+const NAME_PATTERN = /^([^\p{C}\p{Z}\\%?#{}]| |\{[a-z][a-z0-9_]*\})+$/u;
 
 /** The syntax of the API server; names of custom metadata have at most 128 bytes. */
 const LABEL_KEY = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
 
 const nameText = () =>
-  z.string().max(253).regex(NAME_TEXT, { error: 'must be letters, digits and "/_.=@:+~,-"' });
+  z
+    .string()
+    .max(253)
+    .regex(NAME_TEXT, { error: `must be ${CHARACTERS}` });
 /** Letters and digits can be part of what a placeholder matches. src/core/mapping/name-pattern.ts refuses the rest. */
 const UNDIVIDED = /\}[A-Za-z0-9]*\{/;
 const namePattern = () =>
@@ -36,7 +44,7 @@ const namePattern = () =>
       .string()
       .min(1)
       .max(253)
-      .regex(NAME_PATTERN, { error: 'must be letters, digits, "/_.=@:+~,-" and placeholders like {id}' }),
+      .regex(NAME_PATTERN, { error: `must be ${CHARACTERS}, and placeholders like {id}` }),
     {
       rule: `!self.matches(r'${UNDIVIDED.source}')`,
       message:
@@ -71,6 +79,33 @@ const PrefixRuleSchema = withRules(
     sourcePolicy: rulePolicy(),
   }),
   exactlyOne(['to', 'scope'], 'set exactly one of to and scope'),
+);
+
+/** The API server takes any text as a type. A space around it would make it another one. */
+const secretType = () =>
+  z
+    .string()
+    .min(1)
+    .max(253)
+    .regex(/^[!-~]+$/, { error: 'must be printable ASCII characters without spaces' })
+    .optional();
+
+const KeyRuleSchema = withRules(
+  z.object({
+    from: namePattern().describe('Name of the key at the source, or a pattern with placeholders.'),
+    to: namePattern().optional().describe('Its name at the destination. Default: the key keeps its name.'),
+    decode: z
+      .enum(['base64'])
+      .optional()
+      .describe(
+        'What the value is written in: its bytes are moved, not this text. base64: the standard or the URL-safe alphabet, padded or not, in lines, with white space around it; any other value fails with reason DecodeFailed. From paths to Secrets or files only.',
+      ),
+  }),
+  {
+    rule: 'has(self.to) || has(self.decode)',
+    message: 'set to, decode, or both',
+    holds: ({ to, decode }) => to !== undefined || decode !== undefined,
+  },
 );
 
 export const MappingSchema = withRules(
@@ -116,6 +151,9 @@ export const MappingSchema = withRules(
               ),
             ),
             sourcePolicy: rulePolicy(),
+            secretType: secretType().describe(
+              'Type of this document as a Secret. Default: mapping.secretType.',
+            ),
           })
           .describe('One document and its destination.'),
       )
@@ -133,18 +171,16 @@ export const MappingSchema = withRules(
         'From paths to single names (Secrets or files) only: text that joins the segments of {name}, so that "db/replica" becomes "db-replica" with "-". Default: a name with several segments has no place at the destination and fails with reason NotMapped.',
       ),
     keys: z
-      .array(
-        z
-          .object({
-            from: namePattern().describe('Name of the key at the source, or a pattern with placeholders.'),
-            to: namePattern().describe('Its name at the destination.'),
-          })
-          .describe('One key, or all keys that match one pattern.'),
-      )
+      .array(KeyRuleSchema.describe('One key, or all keys that match one pattern.'))
       .max(64)
       .meta({ 'x-kubernetes-list-type': 'atomic' })
       .optional()
-      .describe('New names of keys. Ordered: the first match applies; other keys keep their names.'),
+      .describe(
+        'New names of keys, and what their values are written in. Ordered: the first match applies; other keys keep their names.',
+      ),
+    secretType: secretType().describe(
+      'Towards Kubernetes, from paths or files only: type of the Secrets, for example kubernetes.io/dockerconfigjson. A document that came from a Secret with a type keeps that. A document without the keys that the type requires fails with reason TypeRefused. Default: Opaque.',
+    ),
     labels: z
       .array(
         z

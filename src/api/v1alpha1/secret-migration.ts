@@ -65,8 +65,10 @@ const SourceSchema = EndSchema.extend({
         z
           .string()
           .max(253)
-          .regex(/^([A-Za-z0-9_.=@:+~,/-]|\{namespace\})*$/, {
-            error: 'must be letters, digits, "/_.=@:+~,-" and {namespace}',
+          // The characters of src/api/v1alpha1/mapping.ts.
+          .regex(/^([^\p{C}\p{Z}\\%?#{}]| |\{namespace\})*$/u, {
+            error:
+              'must be printable characters except "\\", "%", "?", "#", and braces only as in {namespace}',
           })
           .describe(
             'Text before {name} in the old paths, instead of the text in mapping.path: "{namespace}/" or "OLD_". Can be empty.',

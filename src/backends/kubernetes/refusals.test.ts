@@ -53,14 +53,6 @@ describe('a document to store as a Secret', () => {
   );
 
   it.each([
-    ['kubernetes.io/tls', 'tls.crt'],
-    ['kubernetes.io/dockerconfigjson', 'other'],
-    ['kubernetes.io/ssh-auth', 'other'],
-  ])('of type %s needs the keys of that type', (type, key) => {
-    expect(refusal({ [key]: 'v' }, type)?.reason).toBe('TypeRefused');
-  });
-
-  it.each([
     ['team', 'payments'],
     ['example.org/team', ''],
     ['a.b-c_D', 'x'.repeat(63)],
@@ -103,5 +95,39 @@ describe('a document to store as a Secret', () => {
     const half = 'x'.repeat(524_288);
     expect(refusal({ a: half, b: half })).toBeUndefined();
     expect(refusal({ a: half, b: half, c: 'x' })?.reason).toBe('TooLarge');
+  });
+});
+
+describe('a Secret with a type', () => {
+  it.each([
+    ['kubernetes.io/tls', 'tls.crt'],
+    ['kubernetes.io/dockerconfigjson', 'other'],
+    ['kubernetes.io/ssh-auth', 'other'],
+  ])('of type %s needs the keys of that type', (type, key) => {
+    expect(refusal({ [key]: 'v' }, type)?.reason).toBe('TypeRefused');
+  });
+
+  it.each([
+    ['kubernetes.io/dockerconfigjson', { '.dockerconfigjson': '{"auths":{' }],
+    ['kubernetes.io/dockerconfigjson', { '.dockerconfigjson': '[]' }],
+    ['kubernetes.io/dockercfg', { '.dockercfg': '"hunter2"' }],
+    ['kubernetes.io/basic-auth', { user: 'hunter2' }],
+    ['kubernetes.io/ssh-auth', { 'ssh-privatekey': '' }],
+  ])('of type %s needs the values of that type: not %j', (type, fields) => {
+    const found = refusal(fields, type);
+    expect(found?.reason).toBe('TypeRefused');
+    expect(found?.message).toContain(`A Secret of type ${type} needs `);
+    expect(found?.message).not.toContain('hunter2');
+  });
+
+  it.each([
+    ['kubernetes.io/dockerconfigjson', { '.dockerconfigjson': ' {"auths":{}}\n', more: '' }],
+    ['kubernetes.io/dockercfg', { '.dockercfg': 'null' }],
+    ['kubernetes.io/basic-auth', { password: '' }],
+    ['kubernetes.io/ssh-auth', { 'ssh-privatekey': 'x' }],
+    ['kubernetes.io/tls', { 'tls.crt': '', 'tls.key': '' }],
+    ['example.org/any', {}],
+  ])('of type %s can have %j', (type, fields) => {
+    expect(refusal(fields, type)).toBeUndefined();
   });
 });

@@ -1,4 +1,5 @@
 import type { Address, Document } from '#src/core/document.ts';
+import type { SecretValue } from '#src/core/secret-value.ts';
 import { quoted } from '#src/errors/explain.ts';
 import { jsonRefusalOf } from '../bytes-only.ts';
 import type { Refusal } from '../driver.ts';
@@ -36,6 +37,36 @@ const REQUIRED_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
   ['kubernetes.io/ssh-auth', ['ssh-privatekey']],
 ]);
 
+interface Content {
+  /** For a message. */
+  readonly needs: string;
+  isMet(fields: Document['fields']): boolean;
+}
+
+/** What the API server asks of the values of a type, besides the keys. */
+const CONTENT: ReadonlyMap<string, Content> = new Map<string, Content>([
+  ['kubernetes.io/dockerconfigjson', jsonIn('.dockerconfigjson')],
+  ['kubernetes.io/dockercfg', jsonIn('.dockercfg')],
+  [
+    'kubernetes.io/basic-auth',
+    {
+      needs: 'the key username or password',
+      isMet: (fields) => fields.has('username') || fields.has('password'),
+    },
+  ],
+  [
+    'kubernetes.io/ssh-auth',
+    {
+      needs: 'a value in the key ssh-privatekey',
+      isMet: (fields) => fields.get('ssh-privatekey')?.byteLength !== 0,
+    },
+  ],
+]);
+
+function jsonIn(key: string): Content {
+  return { needs: `a JSON object in the key ${key}`, isMet: (fields) => isJsonObject(fields.get(key)) };
+}
+
 /** Suffix of the name of a backup: 13 characters. */
 export const BACKUP_SUFFIX = '.migrated-bak';
 
@@ -67,7 +98,8 @@ export function documentRefusalOf(document: Document): Refusal | undefined {
     labelRefusalOf(document.attributes.metadata) ??
     annotationRefusalOf(document.attributes.annotations) ??
     expiryRefusalOf(document) ??
-    sizeRefusalOf(document)
+    sizeRefusalOf(document) ??
+    contentRefusalOf(document)
   );
 }
 
@@ -92,6 +124,24 @@ function typeRefusalOf(document: Document): Refusal | undefined {
     reason: 'TypeRefused',
     message: `A Secret of type ${type} needs the key ${missing.join(' and ')}.`,
   };
+}
+
+/** After the size, because it parses a value. */
+function contentRefusalOf({ attributes, fields }: Document): Refusal | undefined {
+  const type = attributes.type?.trim() ?? '';
+  const content = CONTENT.get(type);
+  if (content === undefined || content.isMet(fields)) return undefined;
+  return { reason: 'TypeRefused', message: `A Secret of type ${type} needs ${content.needs}.` };
+}
+
+/** As Go reads a map from JSON: null is an empty one. The error of the parser is dropped, because it quotes the value. */
+function isJsonObject(value: SecretValue | undefined): boolean {
+  try {
+    const parsed: unknown = JSON.parse(value?.reveal().toString('utf8') ?? '');
+    return typeof parsed === 'object' && !Array.isArray(parsed);
+  } catch {
+    return false;
+  }
 }
 
 function keyRefusalOf(document: Document): Refusal | undefined {

@@ -7,6 +7,7 @@ import { KeyedLock } from '#src/io/keyed-lock.ts';
 import { Turns } from '#src/io/turns.ts';
 import { ServerClock } from '#src/io/server-clock.ts';
 import { NO_TRACES } from '#src/io/no-traces.ts';
+import { namespaceOf } from '#src/schema/path.ts';
 import type { Clock, Mandate, Random, Tracer } from '#src/ports.ts';
 import type { CredentialsFor } from '../credentials.ts';
 import type { Driver } from '../driver.ts';
@@ -83,7 +84,7 @@ export class OpenBaoFactory implements BackendFactory {
     const connection = new BaoConnection({
       client: {
         origin,
-        namespace: openbao.namespace,
+        namespace: openbao.namespace === undefined ? undefined : namespaceOf(openbao.namespace),
         serverName: openbao.tlsServerName,
         connectRules,
         timeoutMs: openbao.requestTimeoutSeconds * 1000,
@@ -117,7 +118,7 @@ export class OpenBaoFactory implements BackendFactory {
    * one for all: backends of one mount share a rate, and those of two mounts learn their parts of a common quota.
    */
   #turnsAt({ address, mount, namespace = '' }: OpenBaoSpec): Turns {
-    const server = JSON.stringify([new URL(address).origin, namespace, mount]);
+    const server = JSON.stringify([new URL(address).origin, namespaceOf(namespace), mount]);
     const turns = this.#turns.get(server) ?? new Turns(this.#options);
     this.#turns.delete(server);
     this.#turns.set(server, turns);

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { TreePathSchema } from '#src/schema/path.ts';
 import { apiPathOf, joinPath, pathRefusalOf } from './path.ts';
 
 const anyPath = fc.oneof(
@@ -44,6 +45,17 @@ describe('a path', () => {
     'a:b@c;d=e&f,g$h',
   ])('can be %j', (path) => {
     expect(pathRefusalOf(path)).toBeUndefined();
+  });
+
+  it('is a mount or a prefix in the schema too, unless a segment starts with a period', () => {
+    let accepted = 0;
+    const check = (path: string): void => {
+      const isAllowed = pathRefusalOf(path) === undefined && !/(?:^|\/)\./.test(path);
+      expect([path, TreePathSchema.safeParse(path).success]).toEqual([path, isAllowed]);
+      accepted += isAllowed ? 1 : 0;
+    };
+    fc.assert(fc.property(anyPath, check), { numRuns: 3_000 });
+    expect(accepted).toBeGreaterThan(50);
   });
 
   it('does not quote what it refuses', () => {

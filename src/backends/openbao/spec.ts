@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { PathSchema } from '#src/schema/path.ts';
+import { NamespacePathSchema, TreePathSchema } from '#src/schema/path.ts';
 import { immutable, matching, withRules } from '#src/schema/rules.ts';
 import { secretKeyRef } from '#src/schema/secret-reference.ts';
 import { OpenBaoAuthSchema } from './auth/spec.ts';
@@ -23,7 +23,7 @@ export const OpenBaoSpecSchema = withRules(
     ).describe(
       'Base URL of the server, for example https://openbao.vault.svc:8200. It must be on the list of the administrator. Immutable. Plain http is refused unless the operator runs with --allow-insecure-http.',
     ),
-    mount: PathSchema.default('secret').describe(
+    mount: TreePathSchema.default('secret').describe(
       'Path of the KV secrets engine, without data/ and without folders.',
     ),
     kvVersion: z
@@ -40,10 +40,12 @@ export const OpenBaoSpecSchema = withRules(
       .describe(
         'For kvVersion 1 only: write and delete although the server cannot check what it replaces. Keyferry reads immediately before each change; a value that another writer stores in between is lost, and a delete is final.',
       ),
-    pathPrefix: PathSchema.optional().describe(
+    pathPrefix: TreePathSchema.optional().describe(
       'Folder below the mount that confines this backend, without the mount and without data/; all paths of a migration are below it.',
     ),
-    namespace: PathSchema.optional().describe('Namespace of the server (not of Kubernetes) to work in.'),
+    namespace: NamespacePathSchema.optional().describe(
+      'Namespace of the server (not of Kubernetes) to work in, for example team-a or team-a/payments. A slash at the start or end, as the server prints it, means the same.',
+    ),
     caBundle: withRules(z.string().max(65_536), {
       rule: "self.contains('-----BEGIN CERTIFICATE-----')",
       message:

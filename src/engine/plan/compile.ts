@@ -2,12 +2,13 @@ import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { someRemoveSource } from '#src/core/checks.ts';
 import { selectorText } from '#src/core/label-selector.ts';
 import { compileKeyNames } from '#src/core/mapping/key-names.ts';
-import { compileTraveling, type End } from '#src/core/mapping/traveling.ts';
+import { compileTraveling } from '#src/core/mapping/traveling.ts';
 import { compileRenaming, type Renaming } from '#src/core/mapping/renaming.ts';
 import { compileRoute } from '#src/core/mapping/route.ts';
 import type { Selection } from '#src/core/selection.ts';
 import type { Intent } from './intent.ts';
 import { OperatorError } from '#src/errors.ts';
+import { compileSecretTypes, requireShapes, type Ends } from './shapes.ts';
 
 function scopeOf(select: SecretMigration['spec']['select']): Selection['scope'] {
   if (select.names !== undefined) return { by: 'names', names: select.names };
@@ -57,15 +58,13 @@ export function removesSources(migration: SecretMigration): boolean {
 }
 
 /** The spec as the engine carries it out. Throws `SPEC_INVALID` for what the schema cannot express. */
-export function toIntent(
-  migration: SecretMigration,
-  ends: { readonly source: End; readonly destination: End },
-): Intent {
+export function toIntent(migration: SecretMigration, ends: Ends): Intent {
   const { spec, metadata } = migration;
   const { conflictPolicy, sourcePolicy, mapping, backupTTLSeconds } = spec;
   const { fallback } = spec.source;
   const renaming = renamingOf(migration);
   requireKeptOldNames(spec, renaming);
+  requireShapes(migration, ends);
   const route = compileRoute({
     path: mapping.path,
     namespace: metadata.namespace,
@@ -83,6 +82,7 @@ export function toIntent(
     }),
     removesSources: someRemoveSource(sourcePolicy, renaming.rules),
     keyNames: compileKeyNames(mapping.keys ?? []),
+    secretTypeOf: compileSecretTypes(mapping),
     traveling: compileTraveling(ends, mapping.labels ?? []),
     metadataLoss: mapping.metadataLoss ?? 'Refuse',
     jsonValues: mapping.jsonValues ?? 'Refuse',

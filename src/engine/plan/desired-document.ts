@@ -1,9 +1,11 @@
 import type { Reader, Refusal } from '#src/backends/driver.ts';
 import { removesSource } from '#src/core/checks.ts';
+import { decodedFields } from '#src/core/mapping/decoding.ts';
 import { sameFields, type Address, type Document, type ReadResult } from '#src/core/document.ts';
 import type { Intent } from './intent.ts';
 import { heldValues } from './json-values.ts';
 import { heldPart, keptPart, metadataRefusal } from './metadata-loss.ts';
+import { withType } from './shapes.ts';
 
 /** What the destination should have of one source. */
 export interface Desired {
@@ -15,7 +17,10 @@ export interface Desired {
 }
 
 interface Inputs {
-  readonly intent: Pick<Intent, 'jsonValues' | 'keyNames' | 'metadataLoss' | 'policyOf' | 'traveling'>;
+  readonly intent: Pick<
+    Intent,
+    'jsonValues' | 'keyNames' | 'metadataLoss' | 'policyOf' | 'secretTypeOf' | 'traveling'
+  >;
   readonly destination: Pick<Reader, 'refusalOf' | 'traits'>;
 }
 
@@ -25,15 +30,16 @@ interface Pair {
   readonly destination: Address;
 }
 
-/** The document that the destination should have, without what it cannot hold if that is allowed. Throws `KEYS_COLLIDE`. */
+/** The document that the destination should have, without what it cannot hold if that is allowed. Throws `KEYS_COLLIDE` and `DECODE_FAILED`. */
 export function desiredDocument(
   { intent, destination }: Inputs,
   { name, destination: address }: Pair,
   source: Document,
 ): Desired {
   const sourceGoes = removesSource(intent.policyOf(name));
-  const values = heldValues(intent, destination, intent.keyNames.rename(source.fields));
-  const attributes = intent.traveling(source.attributes, sourceGoes);
+  const renamed = intent.keyNames.rename(decodedFields(source.fields, intent.keyNames));
+  const values = heldValues(intent, destination, renamed);
+  const attributes = withType(intent.traveling(source.attributes, sourceGoes), intent.secretTypeOf(name));
   const document = { address, fields: values.fields, attributes };
   const refusal = destination.refusalOf(document);
   const part = refusal === undefined ? { document, lost: [] } : heldPart(destination, document);

@@ -14,6 +14,8 @@ export interface Intent {
   readonly removesSources: boolean;
   /** The names of its keys at the destination. */
   readonly keyNames: KeyNames;
+  /** The type that the document of this name gets at the destination if it has none; undefined: Opaque. */
+  secretTypeOf(name: string): string | undefined;
   /** Which of its labels, annotations or custom metadata are copied. */
   readonly traveling: Traveling;
   /** What happens to a source with metadata that the destination cannot hold or lacks. */

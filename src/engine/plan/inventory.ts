@@ -4,6 +4,7 @@ import { OperatorError } from '#src/errors.ts';
 import { withoutCredentials } from './credentials.ts';
 import { discover } from './discovery.ts';
 import { requireSeparateEnds } from './ends.ts';
+import { requireFolders } from './folders.ts';
 import type { PlanInputs } from './inputs.ts';
 import { isOfProblem, problemOutcome } from './listing-problems.ts';
 import { SOURCE_MISSING } from './missing.ts';
@@ -28,11 +29,12 @@ export interface Inventory {
 }
 
 /**
- * Gathers names, maps them and checks the rights; reads no value and writes nothing. Throws `NAME_RESERVED` when the
- * migration uses a reserved name, `NAMESPACE_LEAVING` when the destination is being deleted, and `ENDS_NESTED` when the
+ * Gathers names, maps them and checks the rights; reads no value and writes nothing. Throws `SPEC_INVALID` when the mapping
+ * names an impossible folder, `NAME_RESERVED` when the migration uses a reserved name, `NAMESPACE_LEAVING` when the destination is being deleted, and `ENDS_NESTED` when the
  * migration would move its own copies.
  */
 export async function takeInventory(inputs: PlanInputs): Promise<Inventory> {
+  requireFolders(inputs);
   requireUnreservedBackups(inputs);
   requireUnreserved(inputs, namesInSpec(inputs));
   await requireStaying(inputs);

@@ -24,8 +24,8 @@ export class Api {
    * 404. Throws a Refusal that begins with `what`, as bao does, for every other reply of 400 and above.
    */
   async send<D = Entries>(what: string, asked: string, body?: object): Promise<D | undefined> {
-    const [method = '', path = ''] = asked.split(' ');
-    const url = `${this.#origin}/v1/${path}`;
+    const [method = '', ...path] = asked.split(' ');
+    const url = new URL(`${this.#origin}/v1/${path.join(' ')}`).href;
     const { statusCode, reply } = await this.#exchange(method, url, body);
     if (statusCode < 400) return reply.data ?? reply.auth ?? undefined;
     const errors: readonly string[] = reply.errors ?? [];

@@ -104,9 +104,6 @@ function patternCase(table: string, end: string): RuleCase {
 }
 
 const PATH_CASES: readonly RuleCase[] = [
-  ...['mount', 'pathPrefix', 'namespace'].map((field) =>
-    pathCase(`spec.openbao.${field}`, (path) => openbao({ [field]: path })),
-  ),
   authCase('kubernetes', KUBERNETES_AUTH),
   authCase('appRole', APP_ROLE_AUTH),
   authCase('jwt', KUBERNETES_AUTH),
@@ -385,7 +382,7 @@ const MIGRATION_CASES: readonly RuleCase[] = [
     kind: 'SecretMigration',
     at: 'spec.mapping.path',
     message:
-      'path must have exactly one {name}; other parts are {namespace} and {label:x}, between letters, digits and "/_.=@:+~,-"',
+      'path must have exactly one {name}; other parts are {namespace} and {label:x}, between printable characters except "\\", "%", "?", "#", "{" and "}"',
     accepts: {
       'all parts': migration({ mapping: { path: '{namespace}/{label:team}/x-{name}.y' } }),
     },
