@@ -15,6 +15,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { load } from 'js-yaml';
 import { KIND_DEFINITIONS } from '#src/generate/kind-definitions.ts';
 import { startCluster, type Cluster } from '#test/cluster/cluster.ts';
+import { findInPath } from '#test/cluster/executable.ts';
 import { findHelm } from '#test/cluster/helm-tools.ts';
 import { pkiFile } from '#test/cluster/state.ts';
 import { startOperator, type OperatorProcess } from '#test/support/operator-process.ts';
@@ -68,6 +69,7 @@ export class Rig implements AsyncDisposable {
 
   /** Starts a cluster with what pages of this kind need. */
   static async start(needs: Needs): Promise<Rig> {
+    await requirePrograms();
     execFileSync('make', ['--silent', 'build'], { cwd: ROOT, stdio: 'inherit' });
     const cluster = await startCluster({ report: () => undefined });
     const folder = mkdtempSync(join(tmpdir(), 'keyferry-docs-'));
@@ -171,6 +173,20 @@ function checkFragment(file: string, { line, text }: Step): void {
   if (problems.some((found) => found.length === 0)) return;
   throw new Error(
     `${file}:${line}: not a part of any of our kinds:\n${problems.map((found) => found.join('; ')).join('\n')}`,
+  );
+}
+
+/** Programs of a reader that no test of ours brings along. */
+const OF_THE_READER = ['jq', 'curl', 'openssl'];
+
+async function requirePrograms(): Promise<void> {
+  const missing: string[] = [];
+  for (const name of OF_THE_READER)
+    if ((await findInPath(name, process.env)).length === 0) missing.push(name);
+  if (missing.length === 0) return;
+  const names = missing.join(' ');
+  throw new Error(
+    `The pages of docs/ call ${names}, which PATH does not have. Install: apt-get install ${names}`,
   );
 }
 
