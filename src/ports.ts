@@ -98,8 +98,11 @@ export interface Tracer {
    * one. Settles as `work` does.
    */
   trace<T>(start: SpanStart, work: () => Promise<T>): Promise<T>;
-  /** A request or an operation that begins. Outside of `trace`, and after it ended, it is not recorded. */
-  begin(start: SpanStart): OpenSpan;
+  /**
+   * A request or an operation that begins. Outside of `trace`, and after it ended, it is not recorded, and `start` is not
+   * called.
+   */
+  begin(start: () => SpanStart): OpenSpan;
 }
 
 export interface ObjectReference {

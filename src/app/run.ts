@@ -10,6 +10,7 @@ import { CACHE_GAUGES, samplesOf } from '#src/controllers/metrics.ts';
 import { connectWatches, type Informers } from '#src/controllers/watches.ts';
 import { documentation } from '#src/errors/documentation.ts';
 import { onAbort } from '#src/io/abort.ts';
+import { hostOf } from '#src/io/host.ts';
 import { ServerClock } from '#src/io/server-clock.ts';
 import { HttpKubeClient } from '#src/kube/transport.ts';
 import type { Logger } from '#src/ports.ts';
@@ -77,7 +78,7 @@ export async function runOperator(
   await using client = new HttpKubeClient(transport);
   const clusterResourceNamespace = config.clusterResourceNamespace ?? namespace;
   const shared = { config, version, namespace, clusterResourceNamespace };
-  const apiServerHost = server.hostname.replaceAll(/[[\]]/g, '');
+  const apiServerHost = hostOf(server);
   const told = { logger, metrics, tracer };
   const base = { ...shared, ...told, apiServerHost, client, mandate, clock, serverClock, random };
   await using pool = openPool(base, audit);

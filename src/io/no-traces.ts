@@ -1,6 +1,7 @@
 import type { OpenSpan, Tracer } from '#src/ports.ts';
 
-const NO_SPAN: OpenSpan = { end: () => undefined };
+/** A span that is not recorded. */
+export const NO_SPAN: OpenSpan = { end: () => undefined };
 
 /** The Tracer of a process that sends no traces. */
 export const NO_TRACES: Tracer = {

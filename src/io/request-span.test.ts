@@ -8,7 +8,7 @@ const REQUEST = { method: 'GET', urlTemplate: '/v1/{mount}/data/{path}', op: 'op
 
 function recorded(server: string, deadline = RUNNING) {
   const tracer = new RecordedSpans();
-  const span = new RequestSpan(tracer, { ...REQUEST, server: new URL(server) }, deadline);
+  const span = new RequestSpan(tracer, () => ({ ...REQUEST, server: new URL(server) }), deadline);
   return { span, spans: tracer.spans };
 }
 

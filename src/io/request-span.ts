@@ -1,7 +1,7 @@
-import { isIP } from 'node:net';
 import { errorOf } from '#src/errors.ts';
 import type { OpenSpan, SpanStart, Tracer } from '#src/ports.ts';
 import type { Deadline } from './deadline.ts';
+import { hostOf } from './host.ts';
 
 /** A request over HTTP as a span tells it: by its template, never by its path. */
 export interface TracedRequest {
@@ -17,15 +17,15 @@ const HTTP_ERRORS_FROM = 400;
 
 /**
  * The span of one request, with names and attributes of the semantic conventions for HTTP clients (stable since 1.23).
- * `error.type` is our code; of a request whose caller was stopped `aborted`; else the status, if it is 400 or above.
+ * `request` is called only if the span is recorded: without traces, a request costs nothing more. `error.type` is our code; of a request whose caller was stopped `aborted`; else the status, if it is 400 or above.
  */
 export class RequestSpan {
   readonly #span: OpenSpan;
   readonly #deadline: Pick<Deadline, 'signal' | 'expired'>;
   #status: number | undefined;
 
-  constructor(tracer: Tracer, request: TracedRequest, deadline: Pick<Deadline, 'signal' | 'expired'>) {
-    this.#span = tracer.begin(startOf(request));
+  constructor(tracer: Tracer, request: () => TracedRequest, deadline: Pick<Deadline, 'signal' | 'expired'>) {
+    this.#span = tracer.begin(() => startOf(request()));
     this.#deadline = deadline;
   }
 
@@ -60,12 +60,6 @@ function startOf({ method, op, server, urlTemplate }: TracedRequest): SpanStart 
       'keyferry.operation': op,
     },
   };
-}
-
-/** Without the brackets of an IPv6 address, as the conventions have it. */
-function hostOf({ hostname }: URL): string {
-  const bare = hostname.replaceAll(/[[\]]/g, '');
-  return isIP(bare) === 6 ? bare : hostname;
 }
 
 function portOf({ port, protocol }: URL): number {

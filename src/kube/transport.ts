@@ -133,8 +133,12 @@ export class HttpKubeClient implements KubeClient {
 
   #spanOf({ method, op, path }: Exchange, deadline: Deadline): RequestSpan {
     const { connection, tracer = NO_TRACES } = this.#options;
-    const request = { method, op, urlTemplate: urlTemplateOf(path), server: connection.server };
-    return new RequestSpan(tracer, request, deadline);
+    const { server } = connection;
+    return new RequestSpan(
+      tracer,
+      () => ({ method, op, urlTemplate: urlTemplateOf(path), server }),
+      deadline,
+    );
   }
 
   /** Sends; after a 401, which means that nothing was applied, sends again with freshly read credentials. */

@@ -51,7 +51,7 @@ describe('the tracer, with a collector', () => {
     const reconcile = async (key: string): Promise<void> =>
       tracer.trace({ name: `reconcile ${key}`, attributes: {} }, async () => {
         await Promise.resolve();
-        const span = tracer.begin({ ...REQUEST, name: `GET ${key}` });
+        const span = tracer.begin(() => ({ ...REQUEST, name: `GET ${key}` }));
         await Promise.resolve();
         span.end({ attributes: { 'http.response.status_code': 200 } });
       });
@@ -93,10 +93,10 @@ describe('the tracer, with a collector', () => {
     const later = Promise.withResolvers<void>();
     let renewal: Promise<void> | undefined;
     await tracer.trace(RECONCILE, async () => {
-      renewal = later.promise.then(() => tracer.begin(REQUEST).end());
+      renewal = later.promise.then(() => tracer.begin(() => REQUEST).end());
       return Promise.resolve();
     });
-    tracer.begin(REQUEST).end();
+    tracer.begin(() => REQUEST).end();
     later.resolve();
     await renewal;
     await tracer[Symbol.asyncDispose]();
@@ -113,7 +113,7 @@ describe('the tracer, with a collector', () => {
   it('traces the chosen part of the reconciles, each whole', async () => {
     await using tracer = aTracer(collector.url, 30);
     for (let index = 0; index < 200; index += 1)
-      await tracer.trace(RECONCILE, async () => Promise.resolve(tracer.begin(REQUEST).end()));
+      await tracer.trace(RECONCILE, async () => Promise.resolve(tracer.begin(() => REQUEST).end()));
     await tracer[Symbol.asyncDispose]();
     const count = (name: string): number => collector.spans.filter((span) => span.name === name).length;
     expect(count(RECONCILE.name)).toBeGreaterThan(20);
@@ -150,6 +150,6 @@ describe('the tracer, without a collector that answers', () => {
 });
 
 async function manySpans(tracer: OtlpTracer, count: number): Promise<number> {
-  for (let index = 0; index < count; index += 1) tracer.begin(REQUEST).end();
+  for (let index = 0; index < count; index += 1) tracer.begin(() => REQUEST).end();
   return Promise.resolve(7);
 }

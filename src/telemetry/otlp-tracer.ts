@@ -16,6 +16,7 @@ import {
 } from '@opentelemetry/resources';
 import { TraceIdRatioBasedSampler, TracerProvider } from '@opentelemetry/sdk-trace';
 import { errorOf } from '#src/errors.ts';
+import { NO_SPAN } from '#src/io/no-traces.ts';
 import type { Clock, Logger, Metrics, OpenSpan, SpanResult, SpanStart, Tracer } from '#src/ports.ts';
 import { CountedSpans } from './counted-spans.ts';
 
@@ -82,13 +83,14 @@ export class OtlpTracer implements Tracer, AsyncDisposable {
     });
   }
 
-  begin(start: SpanStart): OpenSpan {
+  begin(start: () => SpanStart): OpenSpan {
     const root = this.#current.getStore()?.root;
-    if (root === undefined) return { end: () => undefined };
-    const isRequest = 'http.request.method' in start.attributes;
+    if (root === undefined) return NO_SPAN;
+    const { name, attributes } = start();
+    const isRequest = 'http.request.method' in attributes;
     const kind = isRequest ? SpanKind.CLIENT : SpanKind.INTERNAL;
     const within = trace.setSpan(ROOT_CONTEXT, root);
-    const span = this.#sdk.startSpan(start.name, { kind, attributes: start.attributes }, within);
+    const span = this.#sdk.startSpan(name, { kind, attributes }, within);
     return { end: (result = {}) => end(span, result) };
   }
 

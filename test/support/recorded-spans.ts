@@ -12,7 +12,7 @@ export class RecordedSpans implements Tracer {
   readonly spans: RecordedSpan[] = [];
 
   async trace<T>(start: SpanStart, work: () => Promise<T>): Promise<T> {
-    const span = this.begin(start);
+    const span = this.begin(() => start);
     try {
       const result = await work();
       span.end();
@@ -23,8 +23,8 @@ export class RecordedSpans implements Tracer {
     }
   }
 
-  begin(start: SpanStart): OpenSpan {
-    const span: RecordedSpan = { start };
+  begin(start: () => SpanStart): OpenSpan {
+    const span: RecordedSpan = { start: start() };
     this.spans.push(span);
     return { end: (result = {}) => void (span.result = result) };
   }

@@ -172,10 +172,14 @@ class GuardedCalls {
   #begin(operation: Operation): Begun {
     const { clock, tracer = NO_TRACES } = this.#options;
     const { kind, traits } = this.#driver;
-    const attributes = { 'keyferry.operation': `${kind}.${operation}` };
-    const span =
-      traits.isLocal === true ? tracer.begin({ name: `${kind} ${operation}`, attributes }) : undefined;
-    return { started: clock.monotonic(), span };
+    const start = () => ({
+      name: `${kind} ${operation}`,
+      attributes: { 'keyferry.operation': `${kind}.${operation}` },
+    });
+    return {
+      started: clock.monotonic(),
+      span: traits.isLocal === true ? tracer.begin(start) : undefined,
+    };
   }
 
   #measure(operation: Operation, code: string, { started, span }: Begun): void {

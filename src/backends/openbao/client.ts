@@ -208,8 +208,8 @@ export class BaoClient implements AsyncDisposable {
   }
 
   #spanOf({ method, op, urlTemplate }: BaoRequest, deadline: Deadline): RequestSpan {
-    const server = new URL(this.#options.origin);
-    return new RequestSpan(this.#options.tracer, { method, op, urlTemplate, server }, deadline);
+    const { origin, tracer } = this.#options;
+    return new RequestSpan(tracer, () => ({ method, op, urlTemplate, server: new URL(origin) }), deadline);
   }
 
   #dispatcherFor({ mutates = false, givesUp = false, permit }: BaoRequest): Dispatcher {
