@@ -15,7 +15,10 @@ export interface Observed {
  * for reading only: writing it back would delete what a newer version stored.
  */
 export function parseWith<S extends z.ZodType>(schema: S, input: unknown): Parsed<z.output<S>> {
-  const result = schema.safeParse(input);
+  return parsedAs(schema.safeParse(input));
+}
+
+function parsedAs<T>(result: z.ZodSafeParseResult<T>): Parsed<T> {
   if (result.success) return { ok: true, value: result.data };
   return {
     ok: false,
@@ -33,7 +36,10 @@ export function parseObserved<S extends z.ZodType<{ readonly spec: unknown }>>(
   input: unknown,
   required: readonly string[] = [],
 ): Parsed<z.output<S> & Observed> {
-  const parsed = parseWith(schema, withoutStrangeStatus(schema, input, required));
+  const result = schema.safeParse(input);
+  const parsed = result.success
+    ? parsedAs(result)
+    : parseWith(schema, withoutStrangeStatus(input, result.error, required));
   if (!parsed.ok) return parsed;
   const unknownFields = unknownIn(memberOf(input, 'spec'), parsed.value.spec, 'spec');
   return {
@@ -42,11 +48,11 @@ export function parseObserved<S extends z.ZodType<{ readonly spec: unknown }>>(
   };
 }
 
-function withoutStrangeStatus(schema: z.ZodType, input: unknown, required: readonly string[]): unknown {
+/** The input without the members of its status that caused this error. */
+function withoutStrangeStatus(input: unknown, error: z.ZodError, required: readonly string[]): unknown {
   const status = memberOf(input, 'status');
-  const result = schema.safeParse(input);
-  if (result.success || !isObject(input) || !isObject(status)) return input;
-  const strange = result.error.issues.flatMap(({ path: [root, member] }) =>
+  if (!isObject(input) || !isObject(status)) return input;
+  const strange = error.issues.flatMap(({ path: [root, member] }) =>
     root === 'status' && typeof member === 'string' && !required.includes(member) ? [member] : [],
   );
   const readable = Object.entries(status).filter(([member]) => !strange.includes(member));
