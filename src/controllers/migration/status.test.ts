@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { RECONCILE_REQUESTED_ANNOTATION } from '#src/api/group.ts';
-import { parseSecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { OperatorError } from '#src/errors.ts';
 import { isJsonObject, type JsonObject } from '#src/kube/json.ts';
 import type { KubeRequest } from '#src/kube/client.ts';
@@ -13,7 +13,7 @@ import { RecordedLog, RecordedMetrics } from '#test/support/recorded.ts';
 import { ScriptedKubeClient } from '#test/support/scripted-kube-client.ts';
 import { withProgress } from './engine-run.ts';
 import { MigrationStatus } from './status.ts';
-import { concluding } from './verdict.ts';
+import { concluding, type Verdict } from './verdict.ts';
 
 const { signal } = new AbortController();
 const INTERVAL_MS = 5_000;
@@ -56,8 +56,7 @@ async function aRun(refuses: (status: JsonObject) => boolean = () => false) {
     writes.push(structuredClone(stored.status));
     return structuredClone(stored);
   });
-  const parsed = parseSecretMigration(structuredClone(stored));
-  if (!parsed.ok) throw new Error(parsed.problems.join());
+  const migration = parsedFrom(stored);
   const status = new MigrationStatus(
     {
       writer: new StatusWriter({ client, resource: resource('SecretMigration', 'secretmigrations') }),
@@ -66,12 +65,12 @@ async function aRun(refuses: (status: JsonObject) => boolean = () => false) {
       clock,
       intervalMs: INTERVAL_MS,
     },
-    parsed.value,
+    migration,
     signal,
   );
   const noReports = { get: async () => undefined, create: unexpected, replace: unexpected };
   const journal = await MigrationJournal.open({
-    migration: parsed.value,
+    migration,
     reports: noReports,
     rules: [],
     logger: new RecordedLog(),
@@ -84,6 +83,17 @@ async function aRun(refuses: (status: JsonObject) => boolean = () => false) {
     await shown.record({ name: `doc-${count}`, keys: ['k'], state: 'Verified' });
   };
   return { clock, status, journal, stored, writes, verify };
+}
+
+function parsedFrom(stored: unknown): SecretMigration {
+  const parsed = parseSecretMigration(structuredClone(stored));
+  if (!parsed.ok) throw new Error(parsed.problems.join());
+  return parsed.value;
+}
+
+function verdictOn(journal: MigrationJournal): Verdict {
+  const [counts, outcomes] = [journal.counts(), journal.outcomes()];
+  return concluding({ counts, outcomes, dryRun: false, awaitsSoak: false });
 }
 
 it('writes progress at most every five seconds, however fast documents are processed', async () => {
@@ -99,10 +109,9 @@ it('continues with the object that another writer changed, and is then about its
   const { journal, status, stored, writes, verify } = await aRun();
   await verify(0);
   stored.metadata = { ...stored.metadata, generation: 2 };
-  const current = parseSecretMigration(structuredClone(stored));
-  if (!current.ok) throw new Error(current.problems.join());
+  const current = parsedFrom(stored);
   await verify(1);
-  status.continueWith(current.value);
+  status.continueWith(current);
   await status.storeProgress(journal);
   expect(writes.at(-1)).toMatchObject({
     observedGeneration: 2,
@@ -115,19 +124,13 @@ it('does not echo a request that came while the verdict of an earlier run was st
   let isOvertaken = false;
   const { journal, status, stored, writes, verify } = await aRun(() => isOvertaken);
   await verify(0);
-  const verdict = concluding({
-    counts: journal.counts(),
-    outcomes: journal.outcomes(),
-    dryRun: false,
-    awaitsSoak: false,
-  });
+  const verdict = verdictOn(journal);
   isOvertaken = true;
   await expect(status.conclude(verdict)).rejects.toMatchObject({ code: 'REQUEST_REJECTED' });
   isOvertaken = false;
   stored.metadata = { ...stored.metadata, annotations: { [RECONCILE_REQUESTED_ANNOTATION]: 'now' } };
-  const current = parseSecretMigration(structuredClone(stored));
-  if (!current.ok) throw new Error(current.problems.join());
-  status.continueWith(current.value);
+  const current = parsedFrom(stored);
+  status.continueWith(current);
   await verify(1);
   await status.storeProgress(journal);
   expect(writes.at(-1)).toMatchObject({ progress: '2/2' });
@@ -137,12 +140,7 @@ it('does not echo a request that came while the verdict of an earlier run was st
 it('shows no success beside a table of which rows were lost', async () => {
   const { journal, status, writes, verify } = await aRun();
   await verify(0);
-  const verdict = concluding({
-    counts: journal.counts(),
-    outcomes: journal.outcomes(),
-    dryRun: false,
-    awaitsSoak: false,
-  });
+  const verdict = verdictOn(journal);
   await status.conclude(verdict, journal);
   const loss = { reports: 1, rows: 2, unrecoverable: true };
   await status.storeProgress({ counts: () => journal.counts(), table: () => journal.table(), loss });
@@ -173,12 +171,7 @@ it('says so when the API server refuses its rows, instead of showing the last pr
   await verify(0);
   await expect(status.storeProgress(journal)).resolves.toBeUndefined();
   await journal.record({ name: 'doc-1', keys: ['k'], state: 'Verified' });
-  const verdict = concluding({
-    counts: journal.counts(),
-    outcomes: journal.outcomes(),
-    dryRun: false,
-    awaitsSoak: false,
-  });
+  const verdict = verdictOn(journal);
   await expect(status.conclude(verdict, journal)).rejects.toMatchObject({ code: 'REQUEST_REJECTED' });
   expect(writes.at(-1)).toMatchObject({
     progress: '1/1',
