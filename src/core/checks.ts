@@ -110,7 +110,7 @@ function destinationDiffers(_policy: Policy, observation: Observation): Step | u
   )
     return undefined;
   const keys = keysThatDiffer(observation.desired, observation.destination.document);
-  const differs = keys === undefined ? 'has other bytes in the same keys' : keys;
+  const differs = keys ?? 'has other bytes in the same keys';
   return {
     kind: 'conflict',
     reason: 'DestinationDiffers',

@@ -1,8 +1,6 @@
-import { shortened } from '#src/errors/explain.ts';
-import { isPlain, keepsKind, keepsPair, pairsOf, type Document } from './document.ts';
+import { firstNames, shortened } from '#src/errors/explain.ts';
+import { keepsKind, keepsPair, pairsOf, type Document } from './document.ts';
 
-/** Names of attributes in one message; more are counted. */
-const MOST_NAMES = 2;
 /** Bytes of one name. */
 const MAX_NAME = 28;
 
@@ -15,10 +13,9 @@ const PART = { metadata: 'custom metadata', labels: 'label', annotations: 'annot
 export function keysThatDiffer(original: Document, copy: Document): string | undefined {
   const lacks = [...original.fields.keys()].filter((key) => !copy.fields.has(key)).toSorted();
   const hasOthers = [...copy.fields.keys()].some((key) => !original.fields.has(key));
-  const more = lacks.length - MOST_NAMES;
-  const names = lacks.slice(0, MOST_NAMES).map((key) => `"${shortened(key, MAX_NAME)}"`);
+  const names = lacks.map((key) => `"${shortened(key, MAX_NAME)}"`);
   const parts = [
-    ...(lacks.length === 0 ? [] : [`lacks ${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`]),
+    ...(lacks.length === 0 ? [] : [`lacks ${firstNames(names)}`]),
     ...(hasOthers ? ['has keys that the source lacks'] : []),
   ];
   return parts.length === 0 ? undefined : parts.join(' and ');
@@ -29,14 +26,11 @@ export function keysThatDiffer(original: Document, copy: Document): string | und
  * are set to.
  */
 export function differencesOf(original: Document, copy: Document): string {
-  const kept = keepsKind(original, copy) || isPlain(original);
-  const kind = kept
+  const kind = keepsKind(original, copy)
     ? []
     : (['type', 'immutable'] as const).filter((name) => original.attributes[name] !== copy.attributes[name]);
   const pairs = pairsOf(original)
     .filter((pair) => !keepsPair(copy, pair))
     .map(({ part, key }) => `${PART[part]} ${shortened(key, MAX_NAME)}`);
-  const all = [...kind, ...pairs];
-  const more = all.length - MOST_NAMES;
-  return `${all.slice(0, MOST_NAMES).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  return firstNames([...kind, ...pairs]);
 }

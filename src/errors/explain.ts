@@ -85,6 +85,15 @@ export function quoted(name: string): string {
   return `"${shortened(name, MAX_QUOTED)}"`;
 }
 
+/** How many names a message has. */
+const MOST_NAMES = 2;
+
+/** The first names of a list for a message, and how many more there are: `type, label team and 3 more`. */
+export function firstNames(names: readonly string[]): string {
+  const more = names.length - MOST_NAMES;
+  return `${names.slice(0, MOST_NAMES).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
 const ELLIPSIS = '…';
 /** Bytes of a name in a message. */
 const MAX_QUOTED = 60;

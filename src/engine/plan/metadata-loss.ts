@@ -3,7 +3,7 @@ import type { Reader, Refusal } from '#src/backends/driver.ts';
 import { boundedText } from '#src/core/bounded-text.ts';
 import { keepsPair, PAIRED_ATTRIBUTES, pairsOf, type Document, type Pair } from '#src/core/document.ts';
 import type { Outcome } from '#src/core/outcome.ts';
-import { fitted, shortened } from '#src/errors/explain.ts';
+import { firstNames, fitted, shortened } from '#src/errors/explain.ts';
 
 /*
  * Labels, annotations and custom metadata of a document that a destination cannot hold, or does not have.
@@ -50,14 +50,10 @@ export function lossOf(lost: readonly string[]): Pick<Outcome, 'reason' | 'messa
   return { reason: 'MetadataLost', message: shortened(message, MAX_ROW_MESSAGE) };
 }
 
-/** How many names a message has. */
-const NAMES_SHOWN = 2;
 const MAX_NAME = 72;
 
 function namesOf(lost: readonly string[]): string {
-  const shown = lost.slice(0, NAMES_SHOWN).map((name) => boundedText(name, MAX_NAME));
-  const more = lost.length - shown.length;
-  return `${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  return firstNames(lost.map((name) => boundedText(name, MAX_NAME)));
 }
 
 function withPairs(document: Document, pairs: readonly Pair[]): Document {
