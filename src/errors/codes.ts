@@ -179,7 +179,7 @@ export const ERROR_CODES = {
   FOLDER_MISSING: code(
     'waiting',
     'FolderMissing',
-    'There is no folder at this path.',
+    'The folder does not exist.',
     'Create it, mount the volume that holds it, or correct spec.directory.path or --directory-root.',
   ),
   FOLDER_EXPOSED: code(

@@ -89,7 +89,7 @@ describe('the explanation of an error', () => {
 
   it('shortens a location that leaves no room for a sentence', () => {
     const error = new OperatorError('FOLDER_MISSING', { op: 'test', target: `/${'a'.repeat(1_000)}` });
-    expect(explain(error, ROW)).toMatch(/^There is no folder at this path \(\/a+… Create it, /);
+    expect(explain(error, ROW)).toMatch(/^The folder does not exist \(\/a+… Create it, /);
   });
 });
 

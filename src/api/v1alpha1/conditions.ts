@@ -62,7 +62,7 @@ export const CONDITION_REASONS = {
   PermissionDenied: 'A server refused the credentials or a permission.',
   MountMissing: 'There is no KV mount at the path of the backend, or no such namespace on the server.',
   FlagMissing: 'The operator runs without a flag that the backend needs; the message names it.',
-  FolderMissing: 'There is no folder at the path of the backend.',
+  FolderMissing: 'The folder that the backend names does not exist.',
   FolderExposed: 'Every user of the machine can access the folder of the backend.',
   TLSFailed: 'The TLS handshake with a server failed.',
   IntegrityViolated: 'A value read back differs from the value written, or is lost; see the rows.',
@@ -158,7 +158,7 @@ export const ROW_REASONS = {
   BackendSealed: 'The server is sealed.',
   TLSFailed: 'The TLS handshake with the server failed.',
   MountMissing: 'There is no KV mount at the path of the backend, or no such namespace on the server.',
-  FolderMissing: 'There is no folder at the path of the backend.',
+  FolderMissing: 'The folder that the backend names does not exist.',
   FolderExposed: 'Every user of the machine can access the folder of the backend.',
   CredentialsMissing: 'The Secret with the credentials of a backend is missing or incomplete.',
   CredentialsForbidden:
