@@ -69,6 +69,27 @@ export type ConflictReason =
   | 'OutlivesSource'
   | 'ExpiresEarly';
 
+/** Why a document that is kept in step is written, removed or left as it is. */
+export type SyncReason =
+  | 'BaseUnknown'
+  | 'BothChanged'
+  | 'DestinationDeleted'
+  | 'DestinationEdited'
+  | 'DestinationGone'
+  | 'DestinationLeaving'
+  | 'DestinationOwned'
+  | 'FollowedDestination'
+  | 'FollowedSource'
+  | 'PrunedDestination'
+  | 'PrunedSource'
+  | 'RestoredDestination'
+  | 'RestoredSource'
+  | 'SourceDeleted'
+  | 'SourceEdited'
+  | 'SourceGone'
+  | 'SourceLeaving'
+  | 'SourceOwned';
+
 /** Why a backend cannot store a document. */
 export const REFUSAL_REASONS = [
   'TooLarge',
@@ -95,6 +116,7 @@ export type RowReason =
   | Cause
   | ConflictReason
   | RefusalReason
+  | SyncReason
   | 'AlreadyRenamed'
   | 'AwaitingSoak'
   | 'BackupExists'
@@ -117,8 +139,6 @@ export type RowReason =
   | 'ProofTooOld'
   | 'RemovalPending'
   | 'SourceChanged'
-  | 'SourceDeleted'
-  | 'SourceGone'
   | 'SourceMissing'
   | 'SourceUnfinished'
   | 'TrustRoot'

@@ -1,0 +1,74 @@
+import type { RecordedVersion } from '../outcome.ts';
+import type { Version } from '../document.ts';
+import { otherSide, type Base, type Observed, type Side } from './observed.ts';
+
+/*
+ * The base of a three-way comparison: the versions in which both sides were last proven equal. A version that is still the
+ * current one has the bytes of the base, so the bytes themselves are needed only if both versions moved.
+ */
+
+/** What a document says of the version at the other side that it was written from. */
+export interface Reflected {
+  readonly version: Version;
+  /** The revision of the document that this write replaced; absent if it created the document. */
+  readonly replaced?: string;
+}
+
+/**
+ * The base to compare with. `recorded` is what the row says. What the document at `side` says itself counts if there is no
+ * row, or if the write that it tells of followed directly on the row: the run was killed before it could record it. Else the
+ * row counts, because another writer can put an old document back together with its annotations.
+ */
+export function baseFrom(
+  recorded: Base | undefined,
+  side: Side,
+  reflected: Reflected | undefined,
+): Base | undefined {
+  if (reflected === undefined) return recorded;
+  const followsOnRow = recorded !== undefined && isRevision(recorded[side], reflected.replaced);
+  if (recorded !== undefined && !followsOnRow) return recorded;
+  const { identity, revision } = reflected.version;
+  return { [otherSide(side)]: { version: revision, identity } };
+}
+
+function isRevision(recorded: RecordedVersion | undefined, revision: string | undefined): boolean {
+  return revision !== undefined && recorded?.version === revision;
+}
+
+/** True when this is the version of the base. A record without an identity tells nothing. */
+export function isRecorded(recorded: RecordedVersion | undefined, version: Version): boolean {
+  return recorded?.identity === version.identity && recorded.version === version.revision;
+}
+
+/** What became of the bytes of a side that is there, since the base. */
+export type Since = 'unchanged' | 'changed' | 'unknown';
+
+/**
+ * Compares the bytes of a side that is there with those of the base, where the other side is gone or differs: by its version,
+ * by the version of the other side, or by the bytes that were read from a history. Two sides that differ in the versions of
+ * the base have no base: a field of spec.mapping changed.
+ */
+export function sinceBase(observed: Observed, side: Side): Since {
+  const { base, baseBytes } = observed;
+  const isThisAt = isAtBase(observed, side);
+  const isOtherAt = isAtBase(observed, otherSide(side));
+  if (isThisAt) return isOtherAt ? 'unknown' : 'unchanged';
+  if (isOtherAt) return 'changed';
+  if (base === undefined || baseBytes === undefined) return 'unknown';
+  return baseBytes[side] ? 'unchanged' : 'changed';
+}
+
+/** True when both sides are there in the versions of the base. */
+export function isStill(observed: Observed): boolean {
+  return isAtBase(observed, 'source') && isAtBase(observed, 'destination');
+}
+
+/** True when at least one side is there in the version of the base: its bytes are those of the base. */
+export function hasBaseBytesAlready(observed: Observed): boolean {
+  return isAtBase(observed, 'source') || isAtBase(observed, 'destination');
+}
+
+function isAtBase({ base, sides }: Observed, side: Side): boolean {
+  const found = sides[side];
+  return found.state === 'present' && isRecorded(base?.[side], found.version);
+}

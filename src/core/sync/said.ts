@@ -1,0 +1,117 @@
+import type { SyncReason } from '#src/errors/reasons.ts';
+import { otherSide, type BySide, type Side } from './observed.ts';
+
+/** Why a step is chosen, for a row: one word and one sentence or two. */
+export interface Said {
+  readonly reason: SyncReason;
+  readonly message: string;
+}
+
+export const BOTH_CHANGED: Said = {
+  reason: 'BothChanged',
+  message:
+    'Source and destination changed to different values since they were last equal. Nothing is written. Make them equal.',
+};
+
+export const BASE_UNKNOWN: Said = {
+  reason: 'BaseUnknown',
+  message:
+    'Source and destination differ, and it is not known which of them changed. Nothing is written. Make them equal.',
+};
+
+/** What is said of a step that is about one side. */
+interface SaidOfSide {
+  /** It is written with the value of the other side. */
+  readonly followed: Said;
+  /** It was changed, and follows the other side. */
+  readonly edited: Said;
+  readonly editKept: Said;
+  /** Its current version was deleted, and it follows the other side. */
+  readonly deleted: Said;
+  readonly deletionKept: Said;
+  readonly restored: Said;
+  readonly pruned: Said;
+  readonly leaving: Said;
+  readonly owned: Said;
+}
+
+export const SAID: BySide<SaidOfSide> = {
+  source: {
+    followed: { reason: 'FollowedDestination', message: follows('source') },
+    edited: { reason: 'SourceEdited', message: edited('source') },
+    editKept: { reason: 'SourceEdited', message: kept('source', 'changed') },
+    deleted: { reason: 'SourceDeleted', message: deleted('source') },
+    deletionKept: { reason: 'SourceDeleted', message: kept('source', 'deleted') },
+    restored: { reason: 'RestoredSource', message: restores('source') },
+    pruned: { reason: 'PrunedSource', message: prunes('source') },
+    leaving: { reason: 'SourceLeaving', message: isLeaving('source') },
+    owned: { reason: 'SourceOwned', message: isOwned('source') },
+  },
+  destination: {
+    followed: { reason: 'FollowedSource', message: follows('destination') },
+    edited: { reason: 'DestinationEdited', message: edited('destination') },
+    editKept: { reason: 'DestinationEdited', message: kept('destination', 'changed') },
+    deleted: { reason: 'DestinationDeleted', message: deleted('destination') },
+    deletionKept: { reason: 'DestinationDeleted', message: kept('destination', 'deleted') },
+    restored: { reason: 'RestoredDestination', message: restores('destination') },
+    pruned: { reason: 'PrunedDestination', message: prunes('destination') },
+    leaving: { reason: 'DestinationLeaving', message: isLeaving('destination') },
+    owned: { reason: 'DestinationOwned', message: isOwned('destination') },
+  },
+};
+
+function follows(side: Side): string {
+  return `The ${side} takes the value of the ${otherSide(side)}.`;
+}
+
+function edited(side: Side): string {
+  return `Another writer changed the ${side}, which follows the ${otherSide(side)}. Nothing is written. Make them equal, or set spec.conflictPolicy.`;
+}
+
+function kept(side: Side, change: 'changed' | 'deleted'): string {
+  return `Another writer ${change} the ${side}. That is kept, as spec.conflictPolicy requires; the ${otherSide(side)} is kept too.`;
+}
+
+function deleted(side: Side): string {
+  return `The current version at the ${side} is deleted or expired. Nothing is written. Undelete it, or remove its metadata.`;
+}
+
+function restores(side: Side): string {
+  return `Another writer changed the ${side}. It gets the value of the ${otherSide(side)} again, as spec.conflictPolicy requires.`;
+}
+
+function prunes(side: Side): string {
+  return `The ${otherSide(side)} was deleted, so the ${side}, which has the value that Keyferry wrote, is removed as spec.sync.prune requires.`;
+}
+
+function isLeaving(side: Side): string {
+  return `The document at the ${side} is being deleted; a finalizer still holds it. Wait until it is gone, or remove the finalizer.`;
+}
+
+function isOwned(side: Side): string {
+  return `The document at the ${side} belongs to another object, which may overwrite or delete it. Nothing is written. Remove its ownerReferences, or exclude the document.`;
+}
+
+/** Why a document stays whose other side has ended. */
+type Stay = 'edited' | 'expired' | 'kept' | 'unknown' | 'unmarked' | 'leaving' | 'owned';
+
+/** What is said of the document that stays when the one at `side` was deleted or expired. */
+export function afterEndOf(side: Side, stay: Stay): Said {
+  const other = otherSide(side);
+  if (stay === 'edited') {
+    const message = `The ${side} ended, and another writer changed the ${other}. Nothing is removed or written. Restore the ${side}, or remove the ${other} too.`;
+    return { reason: 'BothChanged', message };
+  }
+  const end = stay === 'expired' ? 'expired' : 'was deleted';
+  const message = `The ${side} ${end}. The ${other} is kept${WHY_IT_STAYS[stay]}.`;
+  return side === 'source' ? { reason: 'SourceGone', message } : { reason: 'DestinationGone', message };
+}
+
+const WHY_IT_STAYS = {
+  expired: '',
+  kept: '; spec.sync.prune would remove it',
+  unknown: ', because it is not known whether its value is the one that Keyferry wrote',
+  unmarked: ', because it does not carry the mark of Keyferry',
+  leaving: ', because it is being deleted already',
+  owned: ', because it belongs to another object',
+} as const satisfies Readonly<Record<Exclude<Stay, 'edited'>, string>>;
