@@ -14,3 +14,10 @@ export const PROJECTED_FROM_ANNOTATION = 'keyferry.io/projected-from';
 
 /** Annotation of a backup: the labels and annotations that the Secret had, as JSON. */
 export const BACKUP_METADATA_ANNOTATION = 'keyferry.io/backup-metadata';
+
+/**
+ * Annotation of a Secret that Keyferry keeps in step: the version at the other side that its value was written from, in the
+ * same write as the value. Its text is `<revision> <identity>`, and `<revision> <identity> <replaced>` if the write replaced
+ * a state of the Secret: its resourceVersion. reflects.ts writes and reads it.
+ */
+export const REFLECTS_ANNOTATION = 'keyferry.io/reflects';
