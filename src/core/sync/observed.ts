@@ -17,7 +17,7 @@ export type Base = Readonly<Partial<Record<Side, RecordedVersion>>>;
 export type BaseBytes = BySide<boolean>;
 
 /**
- * What a read of the exact address found. A listing is no read: what it does not show is not absent. `unread`: the read was
+ * What a read of the exact address found. A listing is not a read: what it does not show can exist. `unread`: the read was
  * refused or failed, so nothing is known.
  */
 export type Found =

@@ -37,7 +37,7 @@ describe('the history', () => {
   });
 
   it.each(SIDES)(
-    'tells that another version with the bytes of the base is no change, at the %s',
+    'tells that another version with the bytes of the base is not a change, at the %s',
     async (side) => {
       const pair = await inStep();
       pair.put(side, 'first');
