@@ -146,6 +146,10 @@ mutants: $(INSTALLED) ## Break the sources in known ways; the unit tests must no
 bench: $(BUNDLE) ## 1,000 Secrets beside the server's own rate, in ratios
 	node test/bench/copy.ts
 
+.PHONY: bench-poll
+bench-poll: $(INSTALLED) ## A poll of 1,000 and 10,000 unchanged documents, in requests and ratios
+	node test/bench/poll.ts
+
 .PHONY: run
 run: $(BUNDLE) ## Run the operator against the current kubeconfig; ARGS="--context dev --log-level debug"
 	$(BUNDLE) operator $(ARGS)

@@ -1,5 +1,5 @@
 import type { Address, ReadResult } from '#src/core/document.ts';
-import type { Listed, ListQuery, ReadOutcome, Refusal } from './driver.ts';
+import type { Listed, ListedVersion, ListQuery, ReadOutcome, Refusal } from './driver.ts';
 
 /** Translates between addresses above a layer and addresses below it. */
 export interface AddressMapping {
@@ -45,7 +45,7 @@ export class AddressTranslator {
     return this.#mapping === undefined ? address : this.#mapping.outward(address);
   }
 
-  listedOut(listed: Listed): Listed {
+  listedOut<T extends Listed | ListedVersion>(listed: T): T {
     if (this.#mapping === undefined) return listed;
     return { ...listed, address: this.out(listed.address) };
   }

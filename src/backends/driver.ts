@@ -31,6 +31,14 @@ export interface Reader {
    */
   list(query: ListQuery, signal: AbortSignal): AsyncIterable<Listed>;
 
+  /**
+   * Which state each document is in that `list` yields for this query, without values: in the cheapest way of the store,
+   * which is made for asking again and again. A version is that of a `read` at some time during the call, so a change while
+   * it goes on is told by this call or by the next one. A change that makes no version (custom metadata of KV) is not told.
+   * Problems and failures are those of `list`.
+   */
+  versions(query: ListQuery, signal: AbortSignal): AsyncIterable<ListedVersion>;
+
   /** Reads one exact address. With `revision`, reads exactly that revision if the store keeps several. */
   read(address: Address, signal: AbortSignal, revision?: string): Promise<ReadResult>;
 
@@ -276,6 +284,17 @@ export interface ListingProblem {
 
 /** What a listing yields: a name, or why there is none. */
 export type Listed = Entry | ListingProblem;
+
+/** What is known of a document without reading it. `present`, `deleted` and `absent` mean what they mean in a ReadResult. */
+export type VersionState =
+  | { readonly state: 'present' | 'deleted'; readonly version: Version }
+  /** A name without a version: a path of KV with metadata only, or a document that was removed during the listing. */
+  | { readonly state: 'absent' }
+  /** Only a read can tell: the store has no versions, or its credentials may not see them, or it changes just now. */
+  | { readonly state: 'unknown' };
+
+/** What a listing of versions yields: the state of a document, or why it cannot be listed. */
+export type ListedVersion = ({ readonly address: Address } & VersionState) | ListingProblem;
 
 export type ReadOutcome =
   | { readonly address: Address; readonly result: ReadResult }

@@ -15,6 +15,7 @@ export interface OperationTraits {
 export const OPERATIONS = {
   probe: { changes: false },
   list: { changes: false },
+  versions: { changes: false },
   read: { changes: false, recordedAs: 'read' },
   readMany: { changes: false, recordedAs: 'read' },
   denied: { changes: false },
@@ -95,6 +96,12 @@ function readsOf(driver: Driver, relay: Relay): Pick<LayeredDriver, Reads> {
       relay.iterate(
         { operation: 'list', addresses: [query.folder], signal },
         () => driver.list(relay.queryIn(query), signal),
+        (listed) => relay.listedOut(listed),
+      ),
+    versions: (query, signal) =>
+      relay.iterate(
+        { operation: 'versions', addresses: [query.folder], signal },
+        () => driver.versions(relay.queryIn(query), signal),
         (listed) => relay.listedOut(listed),
       ),
     read: async (address, signal, revision) =>

@@ -1,6 +1,6 @@
 import type { Address } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
-import type { Listed, ListingCount } from './driver.ts';
+import type { Listed, ListedVersion, ListingCount } from './driver.ts';
 
 /** What one listing can have at most. docs/limits.md has the table. */
 export interface ListingLimits {
@@ -43,7 +43,7 @@ export class ListingMeter implements ListingCount {
     this.#where = where;
   }
 
-  entry(listed: Listed): void {
+  entry(listed: Listed | ListedVersion): void {
     this.#entries += 1;
     if (this.#entries > this.#limits.entries) throw this.#exceeded(`${this.#limits.entries} names`);
     this.#add(listed.address.length);

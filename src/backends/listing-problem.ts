@@ -1,9 +1,9 @@
 import type { Address } from '#src/core/document.ts';
 import { errorOf, isAbort, isBackendWide } from '#src/errors.ts';
 import { escapedName } from '#src/errors/printable.ts';
-import type { Entry, Listed, ListingProblem, Refusal } from './driver.ts';
+import type { Entry, Listed, ListedVersion, ListingProblem, Refusal } from './driver.ts';
 
-export function isProblem(listed: Listed): listed is ListingProblem {
+export function isProblem(listed: Listed | ListedVersion): listed is ListingProblem {
   return 'problem' in listed;
 }
 

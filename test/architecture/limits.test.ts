@@ -45,6 +45,7 @@ describe('docs/limits.md', () => {
     ['capabilities of', REPLY_LIMITS.rights],
     ['a document, or', REPLY_LIMITS.document],
     ['a page of', REPLY_LIMITS.page],
+    ['1,000 names with', REPLY_LIMITS.versions],
     ['a folder, from', REPLY_LIMITS.folder],
   ])('has in the row "%s" the limits of such a reply', (row, { maxBytes, maxTokens, maxDepth }) => {
     expect(rowOf(row)).toMatch(

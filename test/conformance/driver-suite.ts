@@ -10,6 +10,7 @@ import { describeRemains } from './suite/remains.ts';
 import { describeRefusals } from './suite/refusing.ts';
 import type { Subject } from './suite/subject.ts';
 import { Trial } from './suite/trial.ts';
+import { describeVersions } from './suite/versions.ts';
 import { describeWriting } from './suite/writing.ts';
 
 /** Tests the behavior that the engine relies on. */
@@ -25,6 +26,7 @@ export function describeDriver(subject: Subject): void {
     describeProbe(trial);
     describeFailures(trial);
     describeWriting(trial);
+    describeVersions(trial);
     describeRemains(trial);
     describePermits(trial);
     describeContent(trial);

@@ -398,10 +398,13 @@ function describeReading(): void {
     const secrets = new KubernetesDriver(own, labeled);
     await fc.assert(
       fc.asyncProperty(anySelector, async (selector) => {
-        const entries = await collect(
-          secrets.list({ folder: '', labelSelector: selectorText(selector) }, signal),
-        );
-        expect(entries.map(({ address }) => address).toSorted()).toEqual(selectedBy(selector));
+        const query = { folder: '', labelSelector: selectorText(selector) };
+        for (const entries of [
+          await collect(secrets.list(query, signal)),
+          await collect(secrets.versions(query, signal)),
+        ]) {
+          expect(entries.map(({ address }) => address).toSorted()).toEqual(selectedBy(selector));
+        }
       }),
       { numRuns: 60 },
     );

@@ -56,6 +56,7 @@ describeDriver({
   fieldName: kvFieldName,
   hostileAddresses: HOSTILE_KV_PATHS,
   holds: 'text',
+  tellsVersions: false,
 });
 
 let fixture: OpenBaoFixture;

@@ -116,6 +116,7 @@ async function readAll(outcomes: AsyncIterable<ReadOutcome>): Promise<void> {
 const OPERATIONS: Readonly<Record<string, (driver: Driver, signal: AbortSignal) => Promise<unknown>>> = {
   probe: async (driver, signal) => driver.probe(signal),
   list: async (driver, signal) => drain(driver.list({ folder: '' }, signal)),
+  versions: async (driver, signal) => drain(driver.versions({ folder: '' }, signal)),
   read: async (driver, signal) => driver.read('a/b', signal),
   readMany: async (driver, signal) => readAll(driver.readMany(['a', 'b'], signal)),
   denied: async (driver, signal) => driver.denied([{ address: 'a', verbs: ['read'] }], signal),
@@ -132,6 +133,7 @@ const MEMBERS = [
   'data',
   'auth',
   'keys',
+  'key_info',
   'errors',
   'warnings',
   'metadata',

@@ -165,6 +165,10 @@ function aroundCalls(driver: Driver, give: (has: boolean) => Promise<void>): Dri
       if (name === 'list') {
         return (...args: Parameters<Driver['list']>) => iteratedBetween(give, () => target.list(...args));
       }
+      if (name === 'versions') {
+        return (...args: Parameters<Driver['versions']>) =>
+          iteratedBetween(give, () => target.versions(...args));
+      }
       if (name === 'readMany') {
         return (...args: Parameters<Driver['readMany']>) =>
           iteratedBetween(give, () => target.readMany(...args));

@@ -4,7 +4,16 @@ import { opendir, type FileHandle } from 'node:fs/promises';
 import type { Address, Version } from '#src/core/document.ts';
 import { below, type Folder } from './folder.ts';
 import { FILE_FIELD, fieldRefusalOf, isBookkeeping } from './names.ts';
-import { identityOf, lstatOf, openInside, readBytes, refused, refusedBy, type OpenedFile } from './opened.ts';
+import {
+  identityOf,
+  lstatOf,
+  openInside,
+  readBytes,
+  refused,
+  refusedBy,
+  requireSize,
+  type OpenedFile,
+} from './opened.ts';
 import { MAX_DOCUMENT_BYTES, MAX_FIELDS, TOO_LARGE, TOO_MANY_FIELDS } from './refusals.ts';
 
 /** The bytes on the disk. */
@@ -33,17 +42,46 @@ export type Snapshot = Found | 'absent' | 'torn';
  * Throws `DOCUMENT_REFUSED` if it is not a document.
  */
 export async function readOnce(folder: Folder, name: string): Promise<Snapshot> {
+  return snapshotOf(folder, name, readBytes);
+}
+
+/** One state of one document, without its bytes. */
+export type State = Pick<Found, 'version' | 'changedNs'>;
+
+/** As `readOnce`, but reads no file: the version is made of what the file system says of the files. */
+export async function stateOnce(folder: Folder, name: string): Promise<State | 'absent' | 'torn'> {
+  const stats = await lstatOf(folder.pathOf(name));
+  if (stats === undefined) return 'absent';
+  // What else a read would check of a plain file is its size and its links.
+  const isSimple = stats.isFile() && stats.nlink === 1n;
+  if (!isSimple) return snapshotOf(folder, name, withoutBytes);
+  requireSize(stats, MAX_DOCUMENT_BYTES, name);
+  return { version: versionOfFile(stats), changedNs: stats.ctimeNs };
+}
+
+type ReadBytes = typeof readBytes;
+
+const withoutBytes: ReadBytes = async ({ stats }, maxBytes, target) => {
+  requireSize(stats, maxBytes, target);
+  return Promise.resolve(Buffer.alloc(0));
+};
+
+function versionOfFile(stats: BigIntStats): Version {
+  return { identity: identityOf(stats), revision: String(stats.ctimeNs) };
+}
+
+async function snapshotOf(folder: Folder, name: string, read: ReadBytes): Promise<Snapshot> {
   const opened = await openInside(folder, folder.pathOf(name), name);
   if (typeof opened === 'string') return opened;
   try {
-    if (opened.stats.isDirectory()) return await readFolder(folder, opened, name);
-    const bytes = await readBytes(opened, MAX_DOCUMENT_BYTES, name);
+    if (opened.stats.isDirectory()) return await readFolder(folder, opened, { target: name, read });
+    const bytes = await read(opened, MAX_DOCUMENT_BYTES, name);
     if (bytes === 'torn') return 'torn';
     const { stats, isLink } = opened;
     return {
       shape: 'file',
       files: new Map([[FILE_FIELD, bytes]]),
-      version: { identity: identityOf(stats), revision: String(stats.ctimeNs) },
+      version: versionOfFile(stats),
       changedNs: stats.ctimeNs,
       marks: marksOf('', stats),
       isPlain: !isLink,
@@ -60,14 +98,18 @@ interface Entry {
   readonly isLink: boolean;
 }
 
-async function readFolder(folder: Folder, opened: OpenedFile, target: Address): Promise<Snapshot> {
+async function readFolder(
+  folder: Folder,
+  opened: OpenedFile,
+  { target, read }: { readonly target: Address; readonly read: ReadBytes },
+): Promise<Snapshot> {
   const { names, hasOthers } = await namesIn(opened.handle, target);
   const entries: Entry[] = [];
   let left = MAX_DOCUMENT_BYTES;
   for (const name of names) {
-    const entry = await readEntry(folder, below(opened.handle, name), { name, target, left });
+    const entry = await readEntry(folder, below(opened.handle, name), { name, target, left, read });
     if (entry === 'torn') return 'torn';
-    left -= entry.bytes.byteLength;
+    left -= Number(entry.stats.size);
     if (left < -names.length) throw refusedBy(target, TOO_LARGE);
     entries.push(entry);
   }
@@ -104,16 +146,24 @@ async function namesIn(
   return { names: names.toSorted(), hasOthers };
 }
 
+interface EntryToRead {
+  readonly name: string;
+  readonly target: Address;
+  /** Bytes that the document may still have. */
+  readonly left: number;
+  readonly read: ReadBytes;
+}
+
 async function readEntry(
   folder: Folder,
   path: string,
-  { name, target, left }: { readonly name: string; readonly target: Address; readonly left: number },
+  { name, target, left, read }: EntryToRead,
 ): Promise<Entry | 'torn'> {
   const opened = await openInside(folder, path, target);
   if (opened === 'absent' || opened === 'torn') return 'torn';
   try {
     if (opened.stats.isDirectory()) throw refused(target, 'It is a folder with a folder in it.');
-    const bytes = await readBytes(opened, Math.max(0, left), target);
+    const bytes = await read(opened, Math.max(0, left), target);
     return bytes === 'torn' ? 'torn' : { name, bytes, stats: opened.stats, isLink: opened.isLink };
   } finally {
     await opened.handle.close();

@@ -6,6 +6,7 @@ import type {
   BackupStore,
   DriverTraits,
   Listed,
+  ListedVersion,
   ListQuery,
   Location,
   Need,
@@ -13,6 +14,7 @@ import type {
   ReadOutcome,
   Refusal,
 } from '../driver.ts';
+import { isProblem } from '../listing-problem.ts';
 import { readEach } from '../read-each.ts';
 import { DirectoryBackups } from './backups.ts';
 import { create, remove, replace } from './changes.ts';
@@ -20,14 +22,14 @@ import { nameRefusalOf } from './names.ts';
 import { toContent, toFields, type TrailingNewline } from './newline.ts';
 import { documentRefusalOf } from './refusals.ts';
 import { allDenied, findDenied } from './rights.ts';
-import { DirectoryStore, type DirectoryStoreOptions } from './store.ts';
+import { CONCURRENCY, DirectoryStore, type DirectoryStoreOptions } from './store.ts';
 
 export interface DirectoryDriverOptions extends DirectoryStoreOptions {
   readonly trailingNewline: TrailingNewline;
 }
 
-/** Node runs four calls of the file system at a time; a few more keep it busy. */
-const CONCURRENCY = 8;
+/** Documents whose versions are found in one visit of the folder: an abort ends the listing between two visits. */
+const NAMES_AT_ONCE = 500;
 
 /**
  * The files of one folder. `<folder>/<name>` is a document with the key `value` or, if it is a folder, with a key for
@@ -70,6 +72,24 @@ export class DirectoryDriver implements Driver {
   }
 
   async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Listed> {
+    for (const listed of await this.#names(query, signal)) {
+      signal.throwIfAborted();
+      yield listed;
+    }
+  }
+
+  /** Reads no file: the version is made of inode numbers and times. */
+  async *versions(query: ListQuery, signal: AbortSignal): AsyncGenerator<ListedVersion> {
+    const listed = await this.#names(query, signal);
+    yield* listed.filter(isProblem);
+    const names = listed.filter((each) => !isProblem(each)).map(({ address }) => address);
+    for (let first = 0; first < names.length; first += NAMES_AT_ONCE) {
+      const some = names.slice(first, first + NAMES_AT_ONCE);
+      yield* await this.#store.states(some, { op: 'directory.versions', signal });
+    }
+  }
+
+  async #names(query: ListQuery, signal: AbortSignal): Promise<readonly Listed[]> {
     if (query.labelSelector !== undefined) {
       throw new OperatorError('CAPABILITY_MISSING', {
         op: 'directory.list',
@@ -77,11 +97,8 @@ export class DirectoryDriver implements Driver {
         hint: 'Select by names or all instead of labelSelector.',
       });
     }
-    if (query.folder !== '') return;
-    for (const listed of await this.#store.names({ op: 'directory.list', signal }, query)) {
-      signal.throwIfAborted();
-      yield listed;
-    }
+    if (query.folder !== '') return [];
+    return this.#store.names({ op: 'directory.list', signal }, query);
   }
 
   /** Returns the current revision, which may be newer than the requested one: files have no others. */

@@ -110,14 +110,19 @@ function requireDocument(stats: BigIntStats, target: Address): void {
   throw refused(target, 'It is neither a file nor a folder.');
 }
 
+/** Refuses a file above `maxBytes`. */
+export function requireSize({ size }: BigIntStats, maxBytes: number, target: Address): void {
+  // One byte more than a value may have: a stripped newline is not part of the value.
+  if (size > BigInt(maxBytes) + 1n) throw refusedBy(target, TOO_LARGE);
+}
+
 /** Reads the size that the file had when it was opened; refuses a file above `maxBytes`. */
 export async function readBytes(
   { handle, stats }: OpenedFile,
   maxBytes: number,
   target: Address,
 ): Promise<Buffer | 'torn'> {
-  // One byte more than a value may have: a stripped newline is not part of the value.
-  if (stats.size > BigInt(maxBytes) + 1n) throw refusedBy(target, TOO_LARGE);
+  requireSize(stats, maxBytes, target);
   const size = Number(stats.size);
   const bytes = Buffer.allocUnsafeSlow(size + 1);
   let length = 0;

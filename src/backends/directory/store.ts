@@ -5,11 +5,12 @@ import { sameVersion } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
 import { orAborted } from '#src/io/abort.ts';
 import type { KeyedLock } from '#src/io/keyed-lock.ts';
+import { mapConcurrently } from '#src/io/map-concurrently.ts';
 import type { Clock, Permit, Random } from '#src/ports.ts';
 import { escapedName } from '#src/errors/printable.ts';
-import type { Listed, ListQuery, Probe } from '../driver.ts';
+import type { Listed, ListedVersion, ListQuery, Probe } from '../driver.ts';
 import { conflict, type Change } from './change.ts';
-import type { Found } from './content.ts';
+import { stateOnce, type Found } from './content.ts';
 import { failureOf } from './failures.ts';
 import { Folder, pathOfPlace, type FolderPlace } from './folder.ts';
 import { listedAs, problemAt } from '../listing-problem.ts';
@@ -17,7 +18,10 @@ import { isHidden, NAME_NOT_UTF8, nameRefusalOf, originalOf } from './names.ts';
 import { identityOf, lstatOf, refused } from './opened.ts';
 import { probeFolder } from './probe.ts';
 import { Recovery } from './recovery.ts';
-import { readSettled } from './settled.ts';
+import { readSettled, unsettledMs } from './settled.ts';
+
+/** Node runs four calls of the file system at a time; a few more keep it busy. */
+export const CONCURRENCY = 8;
 
 export interface DirectoryStoreOptions {
   readonly place: FolderPlace;
@@ -117,6 +121,29 @@ export class DirectoryStore {
       const lost = [...this.#recovery.failures].filter(([address]) => !names.has(address));
       return [...listed, ...lost.map(([address, failure]) => problemAt(address, failure, operation.signal))];
     });
+  }
+
+  /**
+   * The state of each of these documents without its bytes, in one visit; `unknown` for one that changed so recently that
+   * another change could leave the same version (settled.ts), or whose name recovery may have to give back.
+   */
+  async states(addresses: readonly Address[], operation: Operation): Promise<readonly ListedVersion[]> {
+    const { clock } = this.#options;
+    const { signal } = operation;
+    const stateIn = async (folder: Folder, address: Address): Promise<ListedVersion> => {
+      try {
+        const found = await stateOnce(folder, address);
+        const isSettled = typeof found === 'object' && unsettledMs(found.changedNs, clock) === 0;
+        return isSettled
+          ? { address, state: 'present', version: found.version }
+          : { address, state: 'unknown' };
+      } catch (failure) {
+        return problemAt(address, failureOf(failure, { op: operation.op, target: address }), signal);
+      }
+    };
+    return this.#enter(operation, async (folder) =>
+      Array.fromAsync(mapConcurrently(addresses, CONCURRENCY, async (address) => stateIn(folder, address))),
+    );
   }
 
   /** Changes a document while no other caller in this process does. */

@@ -9,6 +9,8 @@ import type {
   ClaimStore,
   DriverTraits,
   Listed,
+  ListedVersion,
+  ListingProblem,
   ListQuery,
   Need,
   Location,
@@ -17,12 +19,13 @@ import type {
   ReadOutcome,
   Refusal,
 } from '../driver.ts';
-import { listedAs, problemAt } from '../listing-problem.ts';
+import { isProblem, listedAs, problemAt } from '../listing-problem.ts';
 import { mapConcurrently } from '#src/io/map-concurrently.ts';
 import { RBAC_VERBS, SecretApi, type Marks } from './api.ts';
 import { SecretBackups } from './backups.ts';
 import { SecretClaims } from './claims.ts';
 import { toDocument, versionOf } from './codec.ts';
+import type { WireSecret } from './codec.ts';
 import { pairsOf } from './labels.ts';
 import { namespaceIsLeaving, probeCluster } from './probe.ts';
 import { SecretProjections } from './projections.ts';
@@ -82,15 +85,34 @@ export class KubernetesDriver implements Driver {
    * other Secret is known after its read. Throws `AUTH_DENIED` without a request if it may not list.
    */
   async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Listed> {
+    yield* this.#listed(query, signal, ({ name, labels = {} }) =>
+      listedAs({ address: name, labels }, nameRefusalOf),
+    );
+  }
+
+  /** The same pages: a name, its uid and its resourceVersion come together, and no value leaves the server. */
+  async *versions(query: ListQuery, signal: AbortSignal): AsyncGenerator<ListedVersion> {
+    yield* this.#listed(query, signal, (metadata) => {
+      const listed = listedAs({ address: metadata.name }, nameRefusalOf);
+      if (isProblem(listed)) return listed;
+      return { address: listed.address, state: 'present', version: versionOf({ metadata }) };
+    });
+  }
+
+  async *#listed<T>(
+    query: ListQuery,
+    signal: AbortSignal,
+    itemOf: (metadata: WireSecret['metadata']) => T,
+  ): AsyncGenerator<T | ListingProblem> {
     if (query.folder !== '') return;
     await this.#api.requireList(signal);
     const { labelSelector, leftOut, meter } = query;
     const movable = { labelSelector, fieldSelector: WITHOUT_REFUSED_TYPES };
     for await (const page of this.#api.metadataPages(movable, signal)) {
       meter?.page();
-      for (const { name, labels = {} } of page.items) {
-        if (labels[BACKUP_LABEL] === 'true') leftOut?.('Backup');
-        else yield listedAs({ address: name, labels }, nameRefusalOf);
+      for (const metadata of page.items) {
+        if (metadata.labels?.[BACKUP_LABEL] === 'true') leftOut?.('Backup');
+        else yield itemOf(metadata);
       }
       for (const [name, error] of page.invalid) yield problemAt(name, error, signal);
     }

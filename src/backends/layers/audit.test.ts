@@ -108,6 +108,18 @@ describe('an audited driver', () => {
     ]);
   });
 
+  it('passes versions on without a record: no value is accessed', async () => {
+    const told = { address: 'db', state: 'present', version: stored.version } as const;
+    const { driver, records } = anAudited({
+      versions: async function* versions() {
+        yield* [told];
+        await Promise.resolve();
+      },
+    });
+    expect(await Array.fromAsync(driver.versions({ folder: '' }, signal))).toEqual([told]);
+    expect(records).toEqual([]);
+  });
+
   it('records a check for a backup by the name of the backup', async () => {
     const backups = {
       addressOf: (address: string) => `${address}.bak`,

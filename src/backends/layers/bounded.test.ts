@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Deadline } from '#src/io/deadline.ts';
 import { ManualClock } from '#test/support/manual-clock.ts';
-import type { Driver, Listed } from '../driver.ts';
+import type { Driver, Listed, ListedVersion } from '../driver.ts';
 import { layered } from '../layer.ts';
 import { LISTING_LIMITS, type ListingLimits } from '../listing-meter.ts';
 import { MemoryDriver } from '../memory/driver.ts';
@@ -19,10 +19,11 @@ function aStore(clock: ManualClock, names: readonly string[]): Driver {
 
 async function listing(
   driver: Driver,
-): Promise<{ readonly listed: readonly Listed[]; readonly failure: unknown }> {
-  const listed: Listed[] = [];
+  operation: 'list' | 'versions' = 'list',
+): Promise<{ readonly listed: readonly (Listed | ListedVersion)[]; readonly failure: unknown }> {
+  const listed: (Listed | ListedVersion)[] = [];
   try {
-    for await (const each of driver.list({ folder: '' }, signal)) listed.push(each);
+    for await (const each of driver[operation]({ folder: '' }, signal)) listed.push(each);
     return { listed, failure: undefined };
   } catch (failure) {
     return { listed, failure };
@@ -47,6 +48,21 @@ describe('a bounded listing', () => {
       what === 'entries' ? 'the limit of 2 names, after 3 names' : '5 characters',
     );
     expect(listed).toHaveLength(2);
+  });
+
+  it.each<[string, Partial<ListingLimits>]>([
+    ['entries', { entries: 2 }],
+    ['characters', { characters: 5 }],
+  ])('of versions ends at the limit of %s, too', async (_what, limits) => {
+    const clock = new ManualClock();
+    const bounds = { clock, limits: { ...LISTING_LIMITS, ...limits } };
+    const atLimit = bounded(aStore(clock, ['aa', 'bb']), bounds);
+    expect(await listing(atLimit, 'versions')).toMatchObject({ failure: undefined, listed: { length: 2 } });
+    const above = bounded(aStore(clock, ['aa', 'bb', 'cc']), bounds);
+    expect(await listing(above, 'versions')).toMatchObject({
+      failure: { code: 'SELECTION_TOO_LARGE' },
+      listed: { length: 2 },
+    });
   });
 
   it('starts to count again for each listing', async () => {

@@ -1,6 +1,6 @@
 import { Deadline } from '#src/io/deadline.ts';
 import type { Clock } from '#src/ports.ts';
-import type { Driver, Listed, ListQuery } from '../driver.ts';
+import type { Driver, Listed, ListedVersion, ListQuery } from '../driver.ts';
 import { layered, type LayeredDriver } from '../layer.ts';
 import { LISTING_LIMITS, ListingMeter, type ListingLimits } from '../listing-meter.ts';
 
@@ -14,22 +14,31 @@ export function bounded(
 ): LayeredDriver {
   return layered(driver, {
     overrides: (base) => ({
-      list: (query, signal) => listBounded(base, { query, clock, limits }, signal),
+      list: (query, signal) =>
+        boundedItems({ query, clock, limits, signal }, (metered, inner) => base.list(metered, inner)),
+      versions: (query, signal) =>
+        boundedItems({ query, clock, limits, signal }, (metered, inner) => base.versions(metered, inner)),
       [Symbol.asyncDispose]: async () => driver[Symbol.asyncDispose](),
     }),
   });
 }
 
-async function* listBounded(
-  base: LayeredDriver,
-  { query, clock, limits }: { query: ListQuery; clock: Clock; limits: ListingLimits },
-  signal: AbortSignal,
-): AsyncGenerator<Listed> {
+interface Bounds {
+  readonly query: ListQuery;
+  readonly clock: Clock;
+  readonly limits: ListingLimits;
+  readonly signal: AbortSignal;
+}
+
+async function* boundedItems<T extends Listed | ListedVersion>(
+  { query, clock, limits, signal }: Bounds,
+  itemsOf: (metered: ListQuery, signal: AbortSignal) => AsyncIterable<T>,
+): AsyncGenerator<T> {
   const meter = new ListingMeter(limits, query.folder);
   // A request that waits for its turn at the server stops the time of every deadline above it.
   using deadline = new Deadline(clock, limits.ms, signal, { op: 'backend.list' });
   try {
-    for await (const listed of base.list({ ...query, meter }, deadline.signal)) {
+    for await (const listed of itemsOf({ ...query, meter }, deadline.signal)) {
       meter.entry(listed);
       yield listed;
     }

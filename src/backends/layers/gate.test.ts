@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { Address, Document, Version } from '#src/core/document.ts';
-import type { BackupStore, ClaimStore, Driver, Entry, ProjectionStore, ReadOutcome } from '../driver.ts';
+import type {
+  BackupStore,
+  ClaimStore,
+  Driver,
+  Entry,
+  ListedVersion,
+  ProjectionStore,
+  ReadOutcome,
+} from '../driver.ts';
 import { gate, type Gate } from './gate.ts';
 import { permitted } from '#test/support/permit.ts';
 
@@ -58,6 +66,11 @@ class AnyDriver implements Driver {
     );
   list = (query: { readonly folder: Address }): AsyncGenerator<Entry> =>
     this.#ask(`list ${query.folder}`, all({ address: 'a' }, { address: 'sys_a' }, { address: 'b' }));
+  versions = (query: { readonly folder: Address }): AsyncGenerator<ListedVersion> =>
+    this.#ask(
+      `versions ${query.folder}`,
+      all(...['a', 'sys_a', 'b'].map((address) => ({ address, state: 'present', version }) as const)),
+    );
   read = async (address: Address) =>
     Promise.resolve(this.#ask(`read ${address}`, { state: 'absent' } as const));
   readMany = (addresses: readonly Address[]): AsyncGenerator<ReadOutcome> =>
@@ -105,6 +118,7 @@ function callsThatReachAnAddress() {
       Methods<Driver>,
       | 'probe'
       | 'list'
+      | 'versions'
       | 'readMany'
       | 'denied'
       | 'isLeaving'
@@ -181,6 +195,14 @@ describe('a gated driver', () => {
     expect(listed.map(({ address }) => address)).toEqual(['a', 'b']);
     expect(await Array.fromAsync(driver.list({ folder: 'sys_folder' }, signal))).toEqual([]);
     expect(inner.asked).toEqual(['list ']);
+  });
+
+  it('tells no versions of hidden names and requests no hidden folder', async () => {
+    const { inner, driver } = aGatedDriver();
+    const listed = await Array.fromAsync(driver.versions({ folder: '' }, signal));
+    expect(listed).toEqual(['a', 'b'].map((address) => ({ address, state: 'present', version })));
+    expect(await Array.fromAsync(driver.versions({ folder: 'sys_folder' }, signal))).toEqual([]);
+    expect(inner.asked).toEqual(['versions ']);
   });
 
   it('adds the hidden folders to those that the driver below skips', async () => {

@@ -1,6 +1,6 @@
 import type { Address } from '#src/core/document.ts';
 import { OperatorError, type ErrorCode } from '#src/errors.ts';
-import type { Driver, Listed, ListQuery, Need, Refusal } from '../driver.ts';
+import type { Driver, Listed, ListedVersion, ListQuery, Need, Refusal } from '../driver.ts';
 import { layered, type LayeredDriver, type Operation } from '../layer.ts';
 
 /** Which addresses of a store its user must not use. */
@@ -36,7 +36,9 @@ export function gate(driver: Driver, { code, refusalOf }: Gate): LayeredDriver {
     overrides: (base) => ({
       refusalOf: (document) => refusalOf(document.address) ?? base.refusalOf(document),
       addressRefusalOf: (address) => refusalOf(address) ?? base.addressRefusalOf(address),
-      list: (query, signal) => listPassed(base, { query, refusalOf }, signal),
+      list: (query, signal) => passedItems({ query, refusalOf }, (visible) => base.list(visible, signal)),
+      versions: (query, signal) =>
+        passedItems({ query, refusalOf }, (visible) => base.versions(visible, signal)),
       async *readMany(addresses, signal) {
         const passed: Address[] = [];
         for (const address of new Set(addresses)) {
@@ -64,11 +66,10 @@ export function gate(driver: Driver, { code, refusalOf }: Gate): LayeredDriver {
  * Does not request a hidden folder: a failure would show its rights, its size or its depth. It counts as one document. A
  * problem of a hidden name is hidden, too: its address would show the name.
  */
-async function* listPassed(
-  base: LayeredDriver,
+async function* passedItems<T extends Listed | ListedVersion>(
   { query, refusalOf }: Pick<Gate, 'refusalOf'> & { readonly query: ListQuery },
-  signal: AbortSignal,
-): AsyncGenerator<Listed> {
+  itemsOf: (visible: ListQuery) => AsyncIterable<T>,
+): AsyncGenerator<T> {
   const hidden = new Set<Address>();
   const isHidden = (address: Address): boolean => {
     if (refusalOf(address) === undefined) return false;
@@ -78,7 +79,7 @@ async function* listPassed(
   };
   const skips = (folder: Address): boolean => query.skips?.(folder) === true || isHidden(`${folder}/`);
   if (query.folder !== '' && skips(query.folder)) return;
-  for await (const listed of base.list({ ...query, skips }, signal)) {
+  for await (const listed of itemsOf({ ...query, skips })) {
     if (!isHidden(listed.address)) yield listed;
   }
 }

@@ -61,6 +61,7 @@ function innerOf(calls: Partial<Driver>, origin?: string): Driver {
     serverTime: undefined,
     probe: unasked,
     list: unasked,
+    versions: unasked,
     read: unasked,
     readMany: unasked,
     refusalOf: unasked,

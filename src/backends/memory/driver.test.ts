@@ -13,7 +13,15 @@ import { MemoryStore } from './store.ts';
 import { permitted } from '#test/support/permit.ts';
 
 const { signal } = new AbortController();
-const EVERY_OPERATION: readonly Operation[] = ['probe', 'list', 'read', 'write', 'delete', 'denied'];
+const EVERY_OPERATION: readonly Operation[] = [
+  'probe',
+  'list',
+  'versions',
+  'read',
+  'write',
+  'delete',
+  'denied',
+];
 
 async function openTestStore(addressing: 'flat' | 'tree'): Promise<TestStore> {
   const store = new MemoryStore({ name: addressing, addressing, clock: new ManualClock() });

@@ -8,6 +8,7 @@ import type {
   Driver,
   DriverTraits,
   Listed,
+  ListedVersion,
   ListQuery,
   Location,
   Need,
@@ -19,7 +20,8 @@ import type {
 import { readEach } from '../read-each.ts';
 import { MemoryBackups } from './backups.ts';
 import type { Call, Hooks } from './hooks.ts';
-import { listedIn } from './listing.ts';
+import { isProblem } from '../listing-problem.ts';
+import { listedIn, versionAt } from './listing.ts';
 import { addressRefusalOf, refusalOf } from './refusals.ts';
 import type { MemoryStore, State } from './store.ts';
 
@@ -37,6 +39,7 @@ const CONCURRENCY = 8;
 
 const VERBS: Partial<Record<Call['operation'], readonly Verb[]>> = {
   list: ['list'],
+  versions: ['list'],
   read: ['read'],
   has: ['read'],
   readBackup: ['read'],
@@ -114,10 +117,23 @@ export class MemoryDriver implements Driver {
   }
 
   async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Listed> {
+    yield* this.#listed('list', query, signal);
+  }
+
+  async *versions(query: ListQuery, signal: AbortSignal): AsyncGenerator<ListedVersion> {
+    for await (const listed of this.#listed('versions', query, signal))
+      yield isProblem(listed) ? listed : versionAt(this.#store, listed.address);
+  }
+
+  async *#listed(
+    operation: 'list' | 'versions',
+    query: ListQuery,
+    signal: AbortSignal,
+  ): AsyncGenerator<Listed> {
     if (query.labelSelector !== undefined && this.traits.addressing === 'tree') {
       throw new OperatorError('CAPABILITY_MISSING', { op: 'memory.list' });
     }
-    const call: Call = { operation: 'list', address: query.folder };
+    const call: Call = { operation, address: query.folder };
     const mayList = (folder: Address): boolean => this.#options.mayNot?.('list', folder) !== true;
     for (const listed of await this.#perform(call, signal, () => listedIn(this.#store, query, mayList))) {
       signal.throwIfAborted();

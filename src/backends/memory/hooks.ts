@@ -5,6 +5,7 @@ import { OperatorError, type ErrorCode } from '#src/errors.ts';
 export type Operation =
   | 'probe'
   | 'list'
+  | 'versions'
   | 'read'
   | 'denied'
   | 'write'
@@ -23,7 +24,7 @@ export type Operation =
 
 export interface Call {
   readonly operation: Operation;
-  /** The folder of a `list`; '' where an operation has none. */
+  /** The folder of a `list` or `versions`; '' where an operation has none. */
   readonly address: Address;
   /** The revision that a read requests. */
   readonly revision?: string | undefined;

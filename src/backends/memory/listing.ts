@@ -1,7 +1,7 @@
 import type { Address, Attributes } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
 import { escapedName } from '#src/errors/printable.ts';
-import type { Entry, Listed, ListQuery } from '../driver.ts';
+import type { Entry, Listed, ListedVersion, ListQuery } from '../driver.ts';
 import { listedAs } from '../listing-problem.ts';
 import { addressRefusalOf } from './refusals.ts';
 import type { MemoryStore } from './store.ts';
@@ -31,6 +31,14 @@ export function listedIn(
       entries.push(listedAs(entry, (each) => addressRefusalOf(store, each)));
   }
   return [...entries, ...problems.values()];
+}
+
+/** The state of a listed document. */
+export function versionAt(store: MemoryStore, address: Address): ListedVersion {
+  const found = store.resultOf(address, store.currentAt(address));
+  if (found.state === 'absent') return { address, state: 'absent' };
+  const version = found.state === 'deleted' ? found.version : found.document.version;
+  return { address, state: found.state, version };
 }
 
 function problemOf(folder: Address): Listed {

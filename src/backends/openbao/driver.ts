@@ -6,6 +6,7 @@ import type {
   Driver,
   DriverTraits,
   Listed,
+  ListedVersion,
   ListQuery,
   Need,
   Location,
@@ -17,7 +18,7 @@ import { planStorage, storageRefusalOf } from './codec.ts';
 import type { StoragePlan } from './codec.ts';
 import type { BaoConnection, OpenConnection } from './connection.ts';
 import type { KvMount } from './kv.ts';
-import { listTree } from './listing.ts';
+import { listTree, requireNoSelector } from './listing.ts';
 import { readMountConfig } from './mount-config.ts';
 import type { MountConfig } from './mount-config.ts';
 import { joinPath, pathRefusalOf } from './path.ts';
@@ -31,6 +32,7 @@ import { findDenied } from './rights.ts';
 import type { NeededRight } from './rights.ts';
 import { countRefusalOf, MAX_FIELDS_WHERE_COUNTED } from './size.ts';
 import { traitsOf, type RequestLimits } from './traits.ts';
+import { VersionListing } from './versions.ts';
 import { DocumentWriter, versionOf } from './writer.ts';
 
 export interface OpenBaoDriverOptions extends RequestLimits {
@@ -66,6 +68,7 @@ export class OpenBaoDriver implements Driver {
   #keyLimit: number | undefined;
   #canExpire = true;
   #config: MountConfig | 'unreadable' | undefined;
+  readonly #versions = new VersionListing();
 
   constructor(options: OpenBaoDriverOptions) {
     this.#options = options;
@@ -77,6 +80,7 @@ export class OpenBaoDriver implements Driver {
     const open = await this.#open(signal);
     const known = this.#constants;
     this.#constants = undefined;
+    this.#versions.forget();
     const { mount, prefix } = this.#options;
     const { probe, constants, config } = await probeServer({ ...open, mount, prefix }, known, signal);
     this.#constants = constants;
@@ -102,16 +106,17 @@ export class OpenBaoDriver implements Driver {
   }
 
   async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Listed> {
-    if (query.labelSelector !== undefined) {
-      throw new OperatorError('CAPABILITY_MISSING', {
-        op: 'openbao.list',
-        detail: 'Documents of a KV store have no labels.',
-        hint: 'Select by names or all instead of labelSelector.',
-      });
-    }
+    requireNoSelector(query);
     const { kv } = await this.#open(signal);
     const refusalOf = (address: Address): Refusal | undefined => this.addressRefusalOf(address);
     yield* listTree({ kv, refusalOf }, query, signal);
+  }
+
+  async *versions(query: ListQuery, signal: AbortSignal): AsyncGenerator<ListedVersion> {
+    requireNoSelector(query);
+    const { kv } = await this.#open(signal);
+    const refusalOf = (address: Address): Refusal | undefined => this.addressRefusalOf(address);
+    yield* this.#versions.list({ kv, refusalOf, width: () => this.traits.concurrency }, query, signal);
   }
 
   async read(address: Address, signal: AbortSignal, revision?: string): Promise<ReadResult> {

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import type { Address } from '#src/core/document.ts';
 import type { Permit } from '#src/ports.ts';
 import type { BaoReply, BaoRequest } from './client.ts';
@@ -5,7 +6,7 @@ import { parseLifetime } from './lifetime.ts';
 import { apiPathOf, joinPath } from './path.ts';
 import { failureOf, missingKindOf } from './status.ts';
 import type { Session } from './auth/session.ts';
-import { KeyMetadataReply, parseReply } from './wire.ts';
+import { DetailedListReply, KeyInfo, KeyInfoVersion, KeyMetadataReply, parseReply } from './wire.ts';
 
 /*
  * The requests to the metadata of a path. None of them can remove an entry of another client: a PATCH merges, and a POST
@@ -39,6 +40,23 @@ export type KvMetadata = {
   /** Time of the server, as in BaoReply. */
   readonly serverTime: number | undefined;
 } & ({ readonly state: 'absent' } | PathMetadata);
+
+/** What tells the current version of a path. */
+export type VersionsOfPath = Pick<PathMetadata, 'currentVersion' | 'versions'>;
+
+/** A page of names with the metadata of each. */
+export interface DetailedPage {
+  /** Time of the server, as in BaoReply. */
+  readonly serverTime: number | undefined;
+  readonly entries: readonly DetailedEntry[];
+}
+
+export interface DetailedEntry {
+  /** A folder ends in a slash. */
+  readonly name: string;
+  /** With the current version only. Undefined for a folder, and where the server has none or sends what it cannot be. */
+  readonly metadata: VersionsOfPath | undefined;
+}
 
 /** A change of the metadata of a path. Everything else stays. */
 export interface MetadataChange {
@@ -81,13 +99,37 @@ export class KvMetadataTree {
       customMetadata: data.custom_metadata,
       lifetime: parseLifetime(data.delete_version_after),
       maxVersions: data.max_versions,
-      versions: Object.entries(data.versions).map(([number, version]) => ({
-        number: Number(number),
-        createdTime: version.created_time,
-        deletionTime: version.deletion_time === '' ? undefined : version.deletion_time,
-        isDestroyed: version.destroyed,
-      })),
+      versions: Object.entries(data.versions).map(([number, version]) =>
+        keptVersion(Number(number), version),
+      ),
     };
+  }
+
+  /**
+   * One page of the names in a folder with the metadata of each, as `KvMount.listPage` pages it. `missing`: the server has no
+   * such listing, which Vault and OpenBao before 2.2 say with any 404 that is not an empty listing. `denied`: the policy has no
+   * `list` on `detailed-metadata`. Throws `REPLY_TOO_LARGE` if the page does not fit into a reply.
+   */
+  async listDetailed(
+    { folder, after, limit }: { readonly folder: Address; readonly after: string; readonly limit: number },
+    signal: AbortSignal,
+  ): Promise<DetailedPage | 'missing' | 'denied'> {
+    const request: BaoRequest = {
+      ...this.#at('detailed-metadata', folder, 'openbao.versions'),
+      method: 'GET',
+      replies: 'versions',
+      query: { list: 'true', limit: String(limit), ...(after === '' ? {} : { after }) },
+    };
+    const reply = await this.#options.session.request(request, signal);
+    const { serverTime, status } = reply;
+    if (status === 403) return 'denied';
+    if (status === 404 && missingKindOf(reply) === 'absent') return { serverTime, entries: [] };
+    if (status === 404 || status === 405) return 'missing';
+    if (status !== 200) throw failureOf(reply, request);
+    const { data } = parseReply(DetailedListReply, reply, request);
+    const { keys = [], key_info: infos = {} } = data;
+    const infoOf = new Map<string, unknown>(Object.entries(infos));
+    return { serverTime, entries: keys.map((name) => ({ name, metadata: currentIn(infoOf.get(name)) })) };
   }
 
   /**
@@ -186,6 +228,25 @@ export class KvMetadataTree {
     const path = joinPath(mount, tree, prefix, address);
     return { path: apiPathOf(path, op), urlTemplate: `/v1/{mount}/${tree}/{path}`, op, target: path };
   }
+}
+
+function keptVersion(number: number, version: z.output<typeof KeyInfoVersion>): KeptVersion {
+  return {
+    number,
+    createdTime: version.created_time,
+    deletionTime: version.deletion_time === '' ? undefined : version.deletion_time,
+    isDestroyed: version.destroyed,
+  };
+}
+
+function currentIn(info: unknown): VersionsOfPath | undefined {
+  const path = KeyInfo.safeParse(info);
+  if (!path.success) return undefined;
+  const { current_version: currentVersion, versions } = path.data;
+  const version = KeyInfoVersion.safeParse(
+    new Map<string, unknown>(Object.entries(versions)).get(String(currentVersion)),
+  );
+  return { currentVersion, versions: version.success ? [keptVersion(currentVersion, version.data)] : [] };
 }
 
 function isDone({ status }: BaoReply): boolean {

@@ -18,6 +18,11 @@ export const REPLY_LIMITS = {
   document: { maxBytes: 2 * MIB, maxTokens: 250_000, maxDepth: 64 },
   /** A page of at most 1,000 names. A longer one is requested again with fewer names. */
   page: { maxBytes: MIB, maxTokens: 20_000, maxDepth: 8 },
+  /**
+   * A page of at most 1,000 names with the metadata of each: 1.5 MiB with ten versions each. A larger one is requested again
+   * with fewer names.
+   */
+  versions: { maxBytes: 4 * MIB, maxTokens: 250_000, maxDepth: 16 },
   /** All names of a folder, from a server without pages: 100,000 names of 80 bytes. */
   folder: { maxBytes: 8 * MIB, maxTokens: 100_100, maxDepth: 8 },
 } as const satisfies Readonly<Record<string, ReplyLimits>>;

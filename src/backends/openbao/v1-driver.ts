@@ -6,6 +6,7 @@ import type {
   Driver,
   DriverTraits,
   Listed,
+  ListedVersion,
   ListQuery,
   Location,
   Need,
@@ -17,7 +18,8 @@ import type { Session } from './auth/session.ts';
 import { decodeFields, encodeFields } from './codec.ts';
 import type { BaoConnection } from './connection.ts';
 import type { KeyedLock } from '#src/io/keyed-lock.ts';
-import { listTree } from './listing.ts';
+import { isProblem } from '../listing-problem.ts';
+import { listTree, requireNoSelector } from './listing.ts';
 import { joinPath, pathRefusalOf } from './path.ts';
 import { readEach } from '../read-each.ts';
 import { findDenied } from './rights.ts';
@@ -104,16 +106,16 @@ export class OpenBaoV1Driver implements Driver {
   }
 
   async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Listed> {
-    if (query.labelSelector !== undefined) {
-      throw new OperatorError('CAPABILITY_MISSING', {
-        op: 'openbao.list',
-        detail: 'Documents of a KV store have no labels.',
-        hint: 'Select by names or all instead of labelSelector.',
-      });
-    }
+    requireNoSelector(query);
     const { kv } = await this.#open(signal);
     const refusalOf = (address: Address): Refusal | undefined => this.addressRefusalOf(address);
     yield* listTree({ kv, refusalOf }, query, signal);
+  }
+
+  /** The names only: what stands in for a version here is made of the values. */
+  async *versions(query: ListQuery, signal: AbortSignal): AsyncGenerator<ListedVersion> {
+    for await (const listed of this.list(query, signal))
+      yield isProblem(listed) ? listed : { address: listed.address, state: 'unknown' };
   }
 
   /** Returns the current revision: there are no others. */

@@ -38,6 +38,12 @@ export const ReadReply = z.object({ data: z.object({ data: RawObject, metadata: 
 export const V1ReadReply = z.object({ data: RawObject });
 export const DeletedReply = z.object({ data: z.object({ data: z.null(), metadata: VersionMetadata }) });
 export const WriteReply = z.object({ data: VersionMetadata });
+/** One version in the metadata of a path. */
+export const KeyInfoVersion = z.object({
+  created_time: z.string().min(1),
+  deletion_time: z.string().default(''),
+  destroyed: z.boolean().default(false),
+});
 export const KeyMetadataReply = z.object({
   data: z.object({
     current_version: z.int().min(0),
@@ -47,21 +53,22 @@ export const KeyMetadataReply = z.object({
     custom_metadata: CustomMetadata,
     delete_version_after: z.string().default('0s'),
     max_versions: z.int().min(0).default(0),
-    versions: z
-      .record(
-        z.string().regex(/^[1-9][0-9]*$/),
-        z.object({
-          created_time: z.string().min(1),
-          deletion_time: z.string().default(''),
-          destroyed: z.boolean().default(false),
-        }),
-      )
-      .default({}),
+    versions: z.record(z.string().regex(/^[1-9][0-9]*$/), KeyInfoVersion).default({}),
   }),
 });
 /** A server that warns about an unknown parameter replies 200 and `data: {}` for an absent folder. */
 export const ListReply = z.object({
   data: z.union([z.object({ keys: z.array(z.string()) }), z.strictObject({ keys: z.never().optional() })]),
+});
+
+/** What tells the current version in the metadata of a path. Other members and other versions are not looked at. */
+export const KeyInfo = z.object({ current_version: z.int().min(0), versions: RawObject.default({}) });
+/** OpenBao 2.2 and later. A folder in it has an empty object. */
+export const DetailedListReply = z.object({
+  data: z.union([
+    z.object({ keys: z.array(z.string()), key_info: RawObject }),
+    z.strictObject({ keys: z.never().optional(), key_info: z.never().optional() }),
+  ]),
 });
 
 export const HealthReply = z.object({

@@ -34,7 +34,7 @@ export interface WriterOptions {
   readonly refusalOf: (document: Document, plan: StoragePlan) => Refusal | undefined;
 }
 
-export function versionOf(info: VersionInfo): Version {
+export function versionOf(info: Pick<VersionInfo, 'version' | 'createdTime'>): Version {
   return { identity: info.createdTime, revision: String(info.version) };
 }
 

@@ -5,6 +5,7 @@ import { mapConcurrently } from '#src/io/map-concurrently.ts';
 import { collect } from '#test/support/collect.ts';
 import { aDocument, codeOf, presentIn } from '#test/support/documents.ts';
 import type { Trial } from './trial.ts';
+import { describeManyVersions } from './versions.ts';
 import { permitted } from '#test/support/permit.ts';
 
 /** Must be registered before all tests that write. */
@@ -66,6 +67,8 @@ export function describeManyDocuments(trial: Trial): void {
       for (const name of names) expect(entries).toContain(name);
       for (const address of entries) expect(trial.driver.addressRefusalOf(address)).toBeUndefined();
     });
+
+    describeManyVersions(trial, names);
 
     it('fails a read of many as a whole if the server is gone', async () => {
       expect(await codeOf(collect(trial.store.unreachable.readMany(names, signal)))).toBe(unreachableAs);

@@ -25,6 +25,8 @@ export interface Subject {
   readonly unreachableAs?: ErrorCode;
   /** True if a deleted document keeps its name, because a version still takes it. Default: false. */
   readonly listsDeleted?: boolean;
+  /** False if only a read tells whether a document changed (KV version 1). Default: true. */
+  readonly tellsVersions?: boolean;
   /** True if a write is several requests, so one that was cut off leaves something to undo. Default: false. */
   readonly undoesWrites?: boolean;
 }
