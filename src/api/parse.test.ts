@@ -50,7 +50,7 @@ describe('parseSecretMigration', () => {
   });
 
   it('names every invalid field by its path', () => {
-    const spec = { ...SPEC, mode: 'Sync', soakSeconds: -1, select: { names: ['ok', '/b'] } };
+    const spec = { ...SPEC, mode: 'Twice', soakSeconds: -1, select: { names: ['ok', '/b'] } };
     expect(problemsOf(migration({ spec })).map((problem) => problem.split(': ')[0])).toEqual([
       'spec.mode',
       'spec.select.names[1]',

@@ -33,6 +33,18 @@ export interface Document {
   /** Key → bytes. May be empty. */
   readonly fields: ReadonlyMap<string, SecretValue>;
   readonly attributes: Attributes;
+  /**
+   * The version at the other side that it was written from, of a document that is kept in step. A store that can keep a mark
+   * stores it in the same write; another one ignores it.
+   */
+  readonly reflects?: Reflected;
+}
+
+/** What a document says of the version at the other side that it was written from. */
+export interface Reflected {
+  readonly version: Version;
+  /** The revision of the document that this write replaced; absent if it created the document. */
+  readonly replaced?: string;
 }
 
 /**

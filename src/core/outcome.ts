@@ -1,5 +1,6 @@
 import type { RowReason } from '#src/errors/reasons.ts';
 import type { Address, Version } from './document.ts';
+import type { Base } from './sync/observed.ts';
 
 /** The state of a document. The values are those of the API. */
 export type State = 'Pending' | 'Copied' | 'Verified' | 'Removed' | 'Conflict' | 'Failed' | 'Skipped';
@@ -36,6 +37,11 @@ export interface Outcome {
   readonly message?: string;
   readonly destination?: DestinationRecord;
   readonly source?: SourceRecord;
+  /**
+   * The versions in which both sides were last proven equal, of a document that is kept in step and is not Verified: a
+   * Verified one has them in `source` and `destination`.
+   */
+  readonly base?: Base;
   /** The rule of spec.mapping that applies to its name: `prefixes[0]`. */
   readonly rule?: string;
   /** The address of the backup of a removed source. */

@@ -9,6 +9,7 @@ import {
 } from '#src/api/v1alpha1/status-row.ts';
 import { boundedText, isCut } from '#src/core/bounded-text.ts';
 import type { DestinationRecord, Outcome, RecordedVersion, SourceRecord } from '#src/core/outcome.ts';
+import type { Base } from '#src/core/sync/observed.ts';
 import { shortened } from '#src/errors/explain.ts';
 
 /** The name by which the table knows a document. */
@@ -21,13 +22,14 @@ export function recordedName(name: string): string {
  * and is Unicode. The message says what was cut. To be called once: a text that was cut is not cut again.
  */
 export function recordable(outcome: Outcome): Outcome {
-  const { destination, source, rule, backup } = outcome;
+  const { base, destination, source, rule, backup } = outcome;
   const bounded: Outcome = {
     ...outcome,
     name: recordedName(outcome.name),
     keys: outcome.keys.map((key) => boundedText(key, MAX_ROW_KEY)),
     ...(destination === undefined ? {} : { destination: boundedDestination(destination) }),
     ...(source === undefined ? {} : { source: boundedSource(source) }),
+    ...(base === undefined ? {} : { base: boundedBase(base) }),
     ...(rule === undefined ? {} : { rule: boundedText(rule, MAX_ROW_RULE) }),
     ...(backup === undefined ? {} : { backup: boundedText(backup, MAX_ROW_PATH) }),
   };
@@ -44,6 +46,13 @@ function boundedVersion({ version, identity }: RecordedVersion): RecordedVersion
   return {
     ...(version === undefined ? {} : { version: boundedText(version, MAX_ROW_VERSION) }),
     ...(identity === undefined ? {} : { identity: boundedText(identity, MAX_ROW_IDENTITY) }),
+  };
+}
+
+function boundedBase({ source, destination }: Base): Base {
+  return {
+    ...(source === undefined ? {} : { source: boundedVersion(source) }),
+    ...(destination === undefined ? {} : { destination: boundedVersion(destination) }),
   };
 }
 
@@ -64,7 +73,7 @@ function boundedDestination(destination: DestinationRecord): DestinationRecord {
   };
 }
 
-function cutParts({ name, keys, destination, source, rule, backup }: Outcome): readonly string[] {
+function cutParts({ base, name, keys, destination, source, rule, backup }: Outcome): readonly string[] {
   const parts: Readonly<Record<string, readonly (string | undefined)[]>> = {
     'the name': [name],
     'the name of a key': keys,
@@ -75,6 +84,7 @@ function cutParts({ name, keys, destination, source, rule, backup }: Outcome): r
       destination?.priorVersion,
       source?.version,
       source?.identity,
+      ...[base?.source, base?.destination].flatMap((each) => [each?.version, each?.identity]),
     ],
     'the rule': [rule],
   };

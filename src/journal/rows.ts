@@ -7,6 +7,7 @@ import type {
   RecordedVersion,
   SourceRecord,
 } from '#src/core/outcome.ts';
+import type { Base } from '#src/core/sync/observed.ts';
 import { withUnknown, type UnknownOfDocument } from './unknown.ts';
 
 /** One document of the table: its outcome as rows can hold it (see `recordable`), and since when. */
@@ -35,6 +36,7 @@ export function toRows({ outcome, since, unknown }: TableEntry): StatusRow[] {
     ...(outcome.message === undefined ? {} : { message: outcome.message }),
     ...(outcome.destination === undefined ? {} : { destination: toDestination(outcome.destination) }),
     ...(outcome.source === undefined ? {} : { source: toSource(outcome.source) }),
+    ...(outcome.base === undefined ? {} : { base: toBase(outcome.base) }),
     ...(outcome.rule === undefined ? {} : { rule: outcome.rule }),
     ...(outcome.backup === undefined ? {} : { backup: outcome.backup }),
     lastTransitionTime: since,
@@ -62,6 +64,7 @@ function toPriorRecord(row: StatusRow): PriorRecord & { keys: string[] } {
     ...(row.message === undefined ? {} : { message: row.message }),
     ...(row.destination === undefined ? {} : { destination: toDestination(row.destination) }),
     ...(row.source === undefined ? {} : { source: toSource(row.source) }),
+    ...(row.base === undefined ? {} : { base: toBase(row.base) }),
     ...(row.rule === undefined ? {} : { rule: row.rule }),
     ...(row.backup === undefined ? {} : { backup: row.backup }),
     since: Date.parse(row.lastTransitionTime),
@@ -75,6 +78,13 @@ function toDestination(row: DestinationRow | DestinationRecord): DestinationReco
 
 function toSource(row: SourceRow | SourceRecord): SourceRecord {
   return { ...(row.path === undefined ? {} : { path: row.path }), ...toVersion(row) };
+}
+
+function toBase({ source, destination }: NonNullable<StatusRow['base']> | Base): Base {
+  return {
+    ...(source === undefined ? {} : { source: toVersion(source) }),
+    ...(destination === undefined ? {} : { destination: toVersion(destination) }),
+  };
 }
 
 function toVersion({ version, identity }: Pick<SourceRow, 'version' | 'identity'>): RecordedVersion {

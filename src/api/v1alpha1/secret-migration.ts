@@ -15,6 +15,7 @@ import { StatusRowSchema } from './status-row.ts';
 import { readRows } from './stored-rows.ts';
 import { PlanSchema, SummarySchema } from './totals.ts';
 import { DestinationStoreSchema, UsedBackendsSchema } from './used-backends.ts';
+import { RolloutSchema, SyncSchema } from './sync.ts';
 import { typeMetaOf } from '../type-meta.ts';
 
 /** Maximum number of rows in `status.keys`; with more, the rows go to SecretMigrationReports. */
@@ -139,9 +140,13 @@ const NEW_MIGRATION = 'is immutable: create a new SecretMigration';
 export const SecretMigrationSpecSchema = withRules(
   z.object({
     mode: z
-      .enum(['Once'])
+      .enum(['Once', 'Sync'])
       .default('Once')
-      .describe('Once: move the documents that exist now, then complete.'),
+      .describe(
+        'Once: move the documents that exist now, then complete. Sync: keep source and destination in step after that, until the mode is Once again; that removes nothing.',
+      ),
+    sync: SyncSchema.optional(),
+    rollout: RolloutSchema.optional(),
     source: withRules(
       SourceSchema.prefault({}).describe(
         'Where the values come from: a SecretBackend or ClusterSecretBackend. Immutable.',
@@ -207,6 +212,20 @@ export const SecretMigrationSpecSchema = withRules(
     message: 'source.fallback requires sourcePolicy Keep: a document at an old path is never removed',
     holds: ({ source, sourcePolicy }) => source.fallback === undefined || sourcePolicy === 'Keep',
   },
+  {
+    rule: "self.mode != 'Sync' || self.sourcePolicy in ['Keep', 'Project']",
+    message:
+      'mode Sync requires sourcePolicy Keep or Project: a source that is removed cannot be kept in step',
+    holds: ({ mode, sourcePolicy }) =>
+      mode !== 'Sync' || sourcePolicy === 'Keep' || sourcePolicy === 'Project',
+  },
+  {
+    rule: "self.mode != 'Sync' || self.sourcePolicy != 'Project' || !has(self.sync) || !has(self.sync.authority) || self.sync.authority == 'Destination'",
+    message:
+      'sourcePolicy Project requires sync.authority Destination: the destination owns a projected value',
+    holds: ({ mode, sourcePolicy, sync }) =>
+      mode !== 'Sync' || sourcePolicy !== 'Project' || (sync?.authority ?? 'Destination') === 'Destination',
+  },
 ).describe('What to move, from where to where, and under which policies.');
 
 export const SecretMigrationStatusSchema = z
@@ -262,6 +281,9 @@ export const SecretMigrationStatusSchema = z
     destinationStore: DestinationStoreSchema.optional(),
     startTime: TimeSchema.optional().describe('When this run started.'),
     completionTime: TimeSchema.optional().describe('When this run completed.'),
+    lastSyncTime: TimeSchema.optional().describe(
+      'Mode Sync: when a change was last carried to the other side.',
+    ),
     keys: z
       .array(StatusRowSchema)
       .max(MAX_INLINE_ROWS)

@@ -23,6 +23,10 @@ export const MAX_ROW_MESSAGE = 256;
 
 const RowVersionSchema = z.string().max(MAX_ROW_VERSION);
 const RowIdentitySchema = z.string().max(MAX_ROW_IDENTITY);
+const recorded = {
+  version: RowVersionSchema.optional().describe('Version that was proven.'),
+  identity: RowIdentitySchema.optional().describe('Identity of the document.'),
+};
 
 export const StatusRowSchema = z
   .object({
@@ -72,6 +76,15 @@ export const StatusRowSchema = z
       })
       .optional()
       .describe('The document at the source.'),
+    base: z
+      .object({
+        source: z.object(recorded).optional().describe('Version of the source.'),
+        destination: z.object(recorded).optional().describe('Version of the destination.'),
+      })
+      .optional()
+      .describe(
+        'Mode Sync: the versions in which source and destination were last proven equal, of a key that is not Verified. A Verified key has them in source and destination.',
+      ),
     rule: z
       .string()
       .max(MAX_ROW_RULE)

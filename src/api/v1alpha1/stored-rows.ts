@@ -26,6 +26,13 @@ const StoredRowSchema = z.looseObject({
     .looseObject({ path: word(), ...version })
     .optional()
     .catch(undefined),
+  base: z
+    .looseObject({
+      source: z.looseObject(version).optional().catch(undefined),
+      destination: z.looseObject(version).optional().catch(undefined),
+    })
+    .optional()
+    .catch(undefined),
   rule: word(),
   backup: word(),
   lastTransitionTime: TimeSchema.optional().catch(undefined),
@@ -71,7 +78,7 @@ function isRowState(word: string): word is StatusRow['state'] {
 }
 
 function withoutUndefined(row: StatusRow): StatusRow {
-  for (const part of [row, row.destination, row.source]) {
+  for (const part of [row, row.destination, row.source, row.base, row.base?.source, row.base?.destination]) {
     for (const [name, value] of Object.entries(part ?? {}))
       if (part !== undefined && value === undefined) Reflect.deleteProperty(part, name);
   }

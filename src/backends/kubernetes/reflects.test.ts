@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Reflected } from '#src/core/sync/base.ts';
+import type { Reflected } from '#src/core/document.ts';
 import { decodeReflected, encodeReflected } from './reflects.ts';
 
 const part = fc.string({ unit: 'binary', minLength: 1, maxLength: 60 });

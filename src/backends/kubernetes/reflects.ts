@@ -1,4 +1,4 @@
-import type { Reflected } from '#src/core/sync/base.ts';
+import type { Reflected } from '#src/core/document.ts';
 
 /*
  * The text of the annotation REFLECTS_ANNOTATION:

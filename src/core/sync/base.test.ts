@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { recordedVersion, type RecordedVersion } from '../outcome.ts';
-import type { Version } from '../document.ts';
-import { baseFrom, isRecorded, type Reflected } from './base.ts';
+import type { Reflected, Version } from '../document.ts';
+import { baseFrom, isRecorded } from './base.ts';
 import type { Base, Found, Observed } from './observed.ts';
 import { decideSync, type SyncStep } from './three-way.ts';
 

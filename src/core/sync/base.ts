@@ -1,18 +1,11 @@
 import type { RecordedVersion } from '../outcome.ts';
-import type { Version } from '../document.ts';
+import type { Reflected, Version } from '../document.ts';
 import { otherSide, type Base, type Observed, type Side } from './observed.ts';
 
 /*
  * The base of a three-way comparison: the versions in which both sides were last proven equal. A version that is still the
  * current one has the bytes of the base, so the bytes themselves are needed only if both versions moved.
  */
-
-/** What a document says of the version at the other side that it was written from. */
-export interface Reflected {
-  readonly version: Version;
-  /** The revision of the document that this write replaced; absent if it created the document. */
-  readonly replaced?: string;
-}
 
 /**
  * The base to compare with. `recorded` is what the row says. What the document at `side` says itself counts if there is no
