@@ -43,7 +43,7 @@ export interface Document {
 /** What a document says of the version at the other side that it was written from. */
 export interface Reflected {
   readonly version: Version;
-  /** The revision of the document that this write replaced; absent if it created the document. */
+  /** The revision of the document that this write replaced; absent if it created the document. The driver fills it in. */
   readonly replaced?: string;
 }
 
@@ -63,6 +63,8 @@ export interface Version {
 
 export interface StoredDocument extends Document {
   readonly version: Version;
+  /** It carries the mark of Keyferry, which wrote it: on a Secret, a readable annotation `keyferry.io/reflects`. */
+  readonly isMarked?: true;
   /**
    * A write was cut off, and this version can be its result: `Driver.finish` completes it, `Driver.undo` removes what the
    * write prepared for it. Until then its bytes, type and expiry are not certain.

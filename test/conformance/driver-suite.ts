@@ -6,6 +6,7 @@ import { describeFailures } from './suite/failing.ts';
 import { describeEmptyStore, describeManyDocuments } from './suite/listing.ts';
 import { describePermits } from './suite/permitting.ts';
 import { describeProbe } from './suite/probing.ts';
+import { describeReflecting } from './suite/reflecting.ts';
 import { describeRemains } from './suite/remains.ts';
 import { describeRefusals } from './suite/refusing.ts';
 import type { Subject } from './suite/subject.ts';
@@ -26,6 +27,7 @@ export function describeDriver(subject: Subject): void {
     describeProbe(trial);
     describeFailures(trial);
     describeWriting(trial);
+    describeReflecting(trial);
     describeVersions(trial);
     describeRemains(trial);
     describePermits(trial);

@@ -46,6 +46,7 @@ async function openTestStore(): Promise<TestStore> {
 
 describeDriver({
   kind: 'kubernetes',
+  keepsReflected: true,
   open: openTestStore,
   manyNames: 620,
   largeTextBytes: 1_048_576,

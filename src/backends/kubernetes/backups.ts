@@ -53,7 +53,7 @@ export class SecretBackups implements BackupStore {
     if (!sameVersion(document.version, expect)) {
       throw new OperatorError('VERSION_CONFLICT', { op: OP, target: address });
     }
-    const kept = { ...document, attributes: withoutMetadata(document), address: backup };
+    const kept = { address: backup, fields: document.fields, attributes: withoutMetadata(document) };
     await this.#keep(kept, metadataTextOf(document), permit);
     await this.#api.remove(address, expect, permit);
     return backup;

@@ -4,6 +4,8 @@ import { SecretValue } from '#src/core/secret-value.ts';
 import { OperatorError } from '#src/errors.ts';
 import { annotationsIn } from './annotations.ts';
 import { MANAGED_BY_LABEL, metadataOf } from './labels.ts';
+import { REFLECTS_ANNOTATION } from './marks.ts';
+import { decodeReflected } from './reflects.ts';
 
 /*
  * Secrets ↔ documents. The schemas check only the structure of a reply. `data` stays as parsed, because a schema that
@@ -124,8 +126,15 @@ export function toDocument(secret: WireSecret): StoredDocument {
     fields,
     attributes: attributesOf(secret),
     version: versionOf(secret),
+    ...markOf(secret.metadata),
     ...endOf(secret.metadata),
   };
+}
+
+/** Any other text than that of Keyferry is not a mark. */
+function markOf({ annotations }: WireSecret['metadata']): Pick<StoredDocument, 'isMarked' | 'reflects'> {
+  const reflects = decodeReflected(annotations?.[REFLECTS_ANNOTATION]);
+  return reflects === undefined ? {} : { reflects, isMarked: true };
 }
 
 /** Whether its end is decided. The garbage collector removes a Secret with the last of its owners, controller or not. */

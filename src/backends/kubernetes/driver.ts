@@ -1,4 +1,4 @@
-import { BACKUP_LABEL } from './marks.ts';
+import { BACKUP_LABEL, REFLECTS_ANNOTATION } from './marks.ts';
 import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
 import type { KubeClient } from '#src/kube/client.ts';
@@ -29,6 +29,7 @@ import type { WireSecret } from './codec.ts';
 import { pairsOf } from './labels.ts';
 import { namespaceIsLeaving, probeCluster } from './probe.ts';
 import { SecretProjections } from './projections.ts';
+import { encodeReflected } from './reflects.ts';
 import { readManySecrets, WITHOUT_REFUSED_TYPES } from './read-many.ts';
 import { documentRefusalOf, nameRefusalOf, REFUSED_TYPES } from './refusals.ts';
 
@@ -185,9 +186,10 @@ export class KubernetesDriver implements Driver {
         detail: refusal.message,
       });
     }
-    if (expect === 'absent') return versionOf(await this.#api.create(document, permit));
+    if (expect === 'absent')
+      return versionOf(await this.#api.create(document, permit, { annotations: reflectsIn(document) }));
     try {
-      const marks = await this.#marksWith(document, permit.signal);
+      const marks = await this.#marksWith(document, expect, permit.signal);
       return versionOf(await this.#api.replace(document, { expect, ...marks }, permit));
     } catch (thrown) {
       if (!hasCode(thrown, 'NOT_FOUND')) throw thrown;
@@ -195,16 +197,19 @@ export class KubernetesDriver implements Driver {
     }
   }
 
-  /** What is there plus what the document has. If that changes before the write, the write fails. */
-  async #marksWith(document: Document, signal: AbortSignal): Promise<Marks> {
+  /**
+   * The labels and annotations to write, each complete: what is there plus what the document has. A mark of an earlier write
+   * would not be true of this one, so it goes. If anything of it changes before the write, the write fails.
+   */
+  async #marksWith(document: Document, expect: Version, signal: AbortSignal): Promise<Marks> {
     const { metadata, annotations } = document.attributes;
-    if (metadata === undefined && annotations === undefined) return {};
-    const current = (await this.#api.get(document.address, signal))?.metadata;
+    const current = await this.#api.metadata(document.address, signal);
+    const { [REFLECTS_ANNOTATION]: earlier, ...others } = current?.annotations ?? {};
+    const mark = reflectsIn(document, expect);
+    const isAnnotated = annotations !== undefined || earlier !== mark[REFLECTS_ANNOTATION];
     return {
       ...(metadata === undefined ? {} : { labels: { ...current?.labels, ...pairsOf(metadata) } }),
-      ...(annotations === undefined
-        ? {}
-        : { annotations: { ...current?.annotations, ...pairsOf(annotations) } }),
+      ...(isAnnotated ? { annotations: { ...others, ...pairsOf(annotations), ...mark } } : {}),
     };
   }
 
@@ -233,4 +238,12 @@ function permissionDenied(verb: Need['verbs'][number]): Refusal {
     reason: 'PermissionDenied',
     message: `The ServiceAccount of the operator lacks the RBAC verb ${RBAC_VERBS[verb]} for this Secret.`,
   };
+}
+
+/** The annotation for what the document reflects, if it has a text; `expect`: the state that the write replaces. */
+function reflectsIn({ reflects }: Document, expect?: Version): Readonly<Record<string, string>> {
+  if (reflects === undefined) return {};
+  const { version } = reflects;
+  const text = encodeReflected(expect === undefined ? { version } : { version, replaced: expect.revision });
+  return text === undefined ? {} : { [REFLECTS_ANNOTATION]: text };
 }

@@ -63,6 +63,7 @@ describeDriver({
   undoesWrites: true,
   ...subject,
   kind: 'flat memory',
+  keepsReflected: true,
   open: async () => openTestStore('flat'),
   hostileAddresses: [...hostile, 'a/b', 'a.migrated-bak'],
 });

@@ -187,7 +187,7 @@ export class MemoryDriver implements Driver {
       if (expect !== 'absent' && (current === undefined || !sameVersion(current.version, expect))) {
         throw failed('VERSION_CONFLICT', 'write', address);
       }
-      return this.#store.append(document);
+      return this.#store.append(withReplaced(document, expect));
     });
   }
 
@@ -315,4 +315,14 @@ export class MemoryDriver implements Driver {
 
 function failed(code: ErrorCode, operation: string, target: Address): OperatorError {
   return new OperatorError(code, { op: `memory.${operation}`, target });
+}
+
+/** What a document reflects names the revision that its write replaced. */
+function withReplaced({ reflects, ...document }: Document, expect: Expectation): Document {
+  if (reflects === undefined) return document;
+  const { version } = reflects;
+  return {
+    ...document,
+    reflects: expect === 'absent' ? { version } : { version, replaced: expect.revision },
+  };
 }

@@ -1,4 +1,12 @@
-import type { Address, Attributes, Document, Pair, ReadResult, Version } from '#src/core/document.ts';
+import type {
+  Address,
+  Attributes,
+  Document,
+  Pair,
+  ReadResult,
+  Reflected,
+  Version,
+} from '#src/core/document.ts';
 import { SecretValue } from '#src/core/secret-value.ts';
 import type { Clock } from '#src/ports.ts';
 
@@ -16,6 +24,8 @@ export interface MemoryStoreOptions {
   readonly keepsProjections?: boolean;
   /** A document without attributes is Opaque and mutable. Default: in a flat store. */
   readonly statesAttributes?: boolean;
+  /** It keeps what a document reflects, as the mark of Keyferry. Default: if attributes are stated. */
+  readonly keepsReflected?: boolean;
   /** Versions can expire. Default: if revisions are kept. */
   readonly canExpire?: boolean;
   /** A listing shows the type of each document. Default: false. */
@@ -36,6 +46,8 @@ export interface State {
   readonly isDeleted?: true;
   readonly isUnfinished?: true;
   readonly isPrepared?: true;
+  /** The mark of Keyferry: what the document was written from. */
+  readonly reflects?: Reflected;
   /** Origin, if the document is marked as a projection. */
   readonly origin?: string;
   /** A finalizer: a removal only marks it as leaving. */
@@ -82,6 +94,7 @@ export class MemoryStore {
       keepsBackups: isFlat,
       keepsProjections: isFlat,
       statesAttributes: isFlat,
+      keepsReflected: options.statesAttributes ?? isFlat,
       canExpire: keepsRevisions,
       listsTypes: false,
       holdsJson: !isFlat,
@@ -117,7 +130,7 @@ export class MemoryStore {
 
   resultOf(address: Address, state: State | undefined): ReadResult {
     if (state === undefined) return { state: 'absent' };
-    const { version, attributes, isUnfinished, isPrepared, isLeaving, owner } = state;
+    const { version, attributes, isUnfinished, isPrepared, isLeaving, owner, reflects } = state;
     const left = isPrepared === undefined ? {} : { prepared: true as const };
     if (state.isDeleted === true) return { state: 'deleted', version, ...left };
     if (this.hasExpired(attributes)) return { state: 'deleted', version, expired: true, ...left };
@@ -127,6 +140,7 @@ export class MemoryStore {
         ...toDocument(address, state),
         version,
         ...left,
+        ...(reflects === undefined ? {} : { reflects, isMarked: true as const }),
         ...(isUnfinished === undefined ? {} : { unfinished: true }),
         ...(isLeaving === undefined ? {} : { isLeaving }),
         ...(owner === undefined ? {} : { owner }),
@@ -147,9 +161,15 @@ export class MemoryStore {
     const kept = this.traits.keepsRevisions ? (before ?? []) : [];
     const json = [...document.fields].filter(([, value]) => value.isJson).map(([key]) => key);
     const jsonKeys = json.length === 0 ? {} : { jsonKeys: new Set(json) };
-    const states = [...kept, { version, fields, attributes, ...jsonKeys }];
+    const mark = this.#markOf(document);
+    const states = [...kept, { version, fields, attributes, ...jsonKeys, ...mark }];
     this.#states.set(address, states.slice(-this.keptAt(address)));
     return version;
+  }
+
+  #markOf({ reflects }: Document): Pick<State, 'reflects'> {
+    const isKept = this.traits.keepsReflected && reflects?.version.isEphemeral !== true;
+    return reflects === undefined || !isKept ? {} : { reflects };
   }
 
   /** Sets how many revisions of this address stay. */
@@ -196,9 +216,14 @@ export class MemoryStore {
     this.#states.delete(address);
   }
 
-  /** Acts as another writer: adds a version with these keys, whatever the current state is. */
+  /**
+   * Acts as another writer: adds a version with these keys, whatever the current state is. A mark of Keyferry stays, because
+   * an edit of a Secret leaves its annotations.
+   */
   put(address: Address, fields: Fields, attributes: Attributes = {}, options: PutOptions = {}): Version {
-    const version = this.append(toDocument(address, { fields: toBytes(fields), attributes }));
+    const reflects = this.currentAt(address)?.reflects;
+    const document = toDocument(address, { fields: toBytes(fields), attributes });
+    const version = this.append({ ...document, ...(reflects === undefined ? {} : { reflects }) });
     this.alter(address, options);
     return version;
   }

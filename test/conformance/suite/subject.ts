@@ -27,6 +27,8 @@ export interface Subject {
   readonly listsDeleted?: boolean;
   /** False if only a read tells whether a document changed (KV version 1). Default: true. */
   readonly tellsVersions?: boolean;
+  /** True if a document says which version it was written from. Default: false. */
+  readonly keepsReflected?: boolean;
   /** True if a write is several requests, so one that was cut off leaves something to undo. Default: false. */
   readonly undoesWrites?: boolean;
 }
