@@ -91,6 +91,9 @@ export interface Reader {
 
   /** Undefined if the store cannot keep a removed document under another name. */
   readonly backups: BackupReader | undefined;
+
+  /** Set if the store can keep a copy of a document beside it, before another value replaces it. */
+  readonly copies: object | undefined;
 }
 
 /** A backend with all operations that change it. Only the code that applies a plan has one. */
@@ -126,6 +129,8 @@ export interface Driver extends Reader, AsyncDisposable {
   undo?(address: Address, expect: Version, permit: Permit): Promise<void>;
 
   readonly backups: BackupStore | undefined;
+
+  readonly copies: CopyStore | undefined;
 
   /** Undefined if the store has no precondition that a claim could break: docs/removals.md says what remains. */
   readonly claims: ClaimStore | undefined;
@@ -197,6 +202,31 @@ export interface BackupStore extends BackupReader {
    * Keyferry.
    */
   discard(backup: Address, permit: Permit): Promise<void>;
+}
+
+/** Keeps copies of values that Keyferry replaces, for some time, in a store that keeps no versions. */
+export interface CopyStore {
+  /**
+   * Keeps exactly the state that was read as a copy, until `expiresAt` (RFC 3339), and leaves the original as it is. Resolves
+   * once the copy was stored, read back and compared, with its address, which no listing shows, `addressRefusalOf` refuses
+   * and `BackupReader.get` reads. Throws `NOT_FOUND` or `VERSION_CONFLICT` if the original is not in that state any more, and
+   * `ALREADY_EXISTS` if a document of that name is not this copy. Can be called again after a lost reply or a crash: an equal
+   * copy counts as its own, and then expires at the later time.
+   */
+  keep(address: Address, expect: Version, expiresAt: string, permit: Permit): Promise<Address>;
+
+  /**
+   * Removes the kept copies that expired (milliseconds since the epoch), in exactly the state that was listed; yields each
+   * of them, and what failed for one of them, which does not stop the others. Never touches another backup. Does nothing
+   * without the right to list.
+   */
+  discardExpired(nowMs: number, permit: Permit): AsyncIterable<Discarded>;
+}
+
+/** A kept copy that was removed, or the reason why not. */
+export interface Discarded {
+  readonly address: Address;
+  readonly error?: OperatorError;
 }
 
 /** Strings to compare, never to parse. */

@@ -1,7 +1,7 @@
 import type { Address, Document } from '#src/core/document.ts';
 import type { AccessRecord, Permit } from '#src/ports.ts';
 import { AddressTranslator, type AddressMapping } from './address-mapping.ts';
-import type { BackupStore, ClaimStore, Driver, Need, ProjectionStore } from './driver.ts';
+import type { BackupStore, ClaimStore, CopyStore, Driver, Need, ProjectionStore } from './driver.ts';
 
 /** What a layer must know about an operation. */
 export interface OperationTraits {
@@ -26,6 +26,8 @@ export const OPERATIONS = {
   undo: { changes: true },
   retire: { changes: true, recordedAs: 'backup' },
   discard: { changes: true, recordedAs: 'delete' },
+  keep: { changes: true, recordedAs: 'backup' },
+  discardExpired: { changes: true, recordedAs: 'delete' },
   mark: { changes: true },
   claim: { changes: true },
   release: { changes: true },
@@ -72,6 +74,7 @@ export function layered(driver: Driver, layer: Layer): LayeredDriver {
     ...changesOf(driver, relay),
     backups: driver.backups && backupsOf(driver.backups, relay),
     claims: driver.claims && claimsOf(driver.claims, relay),
+    copies: driver.copies && copiesOf(driver.copies, relay),
     projections: driver.projections && projectionsOf(driver.projections, relay),
     [Symbol.asyncDispose]: async () => Promise.resolve(),
   };
@@ -81,7 +84,7 @@ export function layered(driver: Driver, layer: Layer): LayeredDriver {
 type Changes = 'write' | 'delete' | 'finish' | 'undo';
 type Reads = Exclude<
   keyof Driver,
-  Changes | 'backups' | 'claims' | 'projections' | typeof Symbol.asyncDispose
+  Changes | 'backups' | 'claims' | 'copies' | 'projections' | typeof Symbol.asyncDispose
 >;
 
 function readsOf(driver: Driver, relay: Relay): Pick<LayeredDriver, Reads> {
@@ -189,6 +192,25 @@ function backupsOf(backups: BackupStore, relay: Relay): Required<BackupStore> {
     discard: async (backup, permit) =>
       relay.change({ operation: 'discard', addresses: [backup] }, permit, async (inner) =>
         backups.discard(relay.in(backup), inner),
+      ),
+  };
+}
+
+function copiesOf(copies: CopyStore, relay: Relay): Required<CopyStore> {
+  return {
+    keep: async (address, expect, expiresAt, permit) =>
+      relay.out(
+        await relay.change(
+          { operation: 'keep', addresses: [address], revision: expect.revision },
+          permit,
+          async (inner) => copies.keep(relay.in(address), expect, expiresAt, inner),
+        ),
+      ),
+    discardExpired: (nowMs, permit) =>
+      relay.iterate(
+        { operation: 'discardExpired', addresses: [], signal: permit.signal },
+        () => copies.discardExpired(nowMs, permit),
+        (discarded) => ({ ...discarded, address: relay.out(discarded.address) }),
       ),
   };
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
 import { describeBackups } from './suite/backing-up.ts';
 import { describeAnyContent, describeContent } from './suite/content.ts';
+import { describeCopies } from './suite/copying.ts';
 import { describeDeleting } from './suite/deleting.ts';
 import { describeFailures } from './suite/failing.ts';
 import { describeEmptyStore, describeManyDocuments } from './suite/listing.ts';
@@ -37,5 +38,6 @@ export function describeDriver(subject: Subject): void {
     describeManyDocuments(trial);
     describeDeleting(trial);
     describeBackups(trial);
+    describeCopies(trial);
   });
 }

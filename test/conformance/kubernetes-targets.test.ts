@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KubernetesDriver } from '#src/backends/kubernetes/driver.ts';
+import { explain } from '#src/errors/explain.ts';
 import type { HttpKubeClient } from '#src/kube/transport.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
-import { aDocument, presentIn } from '#test/support/documents.ts';
+import { aDocument, codeOf, failureOf, presentIn } from '#test/support/documents.ts';
+import { collect } from '#test/support/collect.ts';
 import { permitted } from '#test/support/permit.ts';
-import { aNamespaceWithClient } from './kube-client.ts';
+import { aNamespaceWithClient, kubeClientWith } from './kube-client.ts';
 import { requestsTo } from './request-log.ts';
 
 /* What the Kubernetes driver does for Secrets that are kept in step, on a real API server. */
@@ -30,7 +32,9 @@ const patch = async (name: string, body: object): Promise<unknown> =>
   cluster.kube('PATCH', secretsPath(name), body, { 'content-type': 'application/merge-patch+json' });
 
 interface StoredSecret {
+  readonly data?: Readonly<Record<string, string>>;
   readonly metadata: {
+    readonly name: string;
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
     readonly managedFields: readonly { readonly manager: string; readonly fieldsV1: object }[];
@@ -95,5 +99,119 @@ describe('the mark of a Secret that is kept in step', () => {
       'f:metadata': { 'f:annotations': { 'f:keyferry.io/reflects': {} } },
     });
     expect(owned.get('keyferry')).not.toHaveProperty(['f:metadata', 'f:labels']);
+  });
+});
+
+const AT = '2026-11-27T20:00:00Z';
+const permit = permitted(signal);
+
+describe('the kept copy of a Secret', () => {
+  it('has type and immutability of the original, and its labels and annotations as one text', async () => {
+    const type = 'example.org/key';
+    await cluster.kube('POST', secretsPath(), {
+      metadata: { name: 'original', labels: { team: 'web' }, annotations: { note: 'theirs' } },
+      type,
+      immutable: true,
+      stringData: { a: '1' },
+    });
+    const { version } = presentIn(await driver.read('original', signal));
+    const copy = await driver.copies.keep('original', version, AT, permit);
+    expect(copy).toBe(`original.keyferry-bak-${version.revision}`);
+    const stored = await storedAt(copy);
+    expect(stored).toMatchObject({ type, immutable: true, data: { a: 'MQ==' } });
+    expect(stored.metadata.labels).toEqual({
+      'app.kubernetes.io/managed-by': 'keyferry',
+      'keyferry.io/backup': 'true',
+    });
+    expect(stored.metadata.annotations).toEqual({
+      'keyferry.io/backup-metadata': '{"labels":{"team":"web"},"annotations":{"note":"theirs"}}',
+      'keyferry.io/backup-of': 'original',
+      'keyferry.io/expires-at': AT,
+    });
+  });
+
+  it('is counted as a backup by a listing, and is not the copy if another Secret has its name', async () => {
+    const version = await driver.write(aDocument('taken', { a: '1' }), 'absent', permit);
+    const name = `taken.keyferry-bak-${version.revision}`;
+    const labels = { 'keyferry.io/backup': 'true' };
+    await cluster.kube('POST', secretsPath(), { metadata: { name, labels }, stringData: { a: '2' } });
+    const failure = await failureOf(driver.copies.keep('taken', version, AT, permit));
+    expect(failure.code).toBe('ALREADY_EXISTS');
+    expect(explain(failure)).toContain('Rename or delete the Secret that has the name of the backup');
+    expect((await storedAt(name)).data).toEqual({ a: 'Mg==' });
+    const leftOut: string[] = [];
+    const query = { folder: '', leftOut: (reason: string) => void leftOut.push(reason) };
+    const listed = await collect(driver.list(query, signal));
+    expect(listed.map(({ address }) => address).filter((each) => each.includes('.keyferry-bak-'))).toEqual(
+      [],
+    );
+    expect(leftOut).toContain('Backup');
+  });
+
+  it('is not a copy while it is being deleted', async () => {
+    const version = await driver.write(aDocument('fading', { a: '1' }), 'absent', permit);
+    const copy = await driver.copies.keep('fading', version, AT, permit);
+    await patch(copy, { metadata: { finalizers: ['example.org/held'] } });
+    await cluster.kube('DELETE', secretsPath(copy));
+    expect(await codeOf(driver.copies.keep('fading', version, AT, permit))).toBe('ALREADY_EXISTS');
+    await patch(copy, { metadata: { finalizers: null } });
+    expect(await driver.copies.keep('fading', version, AT, permit)).toBe(copy);
+  });
+
+  it('has a name of 253 characters at most, another one for each long name', async () => {
+    const long = ['a', 'b'].map((end) => `${'n'.repeat(222)}.${'x'.repeat(29)}${end}`);
+    const copies = new Set<string>();
+    for (const name of long) {
+      const version = await driver.write(aDocument(name, { a: name }), 'absent', permit);
+      const copy = await driver.copies.keep(name, version, AT, permit);
+      expect(await driver.copies.keep(name, version, AT, permit)).toBe(copy);
+      expect((await storedAt(copy)).metadata.annotations?.['keyferry.io/backup-of']).toBe(name);
+      copies.add(copy);
+    }
+    expect([...copies].map((copy) => copy.length)).toEqual([252, 252]);
+  });
+});
+
+describe('the end of a kept copy', () => {
+  it('is the time in its own annotation, and of no other Secret', async () => {
+    await using other = await aNamespaceWithClient(cluster, 'expiring').then(
+      ({ client: own, namespace: name }) => ({
+        secrets: new KubernetesDriver(own, name),
+        path: `/api/v1/namespaces/${name}/secrets`,
+        [Symbol.asyncDispose]: async () => own[Symbol.asyncDispose](),
+      }),
+    );
+    const labels = { 'keyferry.io/backup': 'true' };
+    const expired = { 'keyferry.io/expires-at': AT };
+    for (const metadata of [
+      { name: 'a.keyferry-bak-1', labels, annotations: expired },
+      { name: 'b.keyferry-bak-1', labels, annotations: { 'keyferry.io/expires-at': '1' } },
+      { name: 'c.keyferry-bak-1', labels },
+      { name: 'd.keyferry-bak-1', annotations: expired },
+      { name: 'e.keyferry-bak-1', labels: { 'keyferry.io/backup': 'false' }, annotations: expired },
+      { name: 'f', labels, annotations: expired },
+      { name: 'g.migrated-bak', labels, annotations: expired },
+      { name: 'h.keyferry-bak-1', labels, annotations: { 'keyferry.io/expires-at': '2026-11-27T20:00:01Z' } },
+    ])
+      await cluster.kube('POST', other.path, { metadata });
+    const discarded = await collect(other.secrets.copies.discardExpired(Date.parse(AT), permit));
+    expect(discarded).toEqual([{ address: 'a.keyferry-bak-1' }]);
+    const left = await cluster.kube<{ items: readonly StoredSecret[] }>('GET', other.path);
+    expect(left.items.map(({ metadata }) => metadata.name)).toEqual([
+      'b.keyferry-bak-1',
+      'c.keyferry-bak-1',
+      'd.keyferry-bak-1',
+      'e.keyferry-bak-1',
+      'f',
+      'g.migrated-bak',
+      'h.keyferry-bak-1',
+    ]);
+  });
+
+  it('stays without the right to list: nothing is asked', async () => {
+    const stranger = kubeClientWith(cluster, await cluster.requestToken(namespace, 'default'));
+    await using _closed = stranger;
+    const without = new KubernetesDriver(stranger, namespace);
+    expect(await collect(without.copies.discardExpired(Date.parse(AT), permit))).toEqual([]);
   });
 });

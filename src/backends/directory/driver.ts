@@ -47,6 +47,7 @@ export class DirectoryDriver implements Driver {
   };
   readonly backups: BackupStore;
   readonly claims = undefined;
+  readonly copies = undefined;
   readonly projections = undefined;
   readonly #store: DirectoryStore;
   readonly #trailingNewline: TrailingNewline;

@@ -1,5 +1,5 @@
 import type { V1DeleteOptions, V1ObjectMeta, V1Secret } from '@kubernetes/client-node';
-import type { Document, Version } from '#src/core/document.ts';
+import { sameVersion, type Document, type Version } from '#src/core/document.ts';
 import { documentation } from '#src/errors/documentation.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
 import { hasRight } from '#src/kube/access-review.ts';
@@ -67,6 +67,18 @@ export class SecretApi {
       if (hasCode(thrown, 'NOT_FOUND')) return undefined;
       throw thrown;
     }
+  }
+
+  /** Exactly the state that was read. Throws `NOT_FOUND` if the Secret is gone, `VERSION_CONFLICT` if it changed. */
+  async getExactly(
+    name: string,
+    expect: Version,
+    { op, signal }: { readonly op: string; readonly signal: AbortSignal },
+  ): Promise<WireSecret> {
+    const secret = await this.get(name, signal);
+    if (secret === undefined) throw new OperatorError('NOT_FOUND', { op, target: name });
+    if (sameVersion(versionOf(secret), expect)) return secret;
+    throw new OperatorError('VERSION_CONFLICT', { op, target: name });
   }
 
   /** Its metadata, undefined if the Secret does not exist: no value leaves the server. */

@@ -7,6 +7,7 @@ import type {
   Driver,
   BackupStore,
   ClaimStore,
+  CopyStore,
   DriverTraits,
   Listed,
   ListedVersion,
@@ -25,6 +26,7 @@ import { RBAC_VERBS, SecretApi, type Marks } from './api.ts';
 import { SecretBackups } from './backups.ts';
 import { SecretClaims } from './claims.ts';
 import { toDocument, versionOf } from './codec.ts';
+import { SecretCopies } from './copies.ts';
 import type { WireSecret } from './codec.ts';
 import { pairsOf } from './labels.ts';
 import { namespaceIsLeaving, probeCluster } from './probe.ts';
@@ -50,6 +52,7 @@ export class KubernetesDriver implements Driver {
   };
   readonly backups: BackupStore;
   readonly claims: ClaimStore;
+  readonly copies: CopyStore;
   readonly projections: ProjectionStore;
   readonly #client: KubeClient;
   readonly #namespace: string;
@@ -63,6 +66,7 @@ export class KubernetesDriver implements Driver {
     this.#api = new SecretApi(client, namespace);
     this.backups = new SecretBackups(this.#api);
     this.claims = new SecretClaims(this.#api);
+    this.copies = new SecretCopies(this.#api);
     this.projections = new SecretProjections(this.#api);
   }
 

@@ -1,11 +1,8 @@
 import { PROJECTED_FROM_ANNOTATION } from './marks.ts';
 import type { Address, Version } from '#src/core/document.ts';
-import { sameVersion } from '#src/core/document.ts';
-import { OperatorError } from '#src/errors.ts';
 import type { Permit } from '#src/ports.ts';
 import type { ProjectionStore } from '../driver.ts';
 import type { SecretApi } from './api.ts';
-import { versionOf } from './codec.ts';
 
 const OP = 'kube.secret.project';
 
@@ -18,11 +15,7 @@ export class SecretProjections implements ProjectionStore {
   }
 
   async mark(address: Address, expect: Version, origin: string, permit: Permit): Promise<void> {
-    const secret = await this.#api.get(address, permit.signal);
-    if (secret === undefined) throw new OperatorError('NOT_FOUND', { op: OP, target: address });
-    if (!sameVersion(versionOf(secret), expect)) {
-      throw new OperatorError('VERSION_CONFLICT', { op: OP, target: address });
-    }
+    const secret = await this.#api.getExactly(address, expect, { op: OP, signal: permit.signal });
     if (secret.metadata.annotations?.[PROJECTED_FROM_ANNOTATION] === origin) return;
     await this.#api.annotate(address, expect, { [PROJECTED_FROM_ANNOTATION]: origin }, permit);
   }

@@ -12,7 +12,7 @@ import { labelRefusalOf } from './labels.ts';
  * IsConfigMapKey).
  */
 
-const MAX_NAME_LENGTH = 253;
+export const MAX_NAME_LENGTH = 253;
 const MAX_KEY_LENGTH = 253;
 /** MaxSecretSize: the sum of the values, not of the names. */
 const MAX_DATA_BYTES = 1_048_576;
@@ -70,12 +70,26 @@ function jsonIn(key: string): Content {
 /** Suffix of the name of a backup: 13 characters. */
 export const BACKUP_SUFFIX = '.migrated-bak';
 
+/** In the name of the kept copy of a Secret, before the version of the original. */
+export const COPY_INFIX = '.keyferry-bak-';
+const COPY_NAME = /\.keyferry-bak-[0-9a-z]+$/;
+
+/** True for the name of a backup: of a source that was moved, or a kept copy. */
+export function isBackupName(name: string): boolean {
+  return name.endsWith(BACKUP_SUFFIX) || isCopyName(name);
+}
+
+export function isCopyName(name: string): boolean {
+  return COPY_NAME.test(name);
+}
+
 /** Refuses backups too: a migration must never read one. */
 export function nameRefusalOf(address: Address): Refusal | undefined {
-  if (!address.endsWith(BACKUP_SUFFIX)) return fullNameRefusalOf(address);
+  if (!isBackupName(address)) return fullNameRefusalOf(address);
+  const ending = isCopyName(address) ? `${COPY_INFIX}<version>` : BACKUP_SUFFIX;
   return {
     reason: 'NameRefused',
-    message: `Names that end in ${BACKUP_SUFFIX} are reserved for backups. To restore one, copy it to another name.`,
+    message: `Names that end in ${ending} are reserved for backups. To restore one, copy it to another name.`,
   };
 }
 
@@ -111,7 +125,7 @@ function expiryRefusalOf({ attributes }: Document): Refusal | undefined {
   };
 }
 
-function typeRefusalOf(document: Document): Refusal | undefined {
+export function typeRefusalOf(document: Document): Refusal | undefined {
   // The API server accepts any text as a type (tested). A space around it must not make it another one.
   const type = document.attributes.type?.trim();
   if (type === undefined) return undefined;

@@ -4,7 +4,7 @@ import type { ReadResult, StoredDocument } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { AccessRecord } from '#src/ports.ts';
 import { audit } from './audit.ts';
-import type { Driver, BackupStore, ReadOutcome } from '../driver.ts';
+import type { BackupStore, CopyStore, Driver, ReadOutcome } from '../driver.ts';
 import { permitted } from '#test/support/permit.ts';
 
 const { signal } = new AbortController();
@@ -135,6 +135,28 @@ describe('an audited driver', () => {
     expect(records.map(({ operation, path, outcome }) => `${operation} ${path} ${outcome}`)).toEqual([
       'read a.bak present',
       'read b.bak absent',
+    ]);
+  });
+});
+
+describe('an audited driver of a store that keeps copies', () => {
+  it('records a kept copy, and each one that was discarded or could not be', async () => {
+    const error = new OperatorError('AUTH_DENIED', { op: 'x.discard' });
+    const copies: CopyStore = {
+      keep: async (address) => Promise.resolve(`${address}.copy`),
+      async *discardExpired() {
+        yield* [{ address: 'a.copy' }, { address: 'b.copy', error }];
+        await Promise.resolve();
+      },
+    };
+    const { driver, records, written } = anAudited({ copies });
+    written.resolve();
+    await driver.copies?.keep('a', stored.version, '2026-11-27T20:00:00Z', permitted(signal));
+    expect(await Array.fromAsync(driver.copies?.discardExpired(0, permitted(signal)) ?? [])).toHaveLength(2);
+    expect(records.map(({ operation, path, outcome }) => `${operation} ${path} ${outcome}`)).toEqual([
+      'backup a done',
+      'delete a.copy done',
+      'delete b.copy AUTH_DENIED',
     ]);
   });
 });

@@ -1,7 +1,7 @@
 import type { Address, Document, ReadResult } from '#src/core/document.ts';
 import { errorOf, isAbort } from '#src/errors.ts';
 import type { AccessLog, AccessRecord, Accessor } from '#src/ports.ts';
-import type { BackupStore, Driver, ReadOutcome } from '../driver.ts';
+import type { BackupStore, CopyStore, Driver, ReadOutcome } from '../driver.ts';
 import { layered, OPERATIONS, type LayeredDriver, type OperationTraits } from '../layer.ts';
 
 type Access = Pick<AccessRecord, 'path' | 'version' | 'keys' | 'outcome'>;
@@ -31,7 +31,7 @@ export function audit(driver: Driver, log: AccessLog, accessor: Accessor): Layer
       );
     },
     // The record of a read includes what was found.
-    overrides: ({ backups }) => ({
+    overrides: ({ backups, copies }) => ({
       read: async (address, signal, revision) =>
         records.around(
           { operation: 'read', asked: { path: address, version: revision }, signal },
@@ -50,6 +50,8 @@ export function audit(driver: Driver, log: AccessLog, accessor: Accessor): Layer
           has: recordedHas(driver.backups, records),
           get: recordedGet(driver.backups, records),
         },
+      copies: driver.copies &&
+        copies && { ...copies, discardExpired: recordedDiscards(driver.copies, records) },
     }),
   });
 }
@@ -60,6 +62,16 @@ function recordedHas(backups: BackupStore, records: AccessRecords): BackupStore[
     const outcome = found ? 'present' : 'absent';
     await records.write('read', { path: backups.addressOf(address), outcome }, signal);
     return found;
+  };
+}
+
+function recordedDiscards(copies: CopyStore, records: AccessRecords): CopyStore['discardExpired'] {
+  return async function* discardExpired(nowMs, permit) {
+    for await (const discarded of copies.discardExpired(nowMs, permit)) {
+      const { address: path, error } = discarded;
+      await records.write('delete', { path, outcome: error?.code ?? 'done' }, permit.signal);
+      yield discarded;
+    }
   };
 }
 

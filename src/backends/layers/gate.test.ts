@@ -3,6 +3,7 @@ import type { Address, Document, Version } from '#src/core/document.ts';
 import type {
   BackupStore,
   ClaimStore,
+  CopyStore,
   Driver,
   Entry,
   ListedVersion,
@@ -45,6 +46,10 @@ class AnyDriver implements Driver {
     get: async (backup) => Promise.resolve(this.#ask(`get ${backup}`, undefined)),
     retire: async (address) => Promise.resolve(this.#ask(`retire ${address}`, `${address}.bak`)),
     discard: async (backup) => Promise.resolve(this.#ask(`discard ${backup}`, undefined)),
+  };
+  readonly copies: CopyStore = {
+    keep: async (address) => Promise.resolve(this.#ask(`keep ${address}`, `${address}.copy`)),
+    discardExpired: () => this.#ask('discardExpired', all()),
   };
   readonly projections: ProjectionStore = {
     mark: async (address) => Promise.resolve(this.#ask(`mark ${address}`, undefined)),
@@ -98,11 +103,11 @@ function aGatedDriver() {
   return { inner, driver: gate(inner, GATE), ...storesOf(gate(inner, GATE)) };
 }
 
-function storesOf({ backups, claims, projections }: Driver) {
-  if (backups === undefined || claims === undefined || projections === undefined) {
+function storesOf({ backups, claims, copies, projections }: Driver) {
+  if (backups === undefined || claims === undefined || copies === undefined || projections === undefined) {
     throw new Error('the driver below has all of them');
   }
-  return { backups, claims, projections };
+  return { backups, claims, copies, projections };
 }
 
 type Methods<T> = {
@@ -112,7 +117,7 @@ type Call = (address: Address) => unknown;
 
 /** Typed by the contract: a new method of it must be added here. */
 function callsThatReachAnAddress() {
-  const { inner, driver, backups, claims, projections } = aGatedDriver();
+  const { inner, driver, backups, claims, copies, projections } = aGatedDriver();
   const ofDriver: Record<
     keyof Omit<
       Methods<Driver>,
@@ -146,10 +151,14 @@ function callsThatReachAnAddress() {
     retire: (address) => backups.retire(address, version, permitted(signal)),
     discard: (address) => backups.discard(address, permitted(signal)),
   };
+  const ofCopies: Record<keyof Omit<CopyStore, 'discardExpired'>, Call> = {
+    keep: (address) => copies.keep(address, version, '2026-11-27T20:00:00Z', permitted(signal)),
+  };
   const ofProjections: Record<keyof ProjectionStore, Call> = {
     mark: (address) => projections.mark(address, version, 'origin', permitted(signal)),
   };
-  return { inner, calls: Object.entries({ ...ofDriver, ...ofClaims, ...ofBackups, ...ofProjections }) };
+  const calls = { ...ofDriver, ...ofClaims, ...ofBackups, ...ofCopies, ...ofProjections };
+  return { inner, calls: Object.entries(calls) };
 }
 
 describe('a gated driver', () => {

@@ -69,6 +69,7 @@ function innerOf(calls: Partial<Driver>, origin?: string): Driver {
     backups: undefined,
     claims: undefined,
     isLeaving: unasked,
+    copies: undefined,
     projections: undefined,
     addressRefusalOf: unasked,
     denied: unasked,

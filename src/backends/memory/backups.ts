@@ -1,9 +1,9 @@
 import type { Address, Document, Version } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { Permit } from '#src/ports.ts';
-import type { BackupStore } from '../driver.ts';
+import type { BackupStore, CopyStore, Discarded } from '../driver.ts';
 import type { Call } from './hooks.ts';
-import { addressRefusalOf, BACKUP_SUFFIX } from './refusals.ts';
+import { addressRefusalOf, BACKUP_SUFFIX, COPY_INFIX, isBackupName } from './refusals.ts';
 import type { MemoryStore, State } from './store.ts';
 
 /** What a driver gives to its backups. */
@@ -70,8 +70,47 @@ export class MemoryBackups implements BackupStore {
   }
 }
 
+/** A kept copy is `<address>.keyferry-bak-<revision>`, stored as a backup is. */
+export class MemoryCopies implements CopyStore {
+  readonly #change: Change;
+
+  constructor(change: Change) {
+    this.#change = change;
+  }
+
+  async keep(address: Address, expect: Version, expiresAt: string, permit: Permit): Promise<Address> {
+    const { store, perform, requireCurrent } = this.#change;
+    const call: Call = { operation: 'keep', address };
+    const copy = `${address}${COPY_INFIX}${expect.revision}`;
+    return perform(call, permit, () => {
+      const current = requireCurrent(call, expect);
+      const existing = store.backups.get(copy);
+      if (existing !== undefined && !sameBytes(existing, current)) {
+        throw new OperatorError('ALREADY_EXISTS', { op: 'memory.keep', target: copy });
+      }
+      const keptUntil = [expiresAt, existing?.keptUntil ?? expiresAt].toSorted().at(-1) ?? expiresAt;
+      store.backups.set(copy, { ...current, keptUntil });
+      return copy;
+    });
+  }
+
+  async *discardExpired(nowMs: number, permit: Permit): AsyncGenerator<Discarded> {
+    const { store, perform } = this.#change;
+    const call: Call = { operation: 'discardExpired', address: '' };
+    const expired = await perform(call, permit, () =>
+      [...store.backups].flatMap(([address, { keptUntil }]) =>
+        keptUntil !== undefined && Date.parse(keptUntil) <= nowMs ? [address] : [],
+      ),
+    );
+    for (const address of expired) {
+      store.backups.delete(address);
+      yield { address };
+    }
+  }
+}
+
 function requireBackup(target: Address): void {
-  if (target.endsWith(BACKUP_SUFFIX)) return;
+  if (isBackupName(target)) return;
   throw new OperatorError('DOCUMENT_REFUSED', { op: 'memory.backup', target });
 }
 

@@ -5,6 +5,7 @@ import type { Permit } from '#src/ports.ts';
 import type {
   BackupStore,
   ClaimStore,
+  CopyStore,
   Driver,
   DriverTraits,
   Listed,
@@ -18,7 +19,7 @@ import type {
   Refusal,
 } from '../driver.ts';
 import { readEach } from '../read-each.ts';
-import { MemoryBackups } from './backups.ts';
+import { MemoryBackups, MemoryCopies } from './backups.ts';
 import type { Call, Hooks } from './hooks.ts';
 import { isProblem } from '../listing-problem.ts';
 import { listedIn, versionAt } from './listing.ts';
@@ -49,6 +50,8 @@ const VERBS: Partial<Record<Call['operation'], readonly Verb[]>> = {
   delete: ['delete'],
   retire: ['read', 'create', 'delete'],
   discard: ['delete'],
+  keep: ['read', 'create'],
+  discardExpired: ['delete'],
 };
 
 /**
@@ -61,6 +64,7 @@ export class MemoryDriver implements Driver {
   readonly traits: DriverTraits;
   readonly backups: BackupStore | undefined;
   readonly claims: ClaimStore | undefined;
+  readonly copies: CopyStore | undefined;
   readonly projections: ProjectionStore | undefined;
   readonly #store: MemoryStore;
   readonly #options: MemoryDriverOptions;
@@ -68,7 +72,8 @@ export class MemoryDriver implements Driver {
 
   constructor(options: MemoryDriverOptions) {
     const { store } = options;
-    const { addressing, statesAttributes, holdsJson, keepsBackups, keepsProjections } = store.traits;
+    const { addressing, statesAttributes, holdsJson, keepsBackups, keepsCopies, keepsProjections } =
+      store.traits;
     this.#store = store;
     this.#options = options;
     const held = holdsJson ? { holdsJson } : {};
@@ -80,6 +85,7 @@ export class MemoryDriver implements Driver {
       requireCurrent: (call: Call, expect: Version) => this.#requireCurrent(call, expect),
     };
     this.backups = keepsBackups ? new MemoryBackups(change) : undefined;
+    this.copies = keepsCopies ? new MemoryCopies(change) : undefined;
     this.claims = statesAttributes
       ? {
           claim: async (address, expect, by, permit) => this.#claim({ address, expect, by }, permit),

@@ -18,6 +18,8 @@ export type Operation =
   | 'readBackup'
   | 'retire'
   | 'discard'
+  | 'keep'
+  | 'discardExpired'
   | 'claim'
   | 'release'
   | 'isLeaving';

@@ -5,12 +5,19 @@ import type { Refusal } from '../driver.ts';
 import type { MemoryStore } from './store.ts';
 
 export const BACKUP_SUFFIX = '.migrated-bak';
+/** Before the revision of the original, at the end of the name of a kept copy. */
+export const COPY_INFIX = '.keyferry-bak-';
+
+/** True for the name of a backup: of a source that was moved, or a kept copy. */
+export function isBackupName(address: Address): boolean {
+  return address.endsWith(BACKUP_SUFFIX) || /\.keyferry-bak-[0-9a-z]+$/.test(address);
+}
 /** Total bytes of the values of one document. */
 export const MAX_DOCUMENT_BYTES = 1_048_576;
 
 /** Why no document can live at this address, or undefined. */
 export function addressRefusalOf({ traits }: MemoryStore, address: Address): Refusal | undefined {
-  if (traits.keepsBackups && address.endsWith(BACKUP_SUFFIX)) {
+  if (traits.keepsBackups && isBackupName(address)) {
     return { reason: 'NameRefused', message: 'The name is that of a backup.' };
   }
   const segments = address.split('/');

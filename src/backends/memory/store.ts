@@ -20,6 +20,8 @@ export interface MemoryStoreOptions {
   readonly keepsRevisions?: boolean;
   /** Default: in a flat store. */
   readonly keepsBackups?: boolean;
+  /** Copies of values that are replaced can be kept. Default: in a flat store. */
+  readonly keepsCopies?: boolean;
   /** Default: in a flat store. */
   readonly keepsProjections?: boolean;
   /** A document without attributes is Opaque and mutable. Default: in a flat store. */
@@ -56,6 +58,8 @@ export interface State {
   readonly owner?: string;
   /** The claim of a removal. */
   readonly claim?: string;
+  /** Of a kept copy: when it expires. */
+  readonly keptUntil?: string;
 }
 
 export type Fields = Readonly<Record<string, string | Buffer>>;
@@ -92,6 +96,7 @@ export class MemoryStore {
     this.#clock = clock;
     this.traits = {
       keepsBackups: isFlat,
+      keepsCopies: isFlat,
       keepsProjections: isFlat,
       statesAttributes: isFlat,
       keepsReflected: options.statesAttributes ?? isFlat,

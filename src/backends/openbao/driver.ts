@@ -60,6 +60,7 @@ export class OpenBaoDriver implements Driver {
   /** A removed version can be undeleted, so no backup is needed. */
   readonly backups = undefined;
   readonly claims = undefined;
+  readonly copies = undefined;
   readonly projections = undefined;
   readonly #options: OpenBaoDriverOptions;
   /** From the last probe, if it succeeded. */

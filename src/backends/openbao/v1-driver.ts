@@ -64,6 +64,7 @@ export class OpenBaoV1Driver implements Driver {
   readonly traits: DriverTraits;
   readonly backups = undefined;
   readonly claims = undefined;
+  readonly copies = undefined;
   readonly projections = undefined;
   readonly #options: OpenBaoV1DriverOptions;
   /** From the last probe, if it succeeded. */

@@ -26,6 +26,8 @@ export function describePermits(trial: Trial): void {
     expect(await codeOf(trial.driver.delete(trial.address, version, withdrawn))).toBe('LEASE_LOST');
     const backedUp = trial.driver.backups?.retire(trial.address, version, withdrawn);
     if (backedUp !== undefined) expect(await codeOf(backedUp)).toBe('LEASE_LOST');
+    const kept = trial.driver.copies?.keep(trial.address, version, '2099-01-01T00:00:00Z', withdrawn);
+    if (kept !== undefined) expect(await codeOf(kept)).toBe('LEASE_LOST');
     const marked = trial.driver.projections?.mark(trial.address, version, 'origin', withdrawn);
     if (marked !== undefined) expect(await codeOf(marked)).toBe('LEASE_LOST');
 
