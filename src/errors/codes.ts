@@ -240,7 +240,7 @@ export const ERROR_CODES = {
   KEYS_COLLIDE: code(
     'waiting',
     { condition: NEVER, row: 'MappingCollision' },
-    'Two keys of the document map to the same name.',
+    'The names of the keys do not fit spec.mapping.keys.',
     'Change spec.mapping.keys, or exclude the document.',
   ),
   DECODE_FAILED: code(

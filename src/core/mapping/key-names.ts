@@ -18,6 +18,9 @@ export interface KeyNames {
   isDecoded(key: string): boolean;
 }
 
+/** Why a renaming is refused. */
+export const TWO_KEYS = 'Two keys get the same name.';
+
 /** Throws `SPEC_INVALID` for a pattern outside the grammar of name-pattern.ts. */
 export function compileKeyNames(table: readonly KeyRule[]): KeyNames {
   const rules = table.map(({ from, to = from, decode }, index) => ({
@@ -36,7 +39,7 @@ export function compileKeyNames(table: readonly KeyRule[]): KeyNames {
       if (rules.length === 0) return fields;
       const renamed = new Map([...fields].map(([old, value]) => [ruleOf(old).name, value]));
       if (renamed.size === fields.size) return renamed;
-      throw new OperatorError('KEYS_COLLIDE', { op: 'mapping.keys' });
+      throw new OperatorError('KEYS_COLLIDE', { op: 'mapping.keys', detail: TWO_KEYS });
     },
     isDecoded: (key) => ruleOf(key).isDecoded,
   };
