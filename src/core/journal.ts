@@ -14,6 +14,9 @@ export interface Journal {
   /** Takes one outcome, which may become durable later, in a batch. Resolves when the caller may drop it. */
   record(outcome: Outcome): Promise<void>;
 
+  /** Mode Sync: the document is no longer part of the migration. Resolves as `record` does. */
+  forget(name: string): Promise<void>;
+
   /** Resolves when everything recorded so far is durable. The engine removes no source before that. */
   flush(): Promise<void>;
 }

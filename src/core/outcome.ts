@@ -1,6 +1,5 @@
 import type { RowReason } from '#src/errors/reasons.ts';
 import type { Address, Version } from './document.ts';
-import type { Base } from './sync/observed.ts';
 
 /** The state of a document. The values are those of the API. */
 export type State = 'Pending' | 'Copied' | 'Verified' | 'Removed' | 'Conflict' | 'Failed' | 'Skipped';
@@ -12,6 +11,11 @@ export interface RecordedVersion {
   /** `Version.identity`; absent where it is not valid after a restart. Never without a version. */
   readonly identity?: string;
 }
+
+/**
+ * The versions in which both sides were last proven equal. A side without one has no version that outlives a process.
+ */
+export type Base = Readonly<Partial<Record<'source' | 'destination', RecordedVersion>>>;
 
 /** The source of a document as it was last read. */
 export interface SourceRecord extends RecordedVersion {

@@ -7,6 +7,8 @@ import { Transfer } from './apply/transfer.ts';
 import type { Address } from '#src/core/document.ts';
 import { hasCode } from '#src/errors.ts';
 import { makePlan, startPlan, type Planning } from './plan/make-plan.ts';
+import { keepInStep } from './sync/keep-in-step.ts';
+import { planPass } from './sync/plan-pass.ts';
 import { requireUnreservedBackups } from './plan/reserved-names.ts';
 import { totalsOf } from './plan/totals.ts';
 
@@ -25,8 +27,9 @@ import { totalsOf } from './plan/totals.ts';
  */
 export async function runMigration(inputs: ApplyInputs): Promise<RunResult> {
   const progress = new Progress(inputs);
-  await releaseClaims({ ...inputs, claimed: async () => claimable(inputs) });
-  const planning = await startPlan(inputs);
+  if (inputs.only === undefined) await releaseClaims({ ...inputs, claimed: async () => claimable(inputs) });
+  const isPass = inputs.intent.sync !== undefined && !inputs.intent.dryRun;
+  const planning = await (isPass ? planPass(inputs) : startPlan(inputs));
   progress.expect(planning);
   if (inputs.intent.dryRun) await showPlan(inputs, progress, planning);
   else await applyPlan(inputs, progress, planning);
@@ -85,7 +88,7 @@ async function applyPlan(inputs: ApplyInputs, progress: Progress, planning: Plan
     if (progress.shouldStop()) return;
     await progress.record(outcome);
   }
-  const transfer = new Transfer(inputs, progress);
+  const transfer = new Transfer(inputs, progress, inputs.intent.sync === undefined ? undefined : keepInStep);
   await transfer.copyAll(planning);
   await transfer.overwriteAnnounced();
   await retireSoaked(inputs, progress, transfer.proven);

@@ -10,7 +10,7 @@ import { provenOnlyNow } from './another-store.ts';
 import { FallbackUse } from './fallback-use.ts';
 import { addLoss, lossOf, type Loss } from './loss.ts';
 import { byRule, exceptionsOf } from './excerpts.ts';
-import { isFindable } from './recordable.ts';
+import { isFindable, recordedName } from './recordable.ts';
 import { MAX_UNCOUNTED, StoredReports, type ReportStore } from './reports.ts';
 import { toPriorRecords, toRows } from './rows.ts';
 import { ShardLayout } from './shards.ts';
@@ -132,6 +132,12 @@ export class MigrationJournal {
     const entry = this.#table.set(outcome, this.#options.clock.now());
     this.#layout.set(entry.outcome.name, toRows(entry));
     if (!this.#isInline()) await this.#moveToReports();
+  }
+
+  /** As `Journal.forget`. */
+  forget(name: string): void {
+    this.#table.delete(recordedName(name));
+    this.#layout.delete(recordedName(name));
   }
 
   /** Writes the reports that differ from what is stored; none while rows are inline. Throws what the store throws. */

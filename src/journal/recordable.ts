@@ -8,8 +8,8 @@ import {
   MAX_ROW_VERSION,
 } from '#src/api/v1alpha1/status-row.ts';
 import { boundedText, isCut } from '#src/core/bounded-text.ts';
-import type { DestinationRecord, Outcome, RecordedVersion, SourceRecord } from '#src/core/outcome.ts';
-import type { Base } from '#src/core/sync/observed.ts';
+import type { DestinationRecord, Outcome, RecordedVersion, SourceRecord, Base } from '#src/core/outcome.ts';
+
 import { shortened } from '#src/errors/explain.ts';
 
 /** The name by which the table knows a document. */

@@ -6,8 +6,9 @@ import type {
   PriorRecord,
   RecordedVersion,
   SourceRecord,
+  Base,
 } from '#src/core/outcome.ts';
-import type { Base } from '#src/core/sync/observed.ts';
+
 import { withUnknown, type UnknownOfDocument } from './unknown.ts';
 
 /** One document of the table: its outcome as rows can hold it (see `recordable`), and since when. */

@@ -44,11 +44,14 @@ export class RowTable {
 
   /** Removes documents that were not `set`. */
   dropUnvisited(): void {
-    for (const [name, entry] of this.#entries) {
-      if (this.#visited.has(name)) continue;
-      this.#entries.delete(name);
-      this.#rowCount -= rowsOf(entry.outcome);
-    }
+    for (const name of this.#entries.keys()) if (!this.#visited.has(name)) this.delete(name);
+  }
+
+  delete(name: string): void {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) return;
+    this.#entries.delete(name);
+    this.#rowCount -= rowsOf(entry.outcome);
   }
 
   has(name: string): boolean {

@@ -60,6 +60,8 @@ export interface EngineRun extends World {
   /** Spec of the SecretMigration, in the namespace `ns`. Default: selects everything. */
   readonly spec?: Spec;
   /** The folder that a backend is confined to, in a tree. Default: the whole store. */
+  /** Mode Sync: the documents that may have changed. Default: a whole pass. */
+  readonly only?: readonly string[];
   readonly within?: { readonly source?: string; readonly destination?: string };
   /** Prefixes of names that are reserved for others at the source. */
   readonly reserved?: readonly string[];
@@ -123,7 +125,8 @@ export async function runEngine(run: EngineRun): Promise<RunReport> {
   const journal = new RecordingJournal(run);
   const inputs = await inputsOf(run, journal);
   const result = await (run.task === 'maintain' ? maintain(inputs) : runMigration(inputs));
-  const isComplete = !result.interrupted && result.problem === undefined && run.task !== 'maintain';
+  const isComplete =
+    !result.interrupted && result.problem === undefined && run.task !== 'maintain' && run.only === undefined;
   return { result, ...journal.report(isComplete) };
 }
 
@@ -148,6 +151,11 @@ async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<Appl
     intent: intentOf(run),
     source,
     destination,
+    keepsVersions: {
+      source: run.source.traits.keepsRevisions,
+      destination: run.destination.traits.keepsRevisions,
+    },
+    ...(run.only === undefined ? {} : { only: new Set(run.only) }),
     destinationName: 'SecretBackend b',
     permit: permitOf(run, signal),
     journal,
@@ -259,6 +267,13 @@ class RecordingJournal {
     this.log.push(`row ${outcome.name} ${outcome.state}`);
     this.#outcomes.set(outcome.name, outcome);
     this.#table.set(outcome, this.#run.clock.now());
+    return Promise.resolve();
+  }
+
+  async forget(name: string): Promise<void> {
+    this.log.push(`forget ${name}`);
+    this.#outcomes.delete(name);
+    this.#table.delete(name);
     return Promise.resolve();
   }
 

@@ -3,15 +3,8 @@ import type { Hook } from '#src/backends/memory/hooks.ts';
 import { MemoryStore } from '#src/backends/memory/store.ts';
 import { sameFields, type Document, type ReadResult, type StoredDocument } from '#src/core/document.ts';
 import { compileKeyNames } from '#src/core/mapping/key-names.ts';
-import { recordedVersion } from '#src/core/outcome.ts';
-import {
-  otherSide,
-  type Base,
-  type BySide,
-  type Found,
-  type Observed,
-  type Side,
-} from '#src/core/sync/observed.ts';
+import { recordedVersion, type Base } from '#src/core/outcome.ts';
+import { otherSide, type BySide, type Found, type Observed, type Side } from '#src/core/sync/observed.ts';
 import { decideSync, type SyncPolicy, type SyncStep } from '#src/core/sync/three-way.ts';
 import { withBaseBytes } from '#src/engine/sync/base.ts';
 import { ManualClock } from './manual-clock.ts';

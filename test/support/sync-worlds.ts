@@ -1,5 +1,6 @@
+import type { Base } from '#src/core/outcome.ts';
 import type { Version } from '#src/core/document.ts';
-import type { Base, BySide, Found, Observed, Side } from '#src/core/sync/observed.ts';
+import type { BySide, Found, Observed, Side } from '#src/core/sync/observed.ts';
 import { otherSide } from '#src/core/sync/observed.ts';
 import type { SyncPolicy, SyncStep } from '#src/core/sync/three-way.ts';
 

@@ -1,4 +1,5 @@
 import type { Journal } from '#src/core/journal.ts';
+import type { BySide } from '#src/core/sync/observed.ts';
 import type { ApplyInputs, RunResult } from '#src/engine/apply/inputs.ts';
 import {
   clockGate,
@@ -28,22 +29,28 @@ export interface Gathered {
   readonly backends: BackendPair;
   readonly source: DriverLease;
   readonly destination: DriverLease;
+  /** The stores that keep what a write replaces. */
+  readonly keepsVersions: BySide<boolean>;
   readonly journal: MigrationJournal;
 }
 
 /**
- * Runs a task with the engine. Failures of documents are in the journal, the failure of a backend is in the result; throws
+ * Runs a task with the engine, on the whole selection or on the documents that may have changed (`only`). Failures of documents are in the journal, the failure of a backend is in the result; throws
  * `SPEC_INVALID`, `NAME_RESERVED` and what the journal throws.
  */
-export async function carryOut(attempt: Attempt, gathered: Gathered): Promise<RunResult> {
-  const inputs = inputsOf(attempt, gathered);
+export async function carryOut(
+  attempt: Attempt,
+  gathered: Gathered,
+  only?: ReadonlySet<string>,
+): Promise<RunResult> {
+  const inputs = { ...inputsOf(attempt, gathered), only };
   attempt.status.setPace(() => paceOf([gathered.source, gathered.destination]));
   return attempt.task.kind === 'maintain' ? await maintain(inputs) : await runMigration(inputs);
 }
 
 function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
   const { parts, migration, status, stop, context } = attempt;
-  const { backends, source, destination, journal } = gathered;
+  const { backends, source, destination, keepsVersions, journal } = gathered;
   const { namespace } = migration.metadata;
   const crossings = parts.live.of(objectKey(migration.metadata));
   const holderOf = (secret: string): string | undefined =>
@@ -57,6 +64,7 @@ function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
     }),
     source: source.driver,
     destination: destination.driver,
+    keepsVersions,
     destinationName: shortNameOf(backends.destination),
     journal: withProgress(journal, status),
     prior: journal.prior,
@@ -113,6 +121,10 @@ export function withProgress(journal: MigrationJournal, status: MigrationStatus)
     expect: (outcomes) => journal.expect(outcomes),
     record: async (outcome) => {
       await journal.record(outcome);
+      await status.showProgress(journal);
+    },
+    forget: async (name) => {
+      journal.forget(name);
       await status.showProgress(journal);
     },
     flush: async () => {

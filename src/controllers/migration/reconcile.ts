@@ -89,13 +89,13 @@ async function gather(attempt: Attempt, leases: AsyncDisposableStack): Promise<G
   };
   const source = await lease(backends.source);
   const destination = await lease(backends.destination);
-  await requireCapabilities(migration, { source, destination }, signal);
+  const keepsVersions = await requireCapabilities(migration, { source, destination }, signal);
   status.setBackends({
     source: shortNameOf(backends.source),
     destination: shortNameOf(backends.destination),
   });
   const journal = await orAborted(openJournal(attempt, destination.driver), signal);
-  return { backends, source, destination, journal };
+  return { backends, source, destination, keepsVersions, journal };
 }
 
 /** The migration, unless it is gone or going; tells what is left of one that is gone. Throws `SPEC_INVALID`. */

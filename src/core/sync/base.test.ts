@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { recordedVersion, type RecordedVersion } from '../outcome.ts';
+import { recordedVersion, type RecordedVersion, type Base } from '../outcome.ts';
 import type { Reflected, Version } from '../document.ts';
 import { baseFrom, isRecorded } from './base.ts';
-import type { Base, Found, Observed } from './observed.ts';
+import type { Found, Observed } from './observed.ts';
 import { decideSync, type SyncStep } from './three-way.ts';
 
 const secret = (revision: string): RecordedVersion => ({ version: revision, identity: 'uid' });

@@ -1,11 +1,27 @@
-import type { RecordedVersion } from '../outcome.ts';
-import type { Reflected, Version } from '../document.ts';
-import { otherSide, type Base, type Observed, type Side } from './observed.ts';
+import type { PriorRecord, RecordedVersion, Base } from '../outcome.ts';
+import type { Address, Reflected, Version } from '../document.ts';
+import { otherSide, type Observed, type Side } from './observed.ts';
 
 /*
  * The base of a three-way comparison: the versions in which both sides were last proven equal. A version that is still the
  * current one has the bytes of the base, so the bytes themselves are needed only if both versions moved.
  */
+
+/** What a row proves of both sides: the versions in which they were equal. Undefined if it proves nothing of these addresses. */
+export function recordedBase(prior: PriorRecord | undefined, destination: Address): Base | undefined {
+  if (prior === undefined || prior.destination?.path !== destination) return undefined;
+  // Rows of other states have versions that were read and not proven.
+  if (prior.state !== 'Verified') return prior.base;
+  const isAtOldAddress = prior.source?.path !== undefined;
+  return {
+    ...(prior.source === undefined || isAtOldAddress ? {} : { source: versionIn(prior.source) }),
+    destination: versionIn(prior.destination),
+  };
+}
+
+function versionIn({ version, identity }: RecordedVersion): RecordedVersion {
+  return { ...(version === undefined ? {} : { version }), ...(identity === undefined ? {} : { identity }) };
+}
 
 /**
  * The base to compare with. `recorded` is what the row says. What the document at `side` says itself counts if there is no

@@ -1,5 +1,5 @@
 import type { Version } from '../document.ts';
-import type { RecordedVersion } from '../outcome.ts';
+import type { Base } from '../outcome.ts';
 
 /** One of the two documents that a migration keeps in step. */
 export type Side = 'source' | 'destination';
@@ -9,9 +9,6 @@ export type BySide<Value> = Readonly<Record<Side, Value>>;
 export function otherSide(side: Side): Side {
   return side === 'source' ? 'destination' : 'source';
 }
-
-/** The versions of both sides as last proven equal. A side without one has no version that outlives a process. */
-export type Base = Readonly<Partial<Record<Side, RecordedVersion>>>;
 
 /** Whether each side has the bytes of the base; false for a side that is not there. */
 export type BaseBytes = BySide<boolean>;

@@ -54,6 +54,9 @@ export type SyncStep =
   /** Both sides stay as they are. A conflict waits for a user; what the spec keeps does not. */
   | ({ readonly kind: 'conflict' | 'keep' } & Said);
 
+/** A step that gives one side the value of the other one. */
+export type WriteStep = Extract<SyncStep, { kind: 'write' | 'restore' }>;
+
 interface Write<Expected extends Expectation> extends Said {
   readonly to: Side;
   /** What must still be there. */

@@ -1,11 +1,12 @@
 import { isBalanced, type InventoryCount } from '#src/core/inventory.ts';
 import type { Outcome } from '#src/core/outcome.ts';
+import { recordedBase } from '#src/core/sync/base.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { Planning } from '../plan/make-plan.ts';
 import type { PlanTotals } from '../plan/totals.ts';
 import type { ApplyInputs, RunResult } from './inputs.ts';
 
-type Inputs = Pick<ApplyInputs, 'intent' | 'journal' | 'signal' | 'shouldStop'>;
+type Inputs = Pick<ApplyInputs, 'intent' | 'journal' | 'only' | 'signal' | 'shouldStop'>;
 
 /** The progress of a run, and whether it may continue. Passes every outcome to the journal. */
 export class Progress {
@@ -27,7 +28,8 @@ export class Progress {
 
   /** Throws `INVARIANT` when a complete run left a document of the source without a row and without a reason. */
   result(): RunResult {
-    const inventory = this.isComplete ? this.#count?.counts() : undefined;
+    const isWhole = this.isComplete && this.#inputs.only === undefined;
+    const inventory = isWhole ? this.#count?.counts() : undefined;
     if (inventory !== undefined && !isBalanced(inventory)) {
       throw new OperatorError('INVARIANT', {
         op: 'engine.inventory',
@@ -57,7 +59,7 @@ export class Progress {
 
   async record(outcome: Outcome): Promise<void> {
     const { intent, journal } = this.#inputs;
-    await journal.record(this.#ruled(this.#unlessProven(outcome)));
+    await journal.record(this.#ruled(this.#withBase(this.#unlessProven(outcome))));
     this.#count?.report(outcome.name);
     if (outcome.backup !== undefined && intent.backupTtlMs !== undefined) this.wakeIn(intent.backupTtlMs);
   }
@@ -75,6 +77,15 @@ export class Progress {
       return outcome;
     const { since: _since, ...prior } = record;
     return { ...prior, retry: 'soon' };
+  }
+
+  /** Mode Sync: a row that is not Verified still tells in which versions both sides were equal. */
+  #withBase(outcome: Outcome): Outcome {
+    const { intent, journal } = this.#inputs;
+    const path = outcome.destination?.path;
+    if (intent.sync === undefined || outcome.state === 'Verified' || path === undefined) return outcome;
+    const base = outcome.base ?? recordedBase(journal.prior.get(outcome.name), path);
+    return base === undefined ? outcome : { ...outcome, base };
   }
 
   /** The outcome with the mapping rule that applies to its document. */

@@ -5,6 +5,7 @@ import {
   type DestinationRecord,
   type VerifiedPair,
 } from '#src/core/outcome.ts';
+import type { SyncStep } from '#src/core/sync/three-way.ts';
 import type { PlannedDocument, TransferStep } from '../plan/plan.ts';
 
 /** The result for one document. */
@@ -14,6 +15,8 @@ export interface Copied {
   readonly pair?: VerifiedPair;
   /** The destination version to overwrite, once the record of it is durable. */
   readonly awaitsOverwrite?: string;
+  /** Mode Sync: the side that follows is to be removed. */
+  readonly awaitsRemoval?: Extract<SyncStep, { kind: 'remove' }>;
   /** The failure, to distinguish a failed document from a failed backend. */
   readonly failure?: unknown;
 }

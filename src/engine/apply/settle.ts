@@ -1,9 +1,10 @@
-import type { StoredDocument } from '#src/core/document.ts';
+import type { Driver } from '#src/backends/driver.ts';
+import type { Document, StoredDocument } from '#src/core/document.ts';
 import { errorOf } from '#src/errors.ts';
 import { decideDocument } from '../plan/decide.ts';
 import type { Decision, Left } from '../plan/plan.ts';
 import type { ApplyInputs } from './inputs.ts';
-import { completing } from './run-permit.ts';
+import { completing, type RunPermit } from './run-permit.ts';
 
 /*
  * What a write that was cut off left at the destination is settled before anything else, also if another writer stored
@@ -42,12 +43,24 @@ export async function settled(
 /** The note for the row if something had to stay. */
 async function settleOnce(
   { destination, permit }: Pick<Inputs, 'destination' | 'permit'>,
-  { document, left, values }: Pick<Decision, 'document' | 'left' | 'values'>,
+  { left, values }: Pick<Decision, 'left' | 'values'>,
 ): Promise<string | undefined> {
   if (left === undefined || values === undefined) return undefined;
+  return settleRemains(destination, { left, desired: values.desired }, permit);
+}
+
+/**
+ * Completes or undoes once what a write left at the address of the desired document. Resolves with the note for the row if
+ * something had to stay. Throws the failure of a completion.
+ */
+export async function settleRemains(
+  driver: Pick<Driver, 'finish' | 'undo'>,
+  { left, desired }: { readonly left: Left; readonly desired: Document },
+  permit: RunPermit,
+): Promise<string | undefined> {
   try {
-    if (left.kind === 'finish') await destination.finish?.(values.desired, left.version, completing(permit));
-    else await destination.undo?.(document.destination, left.version, completing(permit));
+    if (left.kind === 'finish') await driver.finish?.(desired, left.version, completing(permit));
+    else await driver.undo?.(desired.address, left.version, completing(permit));
     return undefined;
   } catch (failure) {
     return noteOf(left.kind, failure);

@@ -1,5 +1,6 @@
 import { isBackendWide } from '#src/errors.ts';
 import type { Outcome, VerifiedPair } from '#src/core/outcome.ts';
+import type { LeftOutReason } from '#src/errors/reasons.ts';
 import { forEachConcurrently } from '#src/io/map-concurrently.ts';
 import { decideAnnounced, type Planning } from '../plan/make-plan.ts';
 import type { Decision, PlannedDocument } from '../plan/plan.ts';
@@ -16,17 +17,30 @@ export interface Proven {
   readonly outcome: Outcome;
 }
 
+/** What became of a decision: an outcome, or why the document is not selected after all. */
+export type Carried = Copied | { readonly leftOut: LeftOutReason };
+
+type Carry = (inputs: ApplyInputs, decision: Decision) => Promise<Carried>;
+
+async function carryOnce(inputs: ApplyInputs, decision: Decision): Promise<Carried> {
+  const { leftOut } = decision;
+  return leftOut === undefined ? carryOut(inputs, decision) : { leftOut };
+}
+
 /** Copies documents to the destination and proves them. A document that fails does not stop the others. */
 export class Transfer {
   /** Proven documents, for the removal of sources. Names and versions only. */
   readonly proven: Proven[] = [];
+  readonly #carry: Carry;
   readonly #inputs: ApplyInputs;
   readonly #progress: Progress;
   readonly #silence: Silence;
   /** Documents to overwrite once that is on record, with the version to overwrite. */
   readonly #awaitOverwrite = new Map<PlannedDocument, string>();
 
-  constructor(inputs: ApplyInputs, progress: Progress) {
+  /** `carry`: how one decision is carried out. Default: by the protocol of mode Once. */
+  constructor(inputs: ApplyInputs, progress: Progress, carry: Carry = carryOnce) {
+    this.#carry = carry;
     this.#inputs = inputs;
     this.#progress = progress;
     this.#silence = new Silence(inputs, progress);
@@ -36,10 +50,12 @@ export class Transfer {
   async copyAll(planning: Planning): Promise<void> {
     const remaining = new Map(planning.expected.map((outcome) => [outcome.name, outcome]));
     await this.#each(planning.decisions(), async (decision) => {
-      const { document, leftOut, step } = decision;
-      remaining.delete(document.name);
-      if (leftOut !== undefined) planning.count.dismiss(document.name, leftOut);
-      if (step !== undefined) await this.#keep(decision, await carryOut(this.#inputs, decision));
+      const { name } = decision.document;
+      remaining.delete(name);
+      const carried = await this.#carry(this.#inputs, decision);
+      if ('outcome' in carried) return this.#keep(decision, carried);
+      planning.count.dismiss(name, carried.leftOut);
+      if (this.#inputs.intent.sync !== undefined) await this.#inputs.journal.forget(name);
     });
     if (this.#progress.interrupted) return;
     for (const outcome of remaining.values()) {

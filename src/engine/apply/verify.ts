@@ -1,6 +1,12 @@
 import type { Reader } from '#src/backends/driver.ts';
 import { adoptionConflict, type Policy } from '#src/core/checks.ts';
-import { sameAttributes, sameFields, type Document, type Version } from '#src/core/document.ts';
+import {
+  sameAttributes,
+  sameFields,
+  type Document,
+  type StoredDocument,
+  type Version,
+} from '#src/core/document.ts';
 import { hasCode, isAbort, OperatorError } from '#src/errors.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import { failedOutcome } from '../failure.ts';
@@ -20,22 +26,34 @@ export interface Written extends Transferred {
 export async function readBack(destination: Reader, written: Written, signal: AbortSignal): Promise<Copied> {
   const { desired, document, row, version, priorVersion, policy } = written;
   const base = { ...row, destination: destinationRecordOf(document, version, priorVersion) };
-  const target = document.destination;
   try {
-    const found = await destination.read(target, signal, version.revision);
-    if (found.state !== 'present' || found.document.version.revision !== version.revision) {
-      throw new OperatorError('VERSION_CONFLICT', { op: 'engine.verify', target });
-    }
-    if (!sameFields(desired, found.document) || !sameAttributes(desired, found.document)) {
-      throw new OperatorError('VERIFY_MISMATCH', { op: 'engine.verify', target });
-    }
+    const stored = await readWritten(destination, { desired, version }, signal);
+    const found = { state: 'present', document: stored } as const;
     const conflict = adoptionConflict(policy, observe(destination, desired, found));
     if (conflict !== undefined) return { outcome: leaveDestination(base, conflict) };
-    return verified(written, { version: found.document.version, priorVersion, copiedNow: true });
+    return verified(written, { version: stored.version, priorVersion, copiedNow: true });
   } catch (failure) {
     if (isAbort(failure, signal)) throw failure;
     return { outcome: failedOutcome(base, failure, 'Copied'), failure };
   }
+}
+
+/**
+ * Reads exactly the version that was written. Throws `VERSION_CONFLICT` if it is no longer there, and `VERIFY_MISMATCH` if it
+ * differs from what was written.
+ */
+export async function readWritten(
+  reader: Pick<Reader, 'read'>,
+  { desired, version }: Pick<Written, 'desired' | 'version'>,
+  signal: AbortSignal,
+): Promise<StoredDocument> {
+  const about = { op: 'engine.verify', target: desired.address };
+  const found = await reader.read(desired.address, signal, version.revision);
+  if (found.state !== 'present' || found.document.version.revision !== version.revision)
+    throw new OperatorError('VERSION_CONFLICT', about);
+  if (!sameFields(desired, found.document) || !sameAttributes(desired, found.document))
+    throw new OperatorError('VERIFY_MISMATCH', about);
+  return found.document;
 }
 
 /**

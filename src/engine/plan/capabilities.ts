@@ -3,8 +3,10 @@ import type { Capability } from '#src/backends/capabilities.ts';
 import type { Probe, Reader } from '#src/backends/driver.ts';
 import type { BackendKind, Limit, Requirement } from '#src/backends/kind.ts';
 import { BACKEND_KINDS } from '#src/backends/kinds.ts';
+import type { BySide } from '#src/core/sync/observed.ts';
 import type { SourcePolicy } from '#src/core/checks.ts';
 import { OperatorError } from '#src/errors.ts';
+import { authorityOf } from './sync-intent.ts';
 
 /** One backend of a migration, for the check of its capabilities. */
 export interface Probed {
@@ -12,6 +14,7 @@ export interface Probed {
   readonly title: string;
   readonly driver: Pick<Reader, 'kind' | 'locationOf'> & {
     readonly backups: unknown;
+    readonly copies: unknown;
     readonly projections: unknown;
   };
   /** The capabilities of the server: probed `now`, or as `known` from an earlier probe. */
@@ -26,26 +29,29 @@ interface Backends {
 /**
  * Probes both servers; a driver that was never probed does not know its limits. Capabilities that this migration depends on
  * are probed again, because an administrator may have changed them. Throws `CAPABILITY_MISSING`, and `IDENTITY_SHARED` for
- * one identity at two origins.
+ * one identity at two origins. Resolves with the stores that keep what a write replaces.
  */
 export async function requireCapabilities(
   migration: SecretMigration,
   backends: Backends,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<BySide<boolean>> {
   const policies = sourcePoliciesOf(migration);
-  const isSafe =
-    [...policies].every((policy) => policy === 'Keep') && migration.spec.conflictPolicy !== 'Overwrite';
+  const { conflictPolicy, mode } = migration.spec;
+  const copiesOnly = [...policies].every((policy) => policy === 'Keep') && conflictPolicy !== 'Overwrite';
+  // What is kept in step removes nothing, and asks for each address before it overwrites a change.
+  const isSafe = copiesOnly || mode === 'Sync';
   const { source, destination } = backends;
   const found = await source.probe('known', signal);
   const there = await destination.probe(isSafe ? 'known' : 'now', signal);
   requireOneOrigin(backends, found, there);
   const { capabilities: atSource } = found;
   const { capabilities } = there;
-  const missingAt = missingAtSource(policies, source.driver, atSource);
+  const missingAt = missingAtSource(migration, policies, { driver: source.driver, capabilities: atSource });
   if (missingAt !== undefined) throw lacks(missingAt, source);
   const missing = missingAtDestination(migration, backends, { policies, capabilities });
   if (missing !== undefined) throw lacks(missing, destination);
+  return { source: atSource.includes('Versions'), destination: capabilities.includes('Versions') };
 }
 
 /**
@@ -75,11 +81,20 @@ function canChange(capabilities: readonly Capability[]): boolean {
 }
 
 function missingAtSource(
+  { spec }: SecretMigration,
+  policies: ReadonlySet<SourcePolicy>,
+  { capabilities, driver: source }: Pick<Probed, 'driver'> & { readonly capabilities: readonly Capability[] },
+): Requirement | undefined {
+  const isWritten = spec.mode === 'Sync' && authorityOf(spec) !== 'Source';
+  if ((policies.has('Delete') || isWritten) && !canChange(capabilities)) return 'changes';
+  if (isWritten && lacksRevisions(spec, { driver: source, capabilities })) return 'revisions';
+  return missingForRemoval(policies, source);
+}
+
+function missingForRemoval(
   policies: ReadonlySet<SourcePolicy>,
   source: Probed['driver'],
-  capabilities: readonly Capability[],
 ): Requirement | undefined {
-  if (policies.has('Delete') && !canChange(capabilities)) return 'changes';
   if (policies.has('Backup') && source.backups === undefined) return 'backups';
   if (policies.has('Project') && source.projections === undefined) return 'projections';
   return undefined;
@@ -96,8 +111,18 @@ function missingAtDestination(
   // Inside one backend a value keeps its lifetime under its new name.
   const isOneStore = source.driver.locationOf('').store === destination.driver.locationOf('').store;
   if (removes && !isOneStore && capabilities.includes('SelfDestructs')) return 'durability';
-  const overwrites = migration.spec.conflictPolicy === 'Overwrite';
-  return overwrites && !capabilities.includes('Versions') ? 'revisions' : undefined;
+  return lacksRevisions(migration.spec, { driver: destination.driver, capabilities })
+    ? 'revisions'
+    : undefined;
+}
+
+/** What is overwritten must stay readable: in the history of the store or, in mode Sync, as a backup. */
+function lacksRevisions(
+  { conflictPolicy, mode }: SecretMigration['spec'],
+  { capabilities, driver }: Pick<Probed, 'driver'> & { readonly capabilities: readonly Capability[] },
+): boolean {
+  if (conflictPolicy !== 'Overwrite' || capabilities.includes('Versions')) return false;
+  return mode !== 'Sync' || driver.copies === undefined;
 }
 
 /** The error: what the migration needs, why a backend of this kind cannot do it, and what to do instead. */

@@ -8,6 +8,7 @@ import { compileRoute } from '#src/core/mapping/route.ts';
 import type { Selection } from '#src/core/selection.ts';
 import type { Intent } from './intent.ts';
 import { OperatorError } from '#src/errors.ts';
+import { compileSync } from './sync-intent.ts';
 import { compileSecretTypes, requireShapes, type Ends } from './shapes.ts';
 
 function scopeOf(select: SecretMigration['spec']['select']): Selection['scope'] {
@@ -65,6 +66,7 @@ export function toIntent(migration: SecretMigration, ends: Ends): Intent {
   const renaming = renamingOf(migration);
   requireKeptOldNames(spec, renaming);
   requireShapes(migration, ends);
+  const sync = compileSync(spec, renaming);
   const route = compileRoute({
     path: mapping.path,
     namespace: metadata.namespace,
@@ -76,8 +78,10 @@ export function toIntent(migration: SecretMigration, ends: Ends): Intent {
   return {
     selection: selectionOf(spec.select),
     route,
+    sync,
     policyOf: (name) => ({
-      conflictPolicy,
+      // Without a base nothing says that the destination follows, unless it always does.
+      conflictPolicy: (sync?.authority ?? 'Source') === 'Source' ? conflictPolicy : 'Fail',
       sourcePolicy: route.ruleOf(name)?.sourcePolicy ?? sourcePolicy,
     }),
     removesSources: someRemoveSource(sourcePolicy, renaming.rules),

@@ -5,7 +5,7 @@ import { recordedVersion, type Outcome } from '#src/core/outcome.ts';
 import { isAbort } from '#src/errors.ts';
 import { failedOutcome } from '../failure.ts';
 import { heldBy } from '../gates.ts';
-import { desiredBeside, desiredDocument } from './desired-document.ts';
+import { desiredBeside, desiredDocument, reflecting } from './desired-document.ts';
 import type { PlanInputs } from './inputs.ts';
 import { lossOf } from './metadata-loss.ts';
 import type { Decision, Left, PlannedDocument, PlannedStep, Removal } from './plan.ts';
@@ -43,7 +43,10 @@ export async function decideDocument(
     const { refusal } = wanted;
     if (refusal !== undefined) return report({ ...base, state: 'Failed', ...refusal, retry: 'later' });
     const found = options.known ?? (await destination.read(document.destination, signal));
-    const { document: desired, lost } = desiredBeside(inputs, document, { desired: wanted, found });
+    const beside = desiredBeside(inputs, document, { desired: wanted, found });
+    const { lost } = beside;
+    const marks = intent.sync === undefined ? {} : reflecting(source);
+    const desired = { ...beside.document, ...marks };
     const policy = intent.policyOf(document.name);
     const step = decideStep(policy, observe(destination, desired, found));
     const left = leftIn(desired, found);
@@ -132,8 +135,8 @@ export function leaveDestination(
     : { ...base, state: 'Conflict', reason, message, retry: 'later' };
 }
 
-/** A version that is not certain is ours only if it has the same keys and bytes. */
-function leftIn(desired: Document, found: ReadResult): { readonly left?: Left } {
+/** What a write that was cut off left. A version that is not certain is ours only if it has the same keys and bytes. */
+export function leftIn(desired: Document, found: ReadResult): { readonly left?: Left } {
   if (found.state === 'absent') return {};
   if (found.state === 'deleted') {
     return found.prepared === true ? { left: { kind: 'undo', version: found.version } } : {};
@@ -152,7 +155,8 @@ async function overwriteRefusal(
   return destination.overwriteRefusal?.(document.destination, signal);
 }
 
-const SOURCE_UNFINISHED = {
+/** The row of a document whose own write was cut off. */
+export const SOURCE_UNFINISHED = {
   state: 'Failed',
   reason: 'SourceUnfinished',
   message:

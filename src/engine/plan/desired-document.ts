@@ -1,7 +1,13 @@
 import type { Reader, Refusal } from '#src/backends/driver.ts';
 import { removesSource } from '#src/core/checks.ts';
 import { decodedFields } from '#src/core/mapping/decoding.ts';
-import { sameFields, type Address, type Document, type ReadResult } from '#src/core/document.ts';
+import {
+  sameFields,
+  type Address,
+  type Document,
+  type ReadResult,
+  type StoredDocument,
+} from '#src/core/document.ts';
 import type { Intent } from './intent.ts';
 import { heldValues } from './json-values.ts';
 import { heldPart, keptPart, metadataRefusal } from './metadata-loss.ts';
@@ -49,6 +55,11 @@ export function desiredDocument(
   if (intent.metadataLoss === 'Refuse')
     return { document, lost: [], refusal: metadataRefusal(refusal ?? TEXT_ONLY, lost) };
   return { document: part.document, lost: sourceGoes ? lost : [] };
+}
+
+/** The mark of the version that a document is written from; none for a version that only this process knows. */
+export function reflecting({ version }: StoredDocument): Pick<Document, 'reflects'> {
+  return version.isEphemeral === true ? {} : { reflects: { version } };
 }
 
 const TEXT_ONLY: Refusal = {

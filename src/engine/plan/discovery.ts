@@ -15,7 +15,7 @@ import type { NamedDocument } from './reserved-names.ts';
  * selection or is counted by reason. Reads no value.
  */
 
-type Inputs = Pick<PlanInputs, 'intent' | 'source' | 'prior' | 'clock' | 'signal'>;
+type Inputs = Pick<PlanInputs, 'intent' | 'source' | 'prior' | 'clock' | 'only' | 'signal'>;
 
 /** What the source lists. */
 export interface Discovered {
@@ -27,6 +27,8 @@ export interface Discovered {
 /** The documents of the selection; the others are counted in `count`. */
 export async function discover(inputs: Inputs, count: InventoryCount): Promise<Discovered> {
   const { selection, route } = inputs.intent;
+  if (inputs.only !== undefined)
+    return { documents: discoverOnly(inputs, inputs.only, count), problems: new Map() };
   // A path with labels needs the listing; plain names are read one by one, which needs no right to list.
   if (selection.scope.by === 'names' && !route.needsLabels) {
     return { documents: discoverNamed(inputs, count), problems: new Map() };
@@ -44,6 +46,17 @@ function discoverNamed({ intent }: Pick<Inputs, 'intent'>, count: InventoryCount
     if (reason !== undefined) count.leaveOut(reason);
   }
   return documents;
+}
+
+/** Documents that may have changed: no listing shows them, so a read decides. */
+function discoverOnly(
+  { intent: { route, selection } }: Pick<Inputs, 'intent'>,
+  only: ReadonlySet<string>,
+  count: InventoryCount,
+): readonly NamedDocument[] {
+  const names = [...only].filter((name) => leftOutByName(selection, name) === undefined);
+  for (const name of names) count.discover(name);
+  return names.map((name) => ({ name, source: route.sourceOf(name), labels: {} }));
 }
 
 /** One listing of the source, and of the old addresses while the fallback is active. */

@@ -1,5 +1,6 @@
 import type { Reader } from '#src/backends/driver.ts';
 import type { PriorRecord } from '#src/core/outcome.ts';
+import type { BySide } from '#src/core/sync/observed.ts';
 import type { Clock } from '#src/ports.ts';
 import type { Crossings } from '../crossings.ts';
 import type { CopyGate, RemovalGate } from '../gates.ts';
@@ -15,6 +16,10 @@ export interface PlanInputs {
   readonly intent: Intent;
   readonly source: Reader;
   readonly destination: Reader;
+  /** The stores that keep what a write replaces: those with the capability `Versions`. */
+  readonly keepsVersions: BySide<boolean>;
+  /** Only these documents are processed, and nothing is listed. Undefined: the whole selection. */
+  readonly only?: ReadonlySet<string> | undefined;
   /** What earlier runs recorded, by document name. */
   readonly prior: ReadonlyMap<string, PriorRecord>;
   readonly clock: Clock;

@@ -1,8 +1,21 @@
 import type { Policy } from '#src/core/checks.ts';
 import type { KeyNames } from '#src/core/mapping/key-names.ts';
+import type { OldKeys } from '#src/core/mapping/old-keys.ts';
 import type { Route } from '#src/core/mapping/route.ts';
 import type { Traveling } from '#src/core/mapping/traveling.ts';
 import type { Selection } from '#src/core/selection.ts';
+import type { SyncPolicy } from '#src/core/sync/three-way.ts';
+
+/** What only mode Sync has. */
+export interface SyncIntent extends SyncPolicy {
+  /** At most this percentage of the documents is removed in one pass, and at least one document. */
+  readonly maxPrunePercent: number;
+  /** Documents that belong to another object are written too. */
+  readonly adopts: boolean;
+  readonly recreatesImmutable: boolean;
+  /** The way back of `keyNames`. */
+  readonly oldKeys: OldKeys;
+}
 
 /** A SecretMigration's spec, parsed and compiled: what the engine carries out. Shared by operator and CLI. */
 export interface Intent {
@@ -28,6 +41,8 @@ export interface Intent {
   readonly fallbackUntil: number | undefined;
   /** How long a backup is kept, milliseconds; undefined: forever. */
   readonly backupTtlMs: number | undefined;
+  /** How both sides are kept in step; undefined: mode Once. */
+  readonly sync: SyncIntent | undefined;
   /** Read everything, write nothing, report `Would*`. */
   readonly dryRun: boolean;
 }

@@ -1,3 +1,5 @@
+import type { Refusal } from '#src/backends/driver.ts';
+import type { Address } from '#src/core/document.ts';
 import { InventoryCount } from '#src/core/inventory.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import { OperatorError } from '#src/errors.ts';
@@ -8,11 +10,11 @@ import { requireFolders } from './folders.ts';
 import type { PlanInputs } from './inputs.ts';
 import { isOfProblem, problemOutcome } from './listing-problems.ts';
 import { SOURCE_MISSING } from './missing.ts';
-import { listOccupancy, missingNames, namesInSpec } from './names.ts';
+import { listOccupancy, missingNames, namesInSpec, type Occupancy } from './names.ts';
 import type { PlannedDocument } from './plan.ts';
 import { isReservedNow, requireUnreserved, requireUnreservedBackups } from './reserved-names.ts';
 import { askRights } from './rights.ts';
-import { mapTargets, refuseCollisions, refuseCrossings, refusedOutcome } from './targets.ts';
+import { mapTargets, refuseCollisions, refuseCrossings, refusedOutcome, type Mapped } from './targets.ts';
 
 /** What both backends have, by name, gathered once before any value is read. */
 export interface Inventory {
@@ -47,7 +49,7 @@ export async function takeInventory(inputs: PlanInputs): Promise<Inventory> {
   const distinct = refuseCollisions(inputs, targets.mapped);
   const alone = refuseCrossings(inputs, distinct.mapped);
   const occupancy = await listOccupancy(inputs);
-  const denied = await askRights(inputs, alone.mapped, occupancy);
+  const denied = await deniedIn(inputs, alone.mapped, occupancy);
   const listed = new Set([...selected.documents.map(({ name }) => name), ...selected.problems.keys()]);
   const missing = missingNames(inputs, listed);
   for (const name of missing) count.discover(name);
@@ -67,18 +69,33 @@ export async function takeInventory(inputs: PlanInputs): Promise<Inventory> {
         return refusal === undefined ? [] : [refusedOutcome(name, refusal, destination)];
       }),
     ],
-    unlisted: [...inputs.prior.values()]
-      .filter((prior) => !listed.has(prior.name) && !missing.includes(prior.name))
-      .filter((prior) => !isReservedNow(inputs, prior) && !isOfProblem(inputs, prior))
-      .map(({ name }) => name),
+    unlisted: namesOfUnlisted(inputs, new Set([...listed, ...missing])),
     count,
   };
 }
 
+/** A change of some documents is not worth questions about rights: each write is answered anyway. */
+async function deniedIn(
+  inputs: PlanInputs,
+  documents: readonly Mapped[],
+  occupancy: (address: Address) => Occupancy,
+): Promise<ReadonlyMap<string, Refusal>> {
+  return inputs.only === undefined ? askRights(inputs, documents, occupancy) : new Map<string, Refusal>();
+}
+
+function namesOfUnlisted(inputs: PlanInputs, listed: ReadonlySet<string>): readonly string[] {
+  if (inputs.only !== undefined) return [];
+  return [...inputs.prior.values()]
+    .filter(({ name }) => !listed.has(name))
+    .filter((prior) => !isReservedNow(inputs, prior) && !isOfProblem(inputs, prior))
+    .map(({ name }) => name);
+}
+
 async function requireStaying({
   destination,
+  only,
   signal,
-}: Pick<PlanInputs, 'destination' | 'signal'>): Promise<void> {
-  if (await destination.isLeaving(signal))
+}: Pick<PlanInputs, 'destination' | 'only' | 'signal'>): Promise<void> {
+  if (only === undefined && (await destination.isLeaving(signal)))
     throw new OperatorError('NAMESPACE_LEAVING', { op: 'engine.plan' });
 }

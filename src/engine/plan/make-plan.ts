@@ -34,16 +34,25 @@ export interface Planning {
  */
 export async function startPlan(inputs: PlanInputs): Promise<Planning> {
   const inventory = await inventoryInTime(inputs);
+  return planningOf(inputs, inventory, async (document, read) => decideSource(inputs, document, read));
+}
+
+/** Plans the documents of an inventory. */
+export function planningOf(
+  inputs: PlanInputs,
+  inventory: Inventory,
+  decide: (document: PlannedDocument, read: ReadOutcome) => Promise<Decision>,
+): Planning {
   return {
     expected: inventory.documents.map((document) => pending(inputs, document)),
     count: inventory.count,
     reports: () => reports(inputs, inventory),
-    decisions: () =>
-      decideEach(inputs, inventory.documents, async (document, read) => decideSource(inputs, document, read)),
+    decisions: () => decideEach(inputs, inventory.documents, decide),
   };
 }
 
-async function inventoryInTime(inputs: PlanInputs): Promise<Inventory> {
+/** The inventory of both backends, in the time that a listing has. */
+export async function inventoryInTime(inputs: PlanInputs): Promise<Inventory> {
   const { clock, signal } = inputs;
   using time = new Deadline(clock, DEADLINES_MS.list, signal, { op: 'engine.list' });
   return await takeInventory({ ...inputs, signal: time.signal });

@@ -23,11 +23,11 @@ export function namesInSpec({
 
 /** Names in the spec that the listing lacks; documents that we removed are not missing. */
 export function missingNames(
-  inputs: Pick<PlanInputs, 'intent' | 'prior'>,
+  inputs: Pick<PlanInputs, 'intent' | 'only' | 'prior'>,
   listed: ReadonlySet<string>,
 ): readonly string[] {
   const { selection } = inputs.intent;
-  if (selection.scope.by !== 'names') return [];
+  if (selection.scope.by !== 'names' || inputs.only !== undefined) return [];
   return selection.scope.names.filter((name) => {
     const prior = inputs.prior.get(name);
     const isAccountedFor = prior !== undefined && (hadProof(inputs, prior) || isOfUnknownState(prior));
@@ -45,10 +45,11 @@ export type Occupancy = 'taken' | 'free' | 'unknown';
 export async function listOccupancy({
   intent,
   destination,
+  only,
   signal,
-}: Pick<PlanInputs, 'intent' | 'destination' | 'signal'>): Promise<(address: Address) => Occupancy> {
+}: Pick<PlanInputs, 'intent' | 'destination' | 'only' | 'signal'>): Promise<(address: Address) => Occupancy> {
   const folder = intent.route.destinationFolder;
-  if (folder === undefined) return () => 'unknown';
+  if (folder === undefined || only !== undefined) return () => 'unknown';
   const below = folder === '' ? '' : `${folder}/`;
   const taken = new Set<Address>();
   const unlisted: Address[] = [];

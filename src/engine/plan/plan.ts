@@ -1,3 +1,4 @@
+import type { ReadOutcome } from '#src/backends/driver.ts';
 import type { Address, Document, StoredDocument, Version } from '#src/core/document.ts';
 import type { ConflictReason, LeftOutReason } from '#src/errors/reasons.ts';
 import type { Outcome } from '#src/core/outcome.ts';
@@ -47,6 +48,8 @@ export interface PlannedDocument {
   readonly destination: Address;
   /** The listing of the destination shows that the address is free. */
   readonly isNew: boolean;
+  /** Mode Sync: an earlier run recorded it, and the source does not list it. */
+  readonly isUnlisted?: true;
 }
 
 /** A step as it streams from the planner, with the bytes that it needs until it is carried out or shown. */
@@ -55,6 +58,8 @@ export interface Decision {
   /** Undefined when the document is not selected after all; `leftOut` says why. */
   readonly step: PlannedStep | undefined;
   readonly leftOut?: LeftOutReason;
+  /** Mode Sync: what was read at the source. The step follows from both sides and the base. */
+  readonly inStep?: ReadOutcome;
   /** Absent for a report. */
   readonly values?: Values;
   /** What a write that was cut off left at the destination. */

@@ -89,6 +89,7 @@ function aRun(world: World) {
       prior: new Map(prior.map((record) => [record.name, record])),
       expect: () => undefined,
       record: async () => Promise.resolve(),
+      forget: async () => Promise.resolve(),
       flush: async () => Promise.resolve(),
     },
     clock: {

@@ -174,20 +174,22 @@ function collisionOf(group: readonly Mapped[], occupant: Mapped | undefined): st
  * way round. A dry run declares nothing.
  */
 export function refuseCrossings(
-  inputs: Pick<PlanInputs, 'crossings' | 'destination' | 'intent' | 'source'>,
+  inputs: Pick<PlanInputs, 'crossings' | 'destination' | 'intent' | 'only' | 'source'>,
   documents: readonly Mapped[],
 ): Mapping {
-  const { crossings, destination, intent, source } = inputs;
+  const { crossings, destination, intent, only, source } = inputs;
+  const writesSources = intent.sync !== undefined && intent.sync.authority !== 'Source';
   const located = documents.map((document) => ({
     document,
     from: source.locationOf(document.source),
     to: destination.locationOf(document.destination),
     isRemoved: removesSource(intent.policyOf(document.name)),
   }));
-  if (!intent.dryRun) {
+  // The last whole pass declared all documents; new ones join with the next one.
+  if (!intent.dryRun && only === undefined) {
     crossings.declare({
       removes: located.filter(({ isRemoved }) => isRemoved).map(({ from }) => from),
-      writes: located.map(({ to }) => to),
+      writes: located.flatMap(({ from, to }) => (writesSources ? [to, from] : [to])),
     });
   }
   const mapped: Mapped[] = [];

@@ -5,7 +5,7 @@ import type { SyncPolicy } from '#src/core/sync/three-way.ts';
 import { codeOf } from '#test/support/documents.ts';
 import { SIDES } from '#test/support/sync-worlds.ts';
 import { SyncPair } from '#test/support/sync-pair.ts';
-import { recordedBase } from './base.ts';
+import { recordedBase } from '#src/core/sync/base.ts';
 
 const FOLLOWS_SOURCE: SyncPolicy = { authority: 'Source', conflictPolicy: 'Fail', prune: false };
 const EITHER: SyncPolicy = { ...FOLLOWS_SOURCE, authority: 'Either' };

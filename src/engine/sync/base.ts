@@ -1,8 +1,8 @@
 import type { Reader } from '#src/backends/driver.ts';
 import { sameFields, type Address, type Document, type StoredDocument } from '#src/core/document.ts';
-import type { PriorRecord, RecordedVersion } from '#src/core/outcome.ts';
+import type { RecordedVersion, Base } from '#src/core/outcome.ts';
 import { isRecorded } from '#src/core/sync/base.ts';
-import type { Base, BySide, Observed, Side } from '#src/core/sync/observed.ts';
+import type { BySide, Observed, Side } from '#src/core/sync/observed.ts';
 import { needsBaseBytes, type SyncPolicy } from '#src/core/sync/three-way.ts';
 import { hasCode } from '#src/errors.ts';
 
@@ -10,21 +10,6 @@ import { hasCode } from '#src/errors.ts';
  * The bytes of the base, read from the history of a store that keeps one. They are never stored, and neither is a digest of
  * them: a store without a history has no base once its version moved, and two sides that differ are then left to a user.
  */
-
-/** What a row proves of both sides: the versions in which they were equal. Undefined if it proves nothing of these addresses. */
-export function recordedBase(prior: PriorRecord | undefined, destination: Address): Base | undefined {
-  // Rows of other states have versions that were read and not proven.
-  if (prior?.state !== 'Verified' || prior.destination?.path !== destination) return undefined;
-  const isAtOldAddress = prior.source?.path !== undefined;
-  return {
-    ...(prior.source === undefined || isAtOldAddress ? {} : { source: versionIn(prior.source) }),
-    destination: versionIn(prior.destination),
-  };
-}
-
-function versionIn({ version, identity }: RecordedVersion): RecordedVersion {
-  return { ...(version === undefined ? {} : { version }), ...(identity === undefined ? {} : { identity }) };
-}
 
 /** One side of a document, as far as its history can be asked. */
 export interface HistorySide {
@@ -39,7 +24,7 @@ export interface HistorySide {
 export interface Histories {
   readonly sides: BySide<HistorySide>;
   /** A document of the source as the destination would have it. Throws `KEYS_COLLIDE`. */
-  readonly atDestination: (source: Document) => Document;
+  readonly atDestination: (source: StoredDocument) => Document;
   readonly signal: AbortSignal;
 }
 
@@ -105,7 +90,7 @@ async function readVersion(
 }
 
 /** Undefined for keys that the mapping gives one name: with it, this document was never proven. */
-function mappedBy({ atDestination }: Histories, source: Document): Document | undefined {
+function mappedBy({ atDestination }: Histories, source: StoredDocument): Document | undefined {
   try {
     return atDestination(source);
   } catch (failure) {

@@ -1,0 +1,67 @@
+import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import { DEFAULT_MAX_PRUNE_PERCENT } from '#src/api/v1alpha1/sync.ts';
+import { someRemoveSource } from '#src/core/checks.ts';
+import { compileOldKeys, type OldKeys } from '#src/core/mapping/old-keys.ts';
+import type { Renaming } from '#src/core/mapping/renaming.ts';
+import { OperatorError } from '#src/errors.ts';
+import type { SyncIntent } from './intent.ts';
+
+type Spec = SecretMigration['spec'];
+
+/** What mode Sync adds; undefined in mode Once. Throws `SPEC_INVALID` for what cannot be kept in step. */
+export function compileSync(spec: Spec, { rules }: Renaming): SyncIntent | undefined {
+  if (spec.mode !== 'Sync') return undefined;
+  requireKeptSources(spec, rules);
+  const { adopt, maxPrunePercent = DEFAULT_MAX_PRUNE_PERCENT, prune, recreateImmutable } = spec.sync ?? {};
+  const authority = authorityOf(spec);
+  return {
+    authority,
+    conflictPolicy: authority === 'Either' ? 'Fail' : spec.conflictPolicy,
+    prune: prune === true,
+    maxPrunePercent,
+    adopts: adopt === true,
+    recreatesImmutable: recreateImmutable === true,
+    oldKeys: authority === 'Source' ? NO_WAY_BACK : wayBack(spec),
+  };
+}
+
+function requireKeptSources({ sourcePolicy }: Spec, rules: Renaming['rules']): void {
+  if (!someRemoveSource(sourcePolicy, rules)) return;
+  throw invalid('spec.mapping', {
+    detail: 'A rule removes its sources, which cannot be kept in step then.',
+    hint: 'Set sourcePolicy to Keep or Project in the rules of spec.mapping, or mode to Once.',
+  });
+}
+
+/** True while the changes of both sides are followed: a dry run only shows what the first copy would do. */
+export function isKeptInStep({ spec }: { readonly spec: Pick<Spec, 'dryRun' | 'mode'> }): boolean {
+  return spec.mode === 'Sync' && !spec.dryRun;
+}
+
+/** Whose change is followed. */
+export function authorityOf({
+  sourcePolicy,
+  sync,
+}: Pick<Spec, 'sourcePolicy' | 'sync'>): SyncIntent['authority'] {
+  return sync?.authority ?? (sourcePolicy === 'Project' ? 'Destination' : 'Source');
+}
+
+function wayBack({ mapping }: Spec): OldKeys {
+  if (mapping.jsonValues === 'AsText')
+    throw invalid('spec.mapping.jsonValues', {
+      detail: 'JSON that became text has no way back.',
+      hint: 'Use sync.authority Source, or jsonValues Refuse.',
+    });
+  return compileOldKeys(mapping.keys ?? []);
+}
+
+/** The source is only read. */
+const NO_WAY_BACK: OldKeys = {
+  restore: () => {
+    throw new OperatorError('INVARIANT', { op: 'engine.sync' });
+  },
+};
+
+function invalid(target: string, said: { readonly detail: string; readonly hint: string }): OperatorError {
+  return new OperatorError('SPEC_INVALID', { op: 'mapping.compile', target, ...said });
+}
