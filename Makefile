@@ -150,6 +150,10 @@ bench: $(BUNDLE) ## 1,000 Secrets beside the server's own rate, in ratios
 bench-poll: $(INSTALLED) ## A poll of 1,000 and 10,000 unchanged documents, in requests and ratios
 	node test/bench/poll.ts
 
+.PHONY: bench-followed
+bench-followed: $(INSTALLED) ## Bytes of heap for each of 10,000 documents that are kept in step
+	node test/bench/followed.ts
+
 .PHONY: run
 run: $(BUNDLE) ## Run the operator against the current kubeconfig; ARGS="--context dev --log-level debug"
 	$(BUNDLE) operator $(ARGS)

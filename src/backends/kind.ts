@@ -28,10 +28,20 @@ export interface BackendKind<T extends string = string, S extends z.ZodType = z.
   secretReferences(member: z.output<S>): readonly string[];
   /** The server that a backend with this member asks, as text to compare; absent: none that a tenant chooses. */
   serverOf?(member: z.output<S>): string;
+  /**
+   * Present if the documents of a store are the Secrets of this cluster in the namespace of the migration: then a watch of Secrets
+   * tells what a listing of versions would tell. True for a Secret that a listing yields, as far as its metadata say.
+   */
+  holdsSecret?(metadata: SecretMetadata): boolean;
   /** Columns of `kubectl get` over fields of the member. */
   readonly columns: readonly PrinterColumn[];
   /** What some or all stores of this kind cannot do. Without an entry, all can. */
   readonly limits: Readonly<Partial<Record<Requirement, Limit>>>;
+}
+
+/** What a watch of metadata knows of a Secret. */
+export interface SecretMetadata {
+  readonly labels?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Why a store cannot do what a migration asks of it. */

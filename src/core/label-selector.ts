@@ -24,3 +24,23 @@ function requirementText({ key, operator, values = [] }: LabelExpression): strin
   if (operator === 'DoesNotExist') return `!${key}`;
   return `${key} ${operator === 'In' ? 'in' : 'notin'} (${values.join(',')})`;
 }
+
+/** True if an object with these labels meets all of the selector, as the API server would select it. */
+export function matchesLabels(
+  { matchLabels = {}, matchExpressions = [] }: LabelSelector,
+  labels: Readonly<Record<string, string>>,
+): boolean {
+  const valueOf = (key: string): string | undefined => (Object.hasOwn(labels, key) ? labels[key] : undefined);
+  return (
+    Object.entries(matchLabels).every(([key, value]) => valueOf(key) === value) &&
+    matchExpressions.every((expression) => isMet(expression, valueOf(expression.key)))
+  );
+}
+
+/** An object without the label meets NotIn. */
+function isMet({ operator, values = [] }: LabelExpression, value: string | undefined): boolean {
+  if (operator === 'Exists') return value !== undefined;
+  if (operator === 'DoesNotExist') return value === undefined;
+  const isOne = value !== undefined && values.includes(value);
+  return isOne === (operator === 'In');
+}

@@ -28,6 +28,10 @@ export interface Route {
   sourceOf(name: string): Address;
   /** The destination address of the document of this name. */
   destinationOf(name: string, labels: Readonly<Record<string, string>>): Destination;
+  /**
+   * The name of the document at a destination address, if no rule renames it. Undefined when the address does not tell it.
+   */
+  usualNameAt(destination: Address): string | undefined;
   /** The old addresses, where an older program may still store documents. */
   readonly fallback: FallbackRoute | undefined;
   /** The rule that renames this name, or that already renamed it. */
@@ -156,6 +160,7 @@ export function compileRoute(options: RouteOptions): Route {
       const target = destination.toAddress(placed, labels);
       return 'path' in target ? { ...target, isRenamed: renamed.kind === 'already' } : target;
     },
+    usualNameAt: (address) => destination.toName(address),
     ruleOf: (name) => {
       const renamed = renaming.rename(name);
       return renamed.kind === 'unchanged' ? undefined : renamed.rule;

@@ -1,0 +1,208 @@
+import { isProblem } from '#src/backends/listing-problem.ts';
+import type { ListedVersion, ListingProblem, VersionState } from '#src/backends/driver.ts';
+import type { Address } from '#src/core/document.ts';
+import type { Outcome } from '#src/core/outcome.ts';
+import type { BySide, Side } from '#src/core/sync/observed.ts';
+import { escapedName } from '#src/errors/printable.ts';
+import type { OperatorError } from '#src/errors.ts';
+import type { Clock } from '#src/ports.ts';
+import { Changes } from './changes.ts';
+import { ABSENT, flat, joined, markOf, parted, readMark, SIDES, UNKNOWN, type Mark } from './marks.ts';
+import { DocumentNames, type NamesOptions } from './names.ts';
+
+type Labels = Readonly<Record<string, string>>;
+
+export interface FollowedOptions extends NamesOptions {
+  readonly clock: Pick<Clock, 'monotonic'>;
+}
+
+/**
+ * One migration that is kept in step, in this process: which of its documents may have changed since they were last read. It
+ * knows versions and no values, and decides nothing: a document that it names is read at both sides.
+ *
+ *     sourceSeen, destinationSeen ─► waits ── take ──► taken ── remember, leaveOut ──► settled
+ *                                      ▲                 └────────── putBack ─────────┐
+ *                                      └──────────────────────────────────────────────┘
+ *
+ * A document waits if and only if the version that was last seen at one of its sides differs from the remembered one. So the
+ * own write is no change, whether the watch tells of it before or after `remember`. What is taken and never settled is taken
+ * again by the next `take`.
+ */
+export class Followed {
+  /** Why the versions of a side could not be listed the last time; empty while they can. */
+  readonly problems = new Map<Side, OperatorError>();
+  readonly #names: DocumentNames;
+  readonly #changes: Changes;
+  /** By name: the marks of both sides, joined. */
+  readonly #marks = new Map<string, string>();
+
+  constructor({ clock, ...names }: FollowedOptions) {
+    this.#names = new DocumentNames(names);
+    this.#changes = new Changes(clock);
+  }
+
+  /** Documents whose versions are remembered. */
+  get size(): number {
+    return this.#marks.size;
+  }
+
+  get problem(): OperatorError | undefined {
+    return this.problems.get('source') ?? this.problems.get('destination');
+  }
+
+  /** True if `take` would name a document that changed. */
+  get isDirty(): boolean {
+    return this.#changes.isDirty;
+  }
+
+  /** Since when the oldest change is not settled, monotonic milliseconds. */
+  get oldestDirtyAt(): number | undefined {
+    return this.#changes.oldestAt;
+  }
+
+  /**
+   * What a pass (`all`) or a follow (`some`) found: settles these documents, and with `all` forgets the versions of every other
+   * one. What was seen after `take` and differs still waits. A failure with `retry: 'soon'` is not settled: it waits again.
+   */
+  remember(outcomes: Iterable<Outcome>, which: 'all' | 'some'): void {
+    const found = [...outcomes].map((outcome) => ({ ...outcome, name: flat(outcome.name) }));
+    if (which === 'all') {
+      const names = new Set(found.map(({ name }) => name));
+      for (const name of this.#marks.keys()) if (!names.has(name)) this.#marks.delete(name);
+    }
+    for (const outcome of found) {
+      if (outcome.retry === 'soon') this.#changes.putBack(outcome.name);
+      else this.#settle(outcome.name, outcome);
+    }
+    this.#names.remember(found, which);
+  }
+
+  /**
+   * Documents that were taken and looked at and have no row, because the selection leaves them out: they are not asked about
+   * again in the versions that were seen.
+   */
+  leaveOut(names: Iterable<string>): void {
+    for (const name of names) if (this.#changes.has(name)) this.#settle(flat(name), {});
+  }
+
+  #settle(name: string, outcome: Pick<Outcome, Side>): void {
+    const seen = this.#changes.settle(name);
+    const remembered = this.#remembered(name);
+    const markOfSide = (side: Side): Mark =>
+      readMark(outcome[side], { seen: seen?.marks[side], remembered: remembered[side] });
+    const now = { source: markOfSide('source'), destination: markOfSide('destination') };
+    this.#store(name, now);
+    for (const side of SIDES)
+      if (this.#changes.waiting(name, side) === now[side]) this.#changes.drop(name, side);
+  }
+
+  #store(name: string, marks: BySide<Mark>): void {
+    const text = joined(marks);
+    if (text === undefined) this.#marks.delete(name);
+    else this.#marks.set(name, text);
+  }
+
+  #remembered(name: string): BySide<Mark> {
+    return parted(this.#marks.get(name));
+  }
+
+  /** Nothing more is known of the document. */
+  forget(name: string): void {
+    this.#marks.delete(name);
+    this.#changes.forget(name);
+    this.#names.forget(name);
+  }
+
+  /** The names that wait; they are taken until they are settled or put back. */
+  take(): ReadonlySet<string> {
+    return this.#changes.take();
+  }
+
+  /** Documents that were taken and not brought to an end: they wait again, also after `remember`. */
+  putBack(names: Iterable<string>): void {
+    for (const name of names) {
+      if (this.#changes.putBack(name)) continue;
+      this.#store(flat(name), { source: UNKNOWN, destination: UNKNOWN });
+      this.#changes.note(flat(name), 'source', UNKNOWN);
+    }
+  }
+
+  /**
+   * A document of the source was seen, by a watch with its labels. True if its migration should be woken: it changed, or it is
+   * new and selected. Labels that do not match mean the same as a document that is gone.
+   */
+  sourceSeen(address: Address, state: VersionState, labels?: Labels): boolean {
+    const name = this.#names.at('source', address);
+    if (name === undefined || !(this.#isKnown(name) || this.#names.selects(name, labels))) return false;
+    return this.#see('source', name, this.#names.hasLabels(labels) ? markOf(state) : ABSENT);
+  }
+
+  /** As `sourceSeen`, for the destination: nothing is new there, because the source decides what is selected. */
+  destinationSeen(address: Address, state: VersionState): boolean {
+    const name = this.#names.at('destination', address);
+    return name !== undefined && this.#isKnown(name) && this.#see('destination', name, markOf(state));
+  }
+
+  #isKnown(name: string): boolean {
+    return this.#marks.has(name) || this.#changes.has(name);
+  }
+
+  #see(side: Side, name: string, mark: Mark): boolean {
+    const isRemembered = mark !== UNKNOWN && mark === this.#remembered(name)[side];
+    if (!isRemembered) return this.#changes.note(name, side, mark);
+    this.#changes.drop(name, side);
+    return false;
+  }
+
+  /**
+   * All that a complete listing of the versions of one side yielded. Marks also the documents that had a version there and that it
+   * did not yield, except for those in a folder or at an address that it could not list. True if something changed.
+   */
+  listed(side: Side, versions: readonly ListedVersion[]): boolean {
+    const found: Exclude<ListedVersion, ListingProblem>[] = [];
+    const problems: ListingProblem[] = [];
+    for (const each of versions) {
+      if (isProblem(each)) problems.push(each);
+      else found.push(each);
+    }
+    const isChanged = found.map((each) =>
+      side === 'source' ? this.sourceSeen(each.address, each) : this.destinationSeen(each.address, each),
+    );
+    const missing = this.#missing(side, found, hiddenBy(problems));
+    return [...isChanged, ...missing.map((name) => this.#see(side, name, ABSENT))].includes(true);
+  }
+
+  #missing(
+    side: Side,
+    found: readonly { readonly address: Address }[],
+    isHidden: (address: Address) => boolean,
+  ): readonly string[] {
+    const names = new Set(found.map(({ address }) => this.#names.at(side, address)));
+    const missing = this.#known(side).filter((name) => !names.has(name));
+    return [...this.#names.addressesOf(side, missing)]
+      .filter(([, address]) => !isHidden(address))
+      .map(([name]) => name);
+  }
+
+  /** The documents that have a version at this side, remembered or waiting. */
+  #known(side: Side): readonly string[] {
+    const remembered = [...this.#marks].filter(([, marks]) => parted(marks)[side] !== ABSENT);
+    const isNew = (name: string): boolean => !this.#marks.has(name);
+    return [...remembered.map(([name]) => name), ...[...this.#changes.names()].filter(isNew)];
+  }
+
+  /** The addresses at one side of the documents that are known. */
+  *addresses(side: Side): Generator<Address> {
+    const names = new Set([...this.#marks.keys(), ...this.#changes.names()]);
+    for (const [, address] of this.#names.addressesOf(side, names)) yield address;
+  }
+}
+
+/** Whether an address is one of these, or in one of these folders: what is there is unknown. */
+function hiddenBy(problems: readonly ListingProblem[]): (address: Address) => boolean {
+  return (address) => {
+    // Problems have addresses that are safe to print.
+    const shown = escapedName(address);
+    return problems.some(({ address: at }) => (at.endsWith('/') ? shown.startsWith(at) : shown === at));
+  };
+}

@@ -1,0 +1,104 @@
+import type { Address } from '#src/core/document.ts';
+import { matchesLabels, type LabelSelector } from '#src/core/label-selector.ts';
+import type { Route } from '#src/core/mapping/route.ts';
+import type { Outcome } from '#src/core/outcome.ts';
+import type { Side } from '#src/core/sync/observed.ts';
+import { nameIsSelected, type Selection } from '#src/core/selection.ts';
+import { flat } from './marks.ts';
+
+type Labels = Readonly<Record<string, string>>;
+
+/** What a migration selects, and where its documents are. */
+export interface NamesOptions {
+  readonly selection: Selection;
+  readonly route: Route;
+  /** `select.labelSelector`. */
+  readonly labelSelector?: LabelSelector | undefined;
+}
+
+/** Where a run found the sides of a document. */
+export type Placed = Pick<Outcome, 'name' | 'source' | 'destination'>;
+
+/**
+ * Which document is at an address of either side. Most names follow from their address; it remembers only the others: renamed,
+ * joined to one segment, placed by a label, or read at an old address.
+ */
+export class DocumentNames {
+  readonly #options: NamesOptions;
+  readonly #exceptions = { source: new Map<Address, string>(), destination: new Map<Address, string>() };
+
+  constructor(options: NamesOptions) {
+    this.#options = options;
+  }
+
+  /** Replaces what it knows of these documents; with `all`, of every document. */
+  remember(placed: readonly Placed[], which: 'all' | 'some'): void {
+    const { destination: atDestination, source: atSource } = this.#exceptions;
+    this.#forget(which === 'all' ? () => true : isOneOf(placed));
+    const { route } = this.#options;
+    for (const { destination, name, source } of placed) {
+      if (source?.path !== undefined) atSource.set(flat(source.path), name);
+      const path = destination?.path;
+      if (path !== undefined && route.usualNameAt(path) !== name) atDestination.set(flat(path), name);
+    }
+  }
+
+  forget(name: string): void {
+    this.#forget((each) => each === name);
+  }
+
+  #forget(isForgotten: (name: string) => boolean): void {
+    for (const addresses of Object.values(this.#exceptions)) {
+      for (const [address, name] of addresses) if (isForgotten(name)) addresses.delete(address);
+    }
+  }
+
+  /** The document at this address; undefined if the migration has none there. */
+  at(side: Side, address: Address): string | undefined {
+    const exception = this.#exceptions[side].get(address);
+    if (exception !== undefined) return exception;
+    return side === 'source' ? this.#atSource(address) : this.#atDestination(address);
+  }
+
+  #atSource(address: Address): string | undefined {
+    const { route } = this.#options;
+    return route.nameOf(address) ?? route.nestedNameOf(address) ?? route.fallback?.nameOf(address);
+  }
+
+  /** A document of that name can be elsewhere, because a rule renames it. */
+  #atDestination(address: Address): string | undefined {
+    const name = this.#options.route.usualNameAt(address);
+    return name !== undefined && this.#placeOf(name) === address ? name : undefined;
+  }
+
+  #placeOf(name: string): Address | undefined {
+    const target = this.#options.route.destinationOf(name, {});
+    return 'path' in target ? target.path : undefined;
+  }
+
+  /** The addresses of these documents, as far as they are known. */
+  *addressesOf(side: Side, names: Iterable<string>): Generator<readonly [name: string, address: Address]> {
+    const exceptions = new Map([...this.#exceptions[side]].map(([address, name]) => [name, address]));
+    for (const name of names) {
+      const usual = side === 'source' ? this.#options.route.sourceOf(name) : this.#placeOf(name);
+      const address = exceptions.get(name) ?? usual;
+      if (address !== undefined) yield [name, address];
+    }
+  }
+
+  /** True for a name that the migration selects; labels decide where they are known. */
+  selects(name: string, labels: Labels | undefined): boolean {
+    return nameIsSelected(this.#options.selection, name) && this.hasLabels(labels);
+  }
+
+  /** False for labels that the selector does not match. A listing yields only what it matches, and no labels. */
+  hasLabels(labels: Labels | undefined): boolean {
+    const { labelSelector } = this.#options;
+    return labels === undefined || labelSelector === undefined || matchesLabels(labelSelector, labels);
+  }
+}
+
+function isOneOf(placed: readonly Placed[]): (name: string) => boolean {
+  const names = new Set(placed.map(({ name }) => name));
+  return (name) => names.has(name);
+}
