@@ -9,6 +9,8 @@ import type { MigrationParts } from '#src/controllers/migration/attempt.ts';
 import type { RunningAttempts } from '#src/controllers/migration/running.ts';
 import { createMigrationController } from '#src/controllers/migration/controller.ts';
 import { backendQueue, type Queues } from '#src/controllers/queues.ts';
+import { createPollController } from '#src/controllers/sync/controller.ts';
+import type { Following } from '#src/controllers/sync/following.ts';
 import type { Informers } from '#src/controllers/watches.ts';
 import { setBy } from '#src/io/server-clock.ts';
 import type { EventSink } from '#src/ports.ts';
@@ -25,6 +27,7 @@ export interface ControllerParts extends Base {
   readonly references: BackendReferences;
   readonly pool: DriverPool;
   readonly attempts: RunningAttempts;
+  readonly following: Following;
   readonly credentials: UnwatchedCredentials;
   readonly events: EventSink;
 }
@@ -35,6 +38,7 @@ export function createControllers(parts: ControllerParts): readonly Controller[]
     backendController(parts, 'SecretBackend'),
     backendController(parts, 'ClusterSecretBackend'),
     migrationController(parts),
+    pollController(parts),
   ];
 }
 
@@ -77,6 +81,16 @@ function migrationController(parts: ControllerParts): Controller {
     metrics,
     tracer,
   });
+}
+
+function pollController(parts: ControllerParts): Controller {
+  const { clock, config, following, informers, logger, metrics, pool, queues, random, tracer } = parts;
+  const wake = (key: string): void => queues.migrations.add(key);
+  const backends = { cache: informers.backends.store, clusterCache: informers.clusterBackends.store };
+  return createPollController(
+    { following, backends, pool, clock, random, wake },
+    { queue: queues.polls, graceMs: graceMsOf(config), logger, metrics, tracer },
+  );
 }
 
 /** Half of the grace, so that events, the lease and connections have the rest. */

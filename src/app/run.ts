@@ -5,8 +5,9 @@ import { DriverPool } from '#src/controllers/backend/pool.ts';
 import type { BackendReferences } from '#src/controllers/backend/trust-root.ts';
 import { RunningAttempts } from '#src/controllers/migration/running.ts';
 import { UnwatchedCredentials } from '#src/controllers/backend/unwatched-credentials.ts';
-import { createQueues } from '#src/controllers/queues.ts';
+import { createQueues, type Queues } from '#src/controllers/queues.ts';
 import { CACHE_GAUGES, samplesOf } from '#src/controllers/metrics.ts';
+import { FOLLOWED_GAUGES, Following } from '#src/controllers/sync/following.ts';
 import { connectWatches, type Informers } from '#src/controllers/watches.ts';
 import { documentation } from '#src/errors/documentation.ts';
 import { onAbort } from '#src/io/abort.ts';
@@ -158,10 +159,11 @@ function assemble(
     kinds: BACKEND_KINDS,
   };
   const attempts = new RunningAttempts();
-  connectWatches({ ...informers, queues, references, pool, attempts, logger });
+  const following = createFollowing(base, informers, queues);
+  connectWatches({ ...informers, queues, references, pool, attempts, following, logger });
   const events = new EventRecorder({ ...base, reportingInstance: base.config.identity ?? hostname() });
   const elector = leadership === undefined ? undefined : createElector(base, leadership);
-  serveObjectMetrics({ metrics, informers, leadership });
+  serveObjectMetrics({ metrics, informers, following, leadership });
   const { backends, clusterBackends, migrations, secrets } = informers;
   const caches = [migrations, backends, clusterBackends, ...(secrets === undefined ? [] : [secrets])];
   const live = { lease: () => elector?.isHealthy ?? true };
@@ -177,6 +179,7 @@ function assemble(
     references,
     pool,
     attempts,
+    following,
     credentials,
     events,
   });
@@ -186,6 +189,16 @@ function assemble(
     ...caches.map((informer) => loop('informer', async (signal) => informer.run(signal), informer.synced)),
     leaderLoop(elector, leadWith(controllers, events)),
   ];
+}
+
+/** The migrations that are kept in step: with the cache of Secrets, or by polls alone. */
+function createFollowing(
+  { clock, random }: Base,
+  { secrets }: Informers,
+  { migrations, polls }: Queues,
+): Following {
+  const wake = (key: string): void => migrations.add(key);
+  return new Following({ clock, random, kinds: BACKEND_KINDS, secrets: secrets?.store, polls, wake });
 }
 
 /** The credentials of backends that no watch covers. */
@@ -202,13 +215,17 @@ function credentialsOf({ client, clusterResourceNamespace, config }: Base): Unwa
 function serveObjectMetrics(parts: {
   readonly metrics: PrometheusMetrics;
   readonly informers: Informers;
+  readonly following: Following;
   readonly leadership: Leadership | undefined;
 }): void {
-  const { metrics, informers, leadership } = parts;
+  const { metrics, informers, following, leadership } = parts;
   const { migrations, backends, clusterBackends } = informers;
   metrics.computeAtScrape(CACHE_GAUGES, () => {
     if (leadership?.isLeading === false) return [];
     const all = [...backends.store.values(), ...clusterBackends.store.values()];
     return samplesOf({ migrations: migrations.store.values(), backends: all });
   });
+  metrics.computeAtScrape(FOLLOWED_GAUGES, () =>
+    leadership?.isLeading === false ? [] : following.samples(),
+  );
 }

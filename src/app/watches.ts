@@ -50,7 +50,11 @@ export function createInformers({ client, clock, config, random, logger, metrics
       project: projectClusterBackend,
     }),
     secrets: config.watchSecrets
-      ? watch({ selection: { resource: SECRETS, metadataOnly: true }, project: projectSecret })
+      ? watch({
+          selection: { resource: SECRETS, metadataOnly: true },
+          project: projectSecret,
+          indexes: NAMESPACE_INDEX,
+        })
       : undefined,
   };
 }

@@ -10,6 +10,8 @@ export interface Queues {
   readonly migrations: WorkQueue;
   readonly backends: WorkQueue;
   readonly clusterBackends: WorkQueue;
+  /** Migrations whose stores are asked for versions, each at its next time. */
+  readonly polls: WorkQueue;
 }
 
 /** As client-go's, but the first retry comes after 200 ms, and the longest delay is one minute. */
@@ -19,6 +21,10 @@ const RETRY_LIMITS: RetryLimits = { baseMs: 200, capMs: 60_000, burst: 100, perS
 export const PROBE_WORKERS = 16;
 /** Backends of one namespace that are probed at once: with silent servers, each keeps a worker for its whole deadline. */
 const PROBES_PER_NAMESPACE = 2;
+/** Migrations that are polled at once. */
+export const POLL_WORKERS = 16;
+/** Of one namespace: a silent server keeps a worker until the listing gives up. */
+const POLLS_PER_NAMESPACE = 2;
 
 export interface QueuesOptions {
   /** Migrations that run at once. */
@@ -37,6 +43,7 @@ export function createQueues({ concurrentMigrations, clock, metrics }: QueuesOpt
     migrations: queue('secretmigration', Math.ceil(concurrentMigrations / 2)),
     backends: queue('secretbackend', PROBES_PER_NAMESPACE),
     clusterBackends: queue('clustersecretbackend', 1),
+    polls: queue('sync-poll', POLLS_PER_NAMESPACE),
   };
 }
 

@@ -15,6 +15,7 @@ import { backendsReading, type BackendReferences } from './backend/trust-root.ts
 import { readyOf } from './conditions.ts';
 import type { RunningAttempts } from './migration/running.ts';
 import { backendQueue, type Queues } from './queues.ts';
+import type { Following } from './sync/following.ts';
 
 /** The caches, and what keeps them in step. */
 export interface Informers {
@@ -31,6 +32,7 @@ export interface Watches extends Informers {
   readonly references: BackendReferences;
   readonly pool: DriverPool;
   readonly attempts: RunningAttempts;
+  readonly following: Following;
   readonly logger: Logger;
 }
 
@@ -42,17 +44,22 @@ export interface Watches extends Informers {
  *                    whether it asks to be the default   → all that ask for it
  *                    Ready, or it appeared or went       → the migrations that refer to it
  *   Secret           one that a backend reads            → that backend, with a new driver
+ *                    a document that is kept in step     → its migrations
  *
  * A migration that changed or went, and a backend that loses its driver, also stop what is under way with them.
  */
 export function connectWatches(watches: Watches): void {
   watches.migrations.addHandler((change) => {
     watches.attempts.onChange(change);
+    watches.following.onMigration(change);
     onMigration(watches, change);
   });
   watches.backends.addHandler((change) => onBackend(watches, change));
   watches.clusterBackends.addHandler((change) => onBackend(watches, change));
-  watches.secrets?.addHandler((change) => onSecret(watches, change));
+  watches.secrets?.addHandler((change) => {
+    onSecret(watches, change);
+    watches.following.onSecret(change);
+  });
 }
 
 function onMigration(watches: Watches, change: Change<SecretMigration>): void {

@@ -101,6 +101,10 @@ export const METRICS: Readonly<Record<string, MetricInfo>> = {
   keyferry_informer_events_total: counter('Events received from watches.', 'resource'),
   keyferry_informer_failures_total: counter('Lists and watches that failed.', 'resource'),
   keyferry_informer_handler_errors_total: counter('Event handlers that failed.', 'resource'),
+  keyferry_sync_polls_total: counter(
+    'Listings of versions at one side of a migration that is kept in step: unchanged, changed, failed, or skipped because the backend is not Ready.',
+    'result',
+  ),
   keyferry_events_total: counter('Events written to the Kubernetes API.'),
   keyferry_events_dropped_total: counter(
     'Events that could not be written; events are best effort and never block a migration.',
@@ -131,6 +135,11 @@ export const METRICS: Readonly<Record<string, MetricInfo>> = {
   ),
   secretmigration_last_success_timestamp_seconds: gauge(
     'Time at which a migration last became Succeeded, in seconds since the epoch; absent while it is not.',
+    'namespace',
+    'name',
+  ),
+  secretmigration_sync_lag_seconds: gauge(
+    'Time since the oldest change of a migration that is kept in step and not carried to the other side yet was seen; 0 if there is none.',
     'namespace',
     'name',
   ),

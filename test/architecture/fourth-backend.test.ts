@@ -171,6 +171,7 @@ function aRig(backend: Backend) {
       kinds: KINDS,
     },
     pool,
+    following: { onSecret: () => undefined },
   };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the parts that a change of a Secret reaches
   connectWatches(watches as unknown as Watches);

@@ -1,0 +1,190 @@
+import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
+import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import { DEFAULT_INTERVAL_SECONDS } from '#src/api/v1alpha1/sync.ts';
+import type { VersionState } from '#src/backends/driver.ts';
+import type { BackendKind } from '#src/backends/kind.ts';
+import type { Outcome } from '#src/core/outcome.ts';
+import type { BySide, Side } from '#src/core/sync/observed.ts';
+import type { Intent } from '#src/engine/plan/intent.ts';
+import type { Clock, Random, Sample } from '#src/ports.ts';
+import type { Change } from '#src/runtime/informer.ts';
+import type { WorkQueue } from '#src/runtime/queue.ts';
+import { objectKey, type CachedObject, type ReadonlyStore } from '#src/runtime/store.ts';
+import type { BackendPair } from '../backend/lookup.ts';
+import { Followed } from './followed.ts';
+import { SIDES } from './marks.ts';
+
+/** What a pass over the whole selection leaves for the time after it. */
+export interface PassEnd {
+  readonly backends: BackendPair;
+  readonly intent: Pick<Intent, 'selection' | 'route' | 'fallbackUntil'>;
+  /** What became of every document. */
+  readonly outcomes: Iterable<Outcome>;
+}
+
+/** One side of a migration that is followed. */
+export interface FollowedEnd {
+  readonly kind: Backend['kind'];
+  readonly name: string;
+  readonly uid: string;
+  /** A watch of Secrets tells of its changes: its versions are never listed. */
+  readonly holdsSecret: NonNullable<BackendKind['holdsSecret']> | undefined;
+}
+
+/** One migration that is followed. */
+export interface FollowedMigration extends Pick<PassEnd, 'intent'> {
+  readonly metadata: Pick<SecretMigration['metadata'], 'namespace' | 'name' | 'uid' | 'generation'>;
+  readonly ends: BySide<FollowedEnd>;
+  /** Between two listings of the versions of one side. */
+  readonly intervalMs: number;
+  readonly followed: Followed;
+}
+
+export interface FollowingOptions {
+  readonly clock: Pick<Clock, 'monotonic'>;
+  readonly random: Random;
+  readonly kinds: readonly BackendKind[];
+  /** The metadata of all Secrets, with the index `namespace`; undefined: no Secret is watched. */
+  readonly secrets: ReadonlyStore<CachedObject> | undefined;
+  readonly polls: Pick<WorkQueue, 'addAfter'>;
+  /** Called with the key of a migration that has a change to carry to the other side. */
+  readonly wake: (key: string) => void;
+}
+
+/** The gauges that `samples` yields. */
+export const FOLLOWED_GAUGES = ['secretmigration_sync_lag_seconds'] as const;
+
+/** All migrations that this process keeps in step, from the end of their first pass on. */
+export class Following {
+  readonly #options: FollowingOptions;
+  readonly #migrations = new Map<string, FollowedMigration>();
+  /** The keys of those with a side that the watch of Secrets covers, by namespace. */
+  readonly #watching = new Map<string, Set<string>>();
+
+  constructor(options: FollowingOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Follows a migration from the end of a pass on, or goes on with it if it has the same spec. What changed in the cache of Secrets
+   * since the pass read it wakes the migration at once. The first poll comes at a random time of the interval, so that many
+   * migrations that begin together do not stay together.
+   */
+  begin(migration: SecretMigration, { backends, intent, outcomes }: PassEnd): Followed {
+    const { metadata, spec } = migration;
+    const key = objectKey(metadata);
+    const before = this.#migrations.get(key);
+    const { clock, polls, random } = this.#options;
+    const { namespace, name, uid, generation } = metadata;
+    const goesOn = before?.metadata.uid === uid && before.metadata.generation === generation;
+    const { labelSelector } = spec.select;
+    const followed = goesOn ? before.followed : new Followed({ ...intent, labelSelector, clock });
+    followed.remember(outcomes, 'all');
+    const ends = { source: this.#endOf(backends.source), destination: this.#endOf(backends.destination) };
+    const intervalMs = (spec.sync?.intervalSeconds ?? DEFAULT_INTERVAL_SECONDS) * 1000;
+    const current = { metadata: { namespace, name, uid, generation }, ends, intent, intervalMs, followed };
+    this.#set(key, current);
+    if (goesOn && SIDES.every((side) => before.ends[side].uid === ends[side].uid)) return followed;
+    this.#compareWithCache(key, current);
+    if (SIDES.some((side) => ends[side].holdsSecret === undefined))
+      polls.addAfter(key, random() * intervalMs);
+    return followed;
+  }
+
+  #endOf({ kind, metadata, spec }: Backend): FollowedEnd {
+    const { kinds, secrets } = this.#options;
+    const ofType = kinds.find(({ type }) => type === spec.type);
+    const holdsSecret =
+      secrets === undefined || ofType?.holdsSecret === undefined
+        ? undefined
+        : ofType.holdsSecret.bind(ofType);
+    return { kind, name: metadata.name, uid: metadata.uid, holdsSecret };
+  }
+
+  #set(key: string, migration: FollowedMigration): void {
+    this.end(key);
+    this.#migrations.set(key, migration);
+    if (SIDES.every((side) => migration.ends[side].holdsSecret === undefined)) return;
+    const { namespace } = migration.metadata;
+    const keys = this.#watching.get(namespace) ?? new Set<string>();
+    this.#watching.set(namespace, keys.add(key));
+  }
+
+  /** The migration, as it is followed; undefined while it is not. */
+  get(key: string): FollowedMigration | undefined {
+    return this.#migrations.get(key);
+  }
+
+  /** What may have changed of this migration; undefined while it is not followed: then only a pass tells. */
+  of(key: string): Followed | undefined {
+    return this.#migrations.get(key)?.followed;
+  }
+
+  /** Follows the migration no longer, and forgets all of it. */
+  end(key: string): void {
+    const namespace = this.#migrations.get(key)?.metadata.namespace;
+    if (namespace === undefined) return;
+    this.#migrations.delete(key);
+    const keys = this.#watching.get(namespace);
+    keys?.delete(key);
+    if (keys?.size === 0) this.#watching.delete(namespace);
+  }
+
+  /** Ends a migration that is gone or going, or has another spec: suspended, switched to Once, or to be walked again. */
+  onMigration(change: Pick<Change<SecretMigration>, 'old' | 'current'>): void {
+    const migration = change.current ?? change.old;
+    const key = migration === undefined ? '' : objectKey(migration.metadata);
+    const followed = this.#migrations.get(key);
+    if (followed !== undefined && isOver(followed, change)) this.end(key);
+  }
+
+  /** A Secret changed: wakes the migrations of its namespace that have it as a document at one of their sides. */
+  onSecret({ current, old }: Pick<Change<CachedObject>, 'old' | 'current'>): void {
+    const secret = current ?? old;
+    for (const key of this.#watching.get(secret?.metadata.namespace ?? '') ?? []) {
+      const migration = this.#migrations.get(key);
+      if (secret !== undefined && migration !== undefined && isNews(migration, secret, current !== undefined))
+        this.#options.wake(key);
+    }
+  }
+
+  #compareWithCache(key: string, migration: FollowedMigration): void {
+    const { secrets, wake } = this.#options;
+    if (!this.#watching.get(migration.metadata.namespace)?.has(key)) return;
+    const cached = secrets?.byIndex('namespace', migration.metadata.namespace) ?? [];
+    if (cached.map((secret) => isNews(migration, secret, true)).includes(true)) wake(key);
+  }
+
+  /** How long the oldest change of each migration waits, at the time of the call. */
+  *samples(): Generator<Sample> {
+    const now = this.#options.clock.monotonic();
+    for (const { followed, metadata } of this.#migrations.values()) {
+      const value = (now - (followed.oldestDirtyAt ?? now)) / 1000;
+      const labels = { namespace: metadata.namespace, name: metadata.name };
+      yield { name: FOLLOWED_GAUGES[0], labels, value };
+    }
+  }
+}
+
+/** The cache can be behind the pass: an earlier generation ends nothing. */
+function isOver(
+  { metadata: { generation, uid } }: FollowedMigration,
+  { current, old }: Pick<Change<SecretMigration>, 'old' | 'current'>,
+): boolean {
+  if (current?.metadata.uid !== uid) return old?.metadata.uid === uid;
+  return current.metadata.generation > generation || current.metadata.deletionTimestamp !== undefined;
+}
+
+/** True if the migration should be woken for this state of a Secret. */
+function isNews({ ends, followed }: FollowedMigration, { metadata }: CachedObject, exists: boolean): boolean {
+  const { labels = {}, name, resourceVersion: revision, uid: identity } = metadata;
+  const stateAt = (side: Side): VersionState =>
+    exists && ends[side].holdsSecret?.(metadata) === true
+      ? { state: 'present', version: { identity, revision } }
+      : { state: 'absent' };
+  const atSource =
+    ends.source.holdsSecret !== undefined && followed.sourceSeen(name, stateAt('source'), labels);
+  const atDestination =
+    ends.destination.holdsSecret !== undefined && followed.destinationSeen(name, stateAt('destination'));
+  return atSource || atDestination;
+}

@@ -1,0 +1,42 @@
+import type { ListQuery } from '#src/backends/driver.ts';
+import type { Address } from '#src/core/document.ts';
+import type { Side } from '#src/core/sync/observed.ts';
+import type { FollowedMigration } from './following.ts';
+
+/**
+ * The listings of one side: where its documents are, and no folder in which none can be. At the destination, only documents that
+ * are known count.
+ */
+export function queriesOf(
+  { followed, intent }: Pick<FollowedMigration, 'followed' | 'intent'>,
+  side: Side,
+  nowMs: number,
+): readonly ListQuery[] {
+  const { route, selection } = intent;
+  if (side === 'destination')
+    return [{ folder: route.destinationFolder ?? '', skips: allBut(followed.addresses('destination')) }];
+  const { scope } = selection;
+  const wanted = {
+    ...(scope.by === 'labelSelector' ? { labelSelector: scope.labelSelector } : {}),
+    ...(scope.by === 'names' ? { skips: allBut(scope.names.map((name) => route.sourceOf(name))) } : {}),
+  };
+  const { fallback } = route;
+  const isActive = fallback !== undefined && (intent.fallbackUntil ?? 0) > nowMs;
+  const old = isActive && !isInside(fallback.folder, route.sourceFolder) ? [{ folder: fallback.folder }] : [];
+  return [{ folder: route.sourceFolder, ...wanted }, ...old];
+}
+
+/** True for a folder that contains none of these addresses. */
+function allBut(addresses: Iterable<Address>): (folder: Address) => boolean {
+  const folders = new Set<Address>();
+  for (const address of addresses) {
+    for (let end = address.lastIndexOf('/'); end > 0; end = address.lastIndexOf('/', end - 1))
+      folders.add(address.slice(0, end));
+  }
+  return (folder) => !folders.has(folder);
+}
+
+/** True for the folder itself too. */
+function isInside(folder: Address, outer: Address): boolean {
+  return outer === '' || `${folder}/`.startsWith(`${outer}/`);
+}
