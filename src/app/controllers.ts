@@ -113,6 +113,7 @@ function migrationParts(parts: ControllerParts): Omit<MigrationParts, 'halfRemov
     }),
     reports: new ObjectClient(client, resourceOf('SecretMigrationReport')),
     attempts: parts.attempts,
+    following: parts.following,
     cache: informers.migrations.store,
     references,
     pool,

@@ -53,7 +53,8 @@ export type ConditionReason =
   | 'Progressing'
   | 'ReportsIncomplete'
   | 'SelectionTooLarge'
-  | 'Suspended';
+  | 'Suspended'
+  | 'Synced';
 
 /** Reasons of events that are about no condition. All other events have the reason of a condition. */
 export type EventReason =

@@ -14,6 +14,7 @@ const WHAT_PROVES = 'What a destination must be to count as a copy: [removals](r
 export const NEXT_STEPS: Readonly<Partial<Record<Word, string>>> = {
   Available: NOTHING,
   Completed: `${NOTHING} A completed migration does nothing until its spec changes or you [request a run](running-again.md).`,
+  Synced: 'Nothing. Set `spec.mode` to Once to stop following changes.',
   DryRunCompleted: 'Read the rows, then set `spec.dryRun` to false to start the migration.',
   Progressing: 'Wait. The message shows how far the run is, and which server slows it down.',
   AwaitingSoak: 'Wait, or set a shorter `spec.soakSeconds`. Sources are kept until then.',

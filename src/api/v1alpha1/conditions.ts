@@ -6,7 +6,7 @@ import type { ConditionReason, EventReason, LeftOutReason, RowReason } from '#sr
 export const CONDITION_TYPES = {
   Ready: 'The object matches its spec; Unknown while work remains.',
   Succeeded:
-    'SecretMigration only: every key of the selection is done. Unknown during a run, never True in a dry run.',
+    'SecretMigration only, not in mode Sync: every key of the selection is done. Unknown during a run, never True in a dry run.',
   Reconciling: 'The operator is working on this generation.',
   Stalled: 'It does not proceed without a change: of the spec, of a document, or by a requested run.',
   Suspended: 'spec.suspend is true: the migration is paused.',
@@ -17,6 +17,7 @@ export type ConditionType = keyof typeof CONDITION_TYPES;
 export const CONDITION_REASONS = {
   Progressing: 'The run is in progress.',
   Completed: 'Every key is done.',
+  Synced: 'Mode Sync: every key is in step; changes are followed.',
   DryRunCompleted: 'Every key was compared; nothing was written.',
   AwaitingSoak: 'Every key is verified; sources are removed after soakSeconds.',
   PartiallyFailed: 'Some keys failed; the others are done.',

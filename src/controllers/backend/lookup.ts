@@ -48,6 +48,15 @@ export class BackendLookup {
     });
   }
 
+  /** True while the watch shows both backends as Ready. */
+  areReady({ metadata, spec }: SecretMigration): boolean {
+    return [spec.source.backendRef, spec.destination.backendRef].every((named) => {
+      const ref = named ?? this.#defaultRef();
+      const backend = ref && this.#cached(ref, metadata.namespace);
+      return backend !== undefined && isReady(backend);
+    });
+  }
+
   /**
    * Both backends; they exist, allow the namespace of the migration and are Ready. Throws `BACKEND_NOT_FOUND`,
    * `BACKEND_FORBIDDEN`, `BACKEND_NOT_READY`, `DEFAULT_MISSING`, and `DEFAULT_CHANGED` if the default changed since the

@@ -16,6 +16,8 @@ import type { BackendReferences } from '../backend/trust-root.ts';
 import { renamingOf } from '#src/engine/plan/compile.ts';
 import type { RunPermit } from '#src/engine/apply/run-permit.ts';
 import type { LiveMigrations } from '#src/engine/crossings.ts';
+import type { Followed } from '../sync/followed.ts';
+import type { Following } from '../sync/following.ts';
 import type { HalfRemoved } from './removals.ts';
 import type { RunningAttempts } from './running.ts';
 import type { MigrationStatus, MigrationStatusOptions } from './status.ts';
@@ -40,6 +42,8 @@ export interface MigrationParts {
   /** Asked before each change of a document. */
   readonly mandate: Mandate;
   readonly halfRemoved: HalfRemoved;
+  /** What may have changed in the migrations that are kept in step. */
+  readonly following: Following;
   readonly clock: Clock;
   /** That of the API server. */
   readonly serverTime: ServerTime;
@@ -55,6 +59,8 @@ export interface Attempt {
   readonly migration: SecretMigration;
   readonly task: Task;
   readonly status: MigrationStatus;
+  /** Mode Sync: what may have changed; undefined before the first pass of this process over this generation. */
+  readonly followed: Followed | undefined;
   /** The sources that this attempt removed. */
   readonly removed: { count: number };
   /** The signals of the work; that of `context` ends everything. */

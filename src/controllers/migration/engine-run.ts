@@ -19,6 +19,7 @@ import { shortNameOf } from '../backend/names.ts';
 import type { DriverLease } from '../backend/pool.ts';
 import { trustRootsIn, unlistedBackendsIn, unparsedBackendIn } from '../backend/trust-root.ts';
 import { permitOf, type Attempt } from './attempt.ts';
+import { documentsOf, type Processed } from './changes.ts';
 import { claimOf, isStaleClaim } from './claims.ts';
 import type { MigrationStatus } from './status.ts';
 import { storeReports } from './store-reports.ts';
@@ -34,18 +35,26 @@ export interface Gathered {
   readonly journal: MigrationJournal;
 }
 
+/** What the engine did, and for which documents. */
+export interface Done extends Omit<Processed, 'outcomes'> {
+  readonly result: RunResult;
+}
+
 /**
- * Runs a task with the engine, on the whole selection or on the documents that may have changed (`only`). Failures of documents are in the journal, the failure of a backend is in the result; throws
- * `SPEC_INVALID`, `NAME_RESERVED` and what the journal throws.
+ * Runs a task with the engine, on the whole selection or on the documents that may have changed. Failures of documents are in
+ * the journal, the failure of a backend is in the result; throws `SPEC_INVALID`, `NAME_RESERVED` and what the journal throws.
  */
-export async function carryOut(
-  attempt: Attempt,
-  gathered: Gathered,
-  only?: ReadonlySet<string>,
-): Promise<RunResult> {
+export async function carryOut(attempt: Attempt, gathered: Gathered): Promise<Done> {
+  const { followed, status, task } = attempt;
+  const { backends, source, destination, journal } = gathered;
+  const only = documentsOf(attempt, journal);
   const inputs = { ...inputsOf(attempt, gathered), only };
-  attempt.status.setPace(() => paceOf([gathered.source, gathered.destination]));
-  return attempt.task.kind === 'maintain' ? await maintain(inputs) : await runMigration(inputs);
+  status.setPace(() => paceOf([source, destination]));
+  const result = await (task.kind === 'maintain' ? maintain(inputs) : runMigration(inputs));
+  // Versions that cannot be listed are a failure of the backend, also if the documents could be read.
+  const problem: unknown = result.problem ?? followed?.problem;
+  const seen = problem === undefined ? {} : { problem };
+  return { backends, intent: inputs.intent, only, result: { ...result, ...seen } };
 }
 
 function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {

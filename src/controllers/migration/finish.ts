@@ -1,7 +1,7 @@
 import type { Outcome } from '#src/core/outcome.ts';
 import type { InventoryCounts } from '#src/core/inventory.ts';
-import type { RunResult } from '#src/engine/apply/inputs.ts';
 import { removesSources } from '#src/engine/plan/compile.ts';
+import { isKeptInStep } from '#src/engine/plan/sync-intent.ts';
 import { hasCode, isAbort } from '#src/errors.ts';
 import type { MigrationJournal } from '#src/journal/journal.ts';
 import type { Logger } from '#src/ports.ts';
@@ -11,10 +11,17 @@ import { readMigration, type Attempt } from './attempt.ts';
 import { releaseSuspended } from './claims.ts';
 import { removalsIn, tellDeleted, tellRemoved, type RemovalReport } from './removals.ts';
 import { storeReports } from './store-reports.ts';
+import { remember } from './changes.ts';
+import type { Done } from './engine-run.ts';
 import { concluding, failing, slowedDown, suspended, type Verdict } from './verdict.ts';
 
 /** Delay before documents are tried again whose failure has probably passed by then. */
 const RETRY_SOON_MS = 5_000;
+
+/** What the engine did. */
+interface Finished extends Done {
+  readonly journal: MigrationJournal;
+}
 
 /** How an attempt ended. */
 export type Ending =
@@ -22,7 +29,7 @@ export type Ending =
   | { readonly kind: 'suspended' }
   | { readonly kind: 'fallbackEnded'; readonly journal: MigrationJournal }
   /** The engine did all that is possible now. */
-  | { readonly kind: 'finished'; readonly journal: MigrationJournal; readonly result: RunResult }
+  | ({ readonly kind: 'finished' } & Finished)
   /** It was stopped. `journal` is undefined if that was before it was opened. */
   | { readonly kind: 'interrupted'; readonly journal: MigrationJournal | undefined }
   /** `journal` is undefined if the failure occurred before it was opened. */
@@ -47,7 +54,7 @@ export async function finish(attempt: Attempt, ending: Ending): Promise<Reconcil
       await endFallback(attempt, ending.journal);
       break;
     case 'finished':
-      afterMs = await conclude(attempt, ending.journal, ending.result);
+      afterMs = await conclude(attempt, ending);
       break;
     case 'interrupted':
       attempt.context.logger.info('run stopped', { because: attempt.stop.because?.message });
@@ -87,12 +94,9 @@ function tellRemovals(attempt: Attempt, journal: MigrationJournal | undefined): 
 }
 
 /** Publishes the verdict on a run; resolves with the milliseconds until the migration is due again, or undefined. */
-async function conclude(
-  attempt: Attempt,
-  journal: MigrationJournal,
-  result: RunResult,
-): Promise<number | undefined> {
+async function conclude(attempt: Attempt, finished: Finished): Promise<number | undefined> {
   const { parts, migration, status, task, context } = attempt;
+  const { journal, result } = finished;
   if (task.kind === 'run') journal.dropUnvisited();
   tellRemovals(attempt, journal);
   await storeReports(journal, status);
@@ -101,15 +105,39 @@ async function conclude(
     status.setInventory(result.inventory);
     logInventory(context.logger, result.inventory);
   }
-  const { dryRun } = migration.spec;
-  const { loss } = journal;
-  const verdict = concluding({ ...result, counts: journal.counts(), outcomes, dryRun, loss });
   status.setPlan(result.plan);
+  if (isKeptInStep(migration)) return await concludeInStep(attempt, finished, outcomes);
+  const verdict = verdictOn(attempt, finished, outcomes);
   await status.conclude(verdict, journal);
   if (verdict.ready === 'True') parts.live.withdraw(objectKey(migration.metadata));
   if (verdict.succeeded === 'True') parts.halfRemoved.forget(migration.metadata);
   const hasEffect = outcomes.length > 0 && !isIdle(verdict);
   return nextRunMs({ outcomes, hasEffect, wakeAfterMs: result.wakeAfterMs }, parts.waitingRetryMs);
+}
+
+/** The same in mode Sync: the migration stays live, and only rows that are durable are remembered. */
+async function concludeInStep(
+  attempt: Attempt,
+  finished: Finished,
+  outcomes: readonly Outcome[],
+): Promise<number | undefined> {
+  const { parts, status } = attempt;
+  if (outcomes.some(({ copiedNow }) => copiedNow === true)) status.noteSync();
+  await status.conclude(verdictOn(attempt, finished, outcomes), finished.journal);
+  if (remember(attempt, { ...finished, outcomes })) return 0;
+  const { wakeAfterMs } = finished.result;
+  return nextRunMs({ outcomes, hasEffect: true, wakeAfterMs }, parts.waitingRetryMs);
+}
+
+function verdictOn(
+  { migration }: Pick<Attempt, 'migration'>,
+  { journal, result }: Finished,
+  outcomes: readonly Outcome[],
+): Verdict {
+  const { dryRun } = migration.spec;
+  const { loss } = journal;
+  const counts = journal.counts();
+  return concluding({ ...result, counts, outcomes, dryRun, loss, isKeptInStep: isKeptInStep(migration) });
 }
 
 /** Milliseconds until a document is to be tried again, until the run asked to be woken, or for documents that come later. */
@@ -151,14 +179,14 @@ async function publishFailure(
     if (count > 0) context.logger.info('run ended while it removed sources', { removed: count });
     return;
   }
-  if (task.kind !== 'run' && task.kind !== 'maintain') return;
+  if (task.kind !== 'run' && task.kind !== 'follow' && task.kind !== 'maintain') return;
   if (isSuperseded(failure)) {
     await handOver(attempt, journal);
     return;
   }
   tellRemovals(attempt, journal);
   // Failed maintenance is retried; the verdict of the completed run stays valid.
-  if (task.kind === 'run') await concludeFailing(attempt, journal, failure);
+  if (task.kind !== 'maintain') await concludeFailing(attempt, journal, failure);
 }
 
 /** True when another writer changed or deleted the object: the next reconcile reads the new state. */

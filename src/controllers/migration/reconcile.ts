@@ -10,9 +10,10 @@ import type { ReconcileContext, ReconcileResult } from '#src/runtime/controller.
 import { shortNameOf } from '../backend/names.ts';
 import { requireKnownFields } from '../unknown-fields.ts';
 import type { DriverLease } from '../backend/pool.ts';
+import { followedOf, isQuiet } from './changes.ts';
 import { openJournal, readMigration, type Attempt, type MigrationParts } from './attempt.ts';
 import { carryOut, type Gathered } from './engine-run.ts';
-import { finish } from './finish.ts';
+import { finish, type Ending } from './finish.ts';
 import { MigrationStatus } from './status.ts';
 import { Stop } from './stop.ts';
 import { storeReports } from './store-reports.ts';
@@ -30,29 +31,31 @@ export async function reconcileMigration(
   const migration = await readExisting(parts, key, context);
   if (migration === undefined) {
     parts.live.withdraw(key);
+    parts.following.end(key);
     return { kind: 'done' };
   }
+  const followed = followedOf(parts, migration);
   const task = nextTask(migration, {
     nowMs: parts.clock.now(),
     awaitsProbe: parts.backends.awaitsProbe(migration),
+    isFollowed: followed !== undefined,
     probeWaitMs: parts.waitingRetryMs,
   });
   if (!isLive(task, migration)) parts.live.withdraw(key);
   using stop = new Stop(parts.clock, context.signal);
   using _running = parts.attempts.add(migration, stop, parts.cache.get(key));
   const status = new MigrationStatus(parts.status, migration, stop.finishing);
-  const attempt: Attempt = { parts, migration, task, status, stop, context, removed: { count: 0 } };
+  const removed = { count: 0 };
+  const attempt: Attempt = { parts, migration, task, followed, status, stop, context, removed };
   return await carryThrough(attempt);
 }
 
 async function carryThrough(attempt: Attempt): Promise<ReconcileResult> {
-  const { context, migration, stop, task } = attempt;
+  const { context, migration, stop } = attempt;
   let journal: MigrationJournal | undefined;
   try {
-    if (task.kind === 'wait') return await finish(attempt, { kind: 'waiting', afterMs: task.afterMs });
-    if (task.kind === 'suspend') return await finish(attempt, { kind: 'suspended' });
-    if (task.kind === 'endFallback')
-      return await finish(attempt, { kind: 'fallbackEnded', journal: await openJournal(attempt) });
+    const early = await endingWithoutRun(attempt);
+    if (early !== undefined) return await finish(attempt, early);
 
     requireKnownFields(migration, { op: 'migration.parse', target: migration.metadata.name });
     await using leases = new AsyncDisposableStack();
@@ -62,16 +65,25 @@ async function carryThrough(attempt: Attempt): Promise<ReconcileResult> {
     await attempt.status.storeProgress(journal);
 
     // Plan and apply.
-    const result = await carryOut(attempt, gathered);
-    if (result.problem !== undefined) throw errorOf(result.problem);
-    if (result.interrupted) return await finish(attempt, { kind: 'interrupted', journal });
-    return await finish(attempt, { kind: 'finished', journal, result });
+    const done = await carryOut(attempt, gathered);
+    if (done.result.problem !== undefined) throw errorOf(done.result.problem);
+    if (done.result.interrupted) return await finish(attempt, { kind: 'interrupted', journal });
+    return await finish(attempt, { kind: 'finished', journal, ...done });
   } catch (failure) {
     // Whatever failed after a stop: the next run sees what is left of it.
     if (stop.because !== undefined && !context.signal.aborted)
       return await finish(attempt, { kind: 'interrupted', journal });
     return await finish(attempt, { kind: 'failed', journal, failure });
   }
+}
+
+/** The end of an attempt that needs no backend; undefined for one that runs the engine. */
+async function endingWithoutRun(attempt: Attempt): Promise<Ending | undefined> {
+  const { task } = attempt;
+  if (task.kind === 'wait') return { kind: 'waiting', afterMs: task.afterMs };
+  if (task.kind === 'suspend') return { kind: 'suspended' };
+  if (task.kind === 'endFallback') return { kind: 'fallbackEnded', journal: await openJournal(attempt) };
+  return isQuiet(attempt) ? { kind: 'waiting', afterMs: undefined } : undefined;
 }
 
 /** Both backends, their capabilities, and what earlier runs recorded. */

@@ -1,4 +1,5 @@
-import { toKubernetesTime } from '#src/schema/meta.ts';
+import { toKubernetesTime, type Condition } from '#src/schema/meta.ts';
+import { isKeptInStep } from '#src/engine/plan/sync-intent.ts';
 import {
   parseSecretMigration,
   type SecretMigration,
@@ -42,6 +43,7 @@ export class MigrationStatus {
   #pace: () => string | undefined = () => undefined;
   #inventory: SecretMigrationStatus['inventory'];
   #startTime: string | undefined;
+  #lastSyncTime: string | undefined;
   #lastWriteAt = Number.NEGATIVE_INFINITY;
   #writing: Promise<void> = Promise.resolve();
   #busy = false;
@@ -84,6 +86,11 @@ export class MigrationStatus {
       selected,
       ...(reasons.length === 0 ? {} : { leftOut: reasons.toSorted(byReason) }),
     };
+  }
+
+  /** A change was carried to the other side: the status says when, from the next write on. */
+  noteSync(): void {
+    this.#lastSyncTime = toKubernetesTime(this.#options.clock.now());
   }
 
   /** Continues with the object that another writer changed: the next write is about that generation. */
@@ -185,14 +192,23 @@ export class MigrationStatus {
       // Echoed only with the verdict: a script that waits for the echo then reads the result of the requested run.
       lastHandledReconcileAt:
         (this.#isConcluded ? requestedRun(this.#migration) : undefined) ?? status.lastHandledReconcileAt,
-      conditions: verdict === undefined ? conditions : toConditions(statementsOf(verdict), conditions, about),
+      conditions: verdict === undefined ? conditions : this.#conditionsOf(verdict, conditions, about),
       backends: this.#backends,
       plan: this.#plan,
       ...this.#shown,
       inventory: this.#inventory,
       startTime: this.#startTime,
       completionTime: this.#completionTime(verdict, nowMs),
+      lastSyncTime: this.#lastSyncTime ?? status.lastSyncTime,
     };
+  }
+
+  #conditionsOf(
+    verdict: Verdict,
+    before: readonly Condition[],
+    about: { readonly generation: number; readonly nowMs: number },
+  ): Condition[] {
+    return toConditions(statementsOf(verdict, isKeptInStep(this.#migration)), before, about);
   }
 
   /** When the migration first completed: a later completion does not change it. */

@@ -36,7 +36,14 @@ function migrationIn({ spec = {}, status = {}, requested, isReady = true }: Stat
 }
 
 function taskOf(state: State, nowMs = NOW, awaitsProbe = false): Task {
-  return nextTask(migrationIn(state), { nowMs, awaitsProbe, probeWaitMs: 30_000 });
+  return nextTask(migrationIn(state), { nowMs, awaitsProbe, isFollowed: false, probeWaitMs: 30_000 });
+}
+
+/** The task of a migration in mode Sync whose changes this process knows. */
+function followingTaskOf(state: State, more: { awaitsProbe?: boolean; isFollowed?: boolean } = {}): Task {
+  const migration = migrationIn({ ...state, spec: { mode: 'Sync', ...state.spec } });
+  const now = { nowMs: NOW, awaitsProbe: false, isFollowed: true, probeWaitMs: 30_000, ...more };
+  return nextTask(migration, now);
 }
 
 const FALLBACK = {
@@ -80,5 +87,29 @@ describe('the next task of a migration', () => {
     expect(taskOf(FALLBACK, NOW + 60_000)).toEqual({ kind: 'endFallback' });
     const ended = { ...FALLBACK, status: { fallback: { state: 'Ended', hits: 0 } } };
     expect(taskOf(ended, NOW + 60_000)).toEqual({ kind: 'wait' });
+  });
+});
+
+describe('the task of a migration in mode Sync', () => {
+  it('is a pass until this process has made one, and then what changed, whatever Ready says', () => {
+    expect(followingTaskOf({}, { isFollowed: false })).toEqual({ kind: 'run' });
+    expect(followingTaskOf({})).toEqual({ kind: 'follow' });
+    expect(followingTaskOf({ isReady: false })).toEqual({ kind: 'follow' });
+  });
+
+  it('is a pass when a user requests one, until it was answered', () => {
+    expect(followingTaskOf({ requested: 'now' })).toEqual({ kind: 'run' });
+    expect(followingTaskOf({ requested: 'now', status: { lastHandledReconcileAt: 'now' } })).toEqual({
+      kind: 'follow',
+    });
+  });
+
+  it('waits for a backend, and while it is suspended', () => {
+    expect(followingTaskOf({}, { awaitsProbe: true })).toEqual({ kind: 'wait', afterMs: 30_000 });
+    expect(followingTaskOf({ spec: { suspend: true } })).toEqual({ kind: 'suspend' });
+  });
+
+  it('is that of mode Once for a dry run', () => {
+    expect(followingTaskOf({ spec: { dryRun: true } })).toEqual({ kind: 'wait' });
   });
 });

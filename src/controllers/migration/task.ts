@@ -1,6 +1,7 @@
 import { RECONCILE_REQUESTED_ANNOTATION } from '#src/api/group.ts';
 import { MAX_RECONCILE_TOKEN, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { beginningOf } from '#src/core/bounded-text.ts';
+import { isKeptInStep } from '#src/engine/plan/sync-intent.ts';
 import { isReady } from '../conditions.ts';
 
 /** What one reconcile of a migration does next. */
@@ -11,8 +12,10 @@ export type Task =
   | { readonly kind: 'suspend' }
   /** Show that the fallback ended. This needs no backend. */
   | { readonly kind: 'endFallback' }
-  /** Migrate the whole selection. */
+  /** Migrate the whole selection. In mode Sync: the pass that everything after it follows. */
   | { readonly kind: 'run' }
+  /** Mode Sync, after a pass: process the documents that may have changed. */
+  | { readonly kind: 'follow' }
   /** Expire backups after a run has completed. */
   | { readonly kind: 'maintain' };
 
@@ -22,6 +25,8 @@ export interface Circumstances {
   readonly nowMs: number;
   /** A backend of the migration changed and was not probed yet. */
   readonly awaitsProbe: boolean;
+  /** Mode Sync: this process has passed over the selection of this generation, and knows what changed since. */
+  readonly isFollowed: boolean;
   /** Milliseconds until a migration that awaits a probe is reconciled again. */
   readonly probeWaitMs: number;
 }
@@ -40,20 +45,24 @@ export function nextTask(migration: SecretMigration, circumstances: Circumstance
     return afterCompletion(migration, circumstances.nowMs);
   if (spec.suspend) return { kind: 'suspend' };
   if (circumstances.awaitsProbe) return { kind: 'wait', afterMs: circumstances.probeWaitMs };
+  if (circumstances.isFollowed && !isRequested(migration)) return { kind: 'follow' };
   return { kind: isCompleted ? 'maintain' : 'run' };
 }
 
 /** True while the migration can copy and remove documents, now or when a backend is ready again. */
 export function isLive(task: Task, migration: SecretMigration): boolean {
-  return task.kind === 'run' || (task.kind === 'wait' && !hasCompleted(migration));
+  return task.kind === 'run' || task.kind === 'follow' || (task.kind === 'wait' && !hasCompleted(migration));
 }
 
-/** True when this generation and the last requested run have completed. */
+/** True when this generation and the last requested run have completed. What is kept in step never completes. */
 function hasCompleted(migration: SecretMigration): boolean {
+  return !isKeptInStep(migration) && isReady(migration) && !isRequested(migration);
+}
+
+/** True for a requested run that no verdict has answered yet. */
+function isRequested(migration: SecretMigration): boolean {
   const requested = requestedRun(migration);
-  return (
-    isReady(migration) && (requested === undefined || requested === migration.status.lastHandledReconcileAt)
-  );
+  return requested !== undefined && requested !== migration.status.lastHandledReconcileAt;
 }
 
 function afterCompletion({ spec, status }: SecretMigration, nowMs: number): Task {

@@ -94,6 +94,8 @@ export interface Finished {
   readonly outcomes: Iterable<Outcome>;
   readonly dryRun: boolean;
   readonly awaitsSoak: boolean;
+  /** Both sides are kept in step: the run is one of many. */
+  readonly isKeptInStep?: boolean | undefined;
   /** What is missing from the table; see `MigrationJournal.loss`. */
   readonly loss?: Loss | undefined;
   /** What a dry run would do. */
@@ -122,6 +124,7 @@ export function concluding(run: Finished): Verdict {
   if (counts.pending + counts.copied + kept.soon > 0)
     return verdict('Unknown', 'Unknown', 'Progressing', message);
   if (run.awaitsSoak) return verdict('Unknown', 'Unknown', 'AwaitingSoak', message);
+  if (run.isKeptInStep === true) return verdict('True', 'Unknown', 'Synced', message);
   return verdict('True', 'True', 'Completed', message);
 }
 
@@ -129,7 +132,7 @@ function messageOf(run: Finished, outcomes: readonly Outcome[], kept: Kept): str
   const { counts, loss } = run;
   const done = run.dryRun
     ? dryRunMessage(outcomes, run)
-    : `${verifiedOf(counts)}${troubles(counts, kept)}.${firstTrouble(outcomes)}`;
+    : `${run.isKeptInStep === true ? inStepOf(counts) : verifiedOf(counts)}${troubles(counts, kept)}.${firstTrouble(outcomes)}`;
   return loss === undefined ? done : `${done} ${lossMessage(loss)}`;
 }
 
@@ -168,6 +171,10 @@ function nothingMoved(outcomes: readonly Outcome[]): Verdict {
 /** `6/6 keys verified`; removed keys were verified before. */
 function verifiedOf({ verified, removed, total }: Counts): string {
   return `${verified + removed}/${total} keys verified`;
+}
+
+function inStepOf({ verified, total }: Counts): string {
+  return `${verified}/${total} keys in step`;
 }
 
 /**
@@ -218,13 +225,11 @@ function troubles(counts: Counts, kept: Kept): string {
   ]);
 }
 
-/** The conditions of a verdict. */
-export function statementsOf(verdict: Verdict): Statement[] {
+/** The conditions of a verdict. What is kept in step does not end, so nothing says whether it succeeded. */
+export function statementsOf(verdict: Verdict, isKeptInStep = false): Statement[] {
   const { reason, message } = verdict;
-  const statements: Statement[] = [
-    { type: 'Ready', status: verdict.ready, reason, message },
-    { type: 'Succeeded', status: verdict.succeeded, reason, message },
-  ];
+  const statements: Statement[] = [{ type: 'Ready', status: verdict.ready, reason, message }];
+  if (!isKeptInStep) statements.push({ type: 'Succeeded', status: verdict.succeeded, reason, message });
   if (verdict.reconciling) statements.push({ type: 'Reconciling', status: 'True', reason, message });
   if (verdict.stalled) statements.push({ type: 'Stalled', status: 'True', reason, message });
   if (verdict.suspended) statements.push({ type: 'Suspended', status: 'True', reason, message });

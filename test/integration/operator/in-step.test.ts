@@ -1,0 +1,178 @@
+import { describe, expect, it } from 'vitest';
+import { aMigration, aSecret } from '#test/builders/objects.ts';
+import { eventually } from '#test/support/eventually.ts';
+import {
+  eventOf,
+  kvData,
+  kvPut,
+  requestRun,
+  rowsByName,
+  statesOf,
+  versionOf,
+} from '#test/support/queries.ts';
+import { useStage, type Stage } from '#test/support/stage.ts';
+import type { Tenant } from '#test/support/tenant.ts';
+
+/* Mode Sync with real servers: who follows whom, and how quietly. */
+
+const stage = useStage();
+
+const SYNC = { mode: 'Sync', sync: { intervalSeconds: 5 } } as const;
+
+async function untilInKv(
+  tenant: Tenant,
+  name: string,
+  data: Readonly<Record<string, string>>,
+): Promise<void> {
+  await eventually(`${name} has the new value in KV`, async () => {
+    const found = await kvData(tenant, `${tenant.namespace}/${name}`).catch(() => undefined);
+    return JSON.stringify(found) === JSON.stringify(data);
+  });
+}
+
+async function untilInSecret(tenant: Tenant, name: string, value: string): Promise<void> {
+  await eventually(`the Secret ${name} has the new value`, async () => {
+    const secret = await tenant.secret(name);
+    return Buffer.from(secret?.data?.['k'] ?? '', 'base64').toString() === value;
+  });
+}
+
+async function fromSecrets(more: object = {}): Promise<Tenant> {
+  const tenant = await stage().tenant();
+  await tenant.apply(aSecret('a', { k: '1' }));
+  await tenant.apply(aSecret('b', { k: '1' }));
+  await tenant.apply(aMigration('sync', { ...SYNC, ...more }));
+  await tenant.untilReady('sync', { status: 'True', reason: 'Synced' });
+  return tenant;
+}
+
+async function fromPaths(more: object = {}): Promise<Tenant> {
+  const tenant = await stage().tenant();
+  await kvPut(tenant, `${tenant.namespace}/a`, { k: '1' });
+  const select = { all: true as const };
+  await tenant.apply(aMigration('sync', { from: 'bao', to: 'kubernetes', select, ...SYNC, ...more }));
+  await tenant.untilReady('sync', { status: 'True', reason: 'Synced' });
+  return tenant;
+}
+
+describe('Secrets that OpenBao follows', () => {
+  it('carries each change over in one version, and lets new Secrets join', async () => {
+    const tenant = await fromSecrets();
+    await tenant.apply(aSecret('a', { k: '2' }));
+    await untilInKv(tenant, 'a', { k: '2' });
+    await tenant.apply(aSecret('c', { k: '1' }));
+    await untilInKv(tenant, 'c', { k: '1' });
+    expect([await versionOf(tenant, 'a'), await versionOf(tenant, 'b')]).toEqual([2, 1]);
+    await eventually('the rows say so', async () => {
+      const rows = await rowsByName(tenant, 'sync');
+      return rows['a']?.reason === 'FollowedSource' && rows['c']?.state === 'Verified';
+    });
+    expect((await tenant.migration('sync')).status.lastSyncTime).toBeDefined();
+  });
+
+  it('sends nothing to the API server while nothing changes, and only lists versions in OpenBao', async () => {
+    const tenant = await fromSecrets();
+    await eventOf(tenant, 'Synced');
+    const ofTenant = new RegExp(`${tenant.namespace}|${tenant.mount}`);
+    const [atApi, atBao] = [stage().api.requests.length, stage().bao.requests.length];
+    const seen = (from: number, { requests }: Pick<Stage['api'], 'requests'>): readonly string[] =>
+      requests.slice(from).flatMap(({ method, path }) => (ofTenant.test(path) ? [`${method} ${path}`] : []));
+    await eventually('two polls', () => Promise.resolve(seen(atBao, stage().bao).length >= 4));
+    expect(seen(atApi, stage().api)).toEqual([]);
+    expect(seen(atBao, stage().bao).filter((line) => !line.includes('metadata/'))).toEqual([]);
+  });
+
+  it('leaves what is deleted alone at the other side', async () => {
+    const tenant = await fromSecrets();
+    await tenant.delete('Secret', 'a');
+    await eventually(
+      'the row says so',
+      async () => (await statesOf(tenant, 'sync'))['a'] === 'Skipped SourceGone',
+    );
+    expect(await kvData(tenant, `${tenant.namespace}/a`)).toEqual({ k: '1' });
+  });
+
+  it('shows an edit in OpenBao as a conflict until both are equal', async () => {
+    const tenant = await fromSecrets();
+    await kvPut(tenant, `${tenant.namespace}/a`, { k: 'mine' });
+    const migration = await tenant.untilReady('sync', { status: 'False', reason: 'ConflictsFound' });
+    expect(await statesOf(tenant, 'sync')).toEqual({ a: 'Conflict DestinationEdited', b: 'Verified' });
+    expect(migration.status.conditions?.find(({ type }) => type === 'Ready')?.message).toContain('"a"');
+    await tenant.apply(aSecret('a', { k: 'mine' }));
+    await tenant.untilReady('sync', { status: 'True', reason: 'Synced' });
+    expect(await versionOf(tenant, 'a')).toBe(2);
+  });
+
+  it('goes on after a restart of the operator without reading or writing what did not change', async () => {
+    const tenant = await fromSecrets();
+    const changes = stage().changesOf(tenant).length;
+    await stage().operator.stop();
+    await tenant.apply(aSecret('a', { k: '2' }));
+    const requests = stage().bao.requests.length;
+    await stage().restartOperator();
+    await untilInKv(tenant, 'a', { k: '2' });
+    await tenant.untilReady('sync', { status: 'True', reason: 'Synced' });
+    const read = stage()
+      .bao.requests.slice(requests)
+      .filter(({ path }) => path.endsWith(`/data/${tenant.namespace}/b`));
+    expect(read).toEqual([]);
+    expect(stage().changesOf(tenant).length).toBeGreaterThan(changes);
+  });
+});
+
+describe('paths that Secrets follow', () => {
+  it('brings a rotated value into the Secret, which says what it reflects', async () => {
+    const tenant = await fromPaths();
+    await kvPut(tenant, `${tenant.namespace}/a`, { k: '2' });
+    await untilInSecret(tenant, 'a', '2');
+    const annotations = (await tenant.secret('a'))?.metadata.annotations;
+    expect(annotations?.['keyferry.io/reflects']).toMatch(/^2 /);
+  });
+
+  it('answers a requested run at once', async () => {
+    const tenant = await fromPaths({ sync: { intervalSeconds: 3600 } });
+    await kvPut(tenant, `${tenant.namespace}/a`, { k: '2' });
+    await requestRun(tenant, 'sync');
+    await untilInSecret(tenant, 'a', '2');
+  });
+
+  it('undoes an edit of the Secret with Overwrite, after it kept a copy', async () => {
+    const tenant = await fromPaths({ conflictPolicy: 'Overwrite' });
+    await tenant.apply(aSecret('a', { k: 'mine' }));
+    await untilInSecret(tenant, 'a', '1');
+    await eventually('the row names the copy', async () => {
+      const { backup = 'none', reason } = (await rowsByName(tenant, 'sync'))['a'] ?? {};
+      const kept = await tenant.secret(backup);
+      const value = Buffer.from(kept?.data?.['k'] ?? '', 'base64').toString();
+      return reason === 'RestoredDestination' && value === 'mine';
+    });
+  });
+});
+
+describe('sides that both lead', () => {
+  it('exchanges changes, and shows changes of both as a conflict', async () => {
+    const tenant = await fromSecrets({ sync: { authority: 'Either', intervalSeconds: 5 } });
+    await kvPut(tenant, `${tenant.namespace}/a`, { k: '2' });
+    await untilInSecret(tenant, 'a', '2');
+    await tenant.apply(aSecret('a', { k: '3' }));
+    await untilInKv(tenant, 'a', { k: '3' });
+    await tenant.untilReady('sync', { status: 'True', reason: 'Synced' });
+  });
+
+  it('follows the destination once a value was projected', async () => {
+    const tenant = await fromSecrets({ sourcePolicy: 'Project' });
+    await kvPut(tenant, `${tenant.namespace}/a`, { k: '2' });
+    await untilInSecret(tenant, 'a', '2');
+    await tenant.untilReady('sync', { status: 'True', reason: 'Synced' });
+  });
+});
+
+it('stops following when the mode is Once again, and removes nothing', async () => {
+  const tenant = await fromSecrets();
+  await tenant.mergePatch('SecretMigration', 'sync', { spec: { mode: 'Once' } });
+  await tenant.untilReady('sync', { status: 'True', reason: 'Completed' });
+  await tenant.apply(aSecret('a', { k: '2' }));
+  await tenant.apply(aMigration('other', { select: { names: ['b'] } }));
+  await tenant.untilReady('other');
+  expect(await kvData(tenant, `${tenant.namespace}/a`)).toEqual({ k: '1' });
+});
