@@ -138,6 +138,7 @@ export type RowReason =
   | 'Projected'
   | 'ProofTooOld'
   | 'RemovalPending'
+  | 'SecretImmutable'
   | 'SourceChanged'
   | 'SourceMissing'
   | 'SourceUnfinished'

@@ -17,6 +17,16 @@ export const MANAGED_BY = { [MANAGED_BY_LABEL]: 'keyferry' } as const;
 
 export const DEFAULT_TYPE = 'Opaque';
 
+/** Complete, so that a Secret which is created again has the same owners. */
+const OwnerReference = z.object({
+  apiVersion: z.string(),
+  kind: z.string(),
+  name: z.string(),
+  uid: z.string(),
+  controller: z.boolean().exactOptional(),
+  blockOwnerDeletion: z.boolean().exactOptional(),
+});
+
 const Metadata = z.object({
   name: z.string().min(1),
   uid: z.string().min(1),
@@ -24,7 +34,8 @@ const Metadata = z.object({
   labels: z.record(z.string(), z.string()).optional(),
   annotations: z.record(z.string(), z.string()).optional(),
   deletionTimestamp: z.string().optional(),
-  ownerReferences: z.array(z.object({ kind: z.string(), name: z.string() })).optional(),
+  finalizers: z.array(z.string()).optional(),
+  ownerReferences: z.array(OwnerReference).optional(),
 });
 
 /** Absent in a Secret without keys. */

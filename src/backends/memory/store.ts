@@ -7,6 +7,7 @@ import type {
   Reflected,
   Version,
 } from '#src/core/document.ts';
+import { sameFields } from '#src/core/document.ts';
 import { SecretValue } from '#src/core/secret-value.ts';
 import type { Clock } from '#src/ports.ts';
 
@@ -151,6 +152,13 @@ export class MemoryStore {
         ...(owner === undefined ? {} : { owner }),
       },
     };
+  }
+
+  /** True if the current state is immutable and has other bytes, as a Secret. */
+  isFixed(document: Document): boolean {
+    const current = this.currentAt(document.address);
+    if (current?.attributes.immutable !== true || !this.traits.statesAttributes) return false;
+    return !sameFields(toDocument(document.address, current), document);
   }
 
   hasExpired({ expiresAt }: Attributes): boolean {
