@@ -331,3 +331,16 @@ describe('an immutable Secret that must change', () => {
     expect((await storedAt('raced')).data).toEqual({ a: 'Mw==' });
   });
 });
+
+describe('a Secret that another program writes', () => {
+  it('says which one, and a copy that Keyferry made does not', async () => {
+    const labels = { 'controller.cert-manager.io/fao': 'true' };
+    await cluster.kube('POST', secretsPath(), { metadata: { name: 'issued', labels } });
+    const issued = presentIn(await driver.read('issued', signal));
+    expect(issued.manager).toBe('cert-manager');
+    await driver.write({ ...issued, address: 'issued-copy' }, 'absent', permit);
+    const copy = presentIn(await driver.read('issued-copy', signal));
+    expect(Object.fromEntries(copy.attributes.metadata ?? [])).toEqual(labels);
+    expect(copy.manager).toBeUndefined();
+  });
+});

@@ -4,6 +4,7 @@ import { SecretValue } from '#src/core/secret-value.ts';
 import { OperatorError } from '#src/errors.ts';
 import { annotationsIn } from './annotations.ts';
 import { MANAGED_BY_LABEL, metadataOf } from './labels.ts';
+import { managerOf } from './managers.ts';
 import { REFLECTS_ANNOTATION } from './marks.ts';
 import { decodeReflected } from './reflects.ts';
 
@@ -138,6 +139,7 @@ export function toDocument(secret: WireSecret): StoredDocument {
     attributes: attributesOf(secret),
     version: versionOf(secret),
     ...markOf(secret.metadata),
+    ...writerOf(secret.metadata),
     ...endOf(secret.metadata),
   };
 }
@@ -146,6 +148,11 @@ export function toDocument(secret: WireSecret): StoredDocument {
 function markOf({ annotations }: WireSecret['metadata']): Pick<StoredDocument, 'isMarked' | 'reflects'> {
   const reflects = decodeReflected(annotations?.[REFLECTS_ANNOTATION]);
   return reflects === undefined ? {} : { reflects, isMarked: true };
+}
+
+function writerOf(metadata: WireSecret['metadata']): Pick<StoredDocument, 'manager'> {
+  const manager = managerOf(metadata);
+  return manager === undefined ? {} : { manager };
 }
 
 /** Whether its end is decided. The garbage collector removes a Secret with the last of its owners, controller or not. */

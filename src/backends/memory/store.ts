@@ -57,6 +57,7 @@ export interface State {
   readonly isHeld?: true;
   readonly isLeaving?: true;
   readonly owner?: string;
+  readonly manager?: string;
   /** The claim of a removal. */
   readonly claim?: string;
   /** Of a kept copy: when it expires. */
@@ -136,7 +137,7 @@ export class MemoryStore {
 
   resultOf(address: Address, state: State | undefined): ReadResult {
     if (state === undefined) return { state: 'absent' };
-    const { version, attributes, isUnfinished, isPrepared, isLeaving, owner, reflects } = state;
+    const { version, attributes, isUnfinished, isPrepared, isLeaving, manager, owner, reflects } = state;
     const left = isPrepared === undefined ? {} : { prepared: true as const };
     if (state.isDeleted === true) return { state: 'deleted', version, ...left };
     if (this.hasExpired(attributes)) return { state: 'deleted', version, expired: true, ...left };
@@ -150,6 +151,7 @@ export class MemoryStore {
         ...(isUnfinished === undefined ? {} : { unfinished: true }),
         ...(isLeaving === undefined ? {} : { isLeaving }),
         ...(owner === undefined ? {} : { owner }),
+        ...(manager === undefined ? {} : { manager }),
       },
     };
   }
