@@ -103,10 +103,20 @@ export interface Driver extends Reader, AsyncDisposable {
 
   /**
    * Writes all keys as one version. The precondition is not optional: `absent` fails with `ALREADY_EXISTS` if the name
-   * is taken (also by a deleted version); a Version fails with `VERSION_CONFLICT` if the current version differs. A
-   * document that expires is never stored without its expiry; throws `EXPIRED` if it expired before it was written.
+   * is taken (also by a deleted version); a Version fails with `VERSION_CONFLICT` if the current version differs, and with
+   * `DOCUMENT_IMMUTABLE` if it is immutable and has other bytes. A document that expires is never stored without its expiry; throws `EXPIRED` if it expired before it was written.
    */
   write(document: Document, expect: Expectation, permit: Permit): Promise<Version>;
+
+  /**
+   * Gives a document that is immutable another value, where a write throws `DOCUMENT_IMMUTABLE`: deletes exactly the state that
+   * was read, then creates another incarnation with this value under the same name. What else the store keeps with the
+   * document stays, and it stays immutable. Between both the document is not there: the caller keeps a copy first, and its
+   * permit must allow to complete what has begun. Throws the errors of `delete`, and of a create with nothing changed if it
+   * can know them before; a later failure says that the document is gone, and a write that expects `absent` creates it.
+   * Undefined if the store has no immutable documents.
+   */
+  recreate?(document: Document, expect: Version, permit: Permit): Promise<Version>;
 
   /**
    * Removes exactly the state that was read. Throws `VERSION_CONFLICT` if it changed and `NOT_FOUND` if it is gone.

@@ -1,4 +1,5 @@
 import type { Address, Document } from '#src/core/document.ts';
+import { OperatorError } from '#src/errors.ts';
 import type { AccessRecord, Permit } from '#src/ports.ts';
 import { AddressTranslator, type AddressMapping } from './address-mapping.ts';
 import type { BackupStore, ClaimStore, CopyStore, Driver, Need, ProjectionStore } from './driver.ts';
@@ -21,6 +22,7 @@ export const OPERATIONS = {
   denied: { changes: false },
   overwriteRefusal: { changes: false },
   write: { changes: true, recordedAs: 'write' },
+  recreate: { changes: true, recordedAs: 'write' },
   delete: { changes: true, recordedAs: 'delete' },
   finish: { changes: true },
   undo: { changes: true },
@@ -81,7 +83,7 @@ export function layered(driver: Driver, layer: Layer): LayeredDriver {
   return { ...base, ...layer.overrides?.(base) };
 }
 
-type Changes = 'write' | 'delete' | 'finish' | 'undo';
+type Changes = 'write' | 'recreate' | 'delete' | 'finish' | 'undo';
 type Reads = Exclude<
   keyof Driver,
   Changes | 'backups' | 'claims' | 'copies' | 'projections' | typeof Symbol.asyncDispose
@@ -145,6 +147,20 @@ function changesOf(driver: Driver, relay: Relay): Pick<LayeredDriver, Changes> {
     write: async (document, expect, permit) =>
       relay.change({ operation: 'write', addresses: [document.address], document }, permit, async (inner) =>
         driver.write(relay.placedIn(document), expect, inner),
+      ),
+    recreate: async (document, expect, permit) =>
+      relay.change(
+        {
+          operation: 'recreate',
+          addresses: [document.address],
+          revision: expect.revision,
+          document,
+        },
+        permit,
+        async (inner) => {
+          if (driver.recreate !== undefined) return driver.recreate(relay.placedIn(document), expect, inner);
+          throw new OperatorError('CAPABILITY_MISSING', { op: 'backend.recreate' });
+        },
       ),
     delete: async (address, expect, permit) =>
       relay.change(

@@ -76,6 +76,11 @@ export interface StoredDocument extends Document {
   readonly isLeaving?: true;
   /** `Kind name` of an object with which the store removes it: it proves nothing once a source is to be removed. */
   readonly owner?: string;
+  /**
+   * Another program that says on the document that it writes it (`cert-manager`), whether it owns it or not: it would undo a
+   * change. A copy that Keyferry made has none.
+   */
+  readonly manager?: string;
 }
 
 /** What a read of one exact address found. Errors and refusals are thrown; they are never a result. */

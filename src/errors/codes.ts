@@ -237,6 +237,12 @@ export const ERROR_CODES = {
     'The backend cannot store or read the document unchanged.',
     'Change the document at its source, or exclude it.',
   ),
+  DOCUMENT_IMMUTABLE: code(
+    'waiting',
+    { condition: NEVER, row: 'SecretImmutable' },
+    'The Secret is immutable, so its value cannot change.',
+    'Set spec.sync.recreateImmutable, or delete the Secret: it is created again.',
+  ),
   KEYS_COLLIDE: code(
     'waiting',
     { condition: NEVER, row: 'MappingCollision' },

@@ -139,6 +139,7 @@ export type RowReason =
   | 'Projected'
   | 'ProofTooOld'
   | 'RemovalPending'
+  | 'SecretImmutable'
   | 'SourceChanged'
   | 'SourceMissing'
   | 'SourceUnfinished'

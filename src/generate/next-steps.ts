@@ -75,6 +75,8 @@ export const NEXT_STEPS: Readonly<Partial<Record<Word, string>>> = {
   SourceMissing: 'Create the document, or remove its name from `spec.select.names`.',
   SourceDeleted: 'Undelete the newest version at the source if it is still needed, or exclude the document.',
   SourceGone: 'Check who removed it. The row shows whether it was copied before.',
+  SecretImmutable:
+    'Set `spec.sync.recreateImmutable: true`, or delete the Secret: it is created again. [What that means](limits.md#immutable-secrets).',
   BothChanged: 'Decide which value is right and write it to the other document.',
   BaseUnknown: 'Decide which value is right and write it to the other document.',
   SourceEdited:

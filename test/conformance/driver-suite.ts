@@ -7,6 +7,7 @@ import { describeFailures } from './suite/failing.ts';
 import { describeEmptyStore, describeManyDocuments } from './suite/listing.ts';
 import { describePermits } from './suite/permitting.ts';
 import { describeProbe } from './suite/probing.ts';
+import { describeRecreating } from './suite/recreating.ts';
 import { describeReflecting } from './suite/reflecting.ts';
 import { describeRemains } from './suite/remains.ts';
 import { describeRefusals } from './suite/refusing.ts';
@@ -29,6 +30,7 @@ export function describeDriver(subject: Subject): void {
     describeFailures(trial);
     describeWriting(trial);
     describeReflecting(trial);
+    describeRecreating(trial);
     describeVersions(trial);
     describeRemains(trial);
     describePermits(trial);

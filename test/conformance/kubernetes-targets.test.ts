@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KubernetesDriver } from '#src/backends/kubernetes/driver.ts';
+import type { Document, Version } from '#src/core/document.ts';
 import { explain } from '#src/errors/explain.ts';
 import type { HttpKubeClient } from '#src/kube/transport.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
@@ -7,6 +8,7 @@ import { aDocument, codeOf, failureOf, presentIn } from '#test/support/documents
 import { collect } from '#test/support/collect.ts';
 import { permitted } from '#test/support/permit.ts';
 import { aNamespaceWithClient, kubeClientWith } from './kube-client.ts';
+import { FaultProxy, type Fault } from './fault-proxy.ts';
 import { requestsTo } from './request-log.ts';
 
 /* What the Kubernetes driver does for Secrets that are kept in step, on a real API server. */
@@ -102,6 +104,7 @@ describe('the mark of a Secret that is kept in step', () => {
   });
 });
 
+const DOCKER = 'kubernetes.io/dockerconfigjson';
 const AT = '2026-11-27T20:00:00Z';
 const permit = permitted(signal);
 
@@ -213,5 +216,131 @@ describe('the end of a kept copy', () => {
     await using _closed = stranger;
     const without = new KubernetesDriver(stranger, namespace);
     expect(await collect(without.copies.discardExpired(Date.parse(AT), permit))).toEqual([]);
+  });
+});
+
+/** An immutable Secret that others gave an owner, a label and an annotation. */
+async function anImmutable(name: string, finalizers: readonly string[] = []): Promise<Version> {
+  const owner = { apiVersion: 'v1', kind: 'ServiceAccount', name: 'mover' };
+  const { metadata } = await cluster.kube<{ metadata: { uid: string } }>(
+    'GET',
+    `/api/v1/namespaces/${namespace}/serviceaccounts/mover`,
+  );
+  await cluster.kube('POST', secretsPath(), {
+    metadata: {
+      name,
+      finalizers,
+      labels: { team: 'web' },
+      annotations: { note: 'theirs' },
+      ownerReferences: [{ ...owner, uid: metadata.uid }],
+    },
+    immutable: true,
+    stringData: { a: '1' },
+  });
+  return presentIn(await driver.read(name, signal)).version;
+}
+
+/** The driver behind a proxy that has this plan for a create that stores something. */
+async function withFaults<T>(
+  plan: (creates: number) => Fault,
+  use: (faulty: KubernetesDriver, proxy: FaultProxy) => Promise<T>,
+): Promise<T> {
+  await using proxy = await FaultProxy.start({ target: cluster.apiserverUrl, ca: cluster.apiserverCaPem });
+  const bearer = await cluster.requestToken(namespace, 'mover');
+  await using own = kubeClientWith(cluster, bearer, proxy.origin);
+  let creates = 0;
+  proxy.plan = ({ method, path }) => {
+    if (method !== 'POST' || !path.endsWith('/secrets')) return 'pass';
+    creates += 1;
+    return plan(creates);
+  };
+  return await use(new KubernetesDriver(own, namespace), proxy);
+}
+
+describe('an immutable Secret that must change', () => {
+  const changed = (name: string): Document => aDocument(name, { a: '2' });
+
+  it('is created again with what others gave it', async () => {
+    const version = await anImmutable('frozen');
+    await driver.recreate(changed('frozen'), version, permit);
+    expect(await storedAt('frozen')).toMatchObject({
+      data: { a: 'Mg==' },
+      immutable: true,
+      metadata: {
+        labels: { team: 'web' },
+        annotations: { note: 'theirs' },
+        ownerReferences: [{ kind: 'ServiceAccount', name: 'mover' }],
+      },
+    });
+  });
+
+  it('stays where the new Secret would be refused, or a finalizer holds it', async () => {
+    const version = await anImmutable('refused');
+    const broken = aDocument('refused', { '.dockerconfigjson': '{"n":1e999}' }, { type: DOCKER });
+    expect(await codeOf(driver.recreate(broken, version, permit))).toBe('REQUEST_REJECTED');
+    expect(presentIn(await driver.read('refused', signal)).version).toEqual(version);
+
+    const held = await anImmutable('held', ['example.org/held']);
+    const failure = await failureOf(driver.recreate(changed('held'), held, permit));
+    expect(failure.code).toBe('DOCUMENT_IMMUTABLE');
+    expect(explain(failure)).toContain('Remove metadata.finalizers');
+    expect(presentIn(await driver.read('held', signal)).version).toEqual(held);
+    await patch('held', { metadata: { finalizers: null } });
+  });
+
+  it('is there once, if the server fails a create or its reply is lost', async () => {
+    for (const fault of [{ status: 500 }, 'lose-reply'] as const) {
+      const name = `again-${typeof fault === 'string' ? fault : fault.status}`;
+      const version = await anImmutable(name);
+      const again = await withFaults(
+        (creates) => (creates === 1 ? fault : 'pass'),
+        async (faulty) => faulty.recreate(changed(name), version, permit),
+      );
+      const found = presentIn(await driver.read(name, signal));
+      expect(found.version).toEqual(again);
+      expect(found.fields.get('a')?.reveal().toString()).toBe('2');
+    }
+  });
+
+  it('is gone with an error that says so if no create succeeds, and a write creates it', async () => {
+    const version = await anImmutable('gone');
+    await withFaults(
+      () => ({ status: 500 }),
+      async (faulty) => {
+        const failure = await failureOf(faulty.recreate(changed('gone'), version, permit));
+        expect(failure.code).toBe('SERVER_ERROR');
+        expect(explain(failure)).toContain('was deleted and could not be created again');
+      },
+    );
+    expect(await driver.read('gone', signal)).toEqual({ state: 'absent' });
+    await driver.write(changed('gone'), 'absent', permit);
+  });
+
+  it('is not taken from another writer who creates it in between', async () => {
+    const version = await anImmutable('raced');
+    await withFaults(
+      () => 'pass',
+      async (faulty, proxy) => {
+        proxy.meanwhile = async ({ method, path }) => {
+          if (method !== 'POST' || !path.endsWith('/secrets')) return;
+          await cluster.kube('POST', secretsPath(), { metadata: { name: 'raced' }, stringData: { a: '3' } });
+        };
+        expect(await codeOf(faulty.recreate(changed('raced'), version, permit))).toBe('VERSION_CONFLICT');
+      },
+    );
+    expect((await storedAt('raced')).data).toEqual({ a: 'Mw==' });
+  });
+});
+
+describe('a Secret that another program writes', () => {
+  it('says which one, and a copy that Keyferry made does not', async () => {
+    const labels = { 'controller.cert-manager.io/fao': 'true' };
+    await cluster.kube('POST', secretsPath(), { metadata: { name: 'issued', labels } });
+    const issued = presentIn(await driver.read('issued', signal));
+    expect(issued.manager).toBe('cert-manager');
+    await driver.write({ ...issued, address: 'issued-copy' }, 'absent', permit);
+    const copy = presentIn(await driver.read('issued-copy', signal));
+    expect(Object.fromEntries(copy.attributes.metadata ?? [])).toEqual(labels);
+    expect(copy.manager).toBeUndefined();
   });
 });

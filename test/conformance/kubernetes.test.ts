@@ -342,7 +342,7 @@ function describeRefusals(): void {
     const frozen = aDocument('frozen', { a: '1' }, { immutable: true });
     const version = await driver.write(frozen, 'absent', permitted(signal));
     const changed = aDocument('frozen', { a: '2' }, { immutable: true });
-    expect(await codeOf(driver.write(changed, version, permitted(signal)))).toBe('REQUEST_REJECTED');
+    expect(await codeOf(driver.write(changed, version, permitted(signal)))).toBe('DOCUMENT_IMMUTABLE');
     expect(contentOf(presentIn(await driver.read('frozen', signal)))).toEqual(contentOf(frozen));
   });
 

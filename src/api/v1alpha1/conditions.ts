@@ -113,6 +113,7 @@ export const ROW_REASONS = {
     'The source was removed after verification, and the destination no longer has the document.',
   DestinationChanged: 'Another writer changed the destination during the run.',
   SourceChanged: 'The source changed during the run; it is read again.',
+  SecretImmutable: 'The Secret is immutable and has another value; nothing was written.',
   SourceMissing: 'The source does not exist.',
   SourceDeleted: 'The newest version of the source is deleted; older ones are never copied.',
   SourceGone: 'Another writer removed the source.',

@@ -46,6 +46,9 @@ export interface PageQuery {
 /** Labels and annotations of a Secret. */
 export type Marks = Pick<Wire<V1ObjectMeta>, 'labels' | 'annotations'>;
 
+/** What a Secret that is created has besides its document. */
+export type NewMarks = Pick<Wire<V1ObjectMeta>, 'labels' | 'annotations' | 'ownerReferences'>;
+
 /** The requests for Secrets of one namespace, one method each. Throws the errors of KubeClient. */
 export class SecretApi {
   readonly #client: KubeClient;
@@ -128,7 +131,26 @@ export class SecretApi {
   }
 
   /** Creates a Secret; resolves with it as the server stored it. */
-  async create(document: Document, permit: Permit, marks: Marks = {}): Promise<WireSecret> {
+  async create(document: Document, permit: Permit, marks: NewMarks = {}): Promise<WireSecret> {
+    const request = this.#creation(document, marks);
+    const reply = await this.#client.request({ ...request, ...allowedBy(permit) });
+    return parseSecret(reply, request.op, request.target);
+  }
+
+  /**
+   * Asks whether a Secret could be created if its name were free: resolves if only the name is in the way, or nothing. Else
+   * throws what a create would throw. Admission and quotas decide too; nothing is stored.
+   */
+  async requireCreatable(document: Document, marks: NewMarks, signal: AbortSignal): Promise<void> {
+    try {
+      const request = this.#creation(document, marks);
+      await this.#client.request({ ...request, query: { dryRun: 'All' }, onlyAsks: true, signal });
+    } catch (failure) {
+      if (!hasCode(failure, 'ALREADY_EXISTS')) throw failure;
+    }
+  }
+
+  #creation(document: Document, { ownerReferences, ...marks }: NewMarks): Omit<KubeRequest, 'signal'> {
     const { op, target } = this.#object(document.address, 'kube.secret.create');
     const body: Wire<V1Secret> = {
       apiVersion: 'v1',
@@ -138,17 +160,13 @@ export class SecretApi {
         namespace: this.#namespace,
         labels: { ...pairsOf(document.attributes.metadata), ...MANAGED_BY, ...marks.labels },
         annotations: { ...pairsOf(document.attributes.annotations), ...marks.annotations },
+        ...(ownerReferences === undefined ? {} : { ownerReferences }),
       },
       type: document.attributes.type ?? DEFAULT_TYPE,
       ...(document.attributes.immutable === true ? { immutable: true } : {}),
       data: encodeData(document),
     };
-    const path = collectionPath(SECRET, this.#namespace);
-    return parseSecret(
-      await this.#client.request({ method: 'POST', path, body, op, target, ...allowedBy(permit) }),
-      op,
-      target,
-    );
+    return { method: 'POST', path: collectionPath(SECRET, this.#namespace), body, op, target };
   }
 
   /**

@@ -4,6 +4,7 @@ import { SecretValue } from '#src/core/secret-value.ts';
 import { OperatorError } from '#src/errors.ts';
 import { annotationsIn } from './annotations.ts';
 import { MANAGED_BY_LABEL, metadataOf } from './labels.ts';
+import { managerOf } from './managers.ts';
 import { REFLECTS_ANNOTATION } from './marks.ts';
 import { decodeReflected } from './reflects.ts';
 
@@ -17,6 +18,16 @@ export const MANAGED_BY = { [MANAGED_BY_LABEL]: 'keyferry' } as const;
 
 export const DEFAULT_TYPE = 'Opaque';
 
+/** Complete, so that a Secret which is created again has the same owners. */
+const OwnerReference = z.object({
+  apiVersion: z.string(),
+  kind: z.string(),
+  name: z.string(),
+  uid: z.string(),
+  controller: z.boolean().exactOptional(),
+  blockOwnerDeletion: z.boolean().exactOptional(),
+});
+
 const Metadata = z.object({
   name: z.string().min(1),
   uid: z.string().min(1),
@@ -24,7 +35,8 @@ const Metadata = z.object({
   labels: z.record(z.string(), z.string()).optional(),
   annotations: z.record(z.string(), z.string()).optional(),
   deletionTimestamp: z.string().optional(),
-  ownerReferences: z.array(z.object({ kind: z.string(), name: z.string() })).optional(),
+  finalizers: z.array(z.string()).optional(),
+  ownerReferences: z.array(OwnerReference).optional(),
 });
 
 /** Absent in a Secret without keys. */
@@ -127,6 +139,7 @@ export function toDocument(secret: WireSecret): StoredDocument {
     attributes: attributesOf(secret),
     version: versionOf(secret),
     ...markOf(secret.metadata),
+    ...writerOf(secret.metadata),
     ...endOf(secret.metadata),
   };
 }
@@ -135,6 +148,11 @@ export function toDocument(secret: WireSecret): StoredDocument {
 function markOf({ annotations }: WireSecret['metadata']): Pick<StoredDocument, 'isMarked' | 'reflects'> {
   const reflects = decodeReflected(annotations?.[REFLECTS_ANNOTATION]);
   return reflects === undefined ? {} : { reflects, isMarked: true };
+}
+
+function writerOf(metadata: WireSecret['metadata']): Pick<StoredDocument, 'manager'> {
+  const manager = managerOf(metadata);
+  return manager === undefined ? {} : { manager };
 }
 
 /** Whether its end is decided. The garbage collector removes a Secret with the last of its owners, controller or not. */

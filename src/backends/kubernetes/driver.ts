@@ -31,12 +31,15 @@ import type { WireSecret } from './codec.ts';
 import { pairsOf } from './labels.ts';
 import { namespaceIsLeaving, probeCluster } from './probe.ts';
 import { SecretProjections } from './projections.ts';
-import { encodeReflected } from './reflects.ts';
+import { recreateSecret } from './recreate.ts';
+import { reflectsIn } from './reflects.ts';
 import { readManySecrets, WITHOUT_REFUSED_TYPES } from './read-many.ts';
 import { documentRefusalOf, nameRefusalOf, REFUSED_TYPES } from './refusals.ts';
 
 /** Concurrent requests. Measured: more of them add latency, not throughput. */
 const CONCURRENCY = 16;
+
+const WRITE = 'kube.secret.write';
 
 /**
  * The Secrets of one namespace. A Version is uid and resourceVersion. The API server checks both on a delete; on an
@@ -183,22 +186,35 @@ export class KubernetesDriver implements Driver {
   }
 
   async write(document: Document, expect: Expectation, permit: Permit): Promise<Version> {
-    const refusal = this.refusalOf(document);
-    if (refusal !== undefined) {
-      throw new OperatorError('DOCUMENT_REFUSED', {
-        op: 'kube.secret.write',
-        detail: refusal.message,
-      });
-    }
+    this.#requireStorable(document);
     if (expect === 'absent')
       return versionOf(await this.#api.create(document, permit, { annotations: reflectsIn(document) }));
     try {
       const marks = await this.#marksWith(document, expect, permit.signal);
       return versionOf(await this.#api.replace(document, { expect, ...marks }, permit));
     } catch (thrown) {
-      if (!hasCode(thrown, 'NOT_FOUND')) throw thrown;
-      throw new OperatorError('VERSION_CONFLICT', { op: 'kube.secret.write', target: document.address });
+      const target = document.address;
+      if (hasCode(thrown, 'NOT_FOUND')) throw new OperatorError('VERSION_CONFLICT', { op: WRITE, target });
+      if (hasCode(thrown, 'REQUEST_REJECTED') && (await this.#isImmutable(target, permit.signal)))
+        throw new OperatorError('DOCUMENT_IMMUTABLE', { op: WRITE, target, cause: thrown });
+      throw thrown;
     }
+  }
+
+  async recreate(document: Document, expect: Version, permit: Permit): Promise<Version> {
+    this.#requireStorable(document);
+    return recreateSecret(this.#api, { document, expect }, permit);
+  }
+
+  /** The API server says "Invalid" of a change of an immutable Secret, as of any other that it refuses. */
+  async #isImmutable(name: string, signal: AbortSignal): Promise<boolean> {
+    return (await this.#api.get(name, signal))?.immutable === true;
+  }
+
+  #requireStorable(document: Document): void {
+    const refusal = this.refusalOf(document);
+    if (refusal === undefined) return;
+    throw new OperatorError('DOCUMENT_REFUSED', { op: WRITE, detail: refusal.message });
   }
 
   /**
@@ -242,12 +258,4 @@ function permissionDenied(verb: Need['verbs'][number]): Refusal {
     reason: 'PermissionDenied',
     message: `The ServiceAccount of the operator lacks the RBAC verb ${RBAC_VERBS[verb]} for this Secret.`,
   };
-}
-
-/** The annotation for what the document reflects, if it has a text; `expect`: the state that the write replaces. */
-function reflectsIn({ reflects }: Document, expect?: Version): Readonly<Record<string, string>> {
-  if (reflects === undefined) return {};
-  const { version } = reflects;
-  const text = encodeReflected(expect === undefined ? { version } : { version, replaced: expect.revision });
-  return text === undefined ? {} : { [REFLECTS_ANNOTATION]: text };
 }

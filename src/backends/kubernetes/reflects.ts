@@ -1,4 +1,5 @@
-import type { Reflected } from '#src/core/document.ts';
+import type { Document, Reflected, Version } from '#src/core/document.ts';
+import { REFLECTS_ANNOTATION } from './marks.ts';
 
 /*
  * The text of the annotation REFLECTS_ANNOTATION:
@@ -31,6 +32,14 @@ export function decodeReflected(text: string | undefined): Reflected | undefined
   if (revision === undefined || identity === undefined || more.length > 0) return undefined;
   const reflected = { version: { identity, revision }, ...(replaced === undefined ? {} : { replaced }) };
   return encodeReflected(reflected) === text ? reflected : undefined;
+}
+
+/** The annotation for what the document reflects, if it has a text; `expect`: the state that the write replaces. */
+export function reflectsIn({ reflects }: Document, expect?: Version): Readonly<Record<string, string>> {
+  if (reflects === undefined) return {};
+  const { version } = reflects;
+  const text = encodeReflected(expect === undefined ? { version } : { version, replaced: expect.revision });
+  return text === undefined ? {} : { [REFLECTS_ANNOTATION]: text };
 }
 
 function escaped(part: string): string {

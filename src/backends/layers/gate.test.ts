@@ -90,6 +90,7 @@ class AnyDriver implements Driver {
   denied = async (needs: readonly { readonly address: Address }[]) =>
     Promise.resolve(this.#ask(`denied ${needs.map(({ address }) => address).join(' ')}`, new Map()));
   write = async ({ address }: Document) => Promise.resolve(this.#ask(`write ${address}`, version));
+  recreate = async ({ address }: Document) => Promise.resolve(this.#ask(`recreate ${address}`, version));
   delete = async (address: Address) => Promise.resolve(this.#ask(`delete ${address}`, undefined));
   finish = async ({ address }: Document) => Promise.resolve(this.#ask(`finish ${address}`, undefined));
   undo = async (address: Address) => Promise.resolve(this.#ask(`undo ${address}`, undefined));
@@ -137,6 +138,7 @@ function callsThatReachAnAddress() {
   > = {
     read: (address) => driver.read(address, signal),
     write: (address) => driver.write(aDocument(address), 'absent', permitted(signal)),
+    recreate: (address) => driver.recreate(aDocument(address), version, permitted(signal)),
     delete: (address) => driver.delete(address, version, permitted(signal)),
     finish: (address) => driver.finish(aDocument(address), version, permitted(signal)),
     undo: (address) => driver.undo(address, version, permitted(signal)),

@@ -1,5 +1,5 @@
 import { PAIRED_ATTRIBUTES, sameVersion } from '#src/core/document.ts';
-import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
+import type { Address, Attributes, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
 import { OperatorError, type ErrorCode } from '#src/errors.ts';
 import type { Permit } from '#src/ports.ts';
 import type {
@@ -46,6 +46,7 @@ const VERBS: Partial<Record<Call['operation'], readonly Verb[]>> = {
   readBackup: ['read'],
   finish: ['update'],
   undo: ['update'],
+  recreate: ['read', 'delete', 'create'],
   mark: ['read', 'update'],
   delete: ['delete'],
   retire: ['read', 'create', 'delete'],
@@ -193,7 +194,25 @@ export class MemoryDriver implements Driver {
       if (expect !== 'absent' && (current === undefined || !sameVersion(current.version, expect))) {
         throw failed('VERSION_CONFLICT', 'write', address);
       }
+      if (current !== undefined && this.#store.isFixed(document))
+        throw failed('DOCUMENT_IMMUTABLE', 'write', address);
       return this.#store.append(withReplaced(document, expect));
+    });
+  }
+
+  /** Another incarnation, as of a Secret. */
+  async recreate(document: Document, expect: Version, permit: Permit): Promise<Version> {
+    const { address } = document;
+    this.#requireAddress('recreate', address);
+    const call: Call = { operation: 'recreate', address };
+    return this.#perform(call, permit, () => {
+      const { attributes } = this.#requireCurrent(call, expect);
+      const pairs = mergedPairs(attributes, document.attributes);
+      const immutable = attributes.immutable === true ? { immutable: true as const } : {};
+      this.#store.purge(address);
+      return this.#store.append(
+        withReplaced({ ...document, attributes: { ...document.attributes, ...pairs, ...immutable } }, expect),
+      );
     });
   }
 
@@ -212,11 +231,7 @@ export class MemoryDriver implements Driver {
     const call: Call = { operation: 'finish', address };
     await this.#perform(call, permit, () => {
       const { isUnfinished: _done, ...finished } = this.#requireCurrent(call, expect);
-      const pairs = PAIRED_ATTRIBUTES.flatMap((part) => {
-        const all = new Map([...(finished.attributes[part] ?? []), ...(added[part] ?? [])]);
-        return all.size === 0 ? [] : [[part, all] as const];
-      });
-      const attributes = { ...finished.attributes, ...Object.fromEntries(pairs) };
+      const attributes = { ...finished.attributes, ...mergedPairs(finished.attributes, added) };
       this.#store.replaceCurrent(address, { ...finished, attributes });
     });
   }
@@ -331,4 +346,13 @@ function withReplaced({ reflects, ...document }: Document, expect: Expectation):
     ...document,
     reflects: expect === 'absent' ? { version } : { version, replaced: expect.revision },
   };
+}
+
+/** The metadata, labels and annotations that are there, with those that are added. */
+function mergedPairs(there: Attributes, added: Attributes): Partial<Attributes> {
+  const pairs = PAIRED_ATTRIBUTES.flatMap((part) => {
+    const all = new Map([...(there[part] ?? []), ...(added[part] ?? [])]);
+    return all.size === 0 ? [] : [[part, all] as const];
+  });
+  return Object.fromEntries(pairs);
 }

@@ -9,6 +9,7 @@ export type Operation =
   | 'read'
   | 'denied'
   | 'write'
+  | 'recreate'
   | 'delete'
   | 'finish'
   | 'undo'

@@ -7,6 +7,7 @@ import type {
   Reflected,
   Version,
 } from '#src/core/document.ts';
+import { sameFields } from '#src/core/document.ts';
 import { SecretValue } from '#src/core/secret-value.ts';
 import type { Clock } from '#src/ports.ts';
 
@@ -56,6 +57,7 @@ export interface State {
   readonly isHeld?: true;
   readonly isLeaving?: true;
   readonly owner?: string;
+  readonly manager?: string;
   /** The claim of a removal. */
   readonly claim?: string;
   /** Of a kept copy: when it expires. */
@@ -135,7 +137,7 @@ export class MemoryStore {
 
   resultOf(address: Address, state: State | undefined): ReadResult {
     if (state === undefined) return { state: 'absent' };
-    const { version, attributes, isUnfinished, isPrepared, isLeaving, owner, reflects } = state;
+    const { version, attributes, isUnfinished, isPrepared, isLeaving, manager, owner, reflects } = state;
     const left = isPrepared === undefined ? {} : { prepared: true as const };
     if (state.isDeleted === true) return { state: 'deleted', version, ...left };
     if (this.hasExpired(attributes)) return { state: 'deleted', version, expired: true, ...left };
@@ -149,8 +151,16 @@ export class MemoryStore {
         ...(isUnfinished === undefined ? {} : { unfinished: true }),
         ...(isLeaving === undefined ? {} : { isLeaving }),
         ...(owner === undefined ? {} : { owner }),
+        ...(manager === undefined ? {} : { manager }),
       },
     };
+  }
+
+  /** True if the current state is immutable and has other bytes, as a Secret. */
+  isFixed(document: Document): boolean {
+    const current = this.currentAt(document.address);
+    if (current?.attributes.immutable !== true || !this.traits.statesAttributes) return false;
+    return !sameFields(toDocument(document.address, current), document);
   }
 
   hasExpired({ expiresAt }: Attributes): boolean {
