@@ -73,7 +73,7 @@ describe('a folder that is joined', () => {
     const run = await runEngine({ ...world, spec: { mapping: { join: { key: '{key}' } } } });
     expect(run.outcomeOf('app')).toMatchObject({ state: 'Failed', reason: 'MappingCollision' });
     expect(run.outcomeOf('app').message).toBe(
-      'Two keys of the document map to the same name. "token" of parts "api" and "db" (ns/app). Change spec.mapping.join.key, or exclude the document.',
+      'Two values of the folder would have one key. "token" of parts "api" and "db" (ns/app). Change spec.mapping.join.key, or exclude the folder.',
     );
     expect(world.destination.addresses()).toEqual([]);
   });

@@ -255,6 +255,12 @@ export const ERROR_CODES = {
     'The documents of the folder cannot be joined.',
     'Correct the named part, or exclude the folder.',
   ),
+  PARTS_COLLIDE: code(
+    'waiting',
+    { condition: NEVER, row: 'MappingCollision' },
+    'Two values of the folder would have one key.',
+    'Change spec.mapping.join.key, or exclude the folder.',
+  ),
   PARTS_CHANGING: code(
     'conflict',
     { condition: NEVER, row: 'SourceChanged' },

@@ -22,7 +22,7 @@ afterAll(() => fixture[Symbol.asyncDispose]());
 
 interface Joined {
   readonly view: Driver;
-  put(path: string, data: Readonly<Record<string, string>>): Promise<unknown>;
+  readonly put: (path: string, data: Readonly<Record<string, string>>) => Promise<unknown>;
 }
 
 async function open(kvVersion: 1 | 2): Promise<Joined & { readonly mount: string }> {

@@ -14,8 +14,8 @@ import { onlyRead } from './only-read.ts';
 export const MAX_PARTS = 256;
 /** How often the parts are read until nobody changes one meanwhile. */
 const ATTEMPTS = 3;
-/** Joined documents that are read at the same time; the parts of each are read as the store does it best. */
-const CONCURRENT_FOLDERS = 2;
+/** Of the concurrent requests of a store, those for one folder: so many requests are one folder that is read. */
+const REQUESTS_OF_A_FOLDER = 4;
 
 /**
  * A tree store in which each folder that directly contains documents is one document: its address is that of the folder, and
@@ -93,7 +93,8 @@ class Join {
 
   async *readMany(addresses: readonly Address[], signal: AbortSignal): AsyncGenerator<ReadOutcome> {
     const read = async (address: Address): Promise<ReadResult> => this.read(address, signal);
-    yield* readEach(addresses, { width: CONCURRENT_FOLDERS, read, signal });
+    const width = (): number => Math.ceil(this.#driver.traits.concurrency / REQUESTS_OF_A_FOLDER);
+    yield* readEach(addresses, { width, read, signal });
   }
 
   /**

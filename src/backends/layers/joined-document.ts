@@ -15,7 +15,7 @@ export const MAX_JOINED_BYTES = 2 * 1024 * 1024;
 /** What was read of each part, by address. */
 export type Parts = ReadonlyMap<Address, ReadResult>;
 
-/** Throws `PARTS_REFUSED` for a part that cannot be joined, and `KEYS_COLLIDE`. */
+/** Throws `PARTS_REFUSED` for a part that cannot be joined, and `PARTS_COLLIDE`. */
 export function joinedResult(address: Address, parts: Parts, keys: JoinedKeys): ReadResult {
   const all = [...parts].map(([part, result]) => ({ name: part.slice(address.length + 1), result }));
   const documents = all.flatMap(({ name, result }) =>
@@ -107,8 +107,7 @@ function refused(target: Address, detail: string): OperatorError {
 }
 
 function collision(target: Address, key: string, parts: readonly string[]): OperatorError {
-  const [one, other] = parts.toSorted();
-  const detail = `${quoted(key)} of parts ${quoted(one ?? '')} and ${quoted(other ?? '')}.`;
-  const hint = 'Change spec.mapping.join.key, or exclude the document.';
-  return new OperatorError('KEYS_COLLIDE', { op: 'join.read', target, detail, hint });
+  const [one = '', other = ''] = parts.toSorted();
+  const detail = `${quoted(key)} of parts ${quoted(one)} and ${quoted(other)}.`;
+  return new OperatorError('PARTS_COLLIDE', { op: 'join.read', target, detail });
 }

@@ -3,13 +3,13 @@ import type { LayeredDriver } from '../layer.ts';
 
 /**
  * The members of a view in which a document is more, or less, than what the store can change at once: each change is a bug,
- * and there are no backups, claims or projections. Rights are not asked for: they are those of other addresses.
+ * and there are no backups, claims, copies or projections. Rights are not asked for: they are those of other addresses.
  */
 export function onlyRead(
   view: 'join' | 'split',
 ): Pick<
   LayeredDriver,
-  'write' | 'delete' | 'finish' | 'undo' | 'denied' | 'backups' | 'claims' | 'projections'
+  'write' | 'delete' | 'finish' | 'undo' | 'denied' | 'backups' | 'claims' | 'copies' | 'projections'
 > {
   const refused = async (): Promise<never> =>
     Promise.reject(new OperatorError('INVARIANT', { op: `${view}.change` }));
@@ -21,6 +21,7 @@ export function onlyRead(
     denied: async () => Promise.resolve(new Map()),
     backups: undefined,
     claims: undefined,
+    copies: undefined,
     projections: undefined,
   };
 }

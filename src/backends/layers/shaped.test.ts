@@ -8,6 +8,7 @@ import type { Call } from '../memory/hooks.ts';
 import { MemoryStore } from '../memory/store.ts';
 import { joined } from './join.ts';
 import { joinedVersion } from './joined-version.ts';
+import { namesChangedBy } from './shaped.ts';
 import { split } from './split.ts';
 import { collect } from '#test/support/collect.ts';
 import { codeOf, presentIn } from '#test/support/documents.ts';
@@ -174,6 +175,21 @@ describe('the versions of a split document', () => {
     expect(Object.keys(after).toSorted()).toEqual(['app/b', 'app/d', 'web/c']);
     expect(after['app/b']).not.toBe(before['app/b']);
     expect(after['web/c']).toBe(before['web/c']);
+  });
+
+  it('are told of one whole, whose change can change all keys that it has and had', async () => {
+    const { store, view, calls } = aSplit();
+    store.put('app', { a: '1', b: '2' });
+    store.put('web', { c: '3' });
+    expect((await collect(view.versions({ folder: 'app' }, signal))).map(({ address }) => address)).toEqual([
+      'app/a',
+      'app/b',
+    ]);
+    expect(calls.map(({ operation, address }) => `${operation} ${address}`)).toEqual(['read app']);
+    const seen = { source: view, known: ['app/b', 'app/old', 'apple/a', 'web/c'], signal };
+    expect(await namesChangedBy('app', { split: {} }, seen)).toEqual(new Set(['app/b', 'app/old', 'app/a']));
+    expect(await namesChangedBy('gone', { split: {} }, seen)).toEqual(new Set());
+    expect(await namesChangedBy('app', { join: {} }, seen)).toEqual(new Set(['app']));
   });
 
   it('say of a key that no path can have that it is a problem, by an address that can be shown', async () => {

@@ -1,7 +1,8 @@
 import type { Address } from '#src/core/document.ts';
 import { compileJoinedKeys } from '#src/core/mapping/joined-keys.ts';
 import { leftOutByFolder, type Selection } from '#src/core/selection.ts';
-import type { Driver } from '../driver.ts';
+import type { Driver, Reader } from '../driver.ts';
+import { isProblem } from '../listing-problem.ts';
 import { joined } from './join.ts';
 import { split, wholeOf } from './split.ts';
 
@@ -25,4 +26,28 @@ export function shaped(driver: Driver, { join, split: parted }: Shape, selection
 /** The name of the document in the store that a document of this name is, or is a key of. */
 export function storedNameOf({ split: parted }: Shape, name: Address): Address {
   return parted === undefined ? name : wholeOf(name);
+}
+
+/**
+ * The names of the documents that a change of the document of this name in the store can change: itself, or with a split each
+ * of its keys, those that it has now and those in `known` that it had. `source` is the shaped one. Throws what a listing throws.
+ */
+export async function namesChangedBy(
+  name: Address,
+  { split: parted }: Shape,
+  {
+    source,
+    known,
+    signal,
+  }: {
+    readonly source: Pick<Reader, 'list'>;
+    readonly known: Iterable<string>;
+    readonly signal: AbortSignal;
+  },
+): Promise<ReadonlySet<string>> {
+  if (parted === undefined) return new Set([name]);
+  const names = new Set([...known].filter((each) => wholeOf(each) === name));
+  for await (const listed of source.list({ folder: name }, signal))
+    if (!isProblem(listed)) names.add(listed.address);
+  return names;
 }

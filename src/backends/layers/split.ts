@@ -75,7 +75,7 @@ class Split {
 
   async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Listed> {
     const entries = new Map<Address, Entry>();
-    for await (const listed of this.#wanted(query, this.#driver.list(query, signal))) {
+    for await (const listed of this.#wanted(query, this.#listed(query, signal))) {
       if (isProblem(listed)) yield listed;
       else entries.set(listed.address, listed);
     }
@@ -88,7 +88,7 @@ class Split {
 
   async *versions(query: ListQuery, signal: AbortSignal): AsyncGenerator<ListedVersion> {
     const unread: Address[] = [];
-    for await (const listed of this.#wanted(query, this.#driver.versions(query, signal))) {
+    for await (const listed of this.#wanted(query, this.#told(query, signal))) {
       const known = this.#knownOf(listed);
       if (isProblem(listed)) yield listed;
       else if (known !== undefined) yield* this.#states(listed.address, known);
@@ -133,10 +133,20 @@ class Split {
     return { store: location.store, path: location.path + address.slice(whole.length) };
   }
 
+  /** A folder is one whole: its name is known already. */
+  #listed(query: ListQuery, signal: AbortSignal): AsyncIterable<Listed> | Iterable<Listed> {
+    return query.folder === '' ? this.#driver.list(query, signal) : [{ address: query.folder }];
+  }
+
+  #told(query: ListQuery, signal: AbortSignal): AsyncIterable<ListedVersion> | Iterable<ListedVersion> {
+    if (query.folder === '') return this.#driver.versions(query, signal);
+    return [{ address: query.folder, state: 'unknown' }];
+  }
+
   /** Counts the wholes that are left out, and does not read them. */
   async *#wanted<T extends Listed | ListedVersion>(
     query: ListQuery,
-    all: AsyncIterable<T>,
+    all: AsyncIterable<T> | Iterable<T>,
   ): AsyncGenerator<T> {
     const seen = new Set<Address>();
     for await (const listed of all) {
