@@ -255,6 +255,24 @@ export const ERROR_CODES = {
     'A value does not have the encoding that spec.mapping.keys names.',
     'Correct the value, or the entry in spec.mapping.keys: base64 in one alphabet, with line ends and white space around it at most.',
   ),
+  PARTS_REFUSED: code(
+    'waiting',
+    { condition: NEVER, row: 'PartsRefused' },
+    'The documents of the folder cannot be joined.',
+    'Correct the named part, or exclude the folder.',
+  ),
+  PARTS_COLLIDE: code(
+    'waiting',
+    { condition: NEVER, row: 'MappingCollision' },
+    'Two values of the folder would have one key.',
+    'Change spec.mapping.join.key, or exclude the folder.',
+  ),
+  PARTS_CHANGING: code(
+    'conflict',
+    { condition: NEVER, row: 'SourceChanged' },
+    'Documents of the folder changed while they were read.',
+    'No action needed; all of them are read again.',
+  ),
   EXPIRED: code(
     'stalled',
     { condition: NEVER, row: 'Expired' },

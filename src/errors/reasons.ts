@@ -134,6 +134,7 @@ export type RowReason =
   | 'MetadataLost'
   | 'NoRule'
   | 'NotMapped'
+  | 'PartsRefused'
   | 'PriorVersionLost'
   | 'NotRecordable'
   | 'Projected'

@@ -4,6 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { MAX_REPORT_ROWS } from '#src/api/v1alpha1/secret-migration-report.ts';
 import { MAX_INLINE_ROWS, MAX_REPORTS } from '#src/api/v1alpha1/secret-migration.ts';
 import { MAX_DOCUMENT_BYTES, MAX_FIELDS } from '#src/backends/directory/refusals.ts';
+import { MAX_PARTS } from '#src/backends/layers/join.ts';
+import { MAX_JOINED_BYTES } from '#src/backends/layers/joined-document.ts';
 import { LISTING_LIMITS } from '#src/backends/listing-meter.ts';
 import { REPLY_LIMITS } from '#src/backends/openbao/reply-limits.ts';
 import { MAX_FIELDS_WHERE_COUNTED, MAX_STORED_BYTES } from '#src/backends/openbao/size.ts';
@@ -28,6 +30,8 @@ describe('docs/limits.md', () => {
     ['OpenBao, Vault', MAX_FIELDS_WHERE_COUNTED],
     ['directory', MAX_DOCUMENT_BYTES],
     ['directory', MAX_FIELDS],
+    ['documents of a folder', MAX_PARTS],
+    ['values of such a folder', MAX_JOINED_BYTES / 2 ** 20],
     ['rows in the status', MAX_INLINE_ROWS],
     ['rows of one SecretMigrationReport', MAX_REPORT_ROWS],
     ['SecretMigrationReports of one migration', MAX_REPORTS],

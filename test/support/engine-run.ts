@@ -1,8 +1,9 @@
 import { API_VERSION } from '#src/api/group.ts';
-import { parseSecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { MemoryDriver, type Verb } from '#src/backends/memory/driver.ts';
 import type { Driver } from '#src/backends/driver.ts';
 import { confine } from '#src/backends/layers/confine.ts';
+import { shaped, storedNameOf } from '#src/backends/layers/shaped.ts';
 import { withoutReserved } from '#src/backends/layers/reserved.ts';
 import { all, type Hooks } from '#src/backends/memory/hooks.ts';
 import { MemoryStore, type MemoryStoreOptions } from '#src/backends/memory/store.ts';
@@ -138,7 +139,10 @@ export function aRow(name: string, more: Partial<PriorRecord> = {}): PriorRecord
 
 async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<ApplyInputs> {
   const signal = run.signal ?? new AbortController().signal;
-  const source = driverOf(run, 'source', journal.log);
+  const migration = migrationOf(run);
+  const intent = toIntent(migration, { source: run.source.traits, destination: run.destination.traits });
+  const { mapping } = migration.spec;
+  const source = shaped(driverOf(run, 'source', journal.log), mapping, intent.selection);
   const destination = driverOf(run, 'destination', journal.log);
   const crossings = (run.live ?? new LiveMigrations()).of(run.name ?? 'ns/m');
   await source.probe(signal);
@@ -146,9 +150,10 @@ async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<Appl
   journal.log.length = 0;
   const { claimedAs = 'this-run' } = run;
   const clocks = clockGate(() => run.clockDiffersFrom);
+  const holderOf = (name: string): string | undefined => run.trustRoots?.[storedNameOf(mapping, name)];
   return {
     generation: 1,
-    intent: intentOf(run),
+    intent,
     source,
     destination,
     keepsVersions: {
@@ -170,13 +175,13 @@ async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<Appl
     isStaleClaim: (by) => by !== claimedAs,
     crossings,
     gates: [
-      trustRootGate((name) => run.trustRoots?.[name]),
+      trustRootGate(holderOf),
       knownTrustRootGate(() => run.unparsedBackend?.()),
       listedTrustRootGate(() => run.unlistedBackends === true),
       crossingGate((address) => crossings.writeTo(source.locationOf(address))),
       clocks,
     ],
-    copyGate: credentialGate((name) => run.trustRoots?.[name]),
+    copyGate: credentialGate(holderOf),
     expiryGate: clocks,
     onFallback: () => journal.countFallback(),
     onRemoved: () => journal.countRemoved(),
@@ -223,7 +228,7 @@ function driverOf(run: EngineRun, side: 'source' | 'destination', log: string[])
   );
 }
 
-function intentOf({ spec = {}, source, destination }: EngineRun): ApplyInputs['intent'] {
+function migrationOf({ spec = {} }: EngineRun): SecretMigration {
   const { source: from, ...rest } = spec;
   const parsed = parseSecretMigration({
     apiVersion: API_VERSION,
@@ -237,10 +242,7 @@ function intentOf({ spec = {}, source, destination }: EngineRun): ApplyInputs['i
     },
   });
   if (!parsed.ok) throw new Error(parsed.problems.join('; '));
-  return toIntent(parsed.value, {
-    source: source.traits,
-    destination: destination.traits,
-  });
+  return parsed.value;
 }
 
 /** Keeps the rows in the same table as the journal of the operator. */

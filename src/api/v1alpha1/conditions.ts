@@ -187,6 +187,8 @@ export const ROW_REASONS = {
   UnknownState: 'Another version of the operator recorded a state that this version does not know.',
   VerifyMismatch: 'The value read back differs from the value written; the source is unchanged.',
   DecodeFailed: 'A value does not have the encoding that spec.mapping.keys names; nothing was written.',
+  PartsRefused:
+    'A document of the folder has no value, or the documents cannot be joined (spec.mapping.join); nothing was written.',
   EncodingCorrupt: 'A stored value does not have the encoding that its marker names.',
   Rejected: 'The server rejected the request permanently.',
   InternalError: 'Internal error; see the log of the operator.',

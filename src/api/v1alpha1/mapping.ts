@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { exactlyOne, matching, pathSegments, withRules } from '#src/schema/rules.ts';
+import { JoinSchema, SplitSchema } from './shapes.ts';
 
 /** Name of a document: of a Secret or a file, or the part of a path that matches {name}. */
 export const DocumentNameSchema = z
@@ -170,6 +171,8 @@ export const MappingSchema = withRules(
       .describe(
         'From paths to single names (Secrets or files) only: text that joins the segments of {name}, so that "db/replica" becomes "db-replica" with "-". Default: a name with several segments has no place at the destination and fails with reason NotMapped.',
       ),
+    join: JoinSchema.optional(),
+    split: SplitSchema.optional(),
     keys: z
       .array(KeyRuleSchema.describe('One key, or all keys that match one pattern.'))
       .max(64)

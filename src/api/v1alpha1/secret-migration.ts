@@ -11,6 +11,7 @@ import { exactlyOne, immutable, pathSegments, withRules } from '#src/schema/rule
 import { InventorySchema } from './inventory.ts';
 import { LabelSelectorSchema } from './label-selector.ts';
 import { DocumentNameSchema, MappingSchema, SourcePolicySchema } from './mapping.ts';
+import { SHAPE_RULES } from './shapes.ts';
 import { StatusRowSchema } from './status-row.ts';
 import { readRows } from './stored-rows.ts';
 import { PlanSchema, SummarySchema } from './totals.ts';
@@ -226,6 +227,7 @@ export const SecretMigrationSpecSchema = withRules(
     holds: ({ mode, sourcePolicy, sync }) =>
       mode !== 'Sync' || sourcePolicy !== 'Project' || (sync?.authority ?? 'Destination') === 'Destination',
   },
+  ...SHAPE_RULES,
 ).describe('What to move, from where to where, and under which policies.');
 
 export const SecretMigrationStatusSchema = z

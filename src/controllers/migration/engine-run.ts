@@ -1,3 +1,4 @@
+import { shaped, storedNameOf } from '#src/backends/layers/shaped.ts';
 import type { Journal } from '#src/core/journal.ts';
 import type { BySide } from '#src/core/sync/observed.ts';
 import type { ApplyInputs, RunResult } from '#src/engine/apply/inputs.ts';
@@ -62,16 +63,18 @@ function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
   const { backends, source, destination, keepsVersions, journal } = gathered;
   const { namespace } = migration.metadata;
   const crossings = parts.live.of(objectKey(migration.metadata));
-  const holderOf = (secret: string): string | undefined =>
-    source.driver.kind === 'kubernetes' ? trustRootsIn(parts.references, namespace).get(secret) : undefined;
+  const ends = { source: source.driver.traits, destination: destination.driver.traits };
+  const intent = toIntent(migration, ends);
+  const { mapping } = migration.spec;
+  const holderOf = (name: string): string | undefined =>
+    source.driver.kind === 'kubernetes'
+      ? trustRootsIn(parts.references, namespace).get(storedNameOf(mapping, name))
+      : undefined;
   const clocks = clockGate(() => differingServer(attempt, gathered));
   return {
     generation: migration.metadata.generation,
-    intent: toIntent(migration, {
-      source: source.driver.traits,
-      destination: destination.driver.traits,
-    }),
-    source: source.driver,
+    intent,
+    source: shaped(source.driver, mapping, intent.selection),
     destination: destination.driver,
     keepsVersions,
     destinationName: shortNameOf(backends.destination),

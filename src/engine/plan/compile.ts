@@ -8,8 +8,8 @@ import { compileRoute } from '#src/core/mapping/route.ts';
 import type { Selection } from '#src/core/selection.ts';
 import type { Intent } from './intent.ts';
 import { OperatorError } from '#src/errors.ts';
+import { compilePieces, compileSecretTypes, requireShapes, type Ends } from './shapes.ts';
 import { compileSync } from './sync-intent.ts';
-import { compileSecretTypes, requireShapes, type Ends } from './shapes.ts';
 
 function scopeOf(select: SecretMigration['spec']['select']): Selection['scope'] {
   if (select.names !== undefined) return { by: 'names', names: select.names };
@@ -87,7 +87,7 @@ export function toIntent(migration: SecretMigration, ends: Ends): Intent {
     removesSources: someRemoveSource(sourcePolicy, renaming.rules),
     keyNames: compileKeyNames(mapping.keys ?? []),
     secretTypeOf: compileSecretTypes(mapping),
-    traveling: compileTraveling(ends, mapping.labels ?? []),
+    traveling: compilePieces(mapping, compileTraveling(ends, mapping.labels ?? [])),
     metadataLoss: mapping.metadataLoss ?? 'Refuse',
     jsonValues: mapping.jsonValues ?? 'Refuse',
     fallbackUntil: fallback && Date.parse(fallback.untilTime),

@@ -12,9 +12,10 @@ import { NAME_CASES } from './name-cases.ts';
 import { RULE_CASES, type Json, type RuleCase } from './rule-cases.ts';
 import { SCHEMA_REFUSALS } from './schema-refusals.ts';
 import { SELECTOR_CASES } from './selector-cases.ts';
+import { SHAPE_CASES } from './shape-cases.ts';
 
 const cluster = sharedCluster();
-const CASES = [...RULE_CASES, ...SELECTOR_CASES, ...NAME_CASES];
+const CASES = [...RULE_CASES, ...SELECTOR_CASES, ...NAME_CASES, ...SHAPE_CASES];
 const CRDS = join(import.meta.dirname, '..', '..', '..', 'crds');
 let namespace: string;
 
