@@ -103,6 +103,7 @@ function openPool(base: Base, audit: AuditLog | undefined): DriverPool {
     registry: createRegistry(base, audit),
     clusterResourceNamespace,
     closedNamespaces: config.allowBackendsInOwnNamespace ? [] : [namespace, clusterResourceNamespace],
+    kinds: BACKEND_KINDS,
   });
 }
 

@@ -26,8 +26,11 @@ export class BackendRegistry {
     this.#layers = layers;
   }
 
-  /** Does no I/O. Throws `SPEC_INVALID` when the spec is not valid. */
-  open(definition: BackendDefinition): OpenBackend {
+  /**
+   * `judge`: why a store that a probe found must not be used, or undefined. Does no I/O. Throws `SPEC_INVALID` when the spec
+   * is not valid.
+   */
+  open(definition: BackendDefinition, judge: Judge = () => undefined): OpenBackend {
     const factory = this.#factories.get(definition.spec.type);
     if (factory === undefined) {
       throw new OperatorError('SPEC_INVALID', {
@@ -36,9 +39,12 @@ export class BackendRegistry {
         detail: `spec.type ${definition.spec.type} is not known to this version.`,
       });
     }
-    return new OpenBackend(definition, factory, this.#layers);
+    return new OpenBackend(definition, { factory, layers: this.#layers, judge });
   }
 }
+
+/** Why the store that this probe found must not be used, or undefined. */
+export type Judge = (probe: Probe) => OperatorError | undefined;
 
 /** A guarded driver with the result of its last probe, from which it also learns its limits. */
 interface ProbedDriver {
@@ -57,14 +63,23 @@ export class OpenBackend implements AsyncDisposable {
   readonly definition: BackendDefinition;
   readonly #factory: BackendFactory;
   readonly #layers: LayerOptions;
+  readonly #judge: Judge;
   readonly #shared: ProbedDriver;
   readonly #tenants = new Map<string, ProbedDriver>();
   #closing: Promise<void> | undefined;
 
-  constructor(definition: BackendDefinition, factory: BackendFactory, layers: LayerOptions) {
+  constructor(
+    definition: BackendDefinition,
+    {
+      factory,
+      layers,
+      judge,
+    }: { readonly factory: BackendFactory; readonly layers: LayerOptions; readonly judge: Judge },
+  ) {
     this.definition = definition;
     this.#factory = factory;
     this.#layers = layers;
+    this.#judge = judge;
     this.#shared = { driver: this.#create(definition), lastProbe: undefined, probesAlone: false };
   }
 
@@ -85,14 +100,19 @@ export class OpenBackend implements AsyncDisposable {
 
   /**
    * What the server can do for this namespace or, without a namespace, for the whole backend. `now` asks the server;
-   * `known` accepts the last result, except for a driver that only this namespace uses.
+   * `known` accepts the last result, except for a driver that only this namespace uses. Throws what the driver throws, and
+   * what the judge of the whole backend returns.
    */
   async probe(which: 'now' | 'known', signal: AbortSignal, namespace?: string): Promise<Probe> {
     this.#requireOpen();
     const probed = namespace === undefined ? this.#shared : this.#tenantDriver(namespace);
     const acceptsLast = which === 'known' && !probed.probesAlone;
-    if (!acceptsLast || probed.lastProbe === undefined) probed.lastProbe = await probed.driver.probe(signal);
-    return probed.lastProbe;
+    if (acceptsLast && probed.lastProbe !== undefined) return probed.lastProbe;
+    const probe = await probed.driver.probe(signal);
+    const refusal = probed.probesAlone ? undefined : this.#judge(probe);
+    if (refusal !== undefined) throw refusal;
+    probed.lastProbe = probe;
+    return probe;
   }
 
   #requireOpen(): void {

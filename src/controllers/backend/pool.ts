@@ -1,10 +1,12 @@
 import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { Driver, Probe } from '#src/backends/driver.ts';
-import type { BackendRegistry, OpenBackend } from '#src/backends/registry.ts';
+import type { BackendKind } from '#src/backends/kind.ts';
+import type { BackendRegistry, Judge, OpenBackend } from '#src/backends/registry.ts';
 import { closed } from '#src/errors/closed.ts';
 import { stopped } from '#src/errors/stopped.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { Accessor } from '#src/ports.ts';
+import { changedStore } from './identity.ts';
 import { namespaceOf, titleOf } from './names.ts';
 import { credentialsNamespaceOf } from './trust-root.ts';
 
@@ -12,6 +14,8 @@ import { credentialsNamespaceOf } from './trust-root.ts';
 interface Slot {
   readonly uid: string;
   readonly generation: number;
+  /** As it was last read: its status says which store it is for. */
+  latest: Backend;
   readonly backend: OpenBackend;
   readonly users: Set<User>;
   retired: boolean;
@@ -59,6 +63,8 @@ export interface DriverPoolOptions {
   readonly clusterResourceNamespace: string;
   /** Where no SecretBackend is used: the Secrets and ServiceAccounts there are the operator's own. */
   readonly closedNamespaces: readonly string[];
+  /** The kinds of backend: they tell which place a spec names. */
+  readonly kinds: readonly BackendKind[];
 }
 
 /**
@@ -112,24 +118,28 @@ export class DriverPool {
     const { uid, generation } = backend.metadata;
     let slot = this.#slots.get(uid);
     if (slot === undefined) {
-      slot = { uid, generation, backend: this.#openBackend(backend), users: new Set(), retired: false };
+      const judge: Judge = (probe) => changedStore(slot?.latest ?? backend, probe, this.#options.kinds);
+      const opened = this.#openBackend(backend, judge);
+      slot = { uid, generation, latest: backend, backend: opened, users: new Set(), retired: false };
       this.#slots.set(uid, slot);
       this.#open.add(slot);
     }
+    slot.latest = backend;
     return slot;
   }
 
-  #openBackend(backend: Backend): OpenBackend {
+  #openBackend(backend: Backend, judge: Judge): OpenBackend {
     const { closedNamespaces, clusterResourceNamespace, registry } = this.#options;
     const namespace = namespaceOf(backend);
     if (namespace !== undefined && closedNamespaces.includes(namespace)) throw isInClosedNamespace(backend);
-    return registry.open({
+    const definition = {
       title: titleOfBackend(backend),
       backend: referenceTo(backend),
       spec: backend.spec,
       credentialsNamespace: credentialsNamespaceOf(backend, clusterResourceNamespace),
       tenant: namespace,
-    });
+    };
+    return registry.open(definition, judge);
   }
 
   #lease(slot: Slot, lent?: User['lent']): BackendLease {
@@ -158,13 +168,21 @@ export class DriverPool {
 
   /** Takes the drivers of a backend out of service: its spec or credentials changed, or it is gone. */
   async retire(uid: string, { because, before, mayUse }: Retirement): Promise<void> {
-    for (const slot of this.#open) if (slot.uid === uid && mayUse !== undefined) await revoke(slot, mayUse);
+    for (const slot of this.#open)
+      if (slot.uid === uid && mayUse !== undefined) await revoke(slot, mayUse, WITHDRAWN);
     const slot = this.#slots.get(uid);
     if (slot === undefined || (before !== undefined && slot.generation >= before)) return;
     this.#slots.delete(uid);
     slot.retired = true;
     for (const { retired } of slot.users) retired.abort(stopped(because));
     await this.#closeUnused(slot);
+  }
+
+  /** From now on no lease of a migration does anything, not even complete what was sent: another store would get it. */
+  async cutOff(uid: string, because: string): Promise<void> {
+    const inUse = [...this.#open].filter((slot) => slot.uid === uid && isLent(slot));
+    for (const slot of inUse) await revoke(slot, () => false, because);
+    if (inUse.length > 0) await this.retire(uid, { because });
   }
 
   async #closeUnused(slot: Slot): Promise<void> {
@@ -190,9 +208,17 @@ export class DriverPool {
 export const SPEC_CHANGED = 'The spec of the backend changed.';
 const WITHDRAWN = 'The namespace may no longer use the backend.';
 
-async function revoke({ users }: Slot, mayUse: (namespace: string) => boolean): Promise<void> {
+function isLent({ users }: Slot): boolean {
+  return [...users].some(({ lent }) => lent !== undefined);
+}
+
+async function revoke(
+  { users }: Slot,
+  mayUse: (namespace: string) => boolean,
+  because: string,
+): Promise<void> {
   const withdrawn = [...users].filter(({ lent }) => lent !== undefined && !mayUse(lent.namespace));
-  for (const { revoked } of withdrawn) revoked.abort(stopped(WITHDRAWN));
+  for (const { revoked } of withdrawn) revoked.abort(stopped(because));
   await Promise.all(withdrawn.map(async ({ lent }) => lent?.driver[Symbol.asyncDispose]()));
 }
 

@@ -18,6 +18,7 @@ import type { ReconcileContext, ReconcileResult } from '#src/runtime/controller.
 import type { ObjectClient } from '#src/runtime/object-client.ts';
 import type { StatusWriter } from '#src/runtime/status-patch.ts';
 import { parseObjectKey, type ReadonlyStore } from '#src/runtime/store.ts';
+import { recordedStore } from './identity.ts';
 import { defaultOf, namespaceOf } from './names.ts';
 import {
   isReady,
@@ -83,6 +84,11 @@ export class BackendReconciler {
     } catch (failure) {
       // A backend that changed is probed again as what it is now.
       if (isAbort(failure, context.signal) || hasCode(failure, 'RUN_STOPPED')) throw failure;
+      if (hasCode(failure, 'BACKEND_IDENTITY_CHANGED'))
+        await this.#options.pool.cutOff(
+          backend.metadata.uid,
+          'The backend leads to another store than before.',
+        );
       await this.#publish(backend, unavailable(failure), undefined, context.signal);
       throw failure;
     }
@@ -166,14 +172,16 @@ export class BackendReconciler {
   ): Promise<void> {
     const { clock, writer } = this.#options;
     const { generation } = backend.metadata;
-    const { capabilities, server, identity, conditions = [] } = backend.status;
+    const { capabilities, server, identity, identityPlace, conditions = [] } = backend.status;
     const about = { generation, nowMs: clock.now() };
     const status: BackendStatus = {
       observedGeneration: generation,
       conditions: toConditions(statements, conditions, about),
       capabilities: probe === undefined ? capabilities : probe.capabilities.toSorted(),
       server: probe?.server ?? server,
-      identity: probe?.identity ?? identity,
+      ...(probe === undefined
+        ? { identity, identityPlace }
+        : recordedStore(backend, probe, this.#options.kinds)),
     };
     await writer.write(backend, status, signal);
     this.#announce(backend, statements[0], probe);
