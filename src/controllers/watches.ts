@@ -44,6 +44,7 @@ export interface Watches extends Informers {
  *                    whether it asks to be the default   → all that ask for it
  *                    Ready, or it appeared or went       → the migrations that refer to it
  *   Secret           one that a backend reads            → that backend, with a new driver
+ *   the pool         a request failed as all could      → the backend
  *
  * A migration that changed or went, and a backend that loses its driver, also stop what is under way with them.
  */
@@ -55,6 +56,7 @@ export function connectWatches(watches: Watches): void {
   watches.backends.addHandler((change) => onBackend(watches, change));
   watches.clusterBackends.addHandler((change) => onBackend(watches, change));
   watches.secrets?.addHandler((change) => onSecret(watches, change));
+  watches.pool.onDoubt((backend) => wake(watches, backend));
 }
 
 function onMigration(watches: Watches, change: Change<SecretMigration>): void {

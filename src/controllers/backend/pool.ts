@@ -1,33 +1,15 @@
 import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { Driver, Probe } from '#src/backends/driver.ts';
 import type { BackendKind } from '#src/backends/kind.ts';
-import type { BackendRegistry, Judge, OpenBackend } from '#src/backends/registry.ts';
+import type { BackendRegistry, OpenBackend, Owner } from '#src/backends/registry.ts';
 import { closed } from '#src/errors/closed.ts';
 import { stopped } from '#src/errors/stopped.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { Accessor } from '#src/ports.ts';
 import { changedStore } from './identity.ts';
+import { isLent, revoke, type Slot, type User } from './slot.ts';
 import { namespaceOf, titleOf } from './names.ts';
 import { credentialsNamespaceOf } from './trust-root.ts';
-
-/** One backend of one generation. */
-interface Slot {
-  readonly uid: string;
-  readonly generation: number;
-  /** As it was last read: its status says which store it is for. */
-  latest: Backend;
-  readonly backend: OpenBackend;
-  readonly users: Set<User>;
-  retired: boolean;
-}
-
-/** One lease of a slot. */
-interface User {
-  /** Undefined: it uses the backend as a whole. */
-  readonly lent: { readonly namespace: string; readonly driver: Driver } | undefined;
-  readonly retired: AbortController;
-  readonly revoked: AbortController;
-}
 
 /** Why and for whom a backend goes out of service. */
 export interface Retirement {
@@ -80,9 +62,15 @@ export class DriverPool {
   /** All that are open: retired ones have users still. */
   readonly #open = new Set<Slot>();
   #isClosed = false;
+  #onDoubt: (backend: Backend) => void = () => undefined;
 
   constructor(options: DriverPoolOptions) {
     this.#options = options;
+  }
+
+  /** `probe` is called when a request through a backend failed in a way that can concern all of it. */
+  onDoubt(probe: (backend: Backend) => void): void {
+    this.#onDoubt = probe;
   }
 
   /**
@@ -118,8 +106,10 @@ export class DriverPool {
     const { uid, generation } = backend.metadata;
     let slot = this.#slots.get(uid);
     if (slot === undefined) {
-      const judge: Judge = (probe) => changedStore(slot?.latest ?? backend, probe, this.#options.kinds);
-      const opened = this.#openBackend(backend, judge);
+      const opened = this.#openBackend(backend, {
+        refusalOf: (probe) => changedStore(slot?.latest ?? backend, probe, this.#options.kinds),
+        onDoubt: () => this.#onDoubt(slot?.latest ?? backend),
+      });
       slot = { uid, generation, latest: backend, backend: opened, users: new Set(), retired: false };
       this.#slots.set(uid, slot);
       this.#open.add(slot);
@@ -128,7 +118,7 @@ export class DriverPool {
     return slot;
   }
 
-  #openBackend(backend: Backend, judge: Judge): OpenBackend {
+  #openBackend(backend: Backend, owner: Owner): OpenBackend {
     const { closedNamespaces, clusterResourceNamespace, registry } = this.#options;
     const namespace = namespaceOf(backend);
     if (namespace !== undefined && closedNamespaces.includes(namespace)) throw isInClosedNamespace(backend);
@@ -139,7 +129,7 @@ export class DriverPool {
       credentialsNamespace: credentialsNamespaceOf(backend, clusterResourceNamespace),
       tenant: namespace,
     };
-    return registry.open(definition, judge);
+    return registry.open(definition, owner);
   }
 
   #lease(slot: Slot, lent?: User['lent']): BackendLease {
@@ -207,20 +197,6 @@ export class DriverPool {
 /** The reason for all that used a backend before its spec changed. */
 export const SPEC_CHANGED = 'The spec of the backend changed.';
 const WITHDRAWN = 'The namespace may no longer use the backend.';
-
-function isLent({ users }: Slot): boolean {
-  return [...users].some(({ lent }) => lent !== undefined);
-}
-
-async function revoke(
-  { users }: Slot,
-  mayUse: (namespace: string) => boolean,
-  because: string,
-): Promise<void> {
-  const withdrawn = [...users].filter(({ lent }) => lent !== undefined && !mayUse(lent.namespace));
-  for (const { revoked } of withdrawn) revoked.abort(stopped(because));
-  await Promise.all(withdrawn.map(async ({ lent }) => lent?.driver[Symbol.asyncDispose]()));
-}
 
 function titleOfBackend(backend: Backend): string {
   const { kind, metadata } = backend;

@@ -161,6 +161,28 @@ describe('a server that does not answer', () => {
   });
 });
 
+describe('a server that worked and then does not answer for long', () => {
+  it('is asked again within the interval of probes, and its backend is Ready with the first answer', async () => {
+    const operator = aReconciler();
+    const { clock, server, reconcile, readyOf } = operator;
+    operator.add(aBackend('a', 'ns'));
+    server.isSilent = false;
+    await reconcile('ns/a');
+    server.isSilent = true;
+    for (let outage = 0; outage < 6; outage += 1) {
+      await clock.advance(60_000);
+      expect(await afterDeadline(operator, 'ns/a')).toMatchObject({ code: 'DEADLINE' });
+    }
+    server.isSilent = false;
+    await clock.advance(50_000);
+    await reconcile('ns/a');
+    expect(readyOf('ns/a')?.status).toBe('False');
+    await clock.advance(10_000);
+    await reconcile('ns/a');
+    expect(readyOf('ns/a')?.status).toBe('True');
+  });
+});
+
 describe('credentials that changed without a watch', () => {
   it('open the driver again before the probe, once a change', async () => {
     const { add, reconcile, server, readyOf } = aReconciler();
