@@ -22,6 +22,12 @@ export const RECONCILE_REQUESTED_ANNOTATION = `${GROUP}/reconcile-requested-at`;
 /** On a ClusterSecretBackend, with the value "true": migrations that name no backend use this one. */
 export const DEFAULT_BACKEND_ANNOTATION = `${GROUP}/is-default-backend`;
 
+/**
+ * On a SecretBackend or ClusterSecretBackend whose server has another identity than before: the new identity, as the message
+ * of Ready names it. It says that the store that answers now is the intended one.
+ */
+export const ACKNOWLEDGE_IDENTITY_ANNOTATION = `${GROUP}/acknowledge-identity`;
+
 /** Every kind, with the plural of its REST path. */
 export const KINDS = {
   SecretBackend: { plural: 'secretbackends', shortName: 'sbe', namespaced: true },

@@ -62,7 +62,8 @@ function backendController(parts: ControllerParts, scope: Backend['kind']): Cont
     },
     {
       queue: backendQueue(queues, scope),
-      waitingIntervalMs: config.waitingRetrySeconds * 1000,
+      // The end of an outage is noticed no later than its beginning.
+      waitingIntervalMs: Math.min(config.waitingRetrySeconds, config.probeIntervalSeconds) * 1000,
       graceMs: graceMsOf(config),
       logger,
       metrics,

@@ -104,6 +104,7 @@ function openPool(base: Base, audit: AuditLog | undefined): DriverPool {
     registry: createRegistry(base, audit),
     clusterResourceNamespace,
     closedNamespaces: config.allowBackendsInOwnNamespace ? [] : [namespace, clusterResourceNamespace],
+    kinds: BACKEND_KINDS,
   });
 }
 
@@ -146,7 +147,7 @@ function assemble(
   const { clusterResourceNamespace, logger } = base;
   const { audit, leadership, metrics, openReviewClient, pool } = parts;
   const informers = createInformers(base);
-  const queues = createQueues({ ...base, concurrentMigrations: base.config.concurrentMigrations });
+  const queues = createQueues({ ...base, ...base.config });
   const references: BackendReferences = {
     cache: informers.backends.store,
     clusterCache: informers.clusterBackends.store,

@@ -1,4 +1,8 @@
-import { DEFAULT_BACKEND_ANNOTATION, RECONCILE_REQUESTED_ANNOTATION } from '#src/api/group.ts';
+import {
+  ACKNOWLEDGE_IDENTITY_ANNOTATION,
+  DEFAULT_BACKEND_ANNOTATION,
+  RECONCILE_REQUESTED_ANNOTATION,
+} from '#src/api/group.ts';
 import type { ClusterSecretBackend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import {
   NAMESPACE_INDEX,
@@ -14,6 +18,9 @@ import { Informer, type InformerOptions, type Watched } from '#src/runtime/infor
 import { NamespacesInformer } from '#src/runtime/namespaces-informer.ts';
 import type { Base } from './base.ts';
 import { resourceOf, SECRETS } from './clients.ts';
+
+/** Those of backends that the operator acts on. */
+const BACKEND_ANNOTATIONS = [DEFAULT_BACKEND_ANNOTATION, ACKNOWLEDGE_IDENTITY_ANNOTATION];
 
 /** The caches of all that the operator watches; they fill once their informers run. */
 export interface Caches extends Informers {
@@ -40,13 +47,13 @@ export function createInformers({ client, clock, config, random, logger, metrics
       indexes: NAMESPACE_INDEX,
     }),
     backends: watch({
-      selection: { resource: resourceOf('SecretBackend'), annotations: [DEFAULT_BACKEND_ANNOTATION] },
+      selection: { resource: resourceOf('SecretBackend'), annotations: BACKEND_ANNOTATIONS },
       project: projectBackend,
       indexes: NAMESPACE_INDEX,
     }),
     clusterBackends: new GrantedInformer({
       ...common,
-      selection: { resource: resourceOf('ClusterSecretBackend'), annotations: [DEFAULT_BACKEND_ANNOTATION] },
+      selection: { resource: resourceOf('ClusterSecretBackend'), annotations: BACKEND_ANNOTATIONS },
       project: projectClusterBackend,
     }),
     secrets: config.watchSecrets

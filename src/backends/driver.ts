@@ -265,6 +265,9 @@ export interface DriverTraits {
   readonly origin?: string;
 }
 
+/** `identity` of a store that does not let its identity be read: it is equal to every other. */
+export const UNKNOWN_IDENTITY = 'unknown';
+
 export interface Probe {
   /** Product and version as the server names itself, for display only; never decide on them. */
   readonly server: { readonly product: string; readonly version: string };

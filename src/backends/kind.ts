@@ -33,6 +33,11 @@ export interface BackendKind<T extends string = string, S extends z.ZodType = z.
    * tells what a listing of versions would tell. True for a Secret that a listing yields, as far as its metadata say.
    */
   holdsSecret?(metadata: SecretMetadata): boolean;
+  /**
+   * Where a backend with this member says that its store is, as text to compare: a change of it is meant to lead to another
+   * store. Absent: such a backend has one place only. Nothing else in the member chooses a store.
+   */
+  placeOf?(member: z.output<S>): string;
   /** Columns of `kubectl get` over fields of the member. */
   readonly columns: readonly PrinterColumn[];
   /** What some or all stores of this kind cannot do. Without an entry, all can. */

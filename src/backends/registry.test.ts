@@ -109,7 +109,7 @@ describe('an open backend', () => {
       await backend.probe('known', signal);
       await backend.probe('now', signal);
     }
-    expect(tree.asked).toEqual(['* probe', '* probe', '* probe']);
+    expect(tree.asked).toEqual(['* probe', '* probe']);
     expect(flat.asked).toEqual(['red probe', 'red probe', '* probe', '* probe']);
   });
 

@@ -1,9 +1,11 @@
 import { closed } from '#src/errors/closed.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { AccessLog, Accessor } from '#src/ports.ts';
+import { Circuit } from './circuit.ts';
 import type { Driver, Probe } from './driver.ts';
 import { audit } from './layers/audit.ts';
 import { bounded } from './layers/bounded.ts';
+import { withCircuit } from './layers/circuit.ts';
 import { confine } from './layers/confine.ts';
 import { guard, type GuardOptions } from './layers/guard.ts';
 import { lent } from './layers/lent.ts';
@@ -27,7 +29,7 @@ export class BackendRegistry {
   }
 
   /** Does no I/O. Throws `SPEC_INVALID` when the spec is not valid. */
-  open(definition: BackendDefinition): OpenBackend {
+  open(definition: BackendDefinition, owner: Owner = ALONE): OpenBackend {
     const factory = this.#factories.get(definition.spec.type);
     if (factory === undefined) {
       throw new OperatorError('SPEC_INVALID', {
@@ -36,14 +38,23 @@ export class BackendRegistry {
         detail: `spec.type ${definition.spec.type} is not known to this version.`,
       });
     }
-    return new OpenBackend(definition, factory, this.#layers);
+    return new OpenBackend(definition, { factory, layers: this.#layers, owner });
   }
 }
 
-/** A guarded driver with the result of its last probe, from which it also learns its limits. */
+/** The owner of an open backend. */
+export interface Owner {
+  /** Why the store that this probe found must not be used, or undefined. */
+  readonly refusalOf: (probe: Probe) => OperatorError | undefined;
+  /** A request failed in a way that can concern the whole backend, and the server is asked. */
+  readonly onDoubt: () => void;
+}
+
+const ALONE: Owner = { refusalOf: () => undefined, onDoubt: () => undefined };
+
+/** A guarded driver; from its probe it also learns its limits. */
 interface ProbedDriver {
   readonly driver: Driver;
-  lastProbe: Probe | undefined;
   /** True for a driver of one tenant: the reconcile of the backend does not probe it, so each use does. */
   readonly probesAlone: boolean;
 }
@@ -57,21 +68,45 @@ export class OpenBackend implements AsyncDisposable {
   readonly definition: BackendDefinition;
   readonly #factory: BackendFactory;
   readonly #layers: LayerOptions;
+  readonly #circuit: Circuit;
   readonly #shared: ProbedDriver;
+  #lastProbe: Probe | undefined;
   readonly #tenants = new Map<string, ProbedDriver>();
   #closing: Promise<void> | undefined;
 
-  constructor(definition: BackendDefinition, factory: BackendFactory, layers: LayerOptions) {
+  constructor(
+    definition: BackendDefinition,
+    {
+      factory,
+      layers,
+      owner,
+    }: { readonly factory: BackendFactory; readonly layers: LayerOptions; readonly owner: Owner },
+  ) {
     this.definition = definition;
     this.#factory = factory;
     this.#layers = layers;
-    this.#shared = { driver: this.#create(definition), lastProbe: undefined, probesAlone: false };
+    const driver = this.#guarded(definition);
+    this.#circuit = new Circuit({
+      clock: layers.guard.clock,
+      title: definition.title,
+      isSlowedDown: () => driver.acceptedPerSecond?.() !== undefined,
+      ask: async (signal) => {
+        const probe = await driver.probe(signal);
+        const refusal = owner.refusalOf(probe);
+        if (refusal !== undefined) throw refusal;
+        this.#lastProbe = probe;
+        return probe;
+      },
+      onDoubt: owner.onDoubt,
+    });
+    const shared = withCircuit(driver, { circuit: this.#circuit, probes: 'backend' });
+    this.#shared = { driver: shared, probesAlone: false };
   }
 
   /**
    * The driver with which a migration reads and changes the documents of its namespace. Its layers, from the store
-   * outwards: bounded, guarded, confined to the tenant, without reserved names, audited, lent. Audit is around all that can refuse
-   * a name, so that it records that too. Disposing of the driver gives it back and closes nothing: the backend owns the
+   * outwards: bounded, guarded, with the circuit of the backend, confined to the tenant, without reserved names, audited,
+   * lent. Audit is around all that can refuse a name, so that it records that too. Disposing of the driver gives it back and closes nothing: the backend owns the
    * connection. Throws `SPEC_INVALID` when the spec is not valid for this namespace.
    */
   for(namespace: string, accessor: Accessor): Driver {
@@ -85,21 +120,24 @@ export class OpenBackend implements AsyncDisposable {
 
   /**
    * What the server can do for this namespace or, without a namespace, for the whole backend. `now` asks the server;
-   * `known` accepts the last result, except for a driver that only this namespace uses.
+   * `known` accepts the last result, except for a driver that only this namespace uses. Throws what the driver throws, and
+   * what the owner refuses; `BACKEND_NOT_READY` while the circuit is open.
    */
   async probe(which: 'now' | 'known', signal: AbortSignal, namespace?: string): Promise<Probe> {
     this.#requireOpen();
     const probed = namespace === undefined ? this.#shared : this.#tenantDriver(namespace);
-    const acceptsLast = which === 'known' && !probed.probesAlone;
-    if (!acceptsLast || probed.lastProbe === undefined) probed.lastProbe = await probed.driver.probe(signal);
-    return probed.lastProbe;
+    const isKnown = which === 'known' && this.#lastProbe !== undefined;
+    if (!probed.probesAlone && !isKnown) return this.#circuit.probe(signal);
+    this.#circuit.requireNotOpen();
+    if (probed.probesAlone || this.#lastProbe === undefined) return probed.driver.probe(signal);
+    return this.#lastProbe;
   }
 
   #requireOpen(): void {
     if (this.#closing !== undefined) throw closed({ op: 'backend.use', target: this.definition.title });
   }
 
-  #create(definition: BackendDefinition): Driver {
+  #guarded(definition: BackendDefinition): Driver {
     const driver = bounded(this.#factory.create(definition), this.#layers.guard);
     return guard(driver, this.#layers.guard);
   }
@@ -116,11 +154,12 @@ export class OpenBackend implements AsyncDisposable {
 
   #openTenant(tenant: string): ProbedDriver {
     const { driver } = this.#shared;
-    if (driver.traits.addressing === 'tree')
-      return { driver: confine(driver, tenant), lastProbe: undefined, probesAlone: false };
+    if (driver.traits.addressing === 'tree') return { driver: confine(driver, tenant), probesAlone: false };
     return {
-      driver: this.#create({ ...this.definition, tenant }),
-      lastProbe: undefined,
+      driver: withCircuit(this.#guarded({ ...this.definition, tenant }), {
+        circuit: this.#circuit,
+        probes: 'namespace',
+      }),
       probesAlone: true,
     };
   }
@@ -130,6 +169,7 @@ export class OpenBackend implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    this.#circuit[Symbol.dispose]();
     for (const { driver } of [...this.#tenants.values(), this.#shared]) await driver[Symbol.asyncDispose]();
   }
 }

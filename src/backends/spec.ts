@@ -64,6 +64,15 @@ export function secretReferencesOf(spec: BackendSpec, kinds: readonly BackendKin
   });
 }
 
+/** Where the spec says that the store is, as text to compare; empty for a kind with one place only. */
+export function placeOf(spec: BackendSpec, kinds: readonly BackendKind[]): string {
+  for (const kind of kinds) {
+    const member = memberOf(kind, spec);
+    if (member !== undefined) return kind.placeOf?.(member) ?? '';
+  }
+  return '';
+}
+
 /** The server that a backend with this spec asks, as text to compare; undefined if no tenant chooses it. */
 export function serverOf(spec: BackendSpec, kinds: readonly BackendKind[]): string | undefined {
   for (const kind of kinds) {

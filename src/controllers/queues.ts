@@ -29,21 +29,30 @@ const POLLS_PER_NAMESPACE = 2;
 export interface QueuesOptions {
   /** Migrations that run at once. */
   readonly concurrentMigrations: number;
+  /** Seconds between two probes of a backend: one that is not Ready is never asked later. */
+  readonly probeIntervalSeconds: number;
   readonly clock: Clock;
   readonly metrics: Metrics;
 }
 
 /** What namespaces share, they share evenly: docs/fairness.md. */
-export function createQueues({ concurrentMigrations, clock, metrics }: QueuesOptions): Queues {
-  const queue = (name: string, mostPerGroup: number): WorkQueue => {
+export function createQueues({
+  concurrentMigrations,
+  probeIntervalSeconds,
+  clock,
+  metrics,
+}: QueuesOptions): Queues {
+  const capMs = Math.min(RETRY_LIMITS.capMs, probeIntervalSeconds * 1000);
+  const probeLimits = { ...RETRY_LIMITS, capMs };
+  const queue = (name: string, mostPerGroup: number, limits: RetryLimits): WorkQueue => {
     const sharing: Sharing = { groupOf: tenantOf, mostPerGroup };
-    return new WorkQueue({ name, clock, metrics, sharing, limits: RETRY_LIMITS });
+    return new WorkQueue({ name, clock, metrics, sharing, limits });
   };
   return {
-    migrations: queue('secretmigration', Math.ceil(concurrentMigrations / 2)),
-    backends: queue('secretbackend', PROBES_PER_NAMESPACE),
-    clusterBackends: queue('clustersecretbackend', 1),
-    polls: queue('sync-poll', POLLS_PER_NAMESPACE),
+    migrations: queue('secretmigration', Math.ceil(concurrentMigrations / 2), RETRY_LIMITS),
+    backends: queue('secretbackend', PROBES_PER_NAMESPACE, probeLimits),
+    clusterBackends: queue('clustersecretbackend', 1, probeLimits),
+    polls: queue('sync-poll', POLLS_PER_NAMESPACE, RETRY_LIMITS),
   };
 }
 

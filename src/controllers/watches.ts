@@ -1,3 +1,4 @@
+import { ACKNOWLEDGE_IDENTITY_ANNOTATION } from '#src/api/group.ts';
 import {
   asksToBeDefault,
   type Backend,
@@ -41,10 +42,12 @@ export interface Watches extends Informers {
  *
  *   SecretMigration  its spec, annotations or deletion   → the migration (its own status writes wake nobody)
  *   a backend        its spec or deletion                → the backend, with a new driver
+ *                    the identity that it acknowledges   → the backend
  *                    whether it asks to be the default   → all that ask for it
  *                    Ready, or it appeared or went       → the migrations that refer to it
  *   Secret           one that a backend reads            → that backend, with a new driver
  *                    a document that is kept in step     → its migrations
+ *   the pool         a request failed as all could      → the backend
  *
  * A migration that changed or went, and a backend that loses its driver, also stop what is under way with them.
  */
@@ -60,6 +63,7 @@ export function connectWatches(watches: Watches): void {
     onSecret(watches, change);
     watches.following.onSecret(change);
   });
+  watches.pool.onDoubt((backend) => wake(watches, backend));
 }
 
 function onMigration(watches: Watches, change: Change<SecretMigration>): void {
@@ -81,6 +85,7 @@ function onBackend(watches: Watches, { old, current }: Change<Backend>): void {
   if (backend === undefined) return;
   if (current === undefined) retire(watches, backend, { because: 'The backend was deleted.' });
   if (wantsDefault(old) !== wantsDefault(current)) wakeCandidates(watches, backend);
+  wakeIfAcknowledged(watches, old, current);
   const specChanged = specKeyOf(old) !== specKeyOf(current);
   if (specChanged && current !== undefined) {
     const mayUseNow = (namespace: string): boolean => mayUse(current, namespace);
@@ -95,6 +100,14 @@ function onBackend(watches: Watches, { old, current }: Change<Backend>): void {
 /** Whether it asks to be the default. */
 function wantsDefault(backend: Backend | undefined): boolean {
   return backend !== undefined && asksToBeDefault(backend);
+}
+
+function wakeIfAcknowledged(watches: Watches, old: Backend | undefined, current: Backend | undefined): void {
+  if (current !== undefined && acknowledgedBy(old) !== acknowledgedBy(current)) wake(watches, current);
+}
+
+function acknowledgedBy(backend: Backend | undefined): string | undefined {
+  return backend?.metadata.annotations?.[ACKNOWLEDGE_IDENTITY_ANNOTATION];
 }
 
 /** Differs when anything that a user writes in it differs. */

@@ -122,6 +122,12 @@ export const ERROR_CODES = {
     'The backend is not Ready.',
     'Its conditions say why; the migration goes on by itself once it is Ready.',
   ),
+  BACKEND_IDENTITY_CHANGED: code(
+    'waiting',
+    { condition: 'BackendIdentityChanged', row: NEVER },
+    'The backend leads to another store than before: it was replaced, restored or made again.',
+    'If that is intended, set the annotation keyferry.io/acknowledge-identity of the backend to the new identity.',
+  ),
   BACKEND_FORBIDDEN: code(
     'waiting',
     { condition: 'BackendForbidden', row: NEVER },

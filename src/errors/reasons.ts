@@ -34,6 +34,7 @@ export type ConditionReason =
   | 'Available'
   | 'AwaitingSoak'
   | 'BackendForbidden'
+  | 'BackendIdentityChanged'
   | 'BackendNotFound'
   | 'Completed'
   | 'ConflictsFound'

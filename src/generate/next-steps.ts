@@ -33,6 +33,8 @@ export const NEXT_STEPS: Readonly<Partial<Record<Word, string>>> = {
     'Stop other writers to the destination, and compare source and destination of the named rows before you do anything else. Sources that still exist are kept.',
   BackendNotReady:
     'Run `kubectl describe secretbackend <name>`: its own reason says what is wrong. The migration goes on by itself.',
+  BackendIdentityChanged:
+    'Find out who replaced or restored the store. If it is the intended one, run the command in the message: [another store](another-store.md).',
   PermissionDenied:
     'The message names the identity and the right. Grant it in [OpenBao](openbao-policy.md) or in [Kubernetes](security/rbac.md).',
   AdmissionDenied:
@@ -126,7 +128,7 @@ export const NEXT_STEPS: Readonly<Partial<Record<Word, string>>> = {
 
   DeletedWhileRemoving: 'The values are at the destination. To go on, create the migration again.',
   IdentityChanged:
-    'If you did not replace the server or the mount, find out who did. Each soak starts again.',
+    'No action needed, unless you did not mean it: then suspend its migrations. Each soak starts again.',
   KnownVulnerability:
     'Update the server, and restrict who reads its audit log: [policy](openbao-policy.md#versions-with-a-leak-in-their-audit-log).',
   SourcesRemoved: NOTHING,

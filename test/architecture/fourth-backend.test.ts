@@ -154,6 +154,7 @@ function aRig(backend: Backend) {
     registry: new BackendRegistry([], LAYERS),
     clusterResourceNamespace: 'shared',
     closedNamespaces: [],
+    kinds: KINDS,
   });
   const retire = vi.spyOn(pool, 'retire');
   const backends = informer(backend.kind === 'SecretBackend' ? [backend] : []);

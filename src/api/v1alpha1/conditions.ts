@@ -38,6 +38,8 @@ export const CONDITION_REASONS = {
   Suspended: 'spec.suspend is true.',
   BackendNotFound: 'A referenced backend does not exist.',
   BackendNotReady: 'A referenced backend is not Ready.',
+  BackendIdentityChanged:
+    'A backend leads to another store than before, and nobody acknowledged it; nothing is read or written.',
   BackendForbidden: 'The namespace is not in spec.allowedNamespaces of the ClusterSecretBackend.',
   DefaultMissing: 'The migration names no backend, and no ClusterSecretBackend is the default.',
   DefaultConflict:
@@ -211,7 +213,7 @@ export const LEFT_OUT_REASONS = {
 export const EVENT_REASONS = {
   DeletedWhileRemoving:
     'A migration was deleted before it had removed all of its sources. The note says how far it came.',
-  IdentityChanged: 'A backend leads to another server or mount than before.',
+  IdentityChanged: 'A backend leads to another store than before, as its annotation or its spec says.',
   KnownVulnerability: 'The version of a server is known to leak values, for example into its own audit log.',
   SourcesRemoved: 'A run removed sources. The note says how many.',
 } as const satisfies Readonly<Record<EventReason, string>>;

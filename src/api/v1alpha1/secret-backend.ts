@@ -11,6 +11,8 @@ import { typeMetaOf } from '../type-meta.ts';
 export const MAX_SERVER_TEXT = 64;
 /** Maximum length of the identity of a store; a longer one is cut. */
 export const MAX_IDENTITY = 512;
+/** Maximum length of the place that the spec names; a longer one is cut. */
+export const MAX_PLACE = 1024;
 
 export const BackendStatusSchema = z
   .object({
@@ -44,7 +46,14 @@ export const BackendStatusSchema = z
       .max(MAX_IDENTITY)
       .optional()
       .describe(
-        'Stable id of the store that the backend reaches. It changes when the store is replaced or restored.',
+        'Stable id of the store that the backend is for. If another store answers, the backend is not Ready until an annotation acknowledges it.',
+      ),
+    identityPlace: z
+      .string()
+      .max(MAX_PLACE)
+      .optional()
+      .describe(
+        'Where spec said that the store is when its identity was recorded. A store at another place has another identity.',
       ),
   })
   .describe('Result of the last probe. Only the operator writes it.');

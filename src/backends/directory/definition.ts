@@ -7,6 +7,7 @@ export const DIRECTORY = defineKind({
   summary:
     'Files that the operator can reach. A file is a document with the one key "value"; a folder is a document with a key for each file in it.',
   secretReferences: () => [],
+  placeOf: ({ path = '' }) => path,
   columns: [],
   limits: {
     projections: { why: 'Pods do not read files of the operator.' },

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { hasCode, OperatorError } from '#src/errors.ts';
 import { apiPath } from '#src/kube/api-path.ts';
 import type { KubeClient } from '#src/kube/client.ts';
-import type { Probe } from '../driver.ts';
+import { UNKNOWN_IDENTITY, type Probe } from '../driver.ts';
 
 const OP = 'kube.probe';
 
@@ -10,11 +10,8 @@ const VersionReply = z.object({ gitVersion: z.string() });
 const StateOfNamespace = z.object({ metadata: z.object({ deletionTimestamp: z.string().optional() }) });
 const NamespaceReply = z.object({ metadata: z.object({ uid: z.string().min(1) }) });
 
-/** `identity` if the kube-system namespace cannot be read (RBAC: get namespaces). */
-const UNKNOWN_CLUSTER = 'unknown';
-
 /**
- * Reports the version of the cluster and, as its identity, the uid of kube-system, stable for the life of the cluster.
+ * Without the right to get the kube-system namespace, the identity is unknown. Reports the version of the cluster and, as its identity, the uid of kube-system, stable for the life of the cluster.
  */
 export async function probeCluster(client: KubeClient, signal: AbortSignal): Promise<Probe> {
   const version = await ask(client, { path: '/version', schema: VersionReply, signal });
@@ -41,7 +38,7 @@ async function clusterIdentity(client: KubeClient, signal: AbortSignal): Promise
     const path = '/api/v1/namespaces/kube-system';
     return (await ask(client, { path, schema: NamespaceReply, signal })).metadata.uid;
   } catch (thrown) {
-    if (hasCode(thrown, 'AUTH_DENIED') || hasCode(thrown, 'NOT_FOUND')) return UNKNOWN_CLUSTER;
+    if (hasCode(thrown, 'AUTH_DENIED') || hasCode(thrown, 'NOT_FOUND')) return UNKNOWN_IDENTITY;
     throw thrown;
   }
 }

@@ -12,6 +12,8 @@ export const OPENBAO = defineKind({
   },
   // A proxy can lead to another server by the name.
   serverOf: ({ address, tlsServerName = '' }) => `${address.replace(/\/$/, '')} ${tlsServerName}`.trim(),
+  placeOf: ({ address, mount, namespace = '' }) =>
+    [address, namespace, mount].map((part) => part.replace(/\/$/, '')).join(' '),
   columns: [
     {
       name: 'Address',

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { API_VERSION } from '#src/api/group.ts';
 import { parseSecretBackend, type SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
 import type { Driver } from '#src/backends/driver.ts';
+import { BACKEND_KINDS } from '#src/backends/kinds.ts';
 import { BackendRegistry } from '#src/backends/registry.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 import { DriverPool } from './pool.ts';
@@ -45,7 +46,12 @@ function aPool() {
   const guard = { clock: systemClock, random: Math.random, metrics, deadlineMs: 1_000 };
   const registry = new BackendRegistry([{ kind: 'kubernetes', create }], { guard });
   return {
-    pool: new DriverPool({ registry, clusterResourceNamespace: 'keyferry', closedNamespaces: ['keyferry'] }),
+    pool: new DriverPool({
+      registry,
+      clusterResourceNamespace: 'keyferry',
+      closedNamespaces: ['keyferry'],
+      kinds: BACKEND_KINDS,
+    }),
     events,
   };
 }

@@ -1,29 +1,15 @@
 import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { Driver, Probe } from '#src/backends/driver.ts';
-import type { BackendRegistry, OpenBackend } from '#src/backends/registry.ts';
+import type { BackendKind } from '#src/backends/kind.ts';
+import type { BackendRegistry, OpenBackend, Owner } from '#src/backends/registry.ts';
 import { closed } from '#src/errors/closed.ts';
 import { stopped } from '#src/errors/stopped.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { Accessor } from '#src/ports.ts';
+import { changedStore } from './identity.ts';
+import { isLent, revoke, type Slot, type User } from './slot.ts';
 import { namespaceOf, titleOf } from './names.ts';
 import { credentialsNamespaceOf } from './trust-root.ts';
-
-/** One backend of one generation. */
-interface Slot {
-  readonly uid: string;
-  readonly generation: number;
-  readonly backend: OpenBackend;
-  readonly users: Set<User>;
-  retired: boolean;
-}
-
-/** One lease of a slot. */
-interface User {
-  /** Undefined: it uses the backend as a whole. */
-  readonly lent: { readonly namespace: string; readonly driver: Driver } | undefined;
-  readonly retired: AbortController;
-  readonly revoked: AbortController;
-}
 
 /** Why and for whom a backend goes out of service. */
 export interface Retirement {
@@ -59,6 +45,8 @@ export interface DriverPoolOptions {
   readonly clusterResourceNamespace: string;
   /** Where no SecretBackend is used: the Secrets and ServiceAccounts there are the operator's own. */
   readonly closedNamespaces: readonly string[];
+  /** The kinds of backend: they tell which place a spec names. */
+  readonly kinds: readonly BackendKind[];
 }
 
 /**
@@ -74,9 +62,15 @@ export class DriverPool {
   /** All that are open: retired ones have users still. */
   readonly #open = new Set<Slot>();
   #isClosed = false;
+  #onDoubt: (backend: Backend) => void = () => undefined;
 
   constructor(options: DriverPoolOptions) {
     this.#options = options;
+  }
+
+  /** `probe` is called when a request through a backend failed in a way that can concern all of it. */
+  onDoubt(probe: (backend: Backend) => void): void {
+    this.#onDoubt = probe;
   }
 
   /**
@@ -112,24 +106,30 @@ export class DriverPool {
     const { uid, generation } = backend.metadata;
     let slot = this.#slots.get(uid);
     if (slot === undefined) {
-      slot = { uid, generation, backend: this.#openBackend(backend), users: new Set(), retired: false };
+      const opened = this.#openBackend(backend, {
+        refusalOf: (probe) => changedStore(slot?.latest ?? backend, probe, this.#options.kinds),
+        onDoubt: () => this.#onDoubt(slot?.latest ?? backend),
+      });
+      slot = { uid, generation, latest: backend, backend: opened, users: new Set(), retired: false };
       this.#slots.set(uid, slot);
       this.#open.add(slot);
     }
+    slot.latest = backend;
     return slot;
   }
 
-  #openBackend(backend: Backend): OpenBackend {
+  #openBackend(backend: Backend, owner: Owner): OpenBackend {
     const { closedNamespaces, clusterResourceNamespace, registry } = this.#options;
     const namespace = namespaceOf(backend);
     if (namespace !== undefined && closedNamespaces.includes(namespace)) throw isInClosedNamespace(backend);
-    return registry.open({
+    const definition = {
       title: titleOfBackend(backend),
       backend: referenceTo(backend),
       spec: backend.spec,
       credentialsNamespace: credentialsNamespaceOf(backend, clusterResourceNamespace),
       tenant: namespace,
-    });
+    };
+    return registry.open(definition, owner);
   }
 
   #lease(slot: Slot, lent?: User['lent']): BackendLease {
@@ -158,13 +158,21 @@ export class DriverPool {
 
   /** Takes the drivers of a backend out of service: its spec or credentials changed, or it is gone. */
   async retire(uid: string, { because, before, mayUse }: Retirement): Promise<void> {
-    for (const slot of this.#open) if (slot.uid === uid && mayUse !== undefined) await revoke(slot, mayUse);
+    for (const slot of this.#open)
+      if (slot.uid === uid && mayUse !== undefined) await revoke(slot, mayUse, WITHDRAWN);
     const slot = this.#slots.get(uid);
     if (slot === undefined || (before !== undefined && slot.generation >= before)) return;
     this.#slots.delete(uid);
     slot.retired = true;
     for (const { retired } of slot.users) retired.abort(stopped(because));
     await this.#closeUnused(slot);
+  }
+
+  /** From now on no lease of a migration does anything, not even complete what was sent: another store would get it. */
+  async cutOff(uid: string, because: string): Promise<void> {
+    const inUse = [...this.#open].filter((slot) => slot.uid === uid && isLent(slot));
+    for (const slot of inUse) await revoke(slot, () => false, because);
+    if (inUse.length > 0) await this.retire(uid, { because });
   }
 
   async #closeUnused(slot: Slot): Promise<void> {
@@ -189,12 +197,6 @@ export class DriverPool {
 /** The reason for all that used a backend before its spec changed. */
 export const SPEC_CHANGED = 'The spec of the backend changed.';
 const WITHDRAWN = 'The namespace may no longer use the backend.';
-
-async function revoke({ users }: Slot, mayUse: (namespace: string) => boolean): Promise<void> {
-  const withdrawn = [...users].filter(({ lent }) => lent !== undefined && !mayUse(lent.namespace));
-  for (const { revoked } of withdrawn) revoked.abort(stopped(WITHDRAWN));
-  await Promise.all(withdrawn.map(async ({ lent }) => lent?.driver[Symbol.asyncDispose]()));
-}
 
 function titleOfBackend(backend: Backend): string {
   const { kind, metadata } = backend;

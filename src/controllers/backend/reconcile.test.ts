@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { API_VERSION } from '#src/api/group.ts';
+import { ACKNOWLEDGE_IDENTITY_ANNOTATION, API_VERSION } from '#src/api/group.ts';
 import { parseSecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
 import type { Driver, Probe } from '#src/backends/driver.ts';
 import { BACKEND_KINDS } from '#src/backends/kinds.ts';
@@ -42,7 +42,7 @@ function aBackend(name: string, namespace: string, generation = 1): KubeObject &
 function aReconciler() {
   const clock = new ManualClock();
   const objects: Objects = new Map();
-  const server = { isSilent: true, probes: 0, opened: 0, credentialsChanged: false };
+  const server = { isSilent: true, probes: 0, opened: 0, credentialsChanged: false, identity: 'i' };
   const client = new ScriptedKubeClient(({ method, path, body }) => {
     const [, namespace, name] = /namespaces\/([^/]+)\/[^/]+\/([^/]+)/.exec(path) ?? [];
     const found = objects.get(`${namespace}/${name}`);
@@ -57,7 +57,7 @@ function aReconciler() {
     server.probes += 1;
     if (server.isSilent) await whenAborted(inner);
     inner.throwIfAborted();
-    return PROBE;
+    return { ...PROBE, identity: server.identity };
   };
   const traits = { origin: 'https://bao:8200' };
   const driver = { kind: 'openbao', traits, probe, [Symbol.asyncDispose]: async () => Promise.resolve() };
@@ -65,13 +65,19 @@ function aReconciler() {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a question that is not expected fails loudly
   const create = (): Driver => ((server.opened += 1), driver as unknown as Driver);
   const registry = new BackendRegistry([{ kind: 'openbao', create }], { guard });
+  const pool = new DriverPool({
+    registry,
+    clusterResourceNamespace: 'keyferry',
+    closedNamespaces: [],
+    kinds: BACKEND_KINDS,
+  });
   const reconciler = new BackendReconciler({
     backends: new ObjectClient(client, resource),
     parse: parseSecretBackend,
     clusterCache: new Store(),
     kind: 'SecretBackend',
     credentials: { haveChanged: async () => server.credentialsChanged, forget: () => undefined },
-    pool: new DriverPool({ registry, clusterResourceNamespace: 'keyferry', closedNamespaces: [] }),
+    pool,
     writer: new StatusWriter({ client, resource }),
     events: { record: () => undefined },
     kinds: BACKEND_KINDS,
@@ -89,7 +95,7 @@ function aReconciler() {
     const parsed = parseSecretBackend(objects.get(key));
     return parsed.ok ? parsed.value.status.conditions?.find(({ type }) => type === 'Ready') : undefined;
   };
-  return { clock, server, objects, add, reconcile, readyOf };
+  return { clock, server, objects, add, pool, reconcile, readyOf };
 }
 
 /** Reconciles, and lets a probe that is not answered reach its deadline. */
@@ -155,6 +161,28 @@ describe('a server that does not answer', () => {
   });
 });
 
+describe('a server that worked and then does not answer for long', () => {
+  it('is asked again within the interval of probes, and its backend is Ready with the first answer', async () => {
+    const operator = aReconciler();
+    const { clock, server, reconcile, readyOf } = operator;
+    operator.add(aBackend('a', 'ns'));
+    server.isSilent = false;
+    await reconcile('ns/a');
+    server.isSilent = true;
+    for (let outage = 0; outage < 6; outage += 1) {
+      await clock.advance(60_000);
+      expect(await afterDeadline(operator, 'ns/a')).toMatchObject({ code: 'DEADLINE' });
+    }
+    server.isSilent = false;
+    await clock.advance(50_000);
+    await reconcile('ns/a');
+    expect(readyOf('ns/a')?.status).toBe('False');
+    await clock.advance(10_000);
+    await reconcile('ns/a');
+    expect(readyOf('ns/a')?.status).toBe('True');
+  });
+});
+
 describe('credentials that changed without a watch', () => {
   it('open the driver again before the probe, once a change', async () => {
     const { add, reconcile, server, readyOf } = aReconciler();
@@ -201,5 +229,72 @@ describe('a backend of a newer version', () => {
     expect(objects.get('ns/a')?.status).toMatchObject({
       conditions: [{ type: 'Ready', status: 'True' }, rotated],
     });
+  });
+});
+
+describe('a server that was swapped', () => {
+  const KEY = 'ns/a';
+
+  async function aSwapped() {
+    const operator = aReconciler();
+    const { add, objects, reconcile, server } = operator;
+    server.isSilent = false;
+    add(aBackend('a', 'ns'));
+    await reconcile(KEY);
+    expect(objects.get(KEY)?.status).toMatchObject({ identity: 'i', identityPlace: expect.any(String) });
+    server.identity = 'other';
+    const statusOf = (): unknown => objects.get(KEY)?.status;
+    return { ...operator, statusOf };
+  }
+
+  it('makes the backend not Ready, is not recorded, and cuts off what runs through it', async () => {
+    const { objects, pool, readyOf, reconcile, statusOf } = await aSwapped();
+    const parsed = parseSecretBackend(objects.get(KEY));
+    if (!parsed.ok) throw new Error(parsed.problems.join('; '));
+    const lease = await pool.acquire(parsed.value, { namespace: 'ns', name: 'm', uid: 'u' });
+    expect(await reconcile(KEY)).toMatchObject({ code: 'BACKEND_IDENTITY_CHANGED' });
+    expect(readyOf(KEY)).toMatchObject({ status: 'False', reason: 'BackendIdentityChanged' });
+    expect(readyOf(KEY)?.message).toContain("acknowledge-identity='other'");
+    expect(statusOf()).toMatchObject({ identity: 'i' });
+    expect(lease.revoked.aborted).toBe(true);
+    await expect(lease.driver.read('db', signal)).rejects.toMatchObject({ code: 'BACKEND_NOT_READY' });
+  });
+
+  it('is refused to a migration that begins before the next probe of the backend', async () => {
+    const { objects, pool, server } = await aSwapped();
+    const parsed = parseSecretBackend(objects.get(KEY));
+    if (!parsed.ok) throw new Error(parsed.problems.join('; '));
+    await pool.retire(parsed.value.metadata.uid, { because: 'As after a restart of the operator.' });
+    const { probes } = server;
+    const lease = await pool.acquire(parsed.value, { namespace: 'ns', name: 'm', uid: 'u' });
+    const refused = { code: 'BACKEND_IDENTITY_CHANGED' };
+    await expect(lease.probe('known', signal)).rejects.toMatchObject(refused);
+    await expect(lease.probe('known', signal)).rejects.toMatchObject(refused);
+    expect(server.probes).toBe(probes + 2);
+  });
+
+  it('is recorded once the annotation names it, and is then the one that others are held against', async () => {
+    const { objects, add, readyOf, reconcile, server, statusOf } = await aSwapped();
+    await reconcile(KEY);
+    const found = objects.get(KEY);
+    const metadata = {
+      ...aBackend('a', 'ns').metadata,
+      annotations: { [ACKNOWLEDGE_IDENTITY_ANNOTATION]: 'other' },
+    };
+    add({ ...found, metadata });
+    await reconcile(KEY);
+    expect(readyOf(KEY)).toMatchObject({ status: 'True' });
+    expect(statusOf()).toMatchObject({ identity: 'other' });
+    server.identity = 'i';
+    await reconcile(KEY);
+    expect(readyOf(KEY)).toMatchObject({ status: 'False', reason: 'BackendIdentityChanged' });
+  });
+
+  it('is forgotten when the recorded one is back', async () => {
+    const { readyOf, reconcile, server } = await aSwapped();
+    await reconcile(KEY);
+    server.identity = 'i';
+    await reconcile(KEY);
+    expect(readyOf(KEY)).toMatchObject({ status: 'True' });
   });
 });

@@ -5,19 +5,19 @@ import {
   type Backend,
   type ClusterSecretBackend,
 } from '#src/api/v1alpha1/cluster-secret-backend.ts';
-import { MAX_IDENTITY, MAX_SERVER_TEXT, type BackendStatus } from '#src/api/v1alpha1/secret-backend.ts';
+import type { BackendStatus } from '#src/api/v1alpha1/secret-backend.ts';
 import type { Probe } from '#src/backends/driver.ts';
 import type { BackendKind } from '#src/backends/kind.ts';
 import { serverOf } from '#src/backends/spec.ts';
-import { boundedText } from '#src/core/bounded-text.ts';
 import { shortened } from '#src/errors/explain.ts';
-import { hasCode, isAbort, OperatorError, type ErrorDetail } from '#src/errors.ts';
+import { hasCode, isAbort, OperatorError } from '#src/errors.ts';
 import { Deadline, EitherSignal } from '#src/io/deadline.ts';
 import type { Clock, EventSink, Random } from '#src/ports.ts';
 import type { ReconcileContext, ReconcileResult } from '#src/runtime/controller.ts';
 import type { ObjectClient } from '#src/runtime/object-client.ts';
 import type { StatusWriter } from '#src/runtime/status-patch.ts';
 import { parseObjectKey, type ReadonlyStore } from '#src/runtime/store.ts';
+import { recordedStore } from './identity.ts';
 import { defaultOf, namespaceOf } from './names.ts';
 import {
   isReady,
@@ -28,10 +28,10 @@ import {
   type Statement,
 } from '../conditions.ts';
 import type { DriverPool } from './pool.ts';
+import { available, publishable, silent, unanswered, unavailable } from './statements.ts';
 import { warningsOf } from './warnings.ts';
 import { SlowServers, type NamedServer } from './slow-servers.ts';
 import type { UnwatchedCredentials } from './unwatched-credentials.ts';
-import { failing } from '../migration/verdict.ts';
 import { requireKnownFields } from '../unknown-fields.ts';
 
 export interface BackendReconcilerOptions {
@@ -83,6 +83,11 @@ export class BackendReconciler {
     } catch (failure) {
       // A backend that changed is probed again as what it is now.
       if (isAbort(failure, context.signal) || hasCode(failure, 'RUN_STOPPED')) throw failure;
+      if (hasCode(failure, 'BACKEND_IDENTITY_CHANGED'))
+        await this.#options.pool.cutOff(
+          backend.metadata.uid,
+          'The backend leads to another store than before.',
+        );
       await this.#publish(backend, unavailable(failure), undefined, context.signal);
       throw failure;
     }
@@ -137,7 +142,10 @@ export class BackendReconciler {
     // -1: it is new, and no reconcile has seen it.
     const isChanged = backend.status.observedGeneration >= 0 && !isJudged(backend);
     const server = this.#serverOf(backend);
-    return server === undefined || isChanged || isReady(backend) ? 0 : this.#slow.pauseMs(server);
+    if (server === undefined || isChanged || isReady(backend)) return 0;
+    // One that has worked is asked again within an interval: its migrations wait for it.
+    const hasWorked = backend.status.identity !== undefined;
+    return this.#slow.pauseMs(server, hasWorked ? this.#options.probeIntervalMs : undefined);
   }
 
   /** The oldest backend stays the default: an annotation must not redirect migrations that rely on it. */
@@ -166,14 +174,16 @@ export class BackendReconciler {
   ): Promise<void> {
     const { clock, writer } = this.#options;
     const { generation } = backend.metadata;
-    const { capabilities, server, identity, conditions = [] } = backend.status;
+    const { capabilities, server, identity, identityPlace, conditions = [] } = backend.status;
     const about = { generation, nowMs: clock.now() };
     const status: BackendStatus = {
       observedGeneration: generation,
       conditions: toConditions(statements, conditions, about),
       capabilities: probe === undefined ? capabilities : probe.capabilities.toSorted(),
       server: probe?.server ?? server,
-      identity: probe?.identity ?? identity,
+      ...(probe === undefined
+        ? { identity, identityPlace }
+        : recordedStore(backend, probe, this.#options.kinds)),
     };
     await writer.write(backend, status, signal);
     this.#announce(backend, statements[0], probe);
@@ -208,43 +218,4 @@ export class BackendReconciler {
 /** True when the status says how this generation of the spec fares. */
 function isJudged({ metadata, status }: Backend): boolean {
   return status.observedGeneration === metadata.generation;
-}
-
-function silent(backend: Backend, server: NamedServer | undefined): OperatorError {
-  return new OperatorError('DEADLINE', {
-    ...unanswered(backend, server),
-    detail: 'Another backend with this address waited for it; it is asked again within five minutes.',
-  });
-}
-
-/** For an error of a probe: the status tells of a silent server as of every other that gives no answer. */
-function unanswered({ metadata }: Backend, named: NamedServer | undefined): ErrorDetail {
-  const [address = ''] = named?.server.split(' ') ?? [];
-  return { op: 'backend.probe', target: metadata.name, unansweredAt: URL.parse(address)?.origin };
-}
-
-/** The reply of a server as the status can hold it, whatever it sent. */
-function publishable({ server, identity, ...probe }: Probe): Probe {
-  return {
-    ...probe,
-    server: {
-      product: boundedText(server.product, MAX_SERVER_TEXT),
-      version: boundedText(server.version, MAX_SERVER_TEXT),
-    },
-    identity: boundedText(identity, MAX_IDENTITY),
-  };
-}
-
-/** What the status of a backend says of a failed probe. */
-export function unavailable(failure: unknown): readonly Statement[] {
-  const { reason, message, stalled } = failing(failure);
-  const ready: Statement = { type: 'Ready', status: 'False', reason, message };
-  return stalled ? [ready, { ...ready, type: 'Stalled', status: 'True' }] : [ready];
-}
-
-/** What the status of a backend says of a probe that succeeded. */
-export function available(probe: Pick<Probe, 'server' | 'warning'>): readonly Statement[] {
-  const works = `${probe.server.product} is reachable; required operations are available.`;
-  const message = probe.warning === undefined ? works : `${works} ${probe.warning}`;
-  return [{ type: 'Ready', status: 'True', reason: 'Available', message }];
 }

@@ -20,6 +20,15 @@ it('lets a server that kept a worker be asked again after growing pauses, until 
   expect(servers.pauseMs(server)).toBe(5_000);
 });
 
+it('lets a server that has worked be asked within the given time', async () => {
+  const clock = new ManualClock();
+  const servers = new SlowServers(clock);
+  for (let failure = 0; failure < 8; failure += 1) servers.failed(server, 10_000);
+  expect(servers.pauseMs(server, 60_000)).toBe(60_000);
+  await clock.advance(60_000);
+  expect([servers.pauseMs(server, 60_000), servers.pauseMs(server)]).toEqual([0, 240_000]);
+});
+
 it('does not count a failure that came at once', () => {
   const servers = new SlowServers(new ManualClock());
   servers.failed(server, 200);

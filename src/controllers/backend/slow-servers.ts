@@ -17,6 +17,7 @@ export interface NamedServer {
 interface Pause {
   readonly failures: number;
   /** Monotonic milliseconds. */
+  readonly since: number;
   readonly until: number;
 }
 
@@ -32,9 +33,11 @@ export class SlowServers {
     this.#clock = clock;
   }
 
-  /** Milliseconds until the server may be asked; 0: now. */
-  pauseMs(server: NamedServer): number {
-    return Math.max(0, (this.#pauses.get(keyOf(server))?.until ?? 0) - this.#clock.monotonic());
+  /** Milliseconds until the server may be asked, at most `mostMs` after it was; 0: now. */
+  pauseMs(server: NamedServer, mostMs: number = PAUSES.capMs): number {
+    const pause = this.#pauses.get(keyOf(server));
+    if (pause === undefined) return 0;
+    return Math.max(0, Math.min(pause.until, pause.since + mostMs) - this.#clock.monotonic());
   }
 
   answered(server: NamedServer): void {
@@ -47,7 +50,8 @@ export class SlowServers {
     const key = keyOf(server);
     const failures = (this.#pauses.get(key)?.failures ?? 0) + 1;
     this.#pauses.delete(key);
-    this.#pauses.set(key, { failures, until: this.#clock.monotonic() + exponentialMs(PAUSES, failures) });
+    const since = this.#clock.monotonic();
+    this.#pauses.set(key, { failures, since, until: since + exponentialMs(PAUSES, failures) });
     const [oldest] = this.#pauses.keys();
     if (this.#pauses.size > MAX_SERVERS && oldest !== undefined) this.#pauses.delete(oldest);
   }

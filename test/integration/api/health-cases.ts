@@ -1,4 +1,4 @@
-import { available, unavailable } from '#src/controllers/backend/reconcile.ts';
+import { available, unavailable } from '#src/controllers/backend/statements.ts';
 import type { Statement } from '#src/controllers/conditions.ts';
 import {
   concluding,

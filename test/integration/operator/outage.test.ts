@@ -322,7 +322,8 @@ describe('an outage', () => {
     await writes.arrival;
     await tenant.cluster.seal();
     writes.open();
-    const waiting = await tenant.untilReady('sealed', { status: 'False', reason: 'BackendSealed' });
+    const waiting = await tenant.untilReady('sealed', { status: 'False', reason: 'BackendNotReady' });
+    expect(waiting.status.conditions?.[0]?.message).toContain('BackendSealed');
     expect(waiting.status.summary).toMatchObject({ removed: 0 });
     expect(await sourceNames(tenant)).toEqual(names);
 
