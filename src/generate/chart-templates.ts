@@ -15,6 +15,7 @@ const SOURCES = [
   'scopes/secrets/role.yaml',
   'shared-backends/rbac.yaml',
   'tokens/cluster/rbac.yaml',
+  'rollouts/role/role.yaml',
   'admission/backends.yaml',
   'admission/migrations.yaml',
   'default-backend/default-backend.yaml',

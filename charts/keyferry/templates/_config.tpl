@@ -115,6 +115,13 @@ rules:
     verbs: [create]
 {{- end }}
 
+{{- define "keyferry.config.ClusterRole.rollouts" }}
+rules:
+  - apiGroups: [apps]
+    resources: [deployments, statefulsets, daemonsets]
+    verbs: [get, list, patch]
+{{- end }}
+
 {{- define "keyferry.config.ValidatingAdmissionPolicy.backends" }}
 spec:
   failurePolicy: Fail
