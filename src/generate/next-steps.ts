@@ -127,6 +127,11 @@ export const NEXT_STEPS: Readonly<Partial<Record<Word, string>>> = {
     'If you did not replace the server or the mount, find out who did. Each soak starts again.',
   KnownVulnerability:
     'Update the server, and restrict who reads its audit log: [policy](openbao-policy.md#versions-with-a-leak-in-their-audit-log).',
+  RestartFailed:
+    'Do what the note says, then restart the workload: `kubectl rollout restart`. Keyferry tried it five times and does not try again: [rotation](rotate-without-restart.md).',
+  RestartForbidden:
+    'Set `rollout.enabled` of the chart, or bind the role of `config/rollouts`: [rotation](rotate-without-restart.md#let-the-operator-do-it). Then restart the workloads yourself, this time.',
+  SecretChanged: NOTHING,
   SourcesRemoved: NOTHING,
 
   NotSelected: 'No action needed, unless the document is to be moved: then change `spec.select`.',
