@@ -144,7 +144,7 @@ const ChartValues = z.strictObject({
   rollout: object('Restarts of workloads whose Secrets changed. docs/rotate-without-restart.md', {
     enabled: toggle(
       false,
-      'Let the operator list and patch Deployments, StatefulSets and DaemonSets in its scope. It restarts those that have the annotation keyferry.io/restart-on-change, for migrations with rollout.restart.',
+      'Let the operator list and patch Deployments, StatefulSets and DaemonSets in its scope. It restarts those that have the annotation keyferry.io/restart-on-change, for migrations with rollout.restart. With admission.enabled a policy refuses every other change of them by the operator.',
     ),
   }),
   serviceAccount: object('The identity of the operator.', {

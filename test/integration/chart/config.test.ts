@@ -83,7 +83,7 @@ describe('the chart', () => {
     const withRestarts = scopeOf(await helm.template(['--set=rollout.enabled=true']));
     const without = scopeOf(await helm.template());
     const expected = scopeOf(await kustomized(join(configFolder(), 'rollouts', 'cluster')));
-    expect(Object.keys(expected)).toHaveLength(2);
+    expect(Object.keys(expected)).toHaveLength(4);
     expect(withRestarts).toEqual({ ...without, ...expected });
     expect(JSON.stringify(without)).not.toContain('statefulsets');
   });
@@ -95,7 +95,9 @@ describe('the chart', () => {
       const rendered = scopeOf(await helm.template([...settings, '--set=rollout.enabled=true']));
       const names = Object.keys(rendered).filter((name) => name.includes('rollouts'));
       const bindings = ['RoleBinding orders/keyferry-rollouts', 'RoleBinding payments/keyferry-rollouts'];
-      expect(names.toSorted()).toEqual(['ClusterRole /keyferry-rollouts', ...bindings]);
+      const policy = ['ValidatingAdmissionPolicy', 'ValidatingAdmissionPolicyBinding'];
+      const everywhere = ['ClusterRole', ...policy].map((kind) => `${kind} /keyferry-rollouts`);
+      expect(names.toSorted()).toEqual([...everywhere, ...bindings].toSorted());
       const [binding] = Object.values(
         scopeOf(await kustomized(join(configFolder(), 'scopes', 'bindings', 'rollouts'))),
       );

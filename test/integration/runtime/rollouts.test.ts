@@ -2,7 +2,7 @@ import type { V1Deployment } from '@kubernetes/client-node';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Stored } from '#src/kube/wire.ts';
-import { configFolder } from '#test/cluster/cluster.ts';
+import { configFolder, OPERATOR_ACCOUNT } from '#test/cluster/cluster.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { RunningRollouts } from '#test/support/running-rollouts.ts';
@@ -15,7 +15,10 @@ const ROLE = join(configFolder(), 'rollouts', 'role');
 let namespace: string;
 
 beforeAll(async () => (namespace = await cluster.createNamespace('rollouts')));
-afterAll(async () => cluster.dispose());
+afterAll(async () => {
+  await cluster.kubectl(['delete', '-k', ROLE]);
+  await cluster.dispose();
+});
 
 const pathOf = (plural: string): string => `/apis/apps/v1/namespaces/${namespace}/${plural}`;
 
@@ -134,5 +137,76 @@ describe('without the right', () => {
       await tell('cache', '104');
       return restartedFor(await read('deployments', 'granted')) === '{"cache":"104"}';
     });
+  });
+});
+
+describe('with the right, the operator', () => {
+  const OPERATOR = `--as=system:serviceaccount:${OPERATOR_ACCOUNT.namespace}:${OPERATOR_ACCOUNT.name}`;
+  const RESTARTED = { annotations: { 'keyferry.io/restarted-for': '{"db":"7"}' } };
+  const patchAs = async (user: string, name: string, patch: object): Promise<string> => {
+    const args = [
+      'patch',
+      'deployment',
+      name,
+      '-n',
+      namespace,
+      '--type=merge',
+      '-p',
+      JSON.stringify(patch),
+      user,
+    ];
+    return (await cluster.kubectl(args)).stderr;
+  };
+  const container = (more: object) => ({ template: { spec: { containers: [{ name: 'main', ...more }] } } });
+
+  beforeAll(async () => {
+    await cluster.kubectl(['apply', '-k', ROLE]);
+    const role = ['create', 'rolebinding', 'operator', '--clusterrole=keyferry-rollouts'];
+    const subject = `--serviceaccount=${OPERATOR_ACCOUNT.namespace}:${OPERATOR_ACCOUNT.name}`;
+    await cluster.kubectl([...role, subject, '-n', namespace]);
+    await create('deployments', 'opted-in', ['db']);
+    await create('deployments', 'opted-out', ['db'], {});
+    await eventually('the policy is in force', async () => {
+      const said = await patchAs(OPERATOR, 'opted-out', { spec: { template: { metadata: RESTARTED } } });
+      return said.includes('may only restart workloads with the annotation');
+    });
+  });
+
+  it('may restart workloads of each kind that opted in', async () => {
+    const names = { deployments: 'opted-in', statefulsets: 'set', daemonsets: 'daemon' } as const;
+    await create('statefulsets', names.statefulsets, ['db']);
+    await create('daemonsets', names.daemonsets, ['db']);
+    {
+      await using rollouts = await RunningRollouts.start(cluster, OPERATOR_ACCOUNT);
+      rollouts.changed(namespace, 'db', '105');
+    }
+    for (const [plural, name] of Object.entries(names))
+      expect(restartedFor(await read(plural, name)), plural).toBe('{"db":"105"}');
+  });
+
+  it('may not change the image of a DaemonSet, either', async () => {
+    const patch = JSON.stringify({ spec: container({ image: 'registry.example/other:1' }) });
+    const args = ['patch', 'daemonset', 'daemon', '-n', namespace, '-p', patch, OPERATOR];
+    expect((await cluster.kubectl(args)).stderr).toContain('may only change the annotation');
+  });
+
+  it.each<readonly [what: string, patch: object]>([
+    ['its image', { spec: container({ image: 'registry.example/other:1' }) }],
+    ['its service account', { spec: { template: { spec: { serviceAccountName: 'other' } } } }],
+    ['its replicas', { spec: { replicas: 0 } }],
+    ['its strategy', { spec: { strategy: { type: 'Recreate', rollingUpdate: null } } }],
+    ['whether it is paused', { spec: { paused: true } }],
+    ['another annotation of its pods', { spec: { template: { metadata: { annotations: { other: 'a' } } } } }],
+    ['an annotation of its pods away', { spec: { template: { metadata: { annotations: { own: null } } } } }],
+    ['a label of its pods', { spec: { template: { metadata: { labels: { other: 'a' } } } } }],
+    ['its own labels', { metadata: { labels: { other: 'a' } } }],
+    ['its opt-in', { metadata: { annotations: { 'keyferry.io/restart-on-change': null } } }],
+    ['its finalizers', { metadata: { finalizers: ['example.com/held'] } }],
+  ])('may not change %s', async (_what, patch) => {
+    expect(await patchAs(OPERATOR, 'opted-in', patch)).toContain('may only change the annotation');
+  });
+
+  it('is the only one that this is about', async () => {
+    expect(await patchAs('--request-timeout=10s', 'opted-out', { spec: { paused: true } })).toBe('');
   });
 });
