@@ -28,6 +28,12 @@ export const DEFAULT_BACKEND_ANNOTATION = `${GROUP}/is-default-backend`;
  */
 export const ACKNOWLEDGE_IDENTITY_ANNOTATION = `${GROUP}/acknowledge-identity`;
 
+/** On a Deployment, StatefulSet or DaemonSet, with the value "true": it restarts when a Secret that it uses gets another value. */
+export const RESTART_ON_CHANGE_ANNOTATION = `${GROUP}/restart-on-change`;
+
+/** On its pod template: which Secrets it was restarted for, in which version. */
+export const RESTARTED_FOR_ANNOTATION = `${GROUP}/restarted-for`;
+
 /** Every kind, with the plural of its REST path. */
 export const KINDS = {
   SecretBackend: { plural: 'secretbackends', shortName: 'sbe', namespaced: true },

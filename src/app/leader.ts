@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Config } from '#src/config/schema.ts';
+import type { Rollouts } from '#src/controllers/rollout/rollouts.ts';
 import type { Clock } from '#src/ports.ts';
 import type { Controller } from '#src/runtime/controller.ts';
 import type { EventRecorder } from '#src/runtime/events.ts';
@@ -33,17 +34,31 @@ export function createElector(base: Base, leadership: Leadership): LeaderElector
   });
 }
 
-/** What only the leader does: controllers reconcile, and their events leave, the last ones before the lease is given back. */
-export function leadWith(controllers: readonly Controller[], events: EventRecorder): Lead {
+/**
+ * What only the leader does: controllers reconcile, workloads whose Secrets they changed restart, and the events of both leave.
+ * They end in this order, so that the last restart and the last event are sent before the lease is given back.
+ */
+export function leadWith(
+  controllers: readonly Controller[],
+  rollouts: Rollouts,
+  events: EventRecorder,
+): Lead {
   return async (leading) => {
-    const stop = new AbortController();
-    const sending = events.run(stop.signal);
-    try {
-      await Promise.all(controllers.map(async (controller) => controller.run(leading)));
-    } finally {
+    await using _sending = running(async (signal) => events.run(signal), leading);
+    await using _restarting = running(async (signal) => rollouts.run(signal), leading);
+    await Promise.all(controllers.map(async (controller) => controller.run(leading)));
+  };
+}
+
+/** Runs until it is disposed of; then it ends with the reason of `leading`. */
+function running(run: (signal: AbortSignal) => Promise<void>, leading: AbortSignal): AsyncDisposable {
+  const stop = new AbortController();
+  const done = run(stop.signal);
+  return {
+    [Symbol.asyncDispose]: async () => {
       stop.abort(leading.reason);
-      await sending;
-    }
+      await done;
+    },
   };
 }
 

@@ -32,6 +32,7 @@ import { loop } from './components.ts';
 import { createControllers } from './controllers.ts';
 import { Ending, uncaughtFailures } from './ending.ts';
 import { createElector, createLeadership, leaderLoop, leadWith } from './leader.ts';
+import { createRollouts } from './rollouts.ts';
 import { createServers } from './servers.ts';
 import { createInformers, watchesSecretsIn } from './watches.ts';
 
@@ -163,6 +164,7 @@ function assemble(
   const following = createFollowing(base, informers, queues);
   connectWatches({ ...informers, queues, references, pool, attempts, following, logger });
   const events = new EventRecorder({ ...base, reportingInstance: base.config.identity ?? hostname() });
+  const rollouts = createRollouts(base, events);
   const elector = leadership === undefined ? undefined : createElector(base, leadership);
   serveObjectMetrics({ metrics, informers, following, leadership });
   const { backends, clusterBackends, migrations, secrets } = informers;
@@ -188,7 +190,7 @@ function assemble(
     uncaughtFailures(logger),
     ...createServers({ ...base, metrics, live, ready, openReviewClient }),
     ...caches.map((informer) => loop('informer', async (signal) => informer.run(signal), informer.synced)),
-    leaderLoop(elector, leadWith(controllers, events)),
+    leaderLoop(elector, leadWith(controllers, rollouts, events)),
   ];
 }
 

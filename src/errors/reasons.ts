@@ -59,7 +59,13 @@ export type ConditionReason =
 
 /** Reasons of events that are about no condition. All other events have the reason of a condition. */
 export type EventReason =
-  'DeletedWhileRemoving' | 'IdentityChanged' | 'KnownVulnerability' | 'SourcesRemoved';
+  | 'DeletedWhileRemoving'
+  | 'IdentityChanged'
+  | 'KnownVulnerability'
+  | 'RestartFailed'
+  | 'RestartForbidden'
+  | 'SecretChanged'
+  | 'SourcesRemoved';
 
 /** Why an existing destination is not adopted as it is. */
 export type ConflictReason =

@@ -15,11 +15,14 @@ const SOURCES = [
   'scopes/secrets/role.yaml',
   'shared-backends/rbac.yaml',
   'tokens/cluster/rbac.yaml',
+  'rollouts/role/role.yaml',
+  'rollouts/role/policy.yaml',
   'admission/backends.yaml',
   'admission/migrations.yaml',
   'default-backend/default-backend.yaml',
 ];
 const LEASE = 'resourceNames: [keyferry-operator]';
+const OPERATOR = 'system:serviceaccount:keyferry-system:keyferry';
 
 /** `_config.tpl`: a template for the rules or the spec of each object of config/, `keyferry.config.<kind>.<name>`. */
 export function configTemplates(root: string): string {
@@ -35,9 +38,14 @@ export function configTemplates(root: string): string {
   return `{{- /* Generated from config/ by node src/generate/generate.ts; do not edit. */}}\n${templates.join('\n')}`;
 }
 
-/** Literal text as a template, in which the name of the Lease is a value. */
+/** Literal text as a template, in which the name of the Lease and that of the operator are values. */
 function asTemplate(text: string): string {
-  return escaped(text).replace(LEASE, 'resourceNames: [{{ include "keyferry.leaseName" . }}]');
+  return escaped(text)
+    .replace(LEASE, 'resourceNames: [{{ include "keyferry.leaseName" . }}]')
+    .replace(
+      OPERATOR,
+      'system:serviceaccount:{{ .Release.Namespace }}:{{ include "keyferry.serviceAccountName" . }}',
+    );
 }
 
 function escaped(text: string): string {

@@ -141,6 +141,12 @@ const ChartValues = z.strictObject({
     ),
   }),
   rbac,
+  rollout: object('Restarts of workloads whose Secrets changed. docs/rotate-without-restart.md', {
+    enabled: toggle(
+      false,
+      'Let the operator list and patch Deployments, StatefulSets and DaemonSets in its scope. It restarts those that have the annotation keyferry.io/restart-on-change, for migrations with rollout.restart. With admission.enabled a policy refuses every other change of them by the operator.',
+    ),
+  }),
   serviceAccount: object('The identity of the operator.', {
     create: toggle(true, 'Create it.'),
     name: text('', 'Its name. Default: the name of the release.'),

@@ -131,6 +131,11 @@ export const NEXT_STEPS: Readonly<Partial<Record<Word, string>>> = {
     'No action needed, unless you did not mean it: then suspend its migrations. Each soak starts again.',
   KnownVulnerability:
     'Update the server, and restrict who reads its audit log: [policy](openbao-policy.md#versions-with-a-leak-in-their-audit-log).',
+  RestartFailed:
+    'Do what the note says, then restart the workload: `kubectl rollout restart`. Keyferry tried it five times and does not try again: [rotation](rotate-without-restart.md).',
+  RestartForbidden:
+    'Set `rollout.enabled` of the chart, or bind the role of `config/rollouts`: [rotation](rotate-without-restart.md#let-the-operator-do-it). Then restart the workloads yourself, this time.',
+  SecretChanged: NOTHING,
   SourcesRemoved: NOTHING,
 
   NotSelected: 'No action needed, unless the document is to be moved: then change `spec.select`.',

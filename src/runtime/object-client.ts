@@ -1,6 +1,7 @@
 import type { V1ObjectMeta } from '@kubernetes/client-node';
 import type { KubeClient, KubeObject } from '#src/kube/client.ts';
 import { OperatorError, hasCode } from '#src/errors.ts';
+import { FittingPage } from '#src/kube/fitting-page.ts';
 import {
   collectionPath,
   describeTarget,
@@ -9,7 +10,12 @@ import {
   type Resource,
 } from '#src/kube/resource.ts';
 import type { Wire } from '#src/kube/wire.ts';
-import { ACCEPT_METADATA, isKubeObject } from './listing.ts';
+import { ACCEPT_METADATA, isKubeObject, listPages } from './listing.ts';
+
+/** The owner of the fields that the operator changes in objects of others (metadata.managedFields). */
+const FIELD_MANAGER = 'keyferry';
+/** Objects of a page while all fit into a reply. */
+const PAGE_SIZE = 250;
 
 /** An object to create: the server adds uid and resourceVersion. */
 export interface NewObject {
@@ -49,6 +55,21 @@ export class ObjectClient {
     }
   }
 
+  /**
+   * All objects of a namespace, at one state of the server, page by page. Of their metadata only what identifies them, and
+   * these annotations; the rest is as the server has it.
+   */
+  async *list(
+    namespace: string,
+    annotations: readonly string[],
+    signal: AbortSignal,
+  ): AsyncGenerator<KubeObject, void, undefined> {
+    const selection = { resource: this.#resource, namespace, annotations };
+    const fitting = new FittingPage(PAGE_SIZE);
+    for await (const { objects } of listPages({ client: this.#client, selection, fitting, signal }))
+      yield* objects;
+  }
+
   async create(object: NewObject, signal: AbortSignal): Promise<KubeObject> {
     return await this.#request('POST', object.metadata, { body: object, signal });
   }
@@ -56,6 +77,29 @@ export class ObjectClient {
   /** Replaces the object; its metadata must have the resourceVersion that was read. */
   async replace(object: KubeObject, signal: AbortSignal): Promise<KubeObject> {
     return await this.#request('PUT', object.metadata, { body: object, signal });
+  }
+
+  /**
+   * Merges these members into an object of others (RFC 7386), as the field manager `keyferry`, only while it is in the version
+   * that was read: `VERSION_CONFLICT` otherwise. The object can have values, so no text of an admission control is shown.
+   */
+  async patch(
+    { name, namespace, uid, resourceVersion }: KubeObject['metadata'],
+    members: object,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const object = { name, namespace };
+    await this.#client.request({
+      method: 'PATCH',
+      path: objectPath(this.#resource, object),
+      query: { fieldValidation: 'Strict', fieldManager: FIELD_MANAGER },
+      contentType: 'application/merge-patch+json',
+      // If versions repeat after an etcd restore, the uid differs: 422.
+      body: { ...members, metadata: { uid, resourceVersion } },
+      op: 'kube.patch',
+      target: describeTarget(this.#resource, object),
+      signal,
+    });
   }
 
   async #request(

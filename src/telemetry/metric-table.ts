@@ -109,6 +109,10 @@ export const METRICS: Readonly<Record<string, MetricInfo>> = {
   keyferry_events_dropped_total: counter(
     'Events that could not be written; events are best effort and never block a migration.',
   ),
+  keyferry_rollout_restarts_total: counter(
+    'Workloads that were restarted because Secrets that they use changed.',
+    'kind',
+  ),
   keyferry_trace_spans_total: counter(
     'Spans by what became of them: exported, failed (the collector did not take them) or dropped (the queue was full); absent without --tracing-endpoint.',
     'result',

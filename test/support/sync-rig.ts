@@ -88,7 +88,7 @@ export class SyncRig implements AsyncDisposable {
 
   constructor({ random = () => 0.5, watchesSecrets = true }: SyncRigOptions = {}) {
     const { clock, metrics } = this;
-    const queues = createQueues({ concurrentMigrations: 4, clock, metrics });
+    const queues = createQueues({ concurrentMigrations: 4, probeIntervalSeconds: 60, clock, metrics });
     const wake = (key: string): void => void this.woken.push(key);
     const secrets = watchesSecrets ? this.#watched : undefined;
     const { polls } = queues;
@@ -137,6 +137,7 @@ export class SyncRig implements AsyncDisposable {
       registry: new BackendRegistry(factories, { guard }),
       clusterResourceNamespace: 'keyferry',
       closedNamespaces: [],
+      kinds: BACKEND_KINDS,
     });
   }
 

@@ -115,6 +115,72 @@ rules:
     verbs: [create]
 {{- end }}
 
+{{- define "keyferry.config.ClusterRole.rollouts" }}
+rules:
+  - apiGroups: [apps]
+    resources: [deployments, statefulsets, daemonsets]
+    verbs: [get, list, patch]
+{{- end }}
+
+{{- define "keyferry.config.ValidatingAdmissionPolicy.rollouts" }}
+spec:
+  failurePolicy: Fail
+  matchConstraints:
+    resourceRules:
+      - apiGroups: [apps]
+        apiVersions: ['*']
+        operations: [UPDATE]
+        resources: [deployments, statefulsets, daemonsets]
+  matchConditions:
+    - name: by-the-operator
+      expression: request.userInfo.username == 'system:serviceaccount:{{ .Release.Namespace }}:{{ include "keyferry.serviceAccountName" . }}'
+  variables:
+    # What the API server itself changes with an update; the annotation is that of a DaemonSet.
+    - name: bookkeeping
+      expression: "['generation', 'managedFields', 'resourceVersion']"
+    - name: generation
+      expression: "'deprecated.daemonset.template.generation'"
+    - name: own
+      expression: object.metadata.?annotations.orValue({})
+    - name: oldOwn
+      expression: oldObject.metadata.?annotations.orValue({})
+    - name: metadata
+      expression: object.spec.template.metadata
+    - name: oldMetadata
+      expression: oldObject.spec.template.metadata
+    - name: annotations
+      expression: variables.metadata.?annotations.orValue({})
+    - name: oldAnnotations
+      expression: variables.oldMetadata.?annotations.orValue({})
+    # In both directions each, so that nothing is added, changed or taken away.
+    - name: sameMetadata
+      expression: >-
+        object.metadata.all(key, key == 'annotations' || key in variables.bookkeeping ||
+        oldObject.metadata[?key] == optional.of(object.metadata[key])) &&
+        oldObject.metadata.all(key, key == 'annotations' || key in variables.bookkeeping || key in object.metadata) &&
+        variables.own.all(key, key == variables.generation || variables.oldOwn[?key] == optional.of(variables.own[key])) &&
+        variables.oldOwn.all(key, key in variables.own)
+    - name: sameSpec
+      expression: >-
+        object.spec.all(key, key == 'template' || oldObject.spec[?key] == optional.of(object.spec[key])) &&
+        oldObject.spec.all(key, key in object.spec) && object.spec.template.spec == oldObject.spec.template.spec
+    - name: sameTemplate
+      expression: >-
+        variables.metadata.all(key, key == 'annotations' ||
+        variables.oldMetadata[?key] == optional.of(variables.metadata[key])) &&
+        variables.oldMetadata.all(key, key == 'annotations' || key in variables.metadata) &&
+        variables.annotations.all(key, key == 'keyferry.io/restarted-for' ||
+        variables.oldAnnotations[?key] == optional.of(variables.annotations[key])) &&
+        variables.oldAnnotations.all(key, key in variables.annotations)
+  validations:
+    - expression: variables.oldOwn[?'keyferry.io/restart-on-change'] == optional.of('true')
+      reason: Forbidden
+      message: The operator may only restart workloads with the annotation keyferry.io/restart-on-change.
+    - expression: variables.sameMetadata && variables.sameSpec && variables.sameTemplate
+      reason: Forbidden
+      message: The operator may only change the annotation keyferry.io/restarted-for of the pod template.
+{{- end }}
+
 {{- define "keyferry.config.ValidatingAdmissionPolicy.backends" }}
 spec:
   failurePolicy: Fail

@@ -215,6 +215,11 @@ export const EVENT_REASONS = {
     'A migration was deleted before it had removed all of its sources. The note says how far it came.',
   IdentityChanged: 'A backend leads to another store than before, as its annotation or its spec says.',
   KnownVulnerability: 'The version of a server is known to leak values, for example into its own audit log.',
+  RestartFailed: 'A Secret changed, and a workload that uses it could not be restarted. The note says why.',
+  RestartForbidden:
+    'A Secret changed, and the operator may not restart the workloads that use it. The note says which right is missing.',
+  SecretChanged:
+    'On a workload: it restarts, because a Secret that it uses changed. The note names the Secrets.',
   SourcesRemoved: 'A run removed sources. The note says how many.',
 } as const satisfies Readonly<Record<EventReason, string>>;
 

@@ -79,6 +79,32 @@ describe('the chart', () => {
     expect(withoutEmpty(scopeOf(await helm.template(settings)))).toEqual(withoutEmpty(expected));
   });
 
+  it('grants with rollout.enabled what config/rollouts does, and otherwise nothing about workloads', async () => {
+    const withRestarts = scopeOf(await helm.template(['--set=rollout.enabled=true']));
+    const without = scopeOf(await helm.template());
+    const expected = scopeOf(await kustomized(join(configFolder(), 'rollouts', 'cluster')));
+    expect(Object.keys(expected)).toHaveLength(4);
+    expect(withRestarts).toEqual({ ...without, ...expected });
+    expect(JSON.stringify(without)).not.toContain('statefulsets');
+  });
+
+  it.each(['namespaces', 'strict'])(
+    'grants with rollout.enabled in the scope %s only there',
+    async (scope) => {
+      const settings = [`--set=rbac.scope=${scope}`, '--set=rbac.namespaces={payments,orders}'];
+      const rendered = scopeOf(await helm.template([...settings, '--set=rollout.enabled=true']));
+      const names = Object.keys(rendered).filter((name) => name.includes('rollouts'));
+      const bindings = ['RoleBinding orders/keyferry-rollouts', 'RoleBinding payments/keyferry-rollouts'];
+      const policy = ['ValidatingAdmissionPolicy', 'ValidatingAdmissionPolicyBinding'];
+      const everywhere = ['ClusterRole', ...policy].map((kind) => `${kind} /keyferry-rollouts`);
+      expect(names.toSorted()).toEqual([...everywhere, ...bindings].toSorted());
+      const [binding] = Object.values(
+        scopeOf(await kustomized(join(configFolder(), 'scopes', 'bindings', 'rollouts'))),
+      );
+      expect(bindings.map((name) => rendered[name])).toEqual([binding, binding]);
+    },
+  );
+
   it('renders the Deployment and the NetworkPolicy of config/default', async () => {
     const rendered = (await helm.template()).filter(({ kind }) => WORKLOAD.has(kind));
     const applied = (await kustomized(join(configFolder(), 'default'))).filter(({ kind }) =>
