@@ -9,6 +9,7 @@ import type { MigrationParts } from '#src/controllers/migration/attempt.ts';
 import type { RunningAttempts } from '#src/controllers/migration/running.ts';
 import { createMigrationController } from '#src/controllers/migration/controller.ts';
 import { backendQueue, type Queues } from '#src/controllers/queues.ts';
+import type { Rollouts } from '#src/controllers/rollout/rollouts.ts';
 import { createPollController } from '#src/controllers/sync/controller.ts';
 import type { Following } from '#src/controllers/sync/following.ts';
 import type { Informers } from '#src/controllers/watches.ts';
@@ -28,6 +29,7 @@ export interface ControllerParts extends Base {
   readonly pool: DriverPool;
   readonly attempts: RunningAttempts;
   readonly following: Following;
+  readonly rollouts: Rollouts;
   readonly credentials: UnwatchedCredentials;
   readonly events: EventSink;
 }
@@ -115,6 +117,7 @@ function migrationParts(parts: ControllerParts): Omit<MigrationParts, 'halfRemov
     reports: new ObjectClient(client, resourceOf('SecretMigrationReport')),
     attempts: parts.attempts,
     following: parts.following,
+    rollouts: parts.rollouts,
     cache: informers.migrations.store,
     references,
     pool,

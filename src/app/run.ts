@@ -183,6 +183,7 @@ function assemble(
     pool,
     attempts,
     following,
+    rollouts,
     credentials,
     events,
   });

@@ -243,6 +243,19 @@ describe('with the authority Either', () => {
   });
 });
 
+describe('a document that gets another value', () => {
+  it('is told once it was read back, and not when it is created or equal', async () => {
+    const pair = new Pair();
+    pair.source.put('a', { k: '1' });
+    const told = ({ log }: RunReport): readonly string[] => log.filter((line) => line.startsWith('changed'));
+    expect(told(await pair.pass())).toEqual([]);
+    pair.source.put('a', { k: '1' });
+    expect(told(await pair.pass())).toEqual([]);
+    pair.source.put('a', { k: '2' });
+    expect(told(await pair.pass())).toEqual(['changed destination ns/a']);
+  });
+});
+
 describe('a write', () => {
   it('that loses against another writer is decided again', async () => {
     const pair = await inStep();

@@ -184,6 +184,7 @@ async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<Appl
     copyGate: credentialGate(holderOf),
     expiryGate: clocks,
     onFallback: () => journal.countFallback(),
+    onChanged: ({ side, address }) => void journal.log.push(`changed ${side} ${address}`),
     onRemoved: () => journal.countRemoved(),
   };
 }

@@ -16,6 +16,7 @@ import type { BackendReferences } from '../backend/trust-root.ts';
 import { renamingOf } from '#src/engine/plan/compile.ts';
 import type { RunPermit } from '#src/engine/apply/run-permit.ts';
 import type { LiveMigrations } from '#src/engine/crossings.ts';
+import type { Rollouts } from '../rollout/rollouts.ts';
 import type { Followed } from '../sync/followed.ts';
 import type { Following } from '../sync/following.ts';
 import type { HalfRemoved } from './removals.ts';
@@ -44,6 +45,8 @@ export interface MigrationParts {
   readonly halfRemoved: HalfRemoved;
   /** What may have changed in the migrations that are kept in step. */
   readonly following: Following;
+  /** Restarts the workloads that opted in, when Secrets got other values. */
+  readonly rollouts: Pick<Rollouts, 'secretChanged'>;
   readonly clock: Clock;
   /** That of the API server. */
   readonly serverTime: ServerTime;

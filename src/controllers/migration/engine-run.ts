@@ -1,4 +1,6 @@
+import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { shaped, storedNameOf } from '#src/backends/layers/shaped.ts';
+import type { Address, Version } from '#src/core/document.ts';
 import type { Journal } from '#src/core/journal.ts';
 import type { BySide } from '#src/core/sync/observed.ts';
 import type { ApplyInputs, RunResult } from '#src/engine/apply/inputs.ts';
@@ -18,10 +20,12 @@ import { objectKey } from '#src/runtime/store.ts';
 import type { BackendPair } from '../backend/lookup.ts';
 import { shortNameOf } from '../backend/names.ts';
 import type { DriverLease } from '../backend/pool.ts';
+import type { ChangedSecret } from '../rollout/windows.ts';
 import { trustRootsIn, unlistedBackendsIn, unparsedBackendIn } from '../backend/trust-root.ts';
 import { permitOf, type Attempt } from './attempt.ts';
 import { documentsOf, type Processed } from './changes.ts';
 import { claimOf, isStaleClaim } from './claims.ts';
+import { referenceTo } from './removals.ts';
 import type { MigrationStatus } from './status.ts';
 import { storeReports } from './store-reports.ts';
 import { paceOf } from './verdict.ts';
@@ -91,6 +95,11 @@ function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
     crossings,
     shouldStop: () => stop.because !== undefined,
     onFallback: () => journal.countFallback(),
+    onChanged: ({ side, address, version }) => {
+      const isSecret = gathered[side].driver.kind === 'kubernetes';
+      if (isSecret && migration.spec.rollout?.restart === true)
+        parts.rollouts.secretChanged(changedSecret(migration, address, version));
+    },
     onRemoved: () => {
       attempt.removed.count += 1;
     },
@@ -108,6 +117,10 @@ function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
     copyGate: credentialGate(holderOf),
     expiryGate: clocks,
   };
+}
+
+function changedSecret({ metadata }: SecretMigration, name: Address, { revision }: Version): ChangedSecret {
+  return { namespace: metadata.namespace, name, revision, migration: referenceTo(metadata) };
 }
 
 /** The servers whose time counts for a migration. The API server stands first: every migration has it. */

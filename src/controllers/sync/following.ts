@@ -2,6 +2,7 @@ import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { DEFAULT_INTERVAL_SECONDS } from '#src/api/v1alpha1/sync.ts';
 import type { VersionState } from '#src/backends/driver.ts';
+import type { Shape } from '#src/backends/layers/shaped.ts';
 import type { BackendKind } from '#src/backends/kind.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import type { BySide, Side } from '#src/core/sync/observed.ts';
@@ -27,7 +28,7 @@ export interface FollowedEnd {
   readonly kind: Backend['kind'];
   readonly name: string;
   readonly uid: string;
-  /** A watch of Secrets tells of its changes: its versions are never listed. */
+  /** A watch of Secrets tells of its changes: its versions are never listed. Not for what `shape` makes of Secrets. */
   readonly holdsSecret: NonNullable<BackendKind['holdsSecret']> | undefined;
 }
 
@@ -35,6 +36,10 @@ export interface FollowedEnd {
 export interface FollowedMigration extends Pick<PassEnd, 'intent'> {
   readonly metadata: Pick<SecretMigration['metadata'], 'namespace' | 'name' | 'uid' | 'generation'>;
   readonly ends: BySide<FollowedEnd>;
+  /** The source as the mapping shows it: its documents are not those of the store. */
+  readonly shape: Shape;
+  /** The store has a Secret of this state whose keys are documents: its change calls for a poll. */
+  readonly holdsWhole: FollowedEnd['holdsSecret'];
   /** Between two listings of the versions of one side. */
   readonly intervalMs: number;
   readonly followed: Followed;
@@ -80,9 +85,16 @@ export class Following {
     const { labelSelector } = spec.select;
     const followed = goesOn ? before.followed : new Followed({ ...intent, labelSelector, clock });
     followed.remember(outcomes, 'all');
-    const ends = { source: this.#endOf(backends.source), destination: this.#endOf(backends.destination) };
+    const { join, split } = spec.mapping;
+    const atSource = this.#endOf(backends.source);
+    const isShaped = join !== undefined || split !== undefined;
+    const source = isShaped ? { ...atSource, holdsSecret: undefined } : atSource;
+    const ends = { source, destination: this.#endOf(backends.destination) };
+    const holdsWhole = isShaped ? atSource.holdsSecret : undefined;
     const intervalMs = (spec.sync?.intervalSeconds ?? DEFAULT_INTERVAL_SECONDS) * 1000;
-    const current = { metadata: { namespace, name, uid, generation }, ends, intent, intervalMs, followed };
+    const shape = { join, split };
+    const kept = { namespace, name, uid, generation };
+    const current = { metadata: kept, ends, shape, holdsWhole, intent, intervalMs, followed };
     this.#set(key, current);
     if (goesOn && SIDES.every((side) => before.ends[side].uid === ends[side].uid)) return followed;
     this.#compareWithCache(key, current);
@@ -104,7 +116,7 @@ export class Following {
   #set(key: string, migration: FollowedMigration): void {
     this.end(key);
     this.#migrations.set(key, migration);
-    if (SIDES.every((side) => migration.ends[side].holdsSecret === undefined)) return;
+    if (!isWatched(migration)) return;
     const { namespace } = migration.metadata;
     const keys = this.#watching.get(namespace) ?? new Set<string>();
     this.#watching.set(namespace, keys.add(key));
@@ -143,8 +155,9 @@ export class Following {
     const secret = current ?? old;
     for (const key of this.#watching.get(secret?.metadata.namespace ?? '') ?? []) {
       const migration = this.#migrations.get(key);
-      if (secret !== undefined && migration !== undefined && isNews(migration, secret, current !== undefined))
-        this.#options.wake(key);
+      if (secret === undefined || migration === undefined) continue;
+      if (isNews(migration, secret, current !== undefined)) this.#options.wake(key);
+      if (migration.holdsWhole?.(secret.metadata) === true) this.#options.polls.addAfter(key, 0);
     }
   }
 
@@ -164,6 +177,10 @@ export class Following {
       yield { name: FOLLOWED_GAUGES[0], labels, value };
     }
   }
+}
+
+function isWatched({ ends, holdsWhole }: FollowedMigration): boolean {
+  return holdsWhole !== undefined || SIDES.some((side) => ends[side].holdsSecret !== undefined);
 }
 
 /** The cache can be behind the pass: an earlier generation ends nothing. */

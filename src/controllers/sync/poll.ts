@@ -1,4 +1,5 @@
 import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
+import { shaped } from '#src/backends/layers/shaped.ts';
 import type { ListedVersion } from '#src/backends/driver.ts';
 import type { Side } from '#src/core/sync/observed.ts';
 import { errorOf, hasCode } from '#src/errors.ts';
@@ -107,8 +108,10 @@ async function listVersions(
   const { namespace, name, uid } = migration.metadata;
   await using lease = await pool.acquire(backend, { namespace, name, uid });
   const listed: ListedVersion[] = [];
+  const { intent, shape } = migration;
+  const driver = side === 'source' ? shaped(lease.driver, shape, intent.selection) : lease.driver;
   for (const query of queriesOf(migration, side, clock.now())) {
-    for await (const each of lease.driver.versions(query, signal)) listed.push(each);
+    for await (const each of driver.versions(query, signal)) listed.push(each);
   }
   return listed;
 }

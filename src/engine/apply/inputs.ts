@@ -1,4 +1,6 @@
 import type { Driver } from '#src/backends/driver.ts';
+import type { Address, Version } from '#src/core/document.ts';
+import type { Side } from '#src/core/sync/observed.ts';
 import type { KeyedLock } from '#src/io/keyed-lock.ts';
 import type { InventoryCounts } from '#src/core/inventory.ts';
 import type { Journal } from '#src/core/journal.ts';
@@ -31,8 +33,17 @@ export interface ApplyInputs extends PlanInputs {
   readonly logger: Logger;
   /** Called between documents. True when the run was told to stop; the signal aborts then, too. */
   readonly shouldStop: () => boolean;
+  /** Mode Sync: called for each document that got another value, once it was read back. Not for one that was created. */
+  readonly onChanged: (changed: ChangedDocument) => void;
   /** Called for each source that this run removed, before its row is recorded. */
   readonly onRemoved: () => void;
+}
+
+/** A document of one side that has another value now, in this version. */
+export interface ChangedDocument {
+  readonly side: Side;
+  readonly address: Address;
+  readonly version: Version;
 }
 
 /** The result of a run. Its outcomes are in the journal. */

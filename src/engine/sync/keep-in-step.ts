@@ -1,6 +1,6 @@
 import type { Base } from '#src/core/outcome.ts';
 import type { ReadOutcome } from '#src/backends/driver.ts';
-import type { ReadResult } from '#src/core/document.ts';
+import type { ReadResult, Version } from '#src/core/document.ts';
 import { typeIsSelected } from '#src/core/selection.ts';
 import { otherSide, type BySide } from '#src/core/sync/observed.ts';
 import { decideSync, type SyncStep, type WriteStep } from '#src/core/sync/three-way.ts';
@@ -69,6 +69,8 @@ class OneDocument {
   #written: Base | undefined;
   /** A write without a reply, or one that lost. */
   #undecided: OperatorError | undefined;
+  /** The step of that write. */
+  #attempted: WriteStep | undefined;
   /** What had to stay of a write that was cut off, for the row. */
   #note: string | undefined;
 
@@ -172,9 +174,17 @@ class OneDocument {
 
   #withoutWrite(seen: Seen, step: Exclude<SyncStep, WriteStep>): Round {
     if (step.kind === 'nothing') return this.#rows.equal(seen, false) ?? 'left';
-    if (step.kind === 'moveBase') return this.#rows.equal(seen, this.#undecided !== undefined) ?? 'again';
+    if (step.kind === 'moveBase') return this.#equalNow(seen, step.base) ?? 'again';
     if (step.kind === 'remove') return { outcome: this.#rows.toRemove(seen, step), awaitsRemoval: step };
     return { outcome: this.#rows.left(seen, step) };
+  }
+
+  /** Both sides are equal in other versions, perhaps by the write that had no reply. */
+  #equalNow(seen: Seen, versions: BySide<Version>): Copied | undefined {
+    const step = this.#attempted;
+    if (step !== undefined && step.expect !== 'absent')
+      this.#inputs.onChanged({ side: step.to, address: this.#document[step.to], version: versions[step.to] });
+    return this.#rows.equal(seen, step !== undefined);
   }
 
   async #write(seen: Seen, step: WriteStep): Promise<Round> {
@@ -184,6 +194,7 @@ class OneDocument {
     // What became of a write that was sent is read also after a stop.
     this.#inputs = { ...inputs, signal: inputs.permit.toComplete.signal };
     this.#undecided = written.undecided;
+    this.#attempted = step;
     if (written.version !== undefined) this.#written = this.#rows.baseOf(step, written.version);
     return 'again';
   }

@@ -68,6 +68,8 @@ async function writeAndProve(
     version = await driver.write(desired, step.expect, completing(permit));
     // What became of the write is read also after a stop.
     const stored = await readWritten(driver, { desired, version }, permit.toComplete.signal);
+    if (step.expect !== 'absent')
+      inputs.onChanged({ side: step.to, address: desired.address, version: stored.version });
     return rows.written(seen, step, { stored, backup });
   } catch (failure) {
     const undecided = errorOf(failure);
