@@ -75,32 +75,45 @@ export class Following {
    * since the pass read it wakes the migration at once. The first poll comes at a random time of the interval, so that many
    * migrations that begin together do not stay together.
    */
-  begin(migration: SecretMigration, { backends, intent, outcomes }: PassEnd): Followed {
-    const { metadata, spec } = migration;
+  begin(migration: SecretMigration, end: PassEnd): Followed {
+    const { metadata } = migration;
     const key = objectKey(metadata);
     const before = this.#migrations.get(key);
-    const { clock, polls, random } = this.#options;
-    const { namespace, name, uid, generation } = metadata;
+    const { uid, generation } = metadata;
     const goesOn = before?.metadata.uid === uid && before.metadata.generation === generation;
-    const { labelSelector } = spec.select;
-    const followed = goesOn ? before.followed : new Followed({ ...intent, labelSelector, clock });
-    followed.remember(outcomes, 'all');
-    const { join, split } = spec.mapping;
-    const atSource = this.#endOf(backends.source);
-    const isShaped = join !== undefined || split !== undefined;
-    const source = isShaped ? { ...atSource, holdsSecret: undefined } : atSource;
-    const ends = { source, destination: this.#endOf(backends.destination) };
-    const holdsWhole = isShaped ? atSource.holdsSecret : undefined;
-    const intervalMs = (spec.sync?.intervalSeconds ?? DEFAULT_INTERVAL_SECONDS) * 1000;
-    const shape = { join, split };
-    const kept = { namespace, name, uid, generation };
-    const current = { metadata: kept, ends, shape, holdsWhole, intent, intervalMs, followed };
+    const current = this.#followedFrom(migration, end, goesOn ? before.followed : undefined);
+    const { ends, followed, intervalMs } = current;
+    followed.remember(end.outcomes, 'all');
     this.#set(key, current);
     if (goesOn && SIDES.every((side) => before.ends[side].uid === ends[side].uid)) return followed;
     this.#compareWithCache(key, current);
+    const { polls, random } = this.#options;
     if (SIDES.some((side) => ends[side].holdsSecret === undefined))
       polls.addAfter(key, random() * intervalMs);
     return followed;
+  }
+
+  #followedFrom(
+    { metadata, spec }: SecretMigration,
+    { backends, intent }: PassEnd,
+    known: Followed | undefined,
+  ): FollowedMigration {
+    const { namespace, name, uid, generation } = metadata;
+    const { join, split } = spec.mapping;
+    const { clock } = this.#options;
+    const isShaped = join !== undefined || split !== undefined;
+    const source = this.#endOf(backends.source);
+    const destination = this.#endOf(backends.destination);
+    const { labelSelector } = spec.select;
+    return {
+      metadata: { namespace, name, uid, generation },
+      ends: { source: isShaped ? { ...source, holdsSecret: undefined } : source, destination },
+      shape: { join, split },
+      holdsWhole: isShaped ? source.holdsSecret : undefined,
+      intent,
+      intervalMs: (spec.sync?.intervalSeconds ?? DEFAULT_INTERVAL_SECONDS) * 1000,
+      followed: known ?? new Followed({ ...intent, labelSelector, clock }),
+    };
   }
 
   #endOf({ kind, metadata, spec }: Backend): FollowedEnd {
@@ -153,12 +166,20 @@ export class Following {
   /** A Secret changed: wakes the migrations of its namespace that have it as a document at one of their sides. */
   onSecret({ current, old }: Pick<Change<CachedObject>, 'old' | 'current'>): void {
     const secret = current ?? old;
-    for (const key of this.#watching.get(secret?.metadata.namespace ?? '') ?? []) {
+    if (secret === undefined) return;
+    for (const key of this.#watching.get(secret.metadata.namespace ?? '') ?? []) {
       const migration = this.#migrations.get(key);
-      if (secret === undefined || migration === undefined) continue;
-      if (isNews(migration, secret, current !== undefined)) this.#options.wake(key);
-      if (migration.holdsWhole?.(secret.metadata) === true) this.#options.polls.addAfter(key, 0);
+      if (migration !== undefined) this.#tell(key, migration, { secret, exists: current !== undefined });
     }
+  }
+
+  #tell(
+    key: string,
+    migration: FollowedMigration,
+    { secret, exists }: { readonly secret: CachedObject; readonly exists: boolean },
+  ): void {
+    if (isNews(migration, secret, exists)) this.#options.wake(key);
+    if (migration.holdsWhole?.(secret.metadata) === true) this.#options.polls.addAfter(key, 0);
   }
 
   #compareWithCache(key: string, migration: FollowedMigration): void {
