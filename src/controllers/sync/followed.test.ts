@@ -151,9 +151,17 @@ describe('a document that has no row', () => {
     followed.take();
     followed.remember([inStep('a', '2', '1')], 'some');
     expect(followed.sourceSeen('a', present('3'), { team: 'edge' })).toBe(true);
+    expect(followed.hasLeft('a')).toBe(true);
     followed.leaveOut(followed.take());
+    expect(followed.hasLeft('a')).toBe(false);
+    expect(followed.destinationSeen('ns/a', present('9'))).toBe(false);
     expect(followed.sourceSeen('a', present('4'), { team: 'edge' })).toBe(false);
     expect(followed.sourceSeen('a', present('5'), { team: 'core' })).toBe(true);
+    expect(followed.hasLeft('a')).toBe(false);
+    followed.take();
+    followed.remember([inStep('a', '5', '1')], 'some');
+    expect(followed.sourceSeen('a', ABSENT, {})).toBe(true);
+    expect(followed.hasLeft('a')).toBe(false);
   });
 });
 

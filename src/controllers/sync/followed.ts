@@ -7,10 +7,8 @@ import { escapedName } from '#src/errors/printable.ts';
 import type { OperatorError } from '#src/errors.ts';
 import type { Clock } from '#src/ports.ts';
 import { Changes } from './changes.ts';
-import { ABSENT, flat, joined, markOf, parted, readMark, SIDES, UNKNOWN, type Mark } from './marks.ts';
-import { DocumentNames, type NamesOptions } from './names.ts';
-
-type Labels = Readonly<Record<string, string>>;
+import { ABSENT, flat, joined, LEFT, markOf, parted, readMark, SIDES, UNKNOWN, type Mark } from './marks.ts';
+import { DocumentNames, type NamesOptions, type SeenLabels } from './names.ts';
 
 export interface FollowedOptions extends NamesOptions {
   readonly clock: Pick<Clock, 'monotonic'>;
@@ -129,18 +127,25 @@ export class Followed {
 
   /**
    * A document of the source was seen, by a watch with its labels. True if its migration should be woken: it changed, or it is
-   * new and selected. Labels that do not match mean the same as a document that is gone.
+   * new and selected, or its labels select it no longer.
    */
-  sourceSeen(address: Address, state: VersionState, labels?: Labels): boolean {
+  sourceSeen(address: Address, state: VersionState, labels?: SeenLabels): boolean {
     const name = this.#names.at('source', address);
     if (name === undefined || !(this.#isKnown(name) || this.#names.selects(name, labels))) return false;
-    return this.#see('source', name, this.#names.hasLabels(labels) ? markOf(state) : ABSENT);
+    const mark = markOf(state);
+    return this.#see('source', name, mark === ABSENT || this.#names.hasLabels(labels) ? mark : LEFT);
+  }
+
+  /** True for a document that waits or is taken because its labels select it no longer: it is there, and is left alone. */
+  hasLeft(name: string): boolean {
+    return this.#changes.last(name, 'source') === LEFT;
   }
 
   /** As `sourceSeen`, for the destination: nothing is new there, because the source decides what is selected. */
   destinationSeen(address: Address, state: VersionState): boolean {
     const name = this.#names.at('destination', address);
-    return name !== undefined && this.#isKnown(name) && this.#see('destination', name, markOf(state));
+    if (name === undefined || !this.#isKnown(name) || this.#remembered(name).source === LEFT) return false;
+    return this.#see('destination', name, markOf(state));
   }
 
   #isKnown(name: string): boolean {

@@ -177,7 +177,7 @@ function isOver(
 
 /** True if the migration should be woken for this state of a Secret. */
 function isNews({ ends, followed }: FollowedMigration, { metadata }: CachedObject, exists: boolean): boolean {
-  const { labels = {}, name, resourceVersion: revision, uid: identity } = metadata;
+  const { labels = 'unknown', name, resourceVersion: revision, uid: identity } = metadata;
   const stateAt = (side: Side): VersionState =>
     exists && ends[side].holdsSecret?.(metadata) === true
       ? { state: 'present', version: { identity, revision } }

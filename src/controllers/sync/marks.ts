@@ -10,6 +10,8 @@ export type Mark = string;
 
 /** Nothing is there. */
 export const ABSENT: Mark = '';
+/** It is there, at the source, and its labels select it no longer. */
+export const LEFT: Mark = '!';
 /** Only a read can tell. It equals nothing that was read. */
 export const UNKNOWN: Mark = '?';
 

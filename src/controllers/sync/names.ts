@@ -6,7 +6,8 @@ import type { Side } from '#src/core/sync/observed.ts';
 import { nameIsSelected, type Selection } from '#src/core/selection.ts';
 import { flat } from './marks.ts';
 
-type Labels = Readonly<Record<string, string>>;
+/** Of a document that was seen; `unknown`: it has too many for the cache. */
+export type SeenLabels = Readonly<Record<string, string>> | 'unknown';
 
 /** What a migration selects, and where its documents are. */
 export interface NamesOptions {
@@ -87,14 +88,17 @@ export class DocumentNames {
   }
 
   /** True for a name that the migration selects; labels decide where they are known. */
-  selects(name: string, labels: Labels | undefined): boolean {
-    return nameIsSelected(this.#options.selection, name) && this.hasLabels(labels);
+  selects(name: string, labels: SeenLabels | undefined): boolean {
+    const { labelSelector, selection } = this.#options;
+    if (labels === 'unknown' && labelSelector !== undefined) return false;
+    return nameIsSelected(selection, name) && this.hasLabels(labels);
   }
 
   /** False for labels that the selector does not match. A listing yields only what it matches, and no labels. */
-  hasLabels(labels: Labels | undefined): boolean {
+  hasLabels(labels: SeenLabels | undefined): boolean {
     const { labelSelector } = this.#options;
-    return labels === undefined || labelSelector === undefined || matchesLabels(labelSelector, labels);
+    if (labels === undefined || labels === 'unknown' || labelSelector === undefined) return true;
+    return matchesLabels(labelSelector, labels);
   }
 }
 
