@@ -54,7 +54,7 @@ describe('a migration that is followed', () => {
 });
 
 describe('a document that is followed', () => {
-  it('waits after a failure that is retried soon, and after no other', () => {
+  it('is taken again after a failure that is retried soon, when its back-off is over, and after no other', () => {
     const { followed } = aFollowed();
     followed.remember([inStep('a', '1', '1'), inStep('b', '1', '1')], 'all');
     followed.sourceSeen('a', present('2'));
@@ -63,8 +63,9 @@ describe('a document that is followed', () => {
     const failed = { state: 'Failed', reason: 'BackendUnavailable' } as const;
     followed.remember([{ ...inStep('a', '2', '1'), ...failed, retry: 'soon' }], 'some');
     followed.remember([{ ...inStep('b', '2', '1'), ...failed, retry: 'later' }], 'some');
-    expect(followed.isDirty).toBe(true);
-    expect(followed.sourceSeen('a', present('2'))).toBe(false);
+    followed.leaveOut(['a', 'b']);
+    expect(followed.isDirty).toBe(false);
+    expect(followed.oldestDirtyAt).toBe(0);
     expect(followed.sourceSeen('b', present('2'))).toBe(false);
     expect(followed.take()).toEqual(new Set(['a']));
   });

@@ -31,6 +31,8 @@ export class Followed {
   readonly problems = new Map<Side, OperatorError>();
   readonly #names: DocumentNames;
   readonly #changes: Changes;
+  /** Failed, and to be tried again soon: taken until then. */
+  readonly #retried = new Set<string>();
   /** By name: the marks of both sides, joined. */
   readonly #marks = new Map<string, string>();
 
@@ -60,7 +62,8 @@ export class Followed {
 
   /**
    * What a pass (`all`) or a follow (`some`) found: settles these documents, and with `all` forgets the versions of every other
-   * one. What was seen after `take` and differs still waits. A failure with `retry: 'soon'` is not settled: it waits again.
+   * one. What was seen after `take` and differs still waits. A failure with `retry: 'soon'` settles nothing: the next `take` names the
+   * document again, and until then it is not dirty, so that its back-off counts.
    */
   remember(outcomes: Iterable<Outcome>, which: 'all' | 'some'): void {
     const found = [...outcomes].map((outcome) => ({ ...outcome, name: flat(outcome.name) }));
@@ -69,7 +72,7 @@ export class Followed {
       for (const name of this.#marks.keys()) if (!names.has(name)) this.#marks.delete(name);
     }
     for (const outcome of found) {
-      if (outcome.retry === 'soon') this.#changes.putBack(outcome.name);
+      if (outcome.retry === 'soon') this.#retried.add(outcome.name);
       else this.#settle(outcome.name, outcome);
     }
     this.#names.remember(found, which);
@@ -80,10 +83,12 @@ export class Followed {
    * again in the versions that were seen.
    */
   leaveOut(names: Iterable<string>): void {
-    for (const name of names) if (this.#changes.has(name)) this.#settle(flat(name), {});
+    for (const name of names)
+      if (this.#changes.has(name) && !this.#retried.has(name)) this.#settle(flat(name), {});
   }
 
   #settle(name: string, outcome: Pick<Outcome, Side>): void {
+    this.#retried.delete(name);
     const seen = this.#changes.settle(name);
     const remembered = this.#remembered(name);
     const markOfSide = (side: Side): Mark =>
@@ -108,11 +113,13 @@ export class Followed {
   forget(name: string): void {
     this.#marks.delete(name);
     this.#changes.forget(name);
+    this.#retried.delete(name);
     this.#names.forget(name);
   }
 
   /** The names that wait; they are taken until they are settled or put back. */
   take(): ReadonlySet<string> {
+    this.#retried.clear();
     return this.#changes.take();
   }
 

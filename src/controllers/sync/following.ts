@@ -3,6 +3,7 @@ import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { DEFAULT_INTERVAL_SECONDS } from '#src/api/v1alpha1/sync.ts';
 import type { VersionState } from '#src/backends/driver.ts';
 import type { BackendKind } from '#src/backends/kind.ts';
+import type { Shape } from '#src/backends/layers/shaped.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import type { BySide, Side } from '#src/core/sync/observed.ts';
 import type { Intent } from '#src/engine/plan/intent.ts';
@@ -35,6 +36,8 @@ export interface FollowedEnd {
 export interface FollowedMigration extends Pick<PassEnd, 'intent'> {
   readonly metadata: Pick<SecretMigration['metadata'], 'namespace' | 'name' | 'uid' | 'generation'>;
   readonly ends: BySide<FollowedEnd>;
+  /** What makes one document of several. */
+  readonly shape: Shape;
   /** Between two listings of the versions of one side. */
   readonly intervalMs: number;
   readonly followed: Followed;
@@ -82,7 +85,8 @@ export class Following {
     followed.remember(outcomes, 'all');
     const ends = { source: this.#endOf(backends.source), destination: this.#endOf(backends.destination) };
     const intervalMs = (spec.sync?.intervalSeconds ?? DEFAULT_INTERVAL_SECONDS) * 1000;
-    const current = { metadata: { namespace, name, uid, generation }, ends, intent, intervalMs, followed };
+    const about = { metadata: { namespace, name, uid, generation }, shape: spec.mapping, intervalMs };
+    const current = { ...about, ends, intent, followed };
     this.#set(key, current);
     if (goesOn && SIDES.every((side) => before.ends[side].uid === ends[side].uid)) return followed;
     this.#compareWithCache(key, current);
