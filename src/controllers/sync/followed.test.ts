@@ -253,3 +253,46 @@ describe('a pass', () => {
     expect([followed.size, followed.isDirty]).toEqual([0, false]);
   });
 });
+
+describe('a Secret that is split', () => {
+  const mapping = { path: '{namespace}/{name}', split: {} };
+
+  function twoKeys() {
+    const { followed } = aFollowed({ mapping, select: { all: true } });
+    followed.remember([inStep('app/user', '1', '1'), inStep('app/password', '1', '1')], 'all');
+    return followed;
+  }
+
+  it('is unchanged in the version that a pass has read', () => {
+    const followed = twoKeys();
+    expect(followed.sourceSeen('app', present('1'))).toBe(false);
+    expect(followed.listed('source', [{ address: 'app', ...present('1') }])).toBe(false);
+  });
+
+  it('names its keys, and itself for a key that is new, until they were looked at', () => {
+    const followed = twoKeys();
+    expect(followed.sourceSeen('app', present('2'))).toBe(true);
+    const taken = new Set(['app', 'app/user', 'app/password']);
+    expect(followed.take()).toEqual(taken);
+    expect(followed.take()).toEqual(taken);
+    const keys = ['user', 'password', 'new'].map((key) => inStep(`app/${key}`, '2', '2'));
+    followed.remember(keys, 'some');
+    followed.leaveOut(taken);
+    expect(followed.sourceSeen('app', present('2'))).toBe(false);
+    followed.sourceSeen('app', ABSENT);
+    expect(followed.take().size).toBe(4);
+  });
+
+  it('has keys that change at the destination one by one', () => {
+    const followed = twoKeys();
+    expect(followed.destinationSeen('ns/app/user', present('7'))).toBe(true);
+    expect(followed.take()).toEqual(new Set(['app/user']));
+  });
+
+  it('is new if one of its keys can be selected', () => {
+    const { followed } = aFollowed({ mapping, select: { prefix: 'app/' } });
+    expect(followed.sourceSeen('other', present('1'))).toBe(false);
+    expect(followed.sourceSeen('app', present('1'))).toBe(true);
+    expect(followed.take()).toEqual(new Set(['app']));
+  });
+});

@@ -1,13 +1,24 @@
-import { isProblem } from '#src/backends/listing-problem.ts';
-import type { ListedVersion, ListingProblem, VersionState } from '#src/backends/driver.ts';
+import type { ListedVersion, VersionState } from '#src/backends/driver.ts';
 import type { Address } from '#src/core/document.ts';
-import type { Outcome } from '#src/core/outcome.ts';
+import type { Outcome, RecordedVersion } from '#src/core/outcome.ts';
 import type { BySide, Side } from '#src/core/sync/observed.ts';
-import { escapedName } from '#src/errors/printable.ts';
 import type { OperatorError } from '#src/errors.ts';
 import type { Clock } from '#src/ports.ts';
 import { Changes } from './changes.ts';
-import { ABSENT, flat, joined, LEFT, markOf, parted, readMark, SIDES, UNKNOWN, type Mark } from './marks.ts';
+import { hiddenBy, sorted } from './listing.ts';
+import {
+  ABSENT,
+  flat,
+  joined,
+  LEFT,
+  PART,
+  markOf,
+  parted,
+  readMark,
+  SIDES,
+  UNKNOWN,
+  type Mark,
+} from './marks.ts';
 import { DocumentNames, type NamesOptions, type SeenLabels } from './names.ts';
 
 export interface FollowedOptions extends NamesOptions {
@@ -70,6 +81,7 @@ export class Followed {
     if (which === 'all') {
       const names = new Set(found.map(({ name }) => name));
       for (const name of this.#marks.keys()) if (!names.has(name)) this.#marks.delete(name);
+      for (const [whole, source] of this.#names.wholesOf(found)) this.#settle(flat(whole), { source });
     }
     for (const outcome of found) {
       if (outcome.retry === 'soon') this.#retried.add(outcome.name);
@@ -87,13 +99,17 @@ export class Followed {
       if (this.#changes.has(name) && !this.#retried.has(name)) this.#settle(flat(name), {});
   }
 
-  #settle(name: string, outcome: Pick<Outcome, Side>): void {
+  #settle(name: string, outcome: Partial<BySide<RecordedVersion | undefined>>): void {
     this.#retried.delete(name);
     const seen = this.#changes.settle(name);
     const remembered = this.#remembered(name);
-    const markOfSide = (side: Side): Mark =>
-      readMark(outcome[side], { seen: seen?.marks[side], remembered: remembered[side] });
-    const now = { source: markOfSide('source'), destination: markOfSide('destination') };
+    const markOfSide = (side: Side, recorded: RecordedVersion | undefined): Mark =>
+      readMark(recorded, { seen: seen?.marks[side], remembered: remembered[side] });
+    const isPart = this.#names.wholeOf(name) !== undefined && !this.#names.isWhole(name);
+    const now = {
+      source: isPart ? PART : markOfSide('source', outcome.source),
+      destination: markOfSide('destination', outcome.destination),
+    };
     this.#store(name, now);
     for (const side of SIDES)
       if (this.#changes.waiting(name, side) === now[side]) this.#changes.drop(name, side);
@@ -117,10 +133,17 @@ export class Followed {
     this.#names.forget(name);
   }
 
-  /** The names that wait; they are taken until they are settled or put back. */
+  /**
+   * The names that wait; they are taken until they are settled or put back. With a Secret that is split, its known keys; the name
+   * of the Secret itself stands for those that may be new (`namesChangedBy`).
+   */
   take(): ReadonlySet<string> {
     this.#retried.clear();
-    return this.#changes.take();
+    const taken = this.#changes.take();
+    const isWhole = [...taken].some((name) => this.#names.isWhole(name));
+    if (!isWhole) return taken;
+    const keys = [...this.#marks.keys()].filter((name) => taken.has(this.#names.wholeOf(name) ?? name));
+    return new Set([...taken, ...keys]);
   }
 
   /** Documents that were taken and not brought to an end: they wait again, also after `remember`. */
@@ -171,12 +194,7 @@ export class Followed {
    * did not yield, except for those in a folder or at an address that it could not list. True if something changed.
    */
   listed(side: Side, versions: readonly ListedVersion[]): boolean {
-    const found: Exclude<ListedVersion, ListingProblem>[] = [];
-    const problems: ListingProblem[] = [];
-    for (const each of versions) {
-      if (isProblem(each)) problems.push(each);
-      else found.push(each);
-    }
+    const { found, problems } = sorted(versions);
     const isChanged = found.map((each) =>
       side === 'source' ? this.sourceSeen(each.address, each) : this.destinationSeen(each.address, each),
     );
@@ -198,7 +216,7 @@ export class Followed {
 
   /** The documents that have a version at this side, remembered or waiting. */
   #known(side: Side): readonly string[] {
-    const remembered = [...this.#marks].filter(([, marks]) => parted(marks)[side] !== ABSENT);
+    const remembered = [...this.#marks].filter(([, marks]) => ![ABSENT, PART].includes(parted(marks)[side]));
     const isNew = (name: string): boolean => !this.#marks.has(name);
     return [...remembered.map(([name]) => name), ...[...this.#changes.names()].filter(isNew)];
   }
@@ -208,13 +226,4 @@ export class Followed {
     const names = new Set([...this.#marks.keys(), ...this.#changes.names()]);
     for (const [, address] of this.#names.addressesOf(side, names)) yield address;
   }
-}
-
-/** Whether an address is one of these, or in one of these folders: what is there is unknown. */
-function hiddenBy(problems: readonly ListingProblem[]): (address: Address) => boolean {
-  return (address) => {
-    // Problems have addresses that are safe to print.
-    const shown = escapedName(address);
-    return problems.some(({ address: at }) => (at.endsWith('/') ? shown.startsWith(at) : shown === at));
-  };
 }

@@ -81,7 +81,8 @@ export class Following {
     const { namespace, name, uid, generation } = metadata;
     const goesOn = before?.metadata.uid === uid && before.metadata.generation === generation;
     const { labelSelector } = spec.select;
-    const followed = goesOn ? before.followed : new Followed({ ...intent, labelSelector, clock });
+    const isSplit = spec.mapping.split !== undefined;
+    const followed = goesOn ? before.followed : new Followed({ ...intent, labelSelector, isSplit, clock });
     followed.remember(outcomes, 'all');
     const ends = { source: this.#endOf(backends.source), destination: this.#endOf(backends.destination) };
     const intervalMs = (spec.sync?.intervalSeconds ?? DEFAULT_INTERVAL_SECONDS) * 1000;

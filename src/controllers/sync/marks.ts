@@ -12,6 +12,8 @@ export type Mark = string;
 export const ABSENT: Mark = '';
 /** It is there, at the source, and its labels select it no longer. */
 export const LEFT: Mark = '!';
+/** A key of a document that is split: the version of the whole is that of its source. */
+export const PART: Mark = '+';
 /** Only a read can tell. It equals nothing that was read. */
 export const UNKNOWN: Mark = '?';
 
