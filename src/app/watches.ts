@@ -58,7 +58,7 @@ export function createInformers({ client, clock, config, random, logger, metrics
     }),
     secrets: config.watchSecrets
       ? watch({
-          selection: { resource: SECRETS, metadataOnly: true },
+          selection: { resource: SECRETS, metadataOnly: true, labels: true },
           project: projectSecret,
           indexes: NAMESPACE_INDEX,
         })

@@ -403,6 +403,24 @@ function describeMetadataOnly(): void {
       });
     });
 
+    test('keeps labels where they are wanted, and none of an object that has too many', async () => {
+      const many = Object.fromEntries(
+        Array.from({ length: 70 }, (_, index) => [`k${index}`, 'v'.repeat(63)]),
+      );
+      const labelsOf = { a: { team: 'core' }, b: undefined, c: many };
+      const objects = Object.entries(labelsOf).map(([name, labels]) => ({
+        kind: 'PartialObjectMetadata',
+        metadata: { ...secret(name, '1').metadata, labels },
+      }));
+      const { informer } = start({
+        selection: { ...metadataOnly, labels: true },
+        list: () => listOf(objects, 'PartialObjectMetadataList'),
+      });
+      await informer.synced;
+      const kept = [...informer.store.values()].map(({ metadata }) => metadata.labels);
+      expect(kept).toEqual([{ team: 'core' }, {}, undefined]);
+    });
+
     test('requests metadata without plain JSON as an alternative', async () => {
       const accepts: (string | undefined)[] = [];
       start({

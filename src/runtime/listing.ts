@@ -13,8 +13,10 @@ export interface Selection {
   readonly fieldSelector?: string;
   /** Fetches only metadata (for Secrets: never their values). */
   readonly metadataOnly?: boolean;
-  /** Annotations that the cache keeps; it drops all others, and all labels. */
+  /** Annotations that the cache keeps; it drops all others. */
   readonly annotations?: readonly string[];
+  /** The cache keeps the labels of an object, `{}` for one without, unless they are larger than it allows. Default: it drops them. */
+  readonly labels?: true;
 }
 
 /** Some objects of a list. */
@@ -30,6 +32,9 @@ export interface ListOptions {
   readonly fitting: FittingPage;
   readonly signal: AbortSignal;
 }
+
+/** Characters of the labels of one object that a cache keeps. A tenant can store a megabyte of them in each. */
+export const MAX_LABEL_CHARACTERS = 4096;
 
 /** No plain-JSON alternative in the header: a server that cannot reduce to metadata fails instead of sending values. */
 export const ACCEPT_METADATA = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
@@ -113,7 +118,7 @@ function toCached(object: unknown, selection: Selection): KubeObject {
   return selection.metadataOnly === true ? { ...identity, metadata } : { ...object, ...identity, metadata };
 }
 
-function keptOf(metadata: ObjectMeta, { annotations: names = [] }: Selection): ObjectMeta {
+function keptOf(metadata: ObjectMeta, { annotations: names = [], labels }: Selection): ObjectMeta {
   const { name, namespace, uid, resourceVersion, generation, creationTimestamp, deletionTimestamp } =
     metadata;
   const found = names.flatMap((each): readonly (readonly [string, string])[] => {
@@ -129,7 +134,16 @@ function keptOf(metadata: ObjectMeta, { annotations: names = [] }: Selection): O
     creationTimestamp,
     deletionTimestamp,
     ...(found.length === 0 ? {} : { annotations: Object.fromEntries<string>(found) }),
+    ...(labels === undefined ? {} : keptLabels(metadata.labels ?? NO_LABELS)),
   };
+}
+
+const NO_LABELS: NonNullable<ObjectMeta['labels']> = Object.freeze({});
+
+function keptLabels(labels: NonNullable<ObjectMeta['labels']>): Pick<ObjectMeta, 'labels'> {
+  let characters = 0;
+  for (const [key, value] of Object.entries(labels)) characters += key.length + value.length;
+  return characters > MAX_LABEL_CHARACTERS ? {} : { labels };
 }
 
 /** True when the object has the three fields that identify it. */

@@ -49,7 +49,8 @@ export function aFollowed(spec: FollowedSpec = {}, ends: Parameters<typeof inten
   const { selection, route } = intentOf(migration, ends);
   const clock = new ManualClock();
   const { labelSelector } = migration.spec.select;
-  return { followed: new Followed({ selection, route, labelSelector, clock }), clock };
+  const isSplit = migration.spec.mapping.split !== undefined;
+  return { followed: new Followed({ selection, route, labelSelector, isSplit, clock }), clock };
 }
 
 export function present(revision: string, identity = 'u'): Extract<VersionState, { version: unknown }> {

@@ -32,7 +32,12 @@ const SPECS = {
 } as const;
 type BackendName = keyof typeof SPECS;
 
-function aBackend(name: BackendName, namespace: string, ready: 'True' | 'False' = 'True'): SecretBackend {
+/** A backend with the verdict of its probe. */
+export function aReadyBackend(
+  name: BackendName,
+  namespace: string,
+  ready: 'True' | 'False' = 'True',
+): SecretBackend {
   const condition = {
     type: 'Ready',
     status: ready,
@@ -54,7 +59,7 @@ function aBackend(name: BackendName, namespace: string, ready: 'True' | 'False' 
 
 /** The metadata of a Secret, as the watch has it. */
 export function aWatchedSecret(name: string, resourceVersion: string, rest: object = {}): CachedObject {
-  return { metadata: { name, namespace: 'ns', uid: `uid-${name}`, resourceVersion, ...rest } };
+  return { metadata: { name, namespace: 'ns', uid: `uid-${name}`, resourceVersion, labels: {}, ...rest } };
 }
 
 export interface SyncRigOptions {
@@ -157,7 +162,7 @@ export class SyncRig implements AsyncDisposable {
       destination: flatOrTree(destination.backendRef?.name),
     });
     const backendOf = (name: string | undefined) =>
-      aBackend(name === 'kubernetes' ? 'kubernetes' : 'bao', namespace);
+      aReadyBackend(name === 'kubernetes' ? 'kubernetes' : 'bao', namespace);
     const backends = {
       source: backendOf(source.backendRef?.name),
       destination: backendOf(destination.backendRef?.name),
@@ -167,7 +172,8 @@ export class SyncRig implements AsyncDisposable {
 
   /** What the probes of the backends of a namespace found. */
   setReady(namespace: string, ready: 'True' | 'False'): void {
-    for (const name of ['kubernetes', 'bao'] as const) this.#backends.set(aBackend(name, namespace, ready));
+    for (const name of ['kubernetes', 'bao'] as const)
+      this.#backends.set(aReadyBackend(name, namespace, ready));
   }
 
   /** The watch tells of a Secret. */

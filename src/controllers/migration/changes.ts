@@ -1,4 +1,6 @@
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import type { Reader } from '#src/backends/driver.ts';
+import { namesChangedBy, storedNameOf } from '#src/backends/layers/shaped.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import type { MigrationJournal } from '#src/journal/journal.ts';
 import { objectKey } from '#src/runtime/store.ts';
@@ -17,7 +19,7 @@ export interface Processed {
   readonly backends: BackendPair;
   readonly intent: PassEnd['intent'];
   /** Undefined: the whole selection. */
-  readonly only: ReadonlySet<string> | undefined;
+  readonly changes: Changes | undefined;
   /** Of every document. */
   readonly outcomes: readonly Outcome[];
 }
@@ -29,15 +31,49 @@ export function isQuiet({ followed, migration, parts, task }: Attempt): boolean 
   return isReady(migration) && parts.backends.areReady(migration);
 }
 
-/** The documents of a follow: those that may have changed, else those whose rows are not done. Undefined: all. */
-export function documentsOf(
-  { followed, task }: Pick<Attempt, 'followed' | 'task'>,
-  { prior }: Pick<MigrationJournal, 'prior'>,
-): ReadonlySet<string> | undefined {
+/** What a follow is about. */
+export interface Changes {
+  /** The documents that the engine processes. */
+  readonly only: ReadonlySet<string>;
+  /** The names that were taken. */
+  readonly taken: ReadonlySet<string>;
+}
+
+/**
+ * The documents of a follow: those that may have changed, else those whose rows are not done. Undefined for a pass. Forgets those
+ * whose labels no longer select them. Throws what a read of a Secret that is split throws.
+ */
+export async function changesIn(
+  { followed, migration, stop, task }: Attempt,
+  journal: MigrationJournal,
+  source: Pick<Reader, 'list'>,
+): Promise<Changes | undefined> {
   if (task.kind !== 'follow' || followed === undefined) return undefined;
-  const changed = followed.take();
-  if (changed.size > 0) return changed;
-  return new Set([...prior.values()].filter(isOpen).map(({ name }) => name));
+  const { prior } = journal;
+  const taken = followed.take();
+  if (taken.size === 0)
+    return { taken, only: new Set([...prior.values()].filter(isOpen).map(({ name }) => name)) };
+  const left = new Set([...taken].filter((name) => followed.hasLeft(name)));
+  for (const name of left) journal.forget(name);
+  const staying = new Set([...taken].filter((name) => !left.has(name)));
+  const seen = { source, known: prior.keys(), signal: stop.signal };
+  return { taken, only: await withNewKeys(staying, migration.spec.mapping, seen) };
+}
+
+/** With a Secret that is split, its name stands for the keys that it has now and those that it had. */
+async function withNewKeys(
+  names: ReadonlySet<string>,
+  shape: SecretMigration['spec']['mapping'],
+  seen: Parameters<typeof namesChangedBy>[2],
+): Promise<ReadonlySet<string>> {
+  if (shape.split === undefined) return names;
+  const known = [...seen.known];
+  const all = new Set<string>();
+  for (const name of names) {
+    const isKey = storedNameOf(shape, name) !== name;
+    for (const each of isKey ? [name] : await namesChangedBy(name, shape, { ...seen, known })) all.add(each);
+  }
+  return all;
 }
 
 function isOpen({ reason, state }: Pick<Outcome, 'reason' | 'state'>): boolean {
@@ -60,14 +96,14 @@ export function followedOf(
 /** After a pass or a follow whose rows are durable. True if something changed meanwhile. */
 export function remember(
   { migration, parts }: Pick<Attempt, 'migration' | 'parts'>,
-  { backends, intent, only, outcomes }: Processed,
+  { backends, changes, intent, outcomes }: Processed,
 ): boolean {
-  if (only === undefined) return parts.following.begin(migration, { backends, intent, outcomes }).isDirty;
+  if (changes === undefined) return parts.following.begin(migration, { backends, intent, outcomes }).isDirty;
   const followed = followedOf(parts, migration);
   followed?.remember(
-    outcomes.filter(({ name }) => only.has(name)),
+    outcomes.filter(({ name }) => changes.only.has(name)),
     'some',
   );
-  followed?.leaveOut(only);
+  followed?.leaveOut([...changes.taken, ...changes.only]);
   return followed?.isDirty === true;
 }

@@ -23,7 +23,7 @@ import type { DriverLease } from '../backend/pool.ts';
 import type { ChangedSecret } from '../rollout/windows.ts';
 import { trustRootsIn, unlistedBackendsIn, unparsedBackendIn } from '../backend/trust-root.ts';
 import { permitOf, type Attempt } from './attempt.ts';
-import { documentsOf, type Processed } from './changes.ts';
+import { changesIn, type Processed } from './changes.ts';
 import { claimOf, isStaleClaim } from './claims.ts';
 import { referenceTo } from './removals.ts';
 import type { MigrationStatus } from './status.ts';
@@ -52,14 +52,16 @@ export interface Done extends Omit<Processed, 'outcomes'> {
 export async function carryOut(attempt: Attempt, gathered: Gathered): Promise<Done> {
   const { followed, status, task } = attempt;
   const { backends, source, destination, journal } = gathered;
-  const only = documentsOf(attempt, journal);
-  const inputs = { ...inputsOf(attempt, gathered), only };
+  const inputs = inputsOf(attempt, gathered);
+  const changes = await changesIn(attempt, journal, inputs.source);
+  const { intent } = inputs;
   status.setPace(() => paceOf([source, destination]));
-  const result = await (task.kind === 'maintain' ? maintain(inputs) : runMigration(inputs));
+  const work = { ...inputs, only: changes?.only };
+  const result = await (task.kind === 'maintain' ? maintain(work) : runMigration(work));
   // Versions that cannot be listed are a failure of the backend, also if the documents could be read.
   const problem: unknown = result.problem ?? followed?.problem;
   const seen = problem === undefined ? {} : { problem };
-  return { backends, intent: inputs.intent, only, result: { ...result, ...seen } };
+  return { backends, changes, intent, result: { ...result, ...seen } };
 }
 
 function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {

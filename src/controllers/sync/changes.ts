@@ -51,6 +51,11 @@ export class Changes {
     return this.#waiting.get(name)?.marks[side];
   }
 
+  /** The mark that was seen last, of a change that waits or is taken. */
+  last(name: string, side: Side): Mark | undefined {
+    return this.waiting(name, side) ?? this.#taken.get(name)?.marks[side];
+  }
+
   /** False if the same change waits already. */
   note(name: string, side: Side, mark: Mark): boolean {
     const before = this.#waiting.get(name);

@@ -54,7 +54,7 @@ describe('a migration that is followed', () => {
 });
 
 describe('a document that is followed', () => {
-  it('waits after a failure that is retried soon, and after no other', () => {
+  it('is taken again after a failure that is retried soon, when its back-off is over, and after no other', () => {
     const { followed } = aFollowed();
     followed.remember([inStep('a', '1', '1'), inStep('b', '1', '1')], 'all');
     followed.sourceSeen('a', present('2'));
@@ -63,8 +63,9 @@ describe('a document that is followed', () => {
     const failed = { state: 'Failed', reason: 'BackendUnavailable' } as const;
     followed.remember([{ ...inStep('a', '2', '1'), ...failed, retry: 'soon' }], 'some');
     followed.remember([{ ...inStep('b', '2', '1'), ...failed, retry: 'later' }], 'some');
-    expect(followed.isDirty).toBe(true);
-    expect(followed.sourceSeen('a', present('2'))).toBe(false);
+    followed.leaveOut(['a', 'b']);
+    expect(followed.isDirty).toBe(false);
+    expect(followed.oldestDirtyAt).toBe(0);
     expect(followed.sourceSeen('b', present('2'))).toBe(false);
     expect(followed.take()).toEqual(new Set(['a']));
   });
@@ -151,9 +152,17 @@ describe('a document that has no row', () => {
     followed.take();
     followed.remember([inStep('a', '2', '1')], 'some');
     expect(followed.sourceSeen('a', present('3'), { team: 'edge' })).toBe(true);
+    expect(followed.hasLeft('a')).toBe(true);
     followed.leaveOut(followed.take());
+    expect(followed.hasLeft('a')).toBe(false);
+    expect(followed.destinationSeen('ns/a', present('9'))).toBe(false);
     expect(followed.sourceSeen('a', present('4'), { team: 'edge' })).toBe(false);
     expect(followed.sourceSeen('a', present('5'), { team: 'core' })).toBe(true);
+    expect(followed.hasLeft('a')).toBe(false);
+    followed.take();
+    followed.remember([inStep('a', '5', '1')], 'some');
+    expect(followed.sourceSeen('a', ABSENT, {})).toBe(true);
+    expect(followed.hasLeft('a')).toBe(false);
   });
 });
 
@@ -242,5 +251,48 @@ describe('a pass', () => {
     followed.sourceSeen('a', present('2'));
     followed.forget('a');
     expect([followed.size, followed.isDirty]).toEqual([0, false]);
+  });
+});
+
+describe('a Secret that is split', () => {
+  const mapping = { path: '{namespace}/{name}', split: {} };
+
+  function twoKeys() {
+    const { followed } = aFollowed({ mapping, select: { all: true } });
+    followed.remember([inStep('app/user', '1', '1'), inStep('app/password', '1', '1')], 'all');
+    return followed;
+  }
+
+  it('is unchanged in the version that a pass has read', () => {
+    const followed = twoKeys();
+    expect(followed.sourceSeen('app', present('1'))).toBe(false);
+    expect(followed.listed('source', [{ address: 'app', ...present('1') }])).toBe(false);
+  });
+
+  it('names its keys, and itself for a key that is new, until they were looked at', () => {
+    const followed = twoKeys();
+    expect(followed.sourceSeen('app', present('2'))).toBe(true);
+    const taken = new Set(['app', 'app/user', 'app/password']);
+    expect(followed.take()).toEqual(taken);
+    expect(followed.take()).toEqual(taken);
+    const keys = ['user', 'password', 'new'].map((key) => inStep(`app/${key}`, '2', '2'));
+    followed.remember(keys, 'some');
+    followed.leaveOut(taken);
+    expect(followed.sourceSeen('app', present('2'))).toBe(false);
+    followed.sourceSeen('app', ABSENT);
+    expect(followed.take().size).toBe(4);
+  });
+
+  it('has keys that change at the destination one by one', () => {
+    const followed = twoKeys();
+    expect(followed.destinationSeen('ns/app/user', present('7'))).toBe(true);
+    expect(followed.take()).toEqual(new Set(['app/user']));
+  });
+
+  it('is new if one of its keys can be selected', () => {
+    const { followed } = aFollowed({ mapping, select: { prefix: 'app/' } });
+    expect(followed.sourceSeen('other', present('1'))).toBe(false);
+    expect(followed.sourceSeen('app', present('1'))).toBe(true);
+    expect(followed.take()).toEqual(new Set(['app']));
   });
 });

@@ -1,16 +1,25 @@
-import { isProblem } from '#src/backends/listing-problem.ts';
-import type { ListedVersion, ListingProblem, VersionState } from '#src/backends/driver.ts';
+import type { ListedVersion, VersionState } from '#src/backends/driver.ts';
 import type { Address } from '#src/core/document.ts';
-import type { Outcome } from '#src/core/outcome.ts';
+import type { Outcome, RecordedVersion } from '#src/core/outcome.ts';
 import type { BySide, Side } from '#src/core/sync/observed.ts';
-import { escapedName } from '#src/errors/printable.ts';
 import type { OperatorError } from '#src/errors.ts';
 import type { Clock } from '#src/ports.ts';
 import { Changes } from './changes.ts';
-import { ABSENT, flat, joined, markOf, parted, readMark, SIDES, UNKNOWN, type Mark } from './marks.ts';
-import { DocumentNames, type NamesOptions } from './names.ts';
-
-type Labels = Readonly<Record<string, string>>;
+import { hiddenBy, sorted } from './listing.ts';
+import {
+  ABSENT,
+  flat,
+  joined,
+  LEFT,
+  PART,
+  markOf,
+  parted,
+  readMark,
+  SIDES,
+  UNKNOWN,
+  type Mark,
+} from './marks.ts';
+import { DocumentNames, type NamesOptions, type SeenLabels } from './names.ts';
 
 export interface FollowedOptions extends NamesOptions {
   readonly clock: Pick<Clock, 'monotonic'>;
@@ -33,6 +42,8 @@ export class Followed {
   readonly problems = new Map<Side, OperatorError>();
   readonly #names: DocumentNames;
   readonly #changes: Changes;
+  /** Failed, and to be tried again soon: taken until then. */
+  readonly #retried = new Set<string>();
   /** By name: the marks of both sides, joined. */
   readonly #marks = new Map<string, string>();
 
@@ -62,16 +73,18 @@ export class Followed {
 
   /**
    * What a pass (`all`) or a follow (`some`) found: settles these documents, and with `all` forgets the versions of every other
-   * one. What was seen after `take` and differs still waits. A failure with `retry: 'soon'` is not settled: it waits again.
+   * one. What was seen after `take` and differs still waits. A failure with `retry: 'soon'` settles nothing: the next `take` names the
+   * document again, and until then it is not dirty, so that its back-off counts.
    */
   remember(outcomes: Iterable<Outcome>, which: 'all' | 'some'): void {
     const found = [...outcomes].map((outcome) => ({ ...outcome, name: flat(outcome.name) }));
     if (which === 'all') {
       const names = new Set(found.map(({ name }) => name));
       for (const name of this.#marks.keys()) if (!names.has(name)) this.#marks.delete(name);
+      for (const [whole, source] of this.#names.wholesOf(found)) this.#settle(flat(whole), { source });
     }
     for (const outcome of found) {
-      if (outcome.retry === 'soon') this.#changes.putBack(outcome.name);
+      if (outcome.retry === 'soon') this.#retried.add(outcome.name);
       else this.#settle(outcome.name, outcome);
     }
     this.#names.remember(found, which);
@@ -82,15 +95,21 @@ export class Followed {
    * again in the versions that were seen.
    */
   leaveOut(names: Iterable<string>): void {
-    for (const name of names) if (this.#changes.has(name)) this.#settle(flat(name), {});
+    for (const name of names)
+      if (this.#changes.has(name) && !this.#retried.has(name)) this.#settle(flat(name), {});
   }
 
-  #settle(name: string, outcome: Pick<Outcome, Side>): void {
+  #settle(name: string, outcome: Partial<BySide<RecordedVersion | undefined>>): void {
+    this.#retried.delete(name);
     const seen = this.#changes.settle(name);
     const remembered = this.#remembered(name);
-    const markOfSide = (side: Side): Mark =>
-      readMark(outcome[side], { seen: seen?.marks[side], remembered: remembered[side] });
-    const now = { source: markOfSide('source'), destination: markOfSide('destination') };
+    const markOfSide = (side: Side, recorded: RecordedVersion | undefined): Mark =>
+      readMark(recorded, { seen: seen?.marks[side], remembered: remembered[side] });
+    const isPart = this.#names.wholeOf(name) !== undefined && !this.#names.isWhole(name);
+    const now = {
+      source: isPart ? PART : markOfSide('source', outcome.source),
+      destination: markOfSide('destination', outcome.destination),
+    };
     this.#store(name, now);
     for (const side of SIDES)
       if (this.#changes.waiting(name, side) === now[side]) this.#changes.drop(name, side);
@@ -110,12 +129,21 @@ export class Followed {
   forget(name: string): void {
     this.#marks.delete(name);
     this.#changes.forget(name);
+    this.#retried.delete(name);
     this.#names.forget(name);
   }
 
-  /** The names that wait; they are taken until they are settled or put back. */
+  /**
+   * The names that wait; they are taken until they are settled or put back. With a Secret that is split, its known keys; the name
+   * of the Secret itself stands for those that may be new (`namesChangedBy`).
+   */
   take(): ReadonlySet<string> {
-    return this.#changes.take();
+    this.#retried.clear();
+    const taken = this.#changes.take();
+    const isWhole = [...taken].some((name) => this.#names.isWhole(name));
+    if (!isWhole) return taken;
+    const keys = [...this.#marks.keys()].filter((name) => taken.has(this.#names.wholeOf(name) ?? name));
+    return new Set([...taken, ...keys]);
   }
 
   /** Documents that were taken and not brought to an end: they wait again, also after `remember`. */
@@ -129,18 +157,25 @@ export class Followed {
 
   /**
    * A document of the source was seen, by a watch with its labels. True if its migration should be woken: it changed, or it is
-   * new and selected. Labels that do not match mean the same as a document that is gone.
+   * new and selected, or its labels select it no longer.
    */
-  sourceSeen(address: Address, state: VersionState, labels?: Labels): boolean {
+  sourceSeen(address: Address, state: VersionState, labels?: SeenLabels): boolean {
     const name = this.#names.at('source', address);
     if (name === undefined || !(this.#isKnown(name) || this.#names.selects(name, labels))) return false;
-    return this.#see('source', name, this.#names.hasLabels(labels) ? markOf(state) : ABSENT);
+    const mark = markOf(state);
+    return this.#see('source', name, mark === ABSENT || this.#names.hasLabels(labels) ? mark : LEFT);
+  }
+
+  /** True for a document that waits or is taken because its labels select it no longer: it is there, and is left alone. */
+  hasLeft(name: string): boolean {
+    return this.#changes.last(name, 'source') === LEFT;
   }
 
   /** As `sourceSeen`, for the destination: nothing is new there, because the source decides what is selected. */
   destinationSeen(address: Address, state: VersionState): boolean {
     const name = this.#names.at('destination', address);
-    return name !== undefined && this.#isKnown(name) && this.#see('destination', name, markOf(state));
+    if (name === undefined || !this.#isKnown(name) || this.#remembered(name).source === LEFT) return false;
+    return this.#see('destination', name, markOf(state));
   }
 
   #isKnown(name: string): boolean {
@@ -159,12 +194,7 @@ export class Followed {
    * did not yield, except for those in a folder or at an address that it could not list. True if something changed.
    */
   listed(side: Side, versions: readonly ListedVersion[]): boolean {
-    const found: Exclude<ListedVersion, ListingProblem>[] = [];
-    const problems: ListingProblem[] = [];
-    for (const each of versions) {
-      if (isProblem(each)) problems.push(each);
-      else found.push(each);
-    }
+    const { found, problems } = sorted(versions);
     const isChanged = found.map((each) =>
       side === 'source' ? this.sourceSeen(each.address, each) : this.destinationSeen(each.address, each),
     );
@@ -186,7 +216,7 @@ export class Followed {
 
   /** The documents that have a version at this side, remembered or waiting. */
   #known(side: Side): readonly string[] {
-    const remembered = [...this.#marks].filter(([, marks]) => parted(marks)[side] !== ABSENT);
+    const remembered = [...this.#marks].filter(([, marks]) => ![ABSENT, PART].includes(parted(marks)[side]));
     const isNew = (name: string): boolean => !this.#marks.has(name);
     return [...remembered.map(([name]) => name), ...[...this.#changes.names()].filter(isNew)];
   }
@@ -196,13 +226,4 @@ export class Followed {
     const names = new Set([...this.#marks.keys(), ...this.#changes.names()]);
     for (const [, address] of this.#names.addressesOf(side, names)) yield address;
   }
-}
-
-/** Whether an address is one of these, or in one of these folders: what is there is unknown. */
-function hiddenBy(problems: readonly ListingProblem[]): (address: Address) => boolean {
-  return (address) => {
-    // Problems have addresses that are safe to print.
-    const shown = escapedName(address);
-    return problems.some(({ address: at }) => (at.endsWith('/') ? shown.startsWith(at) : shown === at));
-  };
 }

@@ -56,6 +56,17 @@ describe('a watch of Secrets', () => {
     expect(rig.woken).toEqual([KEY, KEY]);
   });
 
+  it('leaves a new Secret whose labels are too many to be known to the next pass', async () => {
+    await using rig = new SyncRig();
+    const select = { labelSelector: { matchLabels: { team: 'core' } } };
+    const known = aWatchedSecret('known', '1', { labels: undefined });
+    const followed = rig.begin([read(known)], { select });
+    rig.secretChanged(aWatchedSecret('new', '1', { labels: undefined }));
+    expect(followed.isDirty).toBe(false);
+    rig.secretChanged(aWatchedSecret('known', '2', { labels: undefined }));
+    expect(followed.take()).toEqual(new Set(['known']));
+  });
+
   it('does not name a backup, which no listing yields', async () => {
     await using rig = new SyncRig();
     const followed = rig.begin();

@@ -2,8 +2,8 @@ import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { DEFAULT_INTERVAL_SECONDS } from '#src/api/v1alpha1/sync.ts';
 import type { VersionState } from '#src/backends/driver.ts';
-import type { Shape } from '#src/backends/layers/shaped.ts';
 import type { BackendKind } from '#src/backends/kind.ts';
+import type { Shape } from '#src/backends/layers/shaped.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import type { BySide, Side } from '#src/core/sync/observed.ts';
 import type { Intent } from '#src/engine/plan/intent.ts';
@@ -28,7 +28,7 @@ export interface FollowedEnd {
   readonly kind: Backend['kind'];
   readonly name: string;
   readonly uid: string;
-  /** A watch of Secrets tells of its changes: its versions are never listed. Not for what `shape` makes of Secrets. */
+  /** A watch of Secrets tells of its changes: its versions are never listed. */
   readonly holdsSecret: NonNullable<BackendKind['holdsSecret']> | undefined;
 }
 
@@ -36,10 +36,8 @@ export interface FollowedEnd {
 export interface FollowedMigration extends Pick<PassEnd, 'intent'> {
   readonly metadata: Pick<SecretMigration['metadata'], 'namespace' | 'name' | 'uid' | 'generation'>;
   readonly ends: BySide<FollowedEnd>;
-  /** The source as the mapping shows it: its documents are not those of the store. */
+  /** What makes one document of several. */
   readonly shape: Shape;
-  /** The store has a Secret of this state whose keys are documents: its change calls for a poll. */
-  readonly holdsWhole: FollowedEnd['holdsSecret'];
   /** Between two listings of the versions of one side. */
   readonly intervalMs: number;
   readonly followed: Followed;
@@ -75,45 +73,27 @@ export class Following {
    * since the pass read it wakes the migration at once. The first poll comes at a random time of the interval, so that many
    * migrations that begin together do not stay together.
    */
-  begin(migration: SecretMigration, end: PassEnd): Followed {
-    const { metadata } = migration;
+  begin(migration: SecretMigration, { backends, intent, outcomes }: PassEnd): Followed {
+    const { metadata, spec } = migration;
     const key = objectKey(metadata);
     const before = this.#migrations.get(key);
-    const { uid, generation } = metadata;
+    const { clock, polls, random } = this.#options;
+    const { namespace, name, uid, generation } = metadata;
     const goesOn = before?.metadata.uid === uid && before.metadata.generation === generation;
-    const current = this.#followedFrom(migration, end, goesOn ? before.followed : undefined);
-    const { ends, followed, intervalMs } = current;
-    followed.remember(end.outcomes, 'all');
+    const { labelSelector } = spec.select;
+    const isSplit = spec.mapping.split !== undefined;
+    const followed = goesOn ? before.followed : new Followed({ ...intent, labelSelector, isSplit, clock });
+    followed.remember(outcomes, 'all');
+    const ends = { source: this.#endOf(backends.source), destination: this.#endOf(backends.destination) };
+    const intervalMs = (spec.sync?.intervalSeconds ?? DEFAULT_INTERVAL_SECONDS) * 1000;
+    const about = { metadata: { namespace, name, uid, generation }, shape: spec.mapping, intervalMs };
+    const current = { ...about, ends, intent, followed };
     this.#set(key, current);
     if (goesOn && SIDES.every((side) => before.ends[side].uid === ends[side].uid)) return followed;
     this.#compareWithCache(key, current);
-    const { polls, random } = this.#options;
     if (SIDES.some((side) => ends[side].holdsSecret === undefined))
       polls.addAfter(key, random() * intervalMs);
     return followed;
-  }
-
-  #followedFrom(
-    { metadata, spec }: SecretMigration,
-    { backends, intent }: PassEnd,
-    known: Followed | undefined,
-  ): FollowedMigration {
-    const { namespace, name, uid, generation } = metadata;
-    const { join, split } = spec.mapping;
-    const { clock } = this.#options;
-    const isShaped = join !== undefined || split !== undefined;
-    const source = this.#endOf(backends.source);
-    const destination = this.#endOf(backends.destination);
-    const { labelSelector } = spec.select;
-    return {
-      metadata: { namespace, name, uid, generation },
-      ends: { source: isShaped ? { ...source, holdsSecret: undefined } : source, destination },
-      shape: { join, split },
-      holdsWhole: isShaped ? source.holdsSecret : undefined,
-      intent,
-      intervalMs: (spec.sync?.intervalSeconds ?? DEFAULT_INTERVAL_SECONDS) * 1000,
-      followed: known ?? new Followed({ ...intent, labelSelector, clock }),
-    };
   }
 
   #endOf({ kind, metadata, spec }: Backend): FollowedEnd {
@@ -129,7 +109,7 @@ export class Following {
   #set(key: string, migration: FollowedMigration): void {
     this.end(key);
     this.#migrations.set(key, migration);
-    if (!isWatched(migration)) return;
+    if (SIDES.every((side) => migration.ends[side].holdsSecret === undefined)) return;
     const { namespace } = migration.metadata;
     const keys = this.#watching.get(namespace) ?? new Set<string>();
     this.#watching.set(namespace, keys.add(key));
@@ -166,20 +146,11 @@ export class Following {
   /** A Secret changed: wakes the migrations of its namespace that have it as a document at one of their sides. */
   onSecret({ current, old }: Pick<Change<CachedObject>, 'old' | 'current'>): void {
     const secret = current ?? old;
-    if (secret === undefined) return;
-    for (const key of this.#watching.get(secret.metadata.namespace ?? '') ?? []) {
+    for (const key of this.#watching.get(secret?.metadata.namespace ?? '') ?? []) {
       const migration = this.#migrations.get(key);
-      if (migration !== undefined) this.#tell(key, migration, { secret, exists: current !== undefined });
+      if (secret !== undefined && migration !== undefined && isNews(migration, secret, current !== undefined))
+        this.#options.wake(key);
     }
-  }
-
-  #tell(
-    key: string,
-    migration: FollowedMigration,
-    { secret, exists }: { readonly secret: CachedObject; readonly exists: boolean },
-  ): void {
-    if (isNews(migration, secret, exists)) this.#options.wake(key);
-    if (migration.holdsWhole?.(secret.metadata) === true) this.#options.polls.addAfter(key, 0);
   }
 
   #compareWithCache(key: string, migration: FollowedMigration): void {
@@ -200,10 +171,6 @@ export class Following {
   }
 }
 
-function isWatched({ ends, holdsWhole }: FollowedMigration): boolean {
-  return holdsWhole !== undefined || SIDES.some((side) => ends[side].holdsSecret !== undefined);
-}
-
 /** The cache can be behind the pass: an earlier generation ends nothing. */
 function isOver(
   { metadata: { generation, uid } }: FollowedMigration,
@@ -215,7 +182,7 @@ function isOver(
 
 /** True if the migration should be woken for this state of a Secret. */
 function isNews({ ends, followed }: FollowedMigration, { metadata }: CachedObject, exists: boolean): boolean {
-  const { labels = {}, name, resourceVersion: revision, uid: identity } = metadata;
+  const { labels = 'unknown', name, resourceVersion: revision, uid: identity } = metadata;
   const stateAt = (side: Side): VersionState =>
     exists && ends[side].holdsSecret?.(metadata) === true
       ? { state: 'present', version: { identity, revision } }

@@ -10,6 +10,10 @@ export type Mark = string;
 
 /** Nothing is there. */
 export const ABSENT: Mark = '';
+/** It is there, at the source, and its labels select it no longer. */
+export const LEFT: Mark = '!';
+/** A key of a document that is split: the version of the whole is that of its source. */
+export const PART: Mark = '+';
 /** Only a read can tell. It equals nothing that was read. */
 export const UNKNOWN: Mark = '?';
 

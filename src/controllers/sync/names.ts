@@ -1,12 +1,14 @@
+import { storedNameOf } from '#src/backends/layers/shaped.ts';
 import type { Address } from '#src/core/document.ts';
 import { matchesLabels, type LabelSelector } from '#src/core/label-selector.ts';
 import type { Route } from '#src/core/mapping/route.ts';
-import type { Outcome } from '#src/core/outcome.ts';
+import type { Outcome, RecordedVersion } from '#src/core/outcome.ts';
 import type { Side } from '#src/core/sync/observed.ts';
-import { nameIsSelected, type Selection } from '#src/core/selection.ts';
+import { leftOutByFolder, nameIsSelected, type Selection } from '#src/core/selection.ts';
 import { flat } from './marks.ts';
 
-type Labels = Readonly<Record<string, string>>;
+/** Of a document that was seen; `unknown`: it has too many for the cache. */
+export type SeenLabels = Readonly<Record<string, string>> | 'unknown';
 
 /** What a migration selects, and where its documents are. */
 export interface NamesOptions {
@@ -14,7 +16,11 @@ export interface NamesOptions {
   readonly route: Route;
   /** `select.labelSelector`. */
   readonly labelSelector?: LabelSelector | undefined;
+  /** Each key of a Secret is a document, `<name of the Secret>/<key>`. Default: false. */
+  readonly isSplit?: boolean;
 }
+
+const SPLIT = { split: {} };
 
 /** Where a run found the sides of a document. */
 export type Placed = Pick<Outcome, 'name' | 'source' | 'destination'>;
@@ -87,14 +93,43 @@ export class DocumentNames {
   }
 
   /** True for a name that the migration selects; labels decide where they are known. */
-  selects(name: string, labels: Labels | undefined): boolean {
-    return nameIsSelected(this.#options.selection, name) && this.hasLabels(labels);
+  selects(name: string, labels: SeenLabels | undefined): boolean {
+    const { labelSelector, selection } = this.#options;
+    if (labels === 'unknown' && labelSelector !== undefined) return false;
+    const isSelected = this.isWhole(name)
+      ? leftOutByFolder(selection, `${name}/`) === undefined
+      : nameIsSelected(selection, name);
+    return isSelected && this.hasLabels(labels);
+  }
+
+  /** True for the name of a Secret that is split: it is not a document, and its keys are. */
+  isWhole(name: string): boolean {
+    return this.#options.isSplit === true && storedNameOf(SPLIT, name) === name;
+  }
+
+  /** The Secrets that are split, each in the version in which all of these keys of it were read, if that is one. */
+  wholesOf(placed: readonly Placed[]): ReadonlyMap<string, RecordedVersion> {
+    const versions = new Map<string, RecordedVersion>();
+    for (const { name, source = {} } of placed) {
+      const whole = this.wholeOf(name);
+      if (whole === undefined) continue;
+      const other = versions.get(whole) ?? source;
+      const isSame = other.version === source.version && other.identity === source.identity;
+      versions.set(whole, isSame ? source : {});
+    }
+    return versions;
+  }
+
+  /** The name of the Secret that this document is a key of; undefined if nothing is split. */
+  wholeOf(name: string): string | undefined {
+    return this.#options.isSplit === true ? storedNameOf(SPLIT, name) : undefined;
   }
 
   /** False for labels that the selector does not match. A listing yields only what it matches, and no labels. */
-  hasLabels(labels: Labels | undefined): boolean {
+  hasLabels(labels: SeenLabels | undefined): boolean {
     const { labelSelector } = this.#options;
-    return labels === undefined || labelSelector === undefined || matchesLabels(labelSelector, labels);
+    if (labels === undefined || labels === 'unknown' || labelSelector === undefined) return true;
+    return matchesLabels(labelSelector, labels);
   }
 }
 

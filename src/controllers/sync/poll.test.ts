@@ -133,3 +133,23 @@ describe('the polls of many migrations', () => {
     expect(await rig.requestsIn(600_000)).toHaveLength(1);
   });
 });
+
+describe('a poll of a folder that is joined', () => {
+  it('names it when one of its parts changes, and not before', async () => {
+    await using rig = new SyncRig();
+    for (const part of ['db', 'api']) rig.kv.put(`ns/app/${part}`, { k: '1' });
+    const followed = rig.begin([], {
+      from: 'bao',
+      to: 'kubernetes',
+      mapping: { path: '{namespace}/{name}', join: {} },
+    });
+    await rig.clock.advance(INTERVAL);
+    expect(followed.take()).toEqual(new Set(['app']));
+    followed.leaveOut(['app']);
+    await rig.clock.advance(INTERVAL);
+    expect(followed.isDirty).toBe(false);
+    rig.kv.put('ns/app/api', { k: '2' });
+    await rig.clock.advance(1.1 * INTERVAL);
+    expect(followed.take()).toEqual(new Set(['app']));
+  });
+});

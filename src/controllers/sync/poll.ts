@@ -1,6 +1,6 @@
 import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
+import type { Driver, ListedVersion } from '#src/backends/driver.ts';
 import { shaped } from '#src/backends/layers/shaped.ts';
-import type { ListedVersion } from '#src/backends/driver.ts';
 import type { Side } from '#src/core/sync/observed.ts';
 import { errorOf, hasCode } from '#src/errors.ts';
 import type { Clock, Metrics, Random } from '#src/ports.ts';
@@ -107,11 +107,18 @@ async function listVersions(
 ): Promise<readonly ListedVersion[]> {
   const { namespace, name, uid } = migration.metadata;
   await using lease = await pool.acquire(backend, { namespace, name, uid });
+  const reader = side === 'source' ? joinedOf(lease.driver, migration) : lease.driver;
   const listed: ListedVersion[] = [];
-  const { intent, shape } = migration;
-  const driver = side === 'source' ? shaped(lease.driver, shape, intent.selection) : lease.driver;
   for (const query of queriesOf(migration, side, clock.now())) {
-    for await (const each of driver.versions(query, signal)) listed.push(each);
+    for await (const each of reader.versions(query, signal)) listed.push(each);
   }
   return listed;
+}
+
+/** A folder that is joined has one version. The keys of a Secret have that of the Secret, so it is not read for them. */
+function joinedOf(
+  driver: Driver,
+  { intent, shape: { join } }: Pick<FollowedMigration, 'intent' | 'shape'>,
+): Pick<Driver, 'versions'> {
+  return shaped(driver, { join }, intent.selection);
 }

@@ -176,3 +176,31 @@ it('stops following when the mode is Once again, and removes nothing', async () 
   await tenant.untilReady('other');
   expect(await kvData(tenant, `${tenant.namespace}/a`)).toEqual({ k: '1' });
 });
+
+describe('what is selected', () => {
+  it('changes with the labels of a Secret: one joins, and one that leaves is left alone', async () => {
+    const tenant = await stage().tenant();
+    const labeled = (name: string, value: string, team: string) => {
+      const metadata = { name, labels: { team } };
+      return { ...aSecret(name, { k: value }), metadata };
+    };
+    await tenant.apply(labeled('a', '1', 'edge'));
+    await tenant.apply(labeled('b', '1', 'core'));
+    const select = { labelSelector: { matchLabels: { team: 'core' } } };
+    await tenant.apply(aMigration('sync', { ...SYNC, select }));
+    await tenant.untilReady('sync', { status: 'True', reason: 'Synced' });
+    await tenant.apply(labeled('a', '1', 'core'));
+    await untilInKv(tenant, 'a', { k: '1' });
+    await tenant.apply(labeled('a', '2', 'edge'));
+    await eventually('it has no row', async () => !Object.hasOwn(await rowsByName(tenant, 'sync'), 'a'));
+    expect(await kvData(tenant, `${tenant.namespace}/a`)).toEqual({ k: '1' });
+  });
+
+  it('is each key of a Secret that is split, also one that is new', async () => {
+    const mapping = { path: '{namespace}/{name}', split: {} };
+    const tenant = await fromSecrets({ mapping, select: { prefix: 'a/' } });
+    await tenant.apply(aSecret('a', { k: '2', new: '3' }));
+    await untilInKv(tenant, 'a/k', { value: '2' });
+    await untilInKv(tenant, 'a/new', { value: '3' });
+  });
+});
