@@ -9,6 +9,7 @@ import {
   rowsByName,
   statesOf,
 } from '#test/support/queries.ts';
+import { eventually } from '#test/support/eventually.ts';
 import { useStage } from '#test/support/stage.ts';
 
 const stage = useStage();
@@ -66,4 +67,41 @@ it('makes one document of each key of a Secret, and none of the token of a backe
   await there.untilReady('back');
   expect(text((await there.secret('shop'))?.data)).toEqual({ 'tls.crt': 'c', 'tls.key': 'k' });
   expect((await there.secret('api'))?.data).toEqual({ token: 'AP+A' });
+});
+
+const SYNC = { mode: 'Sync', sync: { intervalSeconds: 5 }, select: { all: true } } as const;
+
+it('keeps a Secret in step with the documents in a folder, and leaves it whole while one of them is gone', async () => {
+  const tenant = await stage().tenant();
+  await kvPut(tenant, 'apps/shop/db', { password: 'p' });
+  await kvPut(tenant, 'apps/shop/api', { token: 't' });
+  const mapping = { path: 'apps/{name}', join: {} };
+  await tenant.apply(aMigration('sync', { from: 'bao', to: 'kubernetes', ...SYNC, mapping }));
+  await tenant.untilReady('sync', { status: 'True', reason: 'Synced' });
+  await kvPut(tenant, 'apps/shop/api', { token: 't2' });
+  await eventually('the change is in the Secret', async () => {
+    const data = text((await tenant.secret('shop'))?.data);
+    return data['api.token'] === 't2' && data['db.password'] === 'p';
+  });
+  await tenant.cluster.bao('DELETE', `${tenant.mount}/data/apps/shop/db`);
+  await requestRun(tenant, 'sync');
+  await tenant.untilReady('sync', { status: 'False', reason: 'PartiallyFailed' });
+  expect(await statesOf(tenant, 'sync')).toEqual({ shop: 'Failed PartsRefused' });
+  expect(text((await tenant.secret('shop'))?.data)).toEqual({ 'api.token': 't2', 'db.password': 'p' });
+});
+
+it('keeps documents in step with the keys of a Secret', async () => {
+  const tenant = await stage().tenant();
+  await tenant.apply(aSecret('shop', { user: 'u', password: 'p' }));
+  const mapping = { path: 'apps/{name}', split: {} };
+  await tenant.apply(aMigration('sync', { ...SYNC, select: { prefix: 'shop/' }, mapping }));
+  await tenant.untilReady('sync', { status: 'True', reason: 'Synced' });
+  await tenant.apply(aSecret('shop', { user: 'u', password: 'p2', more: 'm' }));
+  await eventually('both changes are in the documents', async () => {
+    const names = await kvNames(tenant, 'apps/shop');
+    if (!names.includes('more')) return false;
+    return (await kvData(tenant, 'apps/shop/password'))['value'] === 'p2';
+  });
+  expect((await kvMetadata(tenant, 'apps/shop/user'))?.current_version).toBe(1);
+  expect(await kvData(tenant, 'apps/shop/more')).toEqual({ value: 'm' });
 });
