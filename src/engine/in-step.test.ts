@@ -115,6 +115,18 @@ describe('a change of some documents', () => {
     expect(pair.destination.textAt('ns/c')).toEqual({ k: '1' });
   });
 
+  it('goes where its labels say, and stays known when it is gone', async () => {
+    const spec = { mapping: { path: '{namespace}/{label:team}/{name}' } };
+    const pair = new Pair({ spec });
+    pair.source.put('a', { k: '1' }, { metadata: new Map([['team', 'core']]) });
+    await pair.pass();
+    pair.source.put('a', { k: '2' }, { metadata: new Map([['team', 'core']]) });
+    await pair.follow('a');
+    expect(pair.destination.textAt('ns/core/a')).toEqual({ k: '2' });
+    pair.source.remove('a');
+    expect((await pair.follow('a')).outcomeOf('a')).toMatchObject({ state: 'Skipped', reason: 'SourceGone' });
+  });
+
   it('has no row when it came and went', async () => {
     const pair = await inStep();
     const run = await pair.follow('c');

@@ -89,7 +89,7 @@ function isLeaving(side: Side): string {
 }
 
 function isOwned(side: Side): string {
-  return `The document at the ${side} belongs to another object, which may overwrite or delete it. Nothing is written. Remove its ownerReferences, or exclude the document.`;
+  return `The document at the ${side} belongs to another object or program, which may overwrite or delete it. Nothing is written. Set spec.sync.adopt, or exclude the document.`;
 }
 
 /** Why a document stays whose other side has ended. */

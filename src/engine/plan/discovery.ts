@@ -27,13 +27,16 @@ export interface Discovered {
 /** The documents of the selection; the others are counted in `count`. */
 export async function discover(inputs: Inputs, count: InventoryCount): Promise<Discovered> {
   const { selection, route } = inputs.intent;
-  if (inputs.only !== undefined)
-    return { documents: discoverOnly(inputs, inputs.only, count), problems: new Map() };
+  const { only } = inputs;
+  if (only !== undefined && !route.needsLabels)
+    return { documents: discoverOnly(inputs, only, count), problems: new Map() };
   // A path with labels needs the listing; plain names are read one by one, which needs no right to list.
   if (selection.scope.by === 'names' && !route.needsLabels) {
     return { documents: discoverNamed(inputs, count), problems: new Map() };
   }
-  return new Discovery(inputs, count).run();
+  const found = await new Discovery(inputs, count).run();
+  if (only === undefined) return found;
+  return { documents: found.documents.filter(({ name }) => only.has(name)), problems: new Map() };
 }
 
 function discoverNamed({ intent }: Pick<Inputs, 'intent'>, count: InventoryCount): readonly NamedDocument[] {

@@ -84,9 +84,9 @@ async function deniedIn(
 }
 
 function namesOfUnlisted(inputs: PlanInputs, listed: ReadonlySet<string>): readonly string[] {
-  if (inputs.only !== undefined) return [];
+  const { only } = inputs;
   return [...inputs.prior.values()]
-    .filter(({ name }) => !listed.has(name))
+    .filter(({ name }) => !listed.has(name) && (only === undefined || only.has(name)))
     .filter((prior) => !isReservedNow(inputs, prior) && !isOfProblem(inputs, prior))
     .map(({ name }) => name);
 }

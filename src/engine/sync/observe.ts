@@ -86,12 +86,13 @@ function foundIn(
       version: read.version,
       ...(read.expired === undefined ? {} : { expired: read.expired }),
     };
-  const { version, isLeaving, owner, reflects } = read.document;
-  const hold = isLeaving === true ? 'leaving' : owner !== undefined && !sync.adopts ? 'owned' : undefined;
+  const { version, isLeaving, isMarked, manager, owner } = read.document;
+  const hold =
+    isLeaving === true ? 'leaving' : (owner ?? manager) !== undefined && !sync.adopts ? 'owned' : undefined;
   return {
     state: 'present',
     version,
-    isMarked: reflects !== undefined,
+    isMarked: isMarked === true,
     keepsHistory,
     ...(hold === undefined ? {} : { hold }),
   };

@@ -295,6 +295,40 @@ const MIGRATION_CASES: readonly RuleCase[] = [
   },
   {
     kind: 'SecretMigration',
+    at: 'spec',
+    message: 'mode Sync requires sourcePolicy Keep or Project: a source that is removed cannot be kept in step',
+    accepts: {
+      'a sync that keeps': migration({ mode: 'Sync' }),
+      'a sync that projects': migration({ mode: 'Sync', sourcePolicy: 'Project' }),
+      'a single run that deletes': migration({ sourcePolicy: 'Delete' }),
+    },
+    refuses: {
+      'a sync that deletes': migration({ mode: 'Sync', sourcePolicy: 'Delete' }),
+      'a sync that makes backups': migration({ mode: 'Sync', sourcePolicy: 'Backup' }),
+    },
+  },
+  {
+    kind: 'SecretMigration',
+    at: 'spec',
+    message: 'sourcePolicy Project requires sync.authority Destination: the destination owns a projected value',
+    accepts: {
+      'a projection whose owner leads': migration({
+        mode: 'Sync',
+        sourcePolicy: 'Project',
+        sync: { authority: 'Destination' },
+      }),
+      'a projection in mode Once': migration({ sourcePolicy: 'Project', sync: { authority: 'Source' } }),
+    },
+    refuses: {
+      'a projection that leads': migration({
+        mode: 'Sync',
+        sourcePolicy: 'Project',
+        sync: { authority: 'Source' },
+      }),
+    },
+  },
+  {
+    kind: 'SecretMigration',
     at: 'spec.mapping',
     message: 'a scope requires mapping.scopes and must not contain mapping.scopes.separator',
     accepts: {
