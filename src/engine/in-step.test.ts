@@ -93,6 +93,29 @@ describe('a pass', () => {
   });
 });
 
+describe('a migration whose mode changes', () => {
+  it('from Once to Sync has its rows as the base: a change of either side is known as one', async () => {
+    const pair = new Pair({ spec: { mode: 'Once' } });
+    pair.source.put('a', { k: '1' });
+    pair.source.put('b', { k: '1' });
+    await pair.pass();
+    pair.source.put('a', { k: '2' });
+    pair.destination.put('ns/b', { k: 'mine' });
+    const run = await pair.pass({ spec: { mode: 'Sync' } });
+    expect(run.outcomeOf('a')).toMatchObject({ state: 'Verified', reason: 'FollowedSource' });
+    expect(run.outcomeOf('b')).toMatchObject({ state: 'Conflict', reason: 'DestinationEdited' });
+  });
+
+  it('from Sync to Once compares both sides again, and removes nothing', async () => {
+    const pair = await inStep();
+    pair.source.remove('a');
+    pair.destination.put('ns/b', { k: 'mine' });
+    const run = await pair.pass({ spec: { mode: 'Once' } });
+    expect(run.outcomeOf('b')).toMatchObject({ state: 'Conflict', reason: 'DestinationDiffers' });
+    expect(changesIn(run.log)).toEqual([]);
+  });
+});
+
 describe('a change of some documents', () => {
   it('reads these at both sides, lists nothing and writes what changed', async () => {
     const pair = await inStep();

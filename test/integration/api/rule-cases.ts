@@ -296,7 +296,8 @@ const MIGRATION_CASES: readonly RuleCase[] = [
   {
     kind: 'SecretMigration',
     at: 'spec',
-    message: 'mode Sync requires sourcePolicy Keep or Project: a source that is removed cannot be kept in step',
+    message:
+      'mode Sync requires sourcePolicy Keep or Project: a source that is removed cannot be kept in step',
     accepts: {
       'a sync that keeps': migration({ mode: 'Sync' }),
       'a sync that projects': migration({ mode: 'Sync', sourcePolicy: 'Project' }),
@@ -310,7 +311,8 @@ const MIGRATION_CASES: readonly RuleCase[] = [
   {
     kind: 'SecretMigration',
     at: 'spec',
-    message: 'sourcePolicy Project requires sync.authority Destination: the destination owns a projected value',
+    message:
+      'sourcePolicy Project requires sync.authority Destination: the destination owns a projected value',
     accepts: {
       'a projection whose owner leads': migration({
         mode: 'Sync',

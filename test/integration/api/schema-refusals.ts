@@ -86,9 +86,9 @@ export const SCHEMA_REFUSALS: Readonly<Record<string, readonly [RuleCase['kind']
     openbao({ maxInFlight: 129 }),
     'spec.openbao.maxInFlight',
   ],
-  'a mode that does not exist yet': [
+  'a mode that does not exist': [
     'SecretMigration',
-    migration({ mode: 'Sync' }),
+    migration({ mode: 'Twice' }),
     'spec.mode: Unsupported value',
   ],
   'all: false': ['SecretMigration', migration({ select: { all: false } }), 'spec.select.all'],

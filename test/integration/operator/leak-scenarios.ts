@@ -4,7 +4,8 @@ import type { Action } from '#test/support/proxy-rules.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 import { aDirectoryBackend, plantFiles, tokenFolderOf } from '#test/support/token-files.ts';
 import { aBinaryCanary, aLongCanary, aTextCanary, type Canary } from '#test/support/canary.ts';
-import { kvPut, pathOf, statesOf } from '#test/support/queries.ts';
+import { eventually } from '#test/support/eventually.ts';
+import { kvPut, pathOf, statesOf, versionOf } from '#test/support/queries.ts';
 import type { Stage } from '#test/support/stage.ts';
 
 /** Length of one of the values: no other number of a run is as large by chance. */
@@ -71,6 +72,30 @@ export class LeakScenarios {
     await tenant.untilReady('out', { status: 'False', reason: 'ConflictsFound' });
     await tenant.apply(aMigration('back', { from: 'bao', to: 'kubernetes', sourcePolicy: 'Delete' }));
     await tenant.untilReady('back', { status: 'False', reason: 'ConflictsFound' });
+  }
+
+  /** Values that replace each other while both sides are kept in step, and copies of those that were overwritten. */
+  async inStep(): Promise<void> {
+    const tenant = await this.#tenant();
+    const { namespace } = tenant;
+    const sync = { authority: 'Source', intervalSeconds: 5 } as const;
+    const select = { names: ['db'] };
+    await tenant.apply(aSecret('db', { value: this.#text('first, in a Secret in step') }));
+    await tenant.apply(aMigration('out', { mode: 'Sync', sync, select }));
+    await tenant.untilReady('out', { status: 'True', reason: 'Synced' });
+    await tenant.apply(aSecret('db', { value: this.#text('second, in a Secret in step') }));
+    await eventually('OpenBao follows', async () => (await versionOf(tenant, 'db')) === 2);
+    await kvPut(tenant, `${namespace}/db`, { value: this.#text('of an edit where OpenBao follows') });
+    await tenant.untilReady('out', { status: 'False', reason: 'ConflictsFound' });
+    const from = { from: 'bao', to: 'kubernetes', mapping: { path: 'other/{name}' } };
+    await kvPut(tenant, 'other/app', { value: this.#text('at OpenBao in step') });
+    const options = { ...from, mode: 'Sync', sync, conflictPolicy: 'Overwrite' } as const;
+    await tenant.apply(aMigration('in', { ...options, select: { names: ['app'] } }));
+    await tenant.untilReady('in', { status: 'True', reason: 'Synced' });
+    await tenant.apply(aSecret('app', { value: this.#text('of an edit where a Secret follows') }));
+    await eventually('it is undone', async () => {
+      return (await statesOf(tenant, 'in'))['app'] === 'Verified RestoredDestination';
+    });
   }
 
   /** Documents that are refused before anything is sent. */

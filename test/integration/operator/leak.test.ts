@@ -23,6 +23,7 @@ beforeAll(async () => {
   scenarios = new LeakScenarios(stage());
   await scenarios.thereAndBack();
   await scenarios.conflicts();
+  await scenarios.inStep();
   await scenarios.refusals();
   await scenarios.oddDocuments();
   await scenarios.tokenFiles();
