@@ -93,7 +93,7 @@ function isOwned(side: Side): string {
 }
 
 /** Why a document stays whose other side has ended. */
-type Stay = 'edited' | 'expired' | 'kept' | 'unknown' | 'unmarked' | 'leaving' | 'owned';
+type Stay = 'edited' | 'expired' | 'final' | 'kept' | 'unknown' | 'unmarked' | 'leaving' | 'owned';
 
 /** What is said of the document that stays when the one at `side` was deleted or expired. */
 export function afterEndOf(side: Side, stay: Stay): Said {
@@ -109,6 +109,7 @@ export function afterEndOf(side: Side, stay: Stay): Said {
 
 const WHY_IT_STAYS = {
   expired: '',
+  final: ', and its value is not written again under a name where it was deleted',
   kept: '; spec.sync.prune would remove it',
   unknown: ', because it is not known whether its value is the one that Keyferry wrote',
   unmarked: ', because it does not carry the mark of Keyferry',

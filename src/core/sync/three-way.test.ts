@@ -159,6 +159,17 @@ describe('a step', IN_TIME, () => {
     };
     expect(exceptions(isEnd)).toEqual([]);
   });
+
+  it('without revival never brings back what was there and is gone, at any side', () => {
+    const isEnd = ({ world, policy, step }: Case): boolean => {
+      const to = written(step);
+      return policy.revives !== false || world.recorded === 'neither' || !to || at(world, to) !== 'none';
+    };
+    expect(exceptions(isEnd)).toEqual([]);
+    const isFinal = ({ policy, step }: Case): boolean =>
+      policy.revives === false && step.kind === 'keep' && step.message.includes('not written again');
+    expect(CASES.some(isFinal)).toBe(true);
+  });
 });
 
 describe('a step that changes something', IN_TIME, () => {
