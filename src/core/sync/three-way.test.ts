@@ -159,8 +159,10 @@ describe('a step', IN_TIME, () => {
     };
     expect(exceptions(isEnd)).toEqual([]);
   });
+});
 
-  it('without revival never brings back what was there and is gone, at any side', () => {
+describe('a step for two names of one document', IN_TIME, () => {
+  it('never brings back what was there and is gone, at any side', () => {
     const isEnd = ({ world, policy, step }: Case): boolean => {
       const to = written(step);
       return policy.revives !== false || world.recorded === 'neither' || !to || at(world, to) !== 'none';

@@ -96,12 +96,17 @@ export function needsBaseBytes(policy: SyncPolicy, observed: Observed): boolean 
   if (source.state === 'unread' || destination.state === 'unread') return false;
   if (source.state === 'present' && destination.state === 'present') return !areEqual;
   const there = source.state === 'present' ? 'source' : 'destination';
-  return sides[there].state === 'present' && (policy.revives === false || leaderOf(policy) !== there);
+  return sides[there].state === 'present' && !revivesFrom(policy, there);
 }
 
 function leaderOf({ authority }: SyncPolicy): Side | undefined {
   if (authority === 'Either') return undefined;
   return authority === 'Source' ? 'source' : 'destination';
+}
+
+/** True if this side is written to the other one also after that one was deleted. */
+function revivesFrom(policy: SyncPolicy, side: Side): boolean {
+  return policy.revives !== false && leaderOf(policy) === side;
 }
 
 function decideBoth(policy: SyncPolicy, observed: Observed, found: BySide<FoundDocument>): SyncStep {
@@ -162,7 +167,7 @@ function decideOne(policy: SyncPolicy, observed: Observed, single: Single): Sync
   const leader = leaderOf(policy);
   const leads = leader === single.side;
   const isNew = observed.base === undefined;
-  if (!isNew && (!leads || policy.revives === false)) return afterDeletion(policy, observed, single);
+  if (!isNew && !revivesFrom(policy, single.side)) return afterDeletion(policy, observed, single);
   // The first copy of a document whose leader is not there is the task of the first pass, not of a sync.
   if (!leads && leader !== undefined) return NOTHING;
   const { found, gone, side } = single;
