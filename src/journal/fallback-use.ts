@@ -37,6 +37,12 @@ export class FallbackUse {
   }
 }
 
+/** When the status of an active use must say that it ended, milliseconds since the epoch; undefined: never. */
+export function endOfUse({ spec, status: { fallback } }: SecretMigration): number | undefined {
+  const untilTime = fallback?.state === 'Active' ? windowOf(spec, true)?.untilTime : undefined;
+  return untilTime === undefined ? undefined : Date.parse(untilTime);
+}
+
 /**
  * How long values are taken from old names: those of the fallback, or one of the two names that Sync keeps in one backend.
  * Two backends can lead to one folder, which only a use shows.
