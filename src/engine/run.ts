@@ -33,7 +33,7 @@ export async function runMigration(inputs: ApplyInputs): Promise<RunResult> {
   progress.expect(planning);
   if (inputs.intent.dryRun) await showPlan(inputs, progress, planning);
   else await applyPlan(inputs, progress, planning);
-  awaitEndOfFallback(inputs, progress);
+  awaitEnds(inputs, progress);
   return progress.result();
 }
 
@@ -101,11 +101,10 @@ async function expire(inputs: ApplyInputs, progress: Progress): Promise<void> {
   if (next !== undefined) progress.wakeIn(next);
 }
 
-/** Schedules a run at the end of the fallback, so that the status does not show it as active after its time. */
-function awaitEndOfFallback(
-  { clock, intent }: Pick<ApplyInputs, 'clock' | 'intent'>,
-  progress: Progress,
-): void {
-  const leftMs = intent.fallbackUntil === undefined ? 0 : intent.fallbackUntil - clock.now();
-  if (leftMs > 0) progress.wakeIn(leftMs);
+/** Schedules a run at the end of the fallback, and of following, so that the status does not show it as active after its time. */
+function awaitEnds({ clock, intent }: Pick<ApplyInputs, 'clock' | 'intent'>, progress: Progress): void {
+  for (const until of [intent.fallbackUntil, intent.sync?.untilMs]) {
+    const leftMs = until === undefined ? 0 : until - clock.now();
+    if (leftMs > 0) progress.wakeIn(leftMs);
+  }
 }

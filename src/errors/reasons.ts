@@ -96,7 +96,8 @@ export type SyncReason =
   | 'SourceEdited'
   | 'SourceGone'
   | 'SourceLeaving'
-  | 'SourceOwned';
+  | 'SourceOwned'
+  | 'SyncEnded';
 
 /** Why a backend cannot store a document. */
 export const REFUSAL_REASONS = [

@@ -85,6 +85,8 @@ export const NEXT_STEPS: Readonly<Partial<Record<Word, string>>> = {
     'Change the destination instead. Undo the change of the source, or set `spec.conflictPolicy`.',
   DestinationEdited: BY_HAND,
   SourceLeaving: 'Wait until the document or its namespace is gone, or remove its finalizer.',
+  SyncEnded:
+    'Make them equal, or set a later `spec.sync.untilTime`: [new names](re-keying.md#keep-old-names-working).',
   SourceOwned: 'Remove the owner from the document, or exclude it.',
   DestinationGone: 'Check who removed it. Remove the source too, or restore the destination.',
   FollowedSource: NOTHING,

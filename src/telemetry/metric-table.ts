@@ -126,7 +126,7 @@ export const METRICS: Readonly<Record<string, MetricInfo>> = {
     'status',
   ),
   secretmigration_fallback_hits: gauge(
-    'Number of reads of a migration at an old path; absent without spec.source.fallback.',
+    'Number of values that a migration took from an old name; absent without spec.source.fallback or mode Sync inside one backend.',
     'namespace',
     'name',
   ),

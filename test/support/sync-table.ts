@@ -23,12 +23,17 @@ interface Cell {
 
 const FAIL: Cell = { title: '`Fail`', policy: { conflictPolicy: 'Fail', prune: false } };
 const PRUNE: Cell = { title: '`prune: true`', policy: { conflictPolicy: 'Fail', prune: true } };
+const NO_REVIVAL: Cell = {
+  title: '`revives: false`',
+  policy: { conflictPolicy: 'Fail', prune: false, revives: false },
+};
 const CELLS: Readonly<Record<'one' | 'either', readonly Cell[]>> = {
   one: [
     FAIL,
     { title: '`KeepDestination`', policy: { conflictPolicy: 'KeepDestination', prune: false } },
     { title: '`Overwrite`', policy: { conflictPolicy: 'Overwrite', prune: false } },
     PRUNE,
+    NO_REVIVAL,
   ],
   either: [{ ...FAIL, title: 'step' }, PRUNE],
 };

@@ -35,12 +35,25 @@ export interface World {
 export const SIDES: readonly Side[] = ['source', 'destination'];
 const BOOLEANS = [true, false];
 
-export const POLICIES: readonly SyncPolicy[] = (['Source', 'Destination', 'Either'] as const).flatMap(
-  (authority) =>
-    (['Fail', 'KeepDestination', 'Overwrite'] as const).flatMap((conflictPolicy) =>
-      BOOLEANS.map((prune) => ({ authority, conflictPolicy, prune })),
-    ),
+const AUTHORITIES = ['Source', 'Destination', 'Either'] as const;
+
+const REVIVING: readonly SyncPolicy[] = AUTHORITIES.flatMap((authority) =>
+  (['Fail', 'KeepDestination', 'Overwrite'] as const).flatMap((conflictPolicy) =>
+    BOOLEANS.map((prune) => ({ authority, conflictPolicy, prune })),
+  ),
 );
+
+/** Without `revives`, a deletion at the side that follows does not depend on `conflictPolicy`; the rest is as with it. */
+const NOT_REVIVING: readonly SyncPolicy[] = AUTHORITIES.flatMap((authority) =>
+  (['Fail', 'Overwrite'] as const).map((conflictPolicy) => ({
+    authority,
+    conflictPolicy,
+    prune: true,
+    revives: false,
+  })),
+);
+
+export const POLICIES: readonly SyncPolicy[] = [...REVIVING, ...NOT_REVIVING];
 
 function sideWorlds(side: Side): readonly SideWorld[] {
   const present = (['base', `own-${side}`, 'both'] as const).flatMap((bytes) =>

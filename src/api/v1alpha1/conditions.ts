@@ -124,6 +124,7 @@ export const ROW_REASONS = {
   SourceEdited: 'Another writer changed the source, which follows the destination.',
   DestinationEdited: 'Another writer changed the destination, which follows the source.',
   SourceLeaving: 'The document at the source is being deleted.',
+  SyncEnded: 'Source and destination differ, and spec.sync.untilTime is over, so nothing is written.',
   SourceOwned: 'The document at the source belongs to another object, so it is not written.',
   DestinationGone: 'Another writer removed the destination; the source is kept.',
   FollowedSource: 'The destination took a changed value of the source.',

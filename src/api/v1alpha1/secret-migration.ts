@@ -252,13 +252,15 @@ export const SecretMigrationStatusSchema = z
     summary: SummarySchema.optional().describe('Number of keys in each state.'),
     fallback: z
       .object({
-        state: z.enum(['Active', 'Ended']).describe('Whether old paths are read.'),
-        hits: CountSchema.describe('Number of reads at an old path, in all runs.'),
-        lastHitTime: TimeSchema.optional().describe('Time of the last such read.'),
+        state: z.enum(['Active', 'Ended']).describe('Whether old names are followed.'),
+        hits: CountSchema.describe(
+          'Number of values that were taken from an old name, in all runs; in mode Once, of reads at an old path.',
+        ),
+        lastHitTime: TimeSchema.optional().describe('Time of the last one.'),
       })
       .optional()
       .describe(
-        'Use of spec.source.fallback: if hits stays the same for a long time, the fallback can be removed.',
+        'Use of old names, with spec.source.fallback or in mode Sync inside one backend: if hits stays the same for a long time, no program uses them any more.',
       ),
     rules: z
       .array(

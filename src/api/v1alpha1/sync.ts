@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { TimeSchema } from '#src/schema/meta.ts';
 
 /*
  * What only `mode: Sync` uses. The fields have no defaults in the schema, so that an earlier version can read an object that
@@ -46,6 +47,9 @@ export const SyncSchema = z
       .describe(
         'With prune: how many percent of the documents one pass may remove, at least one document. If more are deleted, none is removed. Default: 10.',
       ),
+    untilTime: TimeSchema.optional().describe(
+      'Until when changes are followed. After it nothing is written or removed, and rows say which documents changed since. Default: always.',
+    ),
     recreateImmutable: z
       .boolean()
       .optional()

@@ -2,6 +2,7 @@ import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import type { Reader } from '#src/backends/driver.ts';
 import { namesChangedBy, storedNameOf } from '#src/backends/layers/shaped.ts';
 import type { Outcome } from '#src/core/outcome.ts';
+import { endOfUse } from '#src/journal/fallback-use.ts';
 import type { MigrationJournal } from '#src/journal/journal.ts';
 import { objectKey } from '#src/runtime/store.ts';
 import type { BackendPair } from '../backend/lookup.ts';
@@ -28,7 +29,14 @@ export interface Processed {
 export function isQuiet({ followed, migration, parts, task }: Attempt): boolean {
   if (task.kind !== 'follow' || followed === undefined) return false;
   if (followed.take().size > 0 || followed.problem !== undefined) return false;
+  if ((quietMs({ migration, parts }) ?? 1) <= 0) return false;
   return isReady(migration) && parts.backends.areReady(migration);
+}
+
+/** Until the status must say that old names are not followed any more, milliseconds; undefined: never. */
+export function quietMs({ migration, parts }: Pick<Attempt, 'migration' | 'parts'>): number | undefined {
+  const end = endOfUse(migration);
+  return end === undefined ? undefined : end - parts.clock.now();
 }
 
 /** What a follow is about. */

@@ -10,7 +10,7 @@ import type { ReconcileContext, ReconcileResult } from '#src/runtime/controller.
 import { shortNameOf } from '../backend/names.ts';
 import { requireKnownFields } from '../unknown-fields.ts';
 import type { DriverLease } from '../backend/pool.ts';
-import { followedOf, isQuiet } from './changes.ts';
+import { followedOf, isQuiet, quietMs } from './changes.ts';
 import { openJournal, readMigration, type Attempt, type MigrationParts } from './attempt.ts';
 import { carryOut, type Gathered } from './engine-run.ts';
 import { finish, type Ending } from './finish.ts';
@@ -83,7 +83,7 @@ async function endingWithoutRun(attempt: Attempt): Promise<Ending | undefined> {
   if (task.kind === 'wait') return { kind: 'waiting', afterMs: task.afterMs };
   if (task.kind === 'suspend') return { kind: 'suspended' };
   if (task.kind === 'endFallback') return { kind: 'fallbackEnded', journal: await openJournal(attempt) };
-  return isQuiet(attempt) ? { kind: 'waiting', afterMs: undefined } : undefined;
+  return isQuiet(attempt) ? { kind: 'waiting', afterMs: quietMs(attempt) } : undefined;
 }
 
 /** Both backends, their capabilities, and what earlier runs recorded. */

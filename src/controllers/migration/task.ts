@@ -1,6 +1,7 @@
 import { RECONCILE_REQUESTED_ANNOTATION } from '#src/api/group.ts';
 import { MAX_RECONCILE_TOKEN, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { beginningOf } from '#src/core/bounded-text.ts';
+import { endOfUse } from '#src/journal/fallback-use.ts';
 import { isKeptInStep } from '#src/engine/plan/sync-intent.ts';
 import { isReady } from '../conditions.ts';
 
@@ -65,9 +66,9 @@ function isRequested(migration: SecretMigration): boolean {
   return requested !== undefined && requested !== migration.status.lastHandledReconcileAt;
 }
 
-function afterCompletion({ spec, status }: SecretMigration, nowMs: number): Task {
-  const { fallback } = spec.source;
-  if (fallback === undefined || status.fallback?.state !== 'Active') return { kind: 'wait' };
-  const leftMs = Date.parse(fallback.untilTime) - nowMs;
+function afterCompletion(migration: SecretMigration, nowMs: number): Task {
+  const end = endOfUse(migration);
+  if (end === undefined) return { kind: 'wait' };
+  const leftMs = end - nowMs;
   return leftMs > 0 ? { kind: 'wait', afterMs: leftMs } : { kind: 'endFallback' };
 }

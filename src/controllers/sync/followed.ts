@@ -195,9 +195,10 @@ export class Followed {
    */
   listed(side: Side, versions: readonly ListedVersion[]): boolean {
     const { found, problems } = sorted(versions);
-    const isChanged = found.map((each) =>
-      side === 'source' ? this.sourceSeen(each.address, each) : this.destinationSeen(each.address, each),
-    );
+    const isChanged =
+      side === 'source'
+        ? this.#names.leading(found).map((each) => this.sourceSeen(each.address, each))
+        : found.map((each) => this.destinationSeen(each.address, each));
     const missing = this.#missing(side, found, hiddenBy(problems));
     return [...isChanged, ...missing.map((name) => this.#see(side, name, ABSENT))].includes(true);
   }

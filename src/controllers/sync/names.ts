@@ -66,6 +66,18 @@ export class DocumentNames {
     return side === 'source' ? this.#atSource(address) : this.#atDestination(address);
   }
 
+  /** What the source lists, without the old addresses of documents that it also lists under their own, which lead. */
+  leading<Listed extends { readonly address: Address }>(listed: readonly Listed[]): readonly Listed[] {
+    const { route } = this.#options;
+    if (route.fallback === undefined) return listed;
+    const addresses = new Set(listed.map(({ address }) => address));
+    return listed.filter(({ address }) => {
+      const name = this.at('source', address);
+      const own = name === undefined ? address : route.sourceOf(name);
+      return own === address || !addresses.has(own);
+    });
+  }
+
   #atSource(address: Address): string | undefined {
     const { route } = this.#options;
     return route.nameOf(address) ?? route.nestedNameOf(address) ?? route.fallback?.nameOf(address);

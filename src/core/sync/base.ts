@@ -7,15 +7,28 @@ import { otherSide, type Observed, type Side } from './observed.ts';
  * current one has the bytes of the base, so the bytes themselves are needed only if both versions moved.
  */
 
-/** What a row proves of both sides: the versions in which they were equal. Undefined if it proves nothing of these addresses. */
-export function recordedBase(prior: PriorRecord | undefined, destination: Address): Base | undefined {
+/**
+ * What a row proves of both sides: the versions in which they were equal. `oldSource`: the source is at this old address, not
+ * at that of its name; a version of another address proves nothing of this one. Undefined if the row proves nothing of this
+ * destination.
+ */
+export function recordedBase(
+  prior: PriorRecord | undefined,
+  destination: Address,
+  oldSource?: Address,
+): Base | undefined {
   if (prior === undefined || prior.destination?.path !== destination) return undefined;
-  // Rows of other states have versions that were read and not proven.
-  if (prior.state !== 'Verified') return prior.base;
-  const isAtOldAddress = prior.source?.path !== undefined;
+  const base = provenIn(prior);
+  if (base === undefined || prior.source?.path === oldSource) return base;
+  return base.destination === undefined ? {} : { destination: base.destination };
+}
+
+/** Rows of other states than Verified have versions that were read and not proven. */
+function provenIn({ base, destination, source, state }: PriorRecord): Base | undefined {
+  if (state !== 'Verified') return base;
   return {
-    ...(prior.source === undefined || isAtOldAddress ? {} : { source: versionIn(prior.source) }),
-    destination: versionIn(prior.destination),
+    ...(source === undefined ? {} : { source: versionIn(source) }),
+    ...(destination === undefined ? {} : { destination: versionIn(destination) }),
   };
 }
 

@@ -19,6 +19,22 @@ export const BASE_UNKNOWN: Said = {
     'Source and destination differ, and it is not known which of them changed. Nothing is written. Make them equal.',
 };
 
+/** Both sides are gone, and the row stays: a name that comes back does not bring back the other one. */
+export const BOTH_GONE: Said = {
+  reason: 'SourceGone',
+  message:
+    'Both names ended. The row stays until following ends, so that nothing is written again that was deleted.',
+};
+
+/** Both sides differ, and following ended at this time: milliseconds since the epoch. */
+export function followingEnded(untilMs: number): Said {
+  const at = new Date(untilMs).toISOString();
+  return {
+    reason: 'SyncEnded',
+    message: `Source and destination differ, and spec.sync.untilTime was ${at}. Nothing is written. Make them equal, or set a later time.`,
+  };
+}
+
 /** What is said of a step that is about one side. */
 interface SaidOfSide {
   /** It is written with the value of the other side. */
@@ -93,7 +109,7 @@ function isOwned(side: Side): string {
 }
 
 /** Why a document stays whose other side has ended. */
-type Stay = 'edited' | 'expired' | 'kept' | 'unknown' | 'unmarked' | 'leaving' | 'owned';
+type Stay = 'edited' | 'expired' | 'final' | 'kept' | 'unknown' | 'unmarked' | 'leaving' | 'owned';
 
 /** What is said of the document that stays when the one at `side` was deleted or expired. */
 export function afterEndOf(side: Side, stay: Stay): Said {
@@ -109,6 +125,7 @@ export function afterEndOf(side: Side, stay: Stay): Said {
 
 const WHY_IT_STAYS = {
   expired: '',
+  final: ', and its value is not written again under a name where it was deleted',
   kept: '; spec.sync.prune would remove it',
   unknown: ', because it is not known whether its value is the one that Keyferry wrote',
   unmarked: ', because it does not carry the mark of Keyferry',

@@ -161,6 +161,19 @@ describe('a step', IN_TIME, () => {
   });
 });
 
+describe('a step for two names of one document', IN_TIME, () => {
+  it('never brings back what was there and is gone, at any side', () => {
+    const isEnd = ({ world, policy, step }: Case): boolean => {
+      const to = written(step);
+      return policy.revives !== false || world.recorded === 'neither' || !to || at(world, to) !== 'none';
+    };
+    expect(exceptions(isEnd)).toEqual([]);
+    const isFinal = ({ policy, step }: Case): boolean =>
+      policy.revives === false && step.kind === 'keep' && step.message.includes('not written again');
+    expect(CASES.some(isFinal)).toBe(true);
+  });
+});
+
 describe('a step that changes something', IN_TIME, () => {
   it('spares a document that is being deleted or belongs to another object', () => {
     const isFree = ({ world, step }: Case): boolean => {

@@ -26,6 +26,11 @@ export interface SyncPolicy {
   readonly conflictPolicy: 'Fail' | 'KeepDestination' | 'Overwrite';
   /** The side that follows is removed after the one that leads was deleted. */
   readonly prune: boolean;
+  /**
+   * False: a document that was there and is gone is not written again, at whichever side. Default: one that follows and is
+   * absent is written again, and `conflictPolicy` decides about one whose deletion the store records.
+   */
+  readonly revives?: boolean;
 }
 
 type Gone = Exclude<Found, { state: 'present' | 'unread' }>;
@@ -91,12 +96,17 @@ export function needsBaseBytes(policy: SyncPolicy, observed: Observed): boolean 
   if (source.state === 'unread' || destination.state === 'unread') return false;
   if (source.state === 'present' && destination.state === 'present') return !areEqual;
   const there = source.state === 'present' ? 'source' : 'destination';
-  return sides[there].state === 'present' && leaderOf(policy) !== there;
+  return sides[there].state === 'present' && !revivesFrom(policy, there);
 }
 
 function leaderOf({ authority }: SyncPolicy): Side | undefined {
   if (authority === 'Either') return undefined;
   return authority === 'Source' ? 'source' : 'destination';
+}
+
+/** True if this side is written to the other one also after that one was deleted. */
+function revivesFrom(policy: SyncPolicy, side: Side): boolean {
+  return policy.revives !== false && leaderOf(policy) === side;
 }
 
 function decideBoth(policy: SyncPolicy, observed: Observed, found: BySide<FoundDocument>): SyncStep {
@@ -157,7 +167,7 @@ function decideOne(policy: SyncPolicy, observed: Observed, single: Single): Sync
   const leader = leaderOf(policy);
   const leads = leader === single.side;
   const isNew = observed.base === undefined;
-  if (!leads && !isNew) return afterDeletion(policy, observed, single);
+  if (!isNew && !revivesFrom(policy, single.side)) return afterDeletion(policy, observed, single);
   // The first copy of a document whose leader is not there is the task of the first pass, not of a sync.
   if (!leads && leader !== undefined) return NOTHING;
   const { found, gone, side } = single;
@@ -172,15 +182,19 @@ function decideOne(policy: SyncPolicy, observed: Observed, single: Single): Sync
   return { kind: 'restore', keepFirst: false, ...write, ...SAID[to].restored };
 }
 
-/** The side that leads, or with `Either` any side, had the document and has it no longer. The other one has it still. */
-function afterDeletion({ prune }: SyncPolicy, observed: Observed, single: Single): SyncStep {
+/**
+ * The side that leads, or with `Either` or without `revives` any side, had the document and has it no longer. The other one
+ * has it still.
+ */
+function afterDeletion(policy: SyncPolicy, observed: Observed, single: Single): SyncStep {
   const { found, gone, side } = single;
   const since = sinceBase(observed, side);
   const ended = otherSide(side);
   if (since === 'changed') return { kind: 'conflict', ...afterEndOf(ended, 'edited') };
   if (gone.state === 'deleted' && gone.expired === true)
     return { kind: 'keep', ...afterEndOf(ended, 'expired') };
-  if (!prune) return { kind: 'keep', ...afterEndOf(ended, 'kept') };
+  if (leaderOf(policy) === side) return { kind: 'keep', ...afterEndOf(ended, 'final') };
+  if (!policy.prune) return { kind: 'keep', ...afterEndOf(ended, 'kept') };
   if (since === 'unknown') return { kind: 'keep', ...afterEndOf(ended, 'unknown') };
   if (!found.isMarked) return { kind: 'keep', ...afterEndOf(ended, 'unmarked') };
   if (found.hold !== undefined) return { kind: 'keep', ...afterEndOf(ended, found.hold) };

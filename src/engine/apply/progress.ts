@@ -84,7 +84,7 @@ export class Progress {
     const { intent, journal } = this.#inputs;
     const path = outcome.destination?.path;
     if (intent.sync === undefined || outcome.state === 'Verified' || path === undefined) return outcome;
-    const base = outcome.base ?? recordedBase(journal.prior.get(outcome.name), path);
+    const base = outcome.base ?? recordedBase(journal.prior.get(outcome.name), path, outcome.source?.path);
     return base === undefined ? outcome : { ...outcome, base };
   }
 

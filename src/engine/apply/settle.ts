@@ -1,5 +1,5 @@
 import type { Driver } from '#src/backends/driver.ts';
-import type { Document, StoredDocument } from '#src/core/document.ts';
+import type { Document, ReadResult, StoredDocument } from '#src/core/document.ts';
 import { errorOf } from '#src/errors.ts';
 import { decideDocument } from '../plan/decide.ts';
 import type { Decision, Left } from '../plan/plan.ts';
@@ -47,6 +47,13 @@ async function settleOnce(
 ): Promise<string | undefined> {
   if (left === undefined || values === undefined) return undefined;
   return settleRemains(destination, { left, desired: values.desired }, permit);
+}
+
+/** True if a write that was cut off may have left something. */
+export function hasRemains(read: ReadResult): boolean {
+  if (read.state === 'absent') return false;
+  if (read.state === 'deleted') return read.prepared === true;
+  return read.document.unfinished === true || read.document.prepared === true;
 }
 
 /**

@@ -59,6 +59,19 @@ function copyToMoveAgain(inputs: Inputs, { name, labels }: NamedDocument): Addre
   return 'path' in next && destination.locationOf(next.path).path !== path ? copy : undefined;
 }
 
+/**
+ * True when both sides are one folder of one store: the mapping gives a document another name, and programs may still use
+ * either one.
+ */
+export function areNamesOfOneFolder({
+  source,
+  destination,
+}: Pick<PlanInputs, 'source' | 'destination'>): boolean {
+  const from = rootOf(source);
+  const to = rootOf(destination);
+  return from.store === to.store && from.path === to.path;
+}
+
 /** What stands before every address of a backend in the paths of its locations. */
 function rootOf(reader: Pick<Reader, 'locationOf'>): Location {
   const { store, path } = reader.locationOf(ANY);

@@ -1,4 +1,4 @@
-import type { StoredDocument } from '#src/core/document.ts';
+import type { Address, StoredDocument } from '#src/core/document.ts';
 import type { FallbackRoute } from '#src/core/mapping/route.ts';
 import type { PlanInputs } from './inputs.ts';
 import type { PlannedDocument } from './plan.ts';
@@ -17,6 +17,11 @@ export function activeFallback({ intent, clock }: Window): FallbackRoute | undef
   return fallbackUntil !== undefined && clock.now() < fallbackUntil ? route.fallback : undefined;
 }
 
+/** Where a document that is absent at its own address may be; undefined: it is not looked for. */
+export function oldAddressOf(inputs: Window & Pick<PlanInputs, 'prior'>, name: string): Address | undefined {
+  return wasReadUnderItsName(inputs, name) ? undefined : activeFallback(inputs)?.sourceOf(name);
+}
+
 export interface FoundAtOldAddress {
   /** The document with its old address as its source. */
   readonly document: PlannedDocument;
@@ -28,9 +33,8 @@ export async function readFallback(
   inputs: Window & Pick<PlanInputs, 'prior' | 'source' | 'signal' | 'onFallback'>,
   document: PlannedDocument,
 ): Promise<FoundAtOldAddress | undefined> {
-  const fallback = activeFallback(inputs);
-  if (fallback === undefined || wasReadUnderItsName(inputs, document.name)) return undefined;
-  const source = fallback.sourceOf(document.name);
+  const source = oldAddressOf(inputs, document.name);
+  if (source === undefined) return undefined;
   const found = await inputs.source.read(source, inputs.signal);
   if (found.state !== 'present') return undefined;
   inputs.onFallback();
@@ -38,7 +42,7 @@ export async function readFallback(
 }
 
 /** Keys or a destination version are recorded only for a document that was read; a document may have no keys. */
-function wasReadUnderItsName({ prior }: Pick<PlanInputs, 'prior'>, name: string): boolean {
+export function wasReadUnderItsName({ prior }: Pick<PlanInputs, 'prior'>, name: string): boolean {
   const record = prior.get(name);
   if (record === undefined || record.source?.path !== undefined) return false;
   return record.keys.length > 0 || record.destination?.version !== undefined;

@@ -13,6 +13,8 @@ export interface SyncIntent extends SyncPolicy {
   /** Documents that belong to another object are written too. */
   readonly adopts: boolean;
   readonly recreatesImmutable: boolean;
+  /** When following ends, milliseconds since the epoch; undefined: never. */
+  readonly untilMs: number | undefined;
   /** The way back of `keyNames`. */
   readonly oldKeys: OldKeys;
 }

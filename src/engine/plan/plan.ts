@@ -50,6 +50,8 @@ export interface PlannedDocument {
   readonly isNew: boolean;
   /** Mode Sync: an earlier run recorded it, and the source does not list it. */
   readonly isUnlisted?: true;
+  /** `source` is an old address, not that of its name. */
+  readonly isAtOldSource?: true;
 }
 
 /** A step as it streams from the planner, with the bytes that it needs until it is carried out or shown. */

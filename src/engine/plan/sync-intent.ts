@@ -14,6 +14,8 @@ export function compileSync(spec: Spec, { rules }: Renaming): SyncIntent | undef
   requireKeptSources(spec, rules);
   const { adopt, maxPrunePercent = DEFAULT_MAX_PRUNE_PERCENT, prune, recreateImmutable } = spec.sync ?? {};
   const authority = authorityOf(spec);
+  const until = spec.sync?.untilTime;
+  requireOneWay(spec, authority);
   return {
     authority,
     conflictPolicy: authority === 'Either' ? 'Fail' : spec.conflictPolicy,
@@ -21,6 +23,7 @@ export function compileSync(spec: Spec, { rules }: Renaming): SyncIntent | undef
     maxPrunePercent,
     adopts: adopt === true,
     recreatesImmutable: recreateImmutable === true,
+    untilMs: until === undefined ? undefined : Date.parse(until),
     oldKeys: authority === 'Source' ? NO_WAY_BACK : wayBack(spec),
   };
 }
@@ -30,6 +33,15 @@ function requireKeptSources({ sourcePolicy }: Spec, rules: Renaming['rules']): v
   throw invalid('spec.mapping', {
     detail: 'A rule removes its sources, which cannot be kept in step then.',
     hint: 'Set sourcePolicy to Keep or Project in the rules of spec.mapping, or mode to Once.',
+  });
+}
+
+/** A change at the destination has no way to a document that is at its old path. */
+function requireOneWay({ source }: Spec, authority: SyncIntent['authority']): void {
+  if (source.fallback === undefined || authority === 'Source') return;
+  throw invalid('spec.source.fallback', {
+    detail: 'A source with old addresses is only read, and spec.sync.authority lets it be written.',
+    hint: 'Set spec.sync.authority to Source.',
   });
 }
 

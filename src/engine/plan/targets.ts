@@ -104,11 +104,12 @@ function writtenLocations({
   prior,
   destination,
 }: Pick<PlanInputs, 'prior' | 'destination'>): ReadonlySet<string> {
-  const records = [...prior.values()].map((row) => row.destination);
   return new Set(
-    records.flatMap((record) =>
-      record?.version === undefined ? [] : [keyOf(destination.locationOf(record.path))],
-    ),
+    [...prior.values()].flatMap(({ base, destination: record }) => {
+      if (record === undefined) return [];
+      const wasWritten = record.version !== undefined || base?.destination !== undefined;
+      return wasWritten ? [keyOf(destination.locationOf(record.path))] : [];
+    }),
   );
 }
 

@@ -5,18 +5,18 @@ import { typeIsSelected } from '#src/core/selection.ts';
 import { otherSide, type BySide } from '#src/core/sync/observed.ts';
 import { decideSync, type SyncStep, type WriteStep } from '#src/core/sync/three-way.ts';
 import { hasCode, isAbort, OperatorError } from '#src/errors.ts';
-import { carryOut } from '../apply/copy.ts';
 import { inTime } from '../apply/in-time.ts';
 import type { ApplyInputs } from '../apply/inputs.ts';
 import type { Copied } from '../apply/proof.ts';
-import { settleRemains } from '../apply/settle.ts';
+import { hasRemains, settleRemains } from '../apply/settle.ts';
 import type { Carried } from '../apply/transfer.ts';
 import { DEADLINES_MS } from '../deadlines.ts';
 import { EXPIRED, failedOutcome, noted } from '../failure.ts';
 import { leftIn } from '../plan/decide.ts';
 import type { SyncIntent } from '../plan/intent.ts';
 import type { Decision, PlannedDocument } from '../plan/plan.ts';
-import { decideSource } from '../plan/sources.ts';
+import { copyFirst } from './first-copy.ts';
+import { inItsTime, isFromOldName, isRemembered, locate, missingSince, withNames } from './names.ts';
 import { baseOf, documentIn, observe } from './observe.ts';
 import { Rows, type Seen } from './rows.ts';
 import { desiredAt } from './way.ts';
@@ -63,8 +63,10 @@ export async function keepInStep(inputs: ApplyInputs, decision: Decision): Promi
 class OneDocument {
   #inputs: ApplyInputs;
   readonly #sync: SyncIntent;
-  readonly #document: PlannedDocument;
-  readonly #rows: Rows;
+  /** Under its own name. */
+  readonly #named: PlannedDocument;
+  #document: PlannedDocument;
+  #rows: Rows;
   /** The versions of a write of this process: newer than those of the row. */
   #written: Base | undefined;
   /** A write without a reply, or one that lost. */
@@ -76,39 +78,45 @@ class OneDocument {
 
   constructor(inputs: ApplyInputs, sync: SyncIntent, document: PlannedDocument) {
     this.#inputs = inputs;
-    this.#sync = sync;
+    this.#sync = withNames(inputs, sync);
+    this.#named = document;
     this.#document = document;
     this.#rows = new Rows(inputs, document);
   }
 
   async run(first: ReadOutcome): Promise<Carried> {
     if ('error' in first) throw first.error;
-    let atSource: ReadResult | undefined = first.result;
+    let atOwn: ReadResult | undefined = first.result;
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
-      const done = await this.#round(atSource ?? (await this.#readSource()));
+      const done = await this.#round(atOwn ?? (await this.#readSource()));
       if (done === 'left') return { leftOut: 'NotSelected' };
       if (done !== 'again') return this.#noted(done);
-      atSource = undefined;
+      atOwn = undefined;
     }
     const target = this.#document.destination;
     throw this.#undecided ?? new OperatorError('VERSION_CONFLICT', { op: 'engine.sync', target });
   }
 
-  async #round(atSource: ReadResult): Promise<Round> {
+  async #round(atOwn: ReadResult): Promise<Round> {
+    const located = await locate(this.#inputs, this.#named, atOwn);
+    if (located === 'ended') return this.#oldNameEnded();
+    this.#document = located.document;
+    this.#rows = new Rows(this.#inputs, this.#document);
+    const { read: atSource } = located;
     const { intent, prior } = this.#inputs;
     const source = documentIn(atSource);
     if (this.#hasLeft(atSource)) return 'left';
-    if (!typeIsSelected(intent.selection, source?.attributes.type)) return this.#once(atSource);
+    if (!typeIsSelected(intent.selection, source?.attributes.type)) return this.#once(atOwn, undefined);
     const reads = { source: atSource, destination: await this.#readDestination() };
     const base = this.#written ?? baseOf(prior.get(this.#document.name), this.#document, reads);
-    if (base === undefined) return this.#once(atSource);
+    if (base === undefined) return this.#once(atOwn, reads.destination);
     if (source?.unfinished === true) return { outcome: this.#rows.sourceUnfinished() };
     if (await this.#settle(reads)) return 'again';
     return this.#decide({ reads, base });
   }
 
   async #readSource(): Promise<ReadResult> {
-    return this.#inputs.source.read(this.#document.source, this.#inputs.signal);
+    return this.#inputs.source.read(this.#named.source, this.#inputs.signal);
   }
 
   async #readDestination(): Promise<ReadResult> {
@@ -123,29 +131,16 @@ class OneDocument {
     return this.#document.isUnlisted === true && atSource.state === 'present' && scope.by === 'labelSelector';
   }
 
-  /**
-   * The first copy. Without a base nothing says which side changed, so a destination is overwritten only where it follows and
-   * its store keeps what it had.
-   */
-  async #once(atSource: ReadResult): Promise<Round> {
-    const { intent, keepsVersions } = this.#inputs;
-    const mayOverwrite = this.#sync.authority === 'Source' && keepsVersions.destination;
-    const policyOf: typeof intent.policyOf = (name) => ({
-      ...intent.policyOf(name),
-      conflictPolicy: 'Fail',
-    });
-    const inputs = mayOverwrite ? this.#inputs : { ...this.#inputs, intent: { ...intent, policyOf } };
-    const read = { address: this.#document.source, result: atSource };
-    const decision = await decideSource(inputs, this.#document, read);
-    if (decision.step === undefined || this.#cameAndWent(decision)) return 'left';
-    return carryOut(inputs, decision);
+  async #once(atSource: ReadResult, atDestination: ReadResult | undefined): Promise<Round> {
+    return copyFirst(this.#inputs, this.#sync, { document: this.#named, atSource, atDestination });
   }
 
-  /** It may have changed, and is not there: only a name in the spec is missed. */
-  #cameAndWent({ step }: Decision): boolean {
-    const { intent, only } = this.#inputs;
-    const isMissing = step?.kind === 'report' && step.outcome.reason === 'SourceMissing';
-    return isMissing && only !== undefined && intent.selection.scope.by !== 'names';
+  async #oldNameEnded(): Promise<Round> {
+    this.#document = this.#named;
+    const atDestination = await this.#readDestination();
+    return atDestination.state === 'present'
+      ? { outcome: missingSince(this.#inputs, this.#rows.unchanged()) }
+      : 'left';
   }
 
   /** Completes or undoes what a write that was cut off left at a side that is written. True if something was. */
@@ -167,13 +162,13 @@ class OneDocument {
   async #decide(seen: Seen): Promise<Round> {
     const { reads, base } = seen;
     const observed = await observe(this.#inputs, this.#sync, { document: this.#document, reads, base });
-    const step = decideSync(this.#sync, observed);
+    const step = inItsTime(this.#inputs, this.#sync, decideSync(this.#sync, observed));
     if (step.kind === 'write' || step.kind === 'restore') return this.#write(seen, step);
     return this.#withoutWrite(seen, step);
   }
 
   #withoutWrite(seen: Seen, step: Exclude<SyncStep, WriteStep>): Round {
-    if (step.kind === 'nothing') return this.#rows.equal(seen, false) ?? 'left';
+    if (step.kind === 'nothing') return this.#rows.equal(seen, false) ?? this.#gone(seen);
     if (step.kind === 'moveBase') return this.#equalNow(seen, step.base) ?? 'again';
     if (step.kind === 'remove') return { outcome: this.#rows.toRemove(seen, step), awaitsRemoval: step };
     return { outcome: this.#rows.left(seen, step) };
@@ -184,13 +179,18 @@ class OneDocument {
     const step = this.#attempted;
     if (step !== undefined && step.expect !== 'absent')
       this.#inputs.onChanged({ side: step.to, address: this.#document[step.to], version: versions[step.to] });
-    return this.#rows.equal(seen, step !== undefined);
+    return this.#counted(this.#rows.equal(seen, step !== undefined), step);
+  }
+
+  #gone(seen: Seen): Round {
+    if (!isRemembered(this.#inputs, this.#sync, this.#document)) return 'left';
+    return { outcome: this.#rows.gone(seen) };
   }
 
   async #write(seen: Seen, step: WriteStep): Promise<Round> {
     const inputs = this.#inputs;
     const written = await writeSide({ inputs, document: this.#document, rows: this.#rows, seen }, step);
-    if ('outcome' in written) return written;
+    if ('outcome' in written) return this.#counted(written, step);
     // What became of a write that was sent is read also after a stop.
     this.#inputs = { ...inputs, signal: inputs.permit.toComplete.signal };
     this.#undecided = written.undecided;
@@ -199,16 +199,16 @@ class OneDocument {
     return 'again';
   }
 
+  /** Counts a value that was taken from an old name. */
+  #counted<Result extends Copied | undefined>(copied: Result, step: WriteStep | undefined): Result {
+    const isTaken = copied?.outcome.state === 'Verified' && step?.to === 'destination';
+    if (isTaken && isFromOldName(this.#sync, copied.outcome.source?.path)) this.#inputs.onFallback();
+    return copied;
+  }
+
   #noted(copied: Copied): Copied {
     return this.#note === undefined ? copied : { ...copied, outcome: noted(copied.outcome, this.#note) };
   }
 }
 
 const SIDES = ['destination', 'source'] as const;
-
-/** A write that was cut off may have left something. */
-function hasRemains(read: ReadResult): boolean {
-  if (read.state === 'absent') return false;
-  if (read.state === 'deleted') return read.prepared === true;
-  return read.document.unfinished === true || read.document.prepared === true;
-}

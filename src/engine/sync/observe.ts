@@ -28,7 +28,8 @@ export function baseOf(
   document: PlannedDocument,
   reads: BySide<ReadResult>,
 ): Base | undefined {
-  const recorded = recordedBase(prior, document.destination);
+  const { destination, isAtOldSource, source } = document;
+  const recorded = recordedBase(prior, destination, isAtOldSource === true ? source : undefined);
   const marked = (['destination', 'source'] as const).find(
     (side) => documentIn(reads[side])?.reflects !== undefined,
   );

@@ -2,6 +2,7 @@ import type { Refusal } from '#src/backends/driver.ts';
 import type { Expectation, ReadResult, StoredDocument, Version } from '#src/core/document.ts';
 import { recordedVersion, type Outcome, type RecordedVersion, type Base } from '#src/core/outcome.ts';
 import { recordedBase } from '#src/core/sync/base.ts';
+import { BOTH_GONE } from '#src/core/sync/said.ts';
 import { otherSide, type BySide } from '#src/core/sync/observed.ts';
 import type { SyncStep, WriteStep } from '#src/core/sync/three-way.ts';
 import type { SyncReason } from '#src/errors/reasons.ts';
@@ -37,7 +38,7 @@ export class Rows {
       keys,
       destination: destination?.path === path ? destination : { path },
       ...(source === undefined ? {} : { source }),
-      ...this.#withBase(recordedBase(this.#inputs.prior.get(name), path)),
+      ...this.#withBase(recordedBase(this.#inputs.prior.get(name), path, source?.path)),
     };
   }
 
@@ -79,6 +80,11 @@ export class Rows {
     return { ...this.#observed(seen), state: kind === 'keep' ? 'Skipped' : 'Conflict', reason, message };
   }
 
+  /** Both sides are gone, and what is known of them stays. */
+  gone(seen: Seen): Outcome {
+    return { ...this.#observed(seen), state: 'Skipped', ...BOTH_GONE };
+  }
+
   /** Before a removal, which is not certain yet. */
   toRemove(seen: Seen, { message, reason }: Extract<SyncStep, { kind: 'remove' }>): Outcome {
     return { ...this.#observed(seen), state: 'Pending', reason, message, retry: 'soon' };
@@ -116,7 +122,7 @@ export class Rows {
       ...row,
       keys: source === undefined ? keys : keysOf(source),
       destination: { path: this.#document.destination, ...versionIn(reads.destination) },
-      source: versionIn(reads.source),
+      source: this.#atSource(versionIn(reads.source)),
       ...this.#withBase(base),
     };
   }
@@ -152,7 +158,7 @@ export class Rows {
           ...recordedVersion(destination.version),
           ...(priorVersion === undefined ? {} : { priorVersion }),
         },
-        source: recordedVersion(source.version),
+        source: this.#atSource(recordedVersion(source.version)),
         ...(backup === undefined ? {} : { backup }),
         ...(copiedNow ? { copiedNow } : {}),
       },
@@ -164,6 +170,11 @@ export class Rows {
   #standing(reason: Outcome['reason']): Outcome['reason'] {
     const isVerified = this.#inputs.prior.get(this.#document.name)?.state === 'Verified';
     return isVerified && reason !== undefined && STANDING.has(reason) ? reason : undefined;
+  }
+
+  #atSource(version: RecordedVersion): NonNullable<Outcome['source']> {
+    const { isAtOldSource, source: path } = this.#document;
+    return isAtOldSource === true ? { path, ...version } : version;
   }
 
   #withBase(base: Base | undefined): Pick<Outcome, 'base'> {

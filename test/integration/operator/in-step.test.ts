@@ -167,6 +167,56 @@ describe('sides that both lead', () => {
   });
 });
 
+describe('two names in one store', () => {
+  /** `old-a` becomes `new-a` until this time. */
+  async function renamed(untilTime: string): Promise<Tenant> {
+    const tenant = await stage().tenant();
+    await kvPut(tenant, `${tenant.namespace}/old-a`, { k: '1' });
+    const mapping = {
+      path: '{namespace}/{name}',
+      prefixes: [{ from: 'old-', to: 'new-', stripPrefix: true }],
+    };
+    const sync = { intervalSeconds: 5, untilTime };
+    const spec = { from: 'bao', to: 'bao', select: { prefix: 'old-' }, mapping, ...SYNC, sync };
+    await tenant.apply(aMigration('sync', { ...spec, conflictPolicy: 'Overwrite' }));
+    await tenant.untilReady('sync', { status: 'True', reason: 'Synced' });
+    await untilInKv(tenant, 'new-a', { k: '1' });
+    return tenant;
+  }
+
+  it('gives the new name what an old program writes, and nothing after it was deleted', async () => {
+    const tenant = await renamed('2035-01-01T00:00:00Z');
+    const metadata = `${tenant.mount}/metadata/${tenant.namespace}/new-a`;
+    await kvPut(tenant, `${tenant.namespace}/old-a`, { k: '2' });
+    await untilInKv(tenant, 'new-a', { k: '2' });
+    await eventually('both values are counted', async () => {
+      const { fallback } = (await tenant.migration('sync')).status;
+      return fallback?.state === 'Active' && fallback.hits === 2;
+    });
+    await tenant.cluster.bao('DELETE', metadata);
+    await kvPut(tenant, `${tenant.namespace}/old-a`, { k: '3' });
+    await requestRun(tenant, 'sync');
+    await tenant.untilReady('sync', { status: 'False', reason: 'ConflictsFound' });
+    expect(await statesOf(tenant, 'sync')).toEqual({ 'old-a': 'Conflict BothChanged' });
+    expect(await versionOf(tenant, 'new-a')).toBeUndefined();
+  });
+
+  it('ends at its time, by itself, and says which old names changed since', async () => {
+    const tenant = await renamed(new Date(Date.now() + 3000).toISOString());
+    await eventually('the status says so', async () => {
+      const { fallback } = (await tenant.migration('sync')).status;
+      return fallback?.state === 'Ended';
+    });
+    await kvPut(tenant, `${tenant.namespace}/old-a`, { k: '2' });
+    await requestRun(tenant, 'sync');
+    await eventually(
+      'the row says so',
+      async () => (await statesOf(tenant, 'sync'))['old-a'] === 'Skipped SyncEnded',
+    );
+    expect(await versionOf(tenant, 'new-a')).toBe(1);
+  });
+});
+
 it('stops following when the mode is Once again, and removes nothing', async () => {
   const tenant = await fromSecrets();
   await tenant.mergePatch('SecretMigration', 'sync', { spec: { mode: 'Once' } });
