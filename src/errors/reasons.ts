@@ -82,10 +82,12 @@ export type SyncReason =
   | 'BaseUnknown'
   | 'BothChanged'
   | 'DestinationDeleted'
+  | 'DestinationDiffers'
   | 'DestinationEdited'
   | 'DestinationGone'
   | 'DestinationLeaving'
   | 'DestinationOwned'
+  | 'DestinationWon'
   | 'FollowedDestination'
   | 'FollowedSource'
   | 'PrunedDestination'
@@ -96,7 +98,8 @@ export type SyncReason =
   | 'SourceEdited'
   | 'SourceGone'
   | 'SourceLeaving'
-  | 'SourceOwned';
+  | 'SourceOwned'
+  | 'SourceWon';
 
 /** Why a backend cannot store a document. */
 export const REFUSAL_REASONS = [

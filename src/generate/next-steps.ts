@@ -79,8 +79,8 @@ export const NEXT_STEPS: Readonly<Partial<Record<Word, string>>> = {
   SourceGone: 'Check who removed it. The row shows whether it was copied before.',
   SecretImmutable:
     'Set `spec.sync.recreateImmutable: true`, or delete the Secret: it is created again. [What that means](limits.md#immutable-secrets).',
-  BothChanged: 'Decide which value is right and write it to the other document.',
-  BaseUnknown: 'Decide which value is right and write it to the other document.',
+  BothChanged: 'Decide which value is right and [choose the winner](conflicts.md#choose-the-winner).',
+  BaseUnknown: 'Decide which value is right and [choose the winner](conflicts.md#choose-the-winner).',
   SourceEdited:
     'Change the destination instead. Undo the change of the source, or set `spec.conflictPolicy`.',
   DestinationEdited: BY_HAND,
@@ -91,6 +91,8 @@ export const NEXT_STEPS: Readonly<Partial<Record<Word, string>>> = {
   FollowedDestination: NOTHING,
   RestoredSource: 'Find out who changed it.',
   RestoredDestination: 'Find out who changed it.',
+  SourceWon: NOTHING,
+  DestinationWon: NOTHING,
   PrunedSource: NOTHING,
   PrunedDestination: NOTHING,
   SourceUnfinished: 'Run the migration that wrote the source again: [metadata](metadata.md#markers).',

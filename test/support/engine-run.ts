@@ -60,6 +60,8 @@ interface Spec {
 export interface EngineRun extends World {
   /** Spec of the SecretMigration, in the namespace `ns`. Default: selects everything. */
   readonly spec?: Spec;
+  /** Annotations of the SecretMigration. */
+  readonly annotations?: Readonly<Record<string, string>>;
   /** The folder that a backend is confined to, in a tree. Default: the whole store. */
   /** Mode Sync: the documents that may have changed. Default: a whole pass. */
   readonly only?: readonly string[];
@@ -229,12 +231,12 @@ function driverOf(run: EngineRun, side: 'source' | 'destination', log: string[])
   );
 }
 
-function migrationOf({ spec = {} }: EngineRun): SecretMigration {
+function migrationOf({ annotations = {}, spec = {} }: EngineRun): SecretMigration {
   const { source: from, ...rest } = spec;
   const parsed = parseSecretMigration({
     apiVersion: API_VERSION,
     kind: 'SecretMigration',
-    metadata: { name: 'm', namespace: 'ns', uid: 'u', generation: 1, resourceVersion: '1' },
+    metadata: { name: 'm', namespace: 'ns', uid: 'u', generation: 1, resourceVersion: '1', annotations },
     spec: {
       select: { all: true },
       source: { backendRef: { name: 'a' }, ...from },

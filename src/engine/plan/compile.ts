@@ -66,7 +66,7 @@ export function toIntent(migration: SecretMigration, ends: Ends): Intent {
   const renaming = renamingOf(migration);
   requireKeptOldNames(spec, renaming);
   requireShapes(migration, ends);
-  const sync = compileSync(spec, renaming);
+  const sync = compileSync(migration, renaming);
   const route = compileRoute({
     path: mapping.path,
     namespace: metadata.namespace,

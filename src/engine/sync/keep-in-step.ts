@@ -2,6 +2,7 @@ import type { Base } from '#src/core/outcome.ts';
 import type { ReadOutcome } from '#src/backends/driver.ts';
 import type { ReadResult, Version } from '#src/core/document.ts';
 import { typeIsSelected } from '#src/core/selection.ts';
+import type { ConflictStep } from '#src/core/sync/resolution.ts';
 import { otherSide, type BySide } from '#src/core/sync/observed.ts';
 import { decideSync, type SyncStep, type WriteStep } from '#src/core/sync/three-way.ts';
 import { hasCode, isAbort, OperatorError } from '#src/errors.ts';
@@ -18,6 +19,7 @@ import type { SyncIntent } from '../plan/intent.ts';
 import type { Decision, PlannedDocument } from '../plan/plan.ts';
 import { decideSource } from '../plan/sources.ts';
 import { baseOf, documentIn, observe } from './observe.ts';
+import { asResolved, conflictOf } from './resolve.ts';
 import { Rows, type Seen } from './rows.ts';
 import { desiredAt } from './way.ts';
 import { writeSide } from './write.ts';
@@ -33,6 +35,7 @@ import { writeSide } from './write.ts';
  *       restore   the same, after what is there was kept: in the history of the store, or as a copy
  *       moveBase  nothing is written; the row gets the versions                                → Verified
  *       conflict, keep, remove, nothing
+ *     a conflict that a user resolved is a restore, a write or kept (ADR 0062)
  *
  * After a write without a reply, or one that lost against another writer, it reads both sides and decides again.
  */
@@ -101,7 +104,7 @@ class OneDocument {
     if (!typeIsSelected(intent.selection, source?.attributes.type)) return this.#once(atSource);
     const reads = { source: atSource, destination: await this.#readDestination() };
     const base = this.#written ?? baseOf(prior.get(this.#document.name), this.#document, reads);
-    if (base === undefined) return this.#once(atSource);
+    if (base === undefined) return this.#firstCopy(reads);
     if (source?.unfinished === true) return { outcome: this.#rows.sourceUnfinished() };
     if (await this.#settle(reads)) return 'again';
     return this.#decide({ reads, base });
@@ -121,6 +124,15 @@ class OneDocument {
   #hasLeft(atSource: ReadResult): boolean {
     const { scope } = this.#inputs.intent.selection;
     return this.#document.isUnlisted === true && atSource.state === 'present' && scope.by === 'labelSelector';
+  }
+
+  /** The first copy; a user can decide between two documents that were never equal. */
+  async #firstCopy(reads: BySide<ReadResult>): Promise<Round> {
+    const first = await this.#once(reads.source);
+    const conflict = typeof first === 'string' ? undefined : conflictOf(first.outcome);
+    // Without it, what was compared is the document at the old address.
+    if (conflict === undefined || documentIn(reads.source) === undefined) return first;
+    return this.#decide({ reads, base: undefined }, conflict);
   }
 
   /**
@@ -164,10 +176,12 @@ class OneDocument {
     return false;
   }
 
-  async #decide(seen: Seen): Promise<Round> {
-    const { reads, base } = seen;
-    const observed = await observe(this.#inputs, this.#sync, { document: this.#document, reads, base });
-    const step = decideSync(this.#sync, observed);
+  /** `conflict`: it is known already. */
+  async #decide(seen: Seen, conflict?: ConflictStep): Promise<Round> {
+    const document = this.#document;
+    const observed = await observe(this.#inputs, this.#sync, { document, ...seen });
+    const decided = conflict ?? decideSync(this.#sync, observed);
+    const step = asResolved(this.#inputs, this.#sync, { document, observed, step: decided });
     if (step.kind === 'write' || step.kind === 'restore') return this.#write(seen, step);
     return this.#withoutWrite(seen, step);
   }

@@ -15,7 +15,8 @@ import { documentIn } from './observe.ts';
 /** What one round of a document found. */
 export interface Seen {
   readonly reads: BySide<ReadResult>;
-  readonly base: Base;
+  /** Undefined: they were never proven equal. */
+  readonly base: Base | undefined;
 }
 
 /** The rows of one document that is kept in step. Every row that is not Verified has the base. */
@@ -174,8 +175,10 @@ export class Rows {
 const STANDING: ReadonlySet<string> = new Set<SyncReason | 'Projected'>([
   'FollowedDestination',
   'FollowedSource',
+  'DestinationWon',
   'RestoredDestination',
   'RestoredSource',
+  'SourceWon',
   'Projected',
 ]);
 
