@@ -94,6 +94,7 @@ export type SyncReason =
   | 'PrunedSource'
   | 'RestoredDestination'
   | 'RestoredSource'
+  | 'SecretImmutable'
   | 'SourceDeleted'
   | 'SourceEdited'
   | 'SourceGone'

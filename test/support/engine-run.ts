@@ -93,8 +93,8 @@ export interface EngineRun extends World {
   readonly claimedAs?: string;
   /** Asked right before each change; may throw. Default: permits all. */
   readonly mayChange?: () => void;
-  /** Called while the journal makes its rows durable. */
-  readonly onFlush?: () => void;
+  /** Called while the journal makes its rows durable, with the rows that the next run gets after a kill. */
+  readonly onFlush?: (rows: readonly PriorRecord[]) => void;
 }
 
 type Denial = (verb: Verb, address: string) => boolean;
@@ -284,8 +284,12 @@ class RecordingJournal {
 
   async flush(): Promise<void> {
     this.log.push('flush');
-    this.#run.onFlush?.();
+    this.#run.onFlush?.(this.#rows());
     return Promise.resolve();
+  }
+
+  #rows(): readonly PriorRecord[] {
+    return [...toPriorRecords([...this.#table.entries()].flatMap(toRows)).values()];
   }
 
   countFallback(): void {
@@ -299,7 +303,6 @@ class RecordingJournal {
   report(isComplete: boolean): Omit<RunReport, 'result'> {
     if (isComplete) this.#table.dropUnvisited();
     const outcomes = this.#outcomes;
-    const rows = [...toPriorRecords([...this.#table.entries()].flatMap(toRows)).values()];
     return {
       outcomes,
       outcomeOf: (name) => {
@@ -308,7 +311,7 @@ class RecordingJournal {
         return outcome;
       },
       log: this.log,
-      rows,
+      rows: this.#rows(),
       fallbacks: this.#fallbacks,
       removed: this.#removed,
     };

@@ -116,6 +116,12 @@ export function outdated(now: BySide<string | undefined>): string {
   return `The annotation keyferry.io/resolve is outdated: nothing is written. Name what is there now: ${named.join(',')}.`;
 }
 
+export const IMMUTABLE: Said = {
+  reason: 'SecretImmutable',
+  message:
+    'The Secret is immutable and has another value. Nothing is written. Set spec.sync.recreateImmutable, or delete the Secret: it is created again.',
+};
+
 export function badResolution(problem: string): string {
   return `The annotation keyferry.io/resolve cannot be read: ${problem}. Nothing is written. Correct it.`;
 }

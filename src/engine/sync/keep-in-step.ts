@@ -3,7 +3,7 @@ import type { ReadOutcome } from '#src/backends/driver.ts';
 import type { ReadResult, Version } from '#src/core/document.ts';
 import { typeIsSelected } from '#src/core/selection.ts';
 import type { ConflictStep } from '#src/core/sync/resolution.ts';
-import { otherSide, type BySide } from '#src/core/sync/observed.ts';
+import { otherSide, type BySide, type Side } from '#src/core/sync/observed.ts';
 import { decideSync, type SyncStep, type WriteStep } from '#src/core/sync/three-way.ts';
 import { hasCode, isAbort, OperatorError } from '#src/errors.ts';
 import { carryOut } from '../apply/copy.ts';
@@ -19,6 +19,7 @@ import type { SyncIntent } from '../plan/intent.ts';
 import type { Decision, PlannedDocument } from '../plan/plan.ts';
 import { decideSource } from '../plan/sources.ts';
 import { baseOf, documentIn, observe } from './observe.ts';
+import { afterGap } from './recreate.ts';
 import { asResolved, conflictOf } from './resolve.ts';
 import { Rows, type Seen } from './rows.ts';
 import { desiredAt } from './way.ts';
@@ -74,6 +75,8 @@ class OneDocument {
   #undecided: OperatorError | undefined;
   /** The step of that write. */
   #attempted: WriteStep | undefined;
+  /** The copy of what this run deleted, and may not have created again. */
+  #kept: { readonly at: Side; readonly backup: string } | undefined;
   /** What had to stay of a write that was cut off, for the row. */
   #note: string | undefined;
 
@@ -180,7 +183,8 @@ class OneDocument {
   async #decide(seen: Seen, conflict?: ConflictStep): Promise<Round> {
     const document = this.#document;
     const observed = await observe(this.#inputs, this.#sync, { document, ...seen });
-    const decided = conflict ?? decideSync(this.#sync, observed);
+    const prior = this.#inputs.prior.get(document.name);
+    const decided = conflict ?? afterGap(prior, observed, this.#kept) ?? decideSync(this.#sync, observed);
     const step = asResolved(this.#inputs, this.#sync, { document, observed, step: decided });
     if (step.kind === 'write' || step.kind === 'restore') return this.#write(seen, step);
     return this.#withoutWrite(seen, step);
@@ -203,12 +207,16 @@ class OneDocument {
 
   async #write(seen: Seen, step: WriteStep): Promise<Round> {
     const inputs = this.#inputs;
-    const written = await writeSide({ inputs, document: this.#document, rows: this.#rows, seen }, step);
+    const { name } = this.#document;
+    const backup = step.expect === 'absent' ? (this.#kept ?? inputs.prior.get(name))?.backup : undefined;
+    const writing = { inputs, document: this.#document, rows: this.#rows, seen, backup };
+    const written = await writeSide(writing, step);
     if ('outcome' in written) return written;
     // What became of a write that was sent is read also after a stop.
     this.#inputs = { ...inputs, signal: inputs.permit.toComplete.signal };
     this.#undecided = written.undecided;
     this.#attempted = step;
+    if (written.kept !== undefined) this.#kept = { at: step.to, backup: written.kept };
     if (written.version !== undefined) this.#written = this.#rows.baseOf(step, written.version);
     return 'again';
   }
