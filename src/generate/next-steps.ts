@@ -64,7 +64,7 @@ export const NEXT_STEPS: Readonly<Partial<Record<Word, string>>> = {
   DestinationDiffers: BY_HAND,
   DestinationDeleted: `Undelete the version, or remove the document completely, or set \`spec.conflictPolicy\`: [conflicts](conflicts.md).`,
   DestinationLeaving: `Wait until the document or its namespace is gone, or use another name. ${WHAT_PROVES}`,
-  DestinationOwned: `Remove the owner from the document, or use \`sourcePolicy: Keep\`. ${WHAT_PROVES}`,
+  DestinationOwned: `Remove the owner from the document, or use \`sourcePolicy: Keep\`, in \`mode: Sync\` \`sync.adopt\`. ${WHAT_PROVES}`,
   AttributesDiffer:
     'Set `spec.conflictPolicy: Overwrite`, or do without them with `spec.mapping.metadataLoss: Allow`: [metadata](metadata.md).',
   OutlivesSource: 'Let the copy expire at the destination, or set `spec.conflictPolicy: Overwrite`.',
@@ -85,7 +85,7 @@ export const NEXT_STEPS: Readonly<Partial<Record<Word, string>>> = {
     'Change the destination instead. Undo the change of the source, or set `spec.conflictPolicy`.',
   DestinationEdited: BY_HAND,
   SourceLeaving: 'Wait until the document or its namespace is gone, or remove its finalizer.',
-  SourceOwned: 'Remove the owner from the document, or exclude it.',
+  SourceOwned: 'Remove the owner from the document, set `spec.sync.adopt`, or exclude it.',
   DestinationGone: 'Check who removed it. Remove the source too, or restore the destination.',
   FollowedSource: NOTHING,
   FollowedDestination: NOTHING,

@@ -105,7 +105,7 @@ export const ROW_REASONS = {
   DestinationDeleted: 'The current version at the destination is deleted; the name is taken.',
   DestinationLeaving: 'The document at the destination is being deleted.',
   DestinationOwned:
-    'The document at the destination is deleted together with its owner, so the source is kept.',
+    'The document at the destination belongs to another object or program, which can delete or overwrite it.',
   AttributesDiffer:
     'The bytes are equal, but the type, immutability, labels or custom metadata of the source would be lost.',
   OutlivesSource: 'The bytes are equal, but the source expires and the destination does not.',

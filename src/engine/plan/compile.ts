@@ -83,6 +83,7 @@ export function toIntent(migration: SecretMigration, ends: Ends): Intent {
       // Without a base nothing says that the destination follows, unless it always does.
       conflictPolicy: (sync?.authority ?? 'Source') === 'Source' ? conflictPolicy : 'Fail',
       sourcePolicy: route.ruleOf(name)?.sourcePolicy ?? sourcePolicy,
+      ...(sync === undefined ? {} : { adopts: sync.adopts }),
     }),
     removesSources: someRemoveSource(sourcePolicy, renaming.rules),
     keyNames: compileKeyNames(mapping.keys ?? []),
