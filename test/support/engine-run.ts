@@ -9,6 +9,7 @@ import { all, type Hooks } from '#src/backends/memory/hooks.ts';
 import { MemoryStore, type MemoryStoreOptions } from '#src/backends/memory/store.ts';
 import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
 import type { ApplyInputs, RunResult } from '#src/engine/apply/inputs.ts';
+import { Sweeps } from '#src/engine/sweeps.ts';
 import { LiveMigrations } from '#src/engine/crossings.ts';
 import { KeyedLock } from '#src/io/keyed-lock.ts';
 import {
@@ -173,6 +174,7 @@ async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<Appl
     signal,
     shouldStop: () => run.shouldStop?.(journal.log) ?? false,
     locks: run.locks ?? new KeyedLock(),
+    sweeps: run.live?.sweeps ?? new Sweeps(),
     claimedAs,
     isStaleClaim: (by) => by !== claimedAs,
     crossings,

@@ -52,7 +52,8 @@ export class Rows {
     const destination = documentIn(reads.destination);
     if (source === undefined || destination === undefined) return undefined;
     const { reason } = this.#inputs.prior.get(this.#document.name) ?? {};
-    return this.#proven({ source, destination }, { reason: this.#standing(reason), copiedNow });
+    const how = { reason: this.#standing(reason), copiedNow, ...this.#kept(destination.version) };
+    return this.#proven({ source, destination }, how);
   }
 
   /** The versions of a write and of what it copied. */
@@ -159,6 +160,19 @@ export class Rows {
       },
       ...(isProjected && reason !== 'Projected' ? { pair } : {}),
     };
+  }
+
+  /** What an earlier write replaced stays on record while its result is there, or if the run was killed before its row. */
+  #kept({ revision }: Version): {
+    readonly priorVersion?: string | undefined;
+    readonly backup?: string | undefined;
+  } {
+    const { backup, destination, reason, state } = this.#inputs.prior.get(this.#document.name) ?? {};
+    if (state === 'Verified')
+      return destination?.version === revision
+        ? { priorVersion: destination.priorVersion, backup }
+        : { backup };
+    return reason === 'WillOverwrite' ? { priorVersion: destination?.priorVersion, backup } : {};
   }
 
   /** Who led the last change stays in the row; why it was in another state does not. */
