@@ -18,7 +18,7 @@ import { leftIn } from '../plan/decide.ts';
 import type { SyncIntent } from '../plan/intent.ts';
 import type { Decision, PlannedDocument } from '../plan/plan.ts';
 import { decideSource } from '../plan/sources.ts';
-import { baseOf, documentIn, observe } from './observe.ts';
+import { baseOf, documentIn, hasRemains, observe } from './observe.ts';
 import { afterGap } from './recreate.ts';
 import { asResolved, conflictOf } from './resolve.ts';
 import { Rows, type Seen } from './rows.ts';
@@ -227,10 +227,3 @@ class OneDocument {
 }
 
 const SIDES = ['destination', 'source'] as const;
-
-/** A write that was cut off may have left something. */
-function hasRemains(read: ReadResult): boolean {
-  if (read.state === 'absent') return false;
-  if (read.state === 'deleted') return read.prepared === true;
-  return read.document.unfinished === true || read.document.prepared === true;
-}

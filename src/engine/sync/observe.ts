@@ -22,6 +22,13 @@ export function documentIn(read: ReadResult): StoredDocument | undefined {
   return read.state === 'present' ? read.document : undefined;
 }
 
+/** A write that was cut off may have left something. */
+export function hasRemains(read: ReadResult): boolean {
+  if (read.state === 'absent') return false;
+  if (read.state === 'deleted') return read.prepared === true;
+  return read.document.unfinished === true || read.document.prepared === true;
+}
+
 /** The versions in which both sides were last equal: of the row, or of the mark that one of them carries. */
 export function baseOf(
   prior: PriorRecord | undefined,

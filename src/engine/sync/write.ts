@@ -93,7 +93,7 @@ async function writeAndProve(
     version = await send(driver, { desired, recreates, expect: step.expect }, completing(permit));
     // What became of the write is read also after a stop.
     const stored = await readWritten(driver, { desired, version }, permit.toComplete.signal);
-    if (step.expect !== 'absent')
+    if (replaces(step, backup))
       inputs.onChanged({ side: step.to, address: desired.address, version: stored.version });
     return rows.written(seen, step, { stored, backup });
   } catch (failure) {
@@ -107,9 +107,14 @@ async function writeAndProve(
     return {
       undecided,
       ...(version === undefined ? {} : { version }),
-      ...(recreates ? { kept: backup } : {}),
+      kept: recreates === true ? backup : undefined,
     };
   }
+}
+
+/** An absent document that has a kept copy was there before, with another value. */
+function replaces({ expect }: WriteStep, backup: string | undefined): boolean {
+  return expect !== 'absent' || backup !== undefined;
 }
 
 async function send(
