@@ -2,6 +2,7 @@ import {
   ACKNOWLEDGE_IDENTITY_ANNOTATION,
   DEFAULT_BACKEND_ANNOTATION,
   RECONCILE_REQUESTED_ANNOTATION,
+  RESOLVE_ANNOTATION,
 } from '#src/api/group.ts';
 import type { ClusterSecretBackend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import {
@@ -41,7 +42,7 @@ export function createInformers({ client, clock, config, random, logger, metrics
     migrations: watch({
       selection: {
         resource: resourceOf('SecretMigration'),
-        annotations: [RECONCILE_REQUESTED_ANNOTATION],
+        annotations: [RECONCILE_REQUESTED_ANNOTATION, RESOLVE_ANNOTATION],
       },
       project: projectMigration,
       indexes: NAMESPACE_INDEX,

@@ -20,6 +20,8 @@ export type SourcePolicy = 'Keep' | 'Delete' | 'Backup' | 'Project';
 export interface Policy {
   readonly conflictPolicy: 'Fail' | 'KeepDestination' | 'Overwrite';
   readonly sourcePolicy: SourcePolicy;
+  /** Mode Sync: whether a destination of another object is written too, from the first copy on. */
+  readonly adopts?: boolean;
 }
 
 /** True when the source no longer has the document once this policy was applied. */
@@ -84,8 +86,8 @@ function destinationWillGo(policy: Policy, { destination }: Observation): Confli
 
 /** The same of a document that was read at the destination. */
 export function willGo(
-  { sourcePolicy }: Pick<Policy, 'sourcePolicy'>,
-  { isLeaving, owner }: Pick<StoredDocument, 'isLeaving' | 'owner'>,
+  { adopts, sourcePolicy }: Pick<Policy, 'adopts' | 'sourcePolicy'>,
+  { isLeaving, manager, owner }: Pick<StoredDocument, 'isLeaving' | 'manager' | 'owner'>,
 ): Conflict | undefined {
   if (isLeaving === true) {
     return {
@@ -95,11 +97,21 @@ export function willGo(
         'The document at the destination is being deleted; a finalizer still holds it. Wait until it is gone, or remove the finalizer.',
     };
   }
+  if (adopts !== undefined) return adopts ? undefined : belongsTo(owner ?? manager);
   if (owner === undefined || sourcePolicy === 'Keep') return undefined;
   return {
     kind: 'conflict',
     reason: 'DestinationOwned',
     message: `The document at the destination is deleted together with its owner, ${owner}. Remove its ownerReferences, or use sourcePolicy Keep.`,
+  };
+}
+
+function belongsTo(other: string | undefined): Conflict | undefined {
+  if (other === undefined) return undefined;
+  return {
+    kind: 'conflict',
+    reason: 'DestinationOwned',
+    message: `The document at the destination belongs to ${other}, which may overwrite or delete it. Nothing is written. Remove its ownerReferences, set spec.sync.adopt, or exclude the document.`,
   };
 }
 

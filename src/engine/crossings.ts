@@ -1,5 +1,6 @@
 import type { Location } from '#src/backends/driver.ts';
 import { KeyedLock } from '#src/io/keyed-lock.ts';
+import { Sweeps } from './sweeps.ts';
 
 /**
  * The documents that the live migrations of this process remove and write. A document that one of them removes and
@@ -10,6 +11,8 @@ import { KeyedLock } from '#src/io/keyed-lock.ts';
 export class LiveMigrations {
   /** One removal at a time uses a document, as its source or as its proof. */
   readonly locks = new KeyedLock();
+  /** When their stores were looked through for kept copies. */
+  readonly sweeps = new Sweeps();
   readonly #uses = new Map<string, DeclaredUses>();
 
   /** The view of one migration on all others. `name`: `namespace/name`. */

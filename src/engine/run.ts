@@ -7,6 +7,7 @@ import { Transfer } from './apply/transfer.ts';
 import type { Address } from '#src/core/document.ts';
 import { hasCode } from '#src/errors.ts';
 import { makePlan, startPlan, type Planning } from './plan/make-plan.ts';
+import { discardCopies } from './sync/discard-copies.ts';
 import { keepInStep } from './sync/keep-in-step.ts';
 import { planPass } from './sync/plan-pass.ts';
 import { requireUnreservedBackups } from './plan/reserved-names.ts';
@@ -93,6 +94,7 @@ async function applyPlan(inputs: ApplyInputs, progress: Progress, planning: Plan
   await transfer.overwriteAnnounced();
   await retireSoaked(inputs, progress, transfer.proven);
   await expire(inputs, progress);
+  if (inputs.intent.sync !== undefined && progress.isComplete) await discardCopies(inputs);
 }
 
 async function expire(inputs: ApplyInputs, progress: Progress): Promise<void> {

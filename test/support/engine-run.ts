@@ -9,6 +9,7 @@ import { all, type Hooks } from '#src/backends/memory/hooks.ts';
 import { MemoryStore, type MemoryStoreOptions } from '#src/backends/memory/store.ts';
 import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
 import type { ApplyInputs, RunResult } from '#src/engine/apply/inputs.ts';
+import { Sweeps } from '#src/engine/sweeps.ts';
 import { LiveMigrations } from '#src/engine/crossings.ts';
 import { KeyedLock } from '#src/io/keyed-lock.ts';
 import {
@@ -60,6 +61,8 @@ interface Spec {
 export interface EngineRun extends World {
   /** Spec of the SecretMigration, in the namespace `ns`. Default: selects everything. */
   readonly spec?: Spec;
+  /** Annotations of the SecretMigration. */
+  readonly annotations?: Readonly<Record<string, string>>;
   /** The folder that a backend is confined to, in a tree. Default: the whole store. */
   /** Mode Sync: the documents that may have changed. Default: a whole pass. */
   readonly only?: readonly string[];
@@ -91,8 +94,8 @@ export interface EngineRun extends World {
   readonly claimedAs?: string;
   /** Asked right before each change; may throw. Default: permits all. */
   readonly mayChange?: () => void;
-  /** Called while the journal makes its rows durable. */
-  readonly onFlush?: () => void;
+  /** Called while the journal makes its rows durable, with the rows that the next run gets after a kill. */
+  readonly onFlush?: (rows: readonly PriorRecord[]) => void;
 }
 
 type Denial = (verb: Verb, address: string) => boolean;
@@ -171,6 +174,7 @@ async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<Appl
     signal,
     shouldStop: () => run.shouldStop?.(journal.log) ?? false,
     locks: run.locks ?? new KeyedLock(),
+    sweeps: run.live?.sweeps ?? new Sweeps(),
     claimedAs,
     isStaleClaim: (by) => by !== claimedAs,
     crossings,
@@ -229,12 +233,12 @@ function driverOf(run: EngineRun, side: 'source' | 'destination', log: string[])
   );
 }
 
-function migrationOf({ spec = {} }: EngineRun): SecretMigration {
+function migrationOf({ annotations = {}, spec = {} }: EngineRun): SecretMigration {
   const { source: from, ...rest } = spec;
   const parsed = parseSecretMigration({
     apiVersion: API_VERSION,
     kind: 'SecretMigration',
-    metadata: { name: 'm', namespace: 'ns', uid: 'u', generation: 1, resourceVersion: '1' },
+    metadata: { name: 'm', namespace: 'ns', uid: 'u', generation: 1, resourceVersion: '1', annotations },
     spec: {
       select: { all: true },
       source: { backendRef: { name: 'a' }, ...from },
@@ -282,8 +286,12 @@ class RecordingJournal {
 
   async flush(): Promise<void> {
     this.log.push('flush');
-    this.#run.onFlush?.();
+    this.#run.onFlush?.(this.#rows());
     return Promise.resolve();
+  }
+
+  #rows(): readonly PriorRecord[] {
+    return [...toPriorRecords([...this.#table.entries()].flatMap(toRows)).values()];
   }
 
   countFallback(): void {
@@ -297,7 +305,6 @@ class RecordingJournal {
   report(isComplete: boolean): Omit<RunReport, 'result'> {
     if (isComplete) this.#table.dropUnvisited();
     const outcomes = this.#outcomes;
-    const rows = [...toPriorRecords([...this.#table.entries()].flatMap(toRows)).values()];
     return {
       outcomes,
       outcomeOf: (name) => {
@@ -306,7 +313,7 @@ class RecordingJournal {
         return outcome;
       },
       log: this.log,
-      rows,
+      rows: this.#rows(),
       fallbacks: this.#fallbacks,
       removed: this.#removed,
     };

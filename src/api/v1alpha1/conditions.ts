@@ -105,7 +105,7 @@ export const ROW_REASONS = {
   DestinationDeleted: 'The current version at the destination is deleted; the name is taken.',
   DestinationLeaving: 'The document at the destination is being deleted.',
   DestinationOwned:
-    'The document at the destination is deleted together with its owner, so the source is kept.',
+    'The document at the destination belongs to another object or program, which can delete or overwrite it.',
   AttributesDiffer:
     'The bytes are equal, but the type, immutability, labels or custom metadata of the source would be lost.',
   OutlivesSource: 'The bytes are equal, but the source expires and the destination does not.',
@@ -131,6 +131,8 @@ export const ROW_REASONS = {
   FollowedDestination: 'The source took a changed value of the destination.',
   RestoredSource: 'A change of the source was undone: it has the value of the destination again.',
   RestoredDestination: 'A change of the destination was undone: it has the value of the source again.',
+  SourceWon: 'A conflict was resolved by the annotation: the destination took the value of the source.',
+  DestinationWon: 'A conflict was resolved by the annotation: the source took the value of the destination.',
   PrunedSource: 'The destination was deleted, and the source was removed as spec.sync.prune requires.',
   PrunedDestination: 'The source was deleted, and the destination was removed as spec.sync.prune requires.',
   MappingCollision: 'Another document maps to the same path, or another key to the same name.',

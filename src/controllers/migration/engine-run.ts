@@ -92,6 +92,7 @@ function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
     permit: permitOf(attempt),
     signal: stop.signal,
     locks: parts.live.locks,
+    sweeps: parts.live.sweeps,
     claimedAs: claimOf(attempt),
     isStaleClaim: (by) => isStaleClaim(attempt, by),
     crossings,

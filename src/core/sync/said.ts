@@ -7,16 +7,18 @@ export interface Said {
   readonly message: string;
 }
 
+/** How a conflict ends, for its message. */
+export const CHOOSE = 'choose the winner with the annotation keyferry.io/resolve';
+const DECIDE = `Nothing is written. Make them equal, or ${CHOOSE}`;
+
 export const BOTH_CHANGED: Said = {
   reason: 'BothChanged',
-  message:
-    'Source and destination changed to different values since they were last equal. Nothing is written. Make them equal.',
+  message: `Source and destination changed to different values since they were last equal. ${DECIDE}.`,
 };
 
 export const BASE_UNKNOWN: Said = {
   reason: 'BaseUnknown',
-  message:
-    'Source and destination differ, and it is not known which of them changed. Nothing is written. Make them equal.',
+  message: `Source and destination differ, and it is not known which of them changed. ${DECIDE}.`,
 };
 
 /** Both sides are gone, and the row stays: a name that comes back does not bring back the other one. */
@@ -81,7 +83,7 @@ function follows(side: Side): string {
 }
 
 function edited(side: Side): string {
-  return `Another writer changed the ${side}, which follows the ${otherSide(side)}. Nothing is written. Make them equal, or set spec.conflictPolicy.`;
+  return `Another writer changed the ${side}, which follows the ${otherSide(side)}. ${DECIDE}, or set spec.conflictPolicy.`;
 }
 
 function kept(side: Side, change: 'changed' | 'deleted'): string {
@@ -89,7 +91,7 @@ function kept(side: Side, change: 'changed' | 'deleted'): string {
 }
 
 function deleted(side: Side): string {
-  return `The current version at the ${side} is deleted or expired. Nothing is written. Undelete it, or remove its metadata.`;
+  return `The current version at the ${side} is deleted or expired. Nothing is written. Undelete it, remove its metadata, or ${CHOOSE}.`;
 }
 
 function restores(side: Side): string {
@@ -108,6 +110,38 @@ function isOwned(side: Side): string {
   return `The document at the ${side} belongs to another object or program, which may overwrite or delete it. Nothing is written. Set spec.sync.adopt, or exclude the document.`;
 }
 
+/** A conflict that a user decided: the other side takes the value of the winner. */
+export const RESOLVED: BySide<Said> = {
+  source: { reason: 'SourceWon', message: resolves('source') },
+  destination: { reason: 'DestinationWon', message: resolves('destination') },
+};
+
+function resolves(winner: Side): string {
+  return `The ${otherSide(winner)} takes the value of the ${winner}, as the annotation keyferry.io/resolve requires.`;
+}
+
+/** The resolution writes nothing. */
+export const ACCEPTED =
+  'Both sides stay as they are, as the annotation keyferry.io/resolve requires, until one of them changes.';
+
+/** The resolution names other versions than those that are there: `now`, or undefined for a side that is not there. */
+export function outdated(now: BySide<string | undefined>): string {
+  const named = (['source', 'destination'] as const).map(
+    (side) => `"${side}":${JSON.stringify(now[side] ?? '')}`,
+  );
+  return `The annotation keyferry.io/resolve is outdated: nothing is written. Name what is there now: ${named.join(',')}.`;
+}
+
+export const IMMUTABLE: Said = {
+  reason: 'SecretImmutable',
+  message:
+    'The Secret is immutable and has another value. Nothing is written. Set spec.sync.recreateImmutable, or delete the Secret: it is created again.',
+};
+
+export function badResolution(problem: string): string {
+  return `The annotation keyferry.io/resolve cannot be read: ${problem}. Nothing is written. Correct it.`;
+}
+
 /** Why a document stays whose other side has ended. */
 type Stay = 'edited' | 'expired' | 'final' | 'kept' | 'unknown' | 'unmarked' | 'leaving' | 'owned';
 
@@ -115,7 +149,7 @@ type Stay = 'edited' | 'expired' | 'final' | 'kept' | 'unknown' | 'unmarked' | '
 export function afterEndOf(side: Side, stay: Stay): Said {
   const other = otherSide(side);
   if (stay === 'edited') {
-    const message = `The ${side} ended, and another writer changed the ${other}. Nothing is removed or written. Restore the ${side}, or remove the ${other} too.`;
+    const message = `The ${side} ended, and another writer changed the ${other}. Nothing is removed or written. Restore the ${side}, remove the ${other} too, or ${CHOOSE}.`;
     return { reason: 'BothChanged', message };
   }
   const end = stay === 'expired' ? 'expired' : 'was deleted';

@@ -6,6 +6,7 @@ import type { InventoryCounts } from '#src/core/inventory.ts';
 import type { Journal } from '#src/core/journal.ts';
 import type { Logger } from '#src/ports.ts';
 import type { Held } from '../gates.ts';
+import type { Sweeps } from '../sweeps.ts';
 import type { PlanInputs } from '../plan/inputs.ts';
 import type { PlanTotals } from '../plan/totals.ts';
 import type { RunPermit } from './run-permit.ts';
@@ -23,6 +24,8 @@ export interface ApplyInputs extends PlanInputs {
   readonly permit: RunPermit;
   /** Shared by all runs of the process: one removal at a time uses a document, as its source or its proof. */
   readonly locks: KeyedLock;
+  /** Shared likewise: when each store was looked through for kept copies that expired. */
+  readonly sweeps: Sweeps;
   /** The name under which this run claims sources. */
   readonly claimedAs: string;
   /** True for a claim of an earlier run, or of a migration that no longer exists. */

@@ -66,7 +66,7 @@ export function toIntent(migration: SecretMigration, ends: Ends): Intent {
   const renaming = renamingOf(migration);
   requireKeptOldNames(spec, renaming);
   requireShapes(migration, ends);
-  const sync = compileSync(spec, renaming);
+  const sync = compileSync(migration, renaming);
   const route = compileRoute({
     path: mapping.path,
     namespace: metadata.namespace,
@@ -83,6 +83,7 @@ export function toIntent(migration: SecretMigration, ends: Ends): Intent {
       // Without a base nothing says that the destination follows, unless it always does.
       conflictPolicy: (sync?.authority ?? 'Source') === 'Source' ? conflictPolicy : 'Fail',
       sourcePolicy: route.ruleOf(name)?.sourcePolicy ?? sourcePolicy,
+      ...(sync === undefined ? {} : { adopts: sync.adopts }),
     }),
     removesSources: someRemoveSource(sourcePolicy, renaming.rules),
     keyNames: compileKeyNames(mapping.keys ?? []),

@@ -4,6 +4,7 @@ import type { OldKeys } from '#src/core/mapping/old-keys.ts';
 import type { Route } from '#src/core/mapping/route.ts';
 import type { Traveling } from '#src/core/mapping/traveling.ts';
 import type { Selection } from '#src/core/selection.ts';
+import type { Resolutions } from '#src/core/sync/resolution.ts';
 import type { SyncPolicy } from '#src/core/sync/three-way.ts';
 
 /** What only mode Sync has. */
@@ -15,6 +16,8 @@ export interface SyncIntent extends SyncPolicy {
   readonly recreatesImmutable: boolean;
   /** When following ends, milliseconds since the epoch; undefined: never. */
   readonly untilMs: number | undefined;
+  /** What users decided of conflicts: an annotation of the migration. */
+  readonly resolutions: Resolutions;
   /** The way back of `keyNames`. */
   readonly oldKeys: OldKeys;
 }

@@ -1,3 +1,5 @@
+import { RESOLVE_ANNOTATION } from '#src/api/group.ts';
+import { parseResolve } from '#src/api/v1alpha1/resolve.ts';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { DEFAULT_MAX_PRUNE_PERCENT } from '#src/api/v1alpha1/sync.ts';
 import { someRemoveSource } from '#src/core/checks.ts';
@@ -9,7 +11,10 @@ import type { SyncIntent } from './intent.ts';
 type Spec = SecretMigration['spec'];
 
 /** What mode Sync adds; undefined in mode Once. Throws `SPEC_INVALID` for what cannot be kept in step. */
-export function compileSync(spec: Spec, { rules }: Renaming): SyncIntent | undefined {
+export function compileSync(
+  { metadata, spec }: Pick<SecretMigration, 'metadata' | 'spec'>,
+  { rules }: Renaming,
+): SyncIntent | undefined {
   if (spec.mode !== 'Sync') return undefined;
   requireKeptSources(spec, rules);
   const { adopt, maxPrunePercent = DEFAULT_MAX_PRUNE_PERCENT, prune, recreateImmutable } = spec.sync ?? {};
@@ -24,6 +29,7 @@ export function compileSync(spec: Spec, { rules }: Renaming): SyncIntent | undef
     adopts: adopt === true,
     recreatesImmutable: recreateImmutable === true,
     untilMs: until === undefined ? undefined : Date.parse(until),
+    resolutions: parseResolve(metadata.annotations?.[RESOLVE_ANNOTATION]),
     oldKeys: authority === 'Source' ? NO_WAY_BACK : wayBack(spec),
   };
 }

@@ -2,7 +2,8 @@ import type { Base } from '#src/core/outcome.ts';
 import type { ReadOutcome } from '#src/backends/driver.ts';
 import type { ReadResult, Version } from '#src/core/document.ts';
 import { typeIsSelected } from '#src/core/selection.ts';
-import { otherSide, type BySide } from '#src/core/sync/observed.ts';
+import type { ConflictStep } from '#src/core/sync/resolution.ts';
+import { otherSide, type BySide, type Side } from '#src/core/sync/observed.ts';
 import { decideSync, type SyncStep, type WriteStep } from '#src/core/sync/three-way.ts';
 import { hasCode, isAbort, OperatorError } from '#src/errors.ts';
 import { inTime } from '../apply/in-time.ts';
@@ -18,6 +19,8 @@ import type { Decision, PlannedDocument } from '../plan/plan.ts';
 import { copyFirst } from './first-copy.ts';
 import { inItsTime, isFromOldName, isRemembered, locate, missingSince, withNames } from './names.ts';
 import { baseOf, documentIn, observe } from './observe.ts';
+import { afterGap } from './recreate.ts';
+import { asResolved, conflictOf } from './resolve.ts';
 import { Rows, type Seen } from './rows.ts';
 import { desiredAt } from './way.ts';
 import { writeSide } from './write.ts';
@@ -33,6 +36,7 @@ import { writeSide } from './write.ts';
  *       restore   the same, after what is there was kept: in the history of the store, or as a copy
  *       moveBase  nothing is written; the row gets the versions                                → Verified
  *       conflict, keep, remove, nothing
+ *     a conflict that a user resolved is a restore, a write or kept (ADR 0062)
  *
  * After a write without a reply, or one that lost against another writer, it reads both sides and decides again.
  */
@@ -73,6 +77,8 @@ class OneDocument {
   #undecided: OperatorError | undefined;
   /** The step of that write. */
   #attempted: WriteStep | undefined;
+  /** The copy of what this run deleted, and may not have created again. */
+  #kept: { readonly at: Side; readonly backup: string } | undefined;
   /** What had to stay of a write that was cut off, for the row. */
   #note: string | undefined;
 
@@ -109,7 +115,7 @@ class OneDocument {
     if (!typeIsSelected(intent.selection, source?.attributes.type)) return this.#once(atOwn, undefined);
     const reads = { source: atSource, destination: await this.#readDestination() };
     const base = this.#written ?? baseOf(prior.get(this.#document.name), this.#document, reads);
-    if (base === undefined) return this.#once(atOwn, reads.destination);
+    if (base === undefined) return this.#firstCopy(atOwn, reads);
     if (source?.unfinished === true) return { outcome: this.#rows.sourceUnfinished() };
     if (await this.#settle(reads)) return 'again';
     return this.#decide({ reads, base });
@@ -129,6 +135,15 @@ class OneDocument {
   #hasLeft(atSource: ReadResult): boolean {
     const { scope } = this.#inputs.intent.selection;
     return this.#document.isUnlisted === true && atSource.state === 'present' && scope.by === 'labelSelector';
+  }
+
+  /** The first copy; a user can decide between two documents that were never equal. */
+  async #firstCopy(atOwn: ReadResult, reads: BySide<ReadResult>): Promise<Round> {
+    const first = await this.#once(atOwn, reads.destination);
+    const conflict = typeof first === 'string' ? undefined : conflictOf(first.outcome);
+    // Without it, what was compared is the document at the old address.
+    if (conflict === undefined || documentIn(reads.source) === undefined) return first;
+    return this.#decide({ reads, base: undefined }, conflict);
   }
 
   async #once(atSource: ReadResult, atDestination: ReadResult | undefined): Promise<Round> {
@@ -159,10 +174,14 @@ class OneDocument {
     return false;
   }
 
-  async #decide(seen: Seen): Promise<Round> {
-    const { reads, base } = seen;
-    const observed = await observe(this.#inputs, this.#sync, { document: this.#document, reads, base });
-    const step = inItsTime(this.#inputs, this.#sync, decideSync(this.#sync, observed));
+  /** `conflict`: it is known already. */
+  async #decide(seen: Seen, conflict?: ConflictStep): Promise<Round> {
+    const document = this.#document;
+    const observed = await observe(this.#inputs, this.#sync, { document, ...seen });
+    const prior = this.#inputs.prior.get(document.name);
+    const decided = conflict ?? afterGap(prior, observed, this.#kept) ?? decideSync(this.#sync, observed);
+    const resolved = asResolved(this.#inputs, this.#sync, { document, observed, step: decided });
+    const step = inItsTime(this.#inputs, this.#sync, resolved);
     if (step.kind === 'write' || step.kind === 'restore') return this.#write(seen, step);
     return this.#withoutWrite(seen, step);
   }
@@ -189,12 +208,16 @@ class OneDocument {
 
   async #write(seen: Seen, step: WriteStep): Promise<Round> {
     const inputs = this.#inputs;
-    const written = await writeSide({ inputs, document: this.#document, rows: this.#rows, seen }, step);
+    const { name } = this.#document;
+    const backup = step.expect === 'absent' ? (this.#kept ?? inputs.prior.get(name))?.backup : undefined;
+    const writing = { inputs, document: this.#document, rows: this.#rows, seen, backup };
+    const written = await writeSide(writing, step);
     if ('outcome' in written) return this.#counted(written, step);
     // What became of a write that was sent is read also after a stop.
     this.#inputs = { ...inputs, signal: inputs.permit.toComplete.signal };
     this.#undecided = written.undecided;
     this.#attempted = step;
+    if (written.kept !== undefined) this.#kept = { at: step.to, backup: written.kept };
     if (written.version !== undefined) this.#written = this.#rows.baseOf(step, written.version);
     return 'again';
   }

@@ -47,7 +47,11 @@ export async function observe(
     document,
     reads,
     base,
-  }: { readonly document: PlannedDocument; readonly reads: BySide<ReadResult>; readonly base: Base },
+  }: {
+    readonly document: PlannedDocument;
+    readonly reads: BySide<ReadResult>;
+    readonly base: Base | undefined;
+  },
 ): Promise<Observed> {
   const found = { source: documentIn(reads.source), destination: documentIn(reads.destination) };
   const atDestination = (from: StoredDocument) =>

@@ -16,7 +16,8 @@ import { documentIn } from './observe.ts';
 /** What one round of a document found. */
 export interface Seen {
   readonly reads: BySide<ReadResult>;
-  readonly base: Base;
+  /** Undefined: they were never proven equal. */
+  readonly base: Base | undefined;
 }
 
 /** The rows of one document that is kept in step. Every row that is not Verified has the base. */
@@ -52,7 +53,8 @@ export class Rows {
     const destination = documentIn(reads.destination);
     if (source === undefined || destination === undefined) return undefined;
     const { reason } = this.#inputs.prior.get(this.#document.name) ?? {};
-    return this.#proven({ source, destination }, { reason: this.#standing(reason), copiedNow });
+    const how = { reason: this.#standing(reason), copiedNow, ...this.#kept(destination.version) };
+    return this.#proven({ source, destination }, how);
   }
 
   /** The versions of a write and of what it copied. */
@@ -166,6 +168,19 @@ export class Rows {
     };
   }
 
+  /** What an earlier write replaced stays on record while its result is there, or if the run was killed before its row. */
+  #kept({ revision }: Version): {
+    readonly priorVersion?: string | undefined;
+    readonly backup?: string | undefined;
+  } {
+    const { backup, destination, reason, state } = this.#inputs.prior.get(this.#document.name) ?? {};
+    if (state === 'Verified')
+      return destination?.version === revision
+        ? { priorVersion: destination.priorVersion, backup }
+        : { backup };
+    return reason === 'WillOverwrite' ? { priorVersion: destination?.priorVersion, backup } : {};
+  }
+
   /** Who led the last change stays in the row; why it was in another state does not. */
   #standing(reason: Outcome['reason']): Outcome['reason'] {
     const isVerified = this.#inputs.prior.get(this.#document.name)?.state === 'Verified';
@@ -185,8 +200,10 @@ export class Rows {
 const STANDING: ReadonlySet<string> = new Set<SyncReason | 'Projected'>([
   'FollowedDestination',
   'FollowedSource',
+  'DestinationWon',
   'RestoredDestination',
   'RestoredSource',
+  'SourceWon',
   'Projected',
 ]);
 

@@ -1,13 +1,18 @@
-import type { Document, Version } from '#src/core/document.ts';
+import type { Driver } from '#src/backends/driver.ts';
+import type { Document, Expectation, Version } from '#src/core/document.ts';
 import { otherSide } from '#src/core/sync/observed.ts';
+import { IMMUTABLE } from '#src/core/sync/said.ts';
 import type { SyncStep, WriteStep } from '#src/core/sync/three-way.ts';
-import { errorOf, type OperatorError } from '#src/errors.ts';
+import { errorOf, isAbort, OperatorError } from '#src/errors.ts';
+import type { Permit } from '#src/ports.ts';
 import type { ApplyInputs } from '../apply/inputs.ts';
 import type { Copied } from '../apply/proof.ts';
 import { completing } from '../apply/run-permit.ts';
 import { readWritten } from '../apply/verify.ts';
+import { failedOutcome } from '../failure.ts';
 import type { PlannedDocument } from '../plan/plan.ts';
 import { documentIn } from './observe.ts';
+import { fixed, isFixed, keepingCopy } from './recreate.ts';
 import { keepFirst, refusalOfRestore } from './restore.ts';
 import type { Rows, Seen } from './rows.ts';
 import { desiredAt } from './way.ts';
@@ -16,7 +21,12 @@ import { desiredAt } from './way.ts';
 export type Written =
   | Copied
   /** Nothing is certain: both sides are to be read again. `version` was stored, and something was stored after it. */
-  | { readonly undecided: OperatorError | undefined; readonly version?: Version };
+  | {
+      readonly undecided: OperatorError | undefined;
+      readonly version?: Version;
+      /** The copy of a document that may have been deleted and not created again. */
+      readonly kept?: string | undefined;
+    };
 
 type Restore = Extract<SyncStep, { kind: 'restore' }>;
 
@@ -26,6 +36,14 @@ export interface Writing {
   readonly document: PlannedDocument;
   readonly rows: Rows;
   readonly seen: Seen;
+  /** The kept copy of what an earlier try deleted. */
+  readonly backup?: string | undefined;
+}
+
+interface Wanted {
+  readonly desired: Document;
+  /** What is there is immutable: it is deleted and created again. */
+  readonly recreates?: true | undefined;
 }
 
 /** Carries out one write and reads it back. Throws a failure after which nothing was written. */
@@ -37,9 +55,16 @@ export async function writeSide(writing: Writing, step: WriteStep): Promise<Writ
   const current = documentIn(seen.reads[to]);
   const { document: desired, refusal } = desiredAt(inputs, document, { to, from, current });
   if (refusal !== undefined) return { outcome: rows.refused(seen, refusal) };
-  if (step.kind === 'write') return writeAndProve(writing, step, { desired, backup: undefined });
+  if (!isFixed(inputs, to, current)) return keepAndWrite(writing, step, { desired });
+  if (inputs.intent.sync?.recreatesImmutable !== true)
+    return { outcome: rows.left(seen, { kind: 'conflict', ...IMMUTABLE }) };
+  return keepAndWrite(writing, keepingCopy(step), { desired: fixed(desired), recreates: true });
+}
+
+async function keepAndWrite(writing: Writing, step: WriteStep, wanted: Wanted): Promise<Written> {
+  if (step.kind === 'write') return writeAndProve(writing, step, { ...wanted, backup: writing.backup });
   const kept = await keep(writing, step);
-  return 'outcome' in kept ? kept : writeAndProve(writing, step, { desired, ...kept });
+  return 'outcome' in kept ? kept : writeAndProve(writing, step, { ...wanted, ...kept });
 }
 
 /** Makes sure that what is overwritten stays readable, and that a row says where, before it is overwritten. */
@@ -59,24 +84,47 @@ async function keep(
 async function writeAndProve(
   { inputs, rows, seen }: Writing,
   step: WriteStep,
-  { backup, desired }: { readonly desired: Document; readonly backup: string | undefined },
+  { backup, desired, recreates }: Wanted & { readonly backup: string | undefined },
 ): Promise<Written> {
   const { logger, permit } = inputs;
   const driver = inputs[step.to];
   let version: Version | undefined;
   try {
-    version = await driver.write(desired, step.expect, completing(permit));
+    version = await send(driver, { desired, recreates, expect: step.expect }, completing(permit));
     // What became of the write is read also after a stop.
     const stored = await readWritten(driver, { desired, version }, permit.toComplete.signal);
-    if (step.expect !== 'absent')
+    if (replaces(step, backup))
       inputs.onChanged({ side: step.to, address: desired.address, version: stored.version });
     return rows.written(seen, step, { stored, backup });
   } catch (failure) {
+    if (isAbort(failure, permit.toComplete.signal)) throw failure;
     const undecided = errorOf(failure);
+    // The row names the copy: what was deleted may not have been created again.
+    if (!isUndecided(undecided) && recreates === true && step.kind === 'restore')
+      return { outcome: failedOutcome(rows.announcing(seen, step, backup), failure), failure };
     if (!isUndecided(undecided)) throw failure;
     logger.debug('write undecided, reading again', { path: desired.address, code: undecided.code });
-    return { undecided, ...(version === undefined ? {} : { version }) };
+    return {
+      undecided,
+      ...(version === undefined ? {} : { version }),
+      kept: recreates === true ? backup : undefined,
+    };
   }
+}
+
+/** An absent document that has a kept copy was there before, with another value. */
+function replaces({ expect }: WriteStep, backup: string | undefined): boolean {
+  return expect !== 'absent' || backup !== undefined;
+}
+
+async function send(
+  driver: Driver,
+  { desired, expect, recreates }: Wanted & { readonly expect: Expectation },
+  permit: Permit,
+): Promise<Version> {
+  if (recreates !== true || expect === 'absent') return driver.write(desired, expect, permit);
+  if (driver.recreate !== undefined) return driver.recreate(desired, expect, permit);
+  throw new OperatorError('CAPABILITY_MISSING', { op: 'engine.sync', target: desired.address });
 }
 
 /** Another writer was faster, or there was no reply. */

@@ -103,6 +103,22 @@ describe('Secrets that OpenBao follows', () => {
     expect(await versionOf(tenant, 'a')).toBe(2);
   });
 
+  it('gives the value of the winner to the other side when the annotation names both versions', async () => {
+    const tenant = await fromSecrets();
+    await kvPut(tenant, `${tenant.namespace}/a`, { k: 'mine' });
+    await tenant.untilReady('sync', { status: 'False', reason: 'ConflictsFound' });
+    const { destination, source } = (await rowsByName(tenant, 'sync'))['a'] ?? {};
+    const named = { source: source?.version, destination: destination?.version };
+    const resolve = JSON.stringify([{ name: 'a', winner: 'source', ...named }]);
+    await tenant.mergePatch('SecretMigration', 'sync', {
+      metadata: { annotations: { 'keyferry.io/resolve': resolve } },
+    });
+    await tenant.untilReady('sync', { status: 'True', reason: 'Synced' });
+    expect(await statesOf(tenant, 'sync')).toEqual({ a: 'Verified SourceWon', b: 'Verified' });
+    expect(await kvData(tenant, `${tenant.namespace}/a`)).toEqual({ k: '1' });
+    expect(await versionOf(tenant, 'a')).toBe(3);
+  });
+
   it('goes on after a restart of the operator without reading or writing what did not change', async () => {
     const tenant = await fromSecrets();
     const changes = stage().changesOf(tenant).length;
