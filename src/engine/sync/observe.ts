@@ -86,13 +86,14 @@ function foundIn(
       version: read.version,
       ...(read.expired === undefined ? {} : { expired: read.expired }),
     };
-  const { version, isLeaving, isMarked, manager, owner } = read.document;
+  const { version, isLeaving, isMarked, manager, owner, unfinished } = read.document;
   const hold =
     isLeaving === true ? 'leaving' : (owner ?? manager) !== undefined && !sync.adopts ? 'owned' : undefined;
   return {
     state: 'present',
     version,
-    isMarked: isMarked === true,
+    // The marks of an unfinished version are those of a write that may have lost.
+    isMarked: isMarked === true && unfinished !== true,
     keepsHistory,
     ...(hold === undefined ? {} : { hold }),
   };
