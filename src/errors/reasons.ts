@@ -86,8 +86,10 @@ export type SyncReason =
   | 'DestinationGone'
   | 'DestinationLeaving'
   | 'DestinationOwned'
+  | 'DestinationReturned'
   | 'FollowedDestination'
   | 'FollowedSource'
+  | 'PruneLimited'
   | 'PrunedDestination'
   | 'PrunedSource'
   | 'RestoredDestination'
@@ -96,7 +98,8 @@ export type SyncReason =
   | 'SourceEdited'
   | 'SourceGone'
   | 'SourceLeaving'
-  | 'SourceOwned';
+  | 'SourceOwned'
+  | 'SourceReturned';
 
 /** Why a backend cannot store a document. */
 export const REFUSAL_REASONS = [

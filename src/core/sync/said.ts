@@ -1,5 +1,6 @@
 import type { SyncReason } from '#src/errors/reasons.ts';
 import { otherSide, type BySide, type Side } from './observed.ts';
+import type { PruneCount } from './pruning.ts';
 
 /** Why a step is chosen, for a row: one word and one sentence or two. */
 export interface Said {
@@ -31,6 +32,7 @@ interface SaidOfSide {
   readonly deletionKept: Said;
   readonly restored: Said;
   readonly pruned: Said;
+  readonly returned: Said;
   readonly leaving: Said;
   readonly owned: Said;
 }
@@ -44,6 +46,7 @@ export const SAID: BySide<SaidOfSide> = {
     deletionKept: { reason: 'SourceDeleted', message: kept('source', 'deleted') },
     restored: { reason: 'RestoredSource', message: restores('source') },
     pruned: { reason: 'PrunedSource', message: prunes('source') },
+    returned: { reason: 'SourceReturned', message: returns('source') },
     leaving: { reason: 'SourceLeaving', message: isLeaving('source') },
     owned: { reason: 'SourceOwned', message: isOwned('source') },
   },
@@ -55,6 +58,7 @@ export const SAID: BySide<SaidOfSide> = {
     deletionKept: { reason: 'DestinationDeleted', message: kept('destination', 'deleted') },
     restored: { reason: 'RestoredDestination', message: restores('destination') },
     pruned: { reason: 'PrunedDestination', message: prunes('destination') },
+    returned: { reason: 'DestinationReturned', message: returns('destination') },
     leaving: { reason: 'DestinationLeaving', message: isLeaving('destination') },
     owned: { reason: 'DestinationOwned', message: isOwned('destination') },
   },
@@ -84,6 +88,37 @@ function prunes(side: Side): string {
   return `The ${otherSide(side)} was deleted, so the ${side}, which has the value that Keyferry wrote, is removed as spec.sync.prune requires.`;
 }
 
+function returns(side: Side): string {
+  return `The ${side} was removed because the ${otherSide(side)} was deleted, and another writer brought it back. It is kept. Restore the ${otherSide(side)}, or remove the ${side} by hand.`;
+}
+
+/** Why none of the documents is removed that would be. */
+export function limited(side: Side, { awaiting, documents, limit, removed }: PruneCount): Said {
+  const before = removed === 0 ? '' : ` after ${removed} in the last hour`;
+  return {
+    reason: 'PruneLimited',
+    message: `The ${otherSide(side)} was deleted. The ${side} is kept: ${awaiting} of ${documents} documents would be removed${before}, and spec.sync.maxPrunePercent allows ${limit}. Raise it, remove the ${side} by hand, or restore the ${otherSide(side)}.`,
+  };
+}
+
+/** A removal that the server accepted and a finalizer holds. */
+export function leavingAfterPrune(side: Side): Said {
+  const { reason } = SAID[side].pruned;
+  const message = `The ${side} is deleted because the ${otherSide(side)} was, but a finalizer still holds it. Wait for its owner, or remove the finalizer.`;
+  return { reason, message };
+}
+
+/** Why a removal that was decided is not carried out. */
+export function changedMeanwhile(side: Side): {
+  readonly reason: 'SourceChanged' | 'DestinationChanged';
+  readonly message: string;
+} {
+  return {
+    reason: side === 'source' ? 'SourceChanged' : 'DestinationChanged',
+    message: `The ${side} changed meanwhile; nothing was removed. No action needed; both are compared again.`,
+  };
+}
+
 function isLeaving(side: Side): string {
   return `The document at the ${side} is being deleted; a finalizer still holds it. Wait until it is gone, or remove the finalizer.`;
 }
@@ -93,7 +128,18 @@ function isOwned(side: Side): string {
 }
 
 /** Why a document stays whose other side has ended. */
-type Stay = 'edited' | 'expired' | 'kept' | 'unknown' | 'unmarked' | 'leaving' | 'owned';
+type Stay =
+  | 'edited'
+  | 'expired'
+  | 'kept'
+  | 'unknown'
+  | 'unmarked'
+  | 'leaving'
+  | 'owned'
+  /** The whole store of the deleted document is being deleted. */
+  | 'storeLeaving'
+  /** Nothing shows that the store is still the one that had the document. */
+  | 'unwitnessed';
 
 /** What is said of the document that stays when the one at `side` was deleted or expired. */
 export function afterEndOf(side: Side, stay: Stay): Said {
@@ -103,7 +149,7 @@ export function afterEndOf(side: Side, stay: Stay): Said {
     return { reason: 'BothChanged', message };
   }
   const end = stay === 'expired' ? 'expired' : 'was deleted';
-  const message = `The ${side} ${end}. The ${other} is kept${WHY_IT_STAYS[stay]}.`;
+  const message = `The ${side} ${end}. The ${other} is kept${WHY_IT_STAYS[stay]}.`.replace('{ended}', side);
   return side === 'source' ? { reason: 'SourceGone', message } : { reason: 'DestinationGone', message };
 }
 
@@ -114,4 +160,7 @@ const WHY_IT_STAYS = {
   unmarked: ', because it does not carry the mark of Keyferry',
   leaving: ', because it is being deleted already',
   owned: ', because it belongs to another object',
+  storeLeaving: ', because the store of the {ended} is being deleted with all that is in it',
+  unwitnessed:
+    ', because no other document of the migration shows that the store of the {ended} is still the same',
 } as const satisfies Readonly<Record<Exclude<Stay, 'edited'>, string>>;

@@ -8,7 +8,7 @@ import type { SyncPolicy } from '#src/core/sync/three-way.ts';
 
 /** What only mode Sync has. */
 export interface SyncIntent extends SyncPolicy {
-  /** At most this percentage of the documents is removed in one pass, and at least one document. */
+  /** At most this percentage of the documents is removed in one hour, and at least one document. */
   readonly maxPrunePercent: number;
   /** Documents that belong to another object are written too. */
   readonly adopts: boolean;

@@ -1,4 +1,4 @@
-import type { Base } from '#src/core/outcome.ts';
+import type { Base, Outcome } from '#src/core/outcome.ts';
 import type { ReadOutcome } from '#src/backends/driver.ts';
 import type { ReadResult, Version } from '#src/core/document.ts';
 import { typeIsSelected } from '#src/core/selection.ts';
@@ -17,6 +17,7 @@ import { leftIn } from '../plan/decide.ts';
 import type { SyncIntent } from '../plan/intent.ts';
 import type { Decision, PlannedDocument } from '../plan/plan.ts';
 import { decideSource } from '../plan/sources.ts';
+import { rowOfGone, rowOfLeaving, rowOfUnread } from './after-prune.ts';
 import { baseOf, documentIn, observe } from './observe.ts';
 import { Rows, type Seen } from './rows.ts';
 import { desiredAt } from './way.ts';
@@ -54,6 +55,8 @@ export async function keepInStep(inputs: ApplyInputs, decision: Decision): Promi
     return await inTime(inputs, time, async (timed) => new OneDocument(timed, sync, document).run(read));
   } catch (failure) {
     if (isAbort(failure, inputs.signal)) throw failure;
+    const pruned = rowOfUnread(inputs.prior.get(document.name));
+    if (pruned !== undefined) return { outcome: pruned, failure };
     const row = new Rows(inputs, document).unchanged();
     if (hasCode(failure, 'EXPIRED')) return { outcome: { ...row, ...EXPIRED } };
     return { outcome: failedOutcome(row, failure), failure };
@@ -173,10 +176,13 @@ class OneDocument {
   }
 
   #withoutWrite(seen: Seen, step: Exclude<SyncStep, WriteStep>): Round {
-    if (step.kind === 'nothing') return this.#rows.equal(seen, false) ?? 'left';
+    const { clock, prior } = this.#inputs;
+    const record = prior.get(this.#document.name);
+    if (step.kind === 'nothing')
+      return this.#rows.equal(seen, false) ?? asRound(rowOfGone(record, clock.now()));
     if (step.kind === 'moveBase') return this.#equalNow(seen, step.base) ?? 'again';
     if (step.kind === 'remove') return { outcome: this.#rows.toRemove(seen, step), awaitsRemoval: step };
-    return { outcome: this.#rows.left(seen, step) };
+    return { outcome: rowOfLeaving(record, seen) ?? this.#rows.left(seen, step) };
   }
 
   /** Both sides are equal in other versions, perhaps by the write that had no reply. */
@@ -205,6 +211,10 @@ class OneDocument {
 }
 
 const SIDES = ['destination', 'source'] as const;
+
+function asRound(outcome: Outcome | undefined): Round {
+  return outcome === undefined ? 'left' : { outcome };
+}
 
 /** A write that was cut off may have left something. */
 function hasRemains(read: ReadResult): boolean {

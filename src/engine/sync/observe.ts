@@ -1,6 +1,7 @@
 import { sameFields, type ReadResult, type StoredDocument } from '#src/core/document.ts';
 import type { PriorRecord, Base } from '#src/core/outcome.ts';
 import { baseFrom, recordedBase } from '#src/core/sync/base.ts';
+import { prunedSide } from '#src/core/sync/pruning.ts';
 import type { BySide, Found, Observed, Side } from '#src/core/sync/observed.ts';
 import type { PlanInputs } from '../plan/inputs.ts';
 import type { SyncIntent } from '../plan/intent.ts';
@@ -57,8 +58,10 @@ export async function observe(
     sameFields(atDestination(found.source), found.destination);
   const foundAt = (side: Side): Found =>
     foundIn(reads[side], { sync, keepsHistory: inputs.keepsVersions[side] });
+  const pruned = prunedSide(inputs.prior.get(document.name));
   const observed = {
     base,
+    ...(pruned === undefined ? {} : { pruned }),
     sides: { source: foundAt('source'), destination: foundAt('destination') },
     areEqual,
   };
