@@ -35,7 +35,11 @@ describe('a document whose source was deleted', () => {
     await pair.pass();
     expect(pair.states).toMatchObject({ d0: PRUNED });
     await pair.world.clock.advance(PRUNE_WINDOW_MS + 1_000);
+    const { prior } = pair;
     await pair.pass();
+    expect(Object.keys(pair.states)).toEqual(['d1', 'd2']);
+    pair.prior = prior;
+    await pair.follow('d1');
     expect(Object.keys(pair.states)).toEqual(['d1', 'd2']);
   });
 

@@ -1,7 +1,8 @@
+import type { Address } from '#src/core/document.ts';
 import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
 import { recordedBase } from '#src/core/sync/base.ts';
 import { otherSide, type Side } from '#src/core/sync/observed.ts';
-import { countPruning, isOverLimit } from '#src/core/sync/pruning.ts';
+import { countPruning, isKept, isOverLimit, wasPruned } from '#src/core/sync/pruning.ts';
 import { afterEndOf, limited } from '#src/core/sync/said.ts';
 import { isAbort, isBackendWide } from '#src/errors.ts';
 import type { ApplyInputs } from '../apply/inputs.ts';
@@ -30,7 +31,9 @@ export async function prune(
   }: { readonly removals: readonly AwaitedRemoval[]; readonly expected: readonly Outcome[] },
 ): Promise<void> {
   const { clock, intent, journal, only } = inputs;
-  if (intent.sync === undefined || removals.length === 0) return;
+  if (intent.sync === undefined) return;
+  await forgetOld(inputs);
+  if (removals.length === 0) return;
   if (!progress.isComplete || progress.shouldStop()) return;
   const count = countPruning({
     prior: journal.prior,
@@ -48,6 +51,18 @@ export async function prune(
   await journal.flush();
   for (const [from, each] of Map.groupBy(removals, ({ step }) => step.from))
     await pruneAt(inputs, progress, { from, removals: each });
+}
+
+/** The rows of removals that no longer count, where this pass does not look at them. */
+async function forgetOld({
+  clock,
+  journal,
+  only,
+}: Pick<ApplyInputs, 'clock' | 'journal' | 'only'>): Promise<void> {
+  for (const row of journal.prior.values()) {
+    const isOld = wasPruned(row) && !isKept(row, clock.now());
+    if (isOld && only !== undefined && !only.has(row.name)) await journal.forget(row.name);
+  }
 }
 
 async function pruneAt(
@@ -78,7 +93,7 @@ async function isSameStore(inputs: ApplyInputs, side: Side, except: ReadonlySet<
   const witnesses = [...journal.prior.values()]
     .filter(({ name }) => !except.has(name))
     .flatMap((row) => witnessIn(inputs, side, row))
-    .toSorted((left, right) => right.since - left.since);
+    .toSorted((left, right) => Number(right.isInStep) - Number(left.isInStep) || right.since - left.since);
   for (const { address, identity } of witnesses.slice(0, MAX_WITNESSES)) {
     try {
       const found = await inputs[side].read(address, signal);
@@ -91,14 +106,23 @@ async function isSameStore(inputs: ApplyInputs, side: Side, except: ReadonlySet<
   return false;
 }
 
+interface Witness {
+  readonly address: Address;
+  readonly identity: string;
+  /** Most likely it is there. */
+  readonly isInStep: boolean;
+  readonly since: number;
+}
+
 function witnessIn(
   { intent }: Pick<ApplyInputs, 'intent'>,
   side: Side,
   row: PriorRecord,
-): readonly { readonly address: string; readonly identity: string; readonly since: number }[] {
+): readonly Witness[] {
   const path = row.destination?.path;
   if (path === undefined) return [];
   const identity = recordedBase(row, path)?.[side]?.identity;
   const address = side === 'destination' ? path : intent.route.sourceOf(row.name);
-  return identity === undefined ? [] : [{ address, identity, since: row.since }];
+  const isInStep = row.state === 'Verified';
+  return identity === undefined ? [] : [{ address, identity, isInStep, since: row.since }];
 }
