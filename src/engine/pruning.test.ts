@@ -171,8 +171,16 @@ describe('nothing is removed', () => {
   });
 
   it('of a folder that was joined, because only a listing tells that it is gone', async () => {
-    const pair = PruningPair.ofPaths(3, { spec: { mapping: { join: {} } } });
-    await expect(pair).rejects.toMatchObject({ code: 'SPEC_INVALID', target: 'spec.sync.prune' });
+    const world = aWorld({ addressing: 'tree' }, { addressing: 'flat' });
+    for (const name of namesTo(3)) world.source.put(`ns/${name}/part`, { k: '1' });
+    const pair = await PruningPair.of(0, { world, spec: { mapping: { join: {} } } });
+    world.source.purge('ns/d0/part');
+    const run = await pair.pass();
+    expect(run.outcomeOf('d0')).toMatchObject({ state: 'Skipped', reason: 'SourceGone' });
+    expect(run.outcomeOf('d0').message).toContain('only a listing tells');
+    world.source.remove('ns/d1/part');
+    await pair.pass();
+    expect(pair.kept).toBe(3);
   });
 
   it('when the whole source is empty, whatever the limit', async () => {

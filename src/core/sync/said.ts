@@ -136,6 +136,8 @@ type Stay =
   | 'unmarked'
   | 'leaving'
   | 'owned'
+  /** Only a listing tells that the other one is deleted. */
+  | 'listed'
   /** The whole store of the deleted document is being deleted. */
   | 'storeLeaving'
   /** Nothing shows that the store is still the one that had the document. */
@@ -160,6 +162,7 @@ const WHY_IT_STAYS = {
   unmarked: ', because it does not carry the mark of Keyferry',
   leaving: ', because it is being deleted already',
   owned: ', because it belongs to another object',
+  listed: ', because with spec.mapping.join only a listing tells that its folder is empty',
   storeLeaving: ', because the store of the {ended} is being deleted with all that is in it',
   unwitnessed:
     ', because no other document of the migration shows that the store of the {ended} is still the same',

@@ -12,7 +12,6 @@ type Spec = SecretMigration['spec'];
 export function compileSync(spec: Spec, { rules }: Renaming): SyncIntent | undefined {
   if (spec.mode !== 'Sync') return undefined;
   requireKeptSources(spec, rules);
-  requireReadDeletions(spec);
   const { adopt, maxPrunePercent = DEFAULT_MAX_PRUNE_PERCENT, prune, recreateImmutable } = spec.sync ?? {};
   const authority = authorityOf(spec);
   return {
@@ -20,6 +19,7 @@ export function compileSync(spec: Spec, { rules }: Renaming): SyncIntent | undef
     conflictPolicy: authority === 'Either' ? 'Fail' : spec.conflictPolicy,
     prune: prune === true,
     maxPrunePercent,
+    listsToRead: spec.mapping.join !== undefined,
     adopts: adopt === true,
     recreatesImmutable: recreateImmutable === true,
     oldKeys: authority === 'Source' ? NO_WAY_BACK : wayBack(spec),
@@ -45,16 +45,6 @@ export function authorityOf({
   sync,
 }: Pick<Spec, 'sourcePolicy' | 'sync'>): SyncIntent['authority'] {
   return sync?.authority ?? (sourcePolicy === 'Project' ? 'Destination' : 'Source');
-}
-
-/** A document that was joined is gone when a listing of its folder is empty, and an empty listing never removes anything. */
-function requireReadDeletions({ mapping, sync }: Spec): void {
-  if (sync?.prune !== true || mapping.join === undefined) return;
-  throw invalid('spec.sync.prune', {
-    detail:
-      'With mapping.join only a listing would tell that a document is deleted, and it can be empty for other reasons.',
-    hint: 'Set sync.prune to false.',
-  });
 }
 
 function wayBack({ mapping }: Spec): OldKeys {

@@ -3,7 +3,8 @@ import type { ReadOutcome } from '#src/backends/driver.ts';
 import type { ReadResult, Version } from '#src/core/document.ts';
 import { typeIsSelected } from '#src/core/selection.ts';
 import { otherSide, type BySide } from '#src/core/sync/observed.ts';
-import { decideSync, type SyncStep, type WriteStep } from '#src/core/sync/three-way.ts';
+import { afterEndOf } from '#src/core/sync/said.ts';
+import { decideSync, type RemoveStep, type SyncStep, type WriteStep } from '#src/core/sync/three-way.ts';
 import { hasCode, isAbort, OperatorError } from '#src/errors.ts';
 import { carryOut } from '../apply/copy.ts';
 import { inTime } from '../apply/in-time.ts';
@@ -181,8 +182,15 @@ class OneDocument {
     if (step.kind === 'nothing')
       return this.#rows.equal(seen, false) ?? asRound(rowOfGone(record, clock.now()));
     if (step.kind === 'moveBase') return this.#equalNow(seen, step.base) ?? 'again';
-    if (step.kind === 'remove') return { outcome: this.#rows.toRemove(seen, step), awaitsRemoval: step };
+    if (step.kind === 'remove') return this.#remove(seen, step);
     return { outcome: rowOfLeaving(record, seen) ?? this.#rows.left(seen, step) };
+  }
+
+  #remove(seen: Seen, step: RemoveStep): Copied {
+    const leader = otherSide(step.from);
+    if (leader === 'source' && this.#sync.listsToRead)
+      return { outcome: this.#rows.left(seen, { kind: 'keep', ...afterEndOf(leader, 'listed') }) };
+    return { outcome: this.#rows.toRemove(seen, step), awaitsRemoval: step };
   }
 
   /** Both sides are equal in other versions, perhaps by the write that had no reply. */
