@@ -38,6 +38,11 @@ export interface Document {
    * stores it in the same write; another one ignores it.
    */
   readonly reflects?: Reflected;
+  /**
+   * It may be removed once its original is. A store that keeps no `reflects` then stores the mark that Keyferry wrote this
+   * version, if it can.
+   */
+  readonly prunable?: true;
 }
 
 /** What a document says of the version at the other side that it was written from. */
@@ -63,7 +68,10 @@ export interface Version {
 
 export interface StoredDocument extends Document {
   readonly version: Version;
-  /** It carries the mark of Keyferry, which wrote it: on a Secret, a readable annotation `keyferry.io/reflects`. */
+  /**
+   * It carries the mark of Keyferry, which wrote it: on a Secret, a readable annotation `keyferry.io/reflects`; in KV version 2,
+   * the entry `keyferry-written` of the custom metadata names this version.
+   */
   readonly isMarked?: true;
   /**
    * A write was cut off, and this version can be its result: `Driver.finish` completes it, `Driver.undo` removes what the

@@ -1,21 +1,23 @@
 import { documentation } from '#src/errors/documentation.ts';
 import { MAX_ROW_MESSAGE } from '#src/api/v1alpha1/status-row.ts';
 import type { Address } from '#src/core/document.ts';
+import type { Side } from '#src/core/sync/observed.ts';
 import { fitted } from '#src/errors/explain.ts';
 
 /**
- * A condition for the removal of a source; each gate checks one fact. The plan asks the gates in order, to show what is
+ * A condition for the removal of a source, or of a destination whose source was deleted; each gate checks one fact. The plan asks the gates in order, to show what is
  * held; they are asked again right before the removal.
  */
 export type RemovalGate = (document: RemovalCandidate) => Held | undefined;
 
 export interface RemovalCandidate {
-  /** The name of the document at the source. */
+  /** The name of the document at the source; of a destination its address. */
   readonly name: string;
+  /** The address that is removed. */
   readonly source: Address;
 }
 
-/** Why a source stays although its copy is proven. */
+/** Why a document stays that would be removed. */
 export interface Held {
   readonly reason: 'ClockSkew' | 'CrossingMigrations' | 'TrustRoot';
   readonly message: string;
@@ -36,11 +38,14 @@ export function heldBy(gates: readonly RemovalGate[], document: RemovalCandidate
  * Holds the Secrets that a backend needs for its credentials. `holderOf` returns the backend that needs the Secret of this
  * name, or undefined.
  */
-export function trustRootGate(holderOf: (name: string) => string | undefined): RemovalGate {
+export function trustRootGate(
+  holderOf: (name: string) => string | undefined,
+  side: Side = 'source',
+): RemovalGate {
   return ({ name }) => {
     const holder = holderOf(name);
     if (holder === undefined) return undefined;
-    const message = `The source is kept: ${holder} reads its credentials from this Secret.`;
+    const message = `The ${side} is kept: ${holder} reads its credentials from this Secret.`;
     return { reason: 'TrustRoot', message };
   };
 }
@@ -73,20 +78,20 @@ export function credentialGate(holderOf: (name: string) => string | undefined): 
  * Holds every source while it is unknown which Secrets are a trust root. `unparsed` returns a backend whose credentials
  * cannot be told, or undefined.
  */
-export function knownTrustRootGate(unparsed: () => string | undefined): RemovalGate {
+export function knownTrustRootGate(unparsed: () => string | undefined, side: Side = 'source'): RemovalGate {
   return () => {
     const backend = unparsed();
     if (backend === undefined) return undefined;
-    const message = `The source is kept: ${backend} is not valid, so the Secrets that it reads are unknown. Correct or delete it.`;
+    const message = `The ${side} is kept: ${backend} is not valid, so the Secrets that it reads are unknown. Correct or delete it.`;
     return { reason: 'TrustRoot', message, retry: 'later' };
   };
 }
 
 /** Holds every source while backends exist perhaps that the operator may not list: they can read any of the Secrets. */
-export function listedTrustRootGate(areUnlisted: () => boolean): RemovalGate {
+export function listedTrustRootGate(areUnlisted: () => boolean, side: Side = 'source'): RemovalGate {
   return () => {
     if (!areUnlisted()) return undefined;
-    const message = `The source is kept: the operator may not list ClusterSecretBackends, so the Secrets that they read are unknown. Grant it list and watch on them: ${documentation('security/rbac.md')}.`;
+    const message = `The ${side} is kept: the operator may not list ClusterSecretBackends, so the Secrets that they read are unknown. Grant it list and watch on them: ${documentation('security/rbac.md')}.`;
     return { reason: 'TrustRoot', message, retry: 'later' };
   };
 }

@@ -10,6 +10,7 @@ import { makePlan, startPlan, type Planning } from './plan/make-plan.ts';
 import { discardCopies } from './sync/discard-copies.ts';
 import { keepInStep } from './sync/keep-in-step.ts';
 import { planPass } from './sync/plan-pass.ts';
+import { prune } from './sync/prune.ts';
 import { requireUnreservedBackups } from './plan/reserved-names.ts';
 import { totalsOf } from './plan/totals.ts';
 
@@ -22,6 +23,7 @@ import { totalsOf } from './plan/totals.ts';
  *   → only with conflictPolicy Overwrite: make the record of the current versions durable → overwrite and prove
  *   → make the record of the proofs durable → remove, back up or mark as projections the sources of documents that
  *     were proven and have soaked
+ *   → only with sync.prune: remove what follows documents that were deleted
  *
  * A run can end at any point. The next run reads both backends again: it adopts an equal document, so nothing is
  * written twice; only a run that proved a document in full removes its source, after it recorded the proof.
@@ -93,6 +95,7 @@ async function applyPlan(inputs: ApplyInputs, progress: Progress, planning: Plan
   await transfer.copyAll(planning);
   await transfer.overwriteAnnounced();
   await retireSoaked(inputs, progress, transfer.proven);
+  await prune(inputs, progress, { removals: transfer.removals, expected: planning.expected });
   await expire(inputs, progress);
   if (inputs.intent.sync !== undefined && progress.isComplete) await discardCopies(inputs);
 }

@@ -87,9 +87,11 @@ export type SyncReason =
   | 'DestinationGone'
   | 'DestinationLeaving'
   | 'DestinationOwned'
+  | 'DestinationReturned'
   | 'DestinationWon'
   | 'FollowedDestination'
   | 'FollowedSource'
+  | 'PruneLimited'
   | 'PrunedDestination'
   | 'PrunedSource'
   | 'RestoredDestination'
@@ -100,6 +102,7 @@ export type SyncReason =
   | 'SourceGone'
   | 'SourceLeaving'
   | 'SourceOwned'
+  | 'SourceReturned'
   | 'SourceWon'
   | 'SyncEnded';
 

@@ -95,6 +95,10 @@ export const NEXT_STEPS: Readonly<Partial<Record<Word, string>>> = {
   RestoredDestination: 'Find out who changed it.',
   SourceWon: NOTHING,
   DestinationWon: NOTHING,
+  PruneLimited:
+    'Check why so many documents were deleted. Restore them, raise `spec.sync.maxPrunePercent`, or remove the documents by hand: [pruning](prune.md).',
+  SourceReturned: 'Restore the destination, or remove the source by hand: [pruning](prune.md).',
+  DestinationReturned: 'Restore the source, or remove the destination by hand: [pruning](prune.md).',
   PrunedSource: NOTHING,
   PrunedDestination: NOTHING,
   SourceUnfinished: 'Run the migration that wrote the source again: [metadata](metadata.md#markers).',

@@ -77,6 +77,8 @@ export interface EngineRun extends World {
   readonly mayNot?: { readonly source?: Denial; readonly destination?: Denial };
   /** By name of a document: the backend that reads its credentials from it. */
   readonly trustRoots?: Readonly<Record<string, string>>;
+  /** The same of the documents at the destination. */
+  readonly destinationTrustRoots?: Readonly<Record<string, string>>;
   /** A backend that cannot be parsed. */
   readonly unparsedBackend?: () => string | undefined;
   /** There can be backends that the operator may not list. */
@@ -183,6 +185,13 @@ async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<Appl
       knownTrustRootGate(() => run.unparsedBackend?.()),
       listedTrustRootGate(() => run.unlistedBackends === true),
       crossingGate((address) => crossings.writeTo(source.locationOf(address))),
+      clocks,
+    ],
+    destinationGates: [
+      trustRootGate((name) => run.destinationTrustRoots?.[name], 'destination'),
+      knownTrustRootGate(() => run.unparsedBackend?.(), 'destination'),
+      listedTrustRootGate(() => run.unlistedBackends === true, 'destination'),
+      crossingGate((address) => crossings.writeTo(destination.locationOf(address))),
       clocks,
     ],
     copyGate: credentialGate(holderOf),

@@ -8,7 +8,7 @@ import { TimeSchema } from '#src/schema/meta.ts';
 
 /** Seconds between two listings of versions, if the spec does not say. */
 export const DEFAULT_INTERVAL_SECONDS = 30;
-/** Percent of the documents of a migration that one pass may remove, if the spec does not say. */
+/** Percent of the documents of a migration that the passes of one hour may remove, if the spec does not say. */
 export const DEFAULT_MAX_PRUNE_PERCENT = 10;
 
 export const SyncSchema = z
@@ -45,7 +45,7 @@ export const SyncSchema = z
       .max(100)
       .optional()
       .describe(
-        'With prune: how many percent of the documents one pass may remove, at least one document. If more are deleted, none is removed. Default: 10.',
+        'With prune: how many percent of the documents all passes of one hour may remove, at least one document. If more are deleted, none is removed. Default: 10.',
       ),
     untilTime: TimeSchema.optional().describe(
       'Until when changes are followed. After it nothing is written or removed, and rows say which documents changed since. Default: always.',

@@ -5,6 +5,7 @@ import type {
   Pair,
   ReadResult,
   Reflected,
+  StoredDocument,
   Version,
 } from '#src/core/document.ts';
 import { sameFields } from '#src/core/document.ts';
@@ -51,6 +52,8 @@ export interface State {
   readonly isPrepared?: true;
   /** The mark of Keyferry: what the document was written from. */
   readonly reflects?: Reflected;
+  /** The mark of Keyferry of a version that it may remove, as in KV version 2. */
+  readonly isWritten?: true;
   /** Origin, if the document is marked as a projection. */
   readonly origin?: string;
   /** A finalizer: a removal only marks it as leaving. */
@@ -137,7 +140,7 @@ export class MemoryStore {
 
   resultOf(address: Address, state: State | undefined): ReadResult {
     if (state === undefined) return { state: 'absent' };
-    const { version, attributes, isUnfinished, isPrepared, isLeaving, manager, owner, reflects } = state;
+    const { version, attributes, isUnfinished, isPrepared, isLeaving, manager, owner } = state;
     const left = isPrepared === undefined ? {} : { prepared: true as const };
     if (state.isDeleted === true) return { state: 'deleted', version, ...left };
     if (this.hasExpired(attributes)) return { state: 'deleted', version, expired: true, ...left };
@@ -147,7 +150,7 @@ export class MemoryStore {
         ...toDocument(address, state),
         version,
         ...left,
-        ...(reflects === undefined ? {} : { reflects, isMarked: true as const }),
+        ...markIn(state),
         ...(isUnfinished === undefined ? {} : { unfinished: true }),
         ...(isLeaving === undefined ? {} : { isLeaving }),
         ...(owner === undefined ? {} : { owner }),
@@ -182,8 +185,10 @@ export class MemoryStore {
     return version;
   }
 
-  #markOf({ reflects }: Document): Pick<State, 'reflects'> {
-    const isKept = this.traits.keepsReflected && reflects?.version.isEphemeral !== true;
+  #markOf({ prunable, reflects }: Document): Pick<State, 'reflects' | 'isWritten'> {
+    if (!this.traits.keepsReflected)
+      return this.traits.keepsRevisions && prunable === true ? { isWritten: true } : {};
+    const isKept = reflects?.version.isEphemeral !== true;
     return reflects === undefined || !isKept ? {} : { reflects };
   }
 
@@ -269,6 +274,11 @@ export class MemoryStore {
     const next = this.traits.keepsRevisions ? Number(before?.revision ?? 0) + 1 : this.#revisions;
     return { identity, revision: String(next) };
   }
+}
+
+function markIn({ isWritten, reflects }: State): Pick<StoredDocument, 'reflects' | 'isMarked'> {
+  if (reflects !== undefined) return { reflects, isMarked: true };
+  return isWritten === undefined ? {} : { isMarked: isWritten };
 }
 
 function missing(address: Address): never {

@@ -41,11 +41,13 @@ const anyDocument: fc.Arbitrary<Document> = fc
   .record({
     fields: fc.array(fc.tuple(fieldName, field), { maxLength: 30 }),
     attributes,
+    isPrunable: fc.boolean(),
   })
-  .map(({ fields, attributes }) => ({
+  .map(({ fields, attributes, isPrunable }) => ({
     address: 'a',
     fields: new Map(fields),
     attributes,
+    ...(isPrunable ? { prunable: true } : {}),
   }));
 
 const aBinary: Document = { address: 'a', fields: new Map(), attributes: {} };
@@ -90,6 +92,7 @@ describe('the encoding of documents', () => {
         const decoded = decodeFields({ data, customMetadata, version: index + 1, target: 'a' });
         expect(sameFields({ ...document, ...decoded }, document)).toBe(true);
         expect(sameAttributes({ ...document, ...decoded }, document)).toBe(true);
+        expect(decoded.isMarked).toBe(document.prunable === true);
       }
     };
     fc.assert(fc.property(fc.array(anyDocument, { minLength: 1, maxLength: 5 }), check), { numRuns: 500 });
@@ -106,9 +109,9 @@ describe('the encoding of documents', () => {
       const names = new Set(documents.flatMap(({ fields }) => [...fields.keys()]));
       const data = Object.fromEntries([...names].map((name) => [name, 'cGFzc3dvcmQ=']));
       for (let version = 1; version <= 2 * documents.length + 1; version += 2) {
-        const { fields, attributes: found } = decodeFields({ data, customMetadata, version, target: 'a' });
+        const { fields, ...rest } = decodeFields({ data, customMetadata, version, target: 'a' });
         for (const value of fields.values()) expect(value.reveal().toString()).toBe('cGFzc3dvcmQ=');
-        expect(found).toEqual({});
+        expect(rest).toEqual({ attributes: {}, isMarked: false });
       }
     };
     fc.assert(fc.property(fc.array(anyDocument, { minLength: 1, maxLength: 5 }), check), { numRuns: 300 });

@@ -53,7 +53,7 @@ export function planStorage(
   { marks, version, oldest }: Destination = NEW_PATH,
 ): StoragePlan {
   const binary = [...document.fields].filter(([, value]) => !value.isText()).map(([name]) => name);
-  const all = marksWith(marks, labelsFor(document.attributes, binary), { version, oldest });
+  const all = marksWith(marks, labelsFor(document, binary), { version, oldest });
   return { version, marks: all, labels: labelsAt(all, version, document.address) };
 }
 
@@ -109,6 +109,8 @@ export interface StoredFields {
 export interface DecodedFields {
   readonly fields: ReadonlyMap<string, SecretValue>;
   readonly attributes: Attributes;
+  /** The marks say that Keyferry wrote the version. */
+  readonly isMarked: boolean;
 }
 
 /**
@@ -129,7 +131,7 @@ export function decodeFields(stored: StoredFields): DecodedFields {
     if (stored.keepsNumbers !== true && hasRoundedNumber(value)) throw rounded(name, target);
     fields.set(name, value);
   }
-  return { fields, attributes: attributesOf(labels, customMetadata, target) };
+  return { fields, attributes: attributesOf(labels, customMetadata, target), isMarked: labels.written };
 }
 
 function fromText(text: string): SecretValue {

@@ -1,4 +1,4 @@
-import type { Attributes } from '#src/core/document.ts';
+import type { Attributes, Document } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
 import { secretMetadataIn } from './secret-metadata.ts';
 import { VersionMarks } from './version-marks.ts';
@@ -11,6 +11,7 @@ import { VersionMarks } from './version-marks.ts';
  *   keyferry-base64     the keys that are stored as base64; `*` is every key
  *   keyferry-type       type of the Kubernetes Secret when it is not Opaque
  *   keyferry-immutable  "true" when the Secret is immutable
+ *   keyferry-written    "true" when Keyferry wrote the version and may remove it (`Document.prunable`)
  *   keyferry-pending    only while such a document is being written (pending.ts). To a reader it means that the write was
  *                       cut off
  *   keyferry-lifetime   only while a document that expires is being written: the delete_version_after, in seconds, that its
@@ -22,6 +23,7 @@ import { VersionMarks } from './version-marks.ts';
 export const BASE64_MARKER = 'keyferry-base64';
 export const TYPE_MARKER = 'keyferry-type';
 export const IMMUTABLE_MARKER = 'keyferry-immutable';
+export const WRITTEN_MARKER = 'keyferry-written';
 export const PENDING_MARKER = 'keyferry-pending';
 export const LIFETIME_MARKER = 'keyferry-lifetime';
 /** Prefix of all markers, including those of other versions of Keyferry: never metadata. */
@@ -35,9 +37,16 @@ const EVERY_KEY = '*';
 const SAFE_NAME = /^[-._a-zA-Z0-9]+$/;
 const BASE64_LABEL = /^(?:[-._a-zA-Z0-9]+|\*)$/;
 const TYPE_LABEL = /^[\x21-\x7e]+$/;
-const IMMUTABLE_LABEL = /^true$/;
+const TRUE_LABEL = /^true$/;
 
-const MARKER_NAMES = [BASE64_MARKER, TYPE_MARKER, IMMUTABLE_MARKER, PENDING_MARKER, LIFETIME_MARKER];
+/** The markers that name versions. */
+export const VERSION_MARKERS: readonly string[] = [
+  BASE64_MARKER,
+  TYPE_MARKER,
+  IMMUTABLE_MARKER,
+  WRITTEN_MARKER,
+];
+const MARKER_NAMES = [...VERSION_MARKERS, PENDING_MARKER, LIFETIME_MARKER];
 
 export function hasMarkers(customMetadata: ReadonlyMap<string, string>): boolean {
   return MARKER_NAMES.some((name) => customMetadata.has(name));
@@ -48,12 +57,14 @@ export interface PathMarks {
   readonly base64: VersionMarks;
   readonly type: VersionMarks;
   readonly immutable: VersionMarks;
+  readonly written: VersionMarks;
 }
 
 export const NO_MARKS: PathMarks = {
   base64: VersionMarks.none,
   type: VersionMarks.none,
   immutable: VersionMarks.none,
+  written: VersionMarks.none,
 };
 
 /** What the markers say of one version. */
@@ -62,10 +73,12 @@ export interface Labels {
   readonly base64: readonly string[];
   readonly type: string | undefined;
   readonly immutable: boolean;
+  /** Keyferry wrote it, and may remove it. */
+  readonly written: boolean;
 }
 
-export function hasLabels({ base64, type, immutable }: Labels): boolean {
-  return base64.length > 0 || type !== undefined || immutable;
+export function hasLabels({ base64, type, immutable, written }: Labels): boolean {
+  return base64.length > 0 || type !== undefined || immutable || written;
 }
 
 /** True if the labels say of this key, and not of every key, that it is stored as base64. */
@@ -88,7 +101,8 @@ export function marksOf(customMetadata: ReadonlyMap<string, string>, target: str
   return {
     base64: parsed(BASE64_MARKER, BASE64_LABEL),
     type: parsed(TYPE_MARKER, TYPE_LABEL),
-    immutable: parsed(IMMUTABLE_MARKER, IMMUTABLE_LABEL),
+    immutable: parsed(IMMUTABLE_MARKER, TRUE_LABEL),
+    written: parsed(WRITTEN_MARKER, TRUE_LABEL),
   };
 }
 
@@ -108,12 +122,17 @@ export function labelsAt(marks: PathMarks, version: number, target: string): Lab
     base64: marks.base64.at(version),
     type: type === undefined ? undefined : unescaped(type),
     immutable: marks.immutable.at(version).length > 0,
+    written: marks.written.at(version).length > 0,
   };
 }
 
 /** The labels of a document: `binary` are its keys whose values are not text. */
-export function labelsFor(attributes: Attributes, binary: readonly string[]): Labels {
-  return { base64: binary, type: attributes.type, immutable: attributes.immutable === true };
+export function labelsFor(
+  { attributes, prunable }: Pick<Document, 'attributes' | 'prunable'>,
+  binary: readonly string[],
+): Labels {
+  const { immutable, type } = attributes;
+  return { base64: binary, type, immutable: immutable === true, written: prunable === true };
 }
 
 /**
@@ -122,7 +141,7 @@ export function labelsFor(attributes: Attributes, binary: readonly string[]): La
  */
 export function marksWith(
   marks: PathMarks,
-  { base64, type, immutable }: Labels,
+  { base64, type, immutable, written }: Labels,
   { version, oldest }: { readonly version: number; readonly oldest: number },
 ): PathMarks {
   const names = marks.base64.since(oldest).with(base64, version);
@@ -132,6 +151,7 @@ export function marksWith(
     base64: isText || fits ? names : marks.base64.since(oldest).with([EVERY_KEY], version),
     type: marks.type.since(oldest).with(type === undefined ? [] : [escaped(type)], version),
     immutable: marks.immutable.since(oldest).with(immutable ? ['true'] : [], version),
+    written: marks.written.since(oldest).with(written ? ['true'] : [], version),
   };
 }
 
@@ -141,6 +161,7 @@ export function marksWithout(marks: PathMarks, version: number): PathMarks {
     base64: marks.base64.without(version),
     type: marks.type.without(version),
     immutable: marks.immutable.without(version),
+    written: marks.written.without(version),
   };
 }
 
@@ -151,6 +172,7 @@ export function markersOf(marks: PathMarks): Readonly<Record<string, string | nu
     [BASE64_MARKER]: text(marks.base64),
     [TYPE_MARKER]: text(marks.type),
     [IMMUTABLE_MARKER]: text(marks.immutable),
+    [WRITTEN_MARKER]: text(marks.written),
   };
 }
 

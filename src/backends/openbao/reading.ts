@@ -1,10 +1,10 @@
-import type { Address, ReadResult, StoredDocument } from '#src/core/document.ts';
+import type { Address, Attributes, ReadResult, StoredDocument } from '#src/core/document.ts';
 import { hasCode } from '#src/errors.ts';
 import { decodeFields } from './codec.ts';
 import type { DecodedFields } from './codec.ts';
 import type { KvMount, VersionInfo } from './kv.ts';
 import { hasExpired, lifetimeOf } from './lifetime.ts';
-import { BASE64_MARKER, IMMUTABLE_MARKER, pendingLifetime, TYPE_MARKER } from './markers.ts';
+import { pendingLifetime, VERSION_MARKERS } from './markers.ts';
 import { pendingIn } from './pending.ts';
 import type { Pending } from './pending.ts';
 import { versionOf } from './writer.ts';
@@ -32,22 +32,29 @@ export async function readStored(
     const expired = hasExpired(createdTime, deletionTime) ? { expired: true as const } : {};
     return { state: 'deleted', version, ...expired, ...(pending === undefined ? {} : { prepared: true }) };
   }
-  const { fields, attributes, isForeign } = decoded(found, address, pending);
+  const { fields, attributes, isForeign, isMarked } = decoded(found, address, pending);
   const expires = deletionTime !== undefined && revision === undefined;
   const lifetime =
     pendingLifetime(customMetadata, address) ?? (expires ? await readLifetime(kv, address, signal) : 0);
   const document: StoredDocument = {
     address,
     fields,
-    attributes: {
-      ...attributes,
-      ...(deletionTime === undefined ? {} : { expiresAt: deletionTime }),
-      ...(lifetime === 0 ? {} : { lifetime }),
-    },
+    attributes: { ...attributes, ...expiryOf(deletionTime, lifetime) },
     version,
+    ...(isMarked ? { isMarked } : {}),
     ...leftIn(found, pending, isForeign),
   };
   return { state: 'present', document };
+}
+
+function expiryOf(
+  deletionTime: string | undefined,
+  lifetime: number,
+): Pick<Attributes, 'expiresAt' | 'lifetime'> {
+  return {
+    ...(deletionTime === undefined ? {} : { expiresAt: deletionTime }),
+    ...(lifetime === 0 ? {} : { lifetime }),
+  };
 }
 
 type Found = VersionInfo & { readonly data: object };
@@ -66,8 +73,7 @@ function decoded(
     return { ...decodeFields({ data, customMetadata, version, target }), isForeign: false };
   } catch (failure) {
     if (pending?.version !== version || !hasCode(failure, 'ENCODING_CORRUPT')) throw failure;
-    const marks = [BASE64_MARKER, TYPE_MARKER, IMMUTABLE_MARKER];
-    const unmarked = new Map([...customMetadata].filter(([name]) => !marks.includes(name)));
+    const unmarked = new Map([...customMetadata].filter(([name]) => !VERSION_MARKERS.includes(name)));
     return { ...decodeFields({ data, customMetadata: unmarked, version, target }), isForeign: true };
   }
 }

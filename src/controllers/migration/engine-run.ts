@@ -2,7 +2,7 @@ import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { shaped, storedNameOf } from '#src/backends/layers/shaped.ts';
 import type { Address, Version } from '#src/core/document.ts';
 import type { Journal } from '#src/core/journal.ts';
-import type { BySide } from '#src/core/sync/observed.ts';
+import type { BySide, Side } from '#src/core/sync/observed.ts';
 import type { ApplyInputs, RunResult } from '#src/engine/apply/inputs.ts';
 import {
   clockGate,
@@ -11,6 +11,7 @@ import {
   knownTrustRootGate,
   listedTrustRootGate,
   trustRootGate,
+  type RemovalGate,
 } from '#src/engine/gates.ts';
 import { toIntent } from '#src/engine/plan/compile.ts';
 import { maintain, runMigration } from '#src/engine/run.ts';
@@ -67,16 +68,11 @@ export async function carryOut(attempt: Attempt, gathered: Gathered): Promise<Do
 function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
   const { parts, migration, status, stop, context } = attempt;
   const { backends, source, destination, keepsVersions, journal } = gathered;
-  const { namespace } = migration.metadata;
   const crossings = parts.live.of(objectKey(migration.metadata));
   const ends = { source: source.driver.traits, destination: destination.driver.traits };
   const intent = toIntent(migration, ends);
   const { mapping } = migration.spec;
-  const holderOf = (name: string): string | undefined =>
-    source.driver.kind === 'kubernetes'
-      ? trustRootsIn(parts.references, namespace).get(storedNameOf(mapping, name))
-      : undefined;
-  const clocks = clockGate(() => differingServer(attempt, gathered));
+  const { holderOf, gates } = gatesAt(attempt, gathered, 'source');
   return {
     generation: migration.metadata.generation,
     intent,
@@ -106,24 +102,44 @@ function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
     onRemoved: () => {
       attempt.removed.count += 1;
     },
-    gates: [
-      trustRootGate(holderOf),
-      knownTrustRootGate(() =>
-        source.driver.kind === 'kubernetes' ? unparsedBackendIn(parts.references, namespace) : undefined,
-      ),
-      listedTrustRootGate(
-        () => source.driver.kind === 'kubernetes' && unlistedBackendsIn(parts.references, namespace),
-      ),
-      crossingGate((address) => crossings.writeTo(source.driver.locationOf(address))),
-      clocks,
-    ],
+    gates,
+    destinationGates: gatesAt(attempt, gathered, 'destination').gates,
     copyGate: credentialGate(holderOf),
-    expiryGate: clocks,
+    expiryGate: clockGate(() => differingServer(attempt, gathered)),
   };
 }
 
 function changedSecret({ metadata }: SecretMigration, name: Address, { revision }: Version): ChangedSecret {
   return { namespace: metadata.namespace, name, revision, migration: referenceTo(metadata) };
+}
+
+/** What holds the removal of a document at this side, and the backends that read their credentials from a Secret there. */
+function gatesAt(
+  attempt: Attempt,
+  gathered: Gathered,
+  side: Side,
+): { readonly gates: readonly RemovalGate[]; readonly holderOf: (name: string) => string | undefined } {
+  const { migration, parts } = attempt;
+  const { namespace } = migration.metadata;
+  const { driver } = gathered[side];
+  const isKubernetes = driver.kind === 'kubernetes';
+  const crossings = parts.live.of(objectKey(migration.metadata));
+  const { mapping } = migration.spec;
+  const holderOf = (name: string): string | undefined => {
+    const secret = side === 'source' ? storedNameOf(mapping, name) : name;
+    return isKubernetes ? trustRootsIn(parts.references, namespace).get(secret) : undefined;
+  };
+  const gates = [
+    trustRootGate(holderOf, side),
+    knownTrustRootGate(
+      () => (isKubernetes ? unparsedBackendIn(parts.references, namespace) : undefined),
+      side,
+    ),
+    listedTrustRootGate(() => isKubernetes && unlistedBackendsIn(parts.references, namespace), side),
+    crossingGate((address) => crossings.writeTo(driver.locationOf(address))),
+    clockGate(() => differingServer(attempt, gathered)),
+  ];
+  return { gates, holderOf };
 }
 
 /** The servers whose time counts for a migration. The API server stands first: every migration has it. */

@@ -42,6 +42,8 @@ export interface Observed {
   readonly sides: BySide<Found>;
   /** Both are there and have the same keys with the same bytes, after the mapping. */
   readonly areEqual: boolean;
+  /** The side that Keyferry removed after the other one was deleted; absent once both are in step again. */
+  readonly pruned?: Side;
   /** Absent: the bytes of the base were not read, or cannot be read any more. */
   readonly baseBytes?: BaseBytes;
 }

@@ -1,5 +1,6 @@
 import type { SyncReason } from '#src/errors/reasons.ts';
 import { otherSide, type BySide, type Side } from './observed.ts';
+import type { PruneCount } from './pruning.ts';
 
 /** Why a step is chosen, for a row: one word and one sentence or two. */
 export interface Said {
@@ -49,6 +50,7 @@ interface SaidOfSide {
   readonly deletionKept: Said;
   readonly restored: Said;
   readonly pruned: Said;
+  readonly returned: Said;
   readonly leaving: Said;
   readonly owned: Said;
 }
@@ -62,6 +64,7 @@ export const SAID: BySide<SaidOfSide> = {
     deletionKept: { reason: 'SourceDeleted', message: kept('source', 'deleted') },
     restored: { reason: 'RestoredSource', message: restores('source') },
     pruned: { reason: 'PrunedSource', message: prunes('source') },
+    returned: { reason: 'SourceReturned', message: returns('source') },
     leaving: { reason: 'SourceLeaving', message: isLeaving('source') },
     owned: { reason: 'SourceOwned', message: isOwned('source') },
   },
@@ -73,6 +76,7 @@ export const SAID: BySide<SaidOfSide> = {
     deletionKept: { reason: 'DestinationDeleted', message: kept('destination', 'deleted') },
     restored: { reason: 'RestoredDestination', message: restores('destination') },
     pruned: { reason: 'PrunedDestination', message: prunes('destination') },
+    returned: { reason: 'DestinationReturned', message: returns('destination') },
     leaving: { reason: 'DestinationLeaving', message: isLeaving('destination') },
     owned: { reason: 'DestinationOwned', message: isOwned('destination') },
   },
@@ -100,6 +104,37 @@ function restores(side: Side): string {
 
 function prunes(side: Side): string {
   return `The ${otherSide(side)} was deleted, so the ${side}, which has the value that Keyferry wrote, is removed as spec.sync.prune requires.`;
+}
+
+function returns(side: Side): string {
+  return `The ${side} was removed because the ${otherSide(side)} was deleted, and another writer brought it back. It is kept. Restore the ${otherSide(side)}, or remove the ${side} by hand.`;
+}
+
+/** Why none of the documents is removed that would be. */
+export function limited(side: Side, { awaiting, documents, limit, removed }: PruneCount): Said {
+  const before = removed === 0 ? '' : ` after ${removed} in the last hour`;
+  return {
+    reason: 'PruneLimited',
+    message: `The ${otherSide(side)} was deleted. The ${side} is kept: ${awaiting} of ${documents} documents would be removed${before}, and spec.sync.maxPrunePercent allows ${limit}. Raise it, remove the ${side} by hand, or restore the ${otherSide(side)}.`,
+  };
+}
+
+/** A removal that the server accepted and a finalizer holds. */
+export function leavingAfterPrune(side: Side): Said {
+  const { reason } = SAID[side].pruned;
+  const message = `The ${side} is deleted because the ${otherSide(side)} was, but a finalizer still holds it. Wait for its owner, or remove the finalizer.`;
+  return { reason, message };
+}
+
+/** Why a removal that was decided is not carried out. */
+export function changedMeanwhile(side: Side): {
+  readonly reason: 'SourceChanged' | 'DestinationChanged';
+  readonly message: string;
+} {
+  return {
+    reason: side === 'source' ? 'SourceChanged' : 'DestinationChanged',
+    message: `The ${side} changed meanwhile; nothing was removed. No action needed; both are compared again.`,
+  };
 }
 
 function isLeaving(side: Side): string {
@@ -143,7 +178,21 @@ export function badResolution(problem: string): string {
 }
 
 /** Why a document stays whose other side has ended. */
-type Stay = 'edited' | 'expired' | 'final' | 'kept' | 'unknown' | 'unmarked' | 'leaving' | 'owned';
+type Stay =
+  | 'edited'
+  | 'expired'
+  | 'final'
+  | 'kept'
+  | 'unknown'
+  | 'unmarked'
+  | 'leaving'
+  | 'owned'
+  /** Only a listing tells that the other one is deleted. */
+  | 'listed'
+  /** The whole store of the deleted document is being deleted. */
+  | 'storeLeaving'
+  /** Nothing shows that the store is still the one that had the document. */
+  | 'unwitnessed';
 
 /** What is said of the document that stays when the one at `side` was deleted or expired. */
 export function afterEndOf(side: Side, stay: Stay): Said {
@@ -153,7 +202,7 @@ export function afterEndOf(side: Side, stay: Stay): Said {
     return { reason: 'BothChanged', message };
   }
   const end = stay === 'expired' ? 'expired' : 'was deleted';
-  const message = `The ${side} ${end}. The ${other} is kept${WHY_IT_STAYS[stay]}.`;
+  const message = `The ${side} ${end}. The ${other} is kept${WHY_IT_STAYS[stay]}.`.replace('{ended}', side);
   return side === 'source' ? { reason: 'SourceGone', message } : { reason: 'DestinationGone', message };
 }
 
@@ -165,4 +214,8 @@ const WHY_IT_STAYS = {
   unmarked: ', because it does not carry the mark of Keyferry',
   leaving: ', because it is being deleted already',
   owned: ', because it belongs to another object',
+  listed: ', because with spec.mapping.join only a listing tells that its folder is empty',
+  storeLeaving: ', because the store of the {ended} is being deleted with all that is in it',
+  unwitnessed:
+    ', because no other document of the migration shows that the store of the {ended} is still the same',
 } as const satisfies Readonly<Record<Exclude<Stay, 'edited'>, string>>;

@@ -1,5 +1,5 @@
 import type { Expectation, Version } from '../document.ts';
-import { hasBaseBytesAlready, isStill, sinceBase } from './base.ts';
+import { hasBaseBytesAlready, isRecorded, isStill, sinceBase } from './base.ts';
 import {
   otherSide,
   type BySide,
@@ -61,6 +61,9 @@ export type SyncStep =
 
 /** A step that gives one side the value of the other one. */
 export type WriteStep = Extract<SyncStep, { kind: 'write' | 'restore' }>;
+
+/** A step that removes one side. */
+export type RemoveStep = Extract<SyncStep, { kind: 'remove' }>;
 
 interface Write<Expected extends Expectation> extends Said {
   readonly to: Side;
@@ -164,6 +167,10 @@ interface Single {
 }
 
 function decideOne(policy: SyncPolicy, observed: Observed, single: Single): SyncStep {
+  return afterReturn(observed, single) ?? decideSingle(policy, observed, single);
+}
+
+function decideSingle(policy: SyncPolicy, observed: Observed, single: Single): SyncStep {
   const leader = leaderOf(policy);
   const leads = leader === single.side;
   const isNew = observed.base === undefined;
@@ -180,6 +187,16 @@ function decideOne(policy: SyncPolicy, observed: Observed, single: Single): Sync
   if (isNew) return { kind: 'conflict', ...SAID[to].deleted };
   const write = { to, expect: gone.version, copies: found.version };
   return { kind: 'restore', keepFirst: false, ...write, ...SAID[to].restored };
+}
+
+/** One side is there again after both were gone: the one that was removed was meant to stay, and the other one is new. */
+function afterReturn({ base, pruned }: Observed, { found, gone, side }: Single): SyncStep | undefined {
+  if (pruned === undefined) return undefined;
+  if (side === pruned) return { kind: 'keep', ...SAID[side].returned };
+  const write = { kind: 'write', to: pruned, copies: found.version, ...SAID[pruned].followed } as const;
+  if (gone.state === 'absent') return { ...write, expect: 'absent' };
+  // A version that another writer stored and deleted after ours was is drift.
+  return isRecorded(base?.[pruned], gone.version) ? { ...write, expect: gone.version } : undefined;
 }
 
 /**

@@ -5,7 +5,7 @@ import type { KeyedLock } from '#src/io/keyed-lock.ts';
 import type { InventoryCounts } from '#src/core/inventory.ts';
 import type { Journal } from '#src/core/journal.ts';
 import type { Logger } from '#src/ports.ts';
-import type { Held } from '../gates.ts';
+import type { Held, RemovalGate } from '../gates.ts';
 import type { Sweeps } from '../sweeps.ts';
 import type { PlanInputs } from '../plan/inputs.ts';
 import type { PlanTotals } from '../plan/totals.ts';
@@ -30,6 +30,8 @@ export interface ApplyInputs extends PlanInputs {
   readonly claimedAs: string;
   /** True for a claim of an earlier run, or of a migration that no longer exists. */
   readonly isStaleClaim: (claimedAs: string) => boolean;
+  /** What holds the removal of a destination whose source was deleted. Asked with the address there. */
+  readonly destinationGates: readonly RemovalGate[];
   /** What holds the removal of every backup. */
   readonly expiryGate: () => Held | undefined;
   readonly journal: Journal;

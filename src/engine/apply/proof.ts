@@ -5,7 +5,7 @@ import {
   type DestinationRecord,
   type VerifiedPair,
 } from '#src/core/outcome.ts';
-import type { SyncStep } from '#src/core/sync/three-way.ts';
+import type { RemoveStep } from '#src/core/sync/three-way.ts';
 import type { PlannedDocument, TransferStep } from '../plan/plan.ts';
 
 /** The result for one document. */
@@ -16,9 +16,16 @@ export interface Copied {
   /** The destination version to overwrite, once the record of it is durable. */
   readonly awaitsOverwrite?: string;
   /** Mode Sync: the side that follows is to be removed. */
-  readonly awaitsRemoval?: Extract<SyncStep, { kind: 'remove' }>;
+  readonly awaitsRemoval?: RemoveStep;
   /** The failure, to distinguish a failed document from a failed backend. */
   readonly failure?: unknown;
+}
+
+/** Mode Sync: a document whose side that follows is to be removed, and its row before that. */
+export interface AwaitedRemoval {
+  readonly document: PlannedDocument;
+  readonly step: RemoveStep;
+  readonly outcome: Outcome;
 }
 
 /** A document whose step was carried out, with its row and its source version. */

@@ -100,14 +100,18 @@ async function claim(inputs: Inputs, pair: VerifiedPair, { sourcePolicy }: Task)
 }
 
 /** Permits the removal while the proof that started then is young enough. */
-function removalPermit({ clock, permit }: Pick<Inputs, 'clock' | 'permit'>, startedAt: number): Permit {
+export function removalPermit(
+  { clock, permit }: Pick<Inputs, 'clock' | 'permit'>,
+  startedAt: number,
+  op = 'engine.retire',
+): Permit {
   const removal = removing(permit);
   return {
     signal: removal.signal,
     require: () => {
       removal.require();
       if (clock.monotonic() - startedAt <= MAX_PROOF_AGE_MS) return;
-      throw new OperatorError('PROOF_TOO_OLD', { op: 'engine.retire' });
+      throw new OperatorError('PROOF_TOO_OLD', { op });
     },
   };
 }

@@ -7,7 +7,7 @@ import type { Decision, PlannedDocument } from '../plan/plan.ts';
 import { carryOut } from './copy.ts';
 import type { ApplyInputs } from './inputs.ts';
 import type { Progress } from './progress.ts';
-import type { Copied } from './proof.ts';
+import type { AwaitedRemoval, Copied } from './proof.ts';
 import { Silence } from './silence.ts';
 import { rowBeforeRemoval } from './soak.ts';
 
@@ -31,6 +31,8 @@ async function carryOnce(inputs: ApplyInputs, decision: Decision): Promise<Carri
 export class Transfer {
   /** Proven documents, for the removal of sources. Names and versions only. */
   readonly proven: Proven[] = [];
+  /** Documents to remove after all others. */
+  readonly removals: AwaitedRemoval[] = [];
   readonly #carry: Carry;
   readonly #inputs: ApplyInputs;
   readonly #progress: Progress;
@@ -80,9 +82,10 @@ export class Transfer {
   }
 
   async #keep({ document }: Decision, copied: Copied): Promise<void> {
-    const { awaitsOverwrite, failure, outcome, pair } = copied;
+    const { awaitsOverwrite, awaitsRemoval: step, failure, outcome, pair } = copied;
     if (isBackendWide(failure)) this.#progress.noteBackendFailure(failure);
     if (pair !== undefined) this.proven.push({ pair, outcome });
+    if (step !== undefined) this.removals.push({ document, step, outcome });
     if (awaitsOverwrite !== undefined) this.#awaitOverwrite.set(document, awaitsOverwrite);
     await this.#progress.record(rowBeforeRemoval(this.#inputs, copied));
     await this.#silence.after(failure);

@@ -45,8 +45,7 @@ export async function decideDocument(
     const found = options.known ?? (await destination.read(document.destination, signal));
     const beside = desiredBeside(inputs, document, { desired: wanted, found });
     const { lost } = beside;
-    const marks = intent.sync === undefined ? {} : reflecting(source);
-    const desired = { ...beside.document, ...marks };
+    const desired = { ...beside.document, ...reflecting(intent, source) };
     const policy = intent.policyOf(document.name);
     const step = decideStep(policy, observe(destination, desired, found));
     const left = leftIn(desired, found);

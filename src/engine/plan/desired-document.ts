@@ -57,9 +57,19 @@ export function desiredDocument(
   return { document: part.document, lost: sourceGoes ? lost : [] };
 }
 
-/** The mark of the version that a document is written from; none for a version that only this process knows. */
-export function reflecting({ version }: StoredDocument): Pick<Document, 'reflects'> {
-  return version.isEphemeral === true ? {} : { reflects: { version } };
+/**
+ * The marks of a document that is kept in step: of the version that it is written from, unless only this process knows that
+ * version, and that Keyferry may remove it. None in mode Once.
+ */
+export function reflecting(
+  { sync }: Pick<Intent, 'sync'>,
+  { version }: StoredDocument,
+): Pick<Document, 'reflects' | 'prunable'> {
+  if (sync === undefined) return {};
+  return {
+    ...(version.isEphemeral === true ? {} : { reflects: { version } }),
+    ...(sync.prune ? { prunable: true } : {}),
+  };
 }
 
 const TEXT_ONLY: Refusal = {

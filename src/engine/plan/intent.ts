@@ -9,8 +9,10 @@ import type { SyncPolicy } from '#src/core/sync/three-way.ts';
 
 /** What only mode Sync has. */
 export interface SyncIntent extends SyncPolicy {
-  /** At most this percentage of the documents is removed in one pass, and at least one document. */
+  /** At most this percentage of the documents is removed in one hour, and at least one document. */
   readonly maxPrunePercent: number;
+  /** A read of the source lists a folder: that a document is deleted is only known from a listing, which removes nothing. */
+  readonly listsToRead: boolean;
   /** Documents that belong to another object are written too. */
   readonly adopts: boolean;
   readonly recreatesImmutable: boolean;

@@ -26,6 +26,7 @@ export function compileSync(
     conflictPolicy: authority === 'Either' ? 'Fail' : spec.conflictPolicy,
     prune: prune === true,
     maxPrunePercent,
+    listsToRead: spec.mapping.join !== undefined,
     adopts: adopt === true,
     recreatesImmutable: recreateImmutable === true,
     untilMs: until === undefined ? undefined : Date.parse(until),

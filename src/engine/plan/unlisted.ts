@@ -2,6 +2,7 @@ import type { ReadOutcome } from '#src/backends/driver.ts';
 import { removesSource } from '#src/core/checks.ts';
 import type { Address, ReadResult, StoredDocument } from '#src/core/document.ts';
 import type { DestinationRecord, Outcome, PriorRecord } from '#src/core/outcome.ts';
+import { wasPruned } from '#src/core/sync/pruning.ts';
 import { isAbort } from '#src/errors.ts';
 import { mapConcurrently } from '#src/io/map-concurrently.ts';
 import { EXPIRED, failedOutcome } from '../failure.ts';
@@ -15,9 +16,10 @@ type Inputs = Pick<PlanInputs, 'intent' | 'source' | 'destination' | 'prior' | '
  * selected. Reads both backends, changes neither. A document that left the selection gets no outcome: it is no longer ours
  * to report.
  */
-export async function* reportUnlisted(inputs: Inputs, names: readonly string[]): AsyncGenerator<Outcome> {
-  if (names.length === 0) return;
+export async function* reportUnlisted(inputs: Inputs, all: readonly string[]): AsyncGenerator<Outcome> {
   const { concurrency, intent, prior, signal, source } = inputs;
+  const names = all.filter((name) => !isPruned(prior.get(name)));
+  if (names.length === 0) return;
   const bySource = new Map(
     names.map((name) => [prior.get(name)?.source?.path ?? intent.route.sourceOf(name), name]),
   );
@@ -27,6 +29,11 @@ export async function* reportUnlisted(inputs: Inputs, names: readonly string[]):
     return record === undefined ? undefined : outcomeOfUnlisted(inputs, record, read);
   });
   for await (const outcome of outcomes) if (outcome !== undefined) yield outcome;
+}
+
+/** Both sides were meant to go. */
+function isPruned(prior: PriorRecord | undefined): boolean {
+  return prior !== undefined && wasPruned(prior);
 }
 
 async function outcomeOfUnlisted(
@@ -50,7 +57,8 @@ export async function outcomeOfRemoved(
   const prior = inputs.prior.get(name);
   if (prior !== undefined && isOfUnknownState(prior)) return unexplained(prior);
   const path = prior?.destination?.path;
-  if (prior === undefined || path === undefined || !hadProof(inputs, prior)) return undefined;
+  if (prior === undefined || path === undefined || isPruned(prior) || !hadProof(inputs, prior))
+    return undefined;
   return outcomeOfProven(inputs, prior, path);
 }
 

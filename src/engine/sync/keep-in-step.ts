@@ -1,10 +1,11 @@
-import type { Base } from '#src/core/outcome.ts';
+import type { Base, PriorRecord } from '#src/core/outcome.ts';
 import type { ReadOutcome } from '#src/backends/driver.ts';
 import type { ReadResult, Version } from '#src/core/document.ts';
 import { typeIsSelected } from '#src/core/selection.ts';
 import type { ConflictStep } from '#src/core/sync/resolution.ts';
 import { otherSide, type BySide, type Side } from '#src/core/sync/observed.ts';
-import { decideSync, type SyncStep, type WriteStep } from '#src/core/sync/three-way.ts';
+import { afterEndOf } from '#src/core/sync/said.ts';
+import { decideSync, type RemoveStep, type SyncStep, type WriteStep } from '#src/core/sync/three-way.ts';
 import { hasCode, isAbort, OperatorError } from '#src/errors.ts';
 import { inTime } from '../apply/in-time.ts';
 import type { ApplyInputs } from '../apply/inputs.ts';
@@ -16,6 +17,7 @@ import { EXPIRED, failedOutcome, noted } from '../failure.ts';
 import { leftIn } from '../plan/decide.ts';
 import type { SyncIntent } from '../plan/intent.ts';
 import type { Decision, PlannedDocument } from '../plan/plan.ts';
+import { rowOfGone, rowOfLeaving, rowOfUnread } from './after-prune.ts';
 import { copyFirst } from './first-copy.ts';
 import { inItsTime, isFromOldName, isRemembered, locate, missingSince, withNames } from './names.ts';
 import { baseOf, documentIn, observe } from './observe.ts';
@@ -58,6 +60,8 @@ export async function keepInStep(inputs: ApplyInputs, decision: Decision): Promi
     return await inTime(inputs, time, async (timed) => new OneDocument(timed, sync, document).run(read));
   } catch (failure) {
     if (isAbort(failure, inputs.signal)) throw failure;
+    const pruned = rowOfUnread(inputs.prior.get(document.name));
+    if (pruned !== undefined) return { outcome: pruned, failure };
     const row = new Rows(inputs, document).unchanged();
     if (hasCode(failure, 'EXPIRED')) return { outcome: { ...row, ...EXPIRED } };
     return { outcome: failedOutcome(row, failure), failure };
@@ -187,10 +191,18 @@ class OneDocument {
   }
 
   #withoutWrite(seen: Seen, step: Exclude<SyncStep, WriteStep>): Round {
-    if (step.kind === 'nothing') return this.#rows.equal(seen, false) ?? this.#gone(seen);
+    const record = this.#inputs.prior.get(this.#document.name);
+    if (step.kind === 'nothing') return this.#rows.equal(seen, false) ?? this.#gone(seen, record);
     if (step.kind === 'moveBase') return this.#equalNow(seen, step.base) ?? 'again';
-    if (step.kind === 'remove') return { outcome: this.#rows.toRemove(seen, step), awaitsRemoval: step };
-    return { outcome: this.#rows.left(seen, step) };
+    if (step.kind === 'remove') return this.#remove(seen, step);
+    return { outcome: rowOfLeaving(record, seen) ?? this.#rows.left(seen, step) };
+  }
+
+  #remove(seen: Seen, step: RemoveStep): Copied {
+    const leader = otherSide(step.from);
+    if (leader === 'source' && this.#sync.listsToRead)
+      return { outcome: this.#rows.left(seen, { kind: 'keep', ...afterEndOf(leader, 'listed') }) };
+    return { outcome: this.#rows.toRemove(seen, step), awaitsRemoval: step };
   }
 
   /** Both sides are equal in other versions, perhaps by the write that had no reply. */
@@ -201,7 +213,9 @@ class OneDocument {
     return this.#counted(this.#rows.equal(seen, step !== undefined), step);
   }
 
-  #gone(seen: Seen): Round {
+  #gone(seen: Seen, record: PriorRecord | undefined): Round {
+    const pruned = rowOfGone(record, this.#inputs.clock.now());
+    if (pruned !== undefined) return { outcome: pruned };
     if (!isRemembered(this.#inputs, this.#sync, this.#document)) return 'left';
     return { outcome: this.#rows.gone(seen) };
   }

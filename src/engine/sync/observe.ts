@@ -1,6 +1,7 @@
 import { sameFields, type ReadResult, type StoredDocument } from '#src/core/document.ts';
 import type { PriorRecord, Base } from '#src/core/outcome.ts';
 import { baseFrom, recordedBase } from '#src/core/sync/base.ts';
+import { prunedSide } from '#src/core/sync/pruning.ts';
 import type { BySide, Found, Observed, Side } from '#src/core/sync/observed.ts';
 import type { PlanInputs } from '../plan/inputs.ts';
 import type { SyncIntent } from '../plan/intent.ts';
@@ -62,8 +63,10 @@ export async function observe(
     sameFields(atDestination(found.source), found.destination);
   const foundAt = (side: Side): Found =>
     foundIn(reads[side], { sync, keepsHistory: inputs.keepsVersions[side] });
+  const pruned = prunedSide(inputs.prior.get(document.name));
   const observed = {
     base,
+    ...(pruned === undefined ? {} : { pruned }),
     sides: { source: foundAt('source'), destination: foundAt('destination') },
     areEqual,
   };
@@ -91,13 +94,14 @@ function foundIn(
       version: read.version,
       ...(read.expired === undefined ? {} : { expired: read.expired }),
     };
-  const { version, isLeaving, isMarked, manager, owner } = read.document;
+  const { version, isLeaving, isMarked, manager, owner, unfinished } = read.document;
   const hold =
     isLeaving === true ? 'leaving' : (owner ?? manager) !== undefined && !sync.adopts ? 'owned' : undefined;
   return {
     state: 'present',
     version,
-    isMarked: isMarked === true,
+    // The marks of an unfinished version are those of a write that may have lost.
+    isMarked: isMarked === true && unfinished !== true,
     keepsHistory,
     ...(hold === undefined ? {} : { hold }),
   };

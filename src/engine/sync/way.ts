@@ -30,7 +30,7 @@ export function desiredAt(inputs: Inputs, document: PlannedDocument, way: Way): 
     way.to === 'destination'
       ? desiredDocument(inputs, document, way.from)
       : desiredAtSource(inputs, document, way);
-  return { ...desired, document: { ...desired.document, ...reflecting(way.from) } };
+  return { ...desired, document: { ...desired.document, ...reflecting(inputs.intent, way.from) } };
 }
 
 /** Bytes travel back; the type and the immutability of the source stay, because they were never taken from the destination. */
