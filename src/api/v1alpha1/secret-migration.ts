@@ -144,7 +144,7 @@ export const SecretMigrationSpecSchema = withRules(
       .enum(['Once', 'Sync'])
       .default('Once')
       .describe(
-        'Once: move the documents that exist now, then complete. Sync: keep source and destination in step after that, until the mode is Once again; that removes nothing.',
+        'Once: move the documents that exist now, then complete. Sync: do the same, then carry each later change from the side that leads (sync.authority) to the other, and let new documents of the selection join. Can be changed at any time: back to Once stops that and removes nothing.',
       ),
     sync: SyncSchema.optional(),
     rollout: RolloutSchema.optional(),
@@ -170,10 +170,10 @@ export const SecretMigrationSpecSchema = withRules(
       .enum(['Fail', 'KeepDestination', 'Overwrite'])
       .default('Fail')
       .describe(
-        'What happens when the destination differs. Fail: nothing is overwritten and the row is Conflict. KeepDestination: the document is Skipped and its source is kept. Overwrite: the destination is overwritten if it still has the version that was read; the row names the version to restore. Overwrite requires a destination that keeps earlier versions.',
+        'What happens when the destination differs. Fail: nothing is overwritten and the row is Conflict. KeepDestination: the document is Skipped and its source is kept. Overwrite: the destination is overwritten if it still has the version that was read; the row names the version to restore. Overwrite requires a destination that keeps earlier versions. In mode Sync, after the first copy, it is about changes of the side that follows: Fail shows them, KeepDestination keeps them, Overwrite undoes them; a Secret is kept as a copy first. With sync.authority Either it has no effect then.',
       ),
     sourcePolicy: SourcePolicySchema.default('Keep').describe(
-      'What happens to the source after its copy is verified. Keep: nothing. Delete: it is removed, unless it changed or a backend needs it. Backup: as Delete, and a copy is kept next to it: ".<name>.migrated.bak" in a directory, the Secret "<name>.migrated-bak" in Kubernetes. Project: a Secret is kept unchanged and marked as the projection of the destination, which owns the value from then on.',
+      'What happens to the source after its copy is verified. Keep: nothing. Delete: it is removed, unless it changed or a backend needs it. Backup: as Delete, and a copy is kept next to it: ".<name>.migrated.bak" in a directory, the Secret "<name>.migrated-bak" in Kubernetes. Project: a Secret is kept unchanged and marked as the projection of the destination, which owns the value from then on; in mode Sync the Secret follows it. Mode Sync requires Keep or Project.',
     ),
     backupTTLSeconds: z
       .int()

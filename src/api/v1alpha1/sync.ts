@@ -17,7 +17,7 @@ export const SyncSchema = z
       .enum(['Source', 'Destination', 'Either'])
       .optional()
       .describe(
-        'Whose change is followed. Source (default): the destination follows the source. Destination: the source follows the destination, as sourcePolicy Project requires. Either: a change of one side goes to the other, and changes of both are a Conflict.',
+        'Which side leads. Source (default): the destination follows the source. Destination: the source follows the destination after the first copy; with sourcePolicy Project, this is the default and the only choice. Either: a change of one side goes to the other, and changes of both are a Conflict.',
       ),
     intervalSeconds: z
       .int()
@@ -25,13 +25,13 @@ export const SyncSchema = z
       .max(86_400)
       .optional()
       .describe(
-        'Seconds between two listings of the versions in a store that reports no changes (OpenBao, directories). Default: 30. A change of a Secret is followed at once.',
+        'Seconds between two listings of versions, for stores that report no changes: OpenBao, Vault, directories. Each interval is up to a tenth longer or shorter. Default: 30. A change of a Secret is followed at once.',
       ),
     adopt: z
       .boolean()
       .optional()
       .describe(
-        'True: a Secret that another object owns is written too, if it is equal or conflictPolicy allows it. Default: it is a Conflict.',
+        'True: a Secret that another object owns (metadata.ownerReferences) is written too, as conflictPolicy allows. Default: it is a Conflict.',
       ),
     prune: z
       .boolean()
@@ -57,7 +57,7 @@ export const SyncSchema = z
         'True: an immutable Secret that must change is deleted and created again under its name. Default: it is a Conflict.',
       ),
   })
-  .describe('How mode Sync keeps both sides in step; not used by mode Once.');
+  .describe('How mode Sync keeps both sides in step. Mode Once does not use it.');
 export type SyncSpec = z.infer<typeof SyncSchema>;
 
 export const RolloutSchema = z
