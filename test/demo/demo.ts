@@ -18,6 +18,7 @@ import {
   SOURCE_NAMESPACE,
 } from './manifests.ts';
 import { paymentsSecrets } from './payments.ts';
+import { ROTATION_NAMESPACE, showRotation } from './rotation.ts';
 import { runScenarios, SCENARIOS } from './scenarios.ts';
 import { say, showBao, showKubectl } from './stage.ts';
 
@@ -33,7 +34,12 @@ async function prepareOpenBao(cluster: Cluster): Promise<void> {
   await cluster.createKubernetesRole({
     role: ROLE,
     serviceAccounts: [SERVICE_ACCOUNT],
-    namespaces: [SOURCE_NAMESPACE, COPY_NAMESPACE, ...SCENARIOS.map(({ namespace }) => namespace)],
+    namespaces: [
+      SOURCE_NAMESPACE,
+      COPY_NAMESPACE,
+      ROTATION_NAMESPACE,
+      ...SCENARIOS.map(({ namespace }) => namespace),
+    ],
     audience: AUDIENCE,
     policy: POLICY,
   });
@@ -115,6 +121,7 @@ async function main(): Promise<void> {
     await thereAndBack(cluster);
     await compare(cluster);
     await runScenarios(cluster, async (namespace, items) => migrate(cluster, namespace, items));
+    await showRotation(cluster);
     if (process.env['KEEP'] === '1') await keepRunning(cluster);
   } finally {
     await cluster.dispose();

@@ -11,11 +11,12 @@ export const COPY_NAMESPACE = 'payments-copy';
 /** Namespaces whose documents get new names, so that old names are removed. */
 const RE_KEYED_NAMESPACES = ['tools', 'sessions'];
 
-/** The minimum policy for a copy in both directions; only namespaces that re-key may delete in OpenBao. */
+/** The minimum policy for a copy in both directions, and for following what changes; only namespaces that re-key may delete in OpenBao. */
 export const POLICY = `
 path "${MOUNT}/data/${FOLDER}/*"     { capabilities = ["create", "update", "read"] }
 path "${MOUNT}/metadata/${FOLDER}/*" { capabilities = ["create", "update", "patch", "read", "list"] }
 path "${MOUNT}/metadata/${FOLDER}"   { capabilities = ["list"] }
+path "${MOUNT}/detailed-metadata/${FOLDER}/*" { capabilities = ["list"] }
 path "${MOUNT}/config"               { capabilities = ["read"] }
 ${RE_KEYED_NAMESPACES.map((name) => `path "${MOUNT}/delete/${FOLDER}/${name}/*" { capabilities = ["update"] }`).join('\n')}
 ${RE_KEYED_NAMESPACES.map((name) => `path "${MOUNT}/undelete/${FOLDER}/${name}/*" { capabilities = ["update"] }`).join('\n')}
