@@ -44,7 +44,7 @@ describe('make kind', () => {
     expect(reply).not.toContain('decode');
   });
 
-  it.each(['openbao.yaml', 'demo.yaml', 'workload.yaml'])(
+  it.each(['openbao.yaml', 'demo.yaml', 'workload.yaml', 'reader.yaml'])(
     '%s is accepted by the API server, without an unknown field',
     async (name) => {
       const namespace = await cluster.createNamespace('kind');

@@ -7,7 +7,14 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findHelm } from '#test/cluster/helm-tools.ts';
-import { installChart, migrate, setUpOpenBao, startOpenBao, type Place } from '#test/support/demo-in-pods.ts';
+import {
+  installChart,
+  migrate,
+  rotate,
+  setUpOpenBao,
+  startOpenBao,
+  type Place,
+} from '#test/support/demo-in-pods.ts';
 import { OPENBAO_IMAGE } from './images.ts';
 import { checkRequirements } from './requirements.ts';
 
@@ -81,7 +88,9 @@ try {
   await installChart(place);
   say('migration and workload');
   process.stdout.write(await migrate(place));
-  say(`The workload read the migrated values. Look around: export KUBECONFIG=${kubeconfig}`);
+  say('rotation in OpenBao');
+  await rotate(place);
+  say(`Pods read the migrated and the rotated values. Look around: export KUBECONFIG=${kubeconfig}`);
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;

@@ -6,7 +6,14 @@ import { KUBERNETES_SERVICE_ADDRESS } from '#test/cluster/identities.ts';
 import { writeImage } from '#test/cluster/node/images.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
 import { readState } from '#test/cluster/state.ts';
-import { installChart, migrate, setUpOpenBao, startOpenBao, type Place } from '#test/support/demo-in-pods.ts';
+import {
+  installChart,
+  migrate,
+  rotate,
+  setUpOpenBao,
+  startOpenBao,
+  type Place,
+} from '#test/support/demo-in-pods.ts';
 import { hasBuildah } from '#test/support/image-archive.ts';
 import { Site } from './site.ts';
 
@@ -45,6 +52,10 @@ describe.skipIf(!hasBuildah)('the scenario of make kind', () => {
     expect(seen).toMatch(/^secret\/database\s/m);
   });
 
+  it('rotates a value in OpenBao, and a pod that runs sees it in its file', async () => {
+    await rotate(place);
+  });
+
   it('can be run again', async () => {
     await setUpOpenBao(place);
     await installChart(place);
@@ -73,12 +84,13 @@ function adapted(
   return has.hasSeccomp ? sealed : sealed.replaceAll(/^ +seccompProfile: .*\n/gm, '');
 }
 
-/** The KV server as `bao`, and a shell with the libraries that it is linked to. */
+/** The KV server as `bao`, a shell and `sleep`, with the libraries that they are linked to. */
 async function serverImage(): Promise<string> {
   const shell = realpathSync('/bin/sh');
-  const linked = execFileSync('ldd', [shell], { encoding: 'utf8' });
+  const sleep = realpathSync('/bin/sleep');
+  const linked = execFileSync('ldd', [shell, sleep], { encoding: 'utf8' });
   const libraries = [...linked.matchAll(/(?:=> )?(\/\S+) \(0x/g)].map(([, path = '']) => path);
-  const files = { '/bin/bao': site.cluster.baoProgram, '/bin/sh': shell };
+  const files = { '/bin/bao': site.cluster.baoProgram, '/bin/sh': shell, '/bin/sleep': sleep };
   return await writeImage(site.folder, {
     name: 'openbao',
     reference: IMAGE,

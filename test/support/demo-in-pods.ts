@@ -11,13 +11,16 @@ import { forwardPort } from './port-forward.ts';
 
 /*
  * The main job in pods: OpenBao with TLS and the kubernetes auth method, the operator from the chart, a migration with the
- * sourcePolicy Project, and a workload that reads the Secret. `make kind` runs it in a kind cluster, test/node on a real node.
+ * sourcePolicy Project, a workload that reads the Secret, and one that sees a value which is rotated in OpenBao. `make kind` runs
+ * it in a kind cluster, test/node on a real node.
  */
 
 const CHART = join(import.meta.dirname, '../../charts/keyferry');
 const MANIFESTS = join(import.meta.dirname, '../kind');
 const ADDRESS = 'https://openbao.openbao.svc:8200';
 const AUDIENCE = 'keyferry.io/openbao';
+/** Where the migration puts the Secret `database`. */
+const DOCUMENT = 'secret/data/payments/payments/database';
 const DEADLINE = { deadlineMs: 120_000, pollMs: 500 };
 const POLICY = `
 path "secret/data/payments/*"     { capabilities = ["create", "update", "read"] }
@@ -98,6 +101,16 @@ function aSecretOf(
  * is in a Secret of the server's namespace, for this trial only; with it, a second run completes what a first one began.
  */
 export async function setUpOpenBao(place: Place): Promise<void> {
+  await withOpenBao(place, async (client) => {
+    const server = new KvServer(client, place.product);
+    const { initialized } = await client.request<{ initialized: boolean }>('GET', '/v1/sys/init');
+    if (!initialized) await initialize(place, server);
+    await eventually('OpenBao is active', () => server.isActive(), DEADLINE);
+    await configure(await asking(place, client));
+  });
+}
+
+async function withOpenBao(place: Place, work: (client: JsonClient) => Promise<void>): Promise<void> {
   const ca = Buffer.from(
     await secretField(place, 'openbao-server', String.raw`ca\.crt`),
     'base64',
@@ -105,15 +118,19 @@ export async function setUpOpenBao(place: Place): Promise<void> {
   using forward = await forwardPort(place.kubectl, 'openbao/openbao-0', 8200);
   const client = new JsonClient({ origin: `https://127.0.0.1:${forward.port}`, ca });
   try {
-    const server = new KvServer(client, place.product);
-    const { initialized } = await client.request<{ initialized: boolean }>('GET', '/v1/sys/init');
-    if (!initialized) await initialize(place, server);
-    await eventually('OpenBao is active', () => server.isActive(), DEADLINE);
-    const token = Buffer.from(await secretField(place, 'openbao-root', 'token'), 'base64').toString();
-    await configure(client, token);
+    await work(client);
   } finally {
     await client.close();
   }
+}
+
+type Ask = (method: string, path: string, body?: object) => Promise<unknown>;
+
+/** Requests as root. */
+async function asking(place: Place, client: JsonClient): Promise<Ask> {
+  const token = Buffer.from(await secretField(place, 'openbao-root', 'token'), 'base64').toString();
+  return async (method, path, body) =>
+    await client.request(method, `/v1/${path}`, body, { 'x-vault-token': token });
 }
 
 async function secretField(place: Place, name: string, field: string): Promise<string> {
@@ -127,9 +144,7 @@ async function initialize(place: Place, server: KvServer): Promise<void> {
 }
 
 /** Each step can be repeated. */
-async function configure(client: JsonClient, token: string): Promise<void> {
-  const ask = async (method: string, path: string, body?: object): Promise<unknown> =>
-    await client.request(method, `/v1/${path}`, body, { 'x-vault-token': token });
+async function configure(ask: Ask): Promise<void> {
   const mounted = async (list: string): Promise<object> => z.looseObject({}).parse(await ask('GET', list));
   if (!('secret/' in (await mounted('sys/mounts')))) {
     await ask('POST', 'sys/mounts/secret', { type: 'kv', options: { version: '2' } });
@@ -170,4 +185,44 @@ export async function migrate(place: Place): Promise<string> {
   await applyFile(place, 'workload.yaml');
   await kubectl(place, [...wait, '--for=jsonpath={.status.phase}=Succeeded', 'pod/workload']);
   return seen;
+}
+
+/**
+ * Rotates the password in OpenBao. A pod that runs sees it in its file, because the projected Secret follows in mode Sync. Then
+ * everything is as it was before.
+ */
+export async function rotate(place: Place): Promise<void> {
+  const wait = ['wait', '-n', 'payments', '--timeout=180s'];
+  const migration = 'secretmigration/payments';
+  const patch = async (spec: object): Promise<string> =>
+    await kubectl(place, [
+      'patch',
+      migration,
+      '-n',
+      'payments',
+      '--type=merge',
+      '-p',
+      JSON.stringify({ spec }),
+    ]);
+  await patch({ mode: 'Sync', sync: { intervalSeconds: 5 } });
+  await kubectl(place, [...wait, '--for=condition=Ready', migration]);
+  await kubectl(place, ['delete', 'pod', 'reader', '-n', 'payments', '--ignore-not-found']);
+  await applyFile(place, 'reader.yaml');
+  await kubectl(place, [...wait, '--for=condition=Ready', 'pod/reader']);
+
+  await putPassword(place, 'battery-staple');
+  await kubectl(place, [...wait, '--for=jsonpath={.status.phase}=Succeeded', 'pod/reader']);
+
+  await putPassword(place, 'correct-horse');
+  const before = Buffer.from('correct-horse').toString('base64');
+  await kubectl(place, [...wait, `--for=jsonpath={.data.password}=${before}`, 'secret/database']);
+  await patch({ mode: 'Once' });
+  await kubectl(place, [...wait, '--for=condition=Succeeded', migration]);
+}
+
+async function putPassword(place: Place, password: string): Promise<void> {
+  await withOpenBao(place, async (client) => {
+    const ask = await asking(place, client);
+    await ask('PUT', DOCUMENT, { data: { username: 'app', password } });
+  });
 }
