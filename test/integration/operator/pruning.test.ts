@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ACKNOWLEDGE_IDENTITY_ANNOTATION } from '#src/api/group.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { kvData, kvMetadata, kvPut, requestRun, rowsByName, statesOf } from '#test/support/queries.ts';
@@ -85,6 +86,18 @@ describe('Secrets of a namespace that are deleted one by one', () => {
   });
 });
 
+/** Says that the store that answers now is the intended one, as the message of the backend asks. */
+async function acknowledge(tenant: Tenant): Promise<void> {
+  await eventually('the new store is the intended one', async () => {
+    const ready = (await tenant.backend('bao')).status.conditions?.find(({ type }) => type === 'Ready');
+    const [, identity] = /acknowledge-identity='([^']*)'/.exec(ready?.message ?? '') ?? [];
+    if (identity === undefined) return false;
+    const annotations = { [ACKNOWLEDGE_IDENTITY_ANNOTATION]: identity };
+    await tenant.mergePatch('SecretBackend', 'bao', { metadata: { annotations } });
+    return true;
+  });
+}
+
 describe('paths that Secrets follow', () => {
   it('take the Secret along when they are deleted', async () => {
     const tenant = await fromPaths();
@@ -99,7 +112,10 @@ describe('paths that Secrets follow', () => {
     await requestRun(tenant, 'sync');
     await tenant.untilReady('sync', { status: 'False' });
     await tenant.cluster.bao('POST', `sys/mounts/${tenant.mount}`, { type: 'kv', options: { version: '2' } });
-    await requestRun(tenant, 'sync');
+    // Wakes the backend, as the next probe would.
+    await tenant.mergePatch('SecretBackend', 'bao', { spec: { openbao: { requestTimeoutSeconds: 7 } } });
+    await acknowledge(tenant);
+    await tenant.untilReady('sync', { status: 'True' });
     for (const name of NAMES) await untilState(tenant, name, 'Skipped SourceGone');
     const { message } = (await rowsByName(tenant, 'sync'))['a'] ?? {};
     expect(message).toContain('no other document of the migration shows');
