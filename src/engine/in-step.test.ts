@@ -93,6 +93,26 @@ describe('a pass', () => {
   });
 });
 
+describe('a migration whose mapping changes', () => {
+  const mapping = { keys: [{ from: 'k', to: 'K' }] };
+
+  it('gives the side that follows the new form of a value that did not change', async () => {
+    const pair = await inStep();
+    const run = await pair.pass({ isNewSpec: true, spec: { mapping } });
+    expect(pair.destination.textAt('ns/a')).toEqual({ K: '1' });
+    expect(run.outcomeOf('a')).toMatchObject({ state: 'Verified', reason: 'FollowedSource' });
+    expect(changesIn((await pair.pass({ isNewSpec: true, spec: { mapping } })).log)).toEqual([]);
+  });
+
+  it('leaves an edit there to its policy', async () => {
+    const pair = await inStep();
+    pair.destination.put('ns/a', { k: 'mine' });
+    const run = await pair.pass({ isNewSpec: true, spec: { mapping } });
+    expect(run.outcomeOf('a').state).toBe('Conflict');
+    expect(pair.destination.textAt('ns/a')).toEqual({ k: 'mine' });
+  });
+});
+
 describe('a migration whose mode changes', () => {
   it('from Once to Sync has its rows as the base: a change of either side is known as one', async () => {
     const pair = new Pair({ spec: { mode: 'Once' } });

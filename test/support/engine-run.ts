@@ -64,6 +64,8 @@ export interface EngineRun extends World {
   /** Annotations of the SecretMigration. */
   readonly annotations?: Readonly<Record<string, string>>;
   /** The folder that a backend is confined to, in a tree. Default: the whole store. */
+  /** Mode Sync: the rows are those of another spec. Default: false. */
+  readonly isNewSpec?: boolean;
   /** Mode Sync: the documents that may have changed. Default: a whole pass. */
   readonly only?: readonly string[];
   readonly within?: { readonly source?: string; readonly destination?: string };
@@ -165,6 +167,7 @@ async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<Appl
       source: run.source.traits.keepsRevisions,
       destination: run.destination.traits.keepsRevisions,
     },
+    trustsVersions: run.isNewSpec !== true,
     ...(run.only === undefined ? {} : { only: new Set(run.only) }),
     destinationName: 'SecretBackend b',
     permit: permitOf(run, signal),

@@ -3,10 +3,11 @@ import type { Reader } from '#src/backends/driver.ts';
 import { namesChangedBy, storedNameOf } from '#src/backends/layers/shaped.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import { endOfUse } from '#src/journal/fallback-use.ts';
+import type { ConditionReason } from '#src/errors/reasons.ts';
 import type { MigrationJournal } from '#src/journal/journal.ts';
 import { objectKey } from '#src/runtime/store.ts';
 import type { BackendPair } from '../backend/lookup.ts';
-import { isReady } from '../conditions.ts';
+import { isReady, readyOf } from '../conditions.ts';
 import type { Followed } from '../sync/followed.ts';
 import type { PassEnd } from '../sync/following.ts';
 import type { Attempt, MigrationParts } from './attempt.ts';
@@ -37,6 +38,21 @@ export function isQuiet({ followed, migration, parts, task }: Attempt): boolean 
 export function quietMs({ migration, parts }: Pick<Attempt, 'migration' | 'parts'>): number | undefined {
   const end = endOfUse(migration);
   return end === undefined ? undefined : end - parts.clock.now();
+}
+
+/** Reasons of a verdict on the rows of a whole pass. */
+const ON_ROWS: ReadonlySet<string> = new Set<ConditionReason>([
+  'AwaitingSoak',
+  'ConflictsFound',
+  'IntegrityViolated',
+  'PartiallyFailed',
+  'Synced',
+]);
+
+/** True if Ready tells of a pass over this generation that ended: its rows are those of this spec. */
+export function hasJudgedRows({ metadata, status }: SecretMigration): boolean {
+  const ready = readyOf(status);
+  return ready?.observedGeneration === metadata.generation && ON_ROWS.has(ready.reason);
 }
 
 /** What a follow is about. */

@@ -24,7 +24,7 @@ import type { DriverLease } from '../backend/pool.ts';
 import type { ChangedSecret } from '../rollout/windows.ts';
 import { trustRootsIn, unlistedBackendsIn, unparsedBackendIn } from '../backend/trust-root.ts';
 import { permitOf, type Attempt } from './attempt.ts';
-import { changesIn, type Processed } from './changes.ts';
+import { changesIn, hasJudgedRows, type Processed } from './changes.ts';
 import { claimOf, isStaleClaim } from './claims.ts';
 import { referenceTo } from './removals.ts';
 import type { MigrationStatus } from './status.ts';
@@ -79,6 +79,7 @@ function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
     source: shaped(source.driver, mapping, intent.selection),
     destination: destination.driver,
     keepsVersions,
+    trustsVersions: hasJudgedRows(migration),
     destinationName: shortNameOf(backends.destination),
     journal: withProgress(journal, status),
     prior: journal.prior,

@@ -67,8 +67,8 @@ export type Since = 'unchanged' | 'changed' | 'unknown';
 
 /**
  * Compares the bytes of a side that is there with those of the base, where the other side is gone or differs: by its version,
- * by the version of the other side, or by the bytes that were read from a history. Two sides that differ in the versions of
- * the base have no base: a field of spec.mapping changed.
+ * by the version of the other side, or by the bytes that were read from a history. Unknown for two sides that differ in the
+ * versions of the base: a field of spec.mapping changed.
  */
 export function sinceBase(observed: Observed, side: Side): Since {
   const { base, baseBytes } = observed;

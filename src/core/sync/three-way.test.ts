@@ -277,15 +277,17 @@ describe('the decision', IN_TIME, () => {
     expect(wrong.slice(0, 2)).toEqual([]);
   });
 
-  it('calls two sides that differ in the versions of the base unknown: the mapping changed', () => {
+  it('writes the value of the side that leads again where the mapping changed, and asks where none leads', () => {
     const base = { source: { version: '1', identity: 's' }, destination: { version: '1', identity: 'd' } };
     const present = { state: 'present', isMarked: true, keepsHistory: true } as const;
     const sides = {
       source: { ...present, version: { identity: 's', revision: '1' } },
       destination: { ...present, version: { identity: 'd', revision: '1' } },
     };
+    const reasons = { Source: 'FollowedSource', Destination: 'FollowedDestination', Either: 'BaseUnknown' };
     for (const policy of POLICIES) {
-      expect(decideSync(policy, { base, sides, areEqual: false })).toMatchObject({ reason: 'BaseUnknown' });
+      const step = decideSync(policy, { base, sides, areEqual: false });
+      expect(step).toMatchObject({ reason: reasons[policy.authority] });
     }
   });
 

@@ -117,6 +117,14 @@ function decideBoth(policy: SyncPolicy, observed: Observed, found: BySide<FoundD
     const base = { source: found.source.version, destination: found.destination.version };
     return isStill(observed) ? NOTHING : { kind: 'moveBase', base };
   }
+  // Neither changed, so the mapping did: what is replaced was made of the value that the side that leads still has.
+  const leading = leaderOf(policy);
+  if (leading !== undefined && isStill(observed)) return followed(found, otherSide(leading));
+  return decideChanged(policy, observed, found);
+}
+
+/** The sides differ, and at least one of them is not in the version of the base, or none leads. */
+function decideChanged(policy: SyncPolicy, observed: Observed, found: BySide<FoundDocument>): SyncStep {
   const source = sinceBase(observed, 'source');
   const destination = sinceBase(observed, 'destination');
   if (source === 'unknown' || destination === 'unknown') return { kind: 'conflict', ...BASE_UNKNOWN };

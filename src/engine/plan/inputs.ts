@@ -18,6 +18,11 @@ export interface PlanInputs {
   readonly destination: Reader;
   /** The stores that keep what a write replaces: those with the capability `Versions`. */
   readonly keepsVersions: BySide<boolean>;
+  /**
+   * Mode Sync: the rows are those of this very spec, so a document in the versions of its row need not be read. False after a
+   * change of the spec: another mapping gives the same versions other bytes.
+   */
+  readonly trustsVersions: boolean;
   /** Only these documents are processed, and nothing is listed. Undefined: the whole selection. */
   readonly only?: ReadonlySet<string> | undefined;
   /** What earlier runs recorded, by document name. */

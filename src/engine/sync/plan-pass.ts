@@ -50,7 +50,7 @@ async function stillInStep(
   inputs: PlanInputs,
   documents: readonly PlannedDocument[],
 ): Promise<ReadonlySet<string>> {
-  if (inputs.only !== undefined) return new Set();
+  if (inputs.only !== undefined || !inputs.trustsVersions) return new Set();
   const { clock, signal } = inputs;
   using time = new Deadline(clock, DEADLINES_MS.list, signal, { op: 'engine.list' });
   return await unchangedSince({ ...inputs, signal: time.signal }, documents);

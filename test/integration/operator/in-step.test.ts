@@ -82,6 +82,15 @@ describe('Secrets that OpenBao follows', () => {
     expect(seen(atBao, stage().bao).filter((line) => !line.includes('metadata/'))).toEqual([]);
   });
 
+  it('gives each document its new form when the mapping changes', async () => {
+    const tenant = await fromSecrets();
+    const mapping = { keys: [{ from: 'k', to: 'K' }] };
+    await tenant.mergePatch('SecretMigration', 'sync', { spec: { mapping } });
+    await untilInKv(tenant, 'a', { K: '1' });
+    await untilInKv(tenant, 'b', { K: '1' });
+    await tenant.untilReady('sync', { status: 'True', reason: 'Synced' });
+  });
+
   it('leaves what is deleted alone at the other side', async () => {
     const tenant = await fromSecrets();
     await tenant.delete('Secret', 'a');
