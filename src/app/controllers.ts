@@ -101,7 +101,7 @@ function graceMsOf({ gracefulShutdownSeconds }: Config): number {
   return gracefulShutdownSeconds * 500;
 }
 
-function migrationParts(parts: ControllerParts): Omit<MigrationParts, 'halfRemoved' | 'live'> {
+function migrationParts(parts: ControllerParts): Omit<MigrationParts, 'halfRemoved' | 'live' | 'unsaved'> {
   const { client, config, events, informers, mandate, metrics, pool, references, serverClock } = parts;
   // What is dated wrong today would end a soak early once the clock is right.
   const clock = setBy(serverClock, parts.clock);
@@ -133,5 +133,6 @@ function migrationParts(parts: ControllerParts): Omit<MigrationParts, 'halfRemov
     serverTime: serverClock,
     concurrentDocuments: config.concurrentDocuments,
     waitingRetryMs: config.waitingRetrySeconds * 1000,
+    isAwaited: () => parts.queues.migrations.depth > 0,
   };
 }

@@ -84,6 +84,21 @@ describe('a table that fits the status', () => {
   });
 });
 
+it('shows a next round what this one recorded and forgot, as it does a next run', async () => {
+  const reports = new MemoryReports();
+  const journal = await open(reports);
+  await recordMany(journal, 3);
+  expect(journal.prior.size).toBe(0);
+  journal.goOn();
+  const before = journal.prior;
+  journal.forget(nameOf(0));
+  await journal.record(anOutcome(1, { state: 'Conflict', keys: ['k', 'l'] }));
+  journal.goOn();
+  const next = await open(reports, migrationWith(journal.table()));
+  expect([...journal.prior]).toEqual([...next.prior]);
+  expect(journal.prior).toBe(before);
+});
+
 describe('a table of long rows', () => {
   it('is inline while its JSON is short enough, messages included', async () => {
     const journal = await open(new MemoryReports());

@@ -48,9 +48,10 @@ export interface JournalOptions {
  * So the table is durable once `storeReports` has resolved and a status with `table()` has been written after it.
  */
 export class MigrationJournal {
-  /** What earlier runs recorded, by document name; without names and paths that were cut. */
-  readonly prior: ReadonlyMap<string, PriorRecord>;
   readonly #options: JournalOptions;
+  readonly #prior: Map<string, PriorRecord>;
+  /** What was recorded or forgotten since `prior` was last brought up to date. */
+  readonly #news = new Set<string>();
   readonly #table: RowTable;
   readonly #layout = new ShardLayout();
   readonly #stored: StoredReports;
@@ -77,7 +78,7 @@ export class MigrationJournal {
     const rows = new Map([...toPriorRecords(keys), ...toPriorRecords(reported)]);
     this.#namedStore = migration.status.destinationStore;
     const recorded = this.#isElsewhere() ? provenOnlyNow(rows, clock.now()) : rows;
-    this.prior = new Map([...recorded].filter(([, record]) => isFindable(record)));
+    this.#prior = new Map([...recorded].filter(([, record]) => isFindable(record)));
     this.#table = new RowTable(recorded, unknownIn([...keys, ...reported]));
     this.#layOut();
   }
@@ -101,6 +102,22 @@ export class MigrationJournal {
     for (const entry of this.#table.entries())
       if (this.#isElsewhere() || !this.#layout.has(entry.outcome.name))
         this.#layout.set(entry.outcome.name, toRows(entry));
+  }
+
+  /** What earlier runs recorded, by document name; without names and paths that were cut. */
+  get prior(): ReadonlyMap<string, PriorRecord> {
+    return this.#prior;
+  }
+
+  /** Another round begins: `prior` has what this run recorded so far, as it has for the next run. */
+  goOn(): void {
+    for (const name of this.#news) {
+      const entry = this.#table.get(name);
+      const record = entry && toPriorRecords(toRows(entry)).get(name);
+      if (record !== undefined && isFindable(record)) this.#prior.set(name, record);
+      else this.#prior.delete(name);
+    }
+    this.#news.clear();
   }
 
   /** What another writer took from the table, and no run has made good. */
@@ -131,6 +148,7 @@ export class MigrationJournal {
   async record(outcome: Outcome): Promise<void> {
     const entry = this.#table.set(outcome, this.#options.clock.now());
     this.#layout.set(entry.outcome.name, toRows(entry));
+    this.#news.add(entry.outcome.name);
     if (!this.#isInline()) await this.#moveToReports();
   }
 
@@ -138,6 +156,7 @@ export class MigrationJournal {
   forget(name: string): void {
     this.#table.delete(recordedName(name));
     this.#layout.delete(recordedName(name));
+    this.#news.add(recordedName(name));
   }
 
   /** Writes the reports that differ from what is stored; none while rows are inline. Throws what the store throws. */

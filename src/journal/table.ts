@@ -54,6 +54,10 @@ export class RowTable {
     this.#rowCount -= rowsOf(entry.outcome);
   }
 
+  get(name: string): TableEntry | undefined {
+    return this.#entries.get(name);
+  }
+
   has(name: string): boolean {
     return this.#entries.has(name);
   }

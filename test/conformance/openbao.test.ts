@@ -3,6 +3,7 @@ import type { Driver } from '#src/backends/driver.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
 import { aDocument, codeOf, contentOf, failureOf, presentIn, versionIn } from '#test/support/documents.ts';
 import { collect } from '#test/support/collect.ts';
+import { eventually } from '#test/support/eventually.ts';
 import { describeDriver } from './driver-suite.ts';
 import type { TestStore } from './suite/subject.ts';
 import { CLOSED_PORT } from './kube-client.ts';
@@ -445,6 +446,8 @@ function describeProbe(): void {
       const { identity } = await changing.probe(signal);
       await cluster.bao('DELETE', `sys/mounts/${replaced}`);
       await cluster.bao('POST', `sys/mounts/${replaced}`, { type: 'kv', options: { version: '2' } });
+      // Until its upgrade of itself is done, it refuses requests.
+      await eventually('the mount serves', async () => cluster.bao('GET', `${replaced}/config`));
       const paths = await requestsTo(cluster.baoUrl, async () => {
         expect((await changing.probe(signal)).identity).not.toBe(identity);
       });

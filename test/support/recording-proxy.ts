@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Agent, createServer, request as httpsRequest, type Server } from 'node:https';
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
-import { issueCertificate, type PemPair } from '#test/cluster/pki.ts';
+import { issueCertificate, type CertificateRequest, type PemPair } from '#test/cluster/pki.ts';
 import type { Cluster } from '#test/cluster/cluster.ts';
 import { RuleBook, type Action, type RequestMatch, type Rule } from './proxy-rules.ts';
 import { RequestHistory, type RecordedRequest } from './request-history.ts';
@@ -28,6 +28,13 @@ export async function startProxy(
   const authority = cluster.authority(server === 'apiserver' ? 'kubernetes' : 'bao');
   return await RecordingProxy.start({ target, authority, ...options });
 }
+
+const SERVER: CertificateRequest = {
+  commonName: 'recording-proxy',
+  dnsNames: ['localhost'],
+  ipAddresses: ['127.0.0.1'],
+  usages: ['server'],
+};
 
 /**
  * HTTPS on loopback in front of one real server. It passes everything through at once, including watches, records each
@@ -58,16 +65,18 @@ export class RecordingProxy implements AsyncDisposable {
   }
 
   static async start(options: ProxyOptions): Promise<RecordingProxy> {
-    const certificate = await issueCertificate(options.authority, {
-      commonName: 'recording-proxy',
-      dnsNames: ['localhost'],
-      ipAddresses: ['127.0.0.1'],
-      usages: ['server'],
-    });
+    const certificate = await issueCertificate(options.authority, SERVER);
     const proxy = new RecordingProxy(options, certificate);
     proxy.#server.listen(0, '127.0.0.1');
     await once(proxy.#server, 'listening');
     return proxy;
+  }
+
+  /** From now on its certificate comes from another authority, as after a rotation. Ends all connections. */
+  async certifyBy(authority: PemPair): Promise<void> {
+    const { certificate, key } = await issueCertificate(authority, SERVER);
+    this.#server.setSecureContext({ cert: certificate, key });
+    this.#server.closeAllConnections();
   }
 
   get url(): string {

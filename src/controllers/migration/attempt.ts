@@ -4,6 +4,7 @@ import type { Reader } from '#src/backends/driver.ts';
 import { boundedText } from '#src/core/bounded-text.ts';
 import { OperatorError } from '#src/errors.ts';
 import { MigrationJournal } from '#src/journal/journal.ts';
+import type { Outcome } from '#src/core/outcome.ts';
 import type { ReportStore } from '#src/journal/reports.ts';
 import type { Clock, Mandate, Permit, ServerTime } from '#src/ports.ts';
 import type { ReconcileContext } from '#src/runtime/controller.ts';
@@ -43,6 +44,8 @@ export interface MigrationParts {
   /** Asked before each change of a document. */
   readonly mandate: Mandate;
   readonly halfRemoved: HalfRemoved;
+  /** What attempts could not make durable, for the next one. */
+  readonly unsaved: WeakMap<Followed, Map<string, Outcome>>;
   /** What may have changed in the migrations that are kept in step. */
   readonly following: Following;
   /** Restarts the workloads that opted in, when Secrets got other values. */
@@ -53,6 +56,8 @@ export interface MigrationParts {
   readonly concurrentDocuments: number;
   /** Milliseconds before a migration is tried again that waits for a change elsewhere. */
   readonly waitingRetryMs: number;
+  /** True if another migration waits for a worker. */
+  readonly isAwaited: () => boolean;
 }
 
 /** One reconcile of one migration. */
@@ -66,6 +71,8 @@ export interface Attempt {
   readonly followed: Followed | undefined;
   /** The sources that this attempt removed. */
   readonly removed: { count: number };
+  /** Mode Sync: what became of documents that are remembered, and whose rows are not durable yet; also of the attempt before. */
+  readonly unsaved: Map<string, Outcome>;
   /** The signals of the work; that of `context` ends everything. */
   readonly stop: Stop;
   readonly context: ReconcileContext;

@@ -26,9 +26,9 @@ export interface Processed {
   readonly outcomes: readonly Outcome[];
 }
 
-/** True for a follow without anything to do: nothing changed, and the status shows that all is well. */
-export function isQuiet({ followed, migration, parts, task }: Attempt): boolean {
-  if (task.kind !== 'follow' || followed === undefined) return false;
+/** True for a follow without anything to do: nothing changed, all rows are durable, and the status shows that all is well. */
+export function isQuiet({ followed, migration, parts, task, unsaved }: Attempt): boolean {
+  if (task.kind !== 'follow' || followed === undefined || unsaved.size > 0) return false;
   if (followed.take().size > 0 || followed.problem !== undefined) return false;
   if ((quietMs({ migration, parts }) ?? 1) <= 0) return false;
   return isReady(migration) && parts.backends.areReady(migration);

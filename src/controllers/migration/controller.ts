@@ -11,10 +11,11 @@ export type MigrationControllerOptions = Required<
 
 /** The controller of all SecretMigrations. */
 export function createMigrationController(
-  given: Omit<MigrationParts, 'halfRemoved' | 'live'>,
+  given: Omit<MigrationParts, 'halfRemoved' | 'live' | 'unsaved'>,
   options: MigrationControllerOptions,
 ): Controller {
-  const parts = { ...given, live: new LiveMigrations(), halfRemoved: new HalfRemoved() };
+  const memory = { live: new LiveMigrations(), halfRemoved: new HalfRemoved(), unsaved: new WeakMap() };
+  const parts: MigrationParts = { ...given, ...memory };
   return new Controller({
     ...options,
     name: 'secretmigration',

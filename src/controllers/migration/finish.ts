@@ -124,12 +124,14 @@ async function concludeInStep(
   const { parts, status } = attempt;
   if (outcomes.some(({ copiedNow }) => copiedNow === true)) status.noteSync();
   await status.conclude(verdictOn(attempt, finished, outcomes), finished.journal);
+  attempt.unsaved.clear();
   if (remember(attempt, { ...finished, outcomes })) return 0;
   const { wakeAfterMs } = finished.result;
   return nextRunMs({ outcomes, hasEffect: true, wakeAfterMs }, parts.waitingRetryMs);
 }
 
-function verdictOn(
+/** What the status says after these outcomes. */
+export function verdictOn(
   { migration }: Pick<Attempt, 'migration'>,
   { journal, result }: Finished,
   outcomes: readonly Outcome[],
@@ -196,7 +198,7 @@ function isSuperseded(failure: unknown): boolean {
 
 /** If reports cannot be stored, the status keeps its current table, so that the failure is shown anyway. */
 async function concludeFailing(
-  { status }: Attempt,
+  { status, unsaved }: Attempt,
   journal: MigrationJournal | undefined,
   failure: unknown,
 ): Promise<void> {
@@ -207,6 +209,7 @@ async function concludeFailing(
     stored = undefined; // The next run writes the reports again, and throws if it still fails.
   }
   await status.conclude(hasCode(failure, 'RATE_LIMITED') ? slowedDown(failure) : failing(failure), stored);
+  if (stored !== undefined) unsaved.clear();
 }
 
 /**
@@ -228,4 +231,5 @@ async function handOver(attempt: Attempt, journal: MigrationJournal | undefined)
   status.continueWith(current);
   await storeReports(journal, status);
   await status.storeProgress(journal);
+  attempt.unsaved.clear();
 }

@@ -1,5 +1,6 @@
 import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import type { Outcome } from '#src/core/outcome.ts';
 import { requireCapabilities } from '#src/engine/plan/capabilities.ts';
 import { DEADLINES_MS } from '#src/engine/deadlines.ts';
 import { errorOf } from '#src/errors.ts';
@@ -12,8 +13,9 @@ import { requireKnownFields } from '../unknown-fields.ts';
 import type { DriverLease } from '../backend/pool.ts';
 import { followedOf, isQuiet, quietMs } from './changes.ts';
 import { openJournal, readMigration, type Attempt, type MigrationParts } from './attempt.ts';
-import { carryOut, type Gathered } from './engine-run.ts';
+import type { Gathered } from './engine-run.ts';
 import { finish, type Ending } from './finish.ts';
+import { carryOutRounds } from './rounds.ts';
 import { MigrationStatus } from './status.ts';
 import { Stop } from './stop.ts';
 import { storeReports } from './store-reports.ts';
@@ -46,8 +48,13 @@ export async function reconcileMigration(
   using _running = parts.attempts.add(migration, stop, parts.cache.get(key));
   const status = new MigrationStatus(parts.status, migration, stop.finishing);
   const removed = { count: 0 };
-  const attempt: Attempt = { parts, migration, task, followed, status, stop, context, removed };
-  return await carryThrough(attempt);
+  const unsaved = (followed && parts.unsaved.get(followed)) ?? new Map<string, Outcome>();
+  const attempt: Attempt = { parts, migration, task, followed, status, stop, context, removed, unsaved };
+  try {
+    return await carryThrough(attempt);
+  } finally {
+    if (followed !== undefined) parts.unsaved.set(followed, unsaved);
+  }
 }
 
 async function carryThrough(attempt: Attempt): Promise<ReconcileResult> {
@@ -61,11 +68,13 @@ async function carryThrough(attempt: Attempt): Promise<ReconcileResult> {
     await using leases = new AsyncDisposableStack();
     const gathered = await gather(attempt, leases);
     ({ journal } = gathered);
+    for (const outcome of attempt.unsaved.values()) await journal.record(outcome);
+    journal.goOn();
     await storeReports(journal, attempt.status);
     await attempt.status.storeProgress(journal);
 
     // Plan and apply.
-    const done = await carryOut(attempt, gathered);
+    const done = await carryOutRounds(attempt, gathered);
     if (done.result.problem !== undefined) throw errorOf(done.result.problem);
     if (done.result.interrupted) return await finish(attempt, { kind: 'interrupted', journal });
     return await finish(attempt, { kind: 'finished', journal, ...done });

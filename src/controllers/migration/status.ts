@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { toKubernetesTime, type Condition } from '#src/schema/meta.ts';
 import { isKeptInStep } from '#src/engine/plan/sync-intent.ts';
 import {
@@ -150,6 +151,14 @@ export class MigrationStatus {
       throw failure;
     }
     this.#countConflicts();
+  }
+
+  /** True if this verdict would change none of the conditions that are stored. */
+  shows(verdict: Verdict): boolean {
+    const { metadata, status } = this.#migration;
+    const { conditions = [] } = status;
+    const about = { generation: metadata.generation, nowMs: this.#options.clock.now() };
+    return isDeepStrictEqual(this.#conditionsOf(verdict, conditions, about), conditions);
   }
 
   async #concludeWithoutTable(failure: unknown): Promise<void> {

@@ -113,6 +113,17 @@ describe('a poll', () => {
   });
 });
 
+it.each([0, 0.5, 0.999])(
+  'a poll never comes later than after the interval, with a random %s',
+  async (random) => {
+    await using rig = new SyncRig({ random: () => random });
+    rig.begin();
+    await rig.clock.advance(INTERVAL);
+    for (let poll = 0; poll < 10; poll += 1)
+      expect((await rig.requestsIn(INTERVAL)).length).toBeGreaterThanOrEqual(1);
+  },
+);
+
 describe('the polls of many migrations', () => {
   it('spread over the interval, however many begin together', async () => {
     let seed = 0;

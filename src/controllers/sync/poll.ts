@@ -28,7 +28,7 @@ export interface PollParts {
 export const POLL_RESULTS = ['unchanged', 'changed', 'failed', 'skipped'] as const;
 type PollResult = (typeof POLL_RESULTS)[number];
 
-/** An interval is longer or shorter by at most this part of it. */
+/** A poll comes before the end of the interval by at most this part of it, and never after it: a user counts on the interval. */
 const JITTER = 0.1;
 
 /**
@@ -48,8 +48,7 @@ export async function pollMigration(
     const result = await pollSide(parts, { key, migration, side }, context);
     parts.metrics.count('keyferry_sync_polls_total', { result });
   }
-  const stretch = 1 - JITTER + 2 * JITTER * parts.random();
-  return { kind: 'requeue', requeueAfterMs: migration.intervalMs * stretch };
+  return { kind: 'requeue', requeueAfterMs: migration.intervalMs * (1 - JITTER + JITTER * parts.random()) };
 }
 
 interface Poll {
