@@ -2,6 +2,7 @@ import { LiveMigrations } from '#src/engine/crossings.ts';
 import { DEADLINES_MS } from '#src/engine/deadlines.ts';
 import { Controller, type ControllerOptions } from '#src/runtime/controller.ts';
 import type { MigrationParts } from './attempt.ts';
+import { touchRuns } from './counted-runs.ts';
 import { reconcileMigration } from './reconcile.ts';
 import { HalfRemoved } from './removals.ts';
 
@@ -15,6 +16,7 @@ export function createMigrationController(
   options: MigrationControllerOptions,
 ): Controller {
   const parts = { ...given, live: new LiveMigrations(), halfRemoved: new HalfRemoved() };
+  touchRuns(options.metrics);
   return new Controller({
     ...options,
     name: 'secretmigration',
