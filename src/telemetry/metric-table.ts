@@ -59,7 +59,7 @@ export const METRICS: Readonly<Record<string, MetricInfo>> = {
   ),
   controller_runtime_active_workers: gauge('Number of reconciles that are running.', 'controller'),
   workqueue_depth: gauge(
-    'Number of keys in the queue; priority is empty, because the queues have none.',
+    'Number of keys in the queue; priority is 0, or -100 for keys of the first list after a start and of retries.',
     'name',
     'controller',
     'priority',
