@@ -154,6 +154,10 @@ bench-poll: $(INSTALLED) ## A poll of 1,000 and 10,000 unchanged documents, in r
 bench-followed: $(INSTALLED) ## Bytes of heap for each of 10,000 documents that are kept in step
 	node test/bench/followed.ts
 
+.PHONY: bench-restart
+bench-restart: $(BUNDLE) ## A restart with 200 migrations in step: requests, time, and edits meanwhile, in ratios
+	node test/bench/restart.ts
+
 .PHONY: run
 run: $(BUNDLE) ## Run the operator against the current kubeconfig; ARGS="--context dev --log-level debug"
 	$(BUNDLE) operator $(ARGS)
