@@ -158,6 +158,10 @@ bench-followed: $(INSTALLED) ## Bytes of heap for each of 10,000 documents that 
 bench-propagation: $(BUNDLE) ## How long a change takes to the other side, with 1,000 documents in step; minutes
 	node test/bench/propagation.ts
 
+.PHONY: bench-restart
+bench-restart: $(BUNDLE) ## A restart with 200 migrations in step: requests, time, and edits meanwhile, in ratios
+	node test/bench/restart.ts
+
 .PHONY: run
 run: $(BUNDLE) ## Run the operator against the current kubeconfig; ARGS="--context dev --log-level debug"
 	$(BUNDLE) operator $(ARGS)

@@ -7,7 +7,8 @@ import { RunningAttempts } from '#src/controllers/migration/running.ts';
 import { UnwatchedCredentials } from '#src/controllers/backend/unwatched-credentials.ts';
 import { createQueues, type Queues } from '#src/controllers/queues.ts';
 import { CACHE_GAUGES, samplesOf } from '#src/controllers/metrics.ts';
-import { FOLLOWED_GAUGES, Following } from '#src/controllers/sync/following.ts';
+import { Following } from '#src/controllers/sync/following.ts';
+import { LAG_GAUGES } from '#src/controllers/sync/lag.ts';
 import { connectWatches, type Informers } from '#src/controllers/watches.ts';
 import { documentation } from '#src/errors/documentation.ts';
 import { onAbort } from '#src/io/abort.ts';
@@ -197,12 +198,13 @@ function assemble(
 
 /** The migrations that are kept in step: with the cache of Secrets, or by polls alone. */
 function createFollowing(
-  { clock, random }: Base,
+  { clock, metrics, random }: Base,
   { secrets }: Informers,
   { migrations, polls }: Queues,
 ): Following {
   const wake = (key: string): void => migrations.add(key);
-  return new Following({ clock, random, kinds: BACKEND_KINDS, secrets: secrets?.store, polls, wake });
+  const told = { secrets: secrets?.store, polls, wake };
+  return new Following({ clock, random, metrics, kinds: BACKEND_KINDS, ...told });
 }
 
 /** The credentials of backends that no watch covers. */
@@ -229,7 +231,7 @@ function serveObjectMetrics(parts: {
     const all = [...backends.store.values(), ...clusterBackends.store.values()];
     return samplesOf({ migrations: migrations.store.values(), backends: all });
   });
-  metrics.computeAtScrape(FOLLOWED_GAUGES, () =>
-    leadership?.isLeading === false ? [] : following.samples(),
+  metrics.computeAtScrape(LAG_GAUGES, () =>
+    leadership?.isLeading === false ? [] : following.samples(migrations.store.values()),
   );
 }

@@ -33,11 +33,12 @@ export class AddressTranslator {
   queryIn(query: ListQuery): ListQuery {
     if (this.#mapping === undefined) return query;
     const { inward, outward, root } = this.#mapping;
-    const { folder, skips, ...rest } = query;
+    const { folder, skips, wants, ...rest } = query;
     return {
       ...rest,
       folder: folder === '' ? root : inward(folder),
       ...(skips && { skips: (below: Address) => skips(outward(below)) }),
+      ...(wants && { wants: (address: Address) => wants(outward(address)) }),
     };
   }
 

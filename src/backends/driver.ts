@@ -289,6 +289,11 @@ export interface ListQuery {
   readonly folder: Address;
   /** Tree stores: true for a folder (no trailing slash) without wanted names. Such a folder is not requested. */
   readonly skips?: (folder: Address) => boolean;
+  /**
+   * `versions` only: false for a document whose version nobody needs. A store that must ask for each does not ask for it, and then
+   * does not yield it; others can yield it.
+   */
+  readonly wants?: (address: Address) => boolean;
   /** Called once for each document that this listing leaves out, with the reason. Absent: nobody counts them. */
   readonly leftOut?: (reason: LeftOutReason) => void;
   /** Counts what the listing found, and ends it: a driver tells it each folder and each request for names. */

@@ -16,6 +16,7 @@ import { backendsReading, type BackendReferences } from './backend/trust-root.ts
 import { readyOf } from './conditions.ts';
 import type { RunningAttempts } from './migration/running.ts';
 import { backendQueue, type Queues } from './queues.ts';
+import { awaitingPass } from './sync/edits-first.ts';
 import type { Following } from './sync/following.ts';
 
 /** The caches, and what keeps them in step. */
@@ -46,8 +47,10 @@ export interface Watches extends Informers {
  *                    whether it asks to be the default   → all that ask for it
  *                    Ready, or it appeared or went       → the migrations that refer to it
  *   Secret           one that a backend reads            → that backend, with a new driver
- *                    a document that is kept in step     → its migrations
+ *                    a document that is kept in step     → its migrations; before their first pass: that pass, sooner
  *   the pool         a request failed as all could      → the backend
+ *
+ * What comes with a first list, or with a backend that is Ready again, has low priority: no user waits for it.
  *
  * A migration that changed or went, and a backend that loses its driver, also stop what is under way with them.
  */
@@ -61,6 +64,7 @@ export function connectWatches(watches: Watches): void {
   watches.clusterBackends.addHandler((change) => onBackend(watches, change));
   watches.secrets?.addHandler((change) => {
     onSecret(watches, change);
+    promoteAwaited(watches, change);
     watches.following.onSecret(change);
   });
   watches.pool.onDoubt((backend) => wake(watches, backend));
@@ -77,7 +81,7 @@ function onMigration(watches: Watches, change: Change<SecretMigration>): void {
     old.metadata.deletionTimestamp === current.metadata.deletionTimestamp &&
     JSON.stringify(old.metadata.annotations) === JSON.stringify(current.metadata.annotations);
   if (onlyStatusChanged) return;
-  watches.queues.migrations.add(objectKey(migration.metadata));
+  watches.queues.migrations.add(objectKey(migration.metadata), change.initial ? 'low' : 'normal');
 }
 
 function onBackend(watches: Watches, { old, current }: Change<Backend>): void {
@@ -142,7 +146,8 @@ function wakeMigrations(watches: Watches, backend: Backend, isDefault: boolean):
   for (const migration of namespace === undefined ? store.values() : store.byIndex('namespace', namespace)) {
     const { source, destination } = migration.spec;
     if (refersTo(source.backendRef) || refersTo(destination.backendRef)) {
-      watches.queues.migrations.add(objectKey(migration.metadata));
+      // All at once, at a start and after an outage: nobody just changed them.
+      watches.queues.migrations.add(objectKey(migration.metadata), 'low');
     }
   }
 }
@@ -155,6 +160,18 @@ function onSecret(watches: Watches, { old, current, initial }: Change<CachedObje
     retire(watches, backend, { because: `The Secret ${name} changed, which the backend reads.` });
     wake(watches, backend);
   }
+}
+
+/** After a start, a migration whose Secret is edited does not wait behind those of the first list. */
+function promoteAwaited(
+  { following, migrations, queues }: Watches,
+  { old, current, initial }: Change<CachedObject>,
+): void {
+  const secret = current ?? old;
+  if (secret === undefined || initial) return;
+  const { namespace = '', name } = secret.metadata;
+  for (const key of awaitingPass(migrations.store, following, { namespace, name }))
+    queues.migrations.promote(key);
 }
 
 function retire(watches: Watches, backend: Backend, retirement: Retirement): void {

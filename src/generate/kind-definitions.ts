@@ -114,6 +114,13 @@ const SECRET_MIGRATION: KindDefinition = {
       description: 'Keys for which the destination differs.',
     },
     {
+      name: 'Last Sync',
+      type: 'date',
+      jsonPath: '.status.lastSyncTime',
+      description: 'Mode Sync: when a change was last carried to the other side.',
+      wide: true,
+    },
+    {
       name: 'Mode',
       type: 'string',
       jsonPath: '.spec.mode',

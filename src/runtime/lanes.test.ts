@@ -24,6 +24,57 @@ test('a group that has all it may have waits for one of its own keys to end, als
   expect(lanes.shift()).toBe('a/3');
 });
 
+test('of four turns three are those of normal keys, and one is that of the group that waits longest', () => {
+  const lanes = new Lanes({ groupOf, mostPerGroup: 100 });
+  for (let key = 0; key < 9; key += 1) {
+    lanes.push(`busy/${key}`);
+    lanes.push(`a/${key}`, 'low');
+    lanes.push(`b/${key}`, 'low');
+  }
+  const groups = Array.from({ length: 8 }, () => groupOf(lanes.shift() ?? ''));
+  expect(groups).toEqual(['busy', 'busy', 'busy', 'a', 'busy', 'busy', 'busy', 'b']);
+});
+
+test('a key that was promoted twice, with another low turn between, comes twice and not more often', () => {
+  const lanes = new Lanes({ groupOf, mostPerGroup: 100 });
+  const taken: (string | undefined)[] = [];
+  for (let round = 0; round < 2; round += 1) {
+    lanes.push('a/1', 'low');
+    lanes.promote('a/1');
+    taken.push(lanes.shift());
+  }
+  expect(taken).toEqual(['a/1', 'a/1']);
+  for (let turn = 0; turn < 8; turn += 1) expect(lanes.shift()).toBeUndefined();
+});
+
+test('whatever the priorities, no key is lost, none comes twice, and each group has its turn', () => {
+  const push = fc.record({
+    group: fc.constantFrom('a', 'b', 'c'),
+    low: fc.boolean(),
+    promoted: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(push, { maxLength: 60 }), (pushes) => {
+      const lanes = new Lanes({ groupOf, mostPerGroup: MOST });
+      const expected = pushes.map(({ group }, index) => `${group}/${index}`);
+      pushes.forEach(({ low, promoted }, index) => {
+        lanes.push(expected[index] ?? '', low ? 'low' : 'normal');
+        if (low && promoted) lanes.promote(expected[index] ?? '');
+      });
+      const taken: string[] = [];
+      for (let key = lanes.shift(); key !== undefined; key = lanes.shift()) {
+        taken.push(key);
+        lanes.end(key);
+      }
+      expect(taken.toSorted()).toEqual(expected.toSorted());
+      for (const group of ['a', 'b', 'c']) {
+        const first = taken.findIndex((key) => groupOf(key) === group);
+        expect(first).toBeLessThan(4 * 3);
+      }
+    }),
+  );
+});
+
 interface State {
   /** Keys that wait, by group. */
   readonly waiting: Map<string, Set<string>>;

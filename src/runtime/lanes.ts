@@ -6,8 +6,15 @@ export interface Sharing {
   readonly mostPerGroup: number;
 }
 
+/** `low`: nobody waits for it, as for keys of a first list or of a retry. */
+export type Priority = 'normal' | 'low';
+
+/** Of so many keys, one is handed out whatever its priority, so that low ones proceed. */
+const FAIR_TURN = 4;
+
 interface Lane {
-  readonly waiting: Fifo;
+  readonly normal: Fifo;
+  readonly low: LowFifo;
   /** Keys that were handed out and have not ended. */
   active: number;
 }
@@ -16,37 +23,52 @@ interface Lane {
  * Waiting keys, handed out round robin over their groups. A group that has as many keys handed out as it may is passed
  * over, also while nothing else waits: it must not hold every worker when another group comes. Memory is that of the keys
  * that wait or are handed out.
+ *
+ * Keys of normal priority come before low ones, of all groups and of their own. But each fourth turn is that of the group that
+ * waits longest, and of its low keys: however many normal keys come, from whichever group, low ones are handed out.
  */
 export class Lanes {
   readonly #sharing: Sharing;
   readonly #lanes = new Map<string, Lane>();
   /** Groups with a key that may be handed out now; the group whose turn it is comes first. */
   readonly #ready = new Set<string>();
+  /** Those of them with a key of normal priority. */
+  readonly #readyNormal = new Set<string>();
+  #turn = 0;
 
   constructor(sharing: Sharing) {
     this.#sharing = sharing;
   }
 
-  push(key: string): void {
+  push(key: string, priority: Priority = 'normal'): void {
     const group = this.#sharing.groupOf(key);
-    const lane = this.#lanes.get(group) ?? { waiting: new Fifo(), active: 0 };
+    const lane = this.#lanes.get(group) ?? newLane();
     this.#lanes.set(group, lane);
-    lane.waiting.push(key);
+    lane[priority].push(key);
     this.#update(group, lane);
+  }
+
+  /** A key that waits with low priority has normal priority from now on. */
+  promote(key: string): void {
+    this.#lanes.get(this.#sharing.groupOf(key))?.low.remove(key);
+    this.push(key);
   }
 
   /** The next key; undefined if none waits, or only keys of groups that have all they may have. */
   shift(): string | undefined {
-    for (const group of this.#ready) {
-      const lane = this.#lanes.get(group);
-      const key = lane?.waiting.shift();
-      this.#ready.delete(group);
-      if (lane === undefined || key === undefined) continue;
-      lane.active += 1;
-      this.#update(group, lane);
-      return key;
-    }
-    return undefined;
+    this.#turn = (this.#turn + 1) % FAIR_TURN;
+    const isFair = this.#turn === 0;
+    const [group] = isFair || this.#readyNormal.size === 0 ? this.#ready : this.#readyNormal;
+    const lane = group === undefined ? undefined : this.#lanes.get(group);
+    if (group === undefined || lane === undefined) return undefined;
+    const key = isFair
+      ? (lane.low.shift() ?? lane.normal.shift())
+      : (lane.normal.shift() ?? lane.low.shift());
+    this.#ready.delete(group);
+    this.#readyNormal.delete(group);
+    if (key !== undefined) lane.active += 1;
+    this.#update(group, lane);
+    return key;
   }
 
   /** A key that was handed out has ended. True when another key may be handed out because of that. */
@@ -59,10 +81,18 @@ export class Lanes {
     return this.#ready.has(group);
   }
 
-  #update(group: string, { active, waiting }: Lane): void {
-    if (waiting.size > 0 && active < this.#sharing.mostPerGroup) this.#ready.add(group);
-    if (waiting.size === 0 && active === 0) this.#lanes.delete(group);
+  #update(group: string, { active, low, normal }: Lane): void {
+    const waiting = normal.size + low.size;
+    if (active < this.#sharing.mostPerGroup) {
+      if (waiting > 0) this.#ready.add(group);
+      if (normal.size > 0) this.#readyNormal.add(group);
+    }
+    if (waiting === 0 && active === 0) this.#lanes.delete(group);
   }
+}
+
+function newLane(): Lane {
+  return { normal: new Fifo(), low: new LowFifo(), active: 0 };
 }
 
 /** First in, first out, without moving the other elements at each `shift`. */
@@ -87,5 +117,41 @@ class Fifo {
       this.#head = 0;
     }
     return key;
+  }
+}
+
+/** The same, from which keys can be removed: they are passed over when their turn comes. */
+class LowFifo {
+  readonly #fifo = new Fifo();
+  /** By key: how often it was removed and is still in the line, before its place if it was pushed again. */
+  readonly #removed = new Map<string, number>();
+  #removals = 0;
+
+  get size(): number {
+    return this.#fifo.size - this.#removals;
+  }
+
+  push(key: string): void {
+    this.#fifo.push(key);
+  }
+
+  remove(key: string): void {
+    this.#removed.set(key, (this.#removed.get(key) ?? 0) + 1);
+    this.#removals += 1;
+  }
+
+  shift(): string | undefined {
+    let key = this.#fifo.shift();
+    while (key !== undefined && this.#wasRemoved(key)) key = this.#fifo.shift();
+    return key;
+  }
+
+  #wasRemoved(key: string): boolean {
+    const times = this.#removed.get(key) ?? 0;
+    if (times === 0) return false;
+    if (times === 1) this.#removed.delete(key);
+    else this.#removed.set(key, times - 1);
+    this.#removals -= 1;
+    return true;
   }
 }

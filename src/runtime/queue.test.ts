@@ -19,6 +19,7 @@ describe('WorkQueue', () => {
   describeOrder();
   describeDelays();
   describeGroups();
+  describePriorities();
   describeAnyOrder();
 });
 
@@ -67,6 +68,60 @@ function describeGroups(): void {
     const due: (string | undefined)[] = [];
     for (let key = 0; key < 3; key += 1) due.push(await queue.take());
     expect(due).toContain('victim/a');
+  });
+}
+
+function describePriorities(): void {
+  test('a key that somebody changed does not wait behind 999 of a first list, of whatever group', async () => {
+    queue = new WorkQueue({ name: 'smig', clock, metrics, sharing: { groupOf, mostPerGroup: 2 } });
+    for (let key = 0; key < 999; key += 1) queue.add(`g${key % 300}/${key}`, 'low');
+    queue.add('g7/7');
+    queue.add('fresh/a');
+    expect([await queue.take(), await queue.take()]).toEqual(['g7/7', 'fresh/a']);
+    expect(metrics.value('workqueue_depth', { ...labels, priority: '-100' })).toBe(998);
+    const taken: (string | undefined)[] = ['g7/7'];
+    for (const key of ['g7/7', 'fresh/a']) queue.done(key);
+    while (queue.depth > 0) {
+      const key = await queue.take();
+      taken.push(key);
+      queue.done(key ?? '');
+    }
+    expect(new Set(taken).size).toBe(999);
+    expect(taken).toHaveLength(999);
+  });
+
+  test('keys of low priority are handed out while there are always others', async () => {
+    queue.add('low', 'low');
+    const taken: (string | undefined)[] = [];
+    for (let turn = 0; turn < 4; turn += 1) {
+      queue.add(`${turn}`);
+      queue.add(`${turn} too`);
+      taken.push(await queue.take());
+    }
+    expect(taken).toContain('low');
+  });
+
+  test('a retry has low priority, and normal priority once somebody changes the object', async () => {
+    queue.addRateLimited('retried');
+    queue.addAfter('changed', 5);
+    await clock.advance(5);
+    queue.add('changed');
+    queue.add('new');
+    expect([await queue.take(), await queue.take(), await queue.take()]).toEqual([
+      'changed',
+      'new',
+      'retried',
+    ]);
+  });
+
+  test('a key that is added while it is in process keeps the higher priority', async () => {
+    queue.add('a');
+    await queue.take();
+    queue.add('a', 'low');
+    queue.add('a');
+    queue.add('b', 'low');
+    queue.done('a');
+    expect(await queue.take()).toBe('a');
   });
 }
 
@@ -156,7 +211,7 @@ function describeDelays(): void {
 
 function describeAnyOrder(): void {
   test('has metrics that start at zero and follow the work', async () => {
-    expect(metrics.value('workqueue_depth', { ...labels, priority: '' })).toBe(0);
+    expect(metrics.value('workqueue_depth', { ...labels, priority: '0' })).toBe(0);
     for (const name of [
       'adds_total',
       'retries_total',
@@ -167,20 +222,21 @@ function describeAnyOrder(): void {
     }
     queue.add('a');
     queue.add('b');
-    expect(metrics.value('workqueue_depth', { ...labels, priority: '' })).toBe(2);
+    expect(metrics.value('workqueue_depth', { ...labels, priority: '0' })).toBe(2);
     await queue.take();
     await clock.advance(2_000);
     expect(metrics.value('workqueue_longest_running_processor_seconds', labels)).toBe(2);
     queue.done('a');
     expect(metrics.value('workqueue_unfinished_work_seconds', labels)).toBe(0);
     expect(metrics.value('workqueue_work_duration_seconds_count', labels)).toBe(1);
-    expect(metrics.value('workqueue_depth', { ...labels, priority: '' })).toBe(1);
+    expect(metrics.value('workqueue_depth', { ...labels, priority: '0' })).toBe(1);
   });
 
   test('loses no key and hands out none twice at a time, whatever the order of calls', async () => {
     const step = fc.record({
       call: fc.constantFrom(
         'add' as const,
+        'low' as const,
         'after' as const,
         'limited' as const,
         'take' as const,
@@ -220,6 +276,7 @@ function describeAnyOrder(): void {
             done,
             advance: async () => await clock.advance(ms),
             add: adding(() => queue.add(key)),
+            low: adding(() => queue.add(key, 'low')),
             after: adding(() => queue.addAfter(key, ms), delayed),
             limited: adding(() => queue.addRateLimited(key), delayed),
           };

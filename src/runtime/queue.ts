@@ -1,6 +1,6 @@
 import type { Clock, Labels, Metrics } from '#src/ports.ts';
 import { DelayHeap } from './delay-heap.ts';
-import { Lanes, type Sharing } from './lanes.ts';
+import { Lanes, type Priority, type Sharing } from './lanes.ts';
 import { DEFAULT_RETRY_LIMITS, RetryLimiter, type RetryLimits } from './retry-limiter.ts';
 
 export interface WorkQueueOptions {
@@ -15,6 +15,9 @@ export interface WorkQueueOptions {
 
 const UNSHARED: Sharing = { groupOf: () => '', mostPerGroup: Number.POSITIVE_INFINITY };
 
+/** As controller-runtime shows its priorities: handler.LowPriority is -100. */
+const SHOWN_PRIORITY: Readonly<Record<Priority, string>> = { normal: '0', low: '-100' };
+
 /** How often the gauges of unfinished work are updated while there is some. */
 const UNFINISHED_TICK_MS = 500;
 
@@ -25,7 +28,8 @@ const UNFINISHED_TICK_MS = 500;
  *     add ──► queued ──get──► processing ──done──► gone, or queued again if it was added meanwhile
  *
  * Other than there, groups of keys take turns, no group has more keys in process than it may, and each has retries of its
- * own: however many keys a group adds, and however long they take, a key of another group comes next.
+ * own: however many keys a group adds, and however long they take, a key of another group comes next. And keys have
+ * priorities: what nobody waits for (the first list after a start, a retry) does not delay what somebody just changed.
  */
 export class WorkQueue {
   readonly #clock: Clock;
@@ -34,6 +38,8 @@ export class WorkQueue {
   readonly #limiter: RetryLimiter;
   /** Keys that need work, each with the time since when; queued unless they are also being processed. */
   readonly #dirty = new Map<string, number>();
+  /** Those of low priority. */
+  readonly #low = new Set<string>();
   readonly #processing = new Map<string, number>();
   readonly #queued: Lanes;
   readonly #waitingUntil = new Map<string, number>();
@@ -58,19 +64,36 @@ export class WorkQueue {
 
   /** Keys that wait for a worker. */
   get depth(): number {
-    let depth = this.#dirty.size;
-    for (const key of this.#processing.keys()) if (this.#dirty.has(key)) depth -= 1;
+    return this.#waitingOf(this.#dirty);
+  }
+
+  #waitingOf(keys: ReadonlyMap<string, unknown> | ReadonlySet<string>): number {
+    let depth = keys.size;
+    for (const key of this.#processing.keys()) if (keys.has(key)) depth -= 1;
     return depth;
   }
 
-  add(key: string): void {
-    if (this.#closed || this.#dirty.has(key)) return;
+  /** A key that waits with low priority and is added with a normal one has that from then on. */
+  add(key: string, priority: Priority = 'normal'): void {
+    if (this.#closed) return;
+    if (this.#dirty.has(key)) {
+      if (priority === 'normal') this.promote(key);
+      return;
+    }
     this.#dirty.set(key, this.#clock.monotonic());
+    if (priority === 'low') this.#low.add(key);
     this.#metrics.count('workqueue_adds_total', this.#labels);
     if (!this.#processing.has(key)) this.#offer(key);
   }
 
-  /** Adds the key after `ms`, unless an earlier time is already planned. */
+  /** Gives normal priority to a key that waits with low priority; adds nothing. */
+  promote(key: string): void {
+    if (!this.#low.delete(key) || this.#processing.has(key)) return;
+    this.#queued.promote(key);
+    this.#reportDepth();
+  }
+
+  /** Adds the key after `ms`, unless an earlier time is already planned; with low priority, unless it is due at once. */
   addAfter(key: string, ms: number): void {
     if (this.#closed) return;
     if (ms <= 0) {
@@ -127,13 +150,14 @@ export class WorkQueue {
     this.#timer?.cancel();
     this.#cancelTick?.();
     this.#dirty.clear();
+    this.#low.clear();
     this.#waitingUntil.clear();
     this.#reportDepth();
     for (const wake of this.#takers.splice(0)) wake();
   }
 
   #offer(key: string): void {
-    this.#queued.push(key);
+    this.#queued.push(key, this.#low.has(key) ? 'low' : 'normal');
     this.#reportDepth();
     this.#takers.shift()?.();
   }
@@ -143,6 +167,7 @@ export class WorkQueue {
     const since = key === undefined ? undefined : this.#dirty.get(key);
     if (key === undefined || since === undefined) return undefined;
     this.#dirty.delete(key);
+    this.#low.delete(key);
     this.#processing.set(key, this.#clock.monotonic());
     this.#metrics.observe('workqueue_queue_duration_seconds', this.#labels, this.#secondsSince(since));
     this.#reportDepth();
@@ -169,7 +194,7 @@ export class WorkQueue {
       this.#heap.pop();
       if (this.#waitingUntil.get(entry.key) !== entry.at) continue; // superseded by an earlier time
       this.#waitingUntil.delete(entry.key);
-      this.add(entry.key);
+      this.add(entry.key, 'low');
     }
     this.#armTimer();
   }
@@ -184,8 +209,15 @@ export class WorkQueue {
   }
 
   #reportDepth(): void {
-    // controller-runtime has this label on the depth only; it is empty for a queue without priorities.
-    this.#metrics.gauge('workqueue_depth', { ...this.#labels, priority: '' }, this.depth);
+    // controller-runtime has this label on the depth only.
+    const low = this.#waitingOf(this.#low);
+    const depths = { low, normal: this.depth - low };
+    for (const priority of ['normal', 'low'] as const)
+      this.#metrics.gauge(
+        'workqueue_depth',
+        { ...this.#labels, priority: SHOWN_PRIORITY[priority] },
+        depths[priority],
+      );
   }
 
   #reportUnfinished(): void {

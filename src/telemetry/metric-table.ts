@@ -18,6 +18,7 @@ const RECONCILE_BUCKETS = [
   1.75, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9, 10, 15, 20, 25, 30, 40, 50, 60,
 ];
 const QUEUE_BUCKETS = [1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10, 100, 1000];
+const PROPAGATION_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600];
 const REQUEST_BUCKETS = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60];
 
 function counter(help: string, ...labels: readonly string[]): MetricInfo {
@@ -58,7 +59,7 @@ export const METRICS: Readonly<Record<string, MetricInfo>> = {
   ),
   controller_runtime_active_workers: gauge('Number of reconciles that are running.', 'controller'),
   workqueue_depth: gauge(
-    'Number of keys in the queue; priority is empty, because the queues have none.',
+    'Number of keys in the queue; priority is 0, or -100 for keys of the first list after a start and of retries.',
     'name',
     'controller',
     'priority',
@@ -105,6 +106,15 @@ export const METRICS: Readonly<Record<string, MetricInfo>> = {
     'Listings of versions at one side of a migration that is kept in step: unchanged, changed, failed, or skipped because the backend is not Ready.',
     'result',
   ),
+  keyferry_sync_runs_total: counter(
+    'Passes over a whole selection and follows of changed documents in mode Sync, by result: carried (something was written), unchanged, failed (it could not be completed) or interrupted.',
+    'task',
+    'result',
+  ),
+  keyferry_sync_propagation_seconds: histogram(
+    'Time from the moment at which a change was seen until it was proven at the other side and recorded.',
+    PROPAGATION_BUCKETS,
+  ),
   keyferry_events_total: counter('Events written to the Kubernetes API.'),
   keyferry_events_dropped_total: counter(
     'Events that could not be written; events are best effort and never block a migration.',
@@ -143,7 +153,12 @@ export const METRICS: Readonly<Record<string, MetricInfo>> = {
     'name',
   ),
   secretmigration_sync_lag_seconds: gauge(
-    'Time since the oldest change of a migration that is kept in step and not carried to the other side yet was seen; 0 if there is none.',
+    'Time since the oldest change of a migration that is kept in step and not carried to the other side yet was seen; 0 if there is none, and for what waits for a person.',
+    'namespace',
+    'name',
+  ),
+  secretmigration_sync_overdue_seconds: gauge(
+    'Time by which the versions of a migration that is kept in step should have been listed again, or by which its first pass has not ended: changes of that time are not known.',
     'namespace',
     'name',
   ),

@@ -44,13 +44,17 @@ export function intentOf(
 }
 
 /** A Followed of such a migration. */
-export function aFollowed(spec: FollowedSpec = {}, ends: Parameters<typeof intentOf>[1] = {}) {
+export function aFollowed(
+  spec: FollowedSpec = {},
+  ends: Parameters<typeof intentOf>[1] = {},
+  onPropagated: (ms: number) => void = () => undefined,
+) {
   const migration = aSyncMigration(spec);
   const { selection, route } = intentOf(migration, ends);
   const clock = new ManualClock();
   const { labelSelector } = migration.spec.select;
   const isSplit = migration.spec.mapping.split !== undefined;
-  return { followed: new Followed({ selection, route, labelSelector, isSplit, clock }), clock };
+  return { followed: new Followed({ selection, route, labelSelector, isSplit, clock, onPropagated }), clock };
 }
 
 export function present(revision: string, identity = 'u'): Extract<VersionState, { version: unknown }> {

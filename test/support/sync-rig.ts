@@ -97,7 +97,7 @@ export class SyncRig implements AsyncDisposable {
     const wake = (key: string): void => void this.woken.push(key);
     const secrets = watchesSecrets ? this.#watched : undefined;
     const { polls } = queues;
-    this.following = new Following({ clock, random, kinds: BACKEND_KINDS, secrets, polls, wake });
+    this.following = new Following({ clock, random, metrics, kinds: BACKEND_KINDS, secrets, polls, wake });
     this.#done = this.#controller({ random, wake, queue: polls }).run(this.#stop.signal);
   }
 

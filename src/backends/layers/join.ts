@@ -165,8 +165,11 @@ class Join {
   }
 }
 
-/** Skips a folder if the caller skips one that contains it: a folder is the name of a document here. */
-function below(query: ListQuery): ListQuery {
+/**
+ * Skips a folder if the caller skips one that contains it: a folder is the name of a document here, so what the caller wants says
+ * nothing of its parts.
+ */
+function below({ wants: _wants, ...query }: ListQuery): ListQuery {
   const { skips } = query;
   if (skips === undefined) return query;
   return { ...query, skips: (folder) => folder.includes('/') && skips(folderOf(folder)) };

@@ -138,7 +138,11 @@ class Split {
     return query.folder === '' ? this.#driver.list(query, signal) : [{ address: query.folder }];
   }
 
-  #told(query: ListQuery, signal: AbortSignal): AsyncIterable<ListedVersion> | Iterable<ListedVersion> {
+  /** What the caller wants says nothing of the wholes. */
+  #told(
+    { wants: _wants, ...query }: ListQuery,
+    signal: AbortSignal,
+  ): AsyncIterable<ListedVersion> | Iterable<ListedVersion> {
     if (query.folder === '') return this.#driver.versions(query, signal);
     return [{ address: query.folder, state: 'unknown' }];
   }

@@ -123,6 +123,21 @@ describe('a listing of versions from a server of a tenant', { timeout: 30_000 },
     expect(server.seen.filter((path) => path.includes('after=')).length).toBeGreaterThan(0);
   });
 
+  it('reads by names only the metadata of documents that are wanted', async () => {
+    server.reply = ({ pathname, searchParams }) => {
+      if (isListing(new URL(`http://server${pathname}`)))
+        return JSON.stringify({ data: 'x'.repeat(5 * 1024 * 1024) });
+      if (pathname === '/v1/kv/metadata')
+        return JSON.stringify({ data: { keys: searchParams.has('after') ? [] : ['a', 'b', 'c'] } });
+      return pathname.startsWith('/v1/kv/metadata/') ? JSON.stringify({ data: INFO }) : undefined;
+    };
+    const wants = (address: string): boolean => address === 'b';
+    const found = await collect(driver.versions({ folder: '', wants }, signal));
+    expect(found).toMatchObject([{ address: 'b', state: 'present' }]);
+    const read = server.seen.filter((path) => /metadata\/[abc]/.test(path));
+    expect(read).toEqual([expect.stringContaining('/metadata/b')]);
+  });
+
   it('fails for a reply that is not a listing', async () => {
     server.reply = (url) => (isListing(url) ? JSON.stringify({ data: { keys: 'a' } }) : undefined);
     await expect(versions()).rejects.toMatchObject({ code: 'REPLY_INVALID' });

@@ -11,7 +11,7 @@ import { versionOf } from './writer.ts';
 /*
  * The versions of all documents of a folder. OpenBao tells them with the names (`LIST detailed-metadata/<folder>`): one
  * request for 1,000 documents. Where the server has no such listing, or the policy does not allow it: the names, then the
- * metadata of each.
+ * metadata of each that is wanted.
  */
 
 /** The server rounds the time of a reply down to a second. */
@@ -55,7 +55,7 @@ export class VersionListing {
     for await (const each of walkTree({ hasPages: kv.hasPages, pageOf, refusalOf }, query, signal)) {
       if (isProblem(each)) yield each;
       else if (each.item.state !== undefined) yield { address: each.address, ...each.item.state };
-      else if (untold.push(each.address) === BATCH) {
+      else if (query.wants?.(each.address) !== false && untold.push(each.address) === BATCH) {
         yield* readStates(source, untold, signal);
         untold = [];
       }

@@ -2,6 +2,7 @@ import { LiveMigrations } from '#src/engine/crossings.ts';
 import { DEADLINES_MS } from '#src/engine/deadlines.ts';
 import { Controller, type ControllerOptions } from '#src/runtime/controller.ts';
 import type { MigrationParts } from './attempt.ts';
+import { touchRuns } from './counted-runs.ts';
 import { reconcileMigration } from './reconcile.ts';
 import { HalfRemoved } from './removals.ts';
 
@@ -16,6 +17,7 @@ export function createMigrationController(
 ): Controller {
   const memory = { live: new LiveMigrations(), halfRemoved: new HalfRemoved(), unsaved: new WeakMap() };
   const parts: MigrationParts = { ...given, ...memory };
+  touchRuns(options.metrics);
   return new Controller({
     ...options,
     name: 'secretmigration',

@@ -41,21 +41,30 @@ const TROUBLES: readonly ((outcome: Outcome) => boolean)[] = [
   ({ state, retry }) => state === 'Verified' && retry === 'later',
 ];
 
+/** How many documents in trouble a message names. */
+const MOST_NAMED = 3;
+
 /**
- * The first row that needs a person, and where all of them are: ` First: "db" (TooLarge); its row in status says what to do.`
- * First by name, not by time, so that a run that finds the same changes no message.
+ * The first documents that need a person, and where all of them are: ` First: "db" (TooLarge); its row in status says what to
+ * do.` The most urgent first, then by name and not by time, so that a run that finds the same changes no message.
  */
-export function firstTrouble(outcomes: readonly Outcome[]): string {
-  for (const isTrouble of TROUBLES) {
-    let first: Outcome | undefined;
-    for (const outcome of outcomes) {
-      if (isTrouble(outcome) && (first === undefined || outcome.name < first.name)) first = outcome;
-    }
-    if (first === undefined) continue;
-    const why = first.reason === undefined ? '' : ` (${first.reason})`;
-    return ` First: ${quoted(first.name)}${why}; its row in status says what to do.`;
-  }
-  return '';
+export function firstTroubles(outcomes: readonly Outcome[]): string {
+  const inTrouble = TROUBLES.flatMap((isTrouble) => outcomes.filter(isTrouble).toSorted(byName));
+  if (inTrouble.length === 0) return '';
+  const named = inTrouble.slice(0, MOST_NAMED).map(titleOf).join(', ');
+  const others = inTrouble.length - MOST_NAMED;
+  const more = others > 0 ? ` and ${others} ${others === 1 ? 'other document' : 'other documents'}` : '';
+  const whose = inTrouble.length === 1 ? 'its row in status says' : 'their rows in status say';
+  return ` First: ${named}${more}; ${whose} what to do.`;
+}
+
+function byName(left: Outcome, right: Outcome): number {
+  return left.name < right.name ? -1 : 1;
+}
+
+/** `"db" (TooLarge)` */
+function titleOf({ name, reason }: Outcome): string {
+  return `${quoted(name)}${reason === undefined ? '' : ` (${reason})`}`;
 }
 
 /** What is missing from the table of a migration, and what to do. */

@@ -11,6 +11,7 @@ import type { ReconcileContext, ReconcileResult } from '#src/runtime/controller.
 import { shortNameOf } from '../backend/names.ts';
 import { requireKnownFields } from '../unknown-fields.ts';
 import type { DriverLease } from '../backend/pool.ts';
+import { countRun, resultOf } from './counted-runs.ts';
 import { followedOf, isQuiet, quietMs } from './changes.ts';
 import { openJournal, readMigration, type Attempt, type MigrationParts } from './attempt.ts';
 import type { Gathered } from './engine-run.ts';
@@ -76,14 +77,26 @@ async function carryThrough(attempt: Attempt): Promise<ReconcileResult> {
     // Plan and apply.
     const done = await carryOutRounds(attempt, gathered);
     if (done.result.problem !== undefined) throw errorOf(done.result.problem);
-    if (done.result.interrupted) return await finish(attempt, { kind: 'interrupted', journal });
-    return await finish(attempt, { kind: 'finished', journal, ...done });
+    if (done.result.interrupted) return await finishInterrupted(attempt, journal);
+    const next = await finish(attempt, { kind: 'finished', journal, ...done });
+    countRun(attempt, resultOf(journal));
+    return next;
   } catch (failure) {
     // Whatever failed after a stop: the next run sees what is left of it.
     if (stop.because !== undefined && !context.signal.aborted)
-      return await finish(attempt, { kind: 'interrupted', journal });
+      return await finishInterrupted(attempt, journal);
+    if (!context.signal.aborted) countRun(attempt, 'failed');
     return await finish(attempt, { kind: 'failed', journal, failure });
   }
+}
+
+async function finishInterrupted(
+  attempt: Attempt,
+  journal: MigrationJournal | undefined,
+): Promise<ReconcileResult> {
+  const next = await finish(attempt, { kind: 'interrupted', journal });
+  countRun(attempt, 'interrupted');
+  return next;
 }
 
 /** The end of an attempt that needs no backend; undefined for one that runs the engine. */

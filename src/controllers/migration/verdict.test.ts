@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { countOutcomes, type Outcome } from '#src/core/outcome.ts';
 import { OperatorError } from '#src/errors.ts';
+import { MAX_CONDITION_MESSAGE } from '../conditions.ts';
 import { concluding, paceOf, progressing, slowedDown, type Verdict } from './verdict.ts';
 
 function anOutcome(name: string, rest: Partial<Outcome> = {}): Outcome {
@@ -90,7 +91,7 @@ describe('the verdict on a dry run', () => {
 });
 
 describe('the message on a run that left something', () => {
-  test('names the first row that needs a person, by name and whatever the order, failures before conflicts', () => {
+  test('names the first rows that need a person, by name and whatever the order, failures before conflicts', () => {
     const rows = [
       anOutcome('c', { state: 'Failed', reason: 'TooLarge' }),
       anOutcome('b', { state: 'Failed', reason: 'KeyRefused' }),
@@ -99,12 +100,43 @@ describe('the message on a run that left something', () => {
     ];
     for (const ordered of [rows, rows.toReversed()]) {
       expect(verdictOn(...ordered).message).toBe(
-        '2/8 keys verified; 4 failed, 2 in conflict. First: "b" (KeyRefused); its row in status says what to do.',
+        '2/8 keys verified; 4 failed, 2 in conflict. First: "b" (KeyRefused), "c" (TooLarge), "a" (DestinationDiffers); their rows in status say what to do.',
       );
     }
     expect(verdictOn(...rows.slice(2)).message).toContain('First: "a" (DestinationDiffers); its row');
     const kept = anOutcome('kept', { reason: 'PermissionDenied', retry: 'later' });
     expect(verdictOn(kept).message).toContain('First: "kept" (PermissionDenied); its row');
+  });
+
+  test('names three and counts the others', () => {
+    const failed = (name: string) => anOutcome(name, { state: 'Failed', reason: 'TooLarge' });
+    const [four, five] = [['d', 'b', 'a', 'c'].map(failed), ['e', 'd', 'b', 'a', 'c'].map(failed)];
+    const three = 'First: "a" (TooLarge), "b" (TooLarge), "c" (TooLarge) and';
+    expect(verdictOn(...four).message).toContain(`${three} 1 other document; their rows`);
+    expect(verdictOn(...five).message).toContain(`${three} 2 other documents; their rows`);
+  });
+
+  test('fits into a condition, however long the names are', () => {
+    const long = (index: number) =>
+      anOutcome(`${index}`.padEnd(4096, '\u00e9'), { state: 'Conflict', reason: 'DestinationDiffers' });
+    const { message } = verdictOn(...[1, 2, 3, 4].map(long));
+    expect(message).toContain('and 1 other document; their rows in status say what to do.');
+    expect(Buffer.byteLength(message)).toBeLessThan(MAX_CONDITION_MESSAGE);
+  });
+
+  test('counts in mode Sync what is in step', () => {
+    const outcomes = [
+      ...'abcdefghijk'.split('').map((name) => anOutcome(name, { keys: ['k'] })),
+      anOutcome('z', { keys: ['k'], state: 'Conflict', reason: 'DestinationEdited' }),
+    ];
+    const counts = countOutcomes(outcomes);
+    const run = { outcomes, counts, dryRun: false, awaitsSoak: false, isKeptInStep: true };
+    expect(concluding(run)).toMatchObject({
+      ready: 'False',
+      reason: 'ConflictsFound',
+      message:
+        '11/12 keys in step; 1 in conflict. First: "z" (DestinationEdited); its row in status says what to do.',
+    });
   });
 });
 

@@ -8,7 +8,7 @@ import type { PlanTotals } from '#src/engine/plan/totals.ts';
 import { errorOf } from '#src/errors.ts';
 import type { Loss } from '#src/journal/loss.ts';
 import { MAX_CONDITION_MESSAGE, type Statement } from '../conditions.ts';
-import { dryRunMessage, firstTrouble, listed, lossMessage } from './messages.ts';
+import { dryRunMessage, firstTroubles, listed, lossMessage } from './messages.ts';
 
 /** The content of the conditions of a migration. */
 export interface Verdict {
@@ -132,7 +132,7 @@ function messageOf(run: Finished, outcomes: readonly Outcome[], kept: Kept): str
   const { counts, loss } = run;
   const done = run.dryRun
     ? dryRunMessage(outcomes, run)
-    : `${run.isKeptInStep === true ? inStepOf(counts) : verifiedOf(counts)}${troubles(counts, kept)}.${firstTrouble(outcomes)}`;
+    : `${run.isKeptInStep === true ? inStepOf(counts) : verifiedOf(counts)}${troubles(counts, kept)}.${firstTroubles(outcomes)}`;
   return loss === undefined ? done : `${done} ${lossMessage(loss)}`;
 }
 

@@ -17,6 +17,8 @@ export class Changes {
   readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #waiting = new Map<string, SeenChange>();
   readonly #taken = new Map<string, SeenChange>();
+  /** Since when documents fail that are tried again soon: a pass finds also those that no change was seen of. */
+  readonly #failing = new Map<string, number>();
 
   constructor(clock: Pick<Clock, 'monotonic'>) {
     this.#clock = clock;
@@ -27,13 +29,25 @@ export class Changes {
     return this.#waiting.size > 0;
   }
 
-  /** Since when the oldest change waits or is under way, monotonic milliseconds. */
+  /** Since when the oldest change waits or is under way, or a document fails; monotonic milliseconds. */
   get oldestAt(): number | undefined {
     let oldest: number | undefined;
-    for (const changes of [this.#waiting, this.#taken]) {
-      for (const { since } of changes.values()) if (oldest === undefined || since < oldest) oldest = since;
-    }
+    const note = (since: number): void => {
+      if (oldest === undefined || since < oldest) oldest = since;
+    };
+    for (const changes of [this.#waiting, this.#taken]) for (const { since } of changes.values()) note(since);
+    for (const since of this.#failing.values()) note(since);
     return oldest;
+  }
+
+  /** It failed and is tried again soon. */
+  noteFailing(name: string): void {
+    if (!this.#failing.has(name)) this.#failing.set(name, this.#clock.monotonic());
+  }
+
+  /** No other document exists that can fail. */
+  keepFailing(names: ReadonlySet<string>): void {
+    for (const name of this.#failing.keys()) if (!names.has(name)) this.#failing.delete(name);
   }
 
   /** The names that wait or are taken. */
@@ -84,6 +98,11 @@ export class Changes {
 
   /** What was seen of a document that was taken; from now on it is not taken. */
   settle(name: string): SeenChange | undefined {
+    this.#failing.delete(name);
+    return this.#endTaken(name);
+  }
+
+  #endTaken(name: string): SeenChange | undefined {
     const change = this.#taken.get(name);
     this.#taken.delete(name);
     return change;
@@ -91,7 +110,7 @@ export class Changes {
 
   /** It waits again, since when it waited first. False if it was not taken. */
   putBack(name: string): boolean {
-    const change = this.settle(name);
+    const change = this.#endTaken(name);
     if (change === undefined) return false;
     this.#waiting.set(name, merged(change, this.#waiting.get(name) ?? change));
     return true;
@@ -100,6 +119,7 @@ export class Changes {
   forget(name: string): void {
     this.#waiting.delete(name);
     this.#taken.delete(name);
+    this.#failing.delete(name);
   }
 }
 

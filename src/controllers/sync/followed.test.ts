@@ -117,6 +117,27 @@ describe('a document that is followed', () => {
   });
 });
 
+describe('a change that is carried', () => {
+  it('took as long as since it was first seen, its failures included', async () => {
+    const took: number[] = [];
+    const { followed, clock } = aFollowed({}, {}, (ms) => void took.push(ms));
+    followed.remember([{ ...inStep('a', '1', '1'), copiedNow: true }], 'all');
+    expect(took).toEqual([]);
+    followed.sourceSeen('a', present('2'));
+    await clock.advance(1_000);
+    followed.take();
+    followed.remember([{ ...inStep('a', '2', '1'), state: 'Failed', retry: 'soon' }], 'some');
+    await clock.advance(4_000);
+    followed.sourceSeen('a', present('3'));
+    followed.take();
+    followed.remember([{ ...inStep('a', '3', '2'), copiedNow: true }], 'some');
+    followed.sourceSeen('a', present('4'));
+    followed.take();
+    followed.remember([inStep('a', '4', '2')], 'some');
+    expect(took).toEqual([5_000]);
+  });
+});
+
 describe('a document that has no row', () => {
   it('is named when it is new and selected, and not again in the version that was left out', () => {
     const { followed } = aFollowed({ select: { prefix: 'app-' } });

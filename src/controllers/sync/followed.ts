@@ -23,6 +23,8 @@ import { DocumentNames, type NamesOptions, type SeenLabels } from './names.ts';
 
 export interface FollowedOptions extends NamesOptions {
   readonly clock: Pick<Clock, 'monotonic'>;
+  /** Called with the milliseconds from the moment when a change was seen until it was proven at the other side and recorded. */
+  readonly onPropagated?: (ms: number) => void;
 }
 
 /**
@@ -40,16 +42,23 @@ export interface FollowedOptions extends NamesOptions {
 export class Followed {
   /** Why the versions of a side could not be listed the last time; empty while they can. */
   readonly problems = new Map<Side, OperatorError>();
+  readonly #options: Pick<FollowedOptions, 'clock' | 'onPropagated'>;
   readonly #names: DocumentNames;
   readonly #changes: Changes;
   /** Failed, and to be tried again soon: taken until then. */
   readonly #retried = new Set<string>();
+  /** When all changes of a side up to then were known, monotonic milliseconds. */
+  readonly #knownAt: Record<Side, number>;
   /** By name: the marks of both sides, joined. */
   readonly #marks = new Map<string, string>();
 
-  constructor({ clock, ...names }: FollowedOptions) {
+  /** It begins at the end of a pass, when both sides are known. */
+  constructor({ clock, onPropagated, ...names }: FollowedOptions) {
+    this.#options = { clock, ...(onPropagated === undefined ? {} : { onPropagated }) };
     this.#names = new DocumentNames(names);
     this.#changes = new Changes(clock);
+    const now = clock.monotonic();
+    this.#knownAt = { source: now, destination: now };
   }
 
   /** Documents whose versions are remembered. */
@@ -66,9 +75,14 @@ export class Followed {
     return this.#changes.isDirty;
   }
 
-  /** Since when the oldest change is not settled, monotonic milliseconds. */
+  /** Since when the oldest change, or failure that is retried soon, is not settled; monotonic milliseconds. */
   get oldestDirtyAt(): number | undefined {
     return this.#changes.oldestAt;
+  }
+
+  /** The moment up to which all changes of a side are known, if no watch covers it; monotonic milliseconds. */
+  knownAt(side: Side): number {
+    return this.#knownAt[side];
   }
 
   /**
@@ -81,10 +95,11 @@ export class Followed {
     if (which === 'all') {
       const names = new Set(found.map(({ name }) => name));
       for (const name of this.#marks.keys()) if (!names.has(name)) this.#marks.delete(name);
+      this.#changes.keepFailing(names);
       for (const [whole, source] of this.#names.wholesOf(found)) this.#settle(flat(whole), { source });
     }
     for (const outcome of found) {
-      if (outcome.retry === 'soon') this.#retried.add(outcome.name);
+      if (outcome.retry === 'soon') this.#toRetry(outcome.name);
       else this.#settle(outcome.name, outcome);
     }
     this.#names.remember(found, which);
@@ -99,9 +114,19 @@ export class Followed {
       if (this.#changes.has(name) && !this.#retried.has(name)) this.#settle(flat(name), {});
   }
 
-  #settle(name: string, outcome: Partial<BySide<RecordedVersion | undefined>>): void {
+  #toRetry(name: string): void {
+    this.#retried.add(name);
+    this.#changes.noteFailing(name);
+  }
+
+  #settle(
+    name: string,
+    outcome: Partial<BySide<RecordedVersion | undefined>> & Pick<Outcome, 'copiedNow'>,
+  ): void {
     this.#retried.delete(name);
     const seen = this.#changes.settle(name);
+    if (seen !== undefined && outcome.copiedNow === true)
+      this.#options.onPropagated?.(this.#options.clock.monotonic() - seen.since);
     const remembered = this.#remembered(name);
     const markOfSide = (side: Side, recorded: RecordedVersion | undefined): Mark =>
       readMark(recorded, { seen: seen?.marks[side], remembered: remembered[side] });
@@ -194,6 +219,7 @@ export class Followed {
    * did not yield, except for those in a folder or at an address that it could not list. True if something changed.
    */
   listed(side: Side, versions: readonly ListedVersion[]): boolean {
+    this.#knownAt[side] = this.#options.clock.monotonic();
     const { found, problems } = sorted(versions);
     const isChanged =
       side === 'source'

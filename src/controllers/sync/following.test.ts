@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { CachedObject } from '#src/runtime/store.ts';
+import { OperatorError } from '#src/errors.ts';
 import { aSyncMigration, inStep } from '#test/support/followed.ts';
 import { aWatchedSecret, SyncRig } from '#test/support/sync-rig.ts';
 
@@ -10,6 +11,13 @@ function read({ metadata }: CachedObject) {
   const { name, resourceVersion: version, uid: identity } = metadata;
   return { ...inStep(name, '', '1'), source: { version, identity } };
 }
+
+function valueOf(rig: SyncRig, gauge: string): number | undefined {
+  return [...rig.following.samples([])].find(({ name }) => name === gauge)?.value;
+}
+
+const lagOf = (rig: SyncRig) => valueOf(rig, 'secretmigration_sync_lag_seconds');
+const overdueOf = (rig: SyncRig) => valueOf(rig, 'secretmigration_sync_overdue_seconds');
 
 describe('a watch of Secrets', () => {
   it('wakes the migration whose source has the Secret, and no other', async () => {
@@ -121,12 +129,86 @@ describe('a migration that is followed', () => {
   it('tells for how long its oldest change waits', async () => {
     await using rig = new SyncRig({ random: () => 0.99 });
     const followed = rig.begin();
-    const lag = () => [...rig.following.samples()].map(({ labels, value }) => [labels['name'], value]);
-    expect(lag()).toEqual([['m', 0]]);
+    expect(lagOf(rig)).toBe(0);
     rig.secretChanged(aWatchedSecret('a', '1'));
     await rig.clock.advance(5_000);
-    expect(lag()).toEqual([['m', 5]]);
+    expect(lagOf(rig)).toBe(5);
     followed.leaveOut(followed.take());
-    expect(lag()).toEqual([['m', 0]]);
+    expect(lagOf(rig)).toBe(0);
+  });
+
+  it('tells how long a change took from the moment at which it was seen', async () => {
+    await using rig = new SyncRig();
+    const followed = rig.begin([inStep('a', '1', '1')]);
+    const observed = () => rig.metrics.value('keyferry_sync_propagation_seconds_count') ?? 0;
+    rig.secretChanged(aWatchedSecret('a', '2'));
+    followed.take();
+    followed.remember([{ ...inStep('a', '2', '1'), state: 'Conflict' }], 'some');
+    expect(observed()).toBe(0);
+    rig.secretChanged(aWatchedSecret('a', '3'));
+    followed.take();
+    followed.remember([{ ...inStep('a', '3', '2'), copiedNow: true }], 'some');
+    expect(observed()).toBe(1);
+  });
+});
+
+describe('the lag of a migration', () => {
+  it('grows while its store fails, also in a document that only the pass saw, and not while a person is needed', async () => {
+    await using rig = new SyncRig({ random: () => 0.99 });
+    const trouble = { ...inStep('a', '1', '1'), state: 'Failed', reason: 'BackendUnavailable' } as const;
+    const followed = rig.begin([{ ...trouble, retry: 'soon' }]);
+    for (const seconds of [5, 10, 15]) {
+      await rig.clock.advance(5_000);
+      expect(lagOf(rig)).toBe(seconds);
+      followed.take();
+      followed.remember([{ ...trouble, retry: 'soon' }], 'some');
+    }
+    followed.remember([{ ...trouble, reason: 'PermissionDenied', retry: 'later' }], 'some');
+    expect(lagOf(rig)).toBe(0);
+    followed.remember([{ ...trouble, retry: 'soon' }], 'some');
+    rig.begin([]);
+    await rig.clock.advance(5_000);
+    expect(lagOf(rig)).toBe(0);
+  });
+
+  it('does not say that all is known while versions cannot be listed', async () => {
+    await using rig = new SyncRig({ random: () => 0.5 });
+    rig.begin();
+    await rig.clock.advance(300_000);
+    expect(overdueOf(rig)).toBe(0);
+    rig.failure = new OperatorError('AUTH_DENIED', { op: 'test' });
+    await rig.clock.advance(300_000);
+    expect(lagOf(rig)).toBe(0);
+    expect(overdueOf(rig)).toBeGreaterThan(250);
+    rig.setReady('ns', 'False');
+    await rig.clock.advance(300_000);
+    expect(overdueOf(rig)).toBeGreaterThan(550);
+    rig.failure = undefined;
+    rig.setReady('ns', 'True');
+    await rig.clock.advance(60_000);
+    expect(overdueOf(rig)).toBe(0);
+  });
+
+  it('is unknown until the first pass ends, and of no migration that is not to be followed', async () => {
+    await using rig = new SyncRig();
+    const waiting = aSyncMigration();
+    const others = [
+      aSyncMigration({ suspend: true }, { name: 'suspended' }),
+      aSyncMigration({ dryRun: true }, { name: 'dry' }),
+      aSyncMigration({ mode: 'Once' }, { name: 'once' }),
+      aSyncMigration({}, { name: 'going', deletionTimestamp: '2026-01-01T00:00:00Z' }),
+    ];
+    const samples = () => [...rig.following.samples([waiting, ...others])];
+    const { name } = waiting.metadata;
+    const labels = { namespace: waiting.metadata.namespace, name };
+    const overdue = { name: 'secretmigration_sync_overdue_seconds', labels };
+    expect(samples()).toEqual([{ ...overdue, value: 0 }]);
+    await rig.clock.advance(7_000);
+    expect(samples()).toEqual([{ ...overdue, value: 7 }]);
+    rig.begin();
+    expect(samples()).toEqual([
+      { name: 'secretmigration_sync_lag_seconds', labels, value: 0 },
+      { ...overdue, value: 0 },
+    ]);
   });
 });

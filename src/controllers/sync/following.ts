@@ -7,12 +7,13 @@ import type { Shape } from '#src/backends/layers/shaped.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import type { BySide, Side } from '#src/core/sync/observed.ts';
 import type { Intent } from '#src/engine/plan/intent.ts';
-import type { Clock, Random, Sample } from '#src/ports.ts';
+import type { Clock, Metrics, Random, Sample } from '#src/ports.ts';
 import type { Change } from '#src/runtime/informer.ts';
 import type { WorkQueue } from '#src/runtime/queue.ts';
 import { objectKey, type CachedObject, type ReadonlyStore } from '#src/runtime/store.ts';
 import type { BackendPair } from '../backend/lookup.ts';
 import { Followed } from './followed.ts';
+import { Lag } from './lag.ts';
 import { SIDES } from './marks.ts';
 
 /** What a pass over the whole selection leaves for the time after it. */
@@ -46,6 +47,7 @@ export interface FollowedMigration extends Pick<PassEnd, 'intent'> {
 export interface FollowingOptions {
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly random: Random;
+  readonly metrics: Pick<Metrics, 'observe'>;
   readonly kinds: readonly BackendKind[];
   /** The metadata of all Secrets, with the index `namespace`; undefined: no Secret is watched. */
   readonly secrets: ReadonlyStore<CachedObject> | undefined;
@@ -54,18 +56,17 @@ export interface FollowingOptions {
   readonly wake: (key: string) => void;
 }
 
-/** The gauges that `samples` yields. */
-export const FOLLOWED_GAUGES = ['secretmigration_sync_lag_seconds'] as const;
-
 /** All migrations that this process keeps in step, from the end of their first pass on. */
 export class Following {
   readonly #options: FollowingOptions;
   readonly #migrations = new Map<string, FollowedMigration>();
   /** The keys of those with a side that the watch of Secrets covers, by namespace. */
   readonly #watching = new Map<string, Set<string>>();
+  readonly #lag: Lag;
 
   constructor(options: FollowingOptions) {
     this.#options = options;
+    this.#lag = new Lag(options.clock);
   }
 
   /**
@@ -82,7 +83,10 @@ export class Following {
     const goesOn = before?.metadata.uid === uid && before.metadata.generation === generation;
     const { labelSelector } = spec.select;
     const isSplit = spec.mapping.split !== undefined;
-    const followed = goesOn ? before.followed : new Followed({ ...intent, labelSelector, isSplit, clock });
+    const onPropagated = (ms: number): void =>
+      this.#options.metrics.observe('keyferry_sync_propagation_seconds', {}, ms / 1000);
+    const options = { ...intent, labelSelector, isSplit, clock, onPropagated };
+    const followed = goesOn ? before.followed : new Followed(options);
     followed.remember(outcomes, 'all');
     const ends = { source: this.#endOf(backends.source), destination: this.#endOf(backends.destination) };
     const intervalMs = (spec.sync?.intervalSeconds ?? DEFAULT_INTERVAL_SECONDS) * 1000;
@@ -160,14 +164,9 @@ export class Following {
     if (cached.map((secret) => isNews(migration, secret, true)).includes(true)) wake(key);
   }
 
-  /** How long the oldest change of each migration waits, at the time of the call. */
-  *samples(): Generator<Sample> {
-    const now = this.#options.clock.monotonic();
-    for (const { followed, metadata } of this.#migrations.values()) {
-      const value = (now - (followed.oldestDirtyAt ?? now)) / 1000;
-      const labels = { namespace: metadata.namespace, name: metadata.name };
-      yield { name: FOLLOWED_GAUGES[0], labels, value };
-    }
+  /** See `Lag.samples`, of all migrations in the cache. */
+  samples(cached: Iterable<SecretMigration>): Iterable<Sample> {
+    return this.#lag.samples(this.#migrations, cached);
   }
 }
 

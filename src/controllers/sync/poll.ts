@@ -9,6 +9,7 @@ import { mayUse, type BackendLookupOptions } from '../backend/lookup.ts';
 import type { DriverPool } from '../backend/pool.ts';
 import { isReady } from '../conditions.ts';
 import type { FollowedEnd, FollowedMigration, Following } from './following.ts';
+import { POLL_JITTER } from './lag.ts';
 import { SIDES } from './marks.ts';
 import { queriesOf } from './queries.ts';
 
@@ -28,9 +29,6 @@ export interface PollParts {
 export const POLL_RESULTS = ['unchanged', 'changed', 'failed', 'skipped'] as const;
 type PollResult = (typeof POLL_RESULTS)[number];
 
-/** A poll comes before the end of the interval by at most this part of it, and never after it: a user counts on the interval. */
-const JITTER = 0.1;
-
 /**
  * Lists the versions at each side of one migration that no watch covers, and comes back after the interval of the migration. A
  * listing that fails marks nothing: `Followed.problems` has it until one succeeds, and both wake the migration. A backend that is
@@ -48,7 +46,7 @@ export async function pollMigration(
     const result = await pollSide(parts, { key, migration, side }, context);
     parts.metrics.count('keyferry_sync_polls_total', { result });
   }
-  return { kind: 'requeue', requeueAfterMs: migration.intervalMs * (1 - JITTER + JITTER * parts.random()) };
+  return { kind: 'requeue', requeueAfterMs: migration.intervalMs * (1 - POLL_JITTER * parts.random()) };
 }
 
 interface Poll {

@@ -30,6 +30,13 @@ describe('the listings of a poll', () => {
     ]);
   });
 
+  it('at the destination want the documents that are known, and no other ones of the folder', () => {
+    const { followed } = aFollowed();
+    followed.remember([inStep('a', '1', '1')], 'all');
+    const [query] = queriesOf({ followed, intent: intentOf(aSyncMigration()) }, 'destination', 0);
+    expect(['ns/a', 'ns/of-another'].map((address) => query?.wants?.(address))).toEqual([true, false]);
+  });
+
   it('at the source go into the folders of the names that are selected by name', () => {
     const [query] = sourceQueries({
       select: { names: ['x/y'] },

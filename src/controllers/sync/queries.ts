@@ -5,7 +5,7 @@ import type { FollowedMigration } from './following.ts';
 
 /**
  * The listings of one side: where its documents are, and no folder in which none can be. At the destination, only documents that
- * are known count.
+ * are known count, however many migrations write into its folder.
  */
 export function queriesOf(
   { followed, intent }: Pick<FollowedMigration, 'followed' | 'intent'>,
@@ -13,8 +13,11 @@ export function queriesOf(
   nowMs: number,
 ): readonly ListQuery[] {
   const { route, selection } = intent;
-  if (side === 'destination')
-    return [{ folder: route.destinationFolder ?? '', skips: allBut(followed.addresses('destination')) }];
+  if (side === 'destination') {
+    const known = new Set(followed.addresses('destination'));
+    const wants = (address: Address): boolean => known.has(address);
+    return [{ folder: route.destinationFolder ?? '', skips: allBut(known), wants }];
+  }
   const { scope } = selection;
   const wanted = {
     ...(scope.by === 'labelSelector' ? { labelSelector: scope.labelSelector } : {}),

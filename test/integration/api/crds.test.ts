@@ -156,12 +156,13 @@ describe('a new object', () => {
     await cluster.kube(
       'PATCH',
       `${path('secretmigrations')}/shown/status`,
-      { status: { backends } },
+      { status: { backends, lastSyncTime: '2000-01-01T00:00:00Z' } },
       { 'content-type': 'application/merge-patch+json' },
     );
     const wide = await cluster.kubectl(['get', 'smig', '-n', namespace, '-o', 'wide']);
     expect(wide.stdout).toMatch(/MODE\s+SOURCE\s+DESTINATION\s+MESSAGE/);
-    expect(wide.stdout).toMatch(/Once\s+ClusterSecretBackend\/kubernetes\s+SecretBackend\/bao/);
+    expect(wide.stdout).toMatch(/LAST SYNC\s+MODE/);
+    expect(wide.stdout).toMatch(/\d+y\s+Once\s+ClusterSecretBackend\/kubernetes\s+SecretBackend\/bao/);
   });
 });
 

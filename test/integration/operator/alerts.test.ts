@@ -36,7 +36,9 @@ beforeAll(async () => {
   await cluster.installKeyferry();
   folder = mkdtempSync(join(tmpdir(), 'keyferry-alerts-'));
   auditLog = join(folder, 'audit.log');
-  const quick = RULES.replaceAll(/for: \d+m/g, 'for: 0s').replaceAll('[10m])) > 5', '[3s])) > 0');
+  const quick = RULES.replaceAll(/for: \d+m/g, 'for: 0s')
+    .replaceAll('[10m])) > 5', '[3s])) > 0')
+    .replaceAll('> 300', '> 2');
   prometheus = await Prometheus.start(programs, cluster.folder, quick);
 }, 300_000);
 
@@ -161,6 +163,25 @@ describe('the alerts on a migration', () => {
     await tenant.apply(anOpenBaoBackend({ name: 'later', ...server }));
     await ends('KeyferryMigrationWaiting', { namespace, name: 'early' });
     await tenant.untilReady('early');
+  });
+});
+
+describe('the alerts on a migration that is kept in step', () => {
+  it('fire while its server is sealed and a Secret has changed, until both sides are equal', async () => {
+    const tenant = await Tenant.create(cluster);
+    const about = { namespace: tenant.namespace, name: 'sync' };
+    await tenant.apply(aSecret('db', { password: '1' }));
+    await tenant.apply(aMigration('sync', { mode: 'Sync', sync: { intervalSeconds: 5 } }));
+    await tenant.untilReady('sync', { status: 'True', reason: 'Synced' });
+    await cluster.seal();
+    await tenant.apply(aSecret('db', { password: '2' }));
+    await fires('KeyferrySyncLag', about);
+    await fires('KeyferrySyncBlind', about);
+    await cluster.unseal();
+    await ends('KeyferrySyncLag', about);
+    await ends('KeyferrySyncBlind', about);
+    const reply = await cluster.bao('GET', `${tenant.mount}/data/${tenant.namespace}/db`);
+    expect(reply).toMatchObject({ data: { data: { password: '2' } } });
   });
 });
 

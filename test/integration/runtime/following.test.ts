@@ -52,6 +52,7 @@ async function follow(stop: AbortSignal) {
   const following = new Following({
     clock: systemClock,
     random: Math.random,
+    metrics: new RecordedMetrics(),
     kinds: BACKEND_KINDS,
     secrets: informer.store,
     polls: { addAfter: () => undefined },
