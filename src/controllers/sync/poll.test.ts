@@ -105,7 +105,7 @@ describe('a poll', () => {
     rig.begin();
     await rig.clock.advance(1);
     rig.requests.length = 0;
-    for (let pass = 0; pass < 27; pass += 1) {
+    for (let pass = 0; pass < 31; pass += 1) {
       rig.begin();
       await rig.clock.advance(1_000);
     }
