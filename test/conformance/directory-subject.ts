@@ -21,7 +21,10 @@ async function openTestStore(make: MakeDriver): Promise<TestStore> {
   return {
     driver: make(fixture, {}),
     denied: make(fixture, { withoutRights: true }),
-    unreachable: make(fixture, { path: 'not-mounted' }),
+    // One that has not failed yet: after its first failure, all layers together say that the backend is not Ready.
+    get unreachable(): Driver {
+      return make(fixture, { path: 'not-mounted' });
+    },
     traffic: async (during) => fixture.changesDuring(during),
     recreate: async (address, field, text) => {
       await rm(fixture.path(address), { recursive: true });

@@ -173,7 +173,7 @@ function aroundCalls(driver: Driver, give: (has: boolean) => Promise<void>): Dri
         return (...args: Parameters<Driver['readMany']>) =>
           iteratedBetween(give, () => target.readMany(...args));
       }
-      if (!['probe', 'read', 'write', 'delete', 'denied'].includes(String(name))) {
+      if (!['read', 'write', 'delete', 'denied'].includes(String(name))) {
         return (...args: unknown[]) => call(args);
       }
       return async (...args: unknown[]) => {
