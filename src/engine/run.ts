@@ -30,7 +30,7 @@ import { totalsOf } from './plan/totals.ts';
  */
 export async function runMigration(inputs: ApplyInputs): Promise<RunResult> {
   const progress = new Progress(inputs);
-  if (inputs.only === undefined) await releaseClaims({ ...inputs, claimed: async () => claimable(inputs) });
+  if (canHaveClaims(inputs)) await releaseClaims({ ...inputs, claimed: async () => claimable(inputs) });
   const isPass = inputs.intent.sync !== undefined && !inputs.intent.dryRun;
   const planning = await (isPass ? planPass(inputs) : startPlan(inputs));
   progress.expect(planning);
@@ -62,6 +62,11 @@ export async function releaseClaims({
     // Without the right to list them, a migration that removes nothing can still copy.
     if (!hasCode(failure, 'AUTH_DENIED') || intent.removesSources) throw failure;
   }
+}
+
+/** What is kept in step claims nothing: only a run of an earlier spec can have. */
+function canHaveClaims({ intent, only, trustsVersions }: ApplyInputs): boolean {
+  return only === undefined && !(intent.sync !== undefined && trustsVersions);
 }
 
 /** A source is claimed after its row is durable: so each that an earlier run claimed is on record or named in the spec. */

@@ -80,7 +80,10 @@ async function compare(
   const found = new Map<Address, boolean>();
   let isComplete = true;
   try {
-    for await (const listed of reader.versions({ folder }, signal)) {
+    for await (const listed of reader.versions(
+      { folder, wants: (address) => recorded.has(address) },
+      signal,
+    )) {
       if (isProblem(listed)) isComplete = false;
       else if (recorded.has(listed.address)) {
         const { address } = listed;
