@@ -89,6 +89,13 @@ const RUNS: readonly (readonly [title: string, verdict: Verdict, expected: Expec
   ['without an effect', finished([NO_RULE]), RETRIED],
 ];
 
+/** In mode Sync there is no condition Succeeded. */
+const IN_STEP: readonly (readonly [title: string, verdict: Verdict, expected: Expected])[] = [
+  ['in step', finished([anOutcome({})], { isKeptInStep: true }), DONE],
+  ['in step but for a conflict', finished([CONFLICT], { isKeptInStep: true }), NEEDS_A_CHANGE],
+  ['in step but for a failure', finished([FAILED], { isKeptInStep: true }), RETRIED],
+];
+
 function expectedOf(code: ErrorCode, waiting: readonly ErrorCode[]): Expected {
   if (FINAL_CODES.includes(code)) return NEEDS_A_CHANGE;
   return waiting.includes(code) ? WORKING : RETRIED;
@@ -99,13 +106,16 @@ function casesOfMigrations(): readonly HealthCase[] {
     const verdict = failing(new OperatorError(code, { op: 'test' }));
     return [`failed with ${code}`, verdict, expectedOf(code, WAITING_CODES)] as const;
   });
-  return [...RUNS, ...failed].map(([title, verdict, [kstatus, argoCD]]) => ({
-    title: `a migration ${title}`,
-    kind: 'SecretMigration',
-    statements: statementsOf(verdict),
-    kstatus,
-    argoCD,
-  }));
+  const cases = [...RUNS, ...failed].map((each) => caseOf(each, false));
+  return [...cases, ...IN_STEP.map((each) => caseOf(each, true))];
+}
+
+function caseOf(
+  [title, verdict, [kstatus, argoCD]]: (typeof RUNS)[number],
+  isKeptInStep: boolean,
+): HealthCase {
+  const statements = statementsOf(verdict, isKeptInStep);
+  return { title: `a migration ${title}`, kind: 'SecretMigration', statements, kstatus, argoCD };
 }
 
 function casesOfBackends(kind: 'SecretBackend' | 'ClusterSecretBackend'): readonly HealthCase[] {
