@@ -49,7 +49,7 @@ export class Memory {
 }
 
 /** MiB a second. */
-function leastSquares(samples: readonly Sample[]): number {
+export function leastSquares(samples: readonly Sample[]): number {
   const meanAt = samples.reduce((sum, { at }) => sum + at, 0) / samples.length;
   const meanMib = samples.reduce((sum, { mib }) => sum + mib, 0) / samples.length;
   const together = samples.reduce((sum, { at, mib }) => sum + (at - meanAt) * (mib - meanMib), 0);
