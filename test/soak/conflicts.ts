@@ -7,6 +7,8 @@ import { otherSide, type Edit, type Entry } from './ledger.ts';
 const RECORD_MS = 5_000;
 /** Edits before the last one that a conflict can be about. */
 const RECENT_EDITS = 3;
+/** So many edits, of which some are bursts, can follow a deletion before a version of the new history is on record. */
+const FORGETTING_EDITS = 10;
 
 /** A conflict that Keyferry showed, which the model resolved. */
 export interface Conflict {
@@ -70,12 +72,15 @@ export class Conflicts {
   }
 
   /** ADR 0055, "What remains": a write of Keyferry was not on record when the next edit came, or two edits crossed. */
-  #excuse({ edits, inStepAt, untidyUntil }: Entry, reason: string): string | undefined {
-    if (edits.length <= untidyUntil) return 'the model deleted the side that follows';
+  #excuse(entry: Entry, reason: string): string | undefined {
+    const { edits, inStepAt } = entry;
+    if (edits.length <= entry.untidyUntil) return 'the model deleted the side that follows';
     const [before, last] = edits.slice(-2);
     if (before === undefined || last === undefined) return undefined;
     if (reason === 'DestinationDiffers') return this.#excuseOfFirstCopy(edits);
-    if (reason !== 'BothChanged') return undefined;
+    // Keyferry would say BothChanged if the history was there.
+    const isUnreadable = reason === 'BaseUnknown' && entry.historyLostAt >= edits.length - FORGETTING_EDITS;
+    if (reason !== 'BothChanged' && !isUnreadable) return undefined;
     if (edits.slice(-RECENT_EDITS).some(({ isCrossing }) => isCrossing)) return 'two edits crossed';
     const from = Math.min(before.at, (inStepAt ?? before.at) - RECORD_MS);
     return this.#disturbedBetween(from, last.at);

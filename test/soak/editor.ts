@@ -149,6 +149,7 @@ export class Editor {
     const edit = entry.next(side, 'delete');
     const how = this.#happens(50) ? 'hidden' : 'with its history';
     if (side === 'secret') entry.secretsDeleted += 1;
+    else if (how === 'with its history') entry.historyLostAt = edit.index;
     await insist(`${name} is deleted`, async () => {
       edit.attempts += 1;
       await (side === 'secret' ? deleteSecret(tenant, name) : deletePath(tenant, name, how));

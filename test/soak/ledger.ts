@@ -37,6 +37,8 @@ export class Entry {
   readonly drifts: string[] = [];
   /** When both sides were last seen as the model wants them. */
   inStepAt: number | undefined;
+  /** The last edit that deleted a path with its history: what both sides had before cannot be read any more. */
+  historyLostAt = -1;
   /** How many edits there were when its last conflict was resolved. */
   resolvedAt = -1;
   /** Writes by which the model resolved conflicts, and those that it sent more than once. */
