@@ -16,7 +16,7 @@ import { report, Rig, withLogOf } from './rig.ts';
 /** Each position holds one. */
 const WORKERS = 64;
 const ARGS = [`--concurrent-migrations=${WORKERS}`, '--waiting-retry-seconds=1'];
-const DEADLINE_MS = 60_000;
+const DEADLINE_MS = 120_000;
 
 let rig: Rig;
 beforeAll(async () => {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 
-const FIVE_MINUTES_S = 300;
+const MINUTE_S = 60;
+const FIVE_MINUTES_S = 5 * MINUTE_S;
 
 interface Sample {
   /** Seconds. */
@@ -34,6 +35,14 @@ export class Memory {
     return [...this.#samples.values()].at(-1)?.at(-1)?.mib;
   }
 
+  /** Mean of each minute, to see whether growth goes on. */
+  minutesOf(identity: string | undefined): readonly string[] {
+    const samples = this.#samples.get(identity ?? '') ?? [];
+    const start = samples[0]?.at ?? 0;
+    const byMinute = Map.groupBy(samples, ({ at }) => Math.floor((at - start) / MINUTE_S));
+    return [...byMinute.values()].map((some) => meanMib(some).toFixed(1));
+  }
+
   /** Of the replica that led longest. Undefined if none led longer than the warm-up. */
   slope(warmUpSeconds: number): Slope | undefined {
     const slopes = [...this.#samples].flatMap(([identity, samples]) => {
@@ -48,11 +57,15 @@ export class Memory {
   }
 }
 
+function meanMib(samples: readonly Sample[]): number {
+  return samples.reduce((sum, { mib }) => sum + mib, 0) / samples.length;
+}
+
 /** MiB a second. */
 export function leastSquares(samples: readonly Sample[]): number {
   const meanAt = samples.reduce((sum, { at }) => sum + at, 0) / samples.length;
-  const meanMib = samples.reduce((sum, { mib }) => sum + mib, 0) / samples.length;
-  const together = samples.reduce((sum, { at, mib }) => sum + (at - meanAt) * (mib - meanMib), 0);
+  const mean = meanMib(samples);
+  const together = samples.reduce((sum, { at, mib }) => sum + (at - meanAt) * (mib - mean), 0);
   return together / samples.reduce((sum, { at }) => sum + (at - meanAt) ** 2, 0);
 }
 
