@@ -133,6 +133,10 @@ test-docs: $(INSTALLED) ## Execute the commands of the documentation; KEYFERRY_D
 test-crash: $(INSTALLED) ## Kill the operator at random moments and look for lost values
 	vitest run --project crash
 
+.PHONY: soak
+soak: $(BUNDLE) ## Edit both sides of synced documents at random, restart everything, compare; MINUTES=15, KEYFERRY_SEED=
+	SOAK_MINUTES='$(MINUTES)' node test/soak/soak.ts
+
 .PHONY: test-node
 test-node: $(INSTALLED) ## Real pods on a real node: kubelet, containerd, runc; Linux and root, no Docker
 	@node test/cluster/node/requirements.ts

@@ -21,7 +21,12 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['src/**/*.test.ts', 'test/architecture/**/*.test.ts', 'test/docs/blocks/**/*.test.ts'],
+          include: [
+            'src/**/*.test.ts',
+            'test/architecture/**/*.test.ts',
+            'test/docs/blocks/**/*.test.ts',
+            'test/soak/**/*.test.ts',
+          ],
           sequence: { groupOrder: 0 },
           isolate: false, // They share no state, and loading the modules once is most of the time.
         },

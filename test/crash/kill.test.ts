@@ -8,7 +8,7 @@ import { FATES, KillSwitch, type Moment } from './kill-switch.ts';
 import { Observer } from './observer.ts';
 import { changesIn, secretsOf, versionsOf } from './places.ts';
 import { report, Rig, withLogOf } from './rig.ts';
-import { chooseSeed, seeded } from './seed.ts';
+import { chooseSeed, seeded } from '#test/support/seed.ts';
 
 const DOCUMENTS = 120;
 /** Few at once, so that a kill lets little through: then few documents leave room for many kills. */

@@ -9,7 +9,7 @@ import { lookFor, Observer } from './observer.ts';
 import { changesIn } from './places.ts';
 import { report, Rig, withLogOf } from './rig.ts';
 import { DOCUMENTS, SCENARIOS, whereabouts, type Scenario } from './scenarios.ts';
-import { chooseSeed, seeded } from './seed.ts';
+import { chooseSeed, seeded } from '#test/support/seed.ts';
 
 /*
  * Each way to move secrets, killed five times. The operator is dead when its stores are looked at, so what is seen is what
