@@ -128,7 +128,7 @@ const paths: Way = {
   write: writePath,
   bare: async (place, number) => {
     await readPath(place);
-    await writeSecret(place, number);
+    await place.tenant.apply(aSecret(place.name, fieldsOf(number)));
     await readSecret(place);
   },
   observe: async (places) => {
