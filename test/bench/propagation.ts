@@ -20,6 +20,8 @@ const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 60);
 /** Migrations that share the Secrets, ten to a namespace. */
 const MIGRATIONS = (process.env['BENCH_MIGRATIONS'] ?? '1,100').split(',').map(Number);
 const WAYS = (process.env['BENCH_WAYS'] ?? 'secrets,paths').split(',');
+/** For example --concurrent-migrations=16. */
+const OPERATOR_ARGS = (process.env['BENCH_ARGS'] ?? '').split(' ').filter((arg) => arg !== '');
 const PER_NAMESPACE = 10;
 const INTERVAL_SECONDS = 5;
 /** For what is still on its way when the last change was made. */
@@ -126,7 +128,7 @@ const paths: Way = {
   write: writePath,
   bare: async (place, number) => {
     await readPath(place);
-    await writeSecret(place, number);
+    await place.tenant.apply(aSecret(place.name, fieldsOf(number)));
     await readSecret(place);
   },
   observe: async (places) => {
@@ -243,7 +245,7 @@ function cpuSecondsOf({ pid }: OperatorProcess): number {
 
 async function measure(cluster: Cluster, migrations: number, way: Way): Promise<void> {
   const bare = await bareFigures(await placesIn(cluster, 1, way), way);
-  await using operator = await startOperator(cluster, { logLevel: 'info' });
+  await using operator = await startOperator(cluster, { logLevel: 'info', args: OPERATOR_ARGS });
   const places = await placesIn(cluster, migrations, way);
   await follow(places, way);
   const cpuBefore = cpuSecondsOf(operator);

@@ -73,7 +73,11 @@ export class BackendLookup {
       }
       return backend;
     };
-    return { source: await find('source'), destination: await find('destination') };
+    // Side by side: each change that mode Sync follows waits for them.
+    const [source, destination] = await Promise.allSettled([find('source'), find('destination')]);
+    if (source.status === 'rejected') throw source.reason;
+    if (destination.status === 'rejected') throw destination.reason;
+    return { source: source.value, destination: destination.value };
   }
 
   /** The source in any condition; undefined if it does not exist or the namespace must not use it. */
