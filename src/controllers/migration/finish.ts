@@ -37,7 +37,7 @@ export type Ending =
 
 /**
  * The single exit of a reconcile: publishes how it ended and returns when the migration is due again. Throws the failure
- * of a failed attempt after publishing it, so that the controller decides on the retry.
+ * of a failed attempt after publishing it, so that the controller decides on the retry, unless it passed already.
  */
 export async function finish(attempt: Attempt, ending: Ending): Promise<ReconcileResult> {
   attempt.stop.finish();
@@ -63,9 +63,20 @@ export async function finish(attempt: Attempt, ending: Ending): Promise<Reconcil
       break;
     case 'failed':
       await publishFailure(attempt, ending.journal, ending.failure);
-      throw ending.failure;
+      if (!isMomentary(ending.failure, attempt.parts.backends.areReady(attempt.migration)))
+        throw ending.failure;
+      afterMs = RETRY_SOON_MS;
+      break;
   }
   return afterMs === undefined ? { kind: 'done' } : { kind: 'requeue', requeueAfterMs: afterMs };
+}
+
+/**
+ * True for a backend that was out of service for a moment only: its circuit was open, and the watch still shows it as Ready. If
+ * it never shows anything else, no change of Ready wakes the migration.
+ */
+export function isMomentary(failure: unknown, areReady: boolean): boolean {
+  return areReady && hasCode(failure, 'BACKEND_NOT_READY');
 }
 
 /** Keeps the verdict of the completed run, unless rows of it were lost. */
