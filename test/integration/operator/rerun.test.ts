@@ -110,8 +110,10 @@ function statusPath(tenant: Tenant, migration: string): string {
   return `${OURS}/namespaces/${tenant.namespace}/secretmigrations/${migration}/status`;
 }
 
-/** Those of SecretBackends, ClusterSecretBackends and SecretMigrations. */
-const CONTROLLERS = 3;
+/** Those of SecretBackends, ClusterSecretBackends and SecretMigrations, and the polls of mode Sync. */
+const CONTROLLERS = 4;
+/** Of each controller: its active workers, and the depth of its queue for both priorities. */
+const GAUGES = 3;
 
 /** Every kind of end that a migration can come to, and all that it left behind. */
 const ENDS = {
@@ -205,7 +207,7 @@ describe('an operator that starts when all is done', () => {
     const gauges = (await stage().operator.metrics())
       .split('\n')
       .filter((line) => /^(controller_runtime_active_workers|workqueue_depth)\{/.test(line));
-    return gauges.length === 2 * CONTROLLERS && gauges.every((line) => line.endsWith(' 0'));
+    return gauges.length === GAUGES * CONTROLLERS && gauges.every((line) => line.endsWith(' 0'));
   }
 
   it('looks at everything and writes nothing: no value, no status, no report, no event', async () => {
