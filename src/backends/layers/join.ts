@@ -43,7 +43,7 @@ class Join {
     this.#keys = keys;
   }
 
-  /** A document that is in no folder below that of the query is no part, and is counted. */
+  /** A document that is not in a folder below that of the query is not a part: it is counted as left out. */
   async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Listed> {
     const seen = new Set<Address>();
     for await (const listed of this.#driver.list(below(query), signal)) {
