@@ -58,7 +58,6 @@ export const SyncSchema = z
       ),
   })
   .describe('How mode Sync keeps both sides in step. Mode Once does not use it.');
-export type SyncSpec = z.infer<typeof SyncSchema>;
 
 export const RolloutSchema = z
   .object({

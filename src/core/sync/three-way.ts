@@ -65,6 +65,9 @@ export type WriteStep = Extract<SyncStep, { kind: 'write' | 'restore' }>;
 /** A step that removes one side. */
 export type RemoveStep = Extract<SyncStep, { kind: 'remove' }>;
 
+/** A step that undoes a change. */
+export type RestoreStep = Extract<SyncStep, { kind: 'restore' }>;
+
 interface Write<Expected extends Expectation> extends Said {
   readonly to: Side;
   /** What must still be there. */

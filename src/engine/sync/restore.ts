@@ -1,11 +1,9 @@
 import type { Refusal } from '#src/backends/driver.ts';
 import type { Address } from '#src/core/document.ts';
-import type { SyncStep } from '#src/core/sync/three-way.ts';
+import type { RestoreStep } from '#src/core/sync/three-way.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { ApplyInputs } from '../apply/inputs.ts';
 import { removing } from '../apply/run-permit.ts';
-
-type Restore = Extract<SyncStep, { kind: 'restore' }>;
 
 /** How long a copy of an overwritten document is kept, if the spec does not say: a week. */
 const KEPT_MS = 7 * 86_400_000;
@@ -21,7 +19,7 @@ export async function keepFirst(
     permit,
     ...sides
   }: Pick<ApplyInputs, 'clock' | 'intent' | 'permit' | 'source' | 'destination'>,
-  { to, expect }: Restore,
+  { to, expect }: RestoreStep,
   address: Address,
 ): Promise<Address> {
   const { copies } = sides[to];
@@ -34,7 +32,7 @@ export async function keepFirst(
 /** Why the version that a restore overwrites would not stay readable in the history of its store; undefined if it would. */
 export async function refusalOfRestore(
   { signal, ...sides }: Pick<ApplyInputs, 'signal' | 'source' | 'destination'>,
-  { to }: Restore,
+  { to }: RestoreStep,
   address: Address,
 ): Promise<Refusal | undefined> {
   return sides[to].overwriteRefusal?.(address, signal);

@@ -4,7 +4,7 @@ import { recordedVersion, type Outcome, type RecordedVersion, type Base } from '
 import { recordedBase } from '#src/core/sync/base.ts';
 import { BOTH_GONE } from '#src/core/sync/said.ts';
 import { otherSide, type BySide } from '#src/core/sync/observed.ts';
-import type { SyncStep, WriteStep } from '#src/core/sync/three-way.ts';
+import type { RemoveStep, RestoreStep, SyncStep, WriteStep } from '#src/core/sync/three-way.ts';
 import type { SyncReason } from '#src/errors/reasons.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { ApplyInputs } from '../apply/inputs.ts';
@@ -88,7 +88,7 @@ export class Rows {
   }
 
   /** Before a removal, which is not certain yet. */
-  toRemove(seen: Seen, { message, reason }: Extract<SyncStep, { kind: 'remove' }>): Outcome {
+  toRemove(seen: Seen, { message, reason }: RemoveStep): Outcome {
     return { ...this.#observed(seen), state: 'Pending', reason, message, retry: 'soon' };
   }
 
@@ -97,11 +97,7 @@ export class Rows {
   }
 
   /** The row that names what a restore will overwrite, before it does. */
-  announcing(
-    seen: Seen,
-    { expect, to }: Extract<SyncStep, { kind: 'restore' }>,
-    backup: string | undefined,
-  ): Outcome {
+  announcing(seen: Seen, { expect, to }: RestoreStep, backup: string | undefined): Outcome {
     const row = this.#observed(seen);
     const { path } = row.destination ?? { path: this.#document.destination };
     return {

@@ -2,7 +2,7 @@ import type { Driver } from '#src/backends/driver.ts';
 import type { Document, Expectation, Version } from '#src/core/document.ts';
 import { otherSide } from '#src/core/sync/observed.ts';
 import { IMMUTABLE } from '#src/core/sync/said.ts';
-import type { SyncStep, WriteStep } from '#src/core/sync/three-way.ts';
+import type { RestoreStep, WriteStep } from '#src/core/sync/three-way.ts';
 import { errorOf, isAbort, OperatorError } from '#src/errors.ts';
 import type { Permit } from '#src/ports.ts';
 import type { ApplyInputs } from '../apply/inputs.ts';
@@ -27,8 +27,6 @@ export type Written =
       /** The copy of a document that may have been deleted and not created again. */
       readonly kept?: string | undefined;
     };
-
-type Restore = Extract<SyncStep, { kind: 'restore' }>;
 
 /** What one document needs to be written. */
 export interface Writing {
@@ -70,7 +68,7 @@ async function keepAndWrite(writing: Writing, step: WriteStep, wanted: Wanted): 
 /** Makes sure that what is overwritten stays readable, and that a row says where, before it is overwritten. */
 async function keep(
   { document, inputs, rows, seen }: Writing,
-  step: Restore,
+  step: RestoreStep,
 ): Promise<Copied | { readonly backup: string | undefined }> {
   const address = document[step.to];
   const backup = step.keepFirst ? await keepFirst(inputs, step, address) : undefined;
