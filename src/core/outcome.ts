@@ -83,6 +83,11 @@ export interface PriorRecord extends Omit<Outcome, 'retry' | 'copiedNow'> {
   readonly since: number;
 }
 
+/** What the record says, as the outcome of a run that finds nothing else. */
+export function recordedOutcome({ since: _since, ...outcome }: PriorRecord): Outcome {
+  return outcome;
+}
+
 export type Counts = Readonly<Record<Lowercase<State>, number>> & { readonly total: number };
 
 const COUNTER = {

@@ -1,5 +1,5 @@
 import { isBalanced, type InventoryCount } from '#src/core/inventory.ts';
-import type { Outcome } from '#src/core/outcome.ts';
+import { recordedOutcome, type Outcome } from '#src/core/outcome.ts';
 import { recordedBase } from '#src/core/sync/base.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { Planning } from '../plan/make-plan.ts';
@@ -75,8 +75,7 @@ export class Progress {
     const record = this.#inputs.journal.prior.get(outcome.name);
     if (record === undefined || outcome.reason !== 'RateLimited' || !this.wasProven(outcome.name))
       return outcome;
-    const { since: _since, ...prior } = record;
-    return { ...prior, retry: 'soon' };
+    return { ...recordedOutcome(record), retry: 'soon' };
   }
 
   /** Mode Sync: a row that is not Verified still tells in which versions both sides were equal. */

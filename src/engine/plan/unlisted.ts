@@ -1,7 +1,12 @@
 import type { ReadOutcome } from '#src/backends/driver.ts';
 import { removesSource } from '#src/core/checks.ts';
 import type { Address, ReadResult, StoredDocument } from '#src/core/document.ts';
-import type { DestinationRecord, Outcome, PriorRecord } from '#src/core/outcome.ts';
+import {
+  recordedOutcome,
+  type DestinationRecord,
+  type Outcome,
+  type PriorRecord,
+} from '#src/core/outcome.ts';
 import { wasPruned } from '#src/core/sync/pruning.ts';
 import { isAbort } from '#src/errors.ts';
 import { mapConcurrently } from '#src/io/map-concurrently.ts';
@@ -149,8 +154,7 @@ export async function backupOf(
 /** The outcome when the source cannot be read now. The version stays only if there was a proof. */
 function sourceUnknown(inputs: Pick<PlanInputs, 'intent'>, prior: PriorRecord, failure: unknown): Outcome {
   if (isOfUnknownState(prior)) {
-    const { since: _since, ...row } = prior;
-    return { ...row, retry: 'later' };
+    return { ...recordedOutcome(prior), retry: 'later' };
   }
   return failedOutcome(hadProof(inputs, prior) ? versionedBaseOf(prior) : baseOf(prior), failure);
 }
@@ -172,7 +176,8 @@ function baseOf(prior: PriorRecord): Omit<Outcome, 'state'> {
 }
 
 /** The row stays as it is, with its version: the other version can tell what became of the document. */
-function unexplained({ since: _since, ...row }: PriorRecord): Outcome {
+function unexplained(prior: PriorRecord): Outcome {
+  const row = recordedOutcome(prior);
   const advice = 'The source is gone. Look at the destination, or run that version again.';
   const { message = '' } = row;
   return {

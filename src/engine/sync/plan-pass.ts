@@ -1,4 +1,4 @@
-import type { Outcome } from '#src/core/outcome.ts';
+import { recordedOutcome } from '#src/core/outcome.ts';
 import { nameIsSelected } from '#src/core/selection.ts';
 import { recordedBase } from '#src/core/sync/base.ts';
 import { Deadline } from '#src/io/deadline.ts';
@@ -17,7 +17,8 @@ export async function planPass(inputs: PlanInputs): Promise<Planning> {
   const inventory = withKnown(inputs, await inventoryInTime(inputs));
   const still = await stillInStep(inputs, inventory.documents);
   const documents = inventory.documents.filter(({ name }) => !still.has(name));
-  const refused = [...inventory.refused, ...rowsOf(inputs, still)];
+  const unread = [...inputs.prior.values()].filter(({ name }) => still.has(name));
+  const refused = [...inventory.refused, ...unread.map(recordedOutcome)];
   return planningOf(inputs, { ...inventory, documents, refused }, async (document, read) =>
     Promise.resolve({ document, step: undefined, inStep: read }),
   );
@@ -25,24 +26,27 @@ export async function planPass(inputs: PlanInputs): Promise<Planning> {
 
 /** Documents that the source no longer lists are read too if both sides were proven equal: the other side may follow. */
 function withKnown(inputs: PlanInputs, inventory: Inventory): Inventory {
-  const { intent, prior } = inputs;
-  const isKnown = (name: string): boolean => {
-    const record = prior.get(name);
-    const path = record?.destination?.path;
-    if (path === undefined || !nameIsSelected(intent.selection, name)) return false;
-    return recordedBase(record, path) !== undefined;
-  };
-  const known = inventory.unlisted.filter(isKnown);
-  for (const name of known) inventory.count.discover(name);
-  const documents = known.map((name): PlannedDocument => {
-    const destination = prior.get(name)?.destination?.path ?? '';
-    return { name, source: intent.route.sourceOf(name), destination, isNew: false, isUnlisted: true };
-  });
+  const known = new Map(
+    inventory.unlisted.flatMap((name) => knownIn(inputs, name)).map((each) => [each.name, each]),
+  );
+  for (const name of known.keys()) inventory.count.discover(name);
   return {
     ...inventory,
-    unlisted: inventory.unlisted.filter((name) => !isKnown(name)),
-    documents: [...inventory.documents, ...documents],
+    unlisted: inventory.unlisted.filter((name) => !known.has(name)),
+    documents: [...inventory.documents, ...known.values()],
   };
+}
+
+/** The document of this name if both sides were proven equal; none if they were not, or it is not selected. */
+function knownIn(
+  { intent: { route, selection }, prior }: Pick<PlanInputs, 'intent' | 'prior'>,
+  name: string,
+): readonly PlannedDocument[] {
+  const record = prior.get(name);
+  const destination = record?.destination?.path;
+  if (destination === undefined || !nameIsSelected(selection, name)) return [];
+  if (recordedBase(record, destination) === undefined) return [];
+  return [{ name, source: route.sourceOf(name), destination, isNew: false, isUnlisted: true }];
 }
 
 /** The documents that a whole pass need not read. */
@@ -54,13 +58,4 @@ async function stillInStep(
   const { clock, signal } = inputs;
   using time = new Deadline(clock, DEADLINES_MS.list, signal, { op: 'engine.list' });
   return await unchangedSince({ ...inputs, signal: time.signal }, documents);
-}
-
-function rowsOf({ prior }: Pick<PlanInputs, 'prior'>, names: ReadonlySet<string>): readonly Outcome[] {
-  return [...names].flatMap((name) => {
-    const record = prior.get(name);
-    if (record === undefined) return [];
-    const { since: _since, ...outcome } = record;
-    return [outcome];
-  });
 }
