@@ -129,7 +129,8 @@ function describeReplies(): void {
     );
     expect(performance.now() - startedAt).toBeLessThan((1.3 * names.length * 1_000) / quota);
     expect(written.map(({ revision }) => revision)).toEqual(names.map(() => '1'));
-    expect(made.traits.concurrency).toBeLessThanOrEqual(quota);
+    // Learnt, not exact: each second without a refusal asks for a little more than the last measure.
+    expect(made.traits.concurrency).toBeLessThan(1.5 * quota);
     await cluster.bao('DELETE', `sys/quotas/rate-limit/${limited}`);
   });
 
