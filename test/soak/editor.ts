@@ -51,10 +51,10 @@ export class Editor {
     await this.#send(group, entry, entry.next(group.kind.origin, 'put'));
   }
 
-  /** One random edit, or a burst of some of one document. */
-  async edit(groups: readonly Group[]): Promise<void> {
+  /** One random edit, or a burst of some of one document; a new document only if that `mayJoin`. */
+  async edit(groups: readonly Group[], mayJoin: boolean): Promise<void> {
     const group = this.#oneOf(groups);
-    if (this.#happens(JOINS)) {
+    if (this.#happens(JOINS) && mayJoin) {
       this.counts.joined += 1;
       await this.create(group, group.join());
       return;

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { Entry, faultsOf, Order, type Found } from './ledger.ts';
-import { leastSquares } from './memory.ts';
 
 /* The soak proves nothing if its judge cannot say no. */
 
@@ -72,9 +71,4 @@ describe('the order of the values of one side', () => {
     for (const token of [tokens[0], entry.nextDrift(), tokens[0]])
       expect(order.next(entry, present(token))).toBeUndefined();
   });
-});
-
-it('the slope of memory is that of its samples', () => {
-  const samples = [0, 10, 20, 30].map((at) => ({ at, mib: 100 + at / 10 }));
-  expect(leastSquares(samples)).toBeCloseTo(0.1);
 });

@@ -2,8 +2,10 @@ import { readFileSync } from 'node:fs';
 
 const MINUTE_S = 60;
 const FIVE_MINUTES_S = 5 * MINUTE_S;
+/** Two in each half. */
+const LEAST_SAMPLES = 4;
 
-interface Sample {
+export interface Sample {
   /** Seconds. */
   readonly at: number;
   readonly mib: number;
@@ -14,7 +16,10 @@ export interface Slope {
   readonly identity: string;
   /** Seconds between the first and the last sample that count. */
   readonly spanSeconds: number;
-  readonly mibPerFiveMinutes: number;
+  /** Of the first and of the second half of that time. */
+  readonly mibPerFiveMinutes: readonly [number, number];
+  /** The smaller one. Memory that is lost grows in both; a burst after a restart moves the mark once, and then it stays. */
+  readonly steady: number;
   readonly lastMib: number;
 }
 
@@ -25,10 +30,13 @@ export class Memory {
   /** Now, for the process that leads; one that has just ended has none. */
   sample({ identity, pid }: { readonly identity: string; readonly pid: number }): void {
     const mib = residentMib(pid);
-    if (mib === undefined) return;
+    if (mib !== undefined) this.add(identity, { at: performance.now() / 1000, mib });
+  }
+
+  add(identity: string, sample: Sample): void {
     const samples = this.#samples.get(identity) ?? [];
     this.#samples.set(identity, samples);
-    samples.push({ at: performance.now() / 1000, mib });
+    samples.push(sample);
   }
 
   get lastMib(): number | undefined {
@@ -49,9 +57,19 @@ export class Memory {
       const start = (samples[0]?.at ?? 0) + warmUpSeconds;
       const counted = samples.filter(({ at }) => at >= start);
       const [first, last] = [counted[0], counted.at(-1)];
-      if (first === undefined || last === undefined || counted.length < 3) return [];
-      const mibPerFiveMinutes = leastSquares(counted) * FIVE_MINUTES_S;
-      return [{ identity, spanSeconds: last.at - first.at, mibPerFiveMinutes, lastMib: last.mib }];
+      if (first === undefined || last === undefined || counted.length < LEAST_SAMPLES) return [];
+      const middle = Math.floor(counted.length / 2);
+      const earlier = leastSquares(counted.slice(0, middle)) * FIVE_MINUTES_S;
+      const later = leastSquares(counted.slice(middle)) * FIVE_MINUTES_S;
+      return [
+        {
+          identity,
+          spanSeconds: last.at - first.at,
+          mibPerFiveMinutes: [earlier, later] as const,
+          steady: Math.min(earlier, later),
+          lastMib: last.mib,
+        },
+      ];
     });
     return slopes.toSorted((a, b) => b.spanSeconds - a.spanSeconds)[0];
   }
@@ -62,7 +80,7 @@ function meanMib(samples: readonly Sample[]): number {
 }
 
 /** MiB a second. */
-export function leastSquares(samples: readonly Sample[]): number {
+function leastSquares(samples: readonly Sample[]): number {
   const meanAt = samples.reduce((sum, { at }) => sum + at, 0) / samples.length;
   const mean = meanMib(samples);
   const together = samples.reduce((sum, { at, mib }) => sum + (at - meanAt) * (mib - mean), 0);
