@@ -96,6 +96,10 @@ kind: $(BUNDLE) ## The main job in pods on a kind cluster; requires docker or po
 kind-down: ## Remove the kind cluster
 	cd test/cluster/kind && go tool kind delete cluster --name keyferry
 
+.PHONY: demo-picture
+demo-picture: $(BUNDLE) ## Run the demo and make docs/pictures/demo.svg of what it prints
+	node test/demo/record.ts
+
 .PHONY: demo-down
 demo-down: $(INSTALLED) ## End a demo that was kept
 	node test/demo/demo-down.ts
