@@ -69,6 +69,16 @@ release-image: $(BUNDLE) ## Write dist/release/image.tar for both architectures,
 	rm -f dist/release/image.tar
 	buildah manifest push --all --format oci --digestfile dist/release/image.digest keyferry-release oci-archive:dist/release/image.tar
 
+# VitePress finds its packages only above the pages, and they must not stand in docs/, which every tool searches.
+.PHONY: docs-site
+docs-site: $(INSTALLED) ## Build the documentation site into .site/html; SITE_VERSION= SITE_VERSIONS= SITE_BASE=
+	rm -rf .site
+	mkdir .site
+	cp -R docs .site/pages
+	mv .site/pages/site/package.json .site/pages/site/package-lock.json .site/pages/site/.vitepress .site/pages
+	npm ci --prefix .site/pages --no-fund --no-audit --loglevel=error
+	.site/pages/node_modules/.bin/vitepress build .site/pages
+
 .PHONY: cluster-binaries
 cluster-binaries: $(INSTALLED) ## Find or build etcd, Kubernetes, the KV server and Helm (minutes, once)
 	node test/cluster/binaries.ts
@@ -85,6 +95,10 @@ kind: $(BUNDLE) ## The main job in pods on a kind cluster; requires docker or po
 .PHONY: kind-down
 kind-down: ## Remove the kind cluster
 	cd test/cluster/kind && go tool kind delete cluster --name keyferry
+
+.PHONY: demo-picture
+demo-picture: $(BUNDLE) ## Run the demo and make docs/pictures/demo.svg of what it prints
+	node test/demo/record.ts
 
 .PHONY: demo-down
 demo-down: $(INSTALLED) ## End a demo that was kept

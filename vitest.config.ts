@@ -26,6 +26,7 @@ export default defineConfig({
             'test/architecture/**/*.test.ts',
             'test/docs/blocks/**/*.test.ts',
             'test/soak/**/*.test.ts',
+            'test/demo/**/*.test.ts',
           ],
           sequence: { groupOrder: 0 },
           isolate: false, // They share no state, and loading the modules once is most of the time.

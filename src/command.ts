@@ -1,8 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { keepMemoryOutOfCoreDumps } from './app/core-dumps.ts';
-import { runOperator } from './app/run.ts';
-import { helpText } from './config/help.ts';
-import { loadConfig } from './config/load.ts';
 import { explain } from './errors/explain.ts';
 import { errorOf } from './errors.ts';
 
@@ -20,11 +16,16 @@ function readVersion(): string {
   return isManifest && typeof manifest.version === 'string' ? manifest.version : 'unknown';
 }
 
+/** What only the operator needs is loaded only for it: a command of a person shall start at once. */
 async function operator(argv: readonly string[]): Promise<number> {
+  const { helpText } = await import('./config/help.ts');
   if (argv.includes('--help') || argv.includes('-h')) {
     print(process.stdout, helpText());
     return 0;
   }
+  const { keepMemoryOutOfCoreDumps } = await import('./app/core-dumps.ts');
+  const { loadConfig } = await import('./config/load.ts');
+  const { runOperator } = await import('./app/run.ts');
   // Before anything reads a value.
   const dumpsMemory = !keepMemoryOutOfCoreDumps();
   const stop = new AbortController();
@@ -46,18 +47,32 @@ async function operator(argv: readonly string[]): Promise<number> {
   }
 }
 
+/** Every other command: those of people. */
+async function person(argv: readonly string[]): Promise<number> {
+  const { nameOfProgram, runProgram } = await import('./cli/program.ts');
+  const { Output } = await import('./cli/output.ts');
+  const { systemClock } = await import('./runtime/system-clock.ts');
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => stop.abort(new Error(signal)));
+  const { env, stdin, stderr, stdout } = process;
+  const streams = { stdin, stderr, stdout };
+  const surroundings = {
+    env,
+    streams,
+    output: new Output(streams, env),
+    clock: systemClock,
+    version: readVersion(),
+    signal: stop.signal,
+  };
+  return runProgram(argv, surroundings, nameOfProgram(process.argv[1] ?? ''));
+}
+
 async function main(argv: readonly string[]): Promise<number> {
   const [command, ...rest] = argv;
   if (command === 'operator') return operator(rest);
-  if (command === '--version' || command === 'version') {
-    print(process.stdout, readVersion());
-    return 0;
-  }
-  if (command === undefined || command === '--help' || command === '-h' || command === 'help') {
-    print(process.stdout, helpText());
-    return command === undefined ? EXIT_USAGE : 0;
-  }
-  print(process.stderr, `keyferry: unknown command. The only one is operator. Run keyferry --help.`);
+  if (command !== undefined) return person(argv);
+  await person(['--help']);
   return EXIT_USAGE;
 }
 

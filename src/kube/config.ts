@@ -20,6 +20,8 @@ export interface KubeConnection {
   readonly server: URL;
   /** The namespace of the pod; undefined outside of the cluster. */
   readonly namespace: string | undefined;
+  /** Where the user of a kubeconfig works: the namespace of the context. */
+  readonly userNamespace?: string | undefined;
   /** Current TLS material; read again from its files when they are older than a minute. */
   tls(): Promise<TlsSettings>;
   /** Value of the Authorization header, if we use one. */

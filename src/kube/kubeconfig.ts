@@ -16,7 +16,8 @@ export interface KubeconfigOptions {
 /**
  * The connection of one context of kubeconfig files, with any authentication that client-node supports (token, token file,
  * client certificate, exec plugin). client-node is loaded only here: it costs 550 ms and 90 MB, which a pod never needs.
- * It has no namespace: that of the context is where its user works, not where the operator has its Lease and credentials.
+ * It has no namespace: that of the context, `userNamespace`, is where its user works, not where the operator has its Lease
+ * and credentials.
  * Throws `CONFIG_INVALID` for missing files, contexts, clusters and users and for plain http, skipped verification, a CA
  * that is not a certificate, proxies and impersonation.
  */
@@ -34,6 +35,7 @@ export async function openKubeconfigConnection(options: KubeconfigOptions): Prom
   return {
     server,
     namespace: undefined,
+    userNamespace: context.namespace || undefined,
     tls: async () => (await material.read()).tls,
     authorization: async () => (await material.read()).authorization,
     forgetAuthorization: () => material.forget(),

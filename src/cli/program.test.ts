@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { systemClock } from '#src/runtime/system-clock.ts';
+import { Output } from './output.ts';
+import { nameOfProgram, runProgram } from './program.ts';
+import { tableOf } from './table.ts';
+
+/** Carries out a command line, and keeps what it prints. */
+async function run(
+  line: string,
+  name = 'keyferry',
+): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
+  let [out, err] = ['', ''];
+  const streams = {
+    stdout: { write: (text: string) => (out += text) },
+    stderr: { write: (text: string) => (err += text) },
+    stdin: (async function* none() {})(),
+  };
+  const { signal } = new AbortController();
+  const output = new Output(streams, {});
+  const surroundings = { env: {}, streams, output, clock: systemClock, version: '1.2.3', signal };
+  const code = await runProgram(line.split(' '), surroundings, name);
+  return { code, out, err };
+}
+
+describe('the command line', () => {
+  it('shows the examples of a command before its flags', async () => {
+    const { code, out } = await run('suspend --help');
+    expect(code).toBe(0);
+    expect(out.indexOf('keyferry suspend payments')).toBeGreaterThan(0);
+    expect(out.indexOf('Examples:')).toBeLessThan(out.indexOf('Flags:'));
+  });
+
+  it('is named as the plugin of kubectl where it runs as that', async () => {
+    expect(nameOfProgram('/usr/local/bin/kubectl-keyferry')).toBe('kubectl keyferry');
+    const { out } = await run('suspend --help', 'kubectl keyferry');
+    expect(out).toContain('kubectl keyferry suspend payments');
+  });
+
+  it('refuses what is missing or unknown in one line, and fails as kubectl does', async () => {
+    expect(await run('suspend')).toEqual({
+      code: 1,
+      out: '',
+      err: "keyferry: missing required argument 'name'\n",
+    });
+    expect((await run('resumed x')).err).toBe(
+      "keyferry: unknown command 'resumed'\n(Did you mean resume?)\n",
+    );
+  });
+
+  it('says where a kubeconfig was looked for', async () => {
+    const { code, err } = await run('suspend payments --kubeconfig /nonexistent/config');
+    expect(code).toBe(1);
+    expect(err).toContain('The kubeconfig file /nonexistent/config does not exist.');
+  });
+});
+
+describe('a table', () => {
+  it('stands in columns as the tables of kubectl, without borders', () => {
+    expect(
+      tableOf(
+        ['NAME', 'READY'],
+        [
+          ['payments-copy', 'True'],
+          ['π', 'False'],
+        ],
+      ),
+    ).toBe(['NAME            READY', 'payments-copy   True', 'π               False'].join('\n'));
+  });
+});
