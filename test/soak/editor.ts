@@ -111,11 +111,11 @@ export class Editor {
     // Drift of a document whose leader was deleted is a conflict, and not the subject here.
     if (others.length === 0 && only === origin)
       return { at: origin, isCrossing: false, mayDelete: !hasDrift };
-    // A document that is deleted at one side comes back there; one that is at its origin only arrives first.
-    const isDeleted = last?.kind === 'delete';
-    const at = isDeleted ? last.side : this.#oneOf(editable);
-    if (isDeleted) return { at, isCrossing: false, mayDelete: false };
-    return this.#alongside(group, entry, at);
+    // A document that is deleted at one side comes back there. One that is gone at both is new, and joins where it is selected.
+    if (last?.kind === 'delete')
+      return { at: entry.isFollowerDeleted ? origin : last.side, isCrossing: false, mayDelete: false };
+    // One that is at its origin only arrives first.
+    return this.#alongside(group, entry, this.#oneOf(editable));
   }
 
   /** An edit at a side that the last one may not have reached yet. */
