@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { explain } from '#src/errors/explain.ts';
+import { declareBackend } from './commands/backend.ts';
 import { declareSuspend } from './commands/suspend.ts';
 import { examplesOf, globalFlagsOf, type Carry } from './declare.ts';
 import type { Invocation } from './invocation.ts';
@@ -49,7 +50,7 @@ export async function runProgram(
 /** All commands; nothing of what carries them out is loaded yet. */
 export function createProgram(
   name: string,
-  { output, streams, version }: Surroundings,
+  { output, streams, version }: Pick<Surroundings, 'output' | 'streams' | 'version'>,
   carry: Carry,
 ): Command {
   const program = new Command(name)
@@ -64,15 +65,23 @@ export function createProgram(
     .configureOutput({
       writeOut: (text) => void streams.stdout.write(text),
       writeErr: (text) => void streams.stderr.write(text),
-      outputError: (text, write) => write(`${name}: ${text.replace(/^error: /, '')}`),
+      outputError: (text, write) => write(`${name}: ${withoutValue(text.replace(/^error: /, ''))}`),
       getOutHelpWidth: () => output.columns || 100,
     })
     .configureHelp({ formatHelp: (command, helper) => helpOf(name, command, helper) });
   // command.ts carries it out: it has flags of its own.
   program.command('operator').description('Run the operator in this process; see keyferry operator --help');
   declareSuspend(program, carry);
+  declareBackend(program, carry);
   for (const command of program.commands) inherit(program, command);
   return program;
+}
+
+/** Commander repeats unknown flags and surplus arguments as they were typed: one can be a secret for standard input. */
+function withoutValue(text: string): string {
+  return text
+    .replace(/(unknown option '[^'=]*)=[^']*'/, "$1'")
+    .replace(/(too many arguments[^:]*): .*/s, '$1.\n');
 }
 
 /** Commander hands settings on only to commands that are declared after them. */
