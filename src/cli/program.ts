@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { explain } from '#src/errors/explain.ts';
 import { declareBackend } from './commands/backend.ts';
+import { declareDoctor } from './commands/doctor.ts';
 import { declareSuspend } from './commands/suspend.ts';
 import { examplesOf, globalFlagsOf, type Carry } from './declare.ts';
 import type { Invocation } from './invocation.ts';
@@ -73,6 +74,7 @@ export function createProgram(
   program.command('operator').description('Run the operator in this process; see keyferry operator --help');
   declareSuspend(program, carry);
   declareBackend(program, carry);
+  declareDoctor(program, carry);
   for (const command of program.commands) inherit(program, command);
   return program;
 }
