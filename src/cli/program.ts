@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { explain } from '#src/errors/explain.ts';
 import { declareBackend } from './commands/backend.ts';
+import { declareCompletion } from './commands/completion.ts';
 import { declareDoctor } from './commands/doctor.ts';
 import { declareSuspend } from './commands/suspend.ts';
 import { examplesOf, globalFlagsOf, type Carry } from './declare.ts';
@@ -10,6 +11,9 @@ import { Problem } from './problem.ts';
 
 /** As kubectl: any failure. */
 const EXIT_FAILURE = 1;
+
+/** Of the scripts for shells and of kubectl, as cobra names them; the second without what each candidate is for. */
+const ASKS_FOR_COMPLETION: ReadonlySet<string> = new Set(['__complete', '__completeNoDesc']);
 
 export type Surroundings = Omit<Invocation, 'flags'>;
 
@@ -37,7 +41,14 @@ export async function runProgram(
       exitCode = await run(await load(), { ...surroundings, flags }, ...typed.slice(0, -1));
     };
   try {
-    await createProgram(name, surroundings, carry).parseAsync([...argv], { from: 'user' });
+    const program = createProgram(name, surroundings, carry);
+    const [first, ...words] = argv;
+    // Its arguments are the beginning of a command line, which commander would refuse.
+    if (first !== undefined && ASKS_FOR_COMPLETION.has(first)) {
+      const { completeLine } = await import('./completion/complete.ts');
+      return await completeLine(program, words, { ...surroundings, describes: first === '__complete' });
+    }
+    await program.parseAsync([...argv], { from: 'user' });
     return exitCode;
   } catch (failure) {
     if (failure instanceof CommanderError) return failure.exitCode;
@@ -75,6 +86,7 @@ export function createProgram(
   declareSuspend(program, carry);
   declareBackend(program, carry);
   declareDoctor(program, carry);
+  declareCompletion(program, carry);
   for (const command of program.commands) inherit(program, command);
   return program;
 }
@@ -88,7 +100,7 @@ function withoutValue(text: string): string {
 
 /** Commander hands settings on only to commands that are declared after them. */
 function inherit(program: Command, command: Command): void {
-  command.copyInheritedSettings(program).helpOption('-h, --help', 'print this help');
+  command.copyInheritedSettings(program).helpOption('-h, --help', 'print this help').helpCommand(false);
   for (const below of command.commands) inherit(program, below);
 }
 
