@@ -1,10 +1,9 @@
 import { basename } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { explain } from '#src/errors/explain.ts';
 import { declareSuspend } from './commands/suspend.ts';
 import { examplesOf, globalFlagsOf, type Carry } from './declare.ts';
+import { textOf } from './failure.ts';
 import type { Invocation } from './invocation.ts';
-import { Problem } from './problem.ts';
 
 /** As kubectl: any failure. */
 const EXIT_FAILURE = 1;
@@ -40,8 +39,7 @@ export async function runProgram(
   } catch (failure) {
     if (failure instanceof CommanderError) return failure.exitCode;
     if (surroundings.signal.aborted) return EXIT_FAILURE;
-    const text = failure instanceof Problem ? failure.message : explain(failure);
-    surroundings.output.note(`${name}: ${text}`);
+    surroundings.output.note(`${name}: ${textOf(failure)}`);
     return EXIT_FAILURE;
   }
 }
