@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { declareStatus } from './commands/status.ts';
 import { declareSuspend } from './commands/suspend.ts';
 import { examplesOf, globalFlagsOf, type Carry } from './declare.ts';
 import { textOf } from './failure.ts';
@@ -68,6 +69,7 @@ export function createProgram(
     .configureHelp({ formatHelp: (command, helper) => helpOf(name, command, helper) });
   // command.ts carries it out: it has flags of its own.
   program.command('operator').description('Run the operator in this process; see keyferry operator --help');
+  declareStatus(program, carry);
   declareSuspend(program, carry);
   for (const command of program.commands) inherit(program, command);
   return program;
