@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { declareExplain } from './commands/explain.ts';
 import { declareStatus } from './commands/status.ts';
 import { declareSuspend } from './commands/suspend.ts';
 import { examplesOf, globalFlagsOf, type Carry } from './declare.ts';
@@ -70,6 +71,7 @@ export function createProgram(
   // command.ts carries it out: it has flags of its own.
   program.command('operator').description('Run the operator in this process; see keyferry operator --help');
   declareStatus(program, carry);
+  declareExplain(program, carry);
   declareSuspend(program, carry);
   for (const command of program.commands) inherit(program, command);
   return program;
