@@ -5,6 +5,8 @@ import { errorOf } from './errors.ts';
 
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
+/** As the shell reports a program whose reader went away (SIGPIPE). */
+const EXIT_NO_READER = 141;
 
 function print(stream: NodeJS.WriteStream, text: string): void {
   stream.write(text.endsWith('\n') ? text : `${text}\n`);
@@ -57,6 +59,8 @@ async function person(argv: readonly string[]): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => stop.abort(new Error(signal)));
   const { env, stdin, stderr, stdout } = process;
+  // `head` has seen enough.
+  stdout.on('error', () => process.exit(EXIT_NO_READER));
   const streams = { stdin, stderr, stdout };
   const surroundings = {
     env,
@@ -66,7 +70,16 @@ async function person(argv: readonly string[]): Promise<number> {
     version: readVersion(),
     signal: stop.signal,
   };
-  return runProgram(argv, surroundings, nameOfProgram(process.argv[1] ?? ''));
+  const code = await runProgram(argv, surroundings, nameOfProgram(process.argv[1] ?? ''));
+  await Promise.all([stdout, stderr].map(flushed));
+  return code;
+}
+
+/** Resolves when everything has left the process: the end of the process drops what waits for the reader of a pipe. */
+async function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  stream.write('', () => resolve());
+  await promise;
 }
 
 /** kubectl runs a file of this name in PATH to complete `kubectl keyferry …`: its arguments are what was typed so far. */

@@ -7,6 +7,8 @@ export interface Stream {
   readonly isTTY?: boolean | undefined;
   /** Columns of the terminal. */
   readonly columns?: number | undefined;
+  /** Lines of the terminal. */
+  readonly rows?: number | undefined;
 }
 
 export interface Streams {
@@ -47,7 +49,12 @@ export class Output {
 
   /** Of the terminal, or 0 in a pipe: there a line has any length. */
   get columns(): number {
-    return this.isTerminal ? (this.#streams.stdout.columns ?? 80) : 0;
+    return this.isTerminal ? this.#streams.stdout.columns || 80 : 0;
+  }
+
+  /** Lines of the terminal. */
+  get rows(): number {
+    return this.#streams.stdout.rows || 24;
   }
 
   /** The result of the command. */

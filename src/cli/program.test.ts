@@ -74,4 +74,12 @@ describe('a table', () => {
       ),
     ).toBe(['NAME            READY', 'payments-copy   True', 'π               False'].join('\n'));
   });
+
+  it('has the same columns from the first row to the last of many', () => {
+    const rows = Array.from({ length: 1000 }, (_, index) => [`name-${'x'.repeat(index % 7)}`, `${index}`]);
+    const lines = tableOf(['NAME', 'NUMBER'], [...rows, ['名前', 'wide']]).split('\n');
+    expect(lines).toHaveLength(1002);
+    expect(lines.slice(0, 1001).every((line) => line[14] !== ' ' && line.slice(11, 14) === '   ')).toBe(true);
+    expect(lines.at(-1)).toBe('名前          wide');
+  });
 });

@@ -1,13 +1,14 @@
 import { basename } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { explain } from '#src/errors/explain.ts';
 import { declareBackend } from './commands/backend.ts';
 import { declareCompletion } from './commands/completion.ts';
 import { declareDoctor } from './commands/doctor.ts';
+import { declareExplain } from './commands/explain.ts';
+import { declareStatus } from './commands/status.ts';
 import { declareSuspend } from './commands/suspend.ts';
 import { examplesOf, globalFlagsOf, type Carry } from './declare.ts';
+import { textOf } from './failure.ts';
 import type { Invocation } from './invocation.ts';
-import { Problem } from './problem.ts';
 
 /** As kubectl: any failure. */
 const EXIT_FAILURE = 1;
@@ -53,8 +54,7 @@ export async function runProgram(
   } catch (failure) {
     if (failure instanceof CommanderError) return failure.exitCode;
     if (surroundings.signal.aborted) return EXIT_FAILURE;
-    const text = failure instanceof Problem ? failure.message : explain(failure);
-    surroundings.output.note(`${name}: ${text}`);
+    surroundings.output.note(`${name}: ${textOf(failure)}`);
     return EXIT_FAILURE;
   }
 }
@@ -83,6 +83,8 @@ export function createProgram(
     .configureHelp({ formatHelp: (command, helper) => helpOf(name, command, helper) });
   // command.ts carries it out: it has flags of its own.
   program.command('operator').description('Run the operator in this process; see keyferry operator --help');
+  declareStatus(program, carry);
+  declareExplain(program, carry);
   declareSuspend(program, carry);
   declareBackend(program, carry);
   declareDoctor(program, carry);

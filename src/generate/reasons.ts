@@ -4,13 +4,11 @@ import {
   LEFT_OUT_REASONS,
   ROW_REASONS,
 } from '#src/api/v1alpha1/conditions.ts';
-import { NEVER, type CodeInfo } from '#src/errors/code-info.ts';
-import { ERROR_CODES } from '#src/errors/codes.ts';
-import { NEXT_STEPS } from './next-steps.ts';
+import { CODES, codesWith, inMarkdown, reasonsOf, stepsFor } from '#src/api/v1alpha1/steps.ts';
+import type { CodeInfo } from '#src/errors/code-info.ts';
 
 const NOTICE =
   '<!-- Generated from src/errors, src/api and src/generate by `make generate`; do not edit. -->';
-const CODES: readonly (readonly [string, CodeInfo])[] = Object.entries(ERROR_CODES);
 
 /** docs/reasons.md: an entry with an anchor for each reason and for each error code. */
 export function reasonsPage(): string {
@@ -37,25 +35,6 @@ export function reasonsPage(): string {
     'Log lines and metrics have these codes. [Errors](errors.md) says when each disposition is tried again.',
     ...CODES.map(([code, info]) => codeEntryOf(code, info)),
   ].join('\n\n')}\n`;
-}
-
-/** What the page says to do about a reason; undefined if nothing says it. */
-export function stepsFor(word: string): readonly string[] | undefined {
-  const written = new Map(Object.entries(NEXT_STEPS)).get(word);
-  if (written !== undefined) return [written];
-  const hints = codesWith(word).map(([, { hint }]) => inMarkdown(hint));
-  return hints.length === 0 ? undefined : [...new Set(hints)];
-}
-
-function codesWith(word: string): typeof CODES {
-  return CODES.filter(([code, info]) => reasonsOf(code, info).some((reason) => reason === word));
-}
-
-/** The reasons that show a code. */
-function reasonsOf(code: string, { conditionReason, rowReason }: CodeInfo): readonly string[] {
-  const reasons = new Set([conditionReason, rowReason]);
-  if (code !== 'INVARIANT') reasons.delete(NEVER);
-  return [...reasons];
 }
 
 function entryOf(word: string): string {
@@ -87,9 +66,4 @@ function codeEntryOf(code: string, info: CodeInfo): string {
 function listOf(title: string, items: readonly string[]): string {
   if (items.length === 1) return `**${title}:** ${items[0]}`;
   return [`**${title}**, one of:`, '', ...items.map((item) => `- ${item}`)].join('\n');
-}
-
-/** Texts of messages have no Markdown: what it would swallow is escaped. */
-function inMarkdown(text: string): string {
-  return text.replaceAll(/[<*_]/g, String.raw`\$&`);
 }

@@ -7,13 +7,14 @@ import {
   LEFT_OUT_REASONS,
   ROW_REASONS,
 } from '#src/api/v1alpha1/conditions.ts';
+import { NEXT_STEPS } from '#src/api/v1alpha1/next-steps.ts';
+import { stepsFor } from '#src/api/v1alpha1/steps.ts';
 import { toConditions } from '#src/controllers/conditions.ts';
 import { failing, statementsOf } from '#src/controllers/migration/verdict.ts';
 import { ERROR_CODES } from '#src/errors/codes.ts';
 import { pageOf } from '#src/errors/documentation.ts';
 import { OperatorError, type ErrorCode } from '#src/errors.ts';
-import { NEXT_STEPS } from '#src/generate/next-steps.ts';
-import { reasonsPage, stepsFor } from '#src/generate/reasons.ts';
+import { reasonsPage } from '#src/generate/reasons.ts';
 
 /* Each reason and each error code has one entry in docs/reasons.md, which says what to do; messages lead to it. */
 

@@ -42,15 +42,16 @@ const RESOLVABLE: ReadonlySet<SyncReason> = new Set<SyncReason>([
   'SourceEdited',
 ]);
 
-/** True for a conflict that a resolution can end. */
-function isResolvable({ reason }: Pick<ConflictStep, 'reason'>): boolean {
-  return RESOLVABLE.has(reason);
+/** True for the reason of a conflict that a resolution can end. */
+export function isResolvable(reason: string): boolean {
+  const reasons: ReadonlySet<string> = RESOLVABLE;
+  return reasons.has(reason);
 }
 
 /** The step for a conflict: the one that the resolution of this document asks for, or the conflict, with what is wrong. */
 export function resolved(contested: Contested, resolutions: Resolutions, name: string): SyncStep {
   const { conflict, observed } = contested;
-  if (observed.areEqual || !isResolvable(conflict)) return conflict;
+  if (observed.areEqual || !isResolvable(conflict.reason)) return conflict;
   if ('problem' in resolutions) return { ...conflict, message: badResolution(resolutions.problem) };
   const resolution = resolutions.byName.get(name);
   if (resolution === undefined) return conflict;

@@ -8,8 +8,8 @@ const BY_HAND = 'Make source and destination equal, or set `spec.conflictPolicy`
 const WHAT_PROVES = 'What a destination must be to count as a copy: [removals](removals.md).';
 
 /**
- * What to do, for reasons that no error code has, or that need more than the hint of their code. For docs/reasons.md only.
- * Markdown.
+ * What to do, for reasons that no error code has, or that need more than the hint of their code. For docs/reasons.md and
+ * `kubectl keyferry explain`. Markdown; links are relative to docs/.
  */
 export const NEXT_STEPS: Readonly<Partial<Record<Word, string>>> = {
   Available: NOTHING,

@@ -1,0 +1,111 @@
+import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import { MAX_REPORTS } from '#src/api/v1alpha1/secret-migration.ts';
+import { parseReportMetadata } from '#src/api/v1alpha1/secret-migration-report.ts';
+import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
+import { contentOf, isBalanced, isOwned, reportName } from '#src/journal/report-object.ts';
+import { MAX_UNCOUNTED } from '#src/journal/reports.ts';
+import type { UserCluster } from './cluster.ts';
+
+/** The table of one migration: a row for each key, of its status or of all its reports. */
+export interface Table {
+  /** Sorted by document, then key. */
+  readonly rows: readonly StatusRow[];
+  /** False if rows are missing, now or for good; `missing` says why. */
+  readonly isComplete: boolean;
+  /** Why rows are missing, as whole sentences. */
+  readonly missing?: string;
+}
+
+/** Reports that are read at the same time. */
+const READ_BATCH = 8;
+
+/**
+ * Reads the table. A report that the migration does not control is not read as a part of it, whatever its name and labels
+ * say (src/journal/reports.ts). Throws as `KubeClient.request`.
+ */
+export async function readTable(
+  cluster: Pick<UserCluster, 'objects'>,
+  migration: SecretMigration,
+  signal: AbortSignal,
+): Promise<Table> {
+  const { keys = [], keysTruncated, reports } = migration.status;
+  if (keysTruncated !== true && reports === undefined) return { rows: sorted(keys), isComplete: true };
+  const read = async (shard: number): Promise<Shard> => readShard(cluster, { migration, shard, signal });
+  const shards = await counted(reports?.count ?? 0, read);
+  // What a run wrote since it last wrote the status.
+  const end = Math.min(shards.length + MAX_UNCOUNTED, MAX_REPORTS);
+  for (let shard = shards.length; shard < end; shard += 1) {
+    const more = await read(shard);
+    if (more.rows.length === 0) break;
+    shards.push(more);
+  }
+  // A run that was killed while it moved its rows left some in the status only.
+  const rows = sorted(withoutDoubles([...keys, ...shards.flatMap(({ rows: found }) => found)]));
+  const missing = whatIsMissing(migration, shards, rows.length);
+  return missing === undefined ? { rows, isComplete: true } : { rows, isComplete: false, missing };
+}
+
+interface Shard {
+  readonly name: string;
+  readonly rows: readonly StatusRow[];
+  /** It is not there, is not that of the migration, or another writer changed it. */
+  readonly isSound: boolean;
+}
+
+async function counted(count: number, read: (shard: number) => Promise<Shard>): Promise<Shard[]> {
+  const shards: Shard[] = [];
+  while (shards.length < count) {
+    const first = shards.length;
+    const batch = Array.from({ length: Math.min(READ_BATCH, count - first) }, (_, index) => first + index);
+    shards.push(...(await Promise.all(batch.map(read))));
+  }
+  return shards;
+}
+
+interface Wanted {
+  readonly migration: SecretMigration;
+  readonly shard: number;
+  readonly signal: AbortSignal;
+}
+
+async function readShard(
+  cluster: Pick<UserCluster, 'objects'>,
+  { migration, shard, signal }: Wanted,
+): Promise<Shard> {
+  const { namespace } = migration.metadata;
+  const name = reportName(migration.metadata, shard);
+  const object = await cluster.objects('SecretMigrationReport').get({ namespace, name }, signal);
+  const owned = object === undefined ? undefined : parseReportMetadata(object);
+  if (owned?.ok !== true || !isOwned(owned.value, migration)) return { name, rows: [], isSound: false };
+  const report = contentOf(object, migration, shard);
+  return { name, rows: report?.rows ?? [], isSound: report !== undefined && isBalanced(report) };
+}
+
+function whatIsMissing(
+  { status: { reports, summary } }: SecretMigration,
+  shards: readonly Shard[],
+  found: number,
+): string | undefined {
+  const damaged = shards.find(({ isSound }) => !isSound);
+  if (damaged !== undefined)
+    return `The report ${damaged.name} is missing or was changed by another writer, so its rows are not shown.`;
+  if (reports?.lost !== undefined)
+    return `Another writer deleted or changed reports, and ${reports.lost.rows} rows are known to be missing.`;
+  const expected = Math.max(reports?.rows ?? 0, summary?.total ?? 0);
+  if (found >= expected) return undefined;
+  return `${found} of ${expected} rows are stored so far; the run stores the others when it has them.`;
+}
+
+/** The last row of a key wins: a report is newer than the status. */
+function withoutDoubles(rows: readonly StatusRow[]): readonly StatusRow[] {
+  return [...new Map(rows.map((row) => [JSON.stringify([row.name, row.key]), row])).values()];
+}
+
+function sorted(rows: readonly StatusRow[]): readonly StatusRow[] {
+  return rows.toSorted((left, right) => compare(left.name, right.name) || compare(left.key, right.key));
+}
+
+function compare(left: string, right: string): number {
+  if (left === right) return 0;
+  return left < right ? -1 : 1;
+}

@@ -1,0 +1,49 @@
+import { GROUP } from '#src/api/group.ts';
+import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import type { KubeObject } from '#src/kube/client.ts';
+import { isJsonObject } from '#src/kube/json.ts';
+import type { UserCluster } from '../cluster.ts';
+import { printable, type Output } from '../output.ts';
+import { Problem } from '../problem.ts';
+import { readTable } from '../rows.ts';
+
+/** As kubectl get -o name. */
+export function nameOf({ metadata }: KubeObject): string {
+  return `secretmigration.${GROUP}/${metadata.name}`;
+}
+
+/** Throws `Problem` for an object that only another version can read. */
+export function migrationOf(object: KubeObject): SecretMigration {
+  const parsed = parseSecretMigration(object);
+  if (parsed.ok) return parsed.value;
+  throw new Problem(
+    `This version of kubectl keyferry cannot read the SecretMigration ${object.metadata.name}: ${printable(parsed.problems.join('; '))}. Use the version of the operator.`,
+  );
+}
+
+export interface Reading {
+  readonly cluster: UserCluster;
+  readonly output: Output;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The object as the server has it, with all rows in `status.keys`, also those of reports: then it has neither
+ * `keysTruncated` nor `exceptions`, unless rows are missing. Without managedFields, as kubectl prints objects.
+ */
+export async function withAllRows(
+  object: KubeObject,
+  { cluster, output, signal }: Reading,
+): Promise<Readonly<Record<string, unknown>>> {
+  const { managedFields: _managed, ...metadata }: Readonly<Record<string, unknown>> = { ...object.metadata };
+  const shown: Readonly<Record<string, unknown>> = { ...object, metadata };
+  const status = shown['status'];
+  if (!isJsonObject(status) || status['reports'] === undefined) return shown;
+  const table = await readTable(cluster, migrationOf(object), signal);
+  if (!table.isComplete) {
+    output.note(`${object.metadata.name}: rows are missing. ${table.missing ?? ''}`);
+    return { ...shown, status: { ...status, keys: table.rows } };
+  }
+  const { exceptions: _exceptions, keysTruncated: _truncated, ...rest } = status;
+  return { ...shown, status: { ...rest, keys: table.rows } };
+}
