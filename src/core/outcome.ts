@@ -17,6 +17,36 @@ export interface RecordedVersion {
  */
 export type Base = Readonly<Partial<Record<'source' | 'destination', RecordedVersion>>>;
 
+/** What a plan would do with a document. `Keep`: nothing. The values are those of the API. */
+export type PlannedAction = 'Create' | 'Adopt' | 'Overwrite' | 'Keep';
+
+/**
+ * What a plan would do with a document, and on which versions that rests: names, versions and reasons, as rows can hold them.
+ * A version that only one process knows is recorded without an identity, as everywhere in rows.
+ */
+export interface Planned {
+  readonly action: PlannedAction;
+  /** Where it would be; absent where that is unknown. */
+  readonly path?: Address;
+  /** The version that would be copied. */
+  readonly source?: RecordedVersion;
+  /** The version that would be adopted or overwritten. */
+  readonly destination?: RecordedVersion;
+  /** What would happen to the source after proof; absent: it stays. */
+  readonly removal?: 'Delete' | 'Backup' | 'Project';
+  /** Why a gate would hold that removal; absent if none does. */
+  readonly held?: RowReason;
+  /** The copy would lack labels, annotations or types of JSON values that go with the source. */
+  readonly losesMetadata?: true;
+  /** Why nothing would be done. */
+  readonly reason?: RowReason;
+}
+
+/** True when the plan removes the source, once its copy is proven. */
+export function plansRemoval({ held, removal }: Planned): boolean {
+  return held === undefined && (removal === 'Delete' || removal === 'Backup');
+}
+
 /** The source of a document as it was last read. */
 export interface SourceRecord extends RecordedVersion {
   /** Present only if it was read at its old address; otherwise the mapping gives the address. */
@@ -46,6 +76,8 @@ export interface Outcome {
    * Verified one has them in `source` and `destination`.
    */
   readonly base?: Base;
+  /** What the plan says that a person approves or has approved; absent where nothing waits for approval. */
+  readonly planned?: Planned;
   /** The rule of spec.mapping that applies to its name: `prefixes[0]`. */
   readonly rule?: string;
   /** The address of the backup of a removed source. */

@@ -18,13 +18,31 @@ describe('the totals of a dry run', () => {
   it('count each step once, and only the sources that would go', async () => {
     const spec = { dryRun: true, select, sourcePolicy: 'Delete', conflictPolicy: 'Overwrite' };
     const { result } = await runEngine({ ...aWorldOfAll(), trustRoots, spec });
-    expect(result.plan).toEqual({ create: 2, adopt: 1, overwrite: 1, remove: 3, metadataLost: 0 });
+    const totals = {
+      create: 2,
+      adopt: 1,
+      overwrite: 1,
+      conflicts: 0,
+      remove: 3,
+      excluded: 0,
+      metadataLost: 0,
+    };
+    expect(result.plan).toEqual(totals);
   });
 
   it('count no removal of a document in conflict', async () => {
     const spec = { dryRun: true, select, sourcePolicy: 'Backup' };
     const { result } = await runEngine({ ...aWorldOfAll(), trustRoots, spec });
-    expect(result.plan).toEqual({ create: 2, adopt: 1, overwrite: 0, remove: 2, metadataLost: 0 });
+    const totals = {
+      create: 2,
+      adopt: 1,
+      overwrite: 0,
+      conflicts: 1,
+      remove: 2,
+      excluded: 0,
+      metadataLost: 0,
+    };
+    expect(result.plan).toEqual(totals);
   });
 
   it.each(['Keep', 'Project'])('count no removal with %s', async (sourcePolicy) => {

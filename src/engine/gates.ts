@@ -19,7 +19,7 @@ export interface RemovalCandidate {
 
 /** Why a document stays that would be removed. */
 export interface Held {
-  readonly reason: 'ClockSkew' | 'CrossingMigrations' | 'TrustRoot';
+  readonly reason: 'ClockSkew' | 'CrossingMigrations' | 'NeedsReplan' | 'TrustRoot';
   readonly message: string;
   /** Set when the removal is still wanted: without it the document is done. */
   readonly retry?: 'later';

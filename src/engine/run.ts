@@ -6,6 +6,7 @@ import { shown } from './apply/show.ts';
 import { Transfer } from './apply/transfer.ts';
 import type { Address } from '#src/core/document.ts';
 import { hasCode } from '#src/errors.ts';
+import { approvedGate, leftBehind } from './plan/approved.ts';
 import { makePlan, startPlan, type Planning } from './plan/make-plan.ts';
 import { discardCopies } from './sync/discard-copies.ts';
 import { keepInStep } from './sync/keep-in-step.ts';
@@ -18,7 +19,7 @@ import { totalsOf } from './plan/totals.ts';
  * One run of a migration, top to bottom:
  *
  *   release the claims of earlier runs
- *   → take the inventory → plan each document → with dryRun: show the plan, and stop
+ *   → take the inventory → plan each document → with dryRun, or before an approval: show the plan, and stop
  *   → carry out each step and prove its copy
  *   → only with conflictPolicy Overwrite: make the record of the current versions durable → overwrite and prove
  *   → make the record of the proofs durable → remove, back up or mark as projections the sources of documents that
@@ -28,7 +29,8 @@ import { totalsOf } from './plan/totals.ts';
  * A run can end at any point. The next run reads both backends again: it adopts an equal document, so nothing is
  * written twice; only a run that proved a document in full removes its source, after it recorded the proof.
  */
-export async function runMigration(inputs: ApplyInputs): Promise<RunResult> {
+export async function runMigration(given: ApplyInputs): Promise<RunResult> {
+  const inputs = withinPlan(given);
   const progress = new Progress(inputs);
   if (canHaveClaims(inputs)) await releaseClaims({ ...inputs, claimed: async () => claimable(inputs) });
   const isPass = inputs.intent.sync !== undefined && !inputs.intent.dryRun;
@@ -38,6 +40,13 @@ export async function runMigration(inputs: ApplyInputs): Promise<RunResult> {
   else await applyPlan(inputs, progress, planning);
   awaitEnds(inputs, progress);
   return progress.result();
+}
+
+/** Under an approved plan no other source is removed; the decisions of a run are compared with it one by one. */
+function withinPlan(inputs: ApplyInputs): ApplyInputs {
+  const { approved, gates, intent } = inputs;
+  if (approved === undefined || intent.dryRun) return inputs;
+  return { ...inputs, gates: [...gates, approvedGate(approved)] };
 }
 
 /**
@@ -86,8 +95,9 @@ export async function maintain(inputs: ApplyInputs): Promise<RunResult> {
 
 async function showPlan(inputs: ApplyInputs, progress: Progress, planning: Planning): Promise<void> {
   const { plan, problem } = await makePlan(inputs, planning, () => progress.shouldStop());
-  for (const step of plan.steps) await progress.record(shown(step));
-  progress.notePlan(totalsOf(plan));
+  for (const step of plan.steps) await progress.record(shown(inputs, step));
+  const { leftOut } = planning.count.counts();
+  progress.notePlan(totalsOf(plan, { leftOut, approved: inputs.approved }));
   if (problem !== undefined) progress.noteBackendFailure(problem);
 }
 
@@ -99,6 +109,10 @@ async function applyPlan(inputs: ApplyInputs, progress: Progress, planning: Plan
   const transfer = new Transfer(inputs, progress, inputs.intent.sync === undefined ? undefined : keepInStep);
   await transfer.copyAll(planning);
   await transfer.overwriteAnnounced();
+  if (progress.isComplete && inputs.approved !== undefined) {
+    const left = leftBehind(inputs.approved, (name) => progress.hasRecorded(name));
+    for (const outcome of left) await progress.record(outcome);
+  }
   await retireSoaked(inputs, progress, transfer.proven);
   await prune(inputs, progress, { removals: transfer.removals, expected: planning.expected });
   await expire(inputs, progress);

@@ -32,6 +32,7 @@ export type Cause =
 export type ConditionReason =
   | Cause
   | 'Available'
+  | 'AwaitingApproval'
   | 'AwaitingSoak'
   | 'BackendForbidden'
   | 'BackendIdentityChanged'
@@ -47,6 +48,7 @@ export type ConditionReason =
   | 'IntegrityViolated'
   | 'InvalidSpec'
   | 'NamespaceLeaving'
+  | 'NeedsReplan'
   | 'NestedEnds'
   | 'NothingMoved'
   | 'NothingSelected'
@@ -147,6 +149,7 @@ export type RowReason =
   | 'MappingCollision'
   | 'MappingIncomplete'
   | 'MetadataLost'
+  | 'NeedsReplan'
   | 'NoRule'
   | 'NotMapped'
   | 'PartsRefused'

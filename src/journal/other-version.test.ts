@@ -207,10 +207,10 @@ describe('a status of another version', () => {
     expect(migrationWith({}).unknownFields).toBeUndefined();
     const select = { names: ['a'], exclude: { names: ['b'], olderThan: '30d' } };
     const mapping = { prefixes: [{ from: 'a', to: 'b', since: 'x' }] };
-    expect(migrationWith({}, { select, mapping, approval: 'Required' }).unknownFields).toEqual([
+    expect(migrationWith({}, { select, mapping, consent: 'Required' }).unknownFields).toEqual([
       'spec.select.exclude.olderThan',
       'spec.mapping.prefixes[0].since',
-      'spec.approval',
+      'spec.consent',
     ]);
   });
 

@@ -7,6 +7,7 @@ import type {
   RecordedVersion,
   SourceRecord,
   Base,
+  Planned,
 } from '#src/core/outcome.ts';
 
 import { withUnknown, type UnknownOfDocument } from './unknown.ts';
@@ -22,6 +23,9 @@ export interface TableEntry {
 
 type SourceRow = NonNullable<StatusRow['source']>;
 type DestinationRow = NonNullable<StatusRow['destination']>;
+/** With reasons that this version knows. */
+type Expected = Omit<NonNullable<StatusRow['expected']>, 'held' | 'reason'> &
+  Pick<Planned, 'held' | 'reason'>;
 
 /**
  * Rows of one document: one per key, or a single row with an empty key. Their members are in the order of the schema,
@@ -38,6 +42,7 @@ export function toRows({ outcome, since, unknown }: TableEntry): StatusRow[] {
     ...(outcome.destination === undefined ? {} : { destination: toDestination(outcome.destination) }),
     ...(outcome.source === undefined ? {} : { source: toSource(outcome.source) }),
     ...(outcome.base === undefined ? {} : { base: toBase(outcome.base) }),
+    ...(outcome.planned === undefined ? {} : fromPlanned(outcome.planned)),
     ...(outcome.rule === undefined ? {} : { rule: outcome.rule }),
     ...(outcome.backup === undefined ? {} : { backup: outcome.backup }),
     lastTransitionTime: since,
@@ -66,6 +71,7 @@ function toPriorRecord(row: StatusRow): PriorRecord & { keys: string[] } {
     ...(row.destination === undefined ? {} : { destination: toDestination(row.destination) }),
     ...(row.source === undefined ? {} : { source: toSource(row.source) }),
     ...(row.base === undefined ? {} : { base: toBase(row.base) }),
+    ...(row.planned === undefined ? {} : { planned: toPlanned(row.planned, row.expected) }),
     ...(row.rule === undefined ? {} : { rule: row.rule }),
     ...(row.backup === undefined ? {} : { backup: row.backup }),
     since: Date.parse(row.lastTransitionTime),
@@ -90,4 +96,32 @@ function toBase({ source, destination }: NonNullable<StatusRow['base']> | Base):
 
 function toVersion({ version, identity }: Pick<SourceRow, 'version' | 'identity'>): RecordedVersion {
   return { ...(version === undefined ? {} : { version }), ...(identity === undefined ? {} : { identity }) };
+}
+
+/** What a row expects, in the order of the schema. */
+function fromPlanned({ action, ...expected }: Planned): Pick<StatusRow, 'planned' | 'expected'> {
+  const rest = toExpected(expected);
+  return { planned: action, ...(Object.keys(rest).length === 0 ? {} : { expected: rest }) };
+}
+
+function toPlanned(action: Planned['action'], expected: NonNullable<StatusRow['expected']> = {}): Planned {
+  const { held, reason, ...rest } = expected;
+  const reasons = {
+    ...(isRowReason(held) ? { held } : {}),
+    ...(isRowReason(reason) ? { reason } : {}),
+  };
+  return { action, ...toExpected({ ...rest, ...reasons }) };
+}
+
+function toExpected(from: Omit<Planned, 'action'> | Expected): Omit<Planned, 'action'> {
+  const { destination, held, losesMetadata, path, reason, removal, source } = from;
+  return {
+    ...(path === undefined ? {} : { path }),
+    ...(source === undefined ? {} : { source: toVersion(source) }),
+    ...(destination === undefined ? {} : { destination: toVersion(destination) }),
+    ...(removal === undefined ? {} : { removal }),
+    ...(held === undefined ? {} : { held }),
+    ...(losesMetadata === undefined ? {} : { losesMetadata }),
+    ...(reason === undefined ? {} : { reason }),
+  };
 }

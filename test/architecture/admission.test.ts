@@ -80,4 +80,12 @@ describe('the admission policy of migrations', () => {
     );
     expect(unasked).toEqual([]);
   });
+
+  it('takes a change for a mere approval only if it compares each other member of the spec', () => {
+    const members = pathsIn('secretmigrations', /./).filter(({ length }) => length === 1);
+    const compared = ([name = '']: readonly string[]): boolean =>
+      policy.includes(`object.spec.?${name} == oldObject.spec.?${name}`);
+    expect(members.length).toBeGreaterThan(10);
+    expect(members.filter((path) => !compared(path))).toEqual([['approval']]);
+  });
 });

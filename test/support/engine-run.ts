@@ -20,6 +20,7 @@ import {
   listedTrustRootGate,
   trustRootGate,
 } from '#src/engine/gates.ts';
+import { plannedRowsOf } from '#src/engine/plan/approved.ts';
 import { toIntent } from '#src/engine/plan/compile.ts';
 import { maintain, runMigration } from '#src/engine/run.ts';
 import { toPriorRecords, toRows } from '#src/journal/rows.ts';
@@ -73,6 +74,11 @@ export interface EngineRun extends World {
   readonly reserved?: readonly string[];
   /** What earlier runs recorded: `rows` of their reports, or rows made with `aRow`. */
   readonly prior?: readonly PriorRecord[];
+  /**
+   * With spec.approval: `plan` makes a plan; `approved` carries out the plan that the rows in `prior` have. Default: nothing waits
+   * for approval.
+   */
+  readonly phase?: 'plan' | 'approved';
   /** `maintain`: the remaining tasks of a completed migration. Default: a whole run. */
   readonly task?: 'run' | 'maintain';
   readonly at?: { readonly source?: Hooks; readonly destination?: Hooks };
@@ -134,7 +140,11 @@ export async function runEngine(run: EngineRun): Promise<RunReport> {
   const inputs = await inputsOf(run, journal);
   const result = await (run.task === 'maintain' ? maintain(inputs) : runMigration(inputs));
   const isComplete =
-    !result.interrupted && result.problem === undefined && run.task !== 'maintain' && run.only === undefined;
+    run.phase !== 'approved' &&
+    !result.interrupted &&
+    result.problem === undefined &&
+    run.task !== 'maintain' &&
+    run.only === undefined;
   return { result, ...journal.report(isComplete) };
 }
 
@@ -147,7 +157,7 @@ export function aRow(name: string, more: Partial<PriorRecord> = {}): PriorRecord
 async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<ApplyInputs> {
   const signal = run.signal ?? new AbortController().signal;
   const migration = migrationOf(run);
-  const intent = toIntent(migration, { source: run.source.traits, destination: run.destination.traits });
+  const intent = intentOf(run, migration);
   const { mapping } = migration.spec;
   const source = shaped(driverOf(run, 'source', journal.log), mapping, intent.selection);
   const destination = driverOf(run, 'destination', journal.log);
@@ -173,6 +183,7 @@ async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<Appl
     permit: permitOf(run, signal),
     journal,
     prior: journal.prior,
+    approved: approvedIn(run, journal),
     clock: run.clock,
     logger: silent,
     concurrency: 4,
@@ -203,6 +214,18 @@ async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<Appl
     onChanged: ({ side, address }) => void journal.log.push(`changed ${side} ${address}`),
     onRemoved: () => journal.countRemoved(),
   };
+}
+
+function intentOf(
+  { destination, phase, source }: EngineRun,
+  migration: SecretMigration,
+): ApplyInputs['intent'] {
+  const intent = toIntent(migration, { source: source.traits, destination: destination.traits });
+  return phase === 'plan' ? { ...intent, dryRun: true } : intent;
+}
+
+function approvedIn({ phase }: EngineRun, { prior }: RecordingJournal): ApplyInputs['approved'] {
+  return phase === undefined ? undefined : plannedRowsOf(prior.values());
 }
 
 /** As that of the operator: after the signal has aborted, nothing begins. */

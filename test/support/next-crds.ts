@@ -29,7 +29,7 @@ function visit(node: unknown, name: string): void {
 }
 
 const ADDED: Readonly<Record<string, Json>> = {
-  spec: { approval: text },
+  spec: { consent: text },
   status: { rollout: text },
   keys: { attempts: { type: 'integer' } },
   exceptions: { attempts: { type: 'integer' } },

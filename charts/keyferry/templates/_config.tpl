@@ -61,6 +61,16 @@ rules:
     verbs: [create, update, patch, delete, deletecollection]
 {{- end }}
 
+{{- define "keyferry.config.ClusterRole.approve" }}
+rules:
+  - apiGroups: [keyferry.io]
+    resources: [secretmigrations]
+    verbs: [get, list, watch, patch, update, approve]
+  - apiGroups: [keyferry.io]
+    resources: [secretmigrationreports]
+    verbs: [get, list, watch]
+{{- end }}
+
 {{- define "keyferry.config.ClusterRole.cluster-view" }}
 rules:
   - apiGroups: [keyferry.io]
@@ -322,6 +332,38 @@ spec:
         oldObject.metadata.?annotations.orValue({}).exists(key, key.startsWith('keyferry.io/') &&
         !(key in object.metadata.?annotations.orValue({})))
   variables:
+    - name: digest
+      expression: object.spec.?approval.?digest.orValue('')
+    - name: required
+      expression: object.spec.?approval.?required.orValue(false)
+    - name: oldDigest
+      expression: "oldObject == null ? '' : oldObject.spec.?approval.?digest.orValue('')"
+    - name: oldRequired
+      expression: 'oldObject == null ? false : oldObject.spec.?approval.?required.orValue(false)'
+    # An approval, the end of the need for one, and in a namespace that wants one everywhere, work without it.
+    - name: releases
+      expression: >-
+        (variables.digest != '' && variables.digest != variables.oldDigest) || (variables.oldRequired && !variables.required) ||
+        (namespaceObject.metadata.?labels[?'keyferry.io/approval'] == optional.of('required') && !variables.required &&
+        !object.spec.?dryRun.orValue(false))
+    # Annotations can ask for work, too. Each member of the spec except approval: test/architecture/admission.test.ts.
+    - name: onlyApproves
+      expression: >-
+        oldObject != null && variables.required == variables.oldRequired && variables.digest != variables.oldDigest &&
+        object.metadata.?annotations == oldObject.metadata.?annotations &&
+        object.spec.?mode == oldObject.spec.?mode &&
+        object.spec.?sync == oldObject.spec.?sync &&
+        object.spec.?rollout == oldObject.spec.?rollout &&
+        object.spec.?source == oldObject.spec.?source &&
+        object.spec.?destination == oldObject.spec.?destination &&
+        object.spec.?select == oldObject.spec.?select &&
+        object.spec.?mapping == oldObject.spec.?mapping &&
+        object.spec.?conflictPolicy == oldObject.spec.?conflictPolicy &&
+        object.spec.?sourcePolicy == oldObject.spec.?sourcePolicy &&
+        object.spec.?backupTTLSeconds == oldObject.spec.?backupTTLSeconds &&
+        object.spec.?soakSeconds == oldObject.spec.?soakSeconds &&
+        object.spec.?dryRun == oldObject.spec.?dryRun &&
+        object.spec.?suspend == oldObject.spec.?suspend
     - name: secrets
       expression: authorizer.group('').resource('secrets').namespace(object.metadata.namespace)
     - name: dryRun
@@ -377,7 +419,16 @@ spec:
         (variables.names.size() <= 3 || variables.secrets.name(variables.names[3]).check('patch').allowed())
   validations:
     - expression: >-
-        variables.secrets.check('get').allowed() ||
+        !variables.releases || authorizer.group('keyferry.io').resource('secretmigrations').namespace(object.metadata.namespace)
+        .name(object.metadata.name).check('approve').allowed()
+      reason: Forbidden
+      messageExpression: >-
+        request.userInfo.username + ' may not approve SecretMigration ' + object.metadata.namespace + '/' + object.metadata.name + ':
+        setting spec.approval.digest, ending spec.approval.required, and a run without it in a namespace with the label
+        keyferry.io/approval=required need the verb approve on secretmigrations. Ask a user who has it, see ClusterRole
+        keyferry-approve.'
+    - expression: >-
+        variables.onlyApproves || variables.secrets.check('get').allowed() ||
         (variables.names.size() > 0 && variables.getsNamed1 && variables.getsNamed2)
       reason: Forbidden
       messageExpression: >-
@@ -385,7 +436,7 @@ spec:
         and the operator reads them for a SecretMigration. Ask an administrator of the namespace for the right to get
         secrets.'
     - expression: >-
-        variables.secrets.check('list').allowed() ||
+        variables.onlyApproves || variables.secrets.check('list').allowed() ||
         variables.names.size() > 0
       reason: Forbidden
       messageExpression: >-
@@ -394,7 +445,7 @@ spec:
         list secrets, or select up to four Secrets by
         spec.select.names without rules in spec.mapping.'
     - expression: >-
-        variables.dryRun || variables.secrets.check('create').allowed()
+        variables.onlyApproves || variables.dryRun || variables.secrets.check('create').allowed()
       reason: Forbidden
       messageExpression: >-
         request.userInfo.username + ' may not create Secrets in namespace ' + object.metadata.namespace + ',
@@ -402,7 +453,7 @@ spec:
         create secrets, or set
         spec.dryRun.'
     - expression: >-
-        !variables.removes || variables.secrets.check('delete').allowed() ||
+        variables.onlyApproves || !variables.removes || variables.secrets.check('delete').allowed() ||
         (variables.names.size() > 0 && variables.deletesNamed1 && variables.deletesNamed2)
       reason: Forbidden
       messageExpression: >-
@@ -411,7 +462,7 @@ spec:
         delete secrets, or
         set sourcePolicy to Keep.'
     - expression: >-
-        !variables.marks || variables.secrets.check('patch').allowed() ||
+        variables.onlyApproves || !variables.marks || variables.secrets.check('patch').allowed() ||
         (variables.names.size() > 0 && variables.patchesNamed1 && variables.patchesNamed2)
       reason: Forbidden
       messageExpression: >-

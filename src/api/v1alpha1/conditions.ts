@@ -19,6 +19,9 @@ export const CONDITION_REASONS = {
   Completed: 'Every key is done.',
   Synced: 'Mode Sync: every key is in step; changes are followed.',
   DryRunCompleted: 'Every key was compared; nothing was written.',
+  AwaitingApproval: 'A plan is made, and nothing is written before a person approves it.',
+  NeedsReplan:
+    'The approved plan was carried out, except for documents that are not as they were when it was made.',
   AwaitingSoak: 'Every key is verified; sources are removed after soakSeconds.',
   PartiallyFailed: 'Some keys failed; the others are done.',
   ConflictsFound: 'The destination differs for some keys; nothing was overwritten.',
@@ -84,6 +87,9 @@ export const ROW_STATES = [
   'Skipped',
 ] as const;
 
+/** What a plan does with a document. */
+export const PLANNED_ACTIONS = ['Create', 'Adopt', 'Overwrite', 'Keep'] as const;
+
 /** One sentence for each state. */
 export const ROW_STATE_MEANINGS: Readonly<Record<(typeof ROW_STATES)[number], string>> = {
   Pending: 'Not written yet.',
@@ -97,10 +103,12 @@ export const ROW_STATE_MEANINGS: Readonly<Record<(typeof ROW_STATES)[number], st
 
 /** Reasons for the state of a key. Pending, Copied, Verified and Removed rows may have none. */
 export const ROW_REASONS = {
-  WouldCreate: 'Dry run: it would be created.',
-  WouldOverwrite: 'Dry run: the destination differs and would be overwritten.',
+  WouldCreate: 'Dry run, or a plan: it would be created.',
+  NeedsReplan:
+    'The document is not as it was when the plan was made that a person approved; nothing was done for it.',
+  WouldOverwrite: 'Dry run, or a plan: the destination differs and would be overwritten.',
   WillOverwrite: 'The destination differs and will be overwritten.',
-  WouldAdopt: 'Dry run: the destination is already equal.',
+  WouldAdopt: 'Dry run, or a plan: the destination is already equal.',
   DestinationDiffers: 'The destination has other bytes, other keys or other attributes.',
   DestinationDeleted: 'The current version at the destination is deleted; the name is taken.',
   DestinationLeaving: 'The document at the destination is being deleted.',

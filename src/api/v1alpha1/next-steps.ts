@@ -17,6 +17,10 @@ export const NEXT_STEPS: Readonly<Partial<Record<Word, string>>> = {
   Synced: 'Nothing. Set `spec.mode` to Once to stop following changes.',
   DryRunCompleted: 'Read the rows, then set `spec.dryRun` to false to start the migration.',
   Progressing: 'Wait. The message shows how far the run is, and which server slows it down.',
+  AwaitingApproval:
+    'Read the plan in `status.plan` and in the [table of keys](keys.md). A user with the verb `approve` then runs the command in the message: [approval](approval.md).',
+  NeedsReplan:
+    'Find out who changed the document. Then approve the new plan, in which it has its own action: [approval](approval.md#what-changed-meanwhile).',
   AwaitingSoak: 'Wait, or set a shorter `spec.soakSeconds`. Sources are kept until then.',
   PartiallyFailed:
     'Read the rows whose state is `Failed` in the [table of keys](keys.md); each message says what to do. The others are done.',
@@ -56,10 +60,11 @@ export const NEXT_STEPS: Readonly<Partial<Record<Word, string>>> = {
   IdentityShared:
     'One server: give both backends one address. A copied server: enable a new mount there. See [inventory](inventory.md#two-backends-one-place).',
 
-  WouldCreate: 'Set `spec.dryRun` to false to start the migration.',
+  WouldCreate: 'Set `spec.dryRun` to false to start the migration, or [approve the plan](approval.md).',
   WouldOverwrite:
-    'Check what is at the destination; then set `spec.dryRun` to false, or exclude the document.',
-  WouldAdopt: 'Set `spec.dryRun` to false to start the migration. Nothing is written for this document.',
+    'Check what is at the destination; then set `spec.dryRun` to false or [approve the plan](approval.md), or exclude the document.',
+  WouldAdopt:
+    'Set `spec.dryRun` to false to start the migration, or [approve the plan](approval.md). Nothing is written for this document.',
   WillOverwrite: 'Wait. The row shows the version to [restore](undoing-a-move.md) afterwards.',
   DestinationDiffers: BY_HAND,
   DestinationDeleted: `Undelete the version, or remove the document completely, or set \`spec.conflictPolicy\`: [conflicts](conflicts.md).`,

@@ -8,6 +8,7 @@ import {
 } from '#src/schema/meta.ts';
 import { parseObserved, type Observed, type Parsed } from '#src/schema/parse.ts';
 import { exactlyOne, immutable, pathSegments, withRules } from '#src/schema/rules.ts';
+import { APPROVAL_RULE, ApprovalSchema } from './approval.ts';
 import { InventorySchema } from './inventory.ts';
 import { LabelSelectorSchema } from './label-selector.ts';
 import { DocumentNameSchema, MappingSchema, SourcePolicySchema } from './mapping.ts';
@@ -197,6 +198,7 @@ export const SecretMigrationSpecSchema = withRules(
       .describe(
         'True: read only, write nothing, and report what would happen. Set it to false to start the migration.',
       ),
+    approval: ApprovalSchema.optional(),
     suspend: z.boolean().default(false).describe('Pause before the next document until this is false again.'),
   }),
   {
@@ -227,6 +229,7 @@ export const SecretMigrationSpecSchema = withRules(
     holds: ({ mode, sourcePolicy, sync }) =>
       mode !== 'Sync' || sourcePolicy !== 'Project' || (sync?.authority ?? 'Destination') === 'Destination',
   },
+  APPROVAL_RULE,
   ...SHAPE_RULES,
 ).describe('What to move, from where to where, and under which policies.');
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { TimeSchema } from '#src/schema/meta.ts';
-import { ROW_STATES } from './conditions.ts';
+import { PLANNED_ACTIONS, ROW_STATES } from './conditions.ts';
 
 /*
  * One row of the per-key table, as this version writes it; `stored-rows.ts` reads those of any version.
@@ -23,9 +23,17 @@ export const MAX_ROW_MESSAGE = 256;
 
 const RowVersionSchema = z.string().max(MAX_ROW_VERSION);
 const RowIdentitySchema = z.string().max(MAX_ROW_IDENTITY);
+const RowReasonSchema = z
+  .string()
+  .max(64)
+  .regex(/^[A-Z][A-Za-z0-9]*$/);
 const recorded = {
   version: RowVersionSchema.optional().describe('Version that was proven.'),
   identity: RowIdentitySchema.optional().describe('Identity of the document.'),
+};
+const planned = {
+  version: RowVersionSchema.optional().describe('Version when the plan was made.'),
+  identity: recorded.identity,
 };
 
 export const StatusRowSchema = z
@@ -38,12 +46,7 @@ export const StatusRowSchema = z
       ),
     key: z.string().max(MAX_ROW_KEY).describe('Name of the key; empty for a document without keys.'),
     state: z.enum(ROW_STATES).describe('State of this key.'),
-    reason: z
-      .string()
-      .max(64)
-      .regex(/^[A-Z][A-Za-z0-9]*$/)
-      .optional()
-      .describe('Reason for the state, as one CamelCase word.'),
+    reason: RowReasonSchema.optional().describe('Reason for the state, as one CamelCase word.'),
     message: z
       .string()
       .max(MAX_ROW_MESSAGE)
@@ -85,6 +88,33 @@ export const StatusRowSchema = z
       .describe(
         'Mode Sync: the versions in which source and destination were last proven equal, of a key that is not Verified. A Verified key has them in source and destination.',
       ),
+    planned: z
+      .enum(PLANNED_ACTIONS)
+      .optional()
+      .describe(
+        'What the plan does with the document of this key, in a dry run and with spec.approval. Keep: nothing.',
+      ),
+    expected: z
+      .object({
+        path: z.string().max(MAX_ROW_PATH).optional().describe('Path at the destination.'),
+        source: z.object(planned).optional().describe('Version of the source that is copied.'),
+        destination: z
+          .object(planned)
+          .optional()
+          .describe('Version at the destination that is adopted or overwritten; absent if there is none.'),
+        removal: z
+          .enum(['Delete', 'Backup', 'Project'])
+          .optional()
+          .describe('What happens to the source after its copy is verified; absent if it stays.'),
+        held: RowReasonSchema.optional().describe('Why the source stays in spite of that.'),
+        losesMetadata: z
+          .literal(true)
+          .optional()
+          .describe('The copy lacks labels, annotations or types of JSON values of the source.'),
+        reason: RowReasonSchema.optional().describe('Why nothing is done.'),
+      })
+      .optional()
+      .describe('What the plan rests on: if it is not so any more, nothing is done (NeedsReplan).'),
     rule: z
       .string()
       .max(MAX_ROW_RULE)

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { TimeSchema } from '#src/schema/meta.ts';
-import { isRowReason, ROW_STATES } from './conditions.ts';
+import { isRowReason, PLANNED_ACTIONS, ROW_STATES } from './conditions.ts';
 import type { StatusRow } from './status-row.ts';
 
 /*
@@ -30,6 +30,19 @@ const StoredRowSchema = z.looseObject({
     .looseObject({
       source: z.looseObject(version).optional().catch(undefined),
       destination: z.looseObject(version).optional().catch(undefined),
+    })
+    .optional()
+    .catch(undefined),
+  planned: z.enum(PLANNED_ACTIONS).optional().catch(undefined),
+  expected: z
+    .looseObject({
+      path: word(),
+      source: z.looseObject(version).optional().catch(undefined),
+      destination: z.looseObject(version).optional().catch(undefined),
+      removal: z.enum(['Delete', 'Backup', 'Project']).optional().catch(undefined),
+      held: word(),
+      losesMetadata: z.literal(true).optional().catch(undefined),
+      reason: word(),
     })
     .optional()
     .catch(undefined),
@@ -78,7 +91,9 @@ function isRowState(word: string): word is StatusRow['state'] {
 }
 
 function withoutUndefined(row: StatusRow): StatusRow {
-  for (const part of [row, row.destination, row.source, row.base, row.base?.source, row.base?.destination]) {
+  const { base, expected } = row;
+  const pairs = [base, expected].flatMap((each) => [each, each?.source, each?.destination]);
+  for (const part of [row, row.destination, row.source, ...pairs]) {
     for (const [name, value] of Object.entries(part ?? {}))
       if (part !== undefined && value === undefined) Reflect.deleteProperty(part, name);
   }

@@ -23,6 +23,7 @@ import { shortNameOf } from '../backend/names.ts';
 import type { DriverLease } from '../backend/pool.ts';
 import type { ChangedSecret } from '../rollout/windows.ts';
 import { trustRootsIn, unlistedBackendsIn, unparsedBackendIn } from '../backend/trust-root.ts';
+import { approvalFor, type Approval } from './approval.ts';
 import { permitOf, type Attempt } from './attempt.ts';
 import { changesIn, hasJudgedRows, type Processed } from './changes.ts';
 import { claimOf, isStaleClaim } from './claims.ts';
@@ -44,6 +45,8 @@ export interface Gathered {
 /** What the engine did, and for which documents. */
 export interface Done extends Omit<Processed, 'outcomes'> {
   readonly result: RunResult;
+  /** What the run was allowed to do. */
+  readonly approval: Approval;
 }
 
 /**
@@ -53,7 +56,8 @@ export interface Done extends Omit<Processed, 'outcomes'> {
 export async function carryOut(attempt: Attempt, gathered: Gathered): Promise<Done> {
   const { followed, status, task } = attempt;
   const { backends, source, destination, journal } = gathered;
-  const inputs = inputsOf(attempt, gathered);
+  const approval = approvalFor(attempt.migration, gathered);
+  const inputs = inputsOf(attempt, gathered, approval);
   const changes = await changesIn(attempt, journal, inputs.source);
   const { intent } = inputs;
   status.setPace(() => paceOf([source, destination]));
@@ -62,15 +66,15 @@ export async function carryOut(attempt: Attempt, gathered: Gathered): Promise<Do
   // Versions that cannot be listed are a failure of the backend, also if the documents could be read.
   const problem: unknown = result.problem ?? followed?.problem;
   const seen = problem === undefined ? {} : { problem };
-  return { backends, changes, intent, result: { ...result, ...seen } };
+  return { approval, backends, changes, intent, result: { ...result, ...seen } };
 }
 
-function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
+function inputsOf(attempt: Attempt, gathered: Gathered, { approved, isPlan }: Approval): ApplyInputs {
   const { parts, migration, status, stop, context } = attempt;
   const { backends, source, destination, keepsVersions, journal } = gathered;
   const crossings = parts.live.of(objectKey(migration.metadata));
   const ends = { source: source.driver.traits, destination: destination.driver.traits };
-  const intent = toIntent(migration, ends);
+  const intent = { ...toIntent(migration, ends), dryRun: isPlan };
   const { mapping } = migration.spec;
   const { holderOf, gates } = gatesAt(attempt, gathered, 'source');
   return {
@@ -83,6 +87,7 @@ function inputsOf(attempt: Attempt, gathered: Gathered): ApplyInputs {
     destinationName: shortNameOf(backends.destination),
     journal: withProgress(journal, status),
     prior: journal.prior,
+    approved,
     clock: parts.clock,
     logger: context.logger,
     concurrency: parts.concurrentDocuments,

@@ -1,14 +1,18 @@
+import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import type { InventoryCounts } from '#src/core/inventory.ts';
 import { removesSources } from '#src/engine/plan/compile.ts';
+import type { PlanTotals } from '#src/engine/plan/totals.ts';
 import { isKeptInStep } from '#src/engine/plan/sync-intent.ts';
 import { hasCode, isAbort } from '#src/errors.ts';
 import type { MigrationJournal } from '#src/journal/journal.ts';
 import type { Logger } from '#src/ports.ts';
 import type { ReconcileResult } from '#src/runtime/controller.ts';
 import { objectKey } from '#src/runtime/store.ts';
+import { hasWork, isOfApprovedPlan, needsApproval } from './approval.ts';
 import { readMigration, type Attempt } from './attempt.ts';
 import { releaseSuspended } from './claims.ts';
+import type { AwaitedPlan } from './messages.ts';
 import { removalsIn, tellDeleted, tellRemoved, type RemovalReport } from './removals.ts';
 import { storeReports } from './store-reports.ts';
 import { remember } from './changes.ts';
@@ -108,7 +112,7 @@ function tellRemovals(attempt: Attempt, journal: MigrationJournal | undefined): 
 async function conclude(attempt: Attempt, finished: Finished): Promise<number | undefined> {
   const { parts, migration, status, task, context } = attempt;
   const { journal, result } = finished;
-  if (task.kind === 'run') journal.dropUnvisited();
+  if (task.kind === 'run' && !isOfApprovedPlan(finished.approval)) journal.dropUnvisited();
   tellRemovals(attempt, journal);
   await storeReports(journal, status);
   const outcomes = [...journal.outcomes()];
@@ -116,14 +120,26 @@ async function conclude(attempt: Attempt, finished: Finished): Promise<number | 
     status.setInventory(result.inventory);
     logInventory(context.logger, result.inventory);
   }
-  status.setPlan(result.plan);
+  const plan = planShown(attempt, finished, outcomes);
+  status.setPlan(plan);
   if (isKeptInStep(migration)) return await concludeInStep(attempt, finished, outcomes);
   const verdict = verdictOn(attempt, finished, outcomes);
   await status.conclude(verdict, journal);
-  if (verdict.ready === 'True') parts.live.withdraw(objectKey(migration.metadata));
-  if (verdict.succeeded === 'True') parts.halfRemoved.forget(migration.metadata);
+  rest(attempt, verdict);
+  if (goesOn(verdict, plan !== undefined && plan.digest === migration.spec.approval?.digest)) return 0;
   const hasEffect = outcomes.length > 0 && !isIdle(verdict);
   return nextRunMs({ outcomes, hasEffect, wakeAfterMs: result.wakeAfterMs }, parts.waitingRetryMs);
+}
+
+/** After a verdict that no run follows, the migration holds no document of others, and nothing is half removed. */
+function rest({ migration, parts }: Attempt, { ready, reason, succeeded }: Verdict): void {
+  if (ready === 'True' || reason === 'AwaitingApproval') parts.live.withdraw(objectKey(migration.metadata));
+  if (succeeded === 'True') parts.halfRemoved.forget(migration.metadata);
+}
+
+/** True if the next run is due at once: a plan that was made again is the approved one, or another plan is to be made. */
+function goesOn({ reason }: Verdict, isApproved: boolean): boolean {
+  return reason === 'NeedsReplan' || (reason === 'Progressing' && isApproved);
 }
 
 /** The same in mode Sync: the migration stays live, and only rows that are durable are remembered. */
@@ -144,13 +160,33 @@ async function concludeInStep(
 /** What the status says after these outcomes. */
 export function verdictOn(
   { migration }: Pick<Attempt, 'migration'>,
-  { journal, result }: Finished,
+  { approval, journal, result }: Finished,
   outcomes: readonly Outcome[],
 ): Verdict {
   const { dryRun } = migration.spec;
   const { loss } = journal;
   const counts = journal.counts();
-  return concluding({ ...result, counts, outcomes, dryRun, loss, isKeptInStep: isKeptInStep(migration) });
+  const awaited =
+    needsApproval(migration) && approval.isPlan ? awaitedOf(migration, approval.digest(outcomes)) : undefined;
+  const known = { counts, outcomes, dryRun, loss, awaited, isKeptInStep: isKeptInStep(migration) };
+  return concluding({ ...result, ...known });
+}
+
+/** The plan in the status: that of a dry run, or one that waits for approval. */
+function planShown(
+  { migration }: Pick<Attempt, 'migration'>,
+  { approval, result: { plan } }: Finished,
+  outcomes: readonly Outcome[],
+): (PlanTotals & { readonly digest: string }) | undefined {
+  if (plan === undefined || !(migration.spec.dryRun || hasWork(outcomes))) return undefined;
+  return { ...plan, digest: approval.digest(outcomes) };
+}
+
+function awaitedOf({ metadata, spec }: SecretMigration, digest: string): AwaitedPlan {
+  const { name, namespace } = metadata;
+  const named = spec.approval?.digest;
+  if (named === undefined) return { approved: 'nothing', digest, name, namespace };
+  return { approved: named === digest ? 'this plan' : 'another plan', digest, name, namespace };
 }
 
 /** Milliseconds until a document is to be tried again, until the run asked to be woken, or for documents that come later. */

@@ -4,13 +4,40 @@ import { quoted } from '#src/errors/explain.ts';
 import type { PlanTotals } from '#src/engine/plan/totals.ts';
 import type { Loss } from '#src/journal/loss.ts';
 
+type Totals = Pick<PlanTotals, 'create' | 'adopt' | 'overwrite' | 'remove' | 'metadataLost'>;
+
 interface Shown {
-  readonly plan?: PlanTotals | undefined;
+  readonly plan?: Totals | undefined;
   readonly inventory?: InventoryCounts | undefined;
 }
 
-/** What a dry run found. Counts documents, as the steps of the plan do: the counts of keys are in the summary. */
-export function dryRunMessage(outcomes: readonly Outcome[], { plan, inventory }: Shown): string {
+/** What a dry run found. */
+export function dryRunMessage(outcomes: readonly Outcome[], shown: Shown): string {
+  return `Dry run, in documents: ${foundBy(outcomes, shown)}. Nothing was written; set spec.dryRun to false to start.`;
+}
+
+/** The plan that a person is asked to approve. */
+export interface AwaitedPlan {
+  readonly digest: string;
+  /** What spec.approval.digest names. */
+  readonly approved: 'nothing' | 'another plan' | 'this plan';
+  readonly name: string;
+  readonly namespace: string;
+}
+
+/** What a plan would do, and how to approve it. */
+export function approvalMessage(
+  outcomes: readonly Outcome[],
+  shown: Shown,
+  { approved, digest, name, namespace }: AwaitedPlan,
+): string {
+  const other = approved === 'another plan' ? ' spec.approval.digest names another plan.' : '';
+  const patch = JSON.stringify({ spec: { approval: { digest } } });
+  return `Plan, in documents: ${foundBy(outcomes, shown)}. Nothing is written before it is approved.${other} To approve it: kubectl keyferry approve ${name} -n ${namespace}, or kubectl patch secretmigration ${name} -n ${namespace} --type=merge -p '${patch}'`;
+}
+
+/** Counts documents, as the steps of the plan do: the counts of keys are in the summary. */
+function foundBy(outcomes: readonly Outcome[], { plan, inventory }: Shown): string {
   const numberOf = (state: Outcome['state']): number =>
     outcomes.filter((outcome) => outcome.state === state).length;
   const left = inventory?.leftOut;
@@ -19,11 +46,17 @@ export function dryRunMessage(outcomes: readonly Outcome[], { plan, inventory }:
     [numberOf('Failed'), 'cannot be moved'],
     [numberOf('Conflict'), 'in conflict'],
     [numberOf('Skipped'), 'skipped'],
+    [driftedIn(outcomes), 'changed since the approved plan'],
   ]);
-  return `Dry run, in documents: ${plan === undefined ? 'compared' : stepsOf(plan)}${others}. Nothing was written; set spec.dryRun to false to start.`;
+  return `${plan === undefined ? 'compared' : stepsOf(plan)}${others}`;
 }
 
-function stepsOf({ create, adopt, overwrite, remove, metadataLost }: PlanTotals): string {
+/** Documents that are not as they were when the approved plan was made. */
+export function driftedIn(outcomes: readonly Outcome[]): number {
+  return outcomes.filter(({ reason }) => reason === 'NeedsReplan').length;
+}
+
+function stepsOf({ create, adopt, overwrite, remove, metadataLost }: Totals): string {
   const lost = metadataLost > 0 ? `, lose labels or annotations of ${metadataLost}` : '';
   return `would create ${create}, adopt ${adopt}, overwrite ${overwrite}, remove ${remove}${lost}`;
 }

@@ -74,6 +74,21 @@ describe('the next task of a migration', () => {
     expect(taskOf({ spec: { suspend: true } })).toEqual({ kind: 'wait' });
   });
 
+  it('is to wait while a plan awaits approval, until it is approved or a run is requested', () => {
+    const approval = { required: true };
+    const digest = `sha256:${'0'.repeat(64)}`;
+    const ready = { type: 'Ready', status: 'False', observedGeneration: 2, reason: 'AwaitingApproval' };
+    const conditions = [{ ...ready, lastTransitionTime: '2026-01-01T00:00:00Z', message: '' }];
+    const plan = { digest, create: 1, adopt: 0, overwrite: 0, remove: 0, metadataLost: 0 };
+    const status = { conditions, plan };
+    expect(taskOf({ spec: { approval }, status })).toEqual({ kind: 'wait' });
+    expect(taskOf({ spec: { approval }, status }, NOW, true)).toEqual({ kind: 'wait' });
+    expect(taskOf({ spec: { approval }, status, requested: 'now' })).toEqual({ kind: 'run' });
+    expect(taskOf({ spec: { approval: { ...approval, digest } }, status })).toEqual({ kind: 'run' });
+    expect(taskOf({ spec: { approval, suspend: true }, status })).toEqual({ kind: 'suspend' });
+    expect(taskOf({ spec: {}, status })).toEqual({ kind: 'run' });
+  });
+
   it('is to wait for the first probe of a backend, unless the migration is suspended or completed', () => {
     const wait = { kind: 'wait', afterMs: 30_000 };
     expect(taskOf({ isReady: false }, NOW, true)).toEqual(wait);

@@ -4,6 +4,7 @@ import { beginningOf } from '#src/core/bounded-text.ts';
 import { endOfUse } from '#src/journal/fallback-use.ts';
 import { isKeptInStep } from '#src/engine/plan/sync-intent.ts';
 import { isReady } from '../conditions.ts';
+import { awaitsApproval } from './approval.ts';
 
 /** What one reconcile of a migration does next. */
 export type Task =
@@ -45,6 +46,7 @@ export function nextTask(migration: SecretMigration, circumstances: Circumstance
   if (isCompleted && spec.backupTTLSeconds === undefined)
     return afterCompletion(migration, circumstances.nowMs);
   if (spec.suspend) return { kind: 'suspend' };
+  if (awaitsApproval(migration) && !isRequested(migration)) return { kind: 'wait' };
   if (circumstances.awaitsProbe) return { kind: 'wait', afterMs: circumstances.probeWaitMs };
   if (circumstances.isFollowed && !isRequested(migration)) return { kind: 'follow' };
   return { kind: isCompleted ? 'maintain' : 'run' };

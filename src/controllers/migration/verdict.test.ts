@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { countOutcomes, type Outcome } from '#src/core/outcome.ts';
 import { OperatorError } from '#src/errors.ts';
 import { MAX_CONDITION_MESSAGE } from '../conditions.ts';
+import type { AwaitedPlan } from './messages.ts';
 import { concluding, paceOf, progressing, slowedDown, type Verdict } from './verdict.ts';
 
 function anOutcome(name: string, rest: Partial<Outcome> = {}): Outcome {
@@ -87,6 +88,71 @@ describe('the verdict on a dry run', () => {
         expect(succeeded).not.toBe('True');
       }),
     );
+  });
+});
+
+describe('the verdict on a plan that awaits approval', () => {
+  const digest = `sha256:${'0'.repeat(64)}`;
+  const plan = { create: 1, adopt: 0, overwrite: 0, remove: 0, metadataLost: 0 };
+  const awaited: AwaitedPlan = { digest, approved: 'nothing', name: 'move', namespace: 'ns' };
+  const would = anOutcome('a', { state: 'Pending', reason: 'WouldCreate', planned: { action: 'Create' } });
+  const taken = anOutcome('b', { state: 'Conflict', reason: 'DestinationDiffers', retry: 'later' });
+  const verdictOf = (outcomes: readonly Outcome[], rest: Partial<AwaitedPlan> = {}): Verdict => {
+    const counts = countOutcomes(outcomes);
+    const run = { outcomes, counts, dryRun: false, awaitsSoak: false, plan };
+    return concluding({ ...run, awaited: { ...awaited, ...rest } });
+  };
+
+  test('says what it would do and how to approve it, and nobody works on it', () => {
+    expect(verdictOf([would, taken])).toMatchObject({
+      ready: 'False',
+      succeeded: 'Unknown',
+      reason: 'AwaitingApproval',
+      reconciling: false,
+      stalled: false,
+      message: `Plan, in documents: would create 1, adopt 0, overwrite 0, remove 0; 1 in conflict. Nothing is written before it is approved. To approve it: kubectl keyferry approve move -n ns, or kubectl patch secretmigration move -n ns --type=merge -p '{"spec":{"approval":{"digest":"${digest}"}}}'`,
+    });
+  });
+
+  test('says so if the approved digest is that of another plan', () => {
+    expect(verdictOf([would], { approved: 'another plan' }).message).toContain(
+      'spec.approval.digest names another plan.',
+    );
+  });
+
+  test('is Progressing if it is the approved one: it is carried out next', () => {
+    expect(verdictOf([would], { approved: 'this plan' })).toMatchObject({
+      ready: 'Unknown',
+      reason: 'Progressing',
+      reconciling: true,
+    });
+  });
+
+  test('is that of a run if the plan would change nothing', () => {
+    expect(verdictOf([taken]).reason).toBe('ConflictsFound');
+    expect(verdictOf([anOutcome('a', { planned: { action: 'Create' } })]).reason).toBe('Completed');
+  });
+
+  test('waits for documents that could not be read for a moment', () => {
+    const failed = anOutcome('c', { state: 'Failed', reason: 'Timeout', retry: 'soon' });
+    expect(verdictOf([would, failed]).reason).toBe('PartiallyFailed');
+  });
+});
+
+describe('the verdict on an approved plan', () => {
+  const drifted = anOutcome('a', { state: 'Pending', reason: 'NeedsReplan' });
+
+  test('asks for a new one when something drifted, and nothing can be tried again', () => {
+    expect(verdictOn(drifted, anOutcome('b'))).toMatchObject({
+      ready: 'False',
+      succeeded: 'Unknown',
+      reason: 'NeedsReplan',
+      reconciling: true,
+    });
+    const failed = anOutcome('c', { state: 'Failed', reason: 'Timeout', retry: 'soon' });
+    expect(verdictOn(drifted, failed).reason).toBe('PartiallyFailed');
+    const violated = anOutcome('c', { state: 'Failed', reason: 'VerifyMismatch', retry: 'later' });
+    expect(verdictOn(drifted, violated).reason).toBe('IntegrityViolated');
   });
 });
 

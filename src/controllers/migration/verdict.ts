@@ -8,7 +8,16 @@ import type { PlanTotals } from '#src/engine/plan/totals.ts';
 import { errorOf } from '#src/errors.ts';
 import type { Loss } from '#src/journal/loss.ts';
 import { MAX_CONDITION_MESSAGE, type Statement } from '../conditions.ts';
-import { dryRunMessage, firstTroubles, listed, lossMessage } from './messages.ts';
+import { hasWork } from './approval.ts';
+import {
+  approvalMessage,
+  driftedIn,
+  dryRunMessage,
+  firstTroubles,
+  listed,
+  lossMessage,
+  type AwaitedPlan,
+} from './messages.ts';
 
 /** The content of the conditions of a migration. */
 export interface Verdict {
@@ -98,8 +107,10 @@ export interface Finished {
   readonly isKeptInStep?: boolean | undefined;
   /** What is missing from the table; see `MigrationJournal.loss`. */
   readonly loss?: Loss | undefined;
-  /** What a dry run would do. */
-  readonly plan?: PlanTotals | undefined;
+  /** What a dry run would do, or a plan that waits for approval. */
+  readonly plan?: Pick<PlanTotals, 'create' | 'adopt' | 'overwrite' | 'remove' | 'metadataLost'> | undefined;
+  /** The plan that a person is to approve before anything is written. */
+  readonly awaited?: AwaitedPlan | undefined;
   readonly inventory?: InventoryCounts | undefined;
 }
 
@@ -113,6 +124,20 @@ export function concluding(run: Finished): Verdict {
     const nothing = 'The selection matches no document. Correct spec.select, or create the documents.';
     return verdict('False', 'False', 'NothingSelected', nothing);
   }
+  return (
+    awaitingApproval(run, outcomes) ??
+    needingReplan(run, outcomes) ??
+    ending(run, outcomes, { kept, message })
+  );
+}
+
+/** The verdict on what became of the documents. */
+function ending(
+  run: Finished,
+  outcomes: readonly Outcome[],
+  { kept, message }: { readonly kept: Kept; readonly message: string },
+): Verdict {
+  const { counts } = run;
   const trouble = failureReason({ ...run, outcomes }, kept);
   if (trouble !== undefined) {
     const stalled = needsChange({ ...run, outcomes }, trouble, kept);
@@ -126,6 +151,31 @@ export function concluding(run: Finished): Verdict {
   if (run.awaitsSoak) return verdict('Unknown', 'Unknown', 'AwaitingSoak', message);
   if (run.isKeptInStep === true) return verdict('True', 'Unknown', 'Synced', message);
   return verdict('True', 'True', 'Completed', message);
+}
+
+/**
+ * The verdict on a plan that a person is to approve: as a suspension, it is not a failure, and nobody works on it. Undefined if it
+ * would change nothing, and while a document could not be read for a moment: then the plan is made again.
+ */
+function awaitingApproval(run: Finished, outcomes: readonly Outcome[]): Verdict | undefined {
+  const { awaited, loss } = run;
+  if (awaited === undefined || !hasWork(outcomes) || outcomes.some(({ retry }) => retry === 'soon'))
+    return undefined;
+  if (awaited.approved === 'this plan')
+    return verdict('Unknown', 'Unknown', 'Progressing', 'The plan is approved, and is carried out next.');
+  const lost = loss === undefined ? '' : `${lossMessage(loss)} `;
+  return verdict('False', 'Unknown', 'AwaitingApproval', lost + approvalMessage(outcomes, run, awaited));
+}
+
+/** The verdict on an approved plan that is carried out as far as it can be: a new plan is made at once. */
+function needingReplan({ awaited, counts }: Finished, outcomes: readonly Outcome[]): Verdict | undefined {
+  const drifted = driftedIn(outcomes);
+  if (awaited !== undefined || drifted === 0 || outcomes.some(({ retry }) => retry === 'soon'))
+    return undefined;
+  if (isViolated(outcomes)) return undefined;
+  const which = drifted === 1 ? '1 document is' : `${drifted} documents are`;
+  const message = `${verifiedOf(counts)}; ${which} not as they were when the plan was made, and nothing was done for them. A new plan is made, which a person must approve.`;
+  return { ...verdict('False', 'Unknown', 'NeedsReplan', message), reconciling: true };
 }
 
 function messageOf(run: Finished, outcomes: readonly Outcome[], kept: Kept): string {
@@ -195,12 +245,13 @@ function countKept(outcomes: Iterable<Outcome>): Kept {
 }
 
 function failureReason({ counts, outcomes }: Finished, kept: Kept): ConditionReason | undefined {
-  for (const outcome of outcomes) {
-    if (outcome.reason === 'VerifyMismatch' || outcome.reason === 'DestinationLost')
-      return 'IntegrityViolated';
-  }
+  if (isViolated(outcomes)) return 'IntegrityViolated';
   if (counts.failed + counts.copied + kept.later > 0) return 'PartiallyFailed';
   return counts.conflict > 0 ? 'ConflictsFound' : undefined;
+}
+
+function isViolated(outcomes: Iterable<Outcome>): boolean {
+  return [...outcomes].some(({ reason }) => reason === 'VerifyMismatch' || reason === 'DestinationLost');
 }
 
 /**

@@ -30,7 +30,7 @@ const MAX_ROUNDS = 3;
 
 type Inputs = Pick<
   ApplyInputs,
-  'intent' | 'destination' | 'gates' | 'prior' | 'clock' | 'logger' | 'permit' | 'signal'
+  'approved' | 'intent' | 'destination' | 'gates' | 'prior' | 'clock' | 'logger' | 'permit' | 'signal'
 >;
 
 /** A write that was sent and may have been applied. */

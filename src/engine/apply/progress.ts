@@ -6,7 +6,7 @@ import type { Planning } from '../plan/make-plan.ts';
 import type { PlanTotals } from '../plan/totals.ts';
 import type { ApplyInputs, RunResult } from './inputs.ts';
 
-type Inputs = Pick<ApplyInputs, 'intent' | 'journal' | 'only' | 'signal' | 'shouldStop'>;
+type Inputs = Pick<ApplyInputs, 'approved' | 'intent' | 'journal' | 'only' | 'signal' | 'shouldStop'>;
 
 /** The progress of a run, and whether it may continue. Passes every outcome to the journal. */
 export class Progress {
@@ -17,6 +17,7 @@ export class Progress {
   #wakeAfterMs: number | undefined;
   #count: InventoryCount | undefined;
   #plan: PlanTotals | undefined;
+  readonly #recorded = new Set<string>();
 
   constructor(inputs: Inputs) {
     this.#inputs = inputs;
@@ -59,9 +60,14 @@ export class Progress {
 
   async record(outcome: Outcome): Promise<void> {
     const { intent, journal } = this.#inputs;
-    await journal.record(this.#ruled(this.#withBase(this.#unlessProven(outcome))));
+    this.#recorded.add(outcome.name);
+    await journal.record(this.#asPlanned(this.#ruled(this.#withBase(this.#unlessProven(outcome)))));
     this.#count?.report(outcome.name);
     if (outcome.backup !== undefined && intent.backupTtlMs !== undefined) this.wakeIn(intent.backupTtlMs);
+  }
+
+  hasRecorded(name: string): boolean {
+    return this.#recorded.has(name);
   }
 
   /** True for a document that an earlier run proved. */
@@ -85,6 +91,15 @@ export class Progress {
     if (intent.sync === undefined || outcome.state === 'Verified' || path === undefined) return outcome;
     const base = outcome.base ?? recordedBase(journal.prior.get(outcome.name), path, outcome.source?.path);
     return base === undefined ? outcome : { ...outcome, base };
+  }
+
+  /** Under an approved plan a row keeps what the plan says, and its keys: so the rows are the plan, also after a kill. */
+  #asPlanned(outcome: Outcome): Outcome {
+    const { approved, intent } = this.#inputs;
+    if (intent.dryRun) return outcome;
+    const { planned: _planned, ...rest } = outcome;
+    const row = approved?.get(outcome.name);
+    return row === undefined ? rest : { ...rest, keys: row.keys, planned: row.planned };
   }
 
   /** The outcome with the mapping rule that applies to its document. */

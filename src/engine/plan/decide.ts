@@ -5,6 +5,7 @@ import { recordedVersion, type Outcome } from '#src/core/outcome.ts';
 import { isAbort } from '#src/errors.ts';
 import { failedOutcome } from '../failure.ts';
 import { heldBy } from '../gates.ts';
+import { asApproved } from './approved.ts';
 import { desiredBeside, desiredDocument, reflecting } from './desired-document.ts';
 import type { PlanInputs } from './inputs.ts';
 import { lossOf } from './metadata-loss.ts';
@@ -14,7 +15,7 @@ import type { Decision, Left, PlannedDocument, PlannedStep, Removal } from './pl
  * Decides for one document whose source was read: reads the destination and chooses the step. Changes nothing.
  */
 
-type Inputs = Pick<PlanInputs, 'intent' | 'destination' | 'gates' | 'signal'>;
+type Inputs = Pick<PlanInputs, 'approved' | 'intent' | 'destination' | 'gates' | 'signal'>;
 
 export interface DecideOptions {
   /** The state of the destination if the listing shows it (absent); undefined: it is read. */
@@ -23,8 +24,21 @@ export interface DecideOptions {
   readonly announced?: string | undefined;
 }
 
-/** Chooses the step for one document. A failure of this document becomes its step; only an abort is thrown. */
+/**
+ * Chooses the step for one document; under an approved plan, only a step that the plan has. A failure of this document becomes
+ * its step; only an abort is thrown.
+ */
 export async function decideDocument(
+  inputs: Inputs,
+  document: PlannedDocument,
+  source: StoredDocument,
+  options: DecideOptions,
+): Promise<Decision> {
+  const decision = await decideFreely(inputs, document, source, options);
+  return inputs.intent.dryRun ? decision : asApproved(decision, inputs.approved);
+}
+
+async function decideFreely(
   inputs: Inputs,
   document: PlannedDocument,
   source: StoredDocument,

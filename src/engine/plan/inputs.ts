@@ -4,6 +4,7 @@ import type { BySide } from '#src/core/sync/observed.ts';
 import type { Clock } from '#src/ports.ts';
 import type { Crossings } from '../crossings.ts';
 import type { CopyGate, RemovalGate } from '../gates.ts';
+import type { PlannedRows } from './approved.ts';
 import type { Intent } from './intent.ts';
 
 /**
@@ -27,6 +28,11 @@ export interface PlanInputs {
   readonly only?: ReadonlySet<string> | undefined;
   /** What earlier runs recorded, by document name. */
   readonly prior: ReadonlyMap<string, PriorRecord>;
+  /**
+   * The plan that a person approved: the run does nothing else. When a plan is shown: what of the last one is done. Undefined
+   * where nothing waits for approval.
+   */
+  readonly approved?: PlannedRows | undefined;
   readonly clock: Clock;
   /** What other live migrations do with the same documents. */
   readonly crossings: Crossings;

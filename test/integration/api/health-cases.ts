@@ -67,7 +67,15 @@ const MISMATCH = anOutcome({ state: 'Failed', reason: 'VerifyMismatch', retry: '
 const NO_RULE = anOutcome({ state: 'Skipped', reason: 'NoRule', keys: [] });
 const RENAMED = anOutcome({ state: 'Skipped', reason: 'AlreadyRenamed', keys: [] });
 const WOULD_CREATE = anOutcome({ state: 'Pending', reason: 'WouldCreate' });
-const PLAN = { create: 1, adopt: 0, overwrite: 0, remove: 0, metadataLost: 0 };
+const PLAN = { create: 1, adopt: 0, overwrite: 0, conflicts: 0, remove: 0, excluded: 0, metadataLost: 0 };
+const TO_APPROVE = {
+  digest: `sha256:${'0'.repeat(64)}`,
+  approved: 'nothing' as const,
+  name: 'm',
+  namespace: 'ns',
+};
+const PLANNED = anOutcome({ state: 'Pending', reason: 'WouldCreate', planned: { action: 'Create' } });
+const DRIFTED = anOutcome({ state: 'Pending', reason: 'NeedsReplan', planned: { action: 'Create' } });
 const LOSS = { reports: 1, rows: 1, unrecoverable: true };
 
 const RUNS: readonly (readonly [title: string, verdict: Verdict, expected: Expected])[] = [
@@ -76,6 +84,17 @@ const RUNS: readonly (readonly [title: string, verdict: Verdict, expected: Expec
   ['suspended', suspended(), ['InProgress', 'Suspended']],
   ['completed', finished([anOutcome({})]), DONE],
   ['a dry run without conflict', finished([WOULD_CREATE], { dryRun: true, plan: PLAN }), DONE],
+  [
+    'awaiting approval',
+    finished([PLANNED], { plan: PLAN, awaited: TO_APPROVE }),
+    ['InProgress', 'Suspended'],
+  ],
+  [
+    'awaiting approval, with a conflict',
+    finished([PLANNED, CONFLICT], { plan: PLAN, awaited: TO_APPROVE }),
+    ['InProgress', 'Suspended'],
+  ],
+  ['about to make another plan', finished([DRIFTED]), RETRIED],
   ['renamed before', finished([RENAMED]), DONE],
   ['awaiting its soak', finished([anOutcome({})], { awaitsSoak: true }), WORKING],
   ['in conflict', finished([CONFLICT]), NEEDS_A_CHANGE],

@@ -312,6 +312,18 @@ const MIGRATION_CASES: readonly RuleCase[] = [
     kind: 'SecretMigration',
     at: 'spec',
     message:
+      'approval.required needs mode Once: approve the first copy in mode Once; then set mode Sync and approval.required false in one change, for which a user needs the verb approve',
+    accepts: {
+      'a single run that waits for approval': migration({ approval: { required: true } }),
+      'a sync without approval': migration({ mode: 'Sync', approval: { required: false } }),
+      'a sync with an empty approval': migration({ mode: 'Sync', approval: {} }),
+    },
+    refuses: { 'a sync that waits for approval': migration({ mode: 'Sync', approval: { required: true } }) },
+  },
+  {
+    kind: 'SecretMigration',
+    at: 'spec',
+    message:
       'sourcePolicy Project requires sync.authority Destination: the destination owns a projected value',
     accepts: {
       'a projection whose owner leads': migration({

@@ -109,7 +109,17 @@ describe('dryRun', () => {
     );
     expect(conditionOf(rehearsed, 'Succeeded')?.status).toBe('Unknown');
     expect(rehearsed.status.progress).toBe('0/4');
-    expect(rehearsed.status.plan).toEqual({ create: 1, adopt: 1, overwrite: 0, remove: 2, metadataLost: 0 });
+    const digest: unknown = expect.stringMatching(/^sha256:[0-9a-f]{64}$/);
+    const totals = {
+      create: 1,
+      adopt: 1,
+      overwrite: 0,
+      conflicts: 0,
+      remove: 2,
+      excluded: 1,
+      metadataLost: 0,
+    };
+    expect(rehearsed.status.plan).toEqual({ digest, ...totals });
     expect(stage().changesOf(tenant)).toEqual([]);
     expect(await sourceNames(tenant)).toEqual(['equal', 'new']);
 

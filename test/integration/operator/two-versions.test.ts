@@ -131,25 +131,25 @@ describe('the spec of a later release', () => {
     const tenant = await stage().tenant();
     await tenant.apply(aSecret('db', fieldsOf('db')));
     const migration = aMigration('asks', { sourcePolicy: 'Delete' });
-    await tenant.apply({ ...migration, spec: { ...migration.spec, approval: 'Required' } });
+    await tenant.apply({ ...migration, spec: { ...migration.spec, consent: 'Required' } });
     const refused = await tenant.untilReady('asks', { status: 'False', reason: 'InvalidSpec' });
     expect(refused.status.conditions?.find(({ type }) => type === 'Stalled')?.message).toContain(
-      'does not know spec.approval',
+      'does not know spec.consent',
     );
     expect(await kvNames(tenant, tenant.namespace)).toEqual([]);
 
-    await tenant.mergePatch('SecretBackend', 'bao', { spec: { approval: 'Required' } });
+    await tenant.mergePatch('SecretBackend', 'bao', { spec: { consent: 'Required' } });
     await eventually('the backend names the field', async () => {
       const { conditions = [] } = (await tenant.backend('bao')).status;
       return conditions.some(
-        ({ reason, message }) => reason === 'InvalidSpec' && message.includes('spec.approval'),
+        ({ reason, message }) => reason === 'InvalidSpec' && message.includes('spec.consent'),
       );
     });
-    await tenant.mergePatch('SecretMigration', 'asks', { spec: { approval: null } });
+    await tenant.mergePatch('SecretMigration', 'asks', { spec: { consent: null } });
     await tenant.untilReady('asks', { status: 'False', reason: 'BackendNotReady' });
     expect(await sourceNames(tenant)).toEqual(['db']);
 
-    await tenant.mergePatch('SecretBackend', 'bao', { spec: { approval: null } });
+    await tenant.mergePatch('SecretBackend', 'bao', { spec: { consent: null } });
     await tenant.untilReady('asks', { status: 'True', reason: 'Completed' });
     expect(await wholeNames(tenant)).toEqual(['db']);
   });

@@ -1,5 +1,5 @@
 -- Health of a SecretMigration for Argo CD. Healthy: every key is done. Degraded: it failed, or needs a change.
--- Progressing: it works, or waits for an object that the same sync can bring.
+-- Progressing: it works, or waits for an object that the same sync can bring. Suspended: it waits for a person.
 local waits_for_object = {
   BackendNotFound = true,
   BackendNotReady = true,
@@ -25,7 +25,7 @@ if ready == nil then
   return hs
 end
 hs.message = ready.message
-if found.Suspended ~= nil and found.Suspended.status == "True" then
+if ready.reason == "AwaitingApproval" or (found.Suspended ~= nil and found.Suspended.status == "True") then
   hs.status = "Suspended"
   return hs
 end
