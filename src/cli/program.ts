@@ -4,6 +4,7 @@ import { explain } from '#src/errors/explain.ts';
 import { declareBackend } from './commands/backend.ts';
 import { declareCompletion } from './commands/completion.ts';
 import { declareDoctor } from './commands/doctor.ts';
+import { declareMigrateLocal } from './commands/migrate-local.ts';
 import { declareSuspend } from './commands/suspend.ts';
 import { examplesOf, globalFlagsOf, type Carry } from './declare.ts';
 import type { Invocation } from './invocation.ts';
@@ -83,6 +84,7 @@ export function createProgram(
     .configureHelp({ formatHelp: (command, helper) => helpOf(name, command, helper) });
   // command.ts carries it out: it has flags of its own.
   program.command('operator').description('Run the operator in this process; see keyferry operator --help');
+  declareMigrateLocal(program, carry);
   declareSuspend(program, carry);
   declareBackend(program, carry);
   declareDoctor(program, carry);

@@ -23,3 +23,15 @@ function toMemberPatch(before: unknown, after: unknown): unknown {
   if (isJsonObject(before) && isJsonObject(after)) return toMergePatch(before, after);
   return isDeepStrictEqual(before, after) ? undefined : after;
 }
+
+/** What RFC 7386 makes of an object and a patch. */
+export function applyMergePatch(before: JsonObject, patch: JsonObject): JsonObject {
+  const after = new Map(Object.entries(before));
+  for (const [name, change] of Object.entries(patch)) {
+    const old = after.get(name);
+    if (change === null) after.delete(name);
+    else
+      after.set(name, isJsonObject(change) ? applyMergePatch(isJsonObject(old) ? old : {}, change) : change);
+  }
+  return Object.fromEntries(after);
+}
