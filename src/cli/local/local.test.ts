@@ -103,6 +103,7 @@ describe('a migration without a cluster', () => {
     const planned = await place.run('  sourcePolicy: Delete\n', { args: '--dry-run' });
     expect(planned).toMatchObject({ code: 0, err: '' });
     expect(planned.out).toContain('would create 2, adopt 0, overwrite 0, remove 2');
+    expect(planned.out).toContain('Nothing was written; run it without --dry-run to start.');
     expect(planned.out).toMatch(/^db +value +Pending +WouldCreate/m);
     expect(await place.names('.')).toEqual(['from', 'move.yaml', 'to']);
 

@@ -64,7 +64,9 @@ export function showEnd(output: Output, migration: SecretMigration, rows: readon
   const ready = readyOf(migration.status);
   if (ready !== undefined) {
     const color = ready.status === 'True' ? 'green' : ready.status === 'False' ? 'red' : 'yellow';
-    output.line(`${output.paint(color, ready.reason)}: ${printable(ready.message)}`);
+    // A status cannot know of the flag.
+    const said = ready.message.replace('set spec.dryRun to false to start', 'run it without --dry-run to start');
+    output.line(`${output.paint(color, ready.reason)}: ${printable(said)}`);
   }
   output.line(totalsOf(migration));
 }
