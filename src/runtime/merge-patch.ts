@@ -9,11 +9,16 @@ import { isJsonObject, type JsonObject } from '#src/kube/json.ts';
 export function toMergePatch(before: JsonObject, after: JsonObject): JsonObject | undefined {
   const patch: Record<string, unknown> = {};
   for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {
-    const change = toMemberPatch(before[name], after[name]);
+    const change = toMemberPatch(ownMember(before, name), ownMember(after, name));
     // defineProperty: a member named __proto__ is data here.
     if (change !== undefined) Object.defineProperty(patch, name, { ...PLAIN, value: change });
   }
   return Object.keys(patch).length === 0 ? undefined : patch;
+}
+
+/** Not what each object inherits, such as `constructor`. */
+function ownMember(object: JsonObject, name: string): unknown {
+  return Object.hasOwn(object, name) ? object[name] : undefined;
 }
 
 const PLAIN = { enumerable: true, writable: true, configurable: true };
