@@ -1,9 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { resourceOf } from '#src/app/clients.ts';
 import type { KubeObject } from '#src/kube/client.ts';
-import { isJsonObject, type JsonObject } from '#src/kube/json.ts';
-import { applyMergePatch, toMergePatch } from '#src/runtime/merge-patch.ts';
+import type { JsonObject } from '#src/kube/json.ts';
 import { ObjectClient } from '#src/runtime/object-client.ts';
 import { StatusWriter } from '#src/runtime/status-patch.ts';
 import { LocalObjects, type ObjectStore } from './objects.ts';
@@ -60,19 +58,5 @@ describe('the objects of a run without a cluster', () => {
     });
     expect(await objects.get(NAME, signal)).toEqual(STORED);
     expect(client.storeFailure).toBeInstanceOf(Error);
-  });
-});
-
-describe('a merge patch', () => {
-  const json = fc.object({ values: [fc.string(), fc.integer(), fc.boolean()], maxDepth: 3 });
-
-  it('turns any object into the one that it was made for', () => {
-    fc.assert(
-      fc.property(json, json, (left, right) => {
-        const [before, after] = [left, right].map((object): unknown => JSON.parse(JSON.stringify(object)));
-        if (!isJsonObject(before) || !isJsonObject(after)) return;
-        expect(applyMergePatch(before, toMergePatch(before, after) ?? {})).toEqual(after);
-      }),
-    );
   });
 });

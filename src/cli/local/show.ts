@@ -65,7 +65,10 @@ export function showEnd(output: Output, migration: SecretMigration, rows: readon
   if (ready !== undefined) {
     const color = ready.status === 'True' ? 'green' : ready.status === 'False' ? 'red' : 'yellow';
     // A status cannot know of the flag.
-    const said = ready.message.replace('set spec.dryRun to false to start', 'run it without --dry-run to start');
+    const said = ready.message.replace(
+      'set spec.dryRun to false to start',
+      'run it without --dry-run to start',
+    );
     output.line(`${output.paint(color, ready.reason)}: ${printable(said)}`);
   }
   output.line(totalsOf(migration));
