@@ -137,6 +137,18 @@ describe('a migration without a cluster', () => {
     expect(await readFile(join(place.path, 'to', 'db'), 'utf8')).toBe('b');
   });
 
+  it('prints all rows also when they fill reports', async () => {
+    const names = Array.from({ length: 260 }, (_, index) => `doc-${String(index).padStart(3, '0')}`);
+    await using place = await Place.open(Object.fromEntries(names.map((name) => [`from/${name}`, 'v'])));
+    const { code, out } = await place.run('', { args: '--dry-run -o json' });
+    const { status }: { status: { keys: { name: string; reason: string }[] } } = JSON.parse(out);
+    expect(code).toBe(0);
+    expect(status).not.toHaveProperty('reports');
+    expect(status.keys.map(({ name, reason }) => `${name} ${reason}`).toSorted()).toEqual(
+      names.map((name) => `${name} WouldCreate`),
+    );
+  });
+
   it('says until when sources soak, and leaves them until then', async () => {
     await using place = await Place.open({ 'from/db': 'a' });
     const { code, err } = await place.run('  sourcePolicy: Delete\n  soakSeconds: 3600\n');
