@@ -1,4 +1,5 @@
-import { DirectoryFactory } from '#src/backends/directory/factory.ts';
+import { DirectoryFactory, type DirectoryFactoryOptions } from '#src/backends/directory/factory.ts';
+import type { CredentialSource, CredentialsFor } from '#src/backends/credentials.ts';
 import type { BackendFactory } from '#src/backends/factory.ts';
 import { KubernetesCredentials } from '#src/backends/kubernetes/credentials.ts';
 import { KubernetesFactory } from '#src/backends/kubernetes/factory.ts';
@@ -6,27 +7,63 @@ import { TokenRules } from '#src/backends/kubernetes/token-rules.ts';
 import { OpenBaoFactory } from '#src/backends/openbao/factory.ts';
 import { recordedCredentials } from '#src/backends/recorded-credentials.ts';
 import { BackendRegistry } from '#src/backends/registry.ts';
+import type { Config } from '#src/config/schema.ts';
 import { ConnectRules } from '#src/io/connect-rules.ts';
+import type { KubeClient } from '#src/kube/client.ts';
 import type { AccessLog } from '#src/ports.ts';
 import type { Base } from './base.ts';
 
-/** One factory for each kind of backend that ships. `accessLog` undefined: no access is recorded. */
+/** What the factories of all kinds need. */
+export interface RegistryParts extends Pick<
+  Base,
+  'clock' | 'logger' | 'mandate' | 'metrics' | 'random' | 'tracer' | 'version'
+> {
+  /** Undefined: no backend has Secrets of a cluster. */
+  readonly client: KubeClient | undefined;
+  readonly credentials: CredentialsFor;
+  readonly connectRules: ConnectRules;
+  readonly allowInsecureHttp: boolean;
+  readonly directories: Pick<DirectoryFactoryOptions, 'root' | 'isPersonal'>;
+  /** Undefined: no access is recorded. */
+  readonly accessLog: AccessLog | undefined;
+}
+
+/** One factory for each kind of backend that ships, as the operator is configured. */
 export function createRegistry(base: Base, accessLog: AccessLog | undefined): BackendRegistry {
-  const { apiServerHost, client, clock, config, logger, mandate, metrics, random, tracer, version } = base;
-  const { allowApiServerAudience, allowInsecureHttp, audiencePrefix } = config;
-  const rules = new TokenRules({ client, audiencePrefix, allowApiServerAudience });
+  const { apiServerHost, client, clock, config } = base;
+  const { allowConnectTo, allowInsecureHttp, directoryRoot: root, kubernetesServiceHost } = config;
+  return registryOf({
+    ...base,
+    credentials: recordedCredentials(credentialsIn(client, config), { clock, accessLog }),
+    connectRules: new ConnectRules({
+      allowed: allowConnectTo,
+      // The same server from within the cluster, also if a kubeconfig names another address of it.
+      apiServers: [apiServerHost, ...(kubernetesServiceHost === undefined ? [] : [kubernetesServiceHost])],
+    }),
+    allowInsecureHttp,
+    directories: { root, isPersonal: false },
+    accessLog,
+  });
+}
+
+/** The credentials of backends in a cluster: Secrets, and tokens of ServiceAccounts as the rules allow. */
+export function credentialsIn(
+  client: KubeClient,
+  rules: Pick<Config, 'allowApiServerAudience' | 'audiencePrefix'>,
+): CredentialSource {
+  return new KubernetesCredentials(client, new TokenRules({ client, ...rules }));
+}
+
+/** One factory for each kind of backend that ships. */
+export function registryOf(parts: RegistryParts): BackendRegistry {
+  const { accessLog, client, clock, credentials, directories, logger, metrics, random, tracer, version } =
+    parts;
+  const { allowInsecureHttp, connectRules, mandate } = parts;
   const factories: readonly BackendFactory[] = [
-    new KubernetesFactory(client),
+    ...(client === undefined ? [] : [new KubernetesFactory(client)]),
     new OpenBaoFactory({
-      credentialsFor: recordedCredentials(new KubernetesCredentials(client, rules), { clock, accessLog }),
-      connectRules: new ConnectRules({
-        allowed: config.allowConnectTo,
-        // The same server from within the cluster, also if a kubeconfig names another address of it.
-        apiServers: [
-          apiServerHost,
-          ...(config.kubernetesServiceHost === undefined ? [] : [config.kubernetesServiceHost]),
-        ],
-      }),
+      credentialsFor: credentials,
+      connectRules,
       mandate,
       clock,
       random,
@@ -34,7 +71,7 @@ export function createRegistry(base: Base, accessLog: AccessLog | undefined): Ba
       userAgent: `keyferry/${version}`,
       allowInsecureHttp,
     }),
-    new DirectoryFactory({ root: config.directoryRoot, clock, random }),
+    new DirectoryFactory({ ...directories, clock, random }),
   ];
   return new BackendRegistry(factories, { guard: { clock, random, metrics, logger, tracer }, accessLog });
 }

@@ -119,6 +119,7 @@ function migrationParts(parts: ControllerParts): Omit<MigrationParts, 'halfRemov
     following: parts.following,
     rollouts: parts.rollouts,
     cache: informers.migrations.store,
+    knowsAllMigrations: true,
     references,
     pool,
     status: {

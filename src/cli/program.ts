@@ -5,6 +5,7 @@ import { declareCompletion } from './commands/completion.ts';
 import { declareDoctor } from './commands/doctor.ts';
 import { declareExplain } from './commands/explain.ts';
 import { declareStatus } from './commands/status.ts';
+import { declareMigrateLocal } from './commands/migrate-local.ts';
 import { declareSuspend } from './commands/suspend.ts';
 import { examplesOf, globalFlagsOf, type Carry } from './declare.ts';
 import { textOf } from './failure.ts';
@@ -85,6 +86,7 @@ export function createProgram(
   program.command('operator').description('Run the operator in this process; see keyferry operator --help');
   declareStatus(program, carry);
   declareExplain(program, carry);
+  declareMigrateLocal(program, carry);
   declareSuspend(program, carry);
   declareBackend(program, carry);
   declareDoctor(program, carry);

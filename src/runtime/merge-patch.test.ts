@@ -1,18 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isJsonObject, type JsonObject } from '#src/kube/json.ts';
-import { toMergePatch } from './merge-patch.ts';
-
-/** RFC 7386, section 2. */
-function apply(target: unknown, patch: unknown): unknown {
-  if (!isJsonObject(patch)) return patch;
-  const result: Record<string, unknown> = isJsonObject(target) ? { ...target } : {};
-  for (const [name, value] of Object.entries(patch)) {
-    if (value === null) delete result[name];
-    else result[name] = apply(result[name], value);
-  }
-  return result;
-}
+import type { JsonObject } from '#src/kube/json.ts';
+import { applyMergePatch, toMergePatch } from './merge-patch.ts';
 
 const json = fc.letrec<{ value: unknown; object: JsonObject }>((tie) => ({
   value: fc.oneof(
@@ -23,7 +12,7 @@ const json = fc.letrec<{ value: unknown; object: JsonObject }>((tie) => ({
     fc.array(tie('value'), { maxLength: 3 }),
     tie('object'),
   ),
-  object: fc.dictionary(fc.constantFrom('a', 'b', 'c', 'd'), tie('value'), {
+  object: fc.dictionary(fc.constantFrom('a', 'b', 'c', 'constructor'), tie('value'), {
     maxKeys: 4,
     noNullPrototype: true,
   }),
@@ -33,9 +22,15 @@ describe('toMergePatch', () => {
   test('turns the old value into the new one', () => {
     fc.assert(
       fc.property(json.object, json.object, (before, after) => {
-        expect(apply(before, toMergePatch(before, after) ?? {})).toEqual(after);
+        expect(applyMergePatch(before, toMergePatch(before, after) ?? {})).toEqual(after);
       }),
     );
+  });
+
+  test('takes a member named __proto__ for data', () => {
+    const before: JsonObject = Object.fromEntries([['__proto__', { a: 1 }]]);
+    const patch = toMergePatch(before, {}) ?? {};
+    expect(Object.entries(applyMergePatch(before, patch))).toEqual([]);
   });
 
   test('is undefined exactly when nothing differs', () => {

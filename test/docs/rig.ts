@@ -18,7 +18,7 @@ import { startCluster, type Cluster } from '#test/cluster/cluster.ts';
 import { findInPath } from '#test/cluster/executable.ts';
 import { findHelm } from '#test/cluster/helm-tools.ts';
 import { pkiFile } from '#test/cluster/state.ts';
-import { startOperator, type OperatorProcess } from '#test/support/operator-process.ts';
+import { OPERATOR_BUNDLE, startOperator, type OperatorProcess } from '#test/support/operator-process.ts';
 import { problemsOf, schemaOf } from '#test/support/structural-check.ts';
 import { directoryRootOf } from '#test/support/token-files.ts';
 import { preparation, type Needs, type Page, type Step } from './blocks/page.ts';
@@ -195,7 +195,8 @@ async function writePrograms(cluster: Cluster, folder: string): Promise<void> {
   mkdirSync(folder, { recursive: true });
   symlinkSync(cluster.kubectlProgram, join(folder, 'kubectl'));
   symlinkSync(await findHelm(4, () => undefined), join(folder, 'helm'));
-  symlinkSync(join(ROOT, 'dist', 'keyferry.js'), join(folder, 'kubectl-keyferry'));
+  symlinkSync(OPERATOR_BUNDLE, join(folder, 'kubectl-keyferry'));
+  symlinkSync(OPERATOR_BUNDLE, join(folder, 'keyferry'));
   const isReal = cluster.isOpenBao && process.env['KEYFERRY_DOCS_BAO'] !== 'translator';
   if (isReal) symlinkSync(cluster.baoProgram, join(folder, 'bao'));
   else {

@@ -11,14 +11,16 @@ import { DirectoryDriver } from './driver.ts';
 export interface DirectoryFactoryOptions {
   /** Operator flag --directory-root. */
   readonly root: string | undefined;
+  /**
+   * The root is of the one person who runs the process. Default false: the namespace of the tenant is always part of the path,
+   * so that no tenant can name the files of another one.
+   */
+  readonly isPersonal?: boolean;
   readonly clock: Clock;
   readonly random: Random;
 }
 
-/**
- * Folders below the root that the operator was started with. The namespace of the tenant is always part of the path, so
- * that no tenant can name the files of another one.
- */
+/** Folders below the root that the operator was started with, or a person named. */
 export class DirectoryFactory implements BackendFactory {
   readonly kind = 'directory';
   readonly #options: DirectoryFactoryOptions;
@@ -32,7 +34,7 @@ export class DirectoryFactory implements BackendFactory {
   create(definition: BackendDefinition): Driver {
     const directory = memberOf(DIRECTORY, definition.spec);
     if (directory === undefined) throw invalid(definition, 'spec.directory is missing.');
-    const { root, clock, random } = this.#options;
+    const { root, isPersonal = false, clock, random } = this.#options;
     if (root === undefined) {
       throw new OperatorError('FLAG_MISSING', {
         op: 'directory.create',
@@ -44,9 +46,10 @@ export class DirectoryFactory implements BackendFactory {
     const { path, trailingNewline, allowWorldReadable } = directory;
     const { tenant } = definition;
     // A backend of many namespaces is only probed as a whole: does the root exist, and can it be used?
-    const segments = tenant === undefined ? [] : [tenant, ...(path?.split('/') ?? [])];
+    const own = path?.split('/') ?? [];
+    const segments = tenant === undefined ? [] : [...(isPersonal ? [] : [tenant]), ...own];
     return new DirectoryDriver({
-      place: { root, segments, allowWorldReadable },
+      place: { root, segments, allowWorldReadable, isPersonal },
       trailingNewline,
       clock,
       random,

@@ -12,6 +12,8 @@ export interface FolderPlace {
   readonly segments: readonly string[];
   /** spec.directory.allowWorldReadable. */
   readonly allowWorldReadable: boolean;
+  /** Only the last folder must be closed to other users: those above it are a home or a project. */
+  readonly isPersonal: boolean;
 }
 
 /** Permission bits of users who are neither owner nor in the group. */
@@ -50,13 +52,16 @@ export class Folder implements AsyncDisposable {
    */
   static async open(place: FolderPlace): Promise<Folder> {
     let path = place.root;
-    let handle = await openChecked(path, path, { flags: FOLDER_FLAGS, place });
+    let left = place.segments.length;
+    const mayBeExposed = (): boolean => place.allowWorldReadable || (place.isPersonal && left > 0);
+    let handle = await openChecked(path, path, { flags: FOLDER_FLAGS, mayBeExposed: mayBeExposed() });
     for (const segment of place.segments) {
+      left -= 1;
       path = join(path, segment);
       const parent = handle;
       try {
         const flags = FOLDER_FLAGS | constants.O_NOFOLLOW;
-        handle = await openChecked(below(parent, segment), path, { flags, place });
+        handle = await openChecked(below(parent, segment), path, { flags, mayBeExposed: mayBeExposed() });
       } finally {
         await parent.close();
       }
@@ -91,7 +96,7 @@ export class Folder implements AsyncDisposable {
 async function openChecked(
   path: string,
   shown: string,
-  { flags, place }: { readonly flags: number; readonly place: FolderPlace },
+  { flags, mayBeExposed }: { readonly flags: number; readonly mayBeExposed: boolean },
 ): Promise<FileHandle> {
   const about = { op: 'directory.open', target: shown };
   let handle: FileHandle;
@@ -107,7 +112,7 @@ async function openChecked(
   }
   try {
     const { mode } = await handle.stat({ bigint: true });
-    if (place.allowWorldReadable || (mode & OTHERS) === 0n) return handle;
+    if (mayBeExposed || (mode & OTHERS) === 0n) return handle;
     throw new OperatorError('FOLDER_EXPOSED', {
       ...about,
       hint: `Run: chmod o-rwx ${shown}. Or set spec.directory.allowWorldReadable.`,

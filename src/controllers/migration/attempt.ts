@@ -35,6 +35,8 @@ export interface MigrationParts {
   readonly attempts: RunningAttempts;
   /** The latest state from the watch. */
   readonly cache: ReadonlyStore<SecretMigration>;
+  /** False while there can be migrations that `cache` has not: their claims are left alone. */
+  readonly knowsAllMigrations: boolean;
   /** Tells which Secrets must not be removed. */
   readonly references: BackendReferences;
   readonly pool: DriverPool;

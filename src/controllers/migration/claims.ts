@@ -2,7 +2,7 @@ import { removesSources } from '#src/engine/plan/compile.ts';
 import { DEADLINES_MS } from '#src/engine/deadlines.ts';
 import { releaseClaims } from '#src/engine/run.ts';
 import { Deadline } from '#src/io/deadline.ts';
-import { openJournal, permitOf, type Attempt } from './attempt.ts';
+import { openJournal, permitOf, type Attempt, type MigrationParts } from './attempt.ts';
 
 /*
  * A claim is `<uid of the migration>.<run>`, at most 63 characters: the limit of a label.
@@ -15,16 +15,27 @@ const SEPARATOR = '.';
 /** The first four groups of a UUID. */
 const RUN_LENGTH = 23;
 
+/** A run that claims. */
+interface Claiming extends Pick<Attempt, 'migration'> {
+  readonly context: Pick<Attempt['context'], 'reconcileId'>;
+}
+
+/** What tells which migrations there are. */
+interface Knowing {
+  readonly parts: Pick<MigrationParts, 'cache' | 'knowsAllMigrations'>;
+}
+
 /** The name under which the run of this attempt claims sources. */
-export function claimOf({ migration, context }: Pick<Attempt, 'migration' | 'context'>): string {
+export function claimOf({ migration, context }: Claiming): string {
   return `${migration.metadata.uid}${SEPARATOR}${context.reconcileId.slice(0, RUN_LENGTH)}`;
 }
 
 /** True for a claim of this migration by another run, and for one of a migration that no longer exists. */
-export function isStaleClaim(attempt: Pick<Attempt, 'parts' | 'migration' | 'context'>, by: string): boolean {
+export function isStaleClaim(attempt: Claiming & Knowing, by: string): boolean {
   const { parts, migration } = attempt;
   const [uid = ''] = by.split(SEPARATOR);
   if (uid === migration.metadata.uid) return by !== claimOf(attempt);
+  if (!parts.knowsAllMigrations) return false;
   for (const { metadata } of parts.cache.values()) if (metadata.uid === uid) return false;
   return true;
 }

@@ -12,13 +12,21 @@ interface Running {
 /** The attempts that are under way, so that a change of their migration stops them at once. */
 export class RunningAttempts {
   readonly #running = new Map<string, Running>();
+  #because: string | undefined;
 
   /** `latest`: what the watch shows now, which can be newer than what the attempt has read. Dispose of it at the end. */
   add({ metadata }: SecretMigration, stop: Stop, latest: SecretMigration | undefined): Disposable {
     const key = objectKey(metadata);
     this.#running.set(key, { metadata, stop });
     this.onChange({ old: undefined, current: latest });
+    if (this.#because !== undefined) stop.stop(stopped(this.#because));
     return { [Symbol.dispose]: () => this.#running.delete(key) };
+  }
+
+  /** Stops all that are under way and all that follow: the process ends. */
+  stopAll(because: string): void {
+    this.#because = because;
+    for (const { stop } of this.#running.values()) stop.stop(stopped(because));
   }
 
   onChange(change: Pick<Change<SecretMigration>, 'old' | 'current'>): void {

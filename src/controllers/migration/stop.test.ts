@@ -107,4 +107,13 @@ describe('an attempt under way', () => {
     attempts.onChange({ old: mine, current: undefined });
     expect(later.stop.because).toBeUndefined();
   });
+
+  it('stops with all others at the end of the process, also if it begins after that', () => {
+    const attempts = new RunningAttempts();
+    const [before, after] = [aStop(), aStop()];
+    using _first = attempts.add(mine, before.stop, undefined);
+    attempts.stopAll('It was asked to stop.');
+    using _second = attempts.add(mine, after.stop, undefined);
+    for (const { stop } of [before, after]) expect(stop.because?.message).toContain('It was asked to stop.');
+  });
 });
