@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { explain } from '#src/errors/explain.ts';
+import { declareApprove } from './commands/approve.ts';
 import { declarePlan } from './commands/plan.ts';
 import { declareSuspend } from './commands/suspend.ts';
 import { examplesOf, globalFlagsOf, type Carry } from './declare.ts';
@@ -72,6 +73,7 @@ export function createProgram(
   // command.ts carries it out: it has flags of its own.
   program.command('operator').description('Run the operator in this process; see keyferry operator --help');
   declarePlan(program, carry);
+  declareApprove(program, carry);
   declareSuspend(program, carry);
   for (const command of program.commands) inherit(program, command);
   return program;
