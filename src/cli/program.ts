@@ -3,7 +3,9 @@ import { Command, CommanderError } from 'commander';
 import { explain } from '#src/errors/explain.ts';
 import { declareApprove } from './commands/approve.ts';
 import { declarePlan } from './commands/plan.ts';
+import { declareRetry } from './commands/retry.ts';
 import { declareSuspend } from './commands/suspend.ts';
+import { declareUndo } from './commands/undo.ts';
 import { examplesOf, globalFlagsOf, type Carry } from './declare.ts';
 import type { Invocation } from './invocation.ts';
 import { Problem } from './problem.ts';
@@ -74,7 +76,9 @@ export function createProgram(
   program.command('operator').description('Run the operator in this process; see keyferry operator --help');
   declarePlan(program, carry);
   declareApprove(program, carry);
+  declareRetry(program, carry);
   declareSuspend(program, carry);
+  declareUndo(program, carry);
   for (const command of program.commands) inherit(program, command);
   return program;
 }
