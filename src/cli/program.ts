@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { explain } from '#src/errors/explain.ts';
 import { declareApprove } from './commands/approve.ts';
 import { declarePlan } from './commands/plan.ts';
+import { declareResolve } from './commands/resolve.ts';
 import { declareRetry } from './commands/retry.ts';
 import { declareSuspend } from './commands/suspend.ts';
 import { declareUndo } from './commands/undo.ts';
@@ -78,6 +79,7 @@ export function createProgram(
   declareApprove(program, carry);
   declareRetry(program, carry);
   declareSuspend(program, carry);
+  declareResolve(program, carry);
   declareUndo(program, carry);
   for (const command of program.commands) inherit(program, command);
   return program;

@@ -32,7 +32,7 @@ export interface Contested {
 }
 
 /** A document that is being deleted or belongs to another object is not decided by its bytes. */
-const RESOLVABLE: ReadonlySet<SyncReason> = new Set<SyncReason>([
+const RESOLVABLE: ReadonlySet<string> = new Set<SyncReason>([
   'BaseUnknown',
   'BothChanged',
   'DestinationDeleted',
@@ -43,8 +43,8 @@ const RESOLVABLE: ReadonlySet<SyncReason> = new Set<SyncReason>([
 ]);
 
 /** True for a conflict that a resolution can end. */
-function isResolvable({ reason }: Pick<ConflictStep, 'reason'>): boolean {
-  return RESOLVABLE.has(reason);
+export function isResolvable({ reason }: { readonly reason?: string | undefined }): boolean {
+  return reason !== undefined && RESOLVABLE.has(reason);
 }
 
 /** The step for a conflict: the one that the resolution of this document asks for, or the conflict, with what is wrong. */
