@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { explain } from '#src/errors/explain.ts';
 import { declareApprove } from './commands/approve.ts';
+import { declareMigrate } from './commands/migrate.ts';
 import { declarePlan } from './commands/plan.ts';
 import { declareResolve } from './commands/resolve.ts';
 import { declareRetry } from './commands/retry.ts';
@@ -77,6 +78,7 @@ export function createProgram(
   program.command('operator').description('Run the operator in this process; see keyferry operator --help');
   declarePlan(program, carry);
   declareApprove(program, carry);
+  declareMigrate(program, carry);
   declareRetry(program, carry);
   declareSuspend(program, carry);
   declareResolve(program, carry);
