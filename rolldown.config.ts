@@ -35,6 +35,8 @@ function prependLauncher(): Plugin {
 export default defineConfig({
   input: 'src/main.ts',
   platform: 'node',
+  // An optional dependency of cli-table3, for colors that we do not use: installed or not, the bundle is the same.
+  external: [/^@colors\/colors/],
   plugins: [listPackages(), prependLauncher()],
   output: {
     format: 'esm',
