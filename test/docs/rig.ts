@@ -190,11 +190,12 @@ async function requirePrograms(): Promise<void> {
   );
 }
 
-/** A real `bao` where there is one, otherwise the translator; and the other programs. */
+/** A real `bao` where there is one, otherwise the translator; and the other programs, with our plugin of kubectl. */
 async function writePrograms(cluster: Cluster, folder: string): Promise<void> {
   mkdirSync(folder, { recursive: true });
   symlinkSync(cluster.kubectlProgram, join(folder, 'kubectl'));
   symlinkSync(await findHelm(4, () => undefined), join(folder, 'helm'));
+  symlinkSync(join(ROOT, 'dist', 'keyferry.js'), join(folder, 'kubectl-keyferry'));
   const isReal = cluster.isOpenBao && process.env['KEYFERRY_DOCS_BAO'] !== 'translator';
   if (isReal) symlinkSync(cluster.baoProgram, join(folder, 'bao'));
   else {
