@@ -62,9 +62,9 @@ it('without a command says what there is, and ends with 2', async () => {
 });
 
 it('refuses a command that there is not, names the one that was meant, and ends with 1 as kubectl', async () => {
-  const { code, stdout, stderr } = await keyferry(['migrat']);
+  const { code, stdout, stderr } = await keyferry(['migrates']);
   expect([code, stdout]).toEqual([1, '']);
-  expect(stderr).toContain("unknown command 'migrat'");
+  expect(stderr).toContain("unknown command 'migrates'");
   expect(stderr).toContain('Did you mean migrate?');
 });
 
