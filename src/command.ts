@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { explain } from './errors/explain.ts';
 import { errorOf } from './errors.ts';
 
@@ -68,7 +69,11 @@ async function person(argv: readonly string[]): Promise<number> {
   return runProgram(argv, surroundings, nameOfProgram(process.argv[1] ?? ''));
 }
 
-async function main(argv: readonly string[]): Promise<number> {
+/** kubectl runs a file of this name in PATH to complete `kubectl keyferry …`: its arguments are what was typed so far. */
+const COMPLETES_PLUGIN = /^kubectl_complete-/;
+
+async function main(typed: readonly string[]): Promise<number> {
+  const argv = COMPLETES_PLUGIN.test(basename(process.argv[1] ?? '')) ? ['__complete', ...typed] : typed;
   const [command, ...rest] = argv;
   if (command === 'operator') return operator(rest);
   if (command !== undefined) return person(argv);

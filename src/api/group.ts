@@ -14,8 +14,8 @@ export const MIGRATION_LABEL = `${GROUP}/migration`;
 export const MIGRATION_UID_LABEL = `${GROUP}/migration-uid`;
 
 /**
- * An opaque token, usually the time; any change of it starts a run immediately. `status.lastHandledReconcileAt` echoes
- * its first 256 characters, so that a script can wait for them.
+ * An opaque token, usually the time; any change of it starts a run immediately, and on a backend a probe.
+ * `status.lastHandledReconcileAt` echoes its first 256 characters, so that a script can wait for them.
  */
 export const RECONCILE_REQUESTED_ANNOTATION = `${GROUP}/reconcile-requested-at`;
 

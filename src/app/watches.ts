@@ -21,7 +21,11 @@ import type { Base } from './base.ts';
 import { resourceOf, SECRETS } from './clients.ts';
 
 /** Those of backends that the operator acts on. */
-const BACKEND_ANNOTATIONS = [DEFAULT_BACKEND_ANNOTATION, ACKNOWLEDGE_IDENTITY_ANNOTATION];
+const BACKEND_ANNOTATIONS = [
+  DEFAULT_BACKEND_ANNOTATION,
+  ACKNOWLEDGE_IDENTITY_ANNOTATION,
+  RECONCILE_REQUESTED_ANNOTATION,
+];
 
 /** The caches of all that the operator watches; they fill once their informers run. */
 export interface Caches extends Informers {

@@ -2,7 +2,8 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { resourceOf } from '#src/app/clients.ts';
 import { KINDS, type Kind } from '#src/api/group.ts';
-import type { KubeObject } from '#src/kube/client.ts';
+import { ServerClock } from '#src/io/server-clock.ts';
+import type { KubeClient, KubeObject } from '#src/kube/client.ts';
 import { openKubeconfigConnection } from '#src/kube/kubeconfig.ts';
 import { HttpKubeClient } from '#src/kube/transport.ts';
 import { ALWAYS_HELD } from '#src/runtime/leadership.ts';
@@ -13,30 +14,43 @@ import { Problem } from './problem.ts';
 
 /** The cluster of the kubeconfig, with the rights of its user. */
 export class UserCluster implements AsyncDisposable {
-  readonly client: HttpKubeClient;
+  readonly client: KubeClient;
+  /** The time of the API server, as its replies tell it. */
+  readonly serverTime: ServerClock;
   /** Of `-n`, else of the context, else `default`: as kubectl. */
   readonly namespace: string;
-  readonly #signal: AbortSignal;
+  readonly signal: AbortSignal;
 
-  private constructor(client: HttpKubeClient, namespace: string, signal: AbortSignal) {
+  private constructor(
+    { client, serverTime }: Pick<UserCluster, 'client' | 'serverTime'>,
+    namespace: string,
+    signal: AbortSignal,
+  ) {
     this.client = client;
+    this.serverTime = serverTime;
     this.namespace = namespace;
-    this.#signal = signal;
+    this.signal = signal;
   }
 
   /** Reads the kubeconfig as kubectl does: `--kubeconfig`, KUBECONFIG, `~/.kube/config`. Throws `CONFIG_INVALID`. */
   static async open({ clock, env, flags, signal, version }: Invocation): Promise<UserCluster> {
     const path = flags.kubeconfig ?? (env['KUBECONFIG'] || join(homedir(), '.kube', 'config'));
     const connection = await openKubeconfigConnection({ path, context: flags.context, clock });
+    const serverTime = new ServerClock(clock);
     const client = new HttpKubeClient({
       connection,
+      serverClock: serverTime,
       mandate: ALWAYS_HELD,
       clock,
       random: Math.random,
       metrics: NO_METRICS,
       version,
     });
-    return new UserCluster(client, flags.namespace ?? connection.userNamespace ?? 'default', signal);
+    return new UserCluster(
+      { client, serverTime },
+      flags.namespace ?? connection.userNamespace ?? 'default',
+      signal,
+    );
   }
 
   objects(kind: Kind): ObjectClient {
@@ -46,7 +60,7 @@ export class UserCluster implements AsyncDisposable {
   /** The object as the server has it. Throws `Problem` if there is none of this name. */
   async get(kind: Kind, name: string): Promise<KubeObject> {
     const namespace = KINDS[kind].namespaced ? this.namespace : undefined;
-    const found = await this.objects(kind).get({ namespace, name }, this.#signal);
+    const found = await this.objects(kind).get({ namespace, name }, this.signal);
     if (found !== undefined) return found;
     const where = namespace === undefined ? '' : ` in the namespace ${namespace}`;
     const list = `kubectl get ${KINDS[kind].plural}${namespace === undefined ? '' : ` -n ${namespace}`}`;
@@ -56,7 +70,7 @@ export class UserCluster implements AsyncDisposable {
   /** Merges these members into an object, in the version that is read now. Throws `Problem` if there is none of this name. */
   async change(kind: Kind, name: string, members: object): Promise<void> {
     const { metadata } = await this.get(kind, name);
-    await this.objects(kind).patch(metadata, members, this.#signal);
+    await this.objects(kind).patch(metadata, members, this.signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -12,7 +12,11 @@ export interface Stream {
 export interface Streams {
   readonly stdout: Stream;
   readonly stderr: Stream;
-  readonly stdin: AsyncIterable<Uint8Array | string> & { readonly isTTY?: boolean | undefined };
+  readonly stdin: AsyncIterable<Uint8Array | string> & {
+    readonly isTTY?: boolean | undefined;
+    /** Of a terminal: without echo, key by key. */
+    readonly setRawMode?: ((on: boolean) => unknown) | undefined;
+  };
 }
 
 export type Color = 'green' | 'yellow' | 'red' | 'dim' | 'bold';
@@ -54,6 +58,11 @@ export class Output {
   /** What is not the result: hints, and how far the work is. */
   note(text: string): void {
     this.#streams.stderr.write(`${text}\n`);
+  }
+
+  /** A question; the answer is typed in the same line. */
+  ask(text: string): void {
+    this.#streams.stderr.write(text);
   }
 
   paint(color: Color, text: string): string {

@@ -47,6 +47,14 @@ describe('the command line', () => {
     );
   });
 
+  it('does not repeat the value of a flag that it does not know', async () => {
+    const { code, err } = await run('backend create bao --password=canary');
+    expect(code).toBe(1);
+    expect(err).toContain("unknown option '--password'");
+    expect(err).not.toContain('canary');
+    expect((await run('backend create bao canary')).err).not.toContain('canary');
+  });
+
   it('says where a kubeconfig was looked for', async () => {
     const { code, err } = await run('suspend payments --kubeconfig /nonexistent/config');
     expect(code).toBe(1);

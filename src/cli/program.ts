@@ -2,6 +2,9 @@ import { basename } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { explain } from '#src/errors/explain.ts';
 import { declareApprove } from './commands/approve.ts';
+import { declareBackend } from './commands/backend.ts';
+import { declareCompletion } from './commands/completion.ts';
+import { declareDoctor } from './commands/doctor.ts';
 import { declareMigrate } from './commands/migrate.ts';
 import { declarePlan } from './commands/plan.ts';
 import { declareResolve } from './commands/resolve.ts';
@@ -14,6 +17,9 @@ import { Problem } from './problem.ts';
 
 /** As kubectl: any failure. */
 const EXIT_FAILURE = 1;
+
+/** Of the scripts for shells and of kubectl, as cobra names them; the second without what each candidate is for. */
+const ASKS_FOR_COMPLETION: ReadonlySet<string> = new Set(['__complete', '__completeNoDesc']);
 
 export type Surroundings = Omit<Invocation, 'flags'>;
 
@@ -41,7 +47,14 @@ export async function runProgram(
       exitCode = await run(await load(), { ...surroundings, flags }, ...typed.slice(0, -1));
     };
   try {
-    await createProgram(name, surroundings, carry).parseAsync([...argv], { from: 'user' });
+    const program = createProgram(name, surroundings, carry);
+    const [first, ...words] = argv;
+    // Its arguments are the beginning of a command line, which commander would refuse.
+    if (first !== undefined && ASKS_FOR_COMPLETION.has(first)) {
+      const { completeLine } = await import('./completion/complete.ts');
+      return await completeLine(program, words, { ...surroundings, describes: first === '__complete' });
+    }
+    await program.parseAsync([...argv], { from: 'user' });
     return exitCode;
   } catch (failure) {
     if (failure instanceof CommanderError) return failure.exitCode;
@@ -55,7 +68,7 @@ export async function runProgram(
 /** All commands; nothing of what carries them out is loaded yet. */
 export function createProgram(
   name: string,
-  { output, streams, version }: Surroundings,
+  { output, streams, version }: Pick<Surroundings, 'output' | 'streams' | 'version'>,
   carry: Carry,
 ): Command {
   const program = new Command(name)
@@ -70,7 +83,7 @@ export function createProgram(
     .configureOutput({
       writeOut: (text) => void streams.stdout.write(text),
       writeErr: (text) => void streams.stderr.write(text),
-      outputError: (text, write) => write(`${name}: ${text.replace(/^error: /, '')}`),
+      outputError: (text, write) => write(`${name}: ${withoutValue(text.replace(/^error: /, ''))}`),
       getOutHelpWidth: () => output.columns || 100,
     })
     .configureHelp({ formatHelp: (command, helper) => helpOf(name, command, helper) });
@@ -83,13 +96,23 @@ export function createProgram(
   declareSuspend(program, carry);
   declareResolve(program, carry);
   declareUndo(program, carry);
+  declareBackend(program, carry);
+  declareDoctor(program, carry);
+  declareCompletion(program, carry);
   for (const command of program.commands) inherit(program, command);
   return program;
 }
 
+/** Commander repeats unknown flags and surplus arguments as they were typed: one can be a secret for standard input. */
+function withoutValue(text: string): string {
+  return text
+    .replace(/(unknown option '[^'=]*)=[^']*'/, "$1'")
+    .replace(/(too many arguments[^:]*): .*/s, '$1.\n');
+}
+
 /** Commander hands settings on only to commands that are declared after them. */
 function inherit(program: Command, command: Command): void {
-  command.copyInheritedSettings(program).helpOption('-h, --help', 'print this help');
+  command.copyInheritedSettings(program).helpOption('-h, --help', 'print this help').helpCommand(false);
   for (const below of command.commands) inherit(program, below);
 }
 

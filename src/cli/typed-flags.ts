@@ -1,29 +1,27 @@
-/** The flags of a command, as commander has them: by camel case name, of any type. */
-export class TypedFlags {
-  readonly #options: Readonly<Record<string, unknown>>;
+/*
+ * The flags that a person typed, as commander hands them on: by name, each of a type that its declaration decides.
+ */
 
-  constructor(options: unknown) {
-    this.#options = isRecord(options) ? options : {};
-  }
+/** Flags by name, in camel case: `--all-namespaces` is `allNamespaces`. */
+export type TypedFlags = Readonly<Record<string, unknown>>;
 
-  /** Undefined if it was not given and has no default. */
-  text(name: string): string | undefined {
-    const option = this.#options[name];
-    return typeof option === 'string' ? option : undefined;
-  }
-
-  /** True if it was given. */
-  isOn(name: string): boolean {
-    return this.#options[name] === true;
-  }
-
-  /** What all flags of this name say together. */
-  list(name: string): readonly string[] {
-    const option = this.#options[name];
-    return Array.isArray(option) ? option.map(String) : [];
-  }
+export function typedFlags(options: unknown): TypedFlags {
+  return typeof options === 'object' && options !== null ? { ...options } : {};
 }
 
-function isRecord(options: unknown): options is Readonly<Record<string, unknown>> {
-  return typeof options === 'object' && options !== null;
+/** The text of a flag with a value. */
+export function textOf(flags: TypedFlags, name: string): string | undefined {
+  const value = flags[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** Whether a flag without a value was typed. */
+export function isSet(flags: TypedFlags, name: string): boolean {
+  return flags[name] === true;
+}
+
+/** The texts of a flag that can be repeated. */
+export function textsOf(flags: TypedFlags, name: string): readonly string[] {
+  const value = flags[name];
+  return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : [];
 }

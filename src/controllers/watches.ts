@@ -1,4 +1,4 @@
-import { ACKNOWLEDGE_IDENTITY_ANNOTATION } from '#src/api/group.ts';
+import { ACKNOWLEDGE_IDENTITY_ANNOTATION, RECONCILE_REQUESTED_ANNOTATION } from '#src/api/group.ts';
 import {
   asksToBeDefault,
   type Backend,
@@ -44,6 +44,7 @@ export interface Watches extends Informers {
  *   SecretMigration  its spec, annotations or deletion   → the migration (its own status writes wake nobody)
  *   a backend        its spec or deletion                → the backend, with a new driver
  *                    the identity that it acknowledges   → the backend
+ *                    a requested probe                   → the backend
  *                    whether it asks to be the default   → all that ask for it
  *                    Ready, or it appeared or went       → the migrations that refer to it
  *   Secret           one that a backend reads            → that backend, with a new driver
@@ -89,7 +90,7 @@ function onBackend(watches: Watches, { old, current }: Change<Backend>): void {
   if (backend === undefined) return;
   if (current === undefined) retire(watches, backend, { because: 'The backend was deleted.' });
   if (wantsDefault(old) !== wantsDefault(current)) wakeCandidates(watches, backend);
-  wakeIfAcknowledged(watches, old, current);
+  wakeIfAnnotated(watches, old, current);
   const specChanged = specKeyOf(old) !== specKeyOf(current);
   if (specChanged && current !== undefined) {
     const mayUseNow = (namespace: string): boolean => mayUse(current, namespace);
@@ -106,12 +107,14 @@ function wantsDefault(backend: Backend | undefined): boolean {
   return backend !== undefined && asksToBeDefault(backend);
 }
 
-function wakeIfAcknowledged(watches: Watches, old: Backend | undefined, current: Backend | undefined): void {
-  if (current !== undefined && acknowledgedBy(old) !== acknowledgedBy(current)) wake(watches, current);
-}
+/** Annotations of a backend that ask for a probe of the same store, with the same driver. */
+const ASKS_FOR_PROBE = [ACKNOWLEDGE_IDENTITY_ANNOTATION, RECONCILE_REQUESTED_ANNOTATION];
 
-function acknowledgedBy(backend: Backend | undefined): string | undefined {
-  return backend?.metadata.annotations?.[ACKNOWLEDGE_IDENTITY_ANNOTATION];
+function wakeIfAnnotated(watches: Watches, old: Backend | undefined, current: Backend | undefined): void {
+  if (current === undefined) return;
+  const before = old?.metadata.annotations;
+  const { annotations } = current.metadata;
+  if (ASKS_FOR_PROBE.some((name) => before?.[name] !== annotations?.[name])) wake(watches, current);
 }
 
 /** Differs when anything that a user writes in it differs. */

@@ -1,5 +1,6 @@
 /**
- * Writes crds/*.yaml, docs/spec/v1alpha1/*.md, docs/reasons.md and parts of charts/keyferry from the schemas and from config/.
+ * Writes crds/*.yaml, docs/spec/v1alpha1/*.md, docs/reasons.md, docs/commands.md and parts of charts/keyferry from the schemas, the
+ * declared commands and config/.
  *
  *     node src/generate/generate.ts           write
  *     node src/generate/generate.ts --check   write nothing; exit 1 and name each file that differs
@@ -8,6 +9,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join, relative } from 'node:path';
 import { dump } from 'js-yaml';
 import { CHART_CRDS, chartFiles } from './chart.ts';
+import { commandsPage } from './commands.ts';
 import { crdOf } from './crd.ts';
 import { GROUP, KINDS, VERSION } from '#src/api/group.ts';
 import { KIND_DEFINITIONS } from './kind-definitions.ts';
@@ -33,6 +35,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
   }
   files.set(`${REFERENCE}/status-vocabulary.md`, vocabularyReference());
   files.set('docs/reasons.md', reasonsPage());
+  files.set('docs/commands.md', commandsPage());
   for (const [file, crd] of crds) files.set(`${CRDS}/${file}`, crd);
   return new Map([...files, ...chartFiles(ROOT, crds)]);
 }

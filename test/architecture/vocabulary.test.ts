@@ -169,7 +169,7 @@ describe.each(
 
 /** Proper names and words of others. */
 const NAMES_OF_OTHERS =
-  /^(OpenBao|OpenTelemetry|ToolHive|GitHub|GitOps|GitRepository|AppRole|TypeScript|CamelCase|Date|InProgress|PrometheusRule|ServiceMonitor|PodMonitor|Keyferry[A-Za-z]+)$/;
+  /^(OpenBao|OpenTelemetry|ToolHive|GitHub|GitOps|GitRepository|PowerShell|AppRole|TypeScript|CamelCase|Date|InProgress|PrometheusRule|ServiceMonitor|PodMonitor|Keyferry[A-Za-z]+)$/;
 const WORDS_OF_KUBERNETES =
   /^(ServiceAccount|TokenReview|ValidatingAdmissionPolicy(Binding)?|(Cluster)?Role(Binding)?|ConfigMap|(Daemon|Replica|Stateful)Set|CronJob|NetworkPolicy|PersistentVolume(Claim)?|ResourceQuota|StorageClass|RuntimeDefault|IfNotPresent)s?$/;
 /** Kinds and values of External Secrets Operator and of Vault Secrets Operator, in the guides from there. */

@@ -6,6 +6,7 @@ import { ConditionsSchema, GenerationSchema } from '#src/schema/meta.ts';
 import { parseObserved, type Observed, type Parsed } from '#src/schema/parse.ts';
 import { withRules } from '#src/schema/rules.ts';
 import { typeMetaOf } from '../type-meta.ts';
+import { MAX_RECONCILE_TOKEN } from './secret-migration.ts';
 
 /** Maximum length of what a server says it is; a longer text is cut. */
 export const MAX_SERVER_TEXT = 64;
@@ -19,6 +20,11 @@ export const BackendStatusSchema = z
     observedGeneration: GenerationSchema.default(-1).describe(
       'The metadata.generation that this status describes; -1 before the first reconcile.',
     ),
+    lastHandledReconcileAt: z
+      .string()
+      .max(MAX_RECONCILE_TOKEN)
+      .optional()
+      .describe('Last value of the annotation keyferry.io/reconcile-requested-at that a probe has answered.'),
     conditions: ConditionsSchema.optional().describe(
       'Ready, and Reconciling and Stalled while they are true.',
     ),

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { withExamples, withGlobalFlags, type Carry } from '../declare.ts';
-import { TypedFlags } from '../typed-flags.ts';
+import { isSet, textOf, typedFlags } from '../typed-flags.ts';
 
 /** `approve NAME`. */
 export function declareApprove(program: Command, carry: Carry): void {
@@ -16,8 +16,11 @@ export function declareApprove(program: Command, carry: Carry): void {
   ]).action(
     carry(
       async ({ approve }, invocation, name, options) => {
-        const flags = new TypedFlags(options);
-        return approve(invocation, String(name), { digest: flags.text('digest'), yes: flags.isOn('yes') });
+        const flags = typedFlags(options);
+        return approve(invocation, String(name), {
+          digest: textOf(flags, 'digest'),
+          yes: isSet(flags, 'yes'),
+        });
       },
       async () => import('../approve.ts'),
     ),

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { withExamples, withGlobalFlags, type Carry } from '../declare.ts';
 import type { MigrateFlags } from '../migrate/carry-out.ts';
-import { TypedFlags } from '../typed-flags.ts';
+import { isSet, textOf, textsOf, typedFlags, type TypedFlags } from '../typed-flags.ts';
 
 /** `migrate --from A --to B`. */
 export function declareMigrate(program: Command, carry: Carry): void {
@@ -36,7 +36,7 @@ export function declareMigrate(program: Command, carry: Carry): void {
     ['Write the manifest', 'migrate --from kubernetes --to openbao --all -o yaml > migration.yaml'],
   ]).action(
     carry(
-      async ({ migrate }, invocation, options) => migrate(invocation, flagsOf(new TypedFlags(options))),
+      async ({ migrate }, invocation, options) => migrate(invocation, flagsOf(typedFlags(options))),
       async () => import('../migrate/carry-out.ts'),
     ),
   );
@@ -44,23 +44,23 @@ export function declareMigrate(program: Command, carry: Carry): void {
 
 function flagsOf(flags: TypedFlags): MigrateFlags {
   return {
-    from: flags.text('from'),
-    to: flags.text('to'),
-    names: flags.list('names'),
-    selector: flags.text('selector'),
-    prefix: flags.text('prefix'),
-    all: flags.isOn('all'),
-    exclude: flags.list('exclude'),
-    keepSource: flags.isOn('keepSource'),
-    deleteSource: flags.isOn('deleteSource'),
-    mode: flags.text('mode'),
-    name: flags.text('name'),
-    dryRun: flags.isOn('dryRun'),
-    wait: flags.isOn('wait'),
-    timeout: flags.text('timeout'),
-    output: flags.text('output'),
-    yes: flags.isOn('yes'),
-    namespace: flags.text('namespace'),
+    from: textOf(flags, 'from'),
+    to: textOf(flags, 'to'),
+    names: textsOf(flags, 'names'),
+    selector: textOf(flags, 'selector'),
+    prefix: textOf(flags, 'prefix'),
+    all: isSet(flags, 'all'),
+    exclude: textsOf(flags, 'exclude'),
+    keepSource: isSet(flags, 'keepSource'),
+    deleteSource: isSet(flags, 'deleteSource'),
+    mode: textOf(flags, 'mode'),
+    name: textOf(flags, 'name'),
+    dryRun: isSet(flags, 'dryRun'),
+    wait: isSet(flags, 'wait'),
+    timeout: textOf(flags, 'timeout'),
+    output: textOf(flags, 'output'),
+    yes: isSet(flags, 'yes'),
+    namespace: textOf(flags, 'namespace'),
   };
 }
 

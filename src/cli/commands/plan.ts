@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { withExamples, withGlobalFlags, type Carry } from '../declare.ts';
-import { TypedFlags } from '../typed-flags.ts';
+import { textOf, typedFlags } from '../typed-flags.ts';
 
 /** `plan -f FILE` and `plan NAME`. */
 export function declarePlan(program: Command, carry: Carry): void {
@@ -16,16 +16,16 @@ export function declarePlan(program: Command, carry: Carry): void {
   withExamples(withGlobalFlags(command), [
     ['See what a manifest would do, before it is applied', 'plan -f migration.yaml'],
     ['See what waits for an approval', 'plan payments'],
-    ['Stop a pipeline when there is anything to do', 'plan -f migration.yaml || exit 1'],
+    ['In a pipeline: exit code 2 if there is anything to do', 'plan -f migration.yaml -o json'],
   ]).action(
     carry(
       async ({ plan }, invocation, name, options) => {
-        const flags = new TypedFlags(options);
+        const flags = typedFlags(options);
         return plan(invocation, typeof name === 'string' ? name : undefined, {
-          filename: flags.text('filename'),
-          output: flags.text('output'),
-          timeout: flags.text('timeout'),
-          namespace: flags.text('namespace'),
+          filename: textOf(flags, 'filename'),
+          output: textOf(flags, 'output'),
+          timeout: textOf(flags, 'timeout'),
+          namespace: textOf(flags, 'namespace'),
         });
       },
       async () => import('../plan/carry-out.ts'),

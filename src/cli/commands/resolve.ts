@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { withExamples, withGlobalFlags, type Carry } from '../declare.ts';
-import { TypedFlags } from '../typed-flags.ts';
+import { isSet, textOf, typedFlags } from '../typed-flags.ts';
 
 /** `resolve NAME KEY --keep source|destination`. */
 export function declareResolve(program: Command, carry: Carry): void {
@@ -19,11 +19,11 @@ export function declareResolve(program: Command, carry: Carry): void {
     carry(
       async ({ resolve }, invocation, ...typed) => {
         const [name, keys, options] = typed;
-        const flags = new TypedFlags(options);
+        const flags = typedFlags(options);
         return resolve(
           invocation,
           { name: String(name), keys: Array.isArray(keys) ? keys.map(String) : [] },
-          { keep: flags.text('keep'), all: flags.isOn('all'), yes: flags.isOn('yes') },
+          { keep: textOf(flags, 'keep'), all: isSet(flags, 'all'), yes: isSet(flags, 'yes') },
         );
       },
       async () => import('../resolve/carry-out.ts'),

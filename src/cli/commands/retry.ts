@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { withExamples, withGlobalFlags, type Carry } from '../declare.ts';
-import { TypedFlags } from '../typed-flags.ts';
+import { isSet, textOf, typedFlags } from '../typed-flags.ts';
 
 /** `retry NAME`. */
 export function declareRetry(program: Command, carry: Carry): void {
@@ -16,8 +16,11 @@ export function declareRetry(program: Command, carry: Carry): void {
   ]).action(
     carry(
       async ({ retry }, invocation, name, options) => {
-        const flags = new TypedFlags(options);
-        return retry(invocation, String(name), { wait: flags.isOn('wait'), timeout: flags.text('timeout') });
+        const flags = typedFlags(options);
+        return retry(invocation, String(name), {
+          wait: isSet(flags, 'wait'),
+          timeout: textOf(flags, 'timeout'),
+        });
       },
       async () => import('../retry.ts'),
     ),

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { withExamples, withGlobalFlags, type Carry } from '../declare.ts';
-import { TypedFlags } from '../typed-flags.ts';
+import { isSet, textOf, typedFlags } from '../typed-flags.ts';
 
 /** `undo NAME`. */
 export function declareUndo(program: Command, carry: Carry): void {
@@ -17,11 +17,11 @@ export function declareUndo(program: Command, carry: Carry): void {
   ]).action(
     carry(
       async ({ undo }, invocation, name, options) => {
-        const flags = new TypedFlags(options);
+        const flags = typedFlags(options);
         return undo(invocation, String(name), {
-          wait: flags.isOn('wait'),
-          timeout: flags.text('timeout'),
-          yes: flags.isOn('yes'),
+          wait: isSet(flags, 'wait'),
+          timeout: textOf(flags, 'timeout'),
+          yes: isSet(flags, 'yes'),
         });
       },
       async () => import('../undo.ts'),

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { ACKNOWLEDGE_IDENTITY_ANNOTATION, API_VERSION } from '#src/api/group.ts';
+import {
+  ACKNOWLEDGE_IDENTITY_ANNOTATION,
+  API_VERSION,
+  RECONCILE_REQUESTED_ANNOTATION,
+} from '#src/api/group.ts';
 import { parseSecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
 import type { Driver, Probe } from '#src/backends/driver.ts';
 import { BACKEND_KINDS } from '#src/backends/kinds.ts';
@@ -158,6 +162,26 @@ describe('a server that does not answer', () => {
     await operator.reconcile('ns/b');
     expect(operator.server.probes).toBe(probes + 1);
     expect(operator.readyOf('ns/b')?.status).toBe('True');
+  });
+});
+
+describe('a probe that a user asks for', () => {
+  it('is sent at once to a server that others wait for, once, and the status says that it answers the request', async () => {
+    const operator = aReconciler();
+    const { add, objects, reconcile, server } = operator;
+    add(aBackend('a', 'ns'));
+    await afterDeadline(operator, 'ns/a');
+    await reconcile('ns/a');
+    expect(server.probes).toBe(1);
+
+    const annotations = { [RECONCILE_REQUESTED_ANNOTATION]: 'now' };
+    add({ ...objects.get('ns/a'), metadata: { ...aBackend('a', 'ns').metadata, annotations } });
+    await afterDeadline(operator, 'ns/a');
+    expect(server.probes).toBe(2);
+    expect(objects.get('ns/a')?.status).toMatchObject({ lastHandledReconcileAt: 'now' });
+
+    await reconcile('ns/a');
+    expect(server.probes).toBe(2);
   });
 });
 

@@ -28,6 +28,7 @@ import {
   type Statement,
 } from '../conditions.ts';
 import type { DriverPool } from './pool.ts';
+import { isRequested, requestedProbe } from './requested.ts';
 import { available, publishable, silent, unanswered, unavailable } from './statements.ts';
 import { warningsOf } from './warnings.ts';
 import { SlowServers, type NamedServer } from './slow-servers.ts';
@@ -136,13 +137,13 @@ export class BackendReconciler {
 
   /**
    * Milliseconds in which this backend must not ask its server, which kept a worker before. A backend that works is asked at
-   * its own rate, and one that a user has changed is asked at once.
+   * its own rate, and one that a user has changed, or asks to probe, is asked at once.
    */
   #pauseMs(backend: Backend): number {
     // -1: it is new, and no reconcile has seen it.
     const isChanged = backend.status.observedGeneration >= 0 && !isJudged(backend);
     const server = this.#serverOf(backend);
-    if (server === undefined || isChanged || isReady(backend)) return 0;
+    if (server === undefined || isChanged || isRequested(backend) || isReady(backend)) return 0;
     // One that has worked is asked again within an interval: its migrations wait for it.
     const hasWorked = backend.status.identity !== undefined;
     return this.#slow.pauseMs(server, hasWorked ? this.#options.probeIntervalMs : undefined);
@@ -178,6 +179,7 @@ export class BackendReconciler {
     const about = { generation, nowMs: clock.now() };
     const status: BackendStatus = {
       observedGeneration: generation,
+      lastHandledReconcileAt: requestedProbe(backend) ?? backend.status.lastHandledReconcileAt,
       conditions: toConditions(statements, conditions, about),
       capabilities: probe === undefined ? capabilities : probe.capabilities.toSorted(),
       server: probe?.server ?? server,
