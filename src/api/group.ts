@@ -19,6 +19,9 @@ export const MIGRATION_UID_LABEL = `${GROUP}/migration-uid`;
  */
 export const RECONCILE_REQUESTED_ANNOTATION = `${GROUP}/reconcile-requested-at`;
 
+/** On a SecretMigration that the command line created for a moment, with what for: `plan`. */
+export const TEMPORARY_LABEL = `${GROUP}/temporary`;
+
 /** On a SecretMigration in mode Sync: which side wins a conflict, in which versions of both (v1alpha1/resolve.ts). */
 export const RESOLVE_ANNOTATION = `${GROUP}/resolve`;
 

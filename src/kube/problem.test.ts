@@ -57,6 +57,28 @@ describe('problemOf', () => {
     expect(inspect(problem)).not.toMatch(/hunter|has space/);
   });
 
+  test('shows what is wrong with an object that has no value in the words of the API server', () => {
+    const message = 'Invalid value: "object": set exactly one of names and all';
+    const body = status('Invalid', {
+      name: 'b',
+      causes: [
+        { reason: 'FieldValueInvalid', field: 'spec.select', message },
+        { reason: 'FieldValueNotSupported', field: 'spec.mode', message: 'Unsupported value: "Twice"' },
+      ],
+    });
+    const object = { ...write, holdsNoValue: true } as const;
+    expect(problemOf({ httpStatus: 422, body }, object).message).toContain(
+      'spec.select: set exactly one of names and all; spec.mode: Unsupported value: "Twice".',
+    );
+    const unknown = {
+      ...status('BadRequest', {}),
+      message: 'strict decoding error: unknown field "spec.unknownField"',
+    };
+    expect(problemOf({ httpStatus: 400, body: unknown }, object).message).toContain(
+      'unknown field "spec.unknownField".',
+    );
+  });
+
   test('only a write with a server error may have been applied', () => {
     expect(problemOf({ httpStatus: 500, body: undefined }, write).indeterminate).toBe(true);
     expect(problemOf({ httpStatus: 500, body: undefined }, read).indeterminate).toBe(false);

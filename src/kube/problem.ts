@@ -1,4 +1,5 @@
 import { documentation } from '#src/errors/documentation.ts';
+import { shortened } from '#src/errors/explain.ts';
 import { OperatorError, type ErrorCode } from '#src/errors.ts';
 import type { FailedOperation } from '#src/io/network-failure.ts';
 import { cappedRetryAfterMs } from '#src/io/retry-delay.ts';
@@ -61,12 +62,12 @@ interface FailedRequest extends FailedOperation {
 
 /**
  * A failed reply (or the object of a watch ERROR event) as an OperatorError. Of the text of the body it uses what
- * `refusalIn` allows.
+ * `refusalIn` allows, and what is wrong with an object that has no value.
  */
 export function problemOf(reply: FailedReply, operation: FailedRequest): OperatorError {
   const status = isStatus(reply.body) ? reply.body : undefined;
   const { code, ...meaning } =
-    refusalOf(reply.httpStatus, status, operation) ?? meaningOf(reply.httpStatus, status);
+    refusalOf(reply.httpStatus, status, operation) ?? meaningOf(reply.httpStatus, status, operation);
   const retryAfterMs = reply.retryAfterMs ?? retryAfterOf(status);
   return new OperatorError(code, {
     op: operation.op,
@@ -93,9 +94,11 @@ function refusalOf(
 function meaningOf(
   httpStatus: number,
   status: JsonObject | undefined,
+  { holdsNoValue }: FailedRequest,
 ): Pick<Refusal, 'code'> & Partial<Refusal> {
   const code = codeOf(httpStatus, status);
-  const detail = detailOf(code, status);
+  const own = holdsNoValue === true && code === 'REQUEST_REJECTED' ? ownWords(status) : undefined;
+  const detail = own ?? detailOf(code, status);
   return {
     code,
     ...(detail === undefined ? {} : { detail }),
@@ -124,6 +127,25 @@ function detailOf(code: ErrorCode, status: JsonObject | undefined): string | und
   }
   const causes = causesOf(status).slice(0, 5);
   return causes.length === 0 ? undefined : `Fields: ${causes.join(', ')}.`;
+}
+
+/** Bytes of what the API server says of an object that it refuses. */
+const MAX_OWN_WORDS = 1024;
+/** What it puts before the message of a rule: the value is an object, so it names only that. */
+const OBJECT_REFUSED = /^Invalid value: (?:"object": |\{.*\}: )?/;
+
+/** `spec.select: set exactly one of names, prefix and all`, or the message that has no fields: of an unknown field. */
+function ownWords(status: JsonObject | undefined): string | undefined {
+  const causes = causesIn(status).flatMap(({ field, message }) => {
+    if (typeof message !== 'string' || message === '') return [];
+    const said = message.replace(OBJECT_REFUSED, '');
+    return [typeof field === 'string' && field !== '' ? `${field}: ${said}` : said];
+  });
+  const message = status?.['message'];
+  const said = causes.length > 0 ? [...new Set(causes)].join('; ') : message;
+  return typeof said === 'string' && said !== ''
+    ? `${shortened(said, MAX_OWN_WORDS)}.`.replace(/\.\.$/, '.')
+    : undefined;
 }
 
 /** `spec.select (FieldValueRequired)`; without the messages, because they quote the refused value. */

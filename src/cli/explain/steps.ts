@@ -36,7 +36,7 @@ export function commandsFor(
   const held = commandsOfHeld(migration, flags);
   if (held !== undefined) return held;
   const { name } = migration.metadata;
-  if (row.state === 'Conflict' && isKeptInStep(migration) && isResolvable(row.reason ?? ''))
+  if (row.state === 'Conflict' && isKeptInStep(migration) && isResolvable(row))
     return (['source', 'destination'] as const).map((side) =>
       commandLine(flags, 'resolve', name, row.name, '--keep', side),
     );

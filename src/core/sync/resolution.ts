@@ -32,7 +32,7 @@ export interface Contested {
 }
 
 /** A document that is being deleted or belongs to another object is not decided by its bytes. */
-const RESOLVABLE: ReadonlySet<SyncReason> = new Set<SyncReason>([
+const RESOLVABLE: ReadonlySet<string> = new Set<SyncReason>([
   'BaseUnknown',
   'BothChanged',
   'DestinationDeleted',
@@ -42,16 +42,15 @@ const RESOLVABLE: ReadonlySet<SyncReason> = new Set<SyncReason>([
   'SourceEdited',
 ]);
 
-/** True for the reason of a conflict that a resolution can end. */
-export function isResolvable(reason: string): boolean {
-  const reasons: ReadonlySet<string> = RESOLVABLE;
-  return reasons.has(reason);
+/** True for a conflict that a resolution can end. */
+export function isResolvable({ reason }: { readonly reason?: string | undefined }): boolean {
+  return reason !== undefined && RESOLVABLE.has(reason);
 }
 
 /** The step for a conflict: the one that the resolution of this document asks for, or the conflict, with what is wrong. */
 export function resolved(contested: Contested, resolutions: Resolutions, name: string): SyncStep {
   const { conflict, observed } = contested;
-  if (observed.areEqual || !isResolvable(conflict.reason)) return conflict;
+  if (observed.areEqual || !isResolvable(conflict)) return conflict;
   if ('problem' in resolutions) return { ...conflict, message: badResolution(resolutions.problem) };
   const resolution = resolutions.byName.get(name);
   if (resolution === undefined) return conflict;
