@@ -21,7 +21,7 @@ import {
   trustRootGate,
 } from '#src/engine/gates.ts';
 import { toIntent } from '#src/engine/plan/compile.ts';
-import { maintain, runMigration } from '#src/engine/run.ts';
+import { maintain, runMigration, undoMigration } from '#src/engine/run.ts';
 import { toPriorRecords, toRows } from '#src/journal/rows.ts';
 import { RowTable } from '#src/journal/table.ts';
 import type { Logger } from '#src/ports.ts';
@@ -73,8 +73,10 @@ export interface EngineRun extends World {
   readonly reserved?: readonly string[];
   /** What earlier runs recorded: `rows` of their reports, or rows made with `aRow`. */
   readonly prior?: readonly PriorRecord[];
-  /** `maintain`: the remaining tasks of a completed migration. Default: a whole run. */
-  readonly task?: 'run' | 'maintain';
+  /** `maintain`: the remaining tasks of a completed migration; `undo`: take it back. Default: a whole run. */
+  readonly task?: 'run' | 'maintain' | 'undo';
+  /** No earlier run of the migration wrote anything. Default: false. */
+  readonly isFirstRun?: boolean;
   readonly at?: { readonly source?: Hooks; readonly destination?: Hooks };
   readonly mayNot?: { readonly source?: Denial; readonly destination?: Denial };
   /** By name of a document: the backend that reads its credentials from it. */
@@ -132,9 +134,10 @@ const silent: Logger = {
 export async function runEngine(run: EngineRun): Promise<RunReport> {
   const journal = new RecordingJournal(run);
   const inputs = await inputsOf(run, journal);
-  const result = await (run.task === 'maintain' ? maintain(inputs) : runMigration(inputs));
+  const { task = 'run' } = run;
+  const result = await { maintain, run: runMigration, undo: undoMigration }[task](inputs);
   const isComplete =
-    !result.interrupted && result.problem === undefined && run.task !== 'maintain' && run.only === undefined;
+    !result.interrupted && result.problem === undefined && task === 'run' && run.only === undefined;
   return { result, ...journal.report(isComplete) };
 }
 
@@ -182,6 +185,7 @@ async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<Appl
     sweeps: run.live?.sweeps ?? new Sweeps(),
     claimedAs,
     isStaleClaim: (by) => by !== claimedAs,
+    ...(run.isFirstRun === undefined ? {} : { isFirstRun: run.isFirstRun }),
     crossings,
     gates: [
       trustRootGate(holderOf),
@@ -245,7 +249,7 @@ function driverOf(run: EngineRun, side: 'source' | 'destination', log: string[])
   );
 }
 
-function migrationOf({ annotations = {}, spec = {} }: EngineRun): SecretMigration {
+function migrationOf({ annotations = {}, spec = {}, task }: EngineRun): SecretMigration {
   const { source: from, ...rest } = spec;
   const parsed = parseSecretMigration({
     apiVersion: API_VERSION,
@@ -255,6 +259,7 @@ function migrationOf({ annotations = {}, spec = {} }: EngineRun): SecretMigratio
       select: { all: true },
       source: { backendRef: { name: 'a' }, ...from },
       destination: { backendRef: { name: 'b' } },
+      ...(task === 'undo' ? { undo: true } : {}),
       ...rest,
     },
   });

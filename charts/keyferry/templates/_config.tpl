@@ -335,13 +335,16 @@ spec:
         variables.mapping.?overrides.orValue([]).map(rule, rule.?sourcePolicy.orValue('')) +
         variables.mapping.?prefixes.orValue([]).map(rule, rule.?sourcePolicy.orValue('')) +
         variables.mapping.?patterns.orValue([]).map(rule, rule.?sourcePolicy.orValue(''))
+    # Undo creates what was removed, removes what was created, and takes marks off, whatever the policies are by now.
+    - name: undoes
+      expression: object.spec.?undo.orValue(false)
     - name: removes
       expression: >-
-        !variables.dryRun && variables.sourcePolicies.exists(policy, policy in ['Delete', 'Backup'])
+        variables.undoes || !variables.dryRun && variables.sourcePolicies.exists(policy, policy in ['Delete', 'Backup'])
     # A removal is announced at the source first (a claim), and a projection is marked there.
     - name: marks
       expression: >-
-        !variables.dryRun && variables.sourcePolicies.exists(policy, policy in ['Delete', 'Backup', 'Project'])
+        variables.undoes || !variables.dryRun && variables.sourcePolicies.exists(policy, policy in ['Delete', 'Backup', 'Project'])
     # The rights for single Secrets are enough for a few names, if nothing leads to a Secret of another name. An authorizer
     # check costs 350,000; the API server allows 1,000,000 an expression and 10,000,000 a policy.
     - name: names
@@ -407,7 +410,7 @@ spec:
       reason: Forbidden
       messageExpression: >-
         request.userInfo.username + ' may not delete Secrets in namespace ' + object.metadata.namespace + ',
-        and the operator deletes them for the sourcePolicy Delete or Backup. Ask an administrator of the namespace for the right to
+        and the operator deletes them for the sourcePolicy Delete or Backup, or for undo. Ask an administrator of the namespace for the right to
         delete secrets, or
         set sourcePolicy to Keep.'
     - expression: >-
@@ -416,7 +419,7 @@ spec:
       reason: Forbidden
       messageExpression: >-
         request.userInfo.username + ' may not patch Secrets in namespace ' + object.metadata.namespace + ',
-        and the operator marks them for the sourcePolicy Delete, Backup or Project. Ask an administrator of the namespace for the right to
+        and the operator marks them for the sourcePolicy Delete, Backup or Project, or for undo. Ask an administrator of the namespace for the right to
         patch secrets, or
         set sourcePolicy to Keep.'
 {{- end }}
