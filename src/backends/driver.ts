@@ -138,6 +138,13 @@ export interface Driver extends Reader, AsyncDisposable {
    */
   undo?(address: Address, expect: Version, permit: Permit): Promise<void>;
 
+  /**
+   * Makes exactly the deleted version that was read readable again, without a new version. Throws `VERSION_CONFLICT` if
+   * another version is the current one, `NOT_FOUND` if nothing of the document is kept. Undefined if the store keeps nothing
+   * of what is deleted.
+   */
+  undelete?(address: Address, expect: Version, permit: Permit): Promise<void>;
+
   readonly backups: BackupStore | undefined;
 
   readonly copies: CopyStore | undefined;
@@ -180,6 +187,12 @@ export interface ProjectionStore {
    * nothing if the same mark exists. Throws the errors of `delete`.
    */
   mark(address: Address, expect: Version, origin: string, permit: Permit): Promise<void>;
+
+  /**
+   * Takes the mark of this origin off the state that was read, and changes nothing else of it. Writes nothing if there is no
+   * mark, or that of another origin. Throws the errors of `delete`.
+   */
+  unmark(address: Address, expect: Version, origin: string, permit: Permit): Promise<void>;
 }
 
 /** Where the backups of documents are, and whether they exist. */
@@ -191,8 +204,8 @@ export interface BackupReader {
   has(address: Address, signal: AbortSignal): Promise<boolean>;
 
   /**
-   * The backup at this address: bytes, type and immutability of the document that it keeps. Undefined if it is gone.
-   * Throws `DOCUMENT_REFUSED` if it is not a backup of Keyferry.
+   * The backup at this address: bytes, type, immutability, labels and annotations of the document that it keeps. Undefined if
+   * it is gone. Throws `DOCUMENT_REFUSED` if it is not a backup of Keyferry.
    */
   get(backup: Address, signal: AbortSignal): Promise<Document | undefined>;
 }

@@ -26,11 +26,13 @@ export const OPERATIONS = {
   delete: { changes: true, recordedAs: 'delete' },
   finish: { changes: true },
   undo: { changes: true },
+  undelete: { changes: true, recordedAs: 'write' },
   retire: { changes: true, recordedAs: 'backup' },
   discard: { changes: true, recordedAs: 'delete' },
   keep: { changes: true, recordedAs: 'backup' },
   discardExpired: { changes: true, recordedAs: 'delete' },
   mark: { changes: true },
+  unmark: { changes: true },
   claim: { changes: true },
   release: { changes: true },
   isLeaving: { changes: false },
@@ -83,7 +85,7 @@ export function layered(driver: Driver, layer: Layer): LayeredDriver {
   return { ...base, ...layer.overrides?.(base) };
 }
 
-type Changes = 'write' | 'recreate' | 'delete' | 'finish' | 'undo';
+type Changes = 'write' | 'recreate' | 'delete' | 'finish' | 'undo' | 'undelete';
 type Reads = Exclude<
   keyof Driver,
   Changes | 'backups' | 'claims' | 'copies' | 'projections' | typeof Symbol.asyncDispose
@@ -180,6 +182,15 @@ function changesOf(driver: Driver, relay: Relay): Pick<LayeredDriver, Changes> {
         permit,
         async (inner) => driver.undo?.(relay.in(address), expect, inner),
       ),
+    undelete: async (address, expect, permit) =>
+      relay.change(
+        { operation: 'undelete', addresses: [address], revision: expect.revision },
+        permit,
+        async (inner) => {
+          if (driver.undelete !== undefined) return driver.undelete(relay.in(address), expect, inner);
+          throw new OperatorError('CAPABILITY_MISSING', { op: 'backend.undelete' });
+        },
+      ),
   };
 }
 
@@ -253,6 +264,12 @@ function projectionsOf(projections: ProjectionStore, relay: Relay): Required<Pro
         { operation: 'mark', addresses: [address], revision: expect.revision },
         permit,
         async (inner) => projections.mark(relay.in(address), expect, origin, inner),
+      ),
+    unmark: async (address, expect, origin, permit) =>
+      relay.change(
+        { operation: 'unmark', addresses: [address], revision: expect.revision },
+        permit,
+        async (inner) => projections.unmark(relay.in(address), expect, origin, inner),
       ),
   };
 }

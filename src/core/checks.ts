@@ -50,7 +50,8 @@ export interface Observation {
 
 /** The next action for a document. */
 export type Step =
-  | { readonly kind: 'create' }
+  /** `version`: the deleted version that it follows, which no reader can want back. Absent: nothing is there. */
+  | { readonly kind: 'create'; readonly version?: Version }
   | { readonly kind: 'adopt'; readonly version: Version }
   | { readonly kind: 'conflict'; readonly reason: ConflictReason; readonly message: string }
   /** The destination differs and stays as it is. */

@@ -43,6 +43,8 @@ export interface Document {
    * version, if it can.
    */
   readonly prunable?: true;
+  /** The document of a user that comes back where it was: not a copy, so a store does not mark it as one of Keyferry. */
+  readonly isOriginal?: true;
 }
 
 /** What a document says of the version at the other side that it was written from. */

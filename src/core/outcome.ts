@@ -58,6 +58,10 @@ export interface DestinationRecord extends RecordedVersion {
   readonly path: Address;
   /** The version that was overwritten or will be overwritten: the one to roll back to. */
   readonly priorVersion?: string;
+  /** True: this migration wrote it where nothing was. False: it was there and equal. Absent: overwritten, or not known. */
+  readonly created?: boolean;
+  /** The version before the first overwrite by this migration, if that is not `priorVersion`. */
+  readonly originalVersion?: string;
 }
 
 /** What is known of one document after a step; all of its keys share the state. */

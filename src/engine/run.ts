@@ -14,6 +14,8 @@ import { planPass } from './sync/plan-pass.ts';
 import { prune } from './sync/prune.ts';
 import { requireUnreservedBackups } from './plan/reserved-names.ts';
 import { totalsOf } from './plan/totals.ts';
+import { fenceAnnounced } from './undo/fence.ts';
+import { takeBack } from './undo/take-back.ts';
 
 /**
  * One run of a migration, top to bottom:
@@ -33,6 +35,7 @@ export async function runMigration(given: ApplyInputs): Promise<RunResult> {
   const inputs = withinPlan(given);
   const progress = new Progress(inputs);
   if (canHaveClaims(inputs)) await releaseClaims({ ...inputs, claimed: async () => claimable(inputs) });
+  await fenceAnnounced(inputs);
   const isPass = inputs.intent.sync !== undefined && !inputs.intent.dryRun;
   const planning = await (isPass ? planPass(inputs) : startPlan(inputs));
   progress.expect(planning);
@@ -83,6 +86,17 @@ function claimable({ intent, prior }: Pick<ApplyInputs, 'intent' | 'prior'>): re
   const { route, selection } = intent;
   const named = selection.scope.by === 'names' ? selection.scope.names : [];
   return [...named, ...prior.keys()].map((name) => route.sourceOf(name));
+}
+
+/**
+ * Takes a migration back, from what its rows tell: removed sources come back, then what it wrote at the destination goes.
+ * Copies nothing, and lists neither backend. The next run goes on where this one ended.
+ */
+export async function undoMigration(inputs: ApplyInputs): Promise<RunResult> {
+  const progress = new Progress(inputs);
+  await releaseClaims({ ...inputs, claimed: async () => claimable(inputs) });
+  await takeBack(inputs, progress);
+  return progress.result();
 }
 
 /** The work of a completed migration: expires its backups. Copies nothing and reads no source. */

@@ -57,7 +57,10 @@ export type ConditionReason =
   | 'ReportsIncomplete'
   | 'SelectionTooLarge'
   | 'Suspended'
-  | 'Synced';
+  | 'Synced'
+  | 'UndoIncomplete'
+  | 'Undoing'
+  | 'Undone';
 
 /** Reasons of events that are about no condition. All other events have the reason of a condition. */
 export type EventReason =
@@ -107,6 +110,9 @@ export type SyncReason =
   | 'SourceReturned'
   | 'SourceWon'
   | 'SyncEnded';
+
+/** What became of a document that is taken back, in addition to reasons that other runs give too. */
+export type UndoReason = 'CreatorUnknown' | 'NoWayBack' | 'SourceTaken' | 'Undoing' | 'Undone';
 
 /** Why a backend cannot store a document. */
 export const REFUSAL_REASONS = [
@@ -168,4 +174,5 @@ export type RowReason =
   | 'WillOverwrite'
   | 'WouldAdopt'
   | 'WouldCreate'
-  | 'WouldOverwrite';
+  | 'WouldOverwrite'
+  | UndoReason;

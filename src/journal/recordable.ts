@@ -65,30 +65,37 @@ function boundedSource(source: SourceRecord): SourceRecord {
 }
 
 function boundedDestination(destination: DestinationRecord): DestinationRecord {
-  const { path, priorVersion } = destination;
+  const { path, priorVersion, created, originalVersion } = destination;
   return {
     path: boundedText(path, MAX_ROW_PATH),
     ...boundedVersion(destination),
     ...(priorVersion === undefined ? {} : { priorVersion: boundedText(priorVersion, MAX_ROW_VERSION) }),
+    ...(created === undefined ? {} : { created }),
+    ...(originalVersion === undefined
+      ? {}
+      : { originalVersion: boundedText(originalVersion, MAX_ROW_VERSION) }),
   };
 }
 
-function cutParts({ base, name, keys, destination, source, rule, backup }: Outcome): readonly string[] {
+function cutParts(bounded: Outcome): readonly string[] {
+  const { name, keys, destination, source, rule, backup } = bounded;
   const parts: Readonly<Record<string, readonly (string | undefined)[]>> = {
     'the name': [name],
     'the name of a key': keys,
     'a path': [destination?.path, source?.path, backup],
-    'a version': [
-      destination?.version,
-      destination?.identity,
-      destination?.priorVersion,
-      source?.version,
-      source?.identity,
-      ...[base?.source, base?.destination].flatMap((each) => [each?.version, each?.identity]),
-    ],
+    'a version': versionsIn(bounded),
     'the rule': [rule],
   };
   return Object.keys(parts).filter((part) => parts[part]?.some((text) => text !== undefined && isCut(text)));
+}
+
+function versionsIn({ base, destination, source }: Outcome): readonly (string | undefined)[] {
+  const proven = [destination, source, base?.source, base?.destination];
+  return [
+    ...proven.flatMap((each) => [each?.version, each?.identity]),
+    destination?.priorVersion,
+    destination?.originalVersion,
+  ];
 }
 
 function messageOf(message: string | undefined, cut: readonly string[]): string | undefined {

@@ -79,8 +79,14 @@ function toPriorRecord(row: StatusRow): PriorRecord & { keys: string[] } {
 }
 
 function toDestination(row: DestinationRow | DestinationRecord): DestinationRecord {
-  const { path, priorVersion } = row;
-  return { path, ...toVersion(row), ...(priorVersion === undefined ? {} : { priorVersion }) };
+  const { path, priorVersion, created, originalVersion } = row;
+  return {
+    path,
+    ...toVersion(row),
+    ...(priorVersion === undefined ? {} : { priorVersion }),
+    ...(created === undefined ? {} : { created }),
+    ...(originalVersion === undefined ? {} : { originalVersion }),
+  };
 }
 
 function toSource(row: SourceRow | SourceRecord): SourceRecord {

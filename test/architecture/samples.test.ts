@@ -9,7 +9,8 @@ import { z } from 'zod';
 const FOLDER = join(import.meta.dirname, '../../config/samples');
 const ObjectSchema = z.looseObject({
   kind: z.string(),
-  spec: z.looseObject({ dryRun: z.boolean().optional() }),
+  metadata: z.looseObject({ name: z.string() }).optional(),
+  spec: z.looseObject({ dryRun: z.boolean().optional(), undo: z.boolean().optional() }),
 });
 
 const SAMPLES = globSync('*.yaml', { cwd: FOLDER }).map((file) => {
@@ -22,7 +23,15 @@ describe('config/samples', () => {
     expect(text).toMatch(/^# [A-Z].+\n(# .+\n)*apiVersion: /);
   });
 
-  it.each(SAMPLES.filter(({ kind }) => kind === 'SecretMigration'))('$file is a dry run', ({ spec }) => {
+  const migrations = SAMPLES.filter(({ kind }) => kind === 'SecretMigration');
+  it.each(migrations.filter(({ spec }) => spec.undo !== true))('$file is a dry run', ({ spec }) => {
     expect(spec.dryRun).toBe(true);
+  });
+
+  it('takes back one migration, which has moved nothing', () => {
+    const undoing = migrations.filter(({ spec }) => spec.undo === true);
+    expect(undoing.map(({ file }) => file)).toEqual(['migration-undo.yaml']);
+    const names = migrations.map(({ metadata }) => metadata?.name);
+    expect(new Set(names).size).toBe(names.length);
   });
 });

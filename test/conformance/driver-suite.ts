@@ -7,6 +7,7 @@ import { describeFailures } from './suite/failing.ts';
 import { describeEmptyStore, describeManyDocuments } from './suite/listing.ts';
 import { describePermits } from './suite/permitting.ts';
 import { describeProbe } from './suite/probing.ts';
+import { describeProjections } from './suite/projecting.ts';
 import { describeRecreating } from './suite/recreating.ts';
 import { describeReflecting } from './suite/reflecting.ts';
 import { describeRemains } from './suite/remains.ts';
@@ -41,5 +42,6 @@ export function describeDriver(subject: Subject): void {
     describeDeleting(trial);
     describeBackups(trial);
     describeCopies(trial);
+    describeProjections(trial);
   });
 }

@@ -72,8 +72,8 @@ function describeOverwriting(): void {
     expect(reasonOf(migration)).toBe('Completed');
     const rows = await rowsByName(tenant, 'over');
     expect(Object.fromEntries(Object.entries(rows).map(([name, row]) => [name, row.destination]))).toEqual({
-      free: { path: pathOf(tenant, 'free'), version: '1', identity: A_TIME },
-      equal: { path: pathOf(tenant, 'equal'), version: '1', identity: A_TIME },
+      free: { path: pathOf(tenant, 'free'), version: '1', identity: A_TIME, created: true },
+      equal: { path: pathOf(tenant, 'equal'), version: '1', identity: A_TIME, created: false },
       taken: { path: pathOf(tenant, 'taken'), version: '2', identity: A_TIME, priorVersion: '1' },
       deleted: { path: pathOf(tenant, 'deleted'), version: '2', identity: A_TIME, priorVersion: '1' },
     });

@@ -162,7 +162,7 @@ describe('a mount of KV version 1 as the destination', () => {
       basic: 'Failed TypeRefused',
     });
     const { db } = await rowsByName(tenant, 'into');
-    expect(db?.destination).toEqual({ path: 'db', version: 'unversioned' });
+    expect(db?.destination).toEqual({ path: 'db', version: 'unversioned', created: true });
     expect([await get('db'), await get('blob'), await get('basic')]).toEqual([FIELDS, undefined, undefined]);
     expect(await tenant.secret('blob')).toBeDefined();
   });

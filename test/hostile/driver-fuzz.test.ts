@@ -126,6 +126,8 @@ const OPERATIONS: Readonly<Record<string, (driver: Driver, signal: AbortSignal) 
   },
   delete: async (driver, signal) =>
     driver.delete('a', { identity: '2026-01-01T00:00:00Z', revision: '1' }, permitted(signal)),
+  undelete: async (driver, signal) =>
+    driver.undelete?.('a', { identity: '2026-01-01T00:00:00Z', revision: '1' }, permitted(signal)),
 };
 
 /** Objects with the members that the driver reads, and anything in them. */

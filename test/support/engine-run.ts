@@ -22,7 +22,7 @@ import {
 } from '#src/engine/gates.ts';
 import { plannedRowsOf } from '#src/engine/plan/approved.ts';
 import { toIntent } from '#src/engine/plan/compile.ts';
-import { maintain, runMigration } from '#src/engine/run.ts';
+import { maintain, runMigration, undoMigration } from '#src/engine/run.ts';
 import { toPriorRecords, toRows } from '#src/journal/rows.ts';
 import { RowTable } from '#src/journal/table.ts';
 import type { Logger } from '#src/ports.ts';
@@ -79,8 +79,10 @@ export interface EngineRun extends World {
    * for approval.
    */
   readonly phase?: 'plan' | 'approved';
-  /** `maintain`: the remaining tasks of a completed migration. Default: a whole run. */
-  readonly task?: 'run' | 'maintain';
+  /** `maintain`: the remaining tasks of a completed migration; `undo`: take it back. Default: a whole run. */
+  readonly task?: 'run' | 'maintain' | 'undo';
+  /** No earlier run of the migration wrote anything. Default: false. */
+  readonly isFirstRun?: boolean;
   readonly at?: { readonly source?: Hooks; readonly destination?: Hooks };
   readonly mayNot?: { readonly source?: Denial; readonly destination?: Denial };
   /** By name of a document: the backend that reads its credentials from it. */
@@ -138,12 +140,13 @@ const silent: Logger = {
 export async function runEngine(run: EngineRun): Promise<RunReport> {
   const journal = new RecordingJournal(run);
   const inputs = await inputsOf(run, journal);
-  const result = await (run.task === 'maintain' ? maintain(inputs) : runMigration(inputs));
+  const { task = 'run' } = run;
+  const result = await { maintain, run: runMigration, undo: undoMigration }[task](inputs);
   const isComplete =
     run.phase !== 'approved' &&
     !result.interrupted &&
     result.problem === undefined &&
-    run.task !== 'maintain' &&
+    task === 'run' &&
     run.only === undefined;
   return { result, ...journal.report(isComplete) };
 }
@@ -193,6 +196,7 @@ async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<Appl
     sweeps: run.live?.sweeps ?? new Sweeps(),
     claimedAs,
     isStaleClaim: (by) => by !== claimedAs,
+    ...(run.isFirstRun === undefined ? {} : { isFirstRun: run.isFirstRun }),
     crossings,
     gates: [
       trustRootGate(holderOf),
@@ -268,7 +272,7 @@ function driverOf(run: EngineRun, side: 'source' | 'destination', log: string[])
   );
 }
 
-function migrationOf({ annotations = {}, spec = {} }: EngineRun): SecretMigration {
+function migrationOf({ annotations = {}, spec = {}, task }: EngineRun): SecretMigration {
   const { source: from, ...rest } = spec;
   const parsed = parseSecretMigration({
     apiVersion: API_VERSION,
@@ -278,6 +282,7 @@ function migrationOf({ annotations = {}, spec = {} }: EngineRun): SecretMigratio
       select: { all: true },
       source: { backendRef: { name: 'a' }, ...from },
       destination: { backendRef: { name: 'b' } },
+      ...(task === 'undo' ? { undo: true } : {}),
       ...rest,
     },
   });

@@ -340,10 +340,14 @@ spec:
       expression: "oldObject == null ? '' : oldObject.spec.?approval.?digest.orValue('')"
     - name: oldRequired
       expression: 'oldObject == null ? false : oldObject.spec.?approval.?required.orValue(false)'
-    # An approval, the end of the need for one, and in a namespace that wants one everywhere, work without it.
+    # Undo creates what was removed, removes what was created, and takes marks off, whatever the policies are by now.
+    - name: undoes
+      expression: object.spec.?undo.orValue(false)
+    # An approval, the end of the need for one, taking back what was approved, and in a namespace that wants one everywhere, work without it.
     - name: releases
       expression: >-
         (variables.digest != '' && variables.digest != variables.oldDigest) || (variables.oldRequired && !variables.required) ||
+        (variables.required && variables.undoes && (oldObject == null || !oldObject.spec.?undo.orValue(false))) ||
         (namespaceObject.metadata.?labels[?'keyferry.io/approval'] == optional.of('required') && !variables.required &&
         !object.spec.?dryRun.orValue(false))
     # Annotations can ask for work, too. Each member of the spec except approval: test/architecture/admission.test.ts.
@@ -363,7 +367,8 @@ spec:
         object.spec.?backupTTLSeconds == oldObject.spec.?backupTTLSeconds &&
         object.spec.?soakSeconds == oldObject.spec.?soakSeconds &&
         object.spec.?dryRun == oldObject.spec.?dryRun &&
-        object.spec.?suspend == oldObject.spec.?suspend
+        object.spec.?suspend == oldObject.spec.?suspend &&
+        object.spec.?undo == oldObject.spec.?undo
     - name: secrets
       expression: authorizer.group('').resource('secrets').namespace(object.metadata.namespace)
     - name: dryRun
@@ -379,11 +384,11 @@ spec:
         variables.mapping.?patterns.orValue([]).map(rule, rule.?sourcePolicy.orValue(''))
     - name: removes
       expression: >-
-        !variables.dryRun && variables.sourcePolicies.exists(policy, policy in ['Delete', 'Backup'])
+        variables.undoes || !variables.dryRun && variables.sourcePolicies.exists(policy, policy in ['Delete', 'Backup'])
     # A removal is announced at the source first (a claim), and a projection is marked there.
     - name: marks
       expression: >-
-        !variables.dryRun && variables.sourcePolicies.exists(policy, policy in ['Delete', 'Backup', 'Project'])
+        variables.undoes || !variables.dryRun && variables.sourcePolicies.exists(policy, policy in ['Delete', 'Backup', 'Project'])
     # The rights for single Secrets are enough for a few names, if nothing leads to a Secret of another name. An authorizer
     # check costs 350,000; the API server allows 1,000,000 an expression and 10,000,000 a policy.
     - name: names
@@ -424,7 +429,7 @@ spec:
       reason: Forbidden
       messageExpression: >-
         request.userInfo.username + ' may not approve SecretMigration ' + object.metadata.namespace + '/' + object.metadata.name + ':
-        setting spec.approval.digest, ending spec.approval.required, and a run without it in a namespace with the label
+        setting spec.approval.digest, ending spec.approval.required, spec.undo while it is required, and a run without it in a namespace with the label
         keyferry.io/approval=required need the verb approve on secretmigrations. Ask a user who has it, see ClusterRole
         keyferry-approve.'
     - expression: >-
@@ -458,7 +463,7 @@ spec:
       reason: Forbidden
       messageExpression: >-
         request.userInfo.username + ' may not delete Secrets in namespace ' + object.metadata.namespace + ',
-        and the operator deletes them for the sourcePolicy Delete or Backup. Ask an administrator of the namespace for the right to
+        and the operator deletes them for the sourcePolicy Delete or Backup, or for undo. Ask an administrator of the namespace for the right to
         delete secrets, or
         set sourcePolicy to Keep.'
     - expression: >-
@@ -467,7 +472,7 @@ spec:
       reason: Forbidden
       messageExpression: >-
         request.userInfo.username + ' may not patch Secrets in namespace ' + object.metadata.namespace + ',
-        and the operator marks them for the sourcePolicy Delete, Backup or Project. Ask an administrator of the namespace for the right to
+        and the operator marks them for the sourcePolicy Delete, Backup or Project, or for undo. Ask an administrator of the namespace for the right to
         patch secrets, or
         set sourcePolicy to Keep.'
 {{- end }}

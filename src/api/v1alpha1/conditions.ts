@@ -73,6 +73,10 @@ export const CONDITION_REASONS = {
   TLSFailed: 'The TLS handshake with a server failed.',
   IntegrityViolated: 'A value read back differs from the value written, or is lost; see the rows.',
   InternalError: 'Internal error; see the log of the operator.',
+  Undoing: 'spec.undo is true: the migration is taken back.',
+  Undone: 'The migration was taken back: every key is as it was before.',
+  UndoIncomplete:
+    'The migration was taken back, except for some keys that stay as they are; the rows say why.',
   Available: 'Backends only: reachable; required operations available.',
 } as const satisfies Readonly<Record<ConditionReason, string>>;
 
@@ -169,6 +173,13 @@ export const ROW_REASONS = {
   ClockSkew: 'The source or backup is kept: the clock of the operator differs from that of a server.',
   TrustRoot:
     'A backend reads its credentials from this Secret: it is never removed, and not copied unless spec.select.names lists it. Or a backend is not valid and what it reads is unknown: no source is removed.',
+  Undoing: 'Source and destination both have the value; the copy is taken back next.',
+  Undone:
+    'spec.undo: the source has the value, and of what the migration wrote at the destination nothing is left.',
+  CreatorUnknown: 'spec.undo: it is not recorded that this migration created the copy, so the copy stays.',
+  NoWayBack:
+    'spec.undo: the document at the destination cannot become the source again as spec.mapping is, so nothing was written.',
+  SourceTaken: 'spec.undo: another document has the name of the removed source; it is not overwritten.',
   TooLarge: 'The document exceeds the size that the destination can store.',
   TooManyKeys: 'The document has more keys than the destination can store.',
   PathRefused: 'A backend does not allow a document at this path.',

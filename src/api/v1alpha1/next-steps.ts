@@ -32,6 +32,14 @@ export const NEXT_STEPS: Readonly<Partial<Record<Word, string>>> = {
   NothingSelected: 'Correct `spec.select`, or create the documents.',
   NothingMoved: 'If Ready is False, use another destination, or give new names in `spec.mapping`.',
   InternalError: 'Report it with the log line.',
+  Undoing: 'Wait. The message shows how far it is.',
+  Undone: 'Nothing. Remove `spec.undo` to migrate again, or delete the migration.',
+  UndoIncomplete:
+    'Read the rows without the reason `Undone` in the [table of keys](keys.md); each message says what to do: [undoing a move](undoing-a-move.md#what-is-not-taken-back).',
+  CreatorUnknown:
+    'If nobody needs the copy, remove it by hand: [undoing a move](undoing-a-move.md#what-is-not-taken-back).',
+  NoWayBack: 'Create the source by hand from the value at the destination, which stays.',
+  SourceTaken: 'Compare both, then rename or remove the document at the source; the undo goes on by itself.',
   Suspended: 'Set `spec.suspend` to false to continue.',
   IntegrityViolated:
     'Stop other writers to the destination, and compare source and destination of the named rows before you do anything else. Sources that still exist are kept.',

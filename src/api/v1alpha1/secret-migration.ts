@@ -200,6 +200,12 @@ export const SecretMigrationSpecSchema = withRules(
       ),
     approval: ApprovalSchema.optional(),
     suspend: z.boolean().default(false).describe('Pause before the next document until this is false again.'),
+    undo: z
+      .boolean()
+      .optional()
+      .describe(
+        'True: take the migration back. Removed sources are created again, overwritten documents get their earlier version, and documents that this migration created and nobody changed since are removed; what cannot be taken back stays, and its row says why. False or absent: migrate. Requires mode Once and no dryRun.',
+      ),
   }),
   {
     rule: 'has(self.source.backendRef) != has(self.destination.backendRef) || (has(self.source.backendRef) && (self.source.backendRef.kind != self.destination.backendRef.kind || self.source.backendRef.name != self.destination.backendRef.name)) || has(self.mapping.prefixes) || has(self.mapping.patterns) || has(self.mapping.overrides)',
@@ -230,6 +236,11 @@ export const SecretMigrationSpecSchema = withRules(
       mode !== 'Sync' || sourcePolicy !== 'Project' || (sync?.authority ?? 'Destination') === 'Destination',
   },
   APPROVAL_RULE,
+  {
+    rule: "!has(self.undo) || !self.undo || (self.mode == 'Once' && !self.dryRun)",
+    message: 'undo requires mode Once and no dryRun: set mode to Once and dryRun to false',
+    holds: ({ dryRun, mode, undo }) => undo !== true || (mode === 'Once' && !dryRun),
+  },
   ...SHAPE_RULES,
 ).describe('What to move, from where to where, and under which policies.');
 

@@ -62,6 +62,15 @@ export const StatusRowSchema = z
           'Identity of the document. A document that is deleted and created again has another identity.',
         ),
         priorVersion: RowVersionSchema.optional().describe('Version before the overwrite, to restore.'),
+        created: z
+          .boolean()
+          .optional()
+          .describe(
+            'True: this migration created the document, so spec.undo can remove it. False: it was there, and equal; with priorVersion, a run that was killed may have written it. Absent: it was overwritten, or this is not known.',
+          ),
+        originalVersion: RowVersionSchema.optional().describe(
+          'Version before the first overwrite by this migration, if that is not priorVersion: the one that spec.undo restores.',
+        ),
       })
       .optional()
       .describe('The document at the destination.'),

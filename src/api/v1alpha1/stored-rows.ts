@@ -19,7 +19,13 @@ const StoredRowSchema = z.looseObject({
   reason: word(),
   message: word(),
   destination: z
-    .looseObject({ path: z.string(), ...version, priorVersion: word() })
+    .looseObject({
+      path: z.string(),
+      ...version,
+      priorVersion: word(),
+      created: z.boolean().optional().catch(undefined),
+      originalVersion: word(),
+    })
     .optional()
     .catch(undefined),
   source: z
@@ -111,7 +117,7 @@ export interface UnknownMembers {
 
 const KNOWN = {
   row: new Set(Object.keys(StoredRowSchema.shape)),
-  destination: new Set(['path', 'version', 'identity', 'priorVersion']),
+  destination: new Set(['path', 'version', 'identity', 'priorVersion', 'created', 'originalVersion']),
   source: new Set(['path', 'version', 'identity']),
 };
 

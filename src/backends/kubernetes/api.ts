@@ -158,7 +158,11 @@ export class SecretApi {
       metadata: {
         name: document.address,
         namespace: this.#namespace,
-        labels: { ...pairsOf(document.attributes.metadata), ...MANAGED_BY, ...marks.labels },
+        labels: {
+          ...pairsOf(document.attributes.metadata),
+          ...(document.isOriginal === true ? {} : MANAGED_BY),
+          ...marks.labels,
+        },
         annotations: { ...pairsOf(document.attributes.annotations), ...marks.annotations },
         ...(ownerReferences === undefined ? {} : { ownerReferences }),
       },
@@ -201,11 +205,11 @@ export class SecretApi {
     return parseSecret(reply, request.op, request.target);
   }
 
-  /** Adds annotations to exactly this state; the server refuses the request with 409 if the state differs. */
+  /** Adds annotations to exactly this state, or removes them (null); the server refuses the request with 409 if the state differs. */
   async annotate(
     name: string,
     expect: Version,
-    annotations: Readonly<Record<string, string>>,
+    annotations: Readonly<Record<string, string | null>>,
     permit: Permit,
   ): Promise<void> {
     await this.#client.request({

@@ -5,7 +5,7 @@ import type { BackupStore } from '../driver.ts';
 import type { SecretApi } from './api.ts';
 import { toDocument } from './codec.ts';
 import { BACKUP_SUFFIX, fullNameRefusalOf } from './refusals.ts';
-import { BACKUP_OP as OP, isBackup, storeBackup } from './stored-backup.ts';
+import { BACKUP_OP as OP, isBackup, keptIn, storeBackup } from './stored-backup.ts';
 
 /**
  * A backup is a Secret `<name>.migrated-bak` with its own label: no workload mounts it, no migration reads it. It is
@@ -30,7 +30,7 @@ export class SecretBackups implements BackupStore {
     const found = await this.#api.get(backup, signal);
     if (found === undefined) return undefined;
     if (!isBackup(found)) throw noBackup(backup);
-    return toDocument(found);
+    return keptIn(found);
   }
 
   async retire(address: Address, expect: Version, permit: Permit): Promise<Address> {

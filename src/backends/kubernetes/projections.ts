@@ -19,4 +19,10 @@ export class SecretProjections implements ProjectionStore {
     if (secret.metadata.annotations?.[PROJECTED_FROM_ANNOTATION] === origin) return;
     await this.#api.annotate(address, expect, { [PROJECTED_FROM_ANNOTATION]: origin }, permit);
   }
+
+  async unmark(address: Address, expect: Version, origin: string, permit: Permit): Promise<void> {
+    const secret = await this.#api.getExactly(address, expect, { op: OP, signal: permit.signal });
+    if (secret.metadata.annotations?.[PROJECTED_FROM_ANNOTATION] !== origin) return;
+    await this.#api.annotate(address, expect, { [PROJECTED_FROM_ANNOTATION]: null }, permit);
+  }
 }

@@ -1,3 +1,6 @@
+import { z } from 'zod';
+import { annotationsIn } from './annotations.ts';
+import { metadataOf } from './labels.ts';
 import { BACKUP_LABEL, BACKUP_METADATA_ANNOTATION } from './marks.ts';
 import type { Address, Attributes, Document } from '#src/core/document.ts';
 import { sameAttributes, sameFields } from '#src/core/document.ts';
@@ -84,6 +87,37 @@ function metadataTextOf({ attributes: { metadata, annotations } }: Document): st
     labels: Object.fromEntries(sorted(metadata)),
     annotations: Object.fromEntries(sorted(annotations)),
   });
+}
+
+/** The document that a backup keeps, at the address of the backup. */
+export function keptIn(secret: WireSecret): Document {
+  const { address, fields, attributes } = toDocument(secret);
+  const was = metadataIn(secret.metadata.annotations?.[BACKUP_METADATA_ANNOTATION]);
+  return { address, fields, attributes: { ...withoutMetadata({ address, fields, attributes }), ...was } };
+}
+
+const Pairs = z.record(z.string(), z.string());
+const Metadata = z.object({ labels: Pairs, annotations: Pairs });
+
+/** The inverse of `metadataTextOf`. A text that another client changed into something else is none. */
+function metadataIn(text: string | undefined): Pick<Attributes, 'metadata' | 'annotations'> {
+  if (text === undefined) return {};
+  const parsed = Metadata.safeParse(jsonIn(text));
+  if (!parsed.success) return {};
+  const metadata = metadataOf(parsed.data.labels);
+  const annotations = annotationsIn(parsed.data.annotations);
+  return {
+    ...(metadata === undefined ? {} : { metadata }),
+    ...(annotations === undefined ? {} : { annotations }),
+  };
+}
+
+function jsonIn(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 export function isBackup({

@@ -53,6 +53,7 @@ class AnyDriver implements Driver {
   };
   readonly projections: ProjectionStore = {
     mark: async (address) => Promise.resolve(this.#ask(`mark ${address}`, undefined)),
+    unmark: async (address) => Promise.resolve(this.#ask(`unmark ${address}`, undefined)),
   };
 
   readonly claims: ClaimStore = {
@@ -94,6 +95,7 @@ class AnyDriver implements Driver {
   delete = async (address: Address) => Promise.resolve(this.#ask(`delete ${address}`, undefined));
   finish = async ({ address }: Document) => Promise.resolve(this.#ask(`finish ${address}`, undefined));
   undo = async (address: Address) => Promise.resolve(this.#ask(`undo ${address}`, undefined));
+  undelete = async (address: Address) => Promise.resolve(this.#ask(`undelete ${address}`, undefined));
   overwriteRefusal = async (address: Address) =>
     Promise.resolve(this.#ask(`overwriteRefusal ${address}`, undefined));
   [Symbol.asyncDispose] = async () => Promise.resolve(this.#ask('dispose', undefined));
@@ -142,6 +144,7 @@ function callsThatReachAnAddress() {
     delete: (address) => driver.delete(address, version, permitted(signal)),
     finish: (address) => driver.finish(aDocument(address), version, permitted(signal)),
     undo: (address) => driver.undo(address, version, permitted(signal)),
+    undelete: (address) => driver.undelete(address, version, permitted(signal)),
     overwriteRefusal: (address) => driver.overwriteRefusal(address, signal),
   };
   const ofClaims: Record<keyof Omit<ClaimStore, 'release'>, Call> = {
@@ -158,6 +161,7 @@ function callsThatReachAnAddress() {
   };
   const ofProjections: Record<keyof ProjectionStore, Call> = {
     mark: (address) => projections.mark(address, version, 'origin', permitted(signal)),
+    unmark: (address) => projections.unmark(address, version, 'origin', permitted(signal)),
   };
   const calls = { ...ofDriver, ...ofClaims, ...ofBackups, ...ofCopies, ...ofProjections };
   return { inner, calls: Object.entries(calls) };

@@ -9,7 +9,16 @@ export function onlyRead(
   view: 'join' | 'split',
 ): Pick<
   LayeredDriver,
-  'write' | 'delete' | 'finish' | 'undo' | 'denied' | 'backups' | 'claims' | 'copies' | 'projections'
+  | 'write'
+  | 'delete'
+  | 'finish'
+  | 'undo'
+  | 'undelete'
+  | 'denied'
+  | 'backups'
+  | 'claims'
+  | 'copies'
+  | 'projections'
 > {
   const refused = async (): Promise<never> =>
     Promise.reject(new OperatorError('INVARIANT', { op: `${view}.change` }));
@@ -18,6 +27,7 @@ export function onlyRead(
     delete: refused,
     finish: refused,
     undo: refused,
+    undelete: refused,
     denied: async () => Promise.resolve(new Map()),
     backups: undefined,
     claims: undefined,

@@ -46,8 +46,10 @@ const VERBS: Partial<Record<Call['operation'], readonly Verb[]>> = {
   readBackup: ['read'],
   finish: ['update'],
   undo: ['update'],
+  undelete: ['update'],
   recreate: ['read', 'delete', 'create'],
   mark: ['read', 'update'],
+  unmark: ['read', 'update'],
   delete: ['delete'],
   retire: ['read', 'create', 'delete'],
   discard: ['delete'],
@@ -94,7 +96,11 @@ export class MemoryDriver implements Driver {
         }
       : undefined;
     this.projections = keepsProjections
-      ? { mark: async (address, expect, origin, permit) => this.#mark({ address, expect, origin }, permit) }
+      ? {
+          mark: async (address, expect, origin, permit) => this.#mark({ address, expect, origin }, permit),
+          unmark: async (address, expect, origin, permit) =>
+            this.#unmark({ address, expect, origin }, permit),
+        }
       : undefined;
   }
 
@@ -248,6 +254,17 @@ export class MemoryDriver implements Driver {
     });
   }
 
+  async undelete(address: Address, expect: Version, permit: Permit): Promise<void> {
+    this.#requireAddress('undelete', address);
+    await this.#perform({ operation: 'undelete', address }, permit, () => {
+      const current = this.#store.currentAt(address);
+      if (current === undefined) throw failed('NOT_FOUND', 'undelete', address);
+      if (!sameVersion(current.version, expect)) throw failed('VERSION_CONFLICT', 'undelete', address);
+      const { isDeleted: _deleted, ...again } = current;
+      this.#store.replaceCurrent(address, again);
+    });
+  }
+
   async overwriteRefusal(address: Address, signal: AbortSignal): Promise<Refusal | undefined> {
     this.#requireAddress('overwriteRefusal', address);
     return this.#perform({ operation: 'overwriteRefusal', address }, signal, () =>
@@ -270,6 +287,20 @@ export class MemoryDriver implements Driver {
       const found = this.#store.resultOf(address, current);
       if (found.state === 'present') this.#store.append(found.document);
       this.#store.alter(address, { origin });
+    });
+  }
+
+  async #unmark(
+    { address, expect, origin }: { address: Address; expect: Version; origin: string },
+    permit: Permit,
+  ): Promise<void> {
+    this.#requireAddress('unmark', address);
+    const call: Call = { operation: 'unmark', address };
+    await this.#perform(call, permit, () => {
+      const current = this.#requireCurrent(call, expect);
+      if (current.origin !== origin) return;
+      const found = this.#store.resultOf(address, current);
+      if (found.state === 'present') this.#store.append(found.document);
     });
   }
 

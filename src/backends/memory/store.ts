@@ -256,9 +256,7 @@ export class MemoryStore {
 
   backupAt(address: Address): Document | undefined {
     const state = this.#backups.get(address);
-    if (state === undefined) return undefined;
-    const { metadata: _metadata, ...attributes } = state.attributes;
-    return toDocument(address, { ...state, attributes });
+    return state && toDocument(address, state);
   }
 
   backupTextAt(address: Address): Readonly<Record<string, string>> | undefined {

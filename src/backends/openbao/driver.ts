@@ -231,6 +231,17 @@ export class OpenBaoDriver implements Driver {
     });
   }
 
+  async undelete(address: Address, expect: Version, permit: Permit): Promise<void> {
+    const { signal } = permit;
+    const about = { op: 'openbao.undelete', target: address };
+    this.#requireAddress(address, about.op);
+    const { kv } = await this.#open(signal);
+    const current = await kv.read(address, signal);
+    if (current.state === 'absent') throw new OperatorError('NOT_FOUND', about);
+    if (!sameVersion(versionOf(current), expect)) throw new OperatorError('VERSION_CONFLICT', about);
+    if (current.state === 'deleted') await kv.metadata.undelete(address, [current.version], permit);
+  }
+
   #open(signal: AbortSignal): Promise<OpenConnection> {
     return this.#options.connection.open(signal);
   }

@@ -41,7 +41,7 @@ export interface Approval {
 
 /** True when nothing is written before a person approves the plan. */
 export function needsApproval({ spec }: Pick<SecretMigration, 'spec'>): boolean {
-  return spec.approval?.required === true && !spec.dryRun;
+  return spec.approval?.required === true && !spec.dryRun && spec.undo !== true;
 }
 
 /** True while the plan in the status is that of this generation, and nobody approved it. */

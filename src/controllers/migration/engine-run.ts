@@ -14,7 +14,7 @@ import {
   type RemovalGate,
 } from '#src/engine/gates.ts';
 import { toIntent } from '#src/engine/plan/compile.ts';
-import { maintain, runMigration } from '#src/engine/run.ts';
+import { maintain, runMigration, undoMigration } from '#src/engine/run.ts';
 import type { MigrationJournal } from '#src/journal/journal.ts';
 import type { ServerTime } from '#src/ports.ts';
 import { objectKey } from '#src/runtime/store.ts';
@@ -62,12 +62,14 @@ export async function carryOut(attempt: Attempt, gathered: Gathered): Promise<Do
   const { intent } = inputs;
   status.setPace(() => paceOf([source, destination]));
   const work = { ...inputs, only: changes?.only };
-  const result = await (task.kind === 'maintain' ? maintain(work) : runMigration(work));
+  const result = await ENGINE[task.kind === 'maintain' || task.kind === 'undo' ? task.kind : 'run'](work);
   // Versions that cannot be listed are a failure of the backend, also if the documents could be read.
   const problem: unknown = result.problem ?? followed?.problem;
   const seen = problem === undefined ? {} : { problem };
   return { approval, backends, changes, intent, result: { ...result, ...seen } };
 }
+
+const ENGINE = { maintain, run: runMigration, undo: undoMigration } as const;
 
 function inputsOf(attempt: Attempt, gathered: Gathered, { approved, isPlan }: Approval): ApplyInputs {
   const { parts, migration, status, stop, context } = attempt;
@@ -97,6 +99,7 @@ function inputsOf(attempt: Attempt, gathered: Gathered, { approved, isPlan }: Ap
     sweeps: parts.live.sweeps,
     claimedAs: claimOf(attempt),
     isStaleClaim: (by) => isStaleClaim(attempt, by),
+    isFirstRun: migration.status.startTime === undefined && journal.prior.size === 0,
     crossings,
     shouldStop: () => stop.because !== undefined,
     onFallback: () => journal.countFallback(),

@@ -17,6 +17,7 @@ import { removalsIn, tellDeleted, tellRemoved, type RemovalReport } from './remo
 import { storeReports } from './store-reports.ts';
 import { remember } from './changes.ts';
 import type { Done } from './engine-run.ts';
+import { undone } from './undone.ts';
 import { concluding, failing, slowedDown, suspended, type Verdict } from './verdict.ts';
 
 /** Delay before documents are tried again whose failure has probably passed by then. */
@@ -163,9 +164,10 @@ export function verdictOn(
   { approval, journal, result }: Finished,
   outcomes: readonly Outcome[],
 ): Verdict {
-  const { dryRun } = migration.spec;
+  const { dryRun, undo } = migration.spec;
   const { loss } = journal;
   const counts = journal.counts();
+  if (undo === true) return undone({ counts, outcomes, loss });
   const awaited =
     needsApproval(migration) && approval.isPlan ? awaitedOf(migration, approval.digest(outcomes)) : undefined;
   const known = { counts, outcomes, dryRun, loss, awaited, isKeptInStep: isKeptInStep(migration) };
@@ -228,7 +230,7 @@ async function publishFailure(
     if (count > 0) context.logger.info('run ended while it removed sources', { removed: count });
     return;
   }
-  if (task.kind !== 'run' && task.kind !== 'follow' && task.kind !== 'maintain') return;
+  if (task.kind === 'wait' || task.kind === 'suspend' || task.kind === 'endFallback') return;
   if (isSuperseded(failure)) {
     await handOver(attempt, journal);
     return;

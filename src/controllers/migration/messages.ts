@@ -81,8 +81,11 @@ const MOST_NAMED = 3;
  * The first documents that need a person, and where all of them are: ` First: "db" (TooLarge); its row in status says what to
  * do.` The most urgent first, then by name and not by time, so that a run that finds the same changes no message.
  */
-export function firstTroubles(outcomes: readonly Outcome[]): string {
-  const inTrouble = TROUBLES.flatMap((isTrouble) => outcomes.filter(isTrouble).toSorted(byName));
+export function firstTroubles(
+  outcomes: readonly Outcome[],
+  troubles: readonly ((outcome: Outcome) => boolean)[] = TROUBLES,
+): string {
+  const inTrouble = troubles.flatMap((isTrouble) => outcomes.filter(isTrouble).toSorted(byName));
   if (inTrouble.length === 0) return '';
   const named = inTrouble.slice(0, MOST_NAMED).map(titleOf).join(', ');
   const others = inTrouble.length - MOST_NAMED;

@@ -14,6 +14,7 @@ import type { StatusWriter } from '#src/runtime/status-patch.ts';
 import { messageShown, readyOf, toConditions } from '../conditions.ts';
 import { referenceTo } from './removals.ts';
 import { requestedRun } from './task.ts';
+import { undoing } from './undone.ts';
 import { progressing, statementsOf, statusRefused, type Verdict } from './verdict.ts';
 
 /** The part of the journal that a status shows. Each write calls it, so that it shows the latest rows. */
@@ -123,7 +124,8 @@ export class MigrationStatus {
     this.#startTime ??= toKubernetesTime(this.#options.clock.now());
     const keepsVerdict = this.#hasVerdict(table.loss !== undefined);
     this.#hasBegun = true;
-    await this.#write(keepsVerdict ? undefined : progressing(table.counts(), this.#pace()), table);
+    const going = this.#migration.spec.undo === true ? undoing : progressing;
+    await this.#write(keepsVerdict ? undefined : going(table.counts(), this.#pace()), table);
   }
 
   /** With a loss, a verdict of success is not kept: the rows beside it are not all. */

@@ -53,6 +53,16 @@ const FALLBACK = {
 const BACKUPS = { backupTTLSeconds: 60, sourcePolicy: 'Backup' };
 
 describe('the next task of a migration', () => {
+  it('is to take it back while spec.undo asks for that, once, and when another try is requested', () => {
+    const spec = { undo: true };
+    expect(taskOf({ spec, isReady: false })).toEqual({ kind: 'undo' });
+    expect(taskOf({ spec })).toEqual({ kind: 'wait' });
+    expect(taskOf({ spec: { ...spec, ...BACKUPS } })).toEqual({ kind: 'wait' });
+    expect(taskOf({ spec, requested: 'now' })).toEqual({ kind: 'undo' });
+    expect(taskOf({ spec: { ...spec, suspend: true }, isReady: false })).toEqual({ kind: 'suspend' });
+    expect(taskOf({ spec: { undo: false }, isReady: false })).toEqual({ kind: 'run' });
+  });
+
   it('is a run while this generation has not completed, and when another run is requested', () => {
     expect(taskOf({ isReady: false })).toEqual({ kind: 'run' });
     expect(taskOf({ requested: 'now' })).toEqual({ kind: 'run' });

@@ -19,7 +19,9 @@ export type Task =
   /** Mode Sync, after a pass: process the documents that may have changed. */
   | { readonly kind: 'follow' }
   /** Expire backups after a run has completed. */
-  | { readonly kind: 'maintain' };
+  | { readonly kind: 'maintain' }
+  /** Take the migration back, as spec.undo asks. */
+  | { readonly kind: 'undo' };
 
 /** What the task depends on besides the migration. */
 export interface Circumstances {
@@ -43,18 +45,23 @@ export function requestedRun(migration: SecretMigration): string | undefined {
 export function nextTask(migration: SecretMigration, circumstances: Circumstances): Task {
   const { spec } = migration;
   const isCompleted = hasCompleted(migration);
-  if (isCompleted && spec.backupTTLSeconds === undefined)
+  if (isCompleted && (spec.undo === true || spec.backupTTLSeconds === undefined))
     return afterCompletion(migration, circumstances.nowMs);
   if (spec.suspend) return { kind: 'suspend' };
   if (awaitsApproval(migration) && !isRequested(migration)) return { kind: 'wait' };
   if (circumstances.awaitsProbe) return { kind: 'wait', afterMs: circumstances.probeWaitMs };
   if (circumstances.isFollowed && !isRequested(migration)) return { kind: 'follow' };
-  return { kind: isCompleted ? 'maintain' : 'run' };
+  return { kind: isCompleted ? 'maintain' : whole(spec) };
+}
+
+function whole({ undo }: SecretMigration['spec']): 'run' | 'undo' {
+  return undo === true ? 'undo' : 'run';
 }
 
 /** True while the migration can copy and remove documents, now or when a backend is ready again. */
 export function isLive(task: Task, migration: SecretMigration): boolean {
-  return task.kind === 'run' || task.kind === 'follow' || (task.kind === 'wait' && !hasCompleted(migration));
+  if (task.kind === 'wait') return !hasCompleted(migration);
+  return task.kind === 'run' || task.kind === 'follow' || task.kind === 'undo';
 }
 
 /** True when this generation and the last requested run have completed. What is kept in step never completes. */
@@ -70,7 +77,7 @@ function isRequested(migration: SecretMigration): boolean {
 
 function afterCompletion(migration: SecretMigration, nowMs: number): Task {
   const end = endOfUse(migration);
-  if (end === undefined) return { kind: 'wait' };
+  if (end === undefined || migration.spec.undo === true) return { kind: 'wait' };
   const leftMs = end - nowMs;
   return leftMs > 0 ? { kind: 'wait', afterMs: leftMs } : { kind: 'endFallback' };
 }

@@ -30,7 +30,7 @@ export interface Verdict {
   readonly suspended: boolean;
 }
 
-function verdict(
+export function verdict(
   ready: Verdict['ready'],
   succeeded: Verdict['succeeded'],
   reason: ConditionReason,

@@ -1,4 +1,5 @@
 import type { Version } from '#src/core/document.ts';
+import { originIn } from '#src/core/origin.ts';
 import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
 import { errorOf, hasCode, isAbort, OperatorError } from '#src/errors.ts';
 import { DEADLINES_MS } from '../deadlines.ts';
@@ -30,7 +31,16 @@ const MAX_ROUNDS = 3;
 
 type Inputs = Pick<
   ApplyInputs,
-  'approved' | 'intent' | 'destination' | 'gates' | 'prior' | 'clock' | 'logger' | 'permit' | 'signal'
+  | 'approved'
+  | 'intent'
+  | 'destination'
+  | 'gates'
+  | 'isFirstRun'
+  | 'prior'
+  | 'clock'
+  | 'logger'
+  | 'permit'
+  | 'signal'
 >;
 
 /** A write that was sent and may have been applied. */
@@ -126,26 +136,47 @@ async function prove(
 ): Promise<Copied> {
   const policy = intent.policyOf(document.name);
   const { row, source } = step;
-  const priorVersion = step.destination.version?.revision;
+  const priorVersion = step.kind === 'overwrite' ? step.destination.version?.revision : undefined;
   const copy = { desired: values.desired, version, priorVersion, policy };
   const written = { document, row, source, ...copy };
-  return priorKept(destination, await readBack(destination, written, signal), signal);
+  const proven = await readBack(destination, written, signal);
+  return step.kind === 'create' ? withOriginKnown(proven, true) : priorKept(destination, proven, signal);
+}
+
+/** An earlier run was going to overwrite it: it was killed, so nothing tells whether this version is its own. */
+function wasAnnounced(prior: PriorRecord | undefined): boolean {
+  return prior?.reason === 'WillOverwrite' && prior.destination?.priorVersion !== undefined;
+}
+
+/** Where an earlier run may have written it, nothing tells who created it. A dry run has written nothing. */
+function wasThereBefore(prior: PriorRecord | undefined, isFirstRun = false): boolean {
+  if (wasAnnounced(prior)) return true;
+  return originIn(prior) === undefined && (isFirstRun || prior?.reason === 'WouldAdopt');
+}
+
+/** The row says whether this migration created the document: undoing it depends on that. */
+function withOriginKnown(copied: Copied, created: boolean): Copied {
+  const { destination } = copied.outcome;
+  if (destination?.version === undefined) return copied;
+  return { ...copied, outcome: { ...copied.outcome, destination: { ...destination, created } } };
 }
 
 /** The result for a document that needs no write now. */
 async function finishWithoutWrite(
-  { prior, destination, signal }: Pick<Inputs, 'prior' | 'destination' | 'signal'>,
+  { prior, destination, isFirstRun, signal }: Pick<Inputs, 'prior' | 'destination' | 'isFirstRun' | 'signal'>,
   decision: Decision,
   done: Done,
 ): Promise<Copied> {
-  const { failure, step } = decision;
+  const { document, failure, step } = decision;
   if (step?.kind === 'report')
     return { outcome: step.outcome, ...(failure === undefined ? {} : { failure }) };
   const version = step?.destination.version;
   if (step === undefined || version === undefined) throw invariant(decision);
   if (step.kind === 'adopt') {
-    const copied = adopted(prior, decision, { step, version, ...done });
-    return priorKept(destination, copied, signal);
+    const copied = await priorKept(destination, adopted(prior, decision, { step, version, ...done }), signal);
+    const isOthers =
+      copied.outcome.copiedNow !== true && wasThereBefore(prior.get(document.name), isFirstRun);
+    return isOthers ? withOriginKnown(copied, false) : copied;
   }
   const outcome: Outcome = { ...announcing(step, 'WillOverwrite'), retry: 'soon' };
   return { outcome, awaitsOverwrite: version.revision };

@@ -30,6 +30,8 @@ export interface ApplyInputs extends PlanInputs {
   readonly claimedAs: string;
   /** True for a claim of an earlier run, or of a migration that no longer exists. */
   readonly isStaleClaim: (claimedAs: string) => boolean;
+  /** No earlier run of this migration can have written anything: an equal document is there because of another writer. */
+  readonly isFirstRun?: boolean;
   /** What holds the removal of a destination whose source was deleted. Asked with the address there. */
   readonly destinationGates: readonly RemovalGate[];
   /** What holds the removal of every backup. */

@@ -1,5 +1,6 @@
 import { isBalanced, type InventoryCount } from '#src/core/inventory.ts';
 import { recordedOutcome, type Outcome } from '#src/core/outcome.ts';
+import { isProven, originIn, withOrigin } from '#src/core/origin.ts';
 import { recordedBase } from '#src/core/sync/base.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { Planning } from '../plan/make-plan.ts';
@@ -61,7 +62,9 @@ export class Progress {
   async record(outcome: Outcome): Promise<void> {
     const { intent, journal } = this.#inputs;
     this.#recorded.add(outcome.name);
-    await journal.record(this.#asPlanned(this.#ruled(this.#withBase(this.#unlessProven(outcome)))));
+    const proven = this.#withBase(this.#unlessProven(outcome));
+    const ruled = this.#ruled(withOrigin(proven, journal.prior.get(outcome.name)));
+    await journal.record(this.#asPlanned(ruled));
     this.#count?.report(outcome.name);
     if (outcome.backup !== undefined && intent.backupTtlMs !== undefined) this.wakeIn(intent.backupTtlMs);
   }
@@ -84,12 +87,18 @@ export class Progress {
     return { ...recordedOutcome(record), retry: 'soon' };
   }
 
-  /** Mode Sync: a row that is not Verified still tells in which versions both sides were equal. */
+  /**
+   * A row that is not Verified still tells in which versions both sides were equal: in mode Sync, and where the migration
+   * wrote the destination, for undoing that.
+   */
   #withBase(outcome: Outcome): Outcome {
     const { intent, journal } = this.#inputs;
     const path = outcome.destination?.path;
-    if (intent.sync === undefined || outcome.state === 'Verified' || path === undefined) return outcome;
-    const base = outcome.base ?? recordedBase(journal.prior.get(outcome.name), path, outcome.source?.path);
+    const prior = journal.prior.get(outcome.name);
+    const hasVersion = intent.sync === undefined ? isProven(outcome) : outcome.state === 'Verified';
+    const isNeeded = intent.sync !== undefined || originIn(prior) !== undefined;
+    if (!isNeeded || hasVersion || path === undefined) return outcome;
+    const base = outcome.base ?? recordedBase(prior, path, outcome.source?.path);
     return base === undefined ? outcome : { ...outcome, base };
   }
 

@@ -11,7 +11,7 @@ import { completing, type RunPermit } from './run-permit.ts';
  * the data there: completed if the data is that of the document, else undone. Then the document is decided again.
  */
 
-type Inputs = Pick<ApplyInputs, 'approved' | 'intent' | 'destination' | 'gates' | 'permit' | 'signal'>;
+type Inputs = Pick<ApplyInputs, 'approved' | 'intent' | 'destination' | 'gates' | 'permit' | 'prior' | 'signal'>;
 
 /** A decision about a destination without remains. */
 export interface Settled {
@@ -89,7 +89,7 @@ const LEFT_BEHIND =
 
 /** Reads the destination again and decides. */
 export async function decideAgain(
-  inputs: Pick<Inputs, 'approved' | 'intent' | 'destination' | 'gates' | 'signal'>,
+  inputs: Pick<Inputs, 'approved' | 'intent' | 'destination' | 'gates' | 'prior' | 'signal'>,
   { document }: Pick<Decision, 'document'>,
   { source, announced }: { readonly source: StoredDocument; readonly announced: string | undefined },
 ): Promise<Decision> {

@@ -2,12 +2,13 @@ import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { someRemoveSource } from '#src/core/checks.ts';
 import { selectorText } from '#src/core/label-selector.ts';
 import { compileKeyNames } from '#src/core/mapping/key-names.ts';
+import { compileOldKeys, type OldKeys } from '#src/core/mapping/old-keys.ts';
 import { compileTraveling } from '#src/core/mapping/traveling.ts';
 import { compileRenaming, type Renaming } from '#src/core/mapping/renaming.ts';
 import { compileRoute } from '#src/core/mapping/route.ts';
 import type { Selection } from '#src/core/selection.ts';
 import type { Intent } from './intent.ts';
-import { OperatorError } from '#src/errors.ts';
+import { hasCode, OperatorError } from '#src/errors.ts';
 import { compilePieces, compileSecretTypes, requireShapes, type Ends } from './shapes.ts';
 import { compileSync } from './sync-intent.ts';
 
@@ -58,6 +59,16 @@ export function removesSources(migration: SecretMigration): boolean {
   return someRemoveSource(migration.spec.sourcePolicy, renamingOf(migration).rules);
 }
 
+/** Undefined for keys that have no way back. */
+function oldKeysOf(table: Parameters<typeof compileOldKeys>[0]): OldKeys | undefined {
+  try {
+    return compileOldKeys(table);
+  } catch (failure) {
+    if (hasCode(failure, 'SPEC_INVALID')) return undefined;
+    throw failure;
+  }
+}
+
 /** The spec as the engine carries it out. Throws `SPEC_INVALID` for what the schema cannot express. */
 export function toIntent(migration: SecretMigration, ends: Ends): Intent {
   const { spec, metadata } = migration;
@@ -94,6 +105,7 @@ export function toIntent(migration: SecretMigration, ends: Ends): Intent {
     fallbackUntil: fallback && Date.parse(fallback.untilTime),
     backupTtlMs: backupTTLSeconds === undefined ? undefined : backupTTLSeconds * 1000,
     soakMs: spec.soakSeconds * 1000,
+    undo: spec.undo === true ? { oldKeys: oldKeysOf(mapping.keys ?? []) } : undefined,
     dryRun: spec.dryRun,
   };
 }

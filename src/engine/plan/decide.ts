@@ -1,7 +1,8 @@
 import type { Reader, Refusal } from '#src/backends/driver.ts';
 import { decideStep, type Observation, type Policy, type Step } from '#src/core/checks.ts';
 import { sameFields, type Document, type ReadResult, type StoredDocument } from '#src/core/document.ts';
-import { recordedVersion, type Outcome } from '#src/core/outcome.ts';
+import { recordedVersion, type Outcome, type PriorRecord } from '#src/core/outcome.ts';
+import { isRecorded } from '#src/core/sync/base.ts';
 import { isAbort } from '#src/errors.ts';
 import { failedOutcome } from '../failure.ts';
 import { heldBy } from '../gates.ts';
@@ -15,7 +16,7 @@ import type { Decision, Left, PlannedDocument, PlannedStep, Removal } from './pl
  * Decides for one document whose source was read: reads the destination and chooses the step. Changes nothing.
  */
 
-type Inputs = Pick<PlanInputs, 'approved' | 'intent' | 'destination' | 'gates' | 'signal'>;
+type Inputs = Pick<PlanInputs, 'approved' | 'intent' | 'destination' | 'gates' | 'prior' | 'signal'>;
 
 export interface DecideOptions {
   /** The state of the destination if the listing shows it (absent); undefined: it is read. */
@@ -61,7 +62,9 @@ async function decideFreely(
     const { lost } = beside;
     const desired = { ...beside.document, ...reflecting(intent, source) };
     const policy = intent.policyOf(document.name);
-    const step = decideStep(policy, observe(destination, desired, found));
+    const step =
+      afterUndo(inputs.prior.get(document.name), found) ??
+      decideStep(policy, observe(destination, desired, found));
     const left = leftIn(desired, found);
     const gone = step.kind === 'overwrite' ? await overwriteRefusal(inputs, document) : undefined;
     if (gone !== undefined) {
@@ -75,6 +78,14 @@ async function decideFreely(
     if (isAbort(failure, signal)) throw failure;
     return report(failedOutcome(base, failure), failure);
   }
+}
+
+/** Taking the migration back deleted the copy, in a store that keeps deleted versions: no other writer did. */
+function afterUndo(prior: PriorRecord | undefined, found: ReadResult): Step | undefined {
+  if (prior?.reason !== 'Undone' || found.state !== 'deleted') return undefined;
+  return isRecorded(prior.destination, found.version)
+    ? { kind: 'create', version: found.version }
+    : undefined;
 }
 
 /** What is compared: the desired document and what was read at the destination. */
@@ -131,7 +142,7 @@ function plannedStep(
     },
     destination: {
       address: document.destination,
-      version: step.kind === 'create' ? undefined : step.version,
+      version: step.version,
     },
     ...(step.kind === 'overwrite' ? { reason: step.reason } : {}),
     ...(removal === undefined ? {} : { removal }),

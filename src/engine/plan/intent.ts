@@ -24,6 +24,12 @@ export interface SyncIntent extends SyncPolicy {
   readonly oldKeys: OldKeys;
 }
 
+/** What only spec.undo has. */
+export interface UndoIntent {
+  /** The way back of `keyNames`; undefined if it has none. */
+  readonly oldKeys: OldKeys | undefined;
+}
+
 /** A SecretMigration's spec, parsed and compiled: what the engine carries out. Shared by operator and CLI. */
 export interface Intent {
   readonly selection: Selection;
@@ -50,6 +56,8 @@ export interface Intent {
   readonly backupTtlMs: number | undefined;
   /** How both sides are kept in step; undefined: mode Once. */
   readonly sync: SyncIntent | undefined;
+  /** What taking the migration back needs; undefined: it is not taken back. */
+  readonly undo: UndoIntent | undefined;
   /** Read everything, write nothing, report `Would*`. */
   readonly dryRun: boolean;
 }

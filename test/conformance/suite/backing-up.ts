@@ -10,7 +10,9 @@ export function describeBackups(trial: Trial): void {
   it('keeps in a backup what was removed, as it was, for as long as it is not discarded', async () => {
     const { backups } = trial.driver;
     if (backups === undefined) return;
-    const document = aDocument(trial.address, { value: Buffer.from([0xc3, 0x28]) });
+    const pairs = { metadata: new Map([['team', 'a']]), annotations: new Map([['note', 'b']]) };
+    const has = trial.driver.traits.statesAttributes ? pairs : {};
+    const document = aDocument(trial.address, { value: Buffer.from([0xc3, 0x28]) }, has);
     const version = await trial.driver.write(document, 'absent', permitted(signal));
     const { attributes } = presentIn(await trial.read());
     expect(await backups.get(backups.addressOf(trial.address), signal)).toBeUndefined();
@@ -20,6 +22,7 @@ export function describeBackups(trial: Trial): void {
     const kept = await backups.get(backup, signal);
     expect(kept?.fields).toEqual(document.fields);
     expect([kept?.address, kept?.attributes]).toEqual([backup, attributes]);
+    expect(attributes).toEqual(has);
     await backups.discard(backup, permitted(signal));
     expect(await backups.get(backup, signal)).toBeUndefined();
   });

@@ -34,4 +34,22 @@ export function describeDeleting(trial: Trial): void {
     );
     expect(presentIn(await trial.read()).version).toEqual(revived);
   });
+
+  it('makes exactly the version readable again that was deleted, where the store keeps it', async () => {
+    const { driver, address } = trial;
+    if (trial.subject.listsDeleted !== true) return;
+    const version = await trial.create({ a: '1' });
+    const before = presentIn(await trial.read());
+    await driver.delete(address, version, permitted(signal));
+    await driver.undelete?.(address, version, permitted(signal));
+    expect(presentIn(await trial.read())).toEqual(before);
+
+    const later = await driver.write(aDocument(address, { a: '2' }), version, permitted(signal));
+    await driver.delete(address, later, permitted(signal));
+    const other = driver.undelete?.(address, version, permitted(signal));
+    expect(other && (await codeOf(other))).toBe('VERSION_CONFLICT');
+    const never = driver.undelete?.(`${address}-never`, version, permitted(signal));
+    expect(never && (await codeOf(never))).toBe('NOT_FOUND');
+    expect((await trial.read()).state).toBe('deleted');
+  });
 }

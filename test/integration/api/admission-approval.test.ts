@@ -59,6 +59,7 @@ describe('the verb approve', () => {
     ['approve another plan', 'approved', approvalOf(OTHER_DIGEST)],
     ['do without an approval', 'waiting', { spec: { approval: { required: false } } }],
     ['take the need for an approval away', 'waiting', { spec: { approval: null } }],
+    ['take an approved migration back', 'approved', { spec: { undo: true } }],
     ['change to mode Sync, which needs none', 'waiting', { spec: { mode: 'Sync', approval: null } }],
   ])('is needed to %s: the right to edit the migration is not enough', async (_what, name, patch) => {
     const denial = await denialOfPatch(editor, at(name), patch);

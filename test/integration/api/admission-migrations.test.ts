@@ -54,6 +54,9 @@ describe('the author of a migration', () => {
     ],
     ['patch', { sourcePolicy: 'Delete' }, 'the operator marks them'],
     ['patch', { sourcePolicy: 'Project' }, 'the operator marks them'],
+    ['delete', { undo: true }, 'the operator deletes them'],
+    ['patch', { undo: true }, 'the operator marks them'],
+    ['create', { undo: true }, 'the operator creates them'],
   ])('needs the right to %s Secrets for %j', async (verb, change, why) => {
     const spec = migrationSpec(change);
     const lacking = await authors.having(onSecrets(ALL_VERBS.filter((other) => other !== verb)));

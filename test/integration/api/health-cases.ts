@@ -1,5 +1,6 @@
 import { available, unavailable } from '#src/controllers/backend/statements.ts';
 import type { Statement } from '#src/controllers/conditions.ts';
+import { undoing, undone } from '#src/controllers/migration/undone.ts';
 import {
   concluding,
   failing,
@@ -78,6 +79,14 @@ const PLANNED = anOutcome({ state: 'Pending', reason: 'WouldCreate', planned: { 
 const DRIFTED = anOutcome({ state: 'Pending', reason: 'NeedsReplan', planned: { action: 'Create' } });
 const LOSS = { reports: 1, rows: 1, unrecoverable: true };
 
+const UNDONE = anOutcome({ state: 'Skipped', reason: 'Undone' });
+const STAYING = anOutcome({ reason: 'CreatorUnknown' });
+const TAKEN = anOutcome({ state: 'Removed', reason: 'SourceTaken', retry: 'later' });
+
+function takenBack(outcomes: readonly Outcome[], loss?: typeof LOSS): Verdict {
+  return undone({ counts: countOutcomes(outcomes), outcomes, loss });
+}
+
 const RUNS: readonly (readonly [title: string, verdict: Verdict, expected: Expected])[] = [
   ['at work', progressing(countOutcomes([WOULD_CREATE])), WORKING],
   ['slowed down by a quota', slowedDown(new OperatorError('RATE_LIMITED', { op: 'test' })), WORKING],
@@ -106,6 +115,12 @@ const RUNS: readonly (readonly [title: string, verdict: Verdict, expected: Expec
   ['with rows that were lost', finished([anOutcome({})], { loss: LOSS }), NEEDS_A_CHANGE],
   ['without any document', finished([]), RETRIED],
   ['without an effect', finished([NO_RULE]), RETRIED],
+  ['that is taken back', undoing(countOutcomes([anOutcome({})])), WORKING],
+  ['taken back', takenBack([UNDONE]), DONE],
+  ['taken back, with nothing to take back', takenBack([]), DONE],
+  ['taken back, except for a copy that stays', takenBack([UNDONE, STAYING]), NEEDS_A_CHANGE],
+  ['taken back, except for a name that is taken', takenBack([UNDONE, TAKEN]), RETRIED],
+  ['taken back, with rows that were lost', takenBack([UNDONE], LOSS), NEEDS_A_CHANGE],
 ];
 
 /** In mode Sync there is no condition Succeeded. */

@@ -311,6 +311,20 @@ const MIGRATION_CASES: readonly RuleCase[] = [
   {
     kind: 'SecretMigration',
     at: 'spec',
+    message: 'undo requires mode Once and no dryRun: set mode to Once and dryRun to false',
+    accepts: {
+      'an undo': migration({ undo: true, sourcePolicy: 'Delete' }),
+      'no undo of a sync': migration({ undo: false, mode: 'Sync' }),
+      'no undo of a dry run': migration({ undo: false, dryRun: true }),
+    },
+    refuses: {
+      'an undo of a sync': migration({ undo: true, mode: 'Sync' }),
+      'an undo that is only shown': migration({ undo: true, dryRun: true }),
+    },
+  },
+  {
+    kind: 'SecretMigration',
+    at: 'spec',
     message:
       'approval.required needs mode Once: approve the first copy in mode Once; then set mode Sync and approval.required false in one change, for which a user needs the verb approve',
     accepts: {

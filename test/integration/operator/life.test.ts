@@ -169,7 +169,7 @@ describe('the row of a document', () => {
     const written = (await kvMetadata(tenant, path))?.versions['1'];
     const sides = {
       source: { version: source?.resourceVersion, identity: source?.uid },
-      destination: { path, version: '1', identity: written?.created_time },
+      destination: { path, version: '1', identity: written?.created_time, created: true },
     };
     expect(source?.uid).toBeDefined();
     expect(written?.created_time).toBeDefined();

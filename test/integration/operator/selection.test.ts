@@ -239,6 +239,7 @@ describe('mapping.path', () => {
       path: `k8s/core/${tenant.namespace}.db/v1`,
       version: '1',
       identity: expect.any(String),
+      created: true,
     });
   });
 
