@@ -127,18 +127,27 @@ export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 export type LeftOutReason =
   'Backup' | 'Excluded' | 'ExcludedType' | 'Hidden' | 'NotSelected' | 'OldName' | 'OtherPath' | 'Reserved';
 
+/** Why a document stays that would be removed. */
+export type GateReason =
+  | 'ClockSkew'
+  | 'CrossingMigrations'
+  | 'InUse'
+  | 'InUseUnknown'
+  | 'OwnedElsewhere'
+  | 'TrustRoot'
+  | 'WouldPropagate';
+
 /** Reasons of rows: closed. */
 export type RowReason =
   | Cause
   | ConflictReason
+  | GateReason
   | RefusalReason
   | SyncReason
   | 'AlreadyRenamed'
   | 'AwaitingSoak'
   | 'BackupExists'
   | 'BackupExpired'
-  | 'ClockSkew'
-  | 'CrossingMigrations'
   | 'DecodeFailed'
   | 'DestinationChanged'
   | 'DestinationLost'
@@ -159,7 +168,6 @@ export type RowReason =
   | 'SourceChanged'
   | 'SourceMissing'
   | 'SourceUnfinished'
-  | 'TrustRoot'
   | 'UnknownState'
   | 'VerifyMismatch'
   | 'WillOverwrite'

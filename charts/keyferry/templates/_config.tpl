@@ -91,6 +91,44 @@ rules:
     verbs: [get, list, watch, create, patch, delete]
 {{- end }}
 
+{{- define "keyferry.config.ClusterRole.in-use" }}
+rules:
+  - apiGroups: ['']
+    resources: [pods, serviceaccounts]
+    verbs: [list]
+  # Pod templates of workloads that have no pod now.
+  - apiGroups: [apps]
+    resources: [deployments, statefulsets, daemonsets]
+    verbs: [list]
+  - apiGroups: [batch]
+    resources: [jobs, cronjobs]
+    verbs: [list]
+  - apiGroups: [networking.k8s.io]
+    resources: [ingresses]
+    verbs: [list]
+  # Where they are served.
+  - apiGroups: [gateway.networking.k8s.io]
+    resources: [gateways, referencegrants]
+    verbs: [list]
+  # They can delete elsewhere what they pushed of a Secret.
+  - apiGroups: [external-secrets.io]
+    resources: [pushsecrets]
+    verbs: [list]
+{{- end }}
+
+{{- define "keyferry.config.ClusterRole.in-use-cluster" }}
+rules:
+  - apiGroups: [admissionregistration.k8s.io]
+    resources: [validatingwebhookconfigurations, mutatingwebhookconfigurations]
+    verbs: [list]
+  - apiGroups: [apiregistration.k8s.io]
+    resources: [apiservices]
+    verbs: [list]
+  - apiGroups: [apiextensions.k8s.io]
+    resources: [customresourcedefinitions]
+    verbs: [list]
+{{- end }}
+
 {{- define "keyferry.config.ClusterRole.shared-backends" }}
 rules:
   - apiGroups: [keyferry.io]

@@ -1,10 +1,16 @@
 import type { Reader, Refusal } from '#src/backends/driver.ts';
 import { decideStep, type Observation, type Policy, type Step } from '#src/core/checks.ts';
-import { sameFields, type Document, type ReadResult, type StoredDocument } from '#src/core/document.ts';
+import {
+  sameFields,
+  tiesOf,
+  type Document,
+  type ReadResult,
+  type StoredDocument,
+} from '#src/core/document.ts';
 import { recordedVersion, type Outcome } from '#src/core/outcome.ts';
 import { isAbort } from '#src/errors.ts';
 import { failedOutcome } from '../failure.ts';
-import { heldBy } from '../gates.ts';
+import { heldBy, type RemovalCandidate } from '../gates.ts';
 import { desiredBeside, desiredDocument, reflecting } from './desired-document.ts';
 import type { PlanInputs } from './inputs.ts';
 import { lossOf } from './metadata-loss.ts';
@@ -54,7 +60,7 @@ export async function decideDocument(
       const outcome: Outcome = { ...base, state: 'Failed', ...gone, retry: 'later' };
       return { ...report(outcome), values: { source, desired }, ...left };
     }
-    const removal = removalOf(inputs, document, policy);
+    const removal = await removalOf(inputs, { ...document, ties: tiesOf(source) }, policy);
     const planned = plannedStep(document, step, { base: { ...base, ...lossOf(lost) }, source, removal });
     return { document, step: planned, values: { source, desired }, ...left };
   } catch (failure) {
@@ -84,14 +90,15 @@ function baseOf(
   };
 }
 
-function removalOf(
-  { gates }: Pick<PlanInputs, 'gates'>,
-  document: PlannedDocument,
+async function removalOf(
+  { gates, signal }: Pick<PlanInputs, 'gates' | 'signal'>,
+  document: RemovalCandidate,
   { sourcePolicy }: Policy,
-): Removal | undefined {
+): Promise<Removal | undefined> {
   if (sourcePolicy === 'Keep') return undefined;
   // A projection removes nothing.
-  const held = sourcePolicy === 'Project' ? undefined : heldBy(gates, document);
+  const held =
+    sourcePolicy === 'Project' ? undefined : await heldBy(gates, document, { for: 'plan', signal });
   return held === undefined ? { policy: sourcePolicy } : { policy: sourcePolicy, held };
 }
 
@@ -113,6 +120,7 @@ function plannedStep(
     source: {
       address: document.source,
       version: source.version,
+      ties: tiesOf(source),
       ...(source.isLeaving === undefined ? {} : { isLeaving: source.isLeaving }),
     },
     destination: {
