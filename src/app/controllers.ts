@@ -13,8 +13,10 @@ import type { Rollouts } from '#src/controllers/rollout/rollouts.ts';
 import { createPollController } from '#src/controllers/sync/controller.ts';
 import type { Following } from '#src/controllers/sync/following.ts';
 import type { Informers } from '#src/controllers/watches.ts';
+import { SecretUses } from '#src/controllers/uses/secret-uses.ts';
 import { setBy } from '#src/io/server-clock.ts';
 import type { EventSink } from '#src/ports.ts';
+import { ApiLists } from '#src/runtime/api-lists.ts';
 import type { Controller } from '#src/runtime/controller.ts';
 import { ObjectClient } from '#src/runtime/object-client.ts';
 import { StatusWriter } from '#src/runtime/status-patch.ts';
@@ -121,6 +123,7 @@ function migrationParts(parts: ControllerParts): Omit<MigrationParts, 'halfRemov
     cache: informers.migrations.store,
     knowsAllMigrations: true,
     references,
+    uses: new SecretUses({ clock: parts.clock, lists: new ApiLists(client, parts.clock) }),
     pool,
     status: {
       writer: new StatusWriter({ client, resource }),

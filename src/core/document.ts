@@ -91,6 +91,26 @@ export interface StoredDocument extends Document {
    * change. A copy that Keyferry made has none.
    */
   readonly manager?: string;
+  /** A program that copies it to other places, and removes the copies with it. */
+  readonly replicator?: string;
+  /** It lets cert-manager put its CA into webhooks and API services. */
+  readonly suppliesCa?: true;
+}
+
+/** What else depends on a document, as it says itself: who would undo its removal, or carry it on. */
+export type Ties = Pick<StoredDocument, 'owner' | 'manager' | 'replicator' | 'suppliesCa'>;
+
+const NO_TIES: Ties = Object.freeze({});
+
+/** The ties of a document alone, so that its bytes need not be kept. */
+export function tiesOf({ owner, manager, replicator, suppliesCa }: Ties): Ties {
+  if ((owner ?? manager ?? replicator ?? suppliesCa) === undefined) return NO_TIES;
+  return {
+    ...(owner === undefined ? {} : { owner }),
+    ...(manager === undefined ? {} : { manager }),
+    ...(replicator === undefined ? {} : { replicator }),
+    ...(suppliesCa === undefined ? {} : { suppliesCa }),
+  };
 }
 
 /** What a read of one exact address found. Errors and refusals are thrown; they are never a result. */

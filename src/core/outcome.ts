@@ -1,5 +1,5 @@
 import type { RowReason } from '#src/errors/reasons.ts';
-import type { Address, Version } from './document.ts';
+import type { Address, Ties, Version } from './document.ts';
 
 /** The state of a document. The values are those of the API. */
 export type State = 'Pending' | 'Copied' | 'Verified' | 'Removed' | 'Conflict' | 'Failed' | 'Skipped';
@@ -109,6 +109,8 @@ export interface VerifiedPair {
   readonly sourceVersion: Version;
   /** The source is being deleted already. */
   readonly sourceIsLeaving?: true;
+  /** What else depends on the source. */
+  readonly ties: Ties;
   readonly destination: Address;
   readonly destinationVersion: Version;
 }

@@ -1,34 +1,51 @@
 import { documentation } from '#src/errors/documentation.ts';
 import { MAX_ROW_MESSAGE } from '#src/api/v1alpha1/status-row.ts';
-import type { Address } from '#src/core/document.ts';
+import type { Address, Ties } from '#src/core/document.ts';
 import type { Side } from '#src/core/sync/observed.ts';
 import { fitted } from '#src/errors/explain.ts';
+import type { GateReason } from '#src/errors/reasons.ts';
 
 /**
- * A condition for the removal of a source, or of a destination whose source was deleted; each gate checks one fact. The plan asks the gates in order, to show what is
- * held; they are asked again right before the removal.
+ * A condition for the removal of a source, or of a destination whose source was deleted; each gate checks one fact. The plan asks
+ * the gates in order, to show what is held; they are asked again right before the removal. A gate can ask a server for its fact:
+ * what it cannot tell holds the removal. It throws only the reason of the signal.
  */
-export type RemovalGate = (document: RemovalCandidate) => Held | undefined;
+export type RemovalGate = (
+  document: RemovalCandidate,
+  asked: Asked,
+) => Held | undefined | Promise<Held | undefined>;
+
+/** How fresh a fact must be: a plan is shown, a removal follows at once. */
+export interface Asked {
+  readonly for: 'plan' | 'removal';
+  readonly signal: AbortSignal;
+}
 
 export interface RemovalCandidate {
   /** The name of the document at the source; of a destination its address. */
   readonly name: string;
   /** The address that is removed. */
   readonly source: Address;
+  /** What else depends on it, as it says itself. Absent where it was not read. */
+  readonly ties?: Ties;
 }
 
 /** Why a document stays that would be removed. */
 export interface Held {
-  readonly reason: 'ClockSkew' | 'CrossingMigrations' | 'NeedsReplan' | 'TrustRoot';
+  readonly reason: GateReason;
   readonly message: string;
   /** Set when the removal is still wanted: without it the document is done. */
   readonly retry?: 'later';
 }
 
 /** The first gate that holds the removal of this document, or undefined. */
-export function heldBy(gates: readonly RemovalGate[], document: RemovalCandidate): Held | undefined {
+export async function heldBy(
+  gates: readonly RemovalGate[],
+  document: RemovalCandidate,
+  asked: Asked,
+): Promise<Held | undefined> {
   for (const gate of gates) {
-    const held = gate(document);
+    const held = await gate(document, asked);
     if (held !== undefined) return held;
   }
   return undefined;

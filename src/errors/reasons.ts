@@ -135,18 +135,28 @@ export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 export type LeftOutReason =
   'Backup' | 'Excluded' | 'ExcludedType' | 'Hidden' | 'NotSelected' | 'OldName' | 'OtherPath' | 'Reserved';
 
+/** Why a document stays that would be removed. */
+export type GateReason =
+  | 'ClockSkew'
+  | 'CrossingMigrations'
+  | 'InUse'
+  | 'InUseUnknown'
+  | 'NeedsReplan'
+  | 'OwnedElsewhere'
+  | 'TrustRoot'
+  | 'WouldPropagate';
+
 /** Reasons of rows: closed. */
 export type RowReason =
   | Cause
   | ConflictReason
+  | GateReason
   | RefusalReason
   | SyncReason
   | 'AlreadyRenamed'
   | 'AwaitingSoak'
   | 'BackupExists'
   | 'BackupExpired'
-  | 'ClockSkew'
-  | 'CrossingMigrations'
   | 'DecodeFailed'
   | 'DestinationChanged'
   | 'DestinationLost'
@@ -168,7 +178,6 @@ export type RowReason =
   | 'SourceChanged'
   | 'SourceMissing'
   | 'SourceUnfinished'
-  | 'TrustRoot'
   | 'UnknownState'
   | 'VerifyMismatch'
   | 'WillOverwrite'

@@ -13,6 +13,8 @@ const SOURCES = [
   'rbac/user-roles.yaml',
   'rbac/metrics-auth.yaml',
   'scopes/secrets/role.yaml',
+  'in-use/role.yaml',
+  'in-use/cluster.yaml',
   'shared-backends/rbac.yaml',
   'tokens/cluster/rbac.yaml',
   'rollouts/role/role.yaml',

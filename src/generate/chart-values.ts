@@ -48,6 +48,10 @@ const rbac = object('What the operator may do. docs/security/rbac.md compares th
     .default({})
     .describe('Names of ServiceAccounts by namespace, for rbac.serviceAccountToken names.'),
   sharedBackends: toggle(true, 'Let the operator read ClusterSecretBackends and write their status.'),
+  inUse: toggle(
+    true,
+    'Let the operator list pods, workloads, ServiceAccounts, Ingresses, Gateways and PushSecrets in its scope, to see whether a Secret is in use before it is removed. Without it, only migrations with removal.inUse Ignore remove Secrets.',
+  ),
   aggregateRoles: toggle(
     true,
     'Add the kinds of Keyferry to the built-in roles view, edit and admin. Only the operator writes status.',

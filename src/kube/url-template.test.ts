@@ -26,6 +26,9 @@ describe('the template of a path of the Kubernetes API', () => {
     [collectionPath(SHARED), '/apis/keyferry.io/v1alpha1/clustersecretbackends'],
     [apiPath(['api', 'v1', 'namespaces', 'a']), '/api/v1/namespaces/{name}'],
     ['/version', '/version'],
+    ['/apis', '/apis'],
+    ['/apis/apps/v1', '/apis/apps/v1'],
+    ['/api/v1', '/api/v1'],
   ])('%s → %s', (path, template) => {
     expect(urlTemplateOf(path)).toBe(template);
   });

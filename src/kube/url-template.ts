@@ -9,6 +9,8 @@ export function urlTemplateOf(path: string): string {
   const rootLength = segments[0] === 'api' ? 2 : 3;
   const root = segments.slice(0, rootLength);
   const rest = segments.slice(rootLength);
+  // Such as /apis and /apis/apps/v1: what the server serves.
+  if (rest.length === 0) return path;
   const isNamespaced = rest[0] === 'namespaces' && rest.length > 2;
   const [plural = '', name, ...subresource] = isNamespaced ? rest.slice(2) : rest;
   return [

@@ -16,6 +16,7 @@ const TARGETS = 'src/engine/plan/targets.ts';
 
 const SECOND_PROOF = ['src/engine/second-proof.test.ts'];
 const REMOVING = ['src/engine/removing.test.ts'];
+const IN_USE = ['src/engine/in-use.test.ts'];
 
 /** Nothing is lost: what a removal must check and hold. */
 const REMOVALS: readonly Mutant[] = [
@@ -238,6 +239,27 @@ const WRITES: readonly Mutant[] = [
 
 /** Time, and what is counted with it. */
 const TIMES: readonly Mutant[] = [
+  {
+    title: 'a removal that waited for its lock does not ask the gates again',
+    file: RETIRE,
+    replace: 'const held = removesSource(task) ? await heldOutcome(inputs, pair, task.base) : undefined;',
+    by: 'const held = undefined;',
+    killedBy: IN_USE,
+  },
+  {
+    title: 'users that are unknown count as none',
+    file: 'src/engine/uses.ts',
+    replace: 'if (unknown === undefined) return undefined;',
+    by: 'if (used === undefined) return undefined;',
+    killedBy: IN_USE,
+  },
+  {
+    title: 'a list that was refused counts as an empty one',
+    file: 'src/controllers/uses/secret-uses.ts',
+    replace: 'return { unknown: thrown instanceof Untold ? thrown.told : shownMessage(errorOf(thrown)) };',
+    by: 'return { index };',
+    killedBy: ['src/controllers/uses/secret-uses.test.ts'],
+  },
   {
     title: 'soak counts for any copy of the document',
     file: 'src/engine/apply/soak.ts',

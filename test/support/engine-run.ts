@@ -19,10 +19,13 @@ import {
   knownTrustRootGate,
   listedTrustRootGate,
   trustRootGate,
+  type Asked,
+  type RemovalGate,
 } from '#src/engine/gates.ts';
 import { plannedRowsOf } from '#src/engine/plan/approved.ts';
 import { toIntent } from '#src/engine/plan/compile.ts';
 import { maintain, runMigration, undoMigration } from '#src/engine/run.ts';
+import { inUseGate, ownedElsewhereGate, propagationGate, type AskUse, type Use } from '#src/engine/uses.ts';
 import { toPriorRecords, toRows } from '#src/journal/rows.ts';
 import { RowTable } from '#src/journal/table.ts';
 import type { Logger } from '#src/ports.ts';
@@ -93,6 +96,9 @@ export interface EngineRun extends World {
   readonly unparsedBackend?: () => string | undefined;
   /** There can be backends that the operator may not list. */
   readonly unlistedBackends?: boolean;
+  /** Who uses the document of this name at the source, and would delete elsewhere what it pushed of it. Default: nobody. */
+  readonly usedBy?: (name: string, asked: Asked) => Use;
+  readonly pushedBy?: (name: string) => Use;
   /** The server whose clock differs from that of the operator. Default: none. */
   readonly clockDiffersFrom?: string;
   readonly shouldStop?: (log: readonly string[]) => boolean;
@@ -204,6 +210,7 @@ async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<Appl
       listedTrustRootGate(() => run.unlistedBackends === true),
       crossingGate((address) => crossings.writeTo(source.locationOf(address))),
       clocks,
+      ...useGates(run, migration, 'source'),
     ],
     destinationGates: [
       trustRootGate((name) => run.destinationTrustRoots?.[name], 'destination'),
@@ -211,6 +218,7 @@ async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<Appl
       listedTrustRootGate(() => run.unlistedBackends === true, 'destination'),
       crossingGate((address) => crossings.writeTo(destination.locationOf(address))),
       clocks,
+      ...useGates(run, migration, 'destination'),
     ],
     copyGate: credentialGate(holderOf),
     expiryGate: clocks,
@@ -231,6 +239,23 @@ function intentOf(
 function approvedIn({ phase }: EngineRun, { prior }: RecordingJournal): ApplyInputs['approved'] {
   return phase === undefined ? undefined : plannedRowsOf(prior.values());
 }
+
+/** As those of the operator, of a Secret at this side. */
+function useGates(
+  { pushedBy, usedBy }: EngineRun,
+  { spec: { removal = {} } }: SecretMigration,
+  side: 'source' | 'destination',
+): readonly RemovalGate[] {
+  const pushers: AskUse = async ({ name }) => Promise.resolve(pushedBy?.(name) ?? UNUSED);
+  const users: AskUse = async ({ name }, asked) => Promise.resolve(usedBy?.(name, asked) ?? UNUSED);
+  return [
+    ...(removal.owned === 'Remove' ? [] : [ownedElsewhereGate(side)]),
+    propagationGate(pushers, side),
+    ...(removal.inUse === 'Ignore' ? [] : [inUseGate([users, pushers], side)]),
+  ];
+}
+
+const UNUSED: Use = { users: { first: [], count: 0 } };
 
 /** As that of the operator: after the signal has aborted, nothing begins. */
 function permitOf(

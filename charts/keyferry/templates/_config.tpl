@@ -101,6 +101,44 @@ rules:
     verbs: [get, list, watch, create, patch, delete]
 {{- end }}
 
+{{- define "keyferry.config.ClusterRole.in-use" }}
+rules:
+  - apiGroups: ['']
+    resources: [pods, serviceaccounts]
+    verbs: [list]
+  # Pod templates of workloads that have no pod now.
+  - apiGroups: [apps]
+    resources: [deployments, statefulsets, daemonsets]
+    verbs: [list]
+  - apiGroups: [batch]
+    resources: [jobs, cronjobs]
+    verbs: [list]
+  - apiGroups: [networking.k8s.io]
+    resources: [ingresses]
+    verbs: [list]
+  # Where they are served.
+  - apiGroups: [gateway.networking.k8s.io]
+    resources: [gateways, referencegrants]
+    verbs: [list]
+  # They can delete elsewhere what they pushed of a Secret.
+  - apiGroups: [external-secrets.io]
+    resources: [pushsecrets]
+    verbs: [list]
+{{- end }}
+
+{{- define "keyferry.config.ClusterRole.in-use-cluster" }}
+rules:
+  - apiGroups: [admissionregistration.k8s.io]
+    resources: [validatingwebhookconfigurations, mutatingwebhookconfigurations]
+    verbs: [list]
+  - apiGroups: [apiregistration.k8s.io]
+    resources: [apiservices]
+    verbs: [list]
+  - apiGroups: [apiextensions.k8s.io]
+    resources: [customresourcedefinitions]
+    verbs: [list]
+{{- end }}
+
 {{- define "keyferry.config.ClusterRole.shared-backends" }}
 rules:
   - apiGroups: [keyferry.io]
@@ -368,7 +406,8 @@ spec:
         object.spec.?soakSeconds == oldObject.spec.?soakSeconds &&
         object.spec.?dryRun == oldObject.spec.?dryRun &&
         object.spec.?suspend == oldObject.spec.?suspend &&
-        object.spec.?undo == oldObject.spec.?undo
+        object.spec.?undo == oldObject.spec.?undo &&
+        object.spec.?removal == oldObject.spec.?removal
     - name: secrets
       expression: authorizer.group('').resource('secrets').namespace(object.metadata.namespace)
     - name: dryRun

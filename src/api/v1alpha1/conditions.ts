@@ -171,6 +171,10 @@ export const ROW_REASONS = {
   ProofTooOld: 'The source is kept: the copy was proven too long before the removal; it is proven again.',
   RemovalPending: 'The source is deleted, but a finalizer still holds it.',
   ClockSkew: 'The source or backup is kept: the clock of the operator differs from that of a server.',
+  InUse: 'The document is kept: pods, workloads or other objects use the Secret.',
+  InUseUnknown: 'The document is kept: it is not known whether anything uses the Secret.',
+  OwnedElsewhere: 'The document is kept: another program or object owns, writes or replicates the Secret.',
+  WouldPropagate: 'The document is kept: a PushSecret would delete elsewhere what it pushed of the Secret.',
   TrustRoot:
     'A backend reads its credentials from this Secret: it is never removed, and not copied unless spec.select.names lists it. Or a backend is not valid and what it reads is unknown: no source is removed.',
   Undoing: 'Source and destination both have the value; the copy is taken back next.',

@@ -132,6 +132,14 @@ export const NEXT_STEPS: Readonly<Partial<Record<Word, string>>> = {
   RemovalPending:
     'Look at `metadata.finalizers` of the Secret; the program that set the finalizer must remove it.',
   ClockSkew: 'Synchronize the clocks of the node and of the named server (NTP).',
+  InUse:
+    'Let the objects in the message use another Secret, or set `spec.removal.inUse: Ignore`. The removal follows by itself: [removals](removals.md#gates).',
+  InUseUnknown:
+    'Grant what the message says, or set `spec.removal.inUse: Ignore` once you know that nothing uses the Secret: [removals](removals.md#gates).',
+  OwnedElsewhere:
+    'Remove the Secret where it is managed, or set `spec.removal.owned: Remove`: [removals](removals.md#gates).',
+  WouldPropagate:
+    'Set `deletionPolicy: None` in the PushSecret, or delete it: [removals](removals.md#gates).',
   TrustRoot:
     'No action needed if the Secret is a credential of a backend. If a backend is not valid, correct it: until then no source is removed.',
   TooLarge: `Split the document, or exclude it: [limits](limits.md).`,

@@ -17,6 +17,7 @@ import { StatusRowSchema } from './status-row.ts';
 import { readRows } from './stored-rows.ts';
 import { PlanSchema, SummarySchema } from './totals.ts';
 import { DestinationStoreSchema, UsedBackendsSchema } from './used-backends.ts';
+import { RemovalSchema } from './removal.ts';
 import { RolloutSchema, SyncSchema } from './sync.ts';
 import { typeMetaOf } from '../type-meta.ts';
 
@@ -176,6 +177,7 @@ export const SecretMigrationSpecSchema = withRules(
     sourcePolicy: SourcePolicySchema.default('Keep').describe(
       'What happens to the source after its copy is verified. Keep: nothing. Delete: it is removed, unless it changed or a backend needs it. Backup: as Delete, and a copy is kept next to it: ".<name>.migrated.bak" in a directory, the Secret "<name>.migrated-bak" in Kubernetes. Project: a Secret is kept unchanged and marked as the projection of the destination, which owns the value from then on; in mode Sync the Secret follows it. Mode Sync requires Keep or Project.',
     ),
+    removal: RemovalSchema.optional(),
     backupTTLSeconds: z
       .int()
       .min(1)

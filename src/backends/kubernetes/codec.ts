@@ -4,7 +4,7 @@ import { SecretValue } from '#src/core/secret-value.ts';
 import { OperatorError } from '#src/errors.ts';
 import { annotationsIn } from './annotations.ts';
 import { MANAGED_BY_LABEL, metadataOf } from './labels.ts';
-import { managerOf } from './managers.ts';
+import { managerOf, replicatorOf, suppliesCa } from './managers.ts';
 import { REFLECTS_ANNOTATION } from './marks.ts';
 import { decodeReflected } from './reflects.ts';
 
@@ -139,7 +139,7 @@ export function toDocument(secret: WireSecret): StoredDocument {
     attributes: attributesOf(secret),
     version: versionOf(secret),
     ...markOf(secret.metadata),
-    ...writerOf(secret.metadata),
+    ...programsOf(secret.metadata),
     ...endOf(secret.metadata),
   };
 }
@@ -150,9 +150,17 @@ function markOf({ annotations }: WireSecret['metadata']): Pick<StoredDocument, '
   return reflects === undefined ? {} : { reflects, isMarked: true };
 }
 
-function writerOf(metadata: WireSecret['metadata']): Pick<StoredDocument, 'manager'> {
+/** The programs that it has to do with, as it says itself. */
+function programsOf(
+  metadata: WireSecret['metadata'],
+): Pick<StoredDocument, 'manager' | 'replicator' | 'suppliesCa'> {
   const manager = managerOf(metadata);
-  return manager === undefined ? {} : { manager };
+  const replicator = replicatorOf(metadata);
+  return {
+    ...(manager === undefined ? {} : { manager }),
+    ...(replicator === undefined ? {} : { replicator }),
+    ...(suppliesCa(metadata) ? { suppliesCa: true as const } : {}),
+  };
 }
 
 /** Whether its end is decided. The garbage collector removes a Secret with the last of its owners, controller or not. */

@@ -17,6 +17,7 @@ const LABELS: ReadonlyMap<string, Manager> = new Map([
   // Set by cert-manager on each Secret that it issues to: "for attention of" its controller.
   ['controller.cert-manager.io/fao', { name: 'cert-manager', value: 'true' }],
   ['reconcile.external-secrets.io/managed', { name: 'External Secrets', value: 'true' }],
+  ['secrets.hashicorp.com/vso-ownerRefUID', { name: 'Vault Secrets Operator' }],
   ['kustomize.toolkit.fluxcd.io/name', { name: 'Flux' }],
   ['helm.toolkit.fluxcd.io/name', { name: 'Flux' }],
 ]);
@@ -26,7 +27,23 @@ const ANNOTATIONS: ReadonlyMap<string, Manager> = new Map([
   ['sealedsecrets.bitnami.com/managed', { name: 'Sealed Secrets', value: 'true' }],
   ['meta.helm.sh/release-name', { name: 'Helm' }],
   ['argocd.argoproj.io/tracking-id', { name: 'Argo CD' }],
+  // A copy that it made or fills.
+  ['replicator.v1.mittwald.de/replicate-from', { name: 'kubernetes-replicator' }],
+  ['replicator.v1.mittwald.de/replicated-at', { name: 'kubernetes-replicator' }],
+  ['reflector.v1.k8s.emberstack.com/reflects', { name: 'Reflector' }],
 ]);
+
+/** What copies a Secret to other namespaces, and removes these copies with it. */
+const REPLICATED: ReadonlyMap<string, Manager> = new Map([
+  ['replicator.v1.mittwald.de/replicate-to', { name: 'kubernetes-replicator' }],
+  ['replicator.v1.mittwald.de/replicate-to-matching', { name: 'kubernetes-replicator' }],
+  ['replicator.v1.mittwald.de/replication-allowed', { name: 'kubernetes-replicator', value: 'true' }],
+  ['reflector.v1.k8s.emberstack.com/reflection-allowed', { name: 'Reflector', value: 'true' }],
+  ['kubed.appscode.com/sync', { name: 'Config Syncer' }],
+]);
+
+/** cert-manager (pkg/apis/certmanager/v1): without it the cainjector injects nothing of a Secret. */
+const DIRECT_INJECTION = 'cert-manager.io/allow-direct-injection';
 
 /**
  * The program that a Secret says it is written by, if that is not Keyferry; undefined if it says nothing. Labels and
@@ -44,6 +61,20 @@ export function managerOf({
   return (
     namedIn(labels, LABELS) ?? namedIn(annotations, ANNOTATIONS) ?? (managedBy === '' ? undefined : managedBy)
   );
+}
+
+/** The program that copies a Secret to other namespaces; undefined if the Secret asks for none. */
+export function replicatorOf({
+  annotations = {},
+}: {
+  readonly annotations?: Pairs | undefined;
+}): string | undefined {
+  return namedIn(annotations, REPLICATED);
+}
+
+/** True if cert-manager may put the CA of the Secret into webhooks, API services and CRDs that name it. */
+export function suppliesCa({ annotations = {} }: { readonly annotations?: Pairs | undefined }): boolean {
+  return Object.hasOwn(annotations, DIRECT_INJECTION) && annotations[DIRECT_INJECTION] === 'true';
 }
 
 function namedIn(pairs: Pairs, managers: ReadonlyMap<string, Manager>): string | undefined {

@@ -13,9 +13,12 @@ import { HalfRemoved } from '#src/controllers/migration/removals.ts';
 import { RunningAttempts } from '#src/controllers/migration/running.ts';
 import { NAMESPACE_INDEX } from '#src/controllers/projections.ts';
 import { Following } from '#src/controllers/sync/following.ts';
+import { SecretUses } from '#src/controllers/uses/secret-uses.ts';
 import { LiveMigrations } from '#src/engine/crossings.ts';
 import { setBy, type ServerClock } from '#src/io/server-clock.ts';
+import type { KubeClient } from '#src/kube/client.ts';
 import type { Clock } from '#src/ports.ts';
+import { ApiLists } from '#src/runtime/api-lists.ts';
 import { ALWAYS_HELD } from '#src/runtime/leadership.ts';
 import { ObjectClient } from '#src/runtime/object-client.ts';
 import { StatusWriter } from '#src/runtime/status-patch.ts';
@@ -26,6 +29,8 @@ import { NO_LOG } from './no-log.ts';
 import type { LocalObjects } from './objects.ts';
 
 export interface LocalParts {
+  /** That of the cluster; undefined if no end needs one. */
+  readonly client: KubeClient | undefined;
   readonly objects: LocalObjects;
   readonly pool: DriverPool;
   readonly migration: SecretMigration;
@@ -65,6 +70,8 @@ export function migrationPartsOf(local: LocalParts): MigrationParts {
     knowsAllMigrations: false,
     references: referencesOf(local),
     pool,
+    // Without a cluster no end has Secrets, and nobody is asked who uses them.
+    uses: new SecretUses({ clock, lists: new ApiLists(local.client ?? objects, clock) }),
     status: {
       writer: new StatusWriter({ client: objects, resource }),
       events: NO_EVENTS,

@@ -80,7 +80,7 @@ export async function openSession(
   });
   const inCluster = client === undefined ? NO_CLUSTER : await readClusterBackends(client, namespace, signal);
   const serverClock = cluster?.serverTime ?? new ServerClock(clock);
-  const parts = { objects, pool, inCluster, clock, serverClock, migration: migrationIn(objects) };
+  const parts = { client, objects, pool, inCluster, clock, serverClock, migration: migrationIn(objects) };
   await probeAll({ ...parts, backends: backendsIn(objects, backends) }, signal);
   // What the probes found is in their status.
   return { ...parts, backends: backendsIn(objects, backends), folder: options.dryRun ? undefined : folder };

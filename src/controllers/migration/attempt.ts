@@ -20,6 +20,7 @@ import type { LiveMigrations } from '#src/engine/crossings.ts';
 import type { Rollouts } from '../rollout/rollouts.ts';
 import type { Followed } from '../sync/followed.ts';
 import type { Following } from '../sync/following.ts';
+import type { SecretUses } from '../uses/secret-uses.ts';
 import type { HalfRemoved } from './removals.ts';
 import type { RunningAttempts } from './running.ts';
 import type { MigrationStatus, MigrationStatusOptions } from './status.ts';
@@ -39,6 +40,8 @@ export interface MigrationParts {
   readonly knowsAllMigrations: boolean;
   /** Tells which Secrets must not be removed. */
   readonly references: BackendReferences;
+  /** Tells who uses a Secret that is to be removed. */
+  readonly uses: SecretUses;
   readonly pool: DriverPool;
   readonly status: MigrationStatusOptions;
   /** The migrations that are live in this process. */

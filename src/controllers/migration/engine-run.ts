@@ -11,10 +11,13 @@ import {
   knownTrustRootGate,
   listedTrustRootGate,
   trustRootGate,
+  type Asked,
+  type RemovalCandidate,
   type RemovalGate,
 } from '#src/engine/gates.ts';
 import { toIntent } from '#src/engine/plan/compile.ts';
 import { maintain, runMigration, undoMigration } from '#src/engine/run.ts';
+import { inUseGate, ownedElsewhereGate, propagationGate, type AskUse } from '#src/engine/uses.ts';
 import type { MigrationJournal } from '#src/journal/journal.ts';
 import type { ServerTime } from '#src/ports.ts';
 import { objectKey } from '#src/runtime/store.ts';
@@ -22,6 +25,7 @@ import type { BackendPair } from '../backend/lookup.ts';
 import { shortNameOf } from '../backend/names.ts';
 import type { DriverLease } from '../backend/pool.ts';
 import type { ChangedSecret } from '../rollout/windows.ts';
+import type { UseQuery } from '../uses/secret-uses.ts';
 import { trustRootsIn, unlistedBackendsIn, unparsedBackendIn } from '../backend/trust-root.ts';
 import { approvalFor, type Approval } from './approval.ts';
 import { permitOf, type Attempt } from './attempt.ts';
@@ -147,8 +151,32 @@ function gatesAt(
     listedTrustRootGate(() => isKubernetes && unlistedBackendsIn(parts.references, namespace), side),
     crossingGate((address) => crossings.writeTo(driver.locationOf(address))),
     clockGate(() => differingServer(attempt, gathered)),
+    ...(isKubernetes ? useGates(attempt, side) : []),
   ];
   return { gates, holderOf };
+}
+
+/** What holds the removal of a Secret because others depend on it. Last: they ask the API server. */
+function useGates({ migration, parts }: Attempt, side: Side): readonly RemovalGate[] {
+  const { namespace } = migration.metadata;
+  const { mapping, removal = {} } = migration.spec;
+  const { references } = removal;
+  const since = parts.clock.monotonic();
+  const query = ({ name }: RemovalCandidate, asked: Asked): UseQuery => {
+    const secret = side === 'source' ? storedNameOf(mapping, name) : name;
+    return { namespace, secret, asked, since };
+  };
+  const pushers: AskUse = async (document, asked) => parts.uses.pushersOf(query(document, asked));
+  const users: AskUse = async (document, asked) =>
+    parts.uses.usersOf(query(document, asked), {
+      references,
+      suppliesCa: document.ties?.suppliesCa === true,
+    });
+  return [
+    ...(removal.owned === 'Remove' ? [] : [ownedElsewhereGate(side)]),
+    propagationGate(pushers, side),
+    ...(removal.inUse === 'Ignore' ? [] : [inUseGate([users, pushers], side)]),
+  ];
 }
 
 /** The servers whose time counts for a migration. The API server stands first: every migration has it. */

@@ -5,15 +5,18 @@ import { z } from 'zod';
  * not expected here counts as no reference.
  */
 
-function lenient<T extends z.ZodType>(schema: T) {
+/** A member that is not as expected counts as absent. */
+export function lenient<T extends z.ZodType>(schema: T) {
   return schema.nullish().catch(undefined);
 }
 
-function each<T extends z.ZodType>(item: T) {
+/** The items of a list that are as expected. */
+export function each<T extends z.ZodType>(item: T) {
   return lenient(z.array(lenient(item)));
 }
 
-const Reference = z.object({ name: z.string() });
+/** A LocalObjectReference. */
+export const Reference = z.object({ name: z.string() });
 
 const Container = z.object({
   env: each(z.object({ valueFrom: z.object({ secretKeyRef: Reference }) })),

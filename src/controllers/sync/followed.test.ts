@@ -70,6 +70,16 @@ describe('a document that is followed', () => {
     expect(followed.take()).toEqual(new Set(['a']));
   });
 
+  it('is taken again while a gate holds its removal: no event tells when the gate opens', () => {
+    const { followed } = aFollowed();
+    followed.remember([inStep('a', '1', '1'), inStep('b', '1', '1')], 'all');
+    const held = { state: 'Skipped', reason: 'InUse', retry: 'later' } as const;
+    followed.remember([{ ...inStep('a', '1', '1'), ...held }], 'some');
+    followed.remember([{ ...inStep('b', '1', '1'), state: 'Skipped', reason: 'TrustRoot' }], 'some');
+    expect(followed.isDirty).toBe(false);
+    expect(followed.take()).toEqual(new Set(['a']));
+  });
+
   it('puts a document back that has a row already, until it is read again', () => {
     const { followed } = aFollowed();
     followed.remember([inStep('a', '2', '2')], 'all');

@@ -47,6 +47,8 @@ export class Followed {
   readonly #changes: Changes;
   /** Failed, and to be tried again soon: taken until then. */
   readonly #retried = new Set<string>();
+  /** Their other side was deleted, and a gate holds their removal. */
+  readonly #held = new Set<string>();
   /** When all changes of a side up to then were known, monotonic milliseconds. */
   readonly #knownAt: Record<Side, number>;
   /** By name: the marks of both sides, joined. */
@@ -88,19 +90,22 @@ export class Followed {
   /**
    * What a pass (`all`) or a follow (`some`) found: settles these documents, and with `all` forgets the versions of every other
    * one. What was seen after `take` and differs still waits. A failure with `retry: 'soon'` settles nothing: the next `take` names the
-   * document again, and until then it is not dirty, so that its back-off counts.
+   * document again, and until then it is not dirty, so that its back-off counts. Each `take` names a document whose removal a gate
+   * holds.
    */
   remember(outcomes: Iterable<Outcome>, which: 'all' | 'some'): void {
     const found = [...outcomes].map((outcome) => ({ ...outcome, name: flat(outcome.name) }));
     if (which === 'all') {
       const names = new Set(found.map(({ name }) => name));
       for (const name of this.#marks.keys()) if (!names.has(name)) this.#marks.delete(name);
+      for (const name of this.#held) if (!names.has(name)) this.#held.delete(name);
       this.#changes.keepFailing(names);
       for (const [whole, source] of this.#names.wholesOf(found)) this.#settle(flat(whole), { source });
     }
     for (const outcome of found) {
       if (outcome.retry === 'soon') this.#toRetry(outcome.name);
       else this.#settle(outcome.name, outcome);
+      if (isHeldRemoval(outcome)) this.#held.add(outcome.name);
     }
     this.#names.remember(found, which);
   }
@@ -124,6 +129,7 @@ export class Followed {
     outcome: Partial<BySide<RecordedVersion | undefined>> & Pick<Outcome, 'copiedNow'>,
   ): void {
     this.#retried.delete(name);
+    this.#held.delete(name);
     const seen = this.#changes.settle(name);
     if (seen !== undefined && outcome.copiedNow === true)
       this.#options.onPropagated?.(this.#options.clock.monotonic() - seen.since);
@@ -155,6 +161,7 @@ export class Followed {
     this.#marks.delete(name);
     this.#changes.forget(name);
     this.#retried.delete(name);
+    this.#held.delete(name);
     this.#names.forget(name);
   }
 
@@ -164,7 +171,7 @@ export class Followed {
    */
   take(): ReadonlySet<string> {
     this.#retried.clear();
-    const taken = this.#changes.take();
+    const taken = new Set([...this.#changes.take(), ...this.#held]);
     const isWhole = [...taken].some((name) => this.#names.isWhole(name));
     if (!isWhole) return taken;
     const keys = [...this.#marks.keys()].filter((name) => taken.has(this.#names.wholeOf(name) ?? name));
@@ -253,4 +260,9 @@ export class Followed {
     const names = new Set([...this.#marks.keys(), ...this.#changes.names()]);
     for (const [, address] of this.#names.addressesOf(side, names)) yield address;
   }
+}
+
+/** A document whose other side was deleted and that stays for now: no event tells when the gate opens. */
+function isHeldRemoval({ retry, state }: Outcome): boolean {
+  return state === 'Skipped' && retry === 'later';
 }

@@ -59,6 +59,7 @@ export function verified(
       source: document.source,
       sourceVersion: source.version,
       ...(source.isLeaving === undefined ? {} : { sourceIsLeaving: source.isLeaving }),
+      ties: source.ties,
       destination: document.destination,
       destinationVersion: version,
     },

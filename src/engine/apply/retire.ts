@@ -43,6 +43,7 @@ export const MAX_PROOF_AGE_MS = 5_000;
  *
  *   a gate holds the removal?  → the source stays
  *   lock both locations in this process
+ *   → ask the gates again: what they know is a few seconds old, and the lock can have taken longer
  *   → claim the source, where the store can: a removal that another process prepared with an older version then fails
  *   → read the source, then the destination: still the verified versions, still equal, and neither is leaving
  *   → Delete:  delete the source with its identity and version as precondition      → Removed, once a read finds it gone
@@ -54,10 +55,20 @@ export const MAX_PROOF_AGE_MS = 5_000;
 export async function retireSource(inputs: Inputs, pair: VerifiedPair, base: Outcome): Promise<Outcome> {
   const { sourcePolicy } = inputs.intent.policyOf(pair.name);
   if (sourcePolicy === 'Project') return retireLocked(inputs, pair, { base, sourcePolicy });
-  const held = heldBy(inputs.gates, pair);
-  if (held !== undefined) return { ...base, state: 'Verified', ...held };
+  const held = await heldOutcome(inputs, pair, base);
+  if (held !== undefined) return held;
   if (pair.sourceIsLeaving === true) return removalPending(base);
   return retireLocked(inputs, pair, { base, sourcePolicy });
+}
+
+/** The row of a source that a gate holds; undefined if none does. */
+async function heldOutcome(
+  { gates, signal }: Pick<Inputs, 'gates' | 'signal'>,
+  pair: VerifiedPair,
+  base: Outcome,
+): Promise<Outcome | undefined> {
+  const held = await heldBy(gates, pair, { for: 'removal', signal });
+  return held === undefined ? undefined : { ...base, state: 'Verified', ...held };
 }
 
 interface Task {
@@ -82,6 +93,8 @@ async function retireLocked(inputs: Inputs, pair: VerifiedPair, task: Task): Pro
 
 async function proveAndChange(inputs: Inputs, pair: VerifiedPair, task: Task): Promise<Outcome> {
   try {
+    const held = removesSource(task) ? await heldOutcome(inputs, pair, task.base) : undefined;
+    if (held !== undefined) return held;
     const claimed = { ...pair, sourceVersion: await claim(inputs, pair, task) };
     const startedAt = inputs.clock.monotonic();
     const unproven = await unprovenOutcome(inputs, claimed, task.base);

@@ -7,7 +7,7 @@ import type { Copied } from './proof.ts';
  * How long a proven copy must still stay before its source may go, and what its row says meanwhile.
  */
 
-type Inputs = Pick<ApplyInputs, 'clock' | 'gates' | 'intent' | 'prior'>;
+type Inputs = Pick<ApplyInputs, 'clock' | 'gates' | 'intent' | 'prior' | 'signal'>;
 
 /**
  * Milliseconds that this copy must still soak; 0 or less when it is due. Counts from when an earlier run first recorded
@@ -29,11 +29,12 @@ export function soakLeft(
  * The row of a document before sources are removed: it says at once why the source of a proven one stays, so that no row
  * changes and changes back within a run.
  */
-export function rowBeforeRemoval(inputs: Inputs, { outcome, pair }: Copied): Outcome {
+export async function rowBeforeRemoval(inputs: Inputs, { outcome, pair }: Copied): Promise<Outcome> {
   if (pair === undefined) return outcome;
   const { sourcePolicy } = inputs.intent.policyOf(pair.name);
   if (sourcePolicy === 'Keep') return outcome;
   if (soakLeft(inputs, outcome) > 0) return { ...outcome, reason: 'AwaitingSoak' };
-  const held = sourcePolicy === 'Project' ? undefined : heldBy(inputs.gates, pair);
+  const { gates, signal } = inputs;
+  const held = sourcePolicy === 'Project' ? undefined : await heldBy(gates, pair, { for: 'plan', signal });
   return held === undefined ? outcome : { ...outcome, ...held };
 }

@@ -87,7 +87,7 @@ export class Transfer {
     if (pair !== undefined) this.proven.push({ pair, outcome });
     if (step !== undefined) this.removals.push({ document, step, outcome });
     if (awaitsOverwrite !== undefined) this.#awaitOverwrite.set(document, awaitsOverwrite);
-    await this.#progress.record(rowBeforeRemoval(this.#inputs, copied));
+    await this.#progress.record(await rowBeforeRemoval(this.#inputs, copied));
     await this.#silence.after(failure);
   }
 

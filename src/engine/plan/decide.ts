@@ -1,11 +1,17 @@
 import type { Reader, Refusal } from '#src/backends/driver.ts';
 import { decideStep, type Observation, type Policy, type Step } from '#src/core/checks.ts';
-import { sameFields, type Document, type ReadResult, type StoredDocument } from '#src/core/document.ts';
+import {
+  sameFields,
+  tiesOf,
+  type Document,
+  type ReadResult,
+  type StoredDocument,
+} from '#src/core/document.ts';
 import { recordedVersion, type Outcome, type PriorRecord } from '#src/core/outcome.ts';
 import { isRecorded } from '#src/core/sync/base.ts';
 import { isAbort } from '#src/errors.ts';
 import { failedOutcome } from '../failure.ts';
-import { heldBy } from '../gates.ts';
+import { heldBy, type RemovalCandidate } from '../gates.ts';
 import { asApproved } from './approved.ts';
 import { desiredBeside, desiredDocument, reflecting } from './desired-document.ts';
 import type { PlanInputs } from './inputs.ts';
@@ -71,7 +77,7 @@ async function decideFreely(
       const outcome: Outcome = { ...base, state: 'Failed', ...gone, retry: 'later' };
       return { ...report(outcome), values: { source, desired }, ...left };
     }
-    const removal = removalOf(inputs, document, policy);
+    const removal = await removalOf(inputs, { ...document, ties: tiesOf(source) }, policy);
     const planned = plannedStep(document, step, { base: { ...base, ...lossOf(lost) }, source, removal });
     return { document, step: planned, values: { source, desired }, ...left };
   } catch (failure) {
@@ -109,14 +115,15 @@ function baseOf(
   };
 }
 
-function removalOf(
-  { gates }: Pick<PlanInputs, 'gates'>,
-  document: PlannedDocument,
+async function removalOf(
+  { gates, signal }: Pick<PlanInputs, 'gates' | 'signal'>,
+  document: RemovalCandidate,
   { sourcePolicy }: Policy,
-): Removal | undefined {
+): Promise<Removal | undefined> {
   if (sourcePolicy === 'Keep') return undefined;
   // A projection removes nothing.
-  const held = sourcePolicy === 'Project' ? undefined : heldBy(gates, document);
+  const held =
+    sourcePolicy === 'Project' ? undefined : await heldBy(gates, document, { for: 'plan', signal });
   return held === undefined ? { policy: sourcePolicy } : { policy: sourcePolicy, held };
 }
 
@@ -138,6 +145,7 @@ function plannedStep(
     source: {
       address: document.source,
       version: source.version,
+      ties: tiesOf(source),
       ...(source.isLeaving === undefined ? {} : { isLeaving: source.isLeaving }),
     },
     destination: {

@@ -1,5 +1,5 @@
 import type { ReadOutcome } from '#src/backends/driver.ts';
-import type { Address, Document, StoredDocument, Version } from '#src/core/document.ts';
+import type { Address, Document, StoredDocument, Ties, Version } from '#src/core/document.ts';
 import type { ConflictReason, LeftOutReason } from '#src/errors/reasons.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import type { Held } from '../gates.ts';
@@ -26,7 +26,12 @@ export interface TransferStep {
   readonly kind: 'create' | 'adopt' | 'overwrite';
   /** The part of the outcome that is independent of the state: name, keys, destination. */
   readonly row: Omit<Outcome, 'state'>;
-  readonly source: { readonly address: Address; readonly version: Version; readonly isLeaving?: true };
+  readonly source: {
+    readonly address: Address;
+    readonly version: Version;
+    readonly isLeaving?: true;
+    readonly ties: Ties;
+  };
   /** `version` is the current one, which must be unchanged when the step is carried out; undefined: absent. */
   readonly destination: { readonly address: Address; readonly version: Version | undefined };
   /** Why an overwrite is needed. */

@@ -1,4 +1,4 @@
-import { sameVersion, type Expectation, type ReadResult } from '#src/core/document.ts';
+import { sameVersion, tiesOf, type Expectation, type ReadResult } from '#src/core/document.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import { otherSide, type BySide, type Side } from '#src/core/sync/observed.ts';
 import { afterEndOf, changedMeanwhile, leavingAfterPrune } from '#src/core/sync/said.ts';
@@ -11,7 +11,7 @@ import { removalPermit } from '../apply/retire.ts';
 import { keyOf } from '../crossings.ts';
 import { DEADLINES_MS } from '../deadlines.ts';
 import { failedOutcome } from '../failure.ts';
-import { heldBy, type Held } from '../gates.ts';
+import { heldBy, type Held, type RemovalCandidate } from '../gates.ts';
 import type { PlannedDocument } from '../plan/plan.ts';
 import { baseOf, observe } from './observe.ts';
 
@@ -21,6 +21,7 @@ import { baseOf, observe } from './observe.ts';
  *   a gate holds it?  it stays
  *   lock both locations in this process
  *   → read the document, then the other side, and decide again: only if it is the same step with the same versions
+ *   → a gate holds it, now that it is known what depends on it?  it stays
  *   → the store of the other side is being deleted?  the document stays
  *   → delete it, with the version that was read as the precondition, and at most 5 s after the reads → Removed
  *
@@ -31,7 +32,7 @@ import { baseOf, observe } from './observe.ts';
 export async function removeFollowing(inputs: ApplyInputs, removal: AwaitedRemoval): Promise<Copied> {
   const { document, step } = removal;
   const { retry: _soon, ...row } = removal.outcome;
-  const held = heldAt(inputs, step.from, document);
+  const held = await heldAt(inputs, step.from, document);
   if (held !== undefined) return { outcome: { ...row, state: 'Skipped', ...held } };
   const { destination, source } = inputs;
   const locations = [source.locationOf(document.source), destination.locationOf(document.destination)];
@@ -50,13 +51,15 @@ export async function removeFollowing(inputs: ApplyInputs, removal: AwaitedRemov
   }
 }
 
-function heldAt(
-  { destinationGates, gates }: Pick<ApplyInputs, 'destinationGates' | 'gates'>,
+async function heldAt(
+  { destinationGates, gates, signal }: Pick<ApplyInputs, 'destinationGates' | 'gates' | 'signal'>,
   from: Side,
-  { destination, name, source }: PlannedDocument,
-): Held | undefined {
-  if (from === 'source') return heldBy(gates, { name, source });
-  return heldBy(destinationGates, { name: destination, source: destination });
+  { destination, name, source, ties }: PlannedDocument & Pick<RemovalCandidate, 'ties'>,
+): Promise<Held | undefined> {
+  const known = ties === undefined ? {} : { ties };
+  const asked = { for: 'removal', signal } as const;
+  if (from === 'source') return heldBy(gates, { name, source, ...known }, asked);
+  return heldBy(destinationGates, { name: destination, source: destination, ...known }, asked);
 }
 
 interface Task {
@@ -78,6 +81,10 @@ async function proveAndRemove(inputs: ApplyInputs, task: Task): Promise<Outcome>
       ? { source: following, destination: leading }
       : { source: leading, destination: following };
   if (!isSame(step, await decideAgain(inputs, document, reads))) return changed(task, reads);
+  if (following.state === 'present') {
+    const held = await heldAt(inputs, from, { ...document, ties: tiesOf(following.document) });
+    if (held !== undefined) return { ...row, state: 'Skipped', ...held };
+  }
   // After the read: the documents of a namespace go after it began to.
   if (await inputs[leader].isLeaving(inputs.signal))
     return { ...row, state: 'Skipped', ...afterEndOf(leader, 'storeLeaving') };

@@ -1,5 +1,11 @@
 import type { Refusal } from '#src/backends/driver.ts';
-import type { Expectation, ReadResult, StoredDocument, Version } from '#src/core/document.ts';
+import {
+  tiesOf,
+  type Expectation,
+  type ReadResult,
+  type StoredDocument,
+  type Version,
+} from '#src/core/document.ts';
 import { recordedVersion, type Outcome, type RecordedVersion, type Base } from '#src/core/outcome.ts';
 import { recordedBase } from '#src/core/sync/base.ts';
 import { BOTH_GONE } from '#src/core/sync/said.ts';
@@ -142,6 +148,7 @@ export class Rows {
       name,
       source: document.source,
       sourceVersion: source.version,
+      ties: tiesOf(source),
       destination: document.destination,
       destinationVersion: destination.version,
     };

@@ -1,6 +1,7 @@
 import {
   sameFields,
   sameVersion,
+  tiesOf,
   type ReadResult,
   type StoredDocument,
   type Version,
@@ -64,21 +65,30 @@ interface Pair {
 }
 
 /** Why the copy must stay, whatever is due; undefined if nothing holds it. */
-export function obstacleTo(inputs: ApplyInputs, task: UndoTask, due: Due, pair: Pair): Left | undefined {
+export async function obstacleTo(
+  inputs: ApplyInputs,
+  task: UndoTask,
+  due: Due,
+  pair: Pair,
+): Promise<Left | undefined> {
   const { source } = pair;
   if (source.unfinished === true) return SOURCE_UNCERTAIN;
-  const held = heldAt(inputs, task, due);
+  const held = await heldAt(inputs, task, due, pair);
   if (held !== undefined) return held;
   if (!leadsTo(inputs, task, source)) return OTHER_TARGET;
   return hasValueOf(inputs, task, pair) ? undefined : SOURCE_CHANGED;
 }
 
-function heldAt(
-  { crossings, destination, destinationGates }: ApplyInputs,
+async function heldAt(
+  { crossings, destination, destinationGates, signal }: ApplyInputs,
   { destination: path }: UndoTask,
   { kind }: Due,
-): Left | undefined {
-  if (kind === 'remove') return heldBy(destinationGates, { name: path, source: path });
+  { found }: Pair,
+): Promise<Left | undefined> {
+  if (kind === 'remove') {
+    const ties = found.state === 'present' ? tiesOf(found.document) : {};
+    return heldBy(destinationGates, { name: path, source: path, ties }, { for: 'removal', signal });
+  }
   const message = crossings.removalOf(destination.locationOf(path));
   return message === undefined ? undefined : { reason: 'CrossingMigrations', message, retry: 'later' };
 }
@@ -97,7 +107,7 @@ async function prove(
   const found = await inputs.destination.read(task.destination, signal);
   if (found.state !== 'present' || !sameVersion(found.document.version, due.expect))
     throw new OperatorError('VERSION_CONFLICT', { op: OP, target: task.destination });
-  const left = obstacleTo(inputs, task, due, { source, found });
+  const left = await obstacleTo(inputs, task, due, { source, found });
   return left === undefined ? { source } : { left };
 }
 

@@ -103,7 +103,7 @@ async function begin(inputs: ApplyInputs, task: UndoTask): Promise<Begun> {
   if ('left' in back) return withoutSource(task, back.left);
   const { source } = back;
   const decided = await decideDestination(inputs, task, { found, source });
-  const left = 'due' in decided ? obstacleTo(inputs, task, decided.due, { source, found }) : undefined;
+  const left = 'due' in decided ? await obstacleTo(inputs, task, decided.due, { source, found }) : undefined;
   if (left !== undefined) return staying(task, left, source);
   if ('due' in decided) return { task, due: decided.due, row: undoing(task, source, decided.due.expect) };
   await close(inputs, task, source);

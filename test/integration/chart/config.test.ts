@@ -79,14 +79,29 @@ describe('the chart', () => {
     expect(withoutEmpty(scopeOf(await helm.template(settings)))).toEqual(withoutEmpty(expected));
   });
 
-  it('grants with rollout.enabled what config/rollouts does, and otherwise nothing about workloads', async () => {
+  it('grants with rollout.enabled what config/rollouts does, and otherwise no change of workloads', async () => {
     const withRestarts = scopeOf(await helm.template(['--set=rollout.enabled=true']));
     const without = scopeOf(await helm.template());
     const expected = scopeOf(await kustomized(join(configFolder(), 'rollouts', 'cluster')));
     expect(Object.keys(expected)).toHaveLength(4);
     expect(withRestarts).toEqual({ ...without, ...expected });
-    expect(JSON.stringify(without)).not.toContain('statefulsets');
+    const { 'ClusterRole /keyferry-in-use': lists, ...others } = without;
+    expect(JSON.stringify(lists)).not.toMatch(/"verbs":(?!\["list"\])/);
+    expect(JSON.stringify(others)).not.toContain('statefulsets');
   });
+
+  it.each(SCOPES)(
+    'grants nothing of config/in-use in the scope %s without rbac.inUse',
+    async (_scope, settings) => {
+      const without = scopeOf(await helm.template([...settings, '--set=rbac.inUse=false']));
+      const removed = Object.keys(scopeOf(await helm.template(settings))).filter(
+        (name) => !(name in without),
+      );
+      expect(removed).toHaveLength(4);
+      expect(removed.filter((name) => !name.includes('/keyferry-in-use'))).toEqual([]);
+      expect(JSON.stringify(without)).not.toMatch(/statefulsets|"pods"/);
+    },
+  );
 
   it.each(['namespaces', 'strict'])(
     'grants with rollout.enabled in the scope %s only there',

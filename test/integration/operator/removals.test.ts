@@ -126,3 +126,50 @@ describe('a source', () => {
     late.remove();
   });
 });
+
+describe('a Secret that others depend on', () => {
+  it('stays while a pod uses it, and goes with the next run once the pod is gone', async () => {
+    const tenant = await stage().tenant();
+    await tenant.apply(aSecret('db', { password: 'hunter2' }));
+    const pods = `/api/v1/namespaces/${tenant.namespace}/pods`;
+    const envFrom = [{ secretRef: { name: 'db' } }];
+    const spec = { containers: [{ name: 'web', image: 'example.invalid/web', envFrom }] };
+    await tenant.cluster.kube('POST', pods, { metadata: { name: 'web' }, spec });
+
+    await tenant.apply(aMigration('plan', { sourcePolicy: 'Delete', dryRun: true }));
+    const planned = await tenant.untilReady('plan');
+    expect(planned.status.plan).toMatchObject({ create: 1, remove: 0 });
+    const message = expect.stringContaining('The source is kept: Pod web uses this Secret.');
+    expect((await rowsByName(tenant, 'plan'))['db']).toMatchObject({ reason: 'WouldCreate', message });
+
+    await tenant.apply(aMigration('moving', { sourcePolicy: 'Delete' }));
+    await tenant.untilReady('moving', { reason: 'PartiallyFailed' });
+    expect((await rowsByName(tenant, 'moving'))['db']).toMatchObject({
+      state: 'Verified',
+      reason: 'InUse',
+      message,
+    });
+    expect(await tenant.secret('db')).toBeDefined();
+    expect(await claimOf(tenant, 'db')).toBeUndefined();
+    await tenant.cluster.kube('DELETE', `${pods}/web?gracePeriodSeconds=0`);
+    await requestRun(tenant, 'moving');
+    await tenant.untilReady('moving', { reason: 'Completed' });
+    expect(await tenant.secret('db')).toBeUndefined();
+  });
+
+  it('stays while another program manages it, unless the spec says so', async () => {
+    const tenant = await stage().tenant();
+    const labels = { 'reconcile.external-secrets.io/managed': 'true' };
+    await tenant.apply(aSecret('db', { password: 'hunter2' }, { labels }));
+    await tenant.apply(aMigration('moving', { sourcePolicy: 'Delete' }));
+    await tenant.untilReady('moving', { reason: 'PartiallyFailed' });
+    expect((await rowsByName(tenant, 'moving'))['db']).toMatchObject({
+      state: 'Verified',
+      reason: 'OwnedElsewhere',
+      message: expect.stringContaining('External Secrets manages this Secret'),
+    });
+    await tenant.mergePatch('SecretMigration', 'moving', { spec: { removal: { owned: 'Remove' } } });
+    await tenant.untilReady('moving', { reason: 'Completed' });
+    expect(await tenant.secret('db')).toBeUndefined();
+  });
+});

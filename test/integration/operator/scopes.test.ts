@@ -4,6 +4,7 @@ import { aMigration, aSecret } from '#test/builders/objects.ts';
 import { configFolder, OPERATOR_ACCOUNT, startCluster, type Cluster } from '#test/cluster/cluster.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
 import { eventually } from '#test/support/eventually.ts';
+import { serveForeignKinds } from '#test/support/foreign-kinds.ts';
 import { startOperator, type OperatorProcess } from '#test/support/operator-process.ts';
 import { conditionOf, kvData, pathOf } from '#test/support/queries.ts';
 import {
@@ -37,6 +38,7 @@ beforeAll(async () => {
   cluster = await startCluster({ report: () => undefined });
   const manifest = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: PAYMENTS } };
   await cluster.kube('POST', '/api/v1/namespaces', manifest);
+  await serveForeignKinds(cluster);
 });
 afterAll(async () => cluster.dispose());
 
@@ -108,7 +110,9 @@ const NOT_EXERCISED: ReadonlySet<string> = new Set([
 /** Moves a Secret to OpenBao, which removes it, and back, which creates it. */
 async function movesBothWays(name: string, run: string): Promise<void> {
   const select = { names: [name] };
-  await tenant.apply(aSecret(name, { password: run }));
+  // So that it is also asked who takes its CA.
+  const annotations = { 'cert-manager.io/allow-direct-injection': 'true' };
+  await tenant.apply(aSecret(name, { password: run }, { annotations }));
   await tenant.apply(
     aMigration(`to-${run}`, { select, sourcePolicy: 'Delete', conflictPolicy: 'Overwrite' }),
   );
@@ -259,6 +263,24 @@ describe('the scope strict', () => {
     expect(await readyOfBackend('bao', 'False')).toContain('The token is not valid here');
     await tenant.apply({ ...secret, data });
     await readyOfBackend('bao', 'True');
+  });
+
+  it('removes nothing while it may not list pods, and says what to grant', async () => {
+    const binding = ['rolebinding', 'keyferry-in-use', '-n', PAYMENTS];
+    await cluster.kubectl(['delete', ...binding]);
+    const spec = { select: { names: ['payments-smtp'] }, sourcePolicy: 'Delete' as const };
+    await tenant.apply(aSecret('payments-smtp', { password: 'correct-horse' }));
+    await tenant.apply(aMigration('blind', spec));
+    const told = /may not list \S+ in payments\. Grant it: https:\/\/keyferry\.io\/docs\/security\/rbac/;
+    await eventually('the row says what to grant', async () => {
+      const [row] = await tenant.rows('blind');
+      return row?.state === 'Verified' && row.reason === 'InUseUnknown' && told.test(row.message ?? '');
+    });
+    expect(await tenant.secret('payments-smtp')).toBeDefined();
+    await cluster.installKeyferry('strict');
+    await tenant.untilReady('blind', { status: 'True', reason: 'Completed' });
+    expect(await tenant.secret('payments-smtp')).toBeUndefined();
+    await tenant.delete('SecretMigration', 'blind');
   });
 });
 

@@ -18,7 +18,7 @@ const stage = useStage();
 const SDK = /\/otlp-tracer-[^/]*\.js$/;
 /** All that a span can be called: constants, methods, templates. */
 const NAMES =
-  /^(reconcile (secretmigration|secretbackend|clustersecretbackend)|directory [a-zA-Z]+|(GET|POST|PUT|PATCH|DELETE) \/(version|(api|apis|v1)\/[a-z0-9./{}-]+))$/;
+  /^(reconcile (secretmigration|secretbackend|clustersecretbackend)|directory [a-zA-Z]+|(GET|POST|PUT|PATCH|DELETE) \/(version|apis|(api|apis|v1)\/[a-z0-9./{}-]+))$/;
 const ATTRIBUTES = [
   'error.type',
   'http.request.method',
