@@ -123,7 +123,7 @@ function migrationParts(parts: ControllerParts): Omit<MigrationParts, 'halfRemov
     references,
     pool,
     status: {
-      writer: new StatusWriter({ client, resource }),
+      writer: new StatusWriter({ client, resource, stamp: { operatorVersion: parts.version } }),
       events,
       metrics,
       clock,
