@@ -6,6 +6,7 @@ import { declareDoctor } from './commands/doctor.ts';
 import { declareExplain } from './commands/explain.ts';
 import { declareStatus } from './commands/status.ts';
 import { declareMigrateLocal } from './commands/migrate-local.ts';
+import { declareReport } from './commands/report.ts';
 import { declareSuspend } from './commands/suspend.ts';
 import { examplesOf, globalFlagsOf, type Carry } from './declare.ts';
 import { textOf } from './failure.ts';
@@ -91,6 +92,7 @@ export function createProgram(
   declareBackend(program, carry);
   declareDoctor(program, carry);
   declareCompletion(program, carry);
+  declareReport(program, carry);
   for (const command of program.commands) inherit(program, command);
   return program;
 }
