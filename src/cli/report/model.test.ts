@@ -40,6 +40,11 @@ describe('an evidence report', () => {
     ]);
   });
 
+  it('counts a copy that spec.undo takes back next as pending', () => {
+    const { totals } = evidenceWith({ rows: [aRow('a', { reason: 'Undoing' })] });
+    expect(totals).toMatchObject({ pending: 1, migrated: 0 });
+  });
+
   it('says of older rows only what they tell: a version that is older than the migration was found', () => {
     const identityOf = (identity: string) => ({ destination: { path: 'p', version: '1', identity } });
     const { rows } = evidenceWith({

@@ -17,11 +17,15 @@ export interface Meaning {
 
 /** What the state of a document means for the balance (ADR 0069). */
 export function outcomeOf(row: ReadRow, meaning: Meaning): EvidenceOutcome {
-  const { state } = row;
+  const { state, reason } = row;
+  if (reason === TAKEN_BACK_NEXT) return 'pending';
   if (state === 'Removed' || (state === 'Verified' && !removesSources(meaning)))
     return originOf(row, meaning);
   return state === 'Verified' ? keptOf(row) : BY_STATE[state];
 }
+
+/** With spec.undo, both sides have the value for a moment: the copy is taken back next. */
+const TAKEN_BACK_NEXT = 'Undoing';
 
 const BY_STATE = {
   Pending: 'pending',
