@@ -6,9 +6,9 @@ import { explain } from '#src/errors/explain.ts';
 import type { KubeObject } from '#src/kube/client.ts';
 import type { UserCluster } from '../cluster.ts';
 import { Problem } from '../problem.ts';
+import { readTable } from '../rows.ts';
 import type { EvidenceBackend } from './evidence.ts';
 import type { Observed } from './model.ts';
-import { readTable } from './table.ts';
 
 /** A running migration can change while its reports are read. */
 const TRIES = 5;
