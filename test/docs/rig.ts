@@ -196,7 +196,6 @@ async function writePrograms(cluster: Cluster, folder: string): Promise<void> {
   symlinkSync(cluster.kubectlProgram, join(folder, 'kubectl'));
   symlinkSync(await findHelm(4, () => undefined), join(folder, 'helm'));
   symlinkSync(OPERATOR_BUNDLE, join(folder, 'kubectl-keyferry'));
-  symlinkSync(join(ROOT, 'dist', 'keyferry.js'), join(folder, 'kubectl-keyferry'));
   symlinkSync(OPERATOR_BUNDLE, join(folder, 'keyferry'));
   const isReal = cluster.isOpenBao && process.env['KEYFERRY_DOCS_BAO'] !== 'translator';
   if (isReal) symlinkSync(cluster.baoProgram, join(folder, 'bao'));
