@@ -143,6 +143,10 @@ test-hostile: $(INSTALLED) ## Attack the operator as a tenant, a server or a nei
 test-docs: $(INSTALLED) ## Execute the commands of the documentation; KEYFERRY_DOCS=update writes what they print into it
 	vitest run --project docs
 
+.PHONY: test-browser
+test-browser: $(INSTALLED) ## Open the evidence report in a headless Chromium
+	vitest run --project browser
+
 .PHONY: test-crash
 test-crash: $(INSTALLED) ## Kill the operator at random moments and look for lost values
 	vitest run --project crash

@@ -12,6 +12,7 @@ const integration = {
  * project after the other.
  * hostile: attacks an operator; a cluster for each file.
  * docs: executes the commands of the documentation, page after page on one cluster.
+ * browser: opens pages in a headless Chromium.
  * crash: kills operators at random moments; one file at a time, on clusters of their own.
  * node: real pods on a real node; needs Linux and root, so only `make test-node` runs it.
  */
@@ -67,9 +68,19 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'browser',
+          sequence: { groupOrder: 4 },
+          include: ['test/browser/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          maxWorkers: 1,
+        },
+      },
+      {
+        test: {
           ...integration,
           name: 'crash',
-          sequence: { groupOrder: 4 },
+          sequence: { groupOrder: 5 },
           include: ['test/crash/**/*.test.ts'],
           testTimeout: 600_000,
           maxWorkers: 1,
@@ -80,7 +91,7 @@ export default defineConfig({
           ...integration,
           globalSetup: [...integration.globalSetup, 'test/node/global-setup.ts'],
           name: 'node',
-          sequence: { groupOrder: 5 },
+          sequence: { groupOrder: 6 },
           include: ['test/node/**/*.test.ts'],
           maxWorkers: 1,
         },

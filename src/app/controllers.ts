@@ -126,7 +126,7 @@ function migrationParts(parts: ControllerParts): Omit<MigrationParts, 'halfRemov
     uses: new SecretUses({ clock: parts.clock, lists: new ApiLists(client, parts.clock) }),
     pool,
     status: {
-      writer: new StatusWriter({ client, resource }),
+      writer: new StatusWriter({ client, resource, stamp: { operatorVersion: parts.version } }),
       events,
       metrics,
       clock,

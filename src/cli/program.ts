@@ -11,6 +11,7 @@ import { declareMigrate } from './commands/migrate.ts';
 import { declarePlan } from './commands/plan.ts';
 import { declareResolve } from './commands/resolve.ts';
 import { declareRetry } from './commands/retry.ts';
+import { declareReport } from './commands/report.ts';
 import { declareSuspend } from './commands/suspend.ts';
 import { declareUndo } from './commands/undo.ts';
 import { examplesOf, globalFlagsOf, type Carry } from './declare.ts';
@@ -103,6 +104,7 @@ export function createProgram(
   declareBackend(program, carry);
   declareDoctor(program, carry);
   declareCompletion(program, carry);
+  declareReport(program, carry);
   for (const command of program.commands) inherit(program, command);
   return program;
 }

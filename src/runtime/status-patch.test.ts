@@ -47,6 +47,16 @@ describe('StatusWriter', () => {
     expect(client.requests).toEqual([]);
   });
 
+  test('a stamp goes with each write that something else causes, and causes none itself', async () => {
+    const stamped = new StatusWriter({ client, resource, stamp: { operatorVersion: '2' } });
+    const before = migration({ total: 2, operatorVersion: '1' });
+    expect(await stamped.write(before, { total: 2, operatorVersion: '1' }, signal)).toEqual({
+      state: 'unchanged',
+    });
+    await stamped.write(before, { total: 3, operatorVersion: '1' }, signal);
+    expect(client.requests).toMatchObject([{ body: { status: { total: 3, operatorVersion: '2' } } }]);
+  });
+
   test('an object that no longer exists is not an error, one that changed is', async () => {
     const failing = (code: 'NOT_FOUND' | 'VERSION_CONFLICT'): StatusWriter =>
       new StatusWriter({

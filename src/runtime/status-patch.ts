@@ -23,6 +23,8 @@ export type StatusWrite =
 export interface StatusWriterOptions {
   readonly client: KubeClient;
   readonly resource: Resource;
+  /** Members of the status that say who writes it: they go with each write that another member causes. */
+  readonly stamp?: JsonObject;
 }
 
 /**
@@ -40,7 +42,7 @@ export class StatusWriter {
   async write(before: WithStatus, status: StatusFields, signal: AbortSignal): Promise<StatusWrite> {
     const patch = toMergePatch(toJson(before.status), toJson(status));
     if (patch === undefined) return { state: 'unchanged' };
-    return await this.#send(before, patch, signal);
+    return await this.#send(before, { ...patch, ...this.#options.stamp }, signal);
   }
 
   async #send(before: WithStatus, patch: JsonObject, signal: AbortSignal): Promise<StatusWrite> {

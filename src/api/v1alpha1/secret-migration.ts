@@ -299,6 +299,11 @@ export const SecretMigrationStatusSchema = z
     plan: PlanSchema.optional(),
     documents: CountSchema.optional().describe('Number of selected documents.'),
     destinationStore: DestinationStoreSchema.optional(),
+    operatorVersion: z
+      .string()
+      .max(64)
+      .optional()
+      .describe('Version of the operator that wrote this status last.'),
     startTime: TimeSchema.optional().describe('When this run started.'),
     completionTime: TimeSchema.optional().describe('When this run completed.'),
     lastSyncTime: TimeSchema.optional().describe(

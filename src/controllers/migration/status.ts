@@ -211,6 +211,7 @@ export class MigrationStatus {
       startTime: this.#startTime,
       completionTime: this.#completionTime(verdict, nowMs),
       lastSyncTime: this.#lastSyncTime ?? status.lastSyncTime,
+      operatorVersion: status.operatorVersion, // The writer stamps what it writes.
     };
   }
 
