@@ -4,7 +4,8 @@ import { scriptedSession, type Script } from '#test/support/scripted-session.ts'
 import { ready, row, shownMigration } from '#test/support/shown-migrations.ts';
 import { approveIn } from './approve.ts';
 
-const PLAN = { digest: 'abc123', create: 1, adopt: 0, overwrite: 0, remove: 1, metadataLost: 0 };
+const DIGEST = `sha256:${'a'.repeat(64)}`;
+const PLAN = { digest: DIGEST, create: 1, adopt: 0, overwrite: 0, remove: 1, metadataLost: 0 };
 const KEYS = [
   row('api-key', 'key', { state: 'Pending', planned: 'Create', expected: { removal: 'Delete' } }),
 ];
@@ -22,7 +23,7 @@ describe('approve', () => {
     expect(err()).toContain('Plan: 1 to create, 1 source to remove.');
     expect(out()).toBe('secretmigration.keyferry.io/payments approved\n');
     expect(server.get('SecretMigration', 'payments')).toMatchObject({
-      spec: { approval: { required: true, digest: 'abc123' }, select: { all: true } },
+      spec: { approval: { required: true, digest: DIGEST }, select: { all: true } },
     });
   });
 
@@ -39,7 +40,7 @@ describe('approve', () => {
     const { server, session } = waiting();
     await expect(approveIn(session, 'payments', {})).rejects.toThrow('--digest');
     expect(server.sent('PATCH')).toEqual([]);
-    expect(await approveIn(session, 'payments', { digest: 'abc123' })).toBe(0);
+    expect(await approveIn(session, 'payments', { digest: DIGEST })).toBe(0);
   });
 
   it('looks again after a conflict, and approves only the plan that was shown', async () => {
@@ -69,11 +70,11 @@ describe('approve', () => {
   });
 
   it.each([
-    ['another digest', { digest: 'other' }, {}, 'its digest is abc123'],
+    ['another digest', { digest: 'other' }, {}, `its digest is ${DIGEST}`],
     [
       'one that is approved',
       {},
-      { spec: { approval: { required: true, digest: 'abc123' } } },
+      { spec: { approval: { required: true, digest: DIGEST } } },
       'approved already',
     ],
     [
