@@ -48,10 +48,15 @@ export function nextTask(migration: SecretMigration, circumstances: Circumstance
   if (isCompleted && (spec.undo === true || spec.backupTTLSeconds === undefined))
     return afterCompletion(migration, circumstances.nowMs);
   if (spec.suspend) return { kind: 'suspend' };
-  if (awaitsApproval(migration) && !isRequested(migration)) return { kind: 'wait' };
+  return untilAsked(migration, circumstances) ?? { kind: isCompleted ? 'maintain' : whole(spec) };
+}
+
+/** What is done instead of a whole run, as long as nobody asks for one; undefined: nothing is in its way. */
+function untilAsked(migration: SecretMigration, circumstances: Circumstances): Task | undefined {
+  const isAsked = isRequested(migration);
+  if (awaitsApproval(migration) && !isAsked) return { kind: 'wait' };
   if (circumstances.awaitsProbe) return { kind: 'wait', afterMs: circumstances.probeWaitMs };
-  if (circumstances.isFollowed && !isRequested(migration)) return { kind: 'follow' };
-  return { kind: isCompleted ? 'maintain' : whole(spec) };
+  return circumstances.isFollowed && !isAsked ? { kind: 'follow' } : undefined;
 }
 
 function whole({ undo }: SecretMigration['spec']): 'run' | 'undo' {

@@ -11,7 +11,10 @@ import { completing, type RunPermit } from './run-permit.ts';
  * the data there: completed if the data is that of the document, else undone. Then the document is decided again.
  */
 
-type Inputs = Pick<ApplyInputs, 'approved' | 'intent' | 'destination' | 'gates' | 'permit' | 'prior' | 'signal'>;
+type Inputs = Pick<
+  ApplyInputs,
+  'approved' | 'intent' | 'destination' | 'gates' | 'permit' | 'prior' | 'signal'
+>;
 
 /** A decision about a destination without remains. */
 export interface Settled {
