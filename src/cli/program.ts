@@ -5,7 +5,6 @@ import { declareCompletion } from './commands/completion.ts';
 import { declareDoctor } from './commands/doctor.ts';
 import { declareExplain } from './commands/explain.ts';
 import { declareStatus } from './commands/status.ts';
-import { declareMigrateLocal } from './commands/migrate-local.ts';
 import { declareApprove } from './commands/approve.ts';
 import { declareMigrate } from './commands/migrate.ts';
 import { declarePlan } from './commands/plan.ts';
@@ -93,7 +92,6 @@ export function createProgram(
   program.command('operator').description('Run the operator in this process; see keyferry operator --help');
   declareStatus(program, carry);
   declareExplain(program, carry);
-  declareMigrateLocal(program, carry);
   declarePlan(program, carry);
   declareApprove(program, carry);
   declareMigrate(program, carry);

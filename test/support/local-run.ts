@@ -50,7 +50,7 @@ export class LocalRig implements AsyncDisposable {
   }
 
   start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
-    const child = spawn(OPERATOR_BUNDLE, ['migrate-local', '-f', 'm.yaml', ...args], {
+    const child = spawn(OPERATOR_BUNDLE, ['migrate', '--local', '-f', 'm.yaml', ...args], {
       cwd: this.folder,
       env: { PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`, HOME: this.folder, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

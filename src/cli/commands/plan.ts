@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import { withExamples, withGlobalFlags, type Carry } from '../declare.ts';
+import { Problem } from '../problem.ts';
 import { textOf, typedFlags } from '../typed-flags.ts';
+import { localFlagsOf, withLocalFlags } from './local-flags.ts';
 
 /** `plan -f FILE` and `plan NAME`. */
 export function declarePlan(program: Command, carry: Carry): void {
@@ -13,22 +15,35 @@ export function declarePlan(program: Command, carry: Carry): void {
     .option('-f, --filename <file>', 'plan the SecretMigrations of this file; "-" is the standard input')
     .option('-o, --output <format>', 'json or yaml')
     .option('--timeout <duration>', 'wait so long for the plan; 0: without an end', '5m');
-  withExamples(withGlobalFlags(command), [
+  withExamples(withGlobalFlags(withLocalFlags(command)), [
     ['See what a manifest would do, before it is applied', 'plan -f migration.yaml'],
     ['See what waits for an approval', 'plan payments'],
+    ['Without an operator', 'plan -f migration.yaml --local'],
     ['In a pipeline: exit code 2 if there is anything to do', 'plan -f migration.yaml -o json'],
   ]).action(
     carry(
-      async ({ plan }, invocation, name, options) => {
+      async (load, invocation, name, options) => {
         const flags = typedFlags(options);
-        return plan(invocation, typeof name === 'string' ? name : undefined, {
+        const local = localFlagsOf(flags);
+        if (local !== undefined && name !== undefined) throw new Problem(NAME_WITH_LOCAL);
+        if (local !== undefined) return (await load.local()).planLocal(invocation, local);
+        return (await load.cluster()).plan(invocation, typeof name === 'string' ? name : undefined, {
           filename: textOf(flags, 'filename'),
           output: textOf(flags, 'output'),
           timeout: textOf(flags, 'timeout'),
           namespace: textOf(flags, 'namespace'),
         });
       },
-      async () => import('../plan/carry-out.ts'),
+      async () => Promise.resolve(LOAD),
     ),
   );
 }
+
+/** Only one of them is needed. */
+const LOAD = {
+  local: async () => import('../local/local.ts'),
+  cluster: async () => import('../plan/carry-out.ts'),
+};
+
+const NAME_WITH_LOCAL =
+  'With --local there is no cluster to look in: name the file of the migration with -f.';

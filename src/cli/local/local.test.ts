@@ -66,7 +66,8 @@ class Place implements AsyncDisposable {
     const file = join(this.path, 'move.yaml');
     await writeFile(file, `${backend('from', from)}${backend('to', 'to')}${migration}${spec}`);
     const line = [
-      'migrate-local',
+      'migrate',
+      '--local',
       '-f',
       file,
       '--directory-root',

@@ -11,14 +11,14 @@ import { Progress, showEnd } from './show.ts';
 
 /** The flags of `migrate --local`, as they are typed. */
 export interface LocalFlags {
-  readonly filename?: string;
-  readonly credential?: readonly string[];
-  readonly state?: string;
-  readonly directoryRoot?: string;
-  readonly allowInsecureHttp?: boolean;
-  readonly dryRun?: boolean;
-  readonly wait?: boolean;
-  readonly output?: string;
+  readonly filename?: string | undefined;
+  readonly credential?: readonly string[] | undefined;
+  readonly state?: string | undefined;
+  readonly directoryRoot?: string | undefined;
+  readonly allowInsecureHttp?: boolean | undefined;
+  readonly dryRun?: boolean | undefined;
+  readonly wait?: boolean | undefined;
+  readonly output?: string | undefined;
 }
 
 const EXIT_FAILURE = 1;
