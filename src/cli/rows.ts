@@ -4,7 +4,7 @@ import { parseReportMetadata } from '#src/api/v1alpha1/secret-migration-report.t
 import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
 import { contentOf, isBalanced, isOwned, reportName } from '#src/journal/report-object.ts';
 import { MAX_UNCOUNTED } from '#src/journal/reports.ts';
-import type { UserCluster } from './cluster.ts';
+import type { ObjectClient } from '#src/runtime/object-client.ts';
 
 /** The table of one migration: a row for each key, of its status or of all its reports. */
 export interface Table {
@@ -16,6 +16,11 @@ export interface Table {
   readonly missing?: string;
 }
 
+/** Where reports are read, with the rights of a person. */
+export interface Cluster {
+  objects(kind: 'SecretMigrationReport'): Pick<ObjectClient, 'get'>;
+}
+
 /** Reports that are read at the same time. */
 const READ_BATCH = 8;
 
@@ -24,7 +29,7 @@ const READ_BATCH = 8;
  * say (src/journal/reports.ts). Throws as `KubeClient.request`.
  */
 export async function readTable(
-  cluster: Pick<UserCluster, 'objects'>,
+  cluster: Cluster,
   migration: SecretMigration,
   signal: AbortSignal,
 ): Promise<Table> {
@@ -68,10 +73,7 @@ interface Wanted {
   readonly signal: AbortSignal;
 }
 
-async function readShard(
-  cluster: Pick<UserCluster, 'objects'>,
-  { migration, shard, signal }: Wanted,
-): Promise<Shard> {
+async function readShard(cluster: Cluster, { migration, shard, signal }: Wanted): Promise<Shard> {
   const { namespace } = migration.metadata;
   const name = reportName(migration.metadata, shard);
   const object = await cluster.objects('SecretMigrationReport').get({ namespace, name }, signal);

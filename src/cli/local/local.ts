@@ -1,7 +1,7 @@
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { readyOf } from '#src/controllers/conditions.ts';
-import { escapedJson } from '#src/errors/printable.ts';
 import { toKubernetesTime } from '#src/schema/meta.ts';
+import { formatOf, printDocument } from '../format.ts';
 import type { Invocation } from '../invocation.ts';
 import { Problem } from '../problem.ts';
 import { rowsOf, withRows } from './rows.ts';
@@ -48,11 +48,10 @@ async function carryOut(invocation: Invocation, flags: LocalFlags): Promise<RunE
     state,
     wait = false,
   } = flags;
-  const { filename: file, output: format } = flags;
+  const { filename: file } = flags;
+  const format = formatOf(flags.output);
   if (file === undefined)
     throw new Problem('Name the file of the migration: -f migration.yaml, or -f - for the standard input.');
-  if (format !== undefined && format !== 'json' && format !== 'yaml')
-    throw new Problem('-o must be json or yaml.');
   const progress = new Progress(invocation);
   await using opened = new AsyncDisposableStack();
   const session = await openSession(
@@ -73,16 +72,9 @@ async function carryOut(invocation: Invocation, flags: LocalFlags): Promise<RunE
   const rows = rowsOf(migration, session.objects);
   const { output } = invocation;
   if (format === undefined) showEnd(output, migration, rows);
-  else output.line(await structured(withRows(migration, rows), format));
+  else await printDocument(output, withRows(migration, rows), format);
   hint(invocation, session.folder, end);
   return end;
-}
-
-async function structured(object: object, format: 'json' | 'yaml'): Promise<string> {
-  if (format === 'json') return JSON.stringify(object, undefined, 2).split('\n').map(escapedJson).join('\n');
-  const { dump } = await import('js-yaml');
-  // Without what is undefined, which YAML has no word for.
-  return dump(JSON.parse(JSON.stringify(object)), { lineWidth: -1, noRefs: true }).trimEnd();
 }
 
 /** What to do next; nothing after a run that is complete. */

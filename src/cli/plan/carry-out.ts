@@ -1,5 +1,6 @@
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
-import { formatOf, type Format } from '../format.ts';
+import { formatOf } from '../format.ts';
+import type { Format } from '../structured.ts';
 import { parseTimeout } from '../duration.ts';
 import type { Invocation } from '../invocation.ts';
 import { Problem } from '../problem.ts';

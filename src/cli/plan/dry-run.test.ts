@@ -84,8 +84,8 @@ describe('a plan that the operator makes', () => {
     expect(await planNew(session, PLANNED, HOW)).toBe(1);
     const lines = out().split('\n');
     expect(lines.slice(0, 2)).toEqual([
-      'conflict: smtp: DestinationDiffers: It has other bytes.',
       'cannot be planned: big: TooLarge: It does not fit.',
+      'conflict: smtp: DestinationDiffers: It has other bytes.',
     ]);
     expect(out()).toContain('1 conflict, 1 that cannot be planned');
   });

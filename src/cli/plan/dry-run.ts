@@ -9,7 +9,8 @@ import { Problem } from '../problem.ts';
 import { conditionOf, nameOf, type Seen } from '../secret-migrations.ts';
 import type { Session } from '../session.ts';
 import { waitFor, type Look } from '../wait.ts';
-import { tableOf, type Table } from './rows.ts';
+import type { Table } from '../rows.ts';
+import { tableOf } from './rows.ts';
 
 /*
  * The operator plans, with its own rights and from its own network: a temporary SecretMigration with dryRun asks it to. It

@@ -1,7 +1,7 @@
 import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
 import { isJsonObject } from '#src/kube/json.ts';
 import { memberAt, nameOf, type Seen } from '../secret-migrations.ts';
-import type { Table } from './rows.ts';
+import type { Table } from '../rows.ts';
 
 /** What the operator would do with one document, or why it leaves it alone. */
 export type Action = 'create' | 'adopt' | 'overwrite' | 'conflict' | 'fail' | 'skip' | 'none';

@@ -1,6 +1,7 @@
 import type { Output } from '../output.ts';
 import { printable } from '../output.ts';
-import { printDocument, type Format } from '../format.ts';
+import { printDocument } from '../format.ts';
+import type { Format } from '../structured.ts';
 import { tableOf } from '../table.ts';
 import { exitCodeOf, EXIT, type Action, type PlannedDocument, type ShownPlan, type Totals } from './plan.ts';
 
