@@ -85,6 +85,22 @@ describe('a run that is stopped', () => {
 describe('a run that removes sources and is stopped', () => {
   const spec = { sourcePolicy: 'Delete' };
 
+  it('while it asks who uses the source of a proven copy keeps the row of that copy', async () => {
+    const stoppable = aStoppable(['a'], {
+      spec,
+      usedBy: () => {
+        if (stoppable.world.destination.addresses().length > 0) {
+          stoppable.stop();
+          throw reason;
+        }
+        return { users: { first: [], count: 0 } };
+      },
+    });
+    expect(await stoppable.run()).toBe('stopped');
+    expect(stoppable.log()).toContain('row a Verified');
+    expect(stoppable.world.source.addresses()).toEqual(['a']);
+  });
+
   it('after the claim removes nothing and takes the claim off', async () => {
     const stoppable = aStoppable(['a'], { spec });
     expect(await stoppable.run({ source: { after: once('claim', stoppable.stop) } })).toBe('stopped');

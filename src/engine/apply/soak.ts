@@ -1,5 +1,6 @@
-import { sameCopy, type Outcome } from '#src/core/outcome.ts';
-import { heldBy } from '../gates.ts';
+import { sameCopy, type Outcome, type VerifiedPair } from '#src/core/outcome.ts';
+import { isAbort } from '#src/errors.ts';
+import { heldBy, type Held } from '../gates.ts';
 import { ROW_TIME_RESOLUTION_MS, type ApplyInputs } from './inputs.ts';
 import type { Copied } from './proof.ts';
 
@@ -34,7 +35,16 @@ export async function rowBeforeRemoval(inputs: Inputs, { outcome, pair }: Copied
   const { sourcePolicy } = inputs.intent.policyOf(pair.name);
   if (sourcePolicy === 'Keep') return outcome;
   if (soakLeft(inputs, outcome) > 0) return { ...outcome, reason: 'AwaitingSoak' };
-  const { gates, signal } = inputs;
-  const held = sourcePolicy === 'Project' ? undefined : await heldBy(gates, pair, { for: 'plan', signal });
+  const held = sourcePolicy === 'Project' ? undefined : await heldNow(inputs, pair);
   return held === undefined ? outcome : { ...outcome, ...held };
+}
+
+/** What a stop keeps a gate from telling is not said: the copy is proven, and its row must not be lost with the question. */
+async function heldNow({ gates, signal }: Inputs, pair: VerifiedPair): Promise<Held | undefined> {
+  try {
+    return await heldBy(gates, pair, { for: 'plan', signal });
+  } catch (thrown) {
+    if (isAbort(thrown, signal)) return undefined;
+    throw thrown;
+  }
 }

@@ -117,13 +117,17 @@ describe('a scope', () => {
     const rbac = objects.filter(({ apiVersion }) => apiVersion.startsWith('rbac.'));
     expect(rbac.map(lineOf).toSorted()).toEqual([
       'ClusterRole keyferry-cluster',
+      'ClusterRole keyferry-in-use',
+      'ClusterRole keyferry-in-use-cluster',
       'ClusterRole keyferry-operator',
       'ClusterRoleBinding keyferry-cluster',
+      'ClusterRoleBinding keyferry-in-use-cluster',
       'Role keyferry-system/keyferry-leader-election',
       'Role keyferry-system/keyferry-named-secrets: get shared-token',
       'Role payments/keyferry-named-secrets: get,patch db',
       'RoleBinding keyferry-system/keyferry-leader-election',
       'RoleBinding keyferry-system/keyferry-named-secrets',
+      'RoleBinding payments/keyferry-in-use',
       'RoleBinding payments/keyferry-named-secrets',
       'RoleBinding payments/keyferry-operator',
     ]);

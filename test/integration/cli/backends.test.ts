@@ -61,6 +61,8 @@ describe('backend', () => {
     await eventually(
       'its Secret goes with it',
       async () => (await tenant.secret('openbao-credentials')) === undefined,
+      // The garbage collector looks for new kinds every 30 seconds.
+      { deadlineMs: 90_000 },
     );
   });
 
