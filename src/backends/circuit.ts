@@ -25,7 +25,7 @@ export interface CircuitOptions {
   readonly ask: (signal: AbortSignal) => Promise<Probe>;
   /** True while a quota slows requests down, probes too: a late answer is not an outage. */
   readonly isSlowedDown: () => boolean;
-  /** Told when a failure starts a probe, so that the status of the backend follows. */
+  /** Told when a failure starts a probe, and when a probe fails first, so that the status of the backend follows. */
   readonly onDoubt: () => void;
 }
 
@@ -62,6 +62,8 @@ export class Circuit implements Disposable {
   /** Settles with the probe that requests wait for; never rejects. */
   #verdict: Promise<void> | undefined;
   #answeredAt = Number.NEGATIVE_INFINITY;
+  /** The owner knows of the doubt that the probe under way decides. */
+  #isTold = false;
 
   constructor(options: CircuitOptions) {
     this.#options = options;
@@ -118,7 +120,13 @@ export class Circuit implements Disposable {
       () => undefined,
     );
     if (!isSuspect) this.#verdict ??= probing;
-    this.#options.onDoubt();
+    this.#tellOnce();
+  }
+
+  /** Once for each probe. */
+  #tellOnce(): void {
+    if (!this.#isTold) this.#options.onDoubt();
+    this.#isTold = true;
   }
 
   async #ask(): Promise<Probe> {
@@ -135,6 +143,7 @@ export class Circuit implements Disposable {
       throw failure;
     } finally {
       this.#asking = undefined;
+      this.#isTold = false;
       this.#verdict = undefined;
     }
   }
@@ -150,7 +159,11 @@ export class Circuit implements Disposable {
   #open(cause: OperatorError): void {
     const wasOpen = this.#cause !== undefined;
     this.#cause = cause;
-    if (!wasOpen) this.#opened.abort(this.#refusal(cause));
+    if (!wasOpen) {
+      this.#opened.abort(this.#refusal(cause));
+      // The probe of a run finds it out too, and tells nobody else.
+      this.#tellOnce();
+    }
     this.#start.wake();
   }
 

@@ -131,6 +131,15 @@ describe('a server that is sealed', () => {
     expect(server.doubts).toBe(1);
   });
 
+  it('is told to the owner once also if the probe of a run finds it first, right after one that succeeded', async () => {
+    const { opened, server } = aBackend(new ManualClock());
+    await opened.probe('now', signal);
+    server.probe = 'BACKEND_SEALED';
+    for (let times = 0; times < 2; times += 1)
+      await expect(opened.probe('now', signal)).rejects.toMatchObject({ code: 'BACKEND_SEALED' });
+    expect(server.doubts).toBe(1);
+  });
+
   it('gets nothing but probes from then on: every request is told why at once', async () => {
     const { lent, opened, read, sent, write } = await anOpenCircuit();
     expect(await read('other')).toMatchObject(REFUSED);
