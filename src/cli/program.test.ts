@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '#src/runtime/system-clock.ts';
-import { Output } from './output.ts';
+import { fakeTerminal } from '#test/support/fake-terminal.ts';
 import { nameOfProgram, runProgram } from './program.ts';
 import { tableOf } from './table.ts';
 
@@ -9,17 +9,9 @@ async function run(
   line: string,
   name = 'keyferry',
 ): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
-  let [out, err] = ['', ''];
-  const streams = {
-    stdout: { write: (text: string) => (out += text) },
-    stderr: { write: (text: string) => (err += text) },
-    stdin: (async function* none() {})(),
-  };
-  const { signal } = new AbortController();
-  const output = new Output(streams, {});
-  const surroundings = { env: {}, streams, output, clock: systemClock, version: '1.2.3', signal };
-  const code = await runProgram(line.split(' '), surroundings, name);
-  return { code, out, err };
+  const { err, invocation, out } = fakeTerminal({ clock: systemClock });
+  const code = await runProgram(line.split(' '), { ...invocation, version: '1.2.3' }, name);
+  return { code, out: out(), err: err() };
 }
 
 describe('the command line', () => {

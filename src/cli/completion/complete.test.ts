@@ -1,29 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '#src/runtime/system-clock.ts';
-import { Output } from '../output.ts';
+import { fakeTerminal } from '#test/support/fake-terminal.ts';
 import { runProgram } from '../program.ts';
 
 /** What is offered after these words, of which the last one is the beginning of one; and what the shell shall do. */
 async function after(...words: readonly string[]) {
-  let [out, err] = ['', ''];
-  const streams = {
-    stdout: { write: (text: string) => (out += text) },
-    stderr: { write: (text: string) => (err += text) },
-    stdin: (async function* none() {})(),
-  };
-  const { signal } = new AbortController();
   const env = { KUBECONFIG: '/nonexistent/config' };
-  const surroundings = {
-    env,
-    streams,
-    output: new Output(streams, env),
-    clock: systemClock,
-    version: '1',
-    signal,
-  };
-  const code = await runProgram(['__completeNoDesc', ...words], surroundings, 'keyferry');
-  const lines = out.trimEnd().split('\n');
-  return { code, err, names: lines.slice(0, -1), directive: lines.at(-1) };
+  const { err, invocation, out } = fakeTerminal({ clock: systemClock, env });
+  const code = await runProgram(['__completeNoDesc', ...words], invocation, 'keyferry');
+  const lines = out().trimEnd().split('\n');
+  return { code, err: err(), names: lines.slice(0, -1), directive: lines.at(-1) };
 }
 
 describe('completion', () => {

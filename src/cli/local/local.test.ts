@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '#src/runtime/system-clock.ts';
-import { Output } from '../output.ts';
+import { fakeTerminal } from '#test/support/fake-terminal.ts';
 import { runProgram, type Surroundings } from '../program.ts';
 import { planLocal } from './local.ts';
 
@@ -27,15 +27,9 @@ interface Wanted {
 
 /** What a command prints, and its exit code. */
 async function ended(signal: AbortSignal, command: (about: Surroundings) => Promise<number>): Promise<Ended> {
-  let [out, err] = ['', ''];
-  const streams = {
-    stdout: { write: (text: string) => (out += text) },
-    stderr: { write: (text: string) => (err += text) },
-    stdin: (async function* none() {})(),
-  };
-  const output = new Output(streams, {});
-  const code = await command({ env: {}, streams, output, clock: systemClock, version: '1', signal });
-  return { code, out, err };
+  const { err, invocation, out } = fakeTerminal({ clock: systemClock });
+  const code = await command({ ...invocation, signal });
+  return { code, out: out(), err: err() };
 }
 
 const NEVER = new AbortController().signal;

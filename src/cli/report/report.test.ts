@@ -4,24 +4,16 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '#src/runtime/system-clock.ts';
 import { aRow, evidenceWith, MAKING } from '#test/support/evidence-samples.ts';
-import { Output } from '../output.ts';
+import { fakeTerminal } from '#test/support/fake-terminal.ts';
 import { runProgram } from '../program.ts';
 import { pageOf } from './html.ts';
 import { textOf } from './text.ts';
 
 /** Carries out a command line that needs no cluster, and keeps what it prints. */
 async function run(...argv: readonly string[]) {
-  let [out, err] = ['', ''];
-  const streams = {
-    stdout: { write: (text: string) => (out += text) },
-    stderr: { write: (text: string) => (err += text) },
-    stdin: (async function* none() {})(),
-  };
-  const { signal } = new AbortController();
-  const output = new Output(streams, {});
-  const surroundings = { env: {}, streams, output, clock: systemClock, version: MAKING.version, signal };
-  const code = await runProgram(argv, surroundings, 'keyferry');
-  return { code, out, err };
+  const { err, invocation, out } = fakeTerminal({ clock: systemClock });
+  const code = await runProgram(argv, { ...invocation, version: MAKING.version }, 'keyferry');
+  return { code, out: out(), err: err() };
 }
 
 /** A file with this text. */

@@ -3,11 +3,11 @@ import { mkdtempDisposable } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { Output } from '#src/cli/output.ts';
 import { runProgram } from '#src/cli/program.ts';
 import type { Evidence } from '#src/cli/report/evidence.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
+import { fakeTerminal } from '#test/support/fake-terminal.ts';
 import { kvPut, pathOf } from '#test/support/queries.ts';
 import { useStage } from '#test/support/stage.ts';
 import type { Tenant } from '#test/support/tenant.ts';
@@ -25,16 +25,9 @@ interface Ran {
 
 /** Carries out a command line. */
 async function run(...argv: readonly string[]): Promise<Ran> {
-  const { signal } = new AbortController();
-  let [out, err] = ['', ''];
-  const streams = {
-    stdout: { write: (text: string) => (out += text) },
-    stderr: { write: (text: string) => (err += text) },
-    stdin: (async function* none() {})(),
-  };
-  const output = new Output(streams, {});
-  const surroundings = { env: {}, streams, output, clock: systemClock, version: '0.1.0', signal };
-  return { code: await runProgram(argv, surroundings, 'keyferry'), out, err };
+  const { err, invocation, out } = fakeTerminal({ clock: systemClock });
+  const code = await runProgram(argv, { ...invocation, version: '0.1.0' }, 'keyferry');
+  return { code, out: out(), err: err() };
 }
 
 /** The same in the namespace of a tenant, as its administrator. */
