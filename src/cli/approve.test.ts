@@ -5,6 +5,7 @@ import { ready, row, shownMigration } from '#test/support/shown-migrations.ts';
 import { approveIn } from './approve.ts';
 
 const DIGEST = `sha256:${'a'.repeat(64)}`;
+const OTHER = `sha256:${'b'.repeat(64)}`;
 const PLAN = { digest: DIGEST, create: 1, adopt: 0, overwrite: 0, remove: 1, metadataLost: 0 };
 const KEYS = [
   row('api-key', 'key', { state: 'Pending', planned: 'Create', expected: { removal: 'Delete' } }),
@@ -57,7 +58,7 @@ describe('approve', () => {
   });
 
   it('approves nothing when the operator planned again meanwhile', async () => {
-    const other = { ...WAITING, plan: { ...PLAN, digest: 'other' } };
+    const other = { ...WAITING, plan: { ...PLAN, digest: OTHER } };
     const { server, session } = waiting({
       before: ({ method }, given) => {
         if (method === 'PATCH') given.put(shownMigration('payments', { spec: REQUIRED, status: other }));
@@ -65,7 +66,7 @@ describe('approve', () => {
     });
     await expect(approveIn(session, 'payments', { yes: true })).rejects.toThrow('another plan');
     expect(server.get('SecretMigration', 'payments')).not.toMatchObject({
-      spec: { approval: { digest: 'other' } },
+      spec: { approval: { digest: OTHER } },
     });
   });
 

@@ -11,7 +11,6 @@ import { Problem } from './problem.ts';
 import {
   changeMigration,
   conditionOf,
-  memberAt,
   nameOf,
   readMigration,
   titled,
@@ -65,13 +64,12 @@ async function isConfirmed(session: Session, { digest }: ApproveFlags): Promise<
 
 /** The digest of the plan that waits. Throws `Problem` where there is nothing to approve, or something else. */
 function digestToApprove(seen: Seen, wanted: string | undefined): string {
-  const { object, migration } = seen;
+  const { migration } = seen;
   const title = `SecretMigration ${nameOf(migration.metadata)}`;
-  const digest = memberAt(object, 'status', 'plan', 'digest');
-  const approved = memberAt(object, 'spec', 'approval', 'digest');
-  if (typeof digest === 'string' && digest !== '' && approved === digest)
+  const digest = migration.status.plan?.digest;
+  if (digest !== undefined && migration.spec.approval?.digest === digest)
     throw new Problem(`${title} is approved already.`);
-  if (!awaitsApproval(seen) || typeof digest !== 'string' || digest === '')
+  if (!awaitsApproval(seen) || digest === undefined)
     throw new Problem(`${title} has no plan that waits for an approval. ${whyNot(seen)}`);
   if (wanted !== undefined && wanted !== digest)
     throw new Problem(
@@ -80,11 +78,10 @@ function digestToApprove(seen: Seen, wanted: string | undefined): string {
   return digest;
 }
 
-function whyNot({ migration, object }: Seen): string {
-  const { dryRun } = migration.spec;
+function whyNot({ migration }: Seen): string {
+  const { approval, dryRun } = migration.spec;
   if (dryRun) return 'It is a dry run: set spec.dryRun to false first.';
-  if (memberAt(object, 'spec', 'approval', 'required') !== true)
-    return 'It needs none: spec.approval.required is not true.';
+  if (approval?.required !== true) return 'It needs none: spec.approval.required is not true.';
   const ready = conditionOf(migration, 'Ready');
   return ready === undefined
     ? 'The operator has not planned this version of its spec yet; try again in a moment.'

@@ -67,12 +67,6 @@ export class UserCluster implements AsyncDisposable {
     throw new Problem(`There is no ${kind} ${name}${where}. Look for its name: ${list}.`);
   }
 
-  /** Merges these members into an object, in the version that is read now. Throws `Problem` if there is none of this name. */
-  async change(kind: Kind, name: string, members: object): Promise<void> {
-    const { metadata } = await this.get(kind, name);
-    await this.objects(kind).patch(metadata, members, this.signal);
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     await this.client[Symbol.asyncDispose]();
   }

@@ -1,9 +1,10 @@
+import { GROUP } from '#src/api/group.ts';
 import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { hasCode } from '#src/errors.ts';
 import type { KubeObject } from '#src/kube/client.ts';
-import { isJsonObject } from '#src/kube/json.ts';
 import type { ObjectName } from '#src/kube/resource.ts';
 import type { Condition } from '#src/schema/meta.ts';
+import { printable } from './output.ts';
 import { Problem } from './problem.ts';
 import type { Session } from './session.ts';
 
@@ -16,9 +17,9 @@ export interface Seen {
 /** Tries of a change that lost against another writer: the operator writes the status all the time. */
 const MOST_TRIES = 8;
 
-/** The name of an object as kubectl prints it. */
+/** The name of an object as kubectl prints it, also for `-o name`. */
 export function titled(name: string): string {
-  return `secretmigration.keyferry.io/${name}`;
+  return `secretmigration.${GROUP}/${name}`;
 }
 
 /** Reads it. Throws `Problem` if there is none, or if it is not one that this version can read. */
@@ -31,16 +32,15 @@ export async function readMigration(
     throw new Problem(
       `There is no SecretMigration ${name} in the namespace ${namespace}. Look for its name: kubectl get secretmigrations -n ${namespace}.`,
     );
-  return seenOf(object);
+  return { object, migration: migrationOf(object) };
 }
 
-/** Throws `Problem` for an object that this version cannot read. */
-export function seenOf(object: KubeObject): Seen {
+/** Throws `Problem` for an object that only another version can read. */
+export function migrationOf(object: KubeObject): SecretMigration {
   const parsed = parseSecretMigration(object);
-  if (parsed.ok) return { object, migration: parsed.value };
-  const { name, namespace = '' } = object.metadata;
+  if (parsed.ok) return parsed.value;
   throw new Problem(
-    `The SecretMigration ${namespace}/${name} cannot be read: ${parsed.problems.join('; ')}. Use the keyferry of the version of its operator.`,
+    `This version of keyferry cannot read the SecretMigration ${nameOf(object.metadata)}: ${printable(parsed.problems.join('; '))}. Use the version of its operator.`,
   );
 }
 
@@ -73,11 +73,6 @@ export function conditionOf({ metadata, status }: SecretMigration, type: string)
   const isCurrent =
     found?.observedGeneration === undefined || found.observedGeneration === metadata.generation;
   return isCurrent ? found : undefined;
-}
-
-/** A member of the object that only a newer schema may have: `memberAt(object, 'spec', 'approval', 'digest')`. */
-export function memberAt(object: unknown, ...path: readonly string[]): unknown {
-  return path.reduce<unknown>((member, name) => (isJsonObject(member) ? member[name] : undefined), object);
 }
 
 /** `namespace/name` */

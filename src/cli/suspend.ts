@@ -1,5 +1,6 @@
-import { UserCluster } from './cluster.ts';
 import type { Invocation } from './invocation.ts';
+import { changeMigration, titled } from './secret-migrations.ts';
+import { withSession } from './session.ts';
 
 /** Pauses the migration before its next document. Resolves with the exit code. */
 export async function suspendMigration(invocation: Invocation, name: string): Promise<number> {
@@ -16,8 +17,9 @@ async function setSuspended(
   name: string,
   { suspend, says }: { readonly suspend: boolean; readonly says: string },
 ): Promise<number> {
-  await using cluster = await UserCluster.open(invocation);
-  await cluster.change('SecretMigration', name, { spec: { suspend } });
-  invocation.output.line(`secretmigration.keyferry.io/${name} ${says}`);
-  return 0;
+  return withSession(invocation, async (session) => {
+    await changeMigration(session, name, () => ({ spec: { suspend } }));
+    session.output.line(`${titled(name)} ${says}`);
+    return 0;
+  });
 }

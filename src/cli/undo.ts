@@ -6,7 +6,6 @@ import { Problem } from './problem.ts';
 import {
   changeMigration,
   conditionOf,
-  memberAt,
   nameOf,
   readMigration,
   titled,
@@ -39,8 +38,8 @@ export async function undo(invocation: Invocation, name: string, flags: UndoFlag
 export async function undoIn(session: Session, name: string, how: How): Promise<number> {
   const { namespace, output } = session;
   const title = `SecretMigration ${nameOf({ namespace, name })}`;
-  const { migration, object } = await readMigration(session, name);
-  if (memberAt(object, 'spec', 'undo') === true) {
+  const { migration } = await readMigration(session, name);
+  if (migration.spec.undo === true) {
     output.note(`${title} is being undone already.`);
   } else {
     output.note(`${title}: ${consequencesOf(migration.status.summary)}`);

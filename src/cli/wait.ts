@@ -1,7 +1,7 @@
 import { errorOf, type ErrorCode } from '#src/errors.ts';
 import { printable } from './output.ts';
 import { Problem } from './problem.ts';
-import { conditionOf, nameOf, seenOf, type Seen } from './secret-migrations.ts';
+import { conditionOf, migrationOf, nameOf, type Seen } from './secret-migrations.ts';
 import type { Session } from './session.ts';
 
 const FIRST_PAUSE_MS = 200;
@@ -78,7 +78,7 @@ async function lookOnce<Result>(
     const object = await objects.find('SecretMigration', { namespace, name });
     if (object === undefined)
       throw new Problem(`SecretMigration ${nameOf({ namespace, name })} was deleted meanwhile.`);
-    const seen = seenOf(object);
+    const seen = { object, migration: migrationOf(object) };
     const { metadata, status } = seen.migration;
     const found = look(seen);
     if ('done' in found || !isLate || status.observedGeneration === metadata.generation) return found;

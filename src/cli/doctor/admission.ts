@@ -1,7 +1,8 @@
 import { GROUP, KINDS } from '#src/api/group.ts';
 import type { Resource } from '#src/kube/resource.ts';
 import type { Examined, Finding } from './finding.ts';
-import { listAt, mayNotLook, readList, textAt } from './read.ts';
+import { listAt, textAt } from '../members.ts';
+import { mayNotLook, readList } from './read.ts';
 
 const about = { group: 'admissionregistration.k8s.io', version: 'v1', namespaced: false };
 const POLICIES: Resource = {

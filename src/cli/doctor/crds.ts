@@ -8,7 +8,8 @@ import { firstNames } from '#src/errors/explain.ts';
 import { isJsonObject, type JsonObject } from '#src/kube/json.ts';
 import type { Resource } from '#src/kube/resource.ts';
 import type { Examined, Finding } from './finding.ts';
-import { at, listAt, mayNotLook, readObject, textAt } from './read.ts';
+import { at, listAt, textAt } from '../members.ts';
+import { mayNotLook, readObject } from './read.ts';
 
 const CRDS: Resource = {
   group: 'apiextensions.k8s.io',

@@ -4,7 +4,8 @@ import type { Resource } from '#src/kube/resource.ts';
 import { durationText } from '../age.ts';
 import { printable } from '../output.ts';
 import type { Examined, Finding } from './finding.ts';
-import { listAt, mayNotLook, numberAt, readList, readObject, textAt } from './read.ts';
+import { listAt, numberAt, textAt } from '../members.ts';
+import { mayNotLook, readList, readObject } from './read.ts';
 
 const DEPLOYMENTS: Resource = {
   group: 'apps',

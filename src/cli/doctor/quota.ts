@@ -3,7 +3,8 @@ import type { JsonObject } from '#src/kube/json.ts';
 import type { Resource } from '#src/kube/resource.ts';
 import { isJsonObject } from '#src/kube/json.ts';
 import type { Examined, Finding } from './finding.ts';
-import { at, mayNotLook, readList, textAt } from './read.ts';
+import { at, textAt } from '../members.ts';
+import { mayNotLook, readList } from './read.ts';
 
 const QUOTAS: Resource = {
   group: '',

@@ -7,7 +7,7 @@ import type { Wire } from '#src/kube/wire.ts';
 import { printable } from '../output.ts';
 import type { Examined, Finding } from './finding.ts';
 import { installedOperator } from './operator.ts';
-import { at, textAt } from './read.ts';
+import { at, textAt } from '../members.ts';
 
 const ALL_OF_KIND: Readonly<Partial<Record<Kind, readonly string[]>>> = {
   SecretMigration: ['get', 'list', 'watch', 'create', 'patch', 'approve'],

@@ -11,7 +11,7 @@ import { Problem } from '../problem.ts';
 import { readTable, type Table } from '../rows.ts';
 import { leftOutOf } from '../status/header.ts';
 import { keyTable } from '../status/key-table.ts';
-import { migrationOf } from '../status/objects.ts';
+import { migrationOf } from '../secret-migrations.ts';
 import { lastEqual, ledBy } from './led.ts';
 import { matchesOf, type Match } from './match.ts';
 import { nextOf } from './next.ts';

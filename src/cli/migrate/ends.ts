@@ -5,7 +5,7 @@ import { hasCode } from '#src/errors.ts';
 import type { KubeObject } from '#src/kube/client.ts';
 import { printable } from '../output.ts';
 import { Problem } from '../problem.ts';
-import { memberAt } from '../secret-migrations.ts';
+import { at } from '../members.ts';
 import type { Session } from '../session.ts';
 
 /** A backend as a SecretMigration refers to it. */
@@ -78,6 +78,6 @@ async function missing(session: Session, { kind, name }: BackendRef): Promise<st
 }
 
 function readyOf(object: KubeObject) {
-  const conditions = parseWith(ConditionsSchema, memberAt(object, 'status', 'conditions'));
+  const conditions = parseWith(ConditionsSchema, at(object, 'status', 'conditions'));
   return conditions.ok ? conditions.value.find(({ type }) => type === 'Ready') : undefined;
 }

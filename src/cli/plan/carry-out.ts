@@ -4,7 +4,7 @@ import type { Format } from '../structured.ts';
 import { parseTimeout } from '../duration.ts';
 import type { Invocation } from '../invocation.ts';
 import { Problem } from '../problem.ts';
-import { conditionOf, memberAt, nameOf, readMigration, type Seen } from '../secret-migrations.ts';
+import { conditionOf, nameOf, readMigration, type Seen } from '../secret-migrations.ts';
 import { withSession, type Session } from '../session.ts';
 import { dryRunOf, specOf, type Planned } from './dry-run.ts';
 import { readManifests } from './manifests.ts';
@@ -69,7 +69,7 @@ export async function planNew(
 export async function planExisting(session: Session, name: string, how: How): Promise<number> {
   const { namespace, output } = session;
   const seen = await readMigration(session, name);
-  if (memberAt(seen.object, 'spec', 'undo') === true)
+  if (seen.migration.spec.undo === true)
     throw new Problem(
       `SecretMigration ${nameOf({ namespace, name })} is taken back (spec.undo), and there is no plan of that. Its rows say how far it is: kubectl keyferry status ${name} -n ${namespace}`,
     );

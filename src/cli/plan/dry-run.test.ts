@@ -6,6 +6,7 @@ import { Problem } from '../problem.ts';
 import { planExisting, planFile, planNew } from './carry-out.ts';
 import { temporaryName } from './dry-run.ts';
 
+const DIGEST = `sha256:${'a'.repeat(64)}`;
 const PLANNED = {
   namespace: 'shop',
   name: 'payments',
@@ -175,7 +176,7 @@ describe('the temporary SecretMigration', () => {
 describe('the plan of a migration that exists', () => {
   const AWAITING = {
     conditions: [ready('False', 'AwaitingApproval')],
-    plan: { ...PLAN, digest: 'abc123' },
+    plan: { ...PLAN, digest: DIGEST },
     keys: ROWS.map((each) => ({ ...each, expected: { removal: 'Delete' } })),
   };
 
@@ -186,7 +187,7 @@ describe('the plan of a migration that exists', () => {
     expect(await planExisting(session, 'payments', HOW)).toBe(2);
     expect(out()).toMatch(/^ACTION +DOCUMENT +DESTINATION +KEYS +SOURCE +REASON$/m);
     expect(out()).toMatch(/^create +api-key +shop\/api-key +key +remove$/m);
-    expect(out()).toContain('Plan: 1 to create, 1 to adopt, 2 sources to remove.\nDigest: abc123\n');
+    expect(out()).toContain(`Plan: 1 to create, 1 to adopt, 2 sources to remove.\nDigest: ${DIGEST}\n`);
     expect(err()).toContain('kubectl keyferry approve payments -n shop');
     expect(server.sent('POST')).toEqual([]);
   });

@@ -1,6 +1,5 @@
 import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
-import { isJsonObject } from '#src/kube/json.ts';
-import { memberAt, nameOf, type Seen } from '../secret-migrations.ts';
+import { nameOf, type Seen } from '../secret-migrations.ts';
 import type { Table } from '../rows.ts';
 
 /** What the operator would do with one document, or why it leaves it alone. */
@@ -62,10 +61,9 @@ export function shownPlan({ name, namespace, seen, settled = new Set(), table }:
   const documents = documentsOf(table.rows).filter(
     ({ name: document, reason }) => !(reason === 'SourceMissing' && settled.has(document)),
   );
-  const digest = memberAt(seen.object, 'status', 'plan', 'digest');
   return {
     migration: nameOf({ namespace, name }),
-    digest: typeof digest === 'string' ? digest : undefined,
+    digest: seen.migration.status.plan?.digest,
     totals: totalsOf(documents, seen),
     documents,
     isComplete: table.isComplete,
@@ -97,17 +95,12 @@ function documentsOf(rows: readonly StatusRow[]): readonly PlannedDocument[] {
   });
 }
 
-const FATES: Readonly<Record<string, SourceFate>> = {
-  Delete: 'remove',
-  Backup: 'backup',
-  Project: 'project',
-};
+const FATES = { Delete: 'remove', Backup: 'backup', Project: 'project' } as const;
 
 /** What the plan in a row says of its source (ADR 0064). */
-function fateOf(row: StatusRow): SourceFate | undefined {
-  const removal = memberAt(row, 'expected', 'removal');
-  if (typeof removal !== 'string') return undefined;
-  return memberAt(row, 'expected', 'held') === undefined ? FATES[removal] : 'hold';
+function fateOf({ expected: { held, removal } = {} }: StatusRow): SourceFate | undefined {
+  if (removal === undefined) return undefined;
+  return held === undefined ? FATES[removal] : 'hold';
 }
 
 const BY_REASON: Readonly<Record<string, Action>> = {
@@ -141,15 +134,12 @@ const PLANNED: Readonly<Record<string, Action>> = {
 function actionOf(row: StatusRow): Action {
   // What is done of an approved plan stays in it.
   if (row.state !== 'Pending') return BY_STATE[row.state];
-  const planned = memberAt(row, 'planned');
-  const named = typeof planned === 'string' ? PLANNED[planned] : undefined;
+  const named = row.planned === undefined ? undefined : PLANNED[row.planned];
   return named ?? (row.reason === undefined ? undefined : BY_REASON[row.reason]) ?? BY_STATE[row.state];
 }
 
-function totalsOf(documents: readonly PlannedDocument[], { object, migration }: Seen): Totals {
+function totalsOf(documents: readonly PlannedDocument[], { migration: { status } }: Seen): Totals {
   const numberOf = (action: Action): number => documents.filter((each) => each.action === action).length;
-  const counted = memberAt(object, 'status', 'plan');
-  const excluded = numberIn(counted, 'excluded') ?? excludedIn(migration.status.inventory);
   return {
     create: numberOf('create'),
     adopt: numberOf('adopt'),
@@ -157,9 +147,9 @@ function totalsOf(documents: readonly PlannedDocument[], { object, migration }: 
     conflicts: numberOf('conflict'),
     failed: numberOf('fail'),
     skipped: numberOf('skip'),
-    remove: numberIn(counted, 'remove'),
-    excluded,
-    metadataLost: numberIn(counted, 'metadataLost'),
+    remove: status.plan?.remove,
+    excluded: status.plan?.excluded ?? excludedIn(status.inventory),
+    metadataLost: status.plan?.metadataLost,
   };
 }
 
@@ -169,9 +159,4 @@ function excludedIn(inventory: Seen['migration']['status']['inventory']): number
   return leftOut
     .filter(({ reason }) => reason === 'Excluded' || reason === 'ExcludedType')
     .reduce((sum, { documents }) => sum + documents, 0);
-}
-
-function numberIn(counted: unknown, member: string): number | undefined {
-  const count = isJsonObject(counted) ? counted[member] : undefined;
-  return typeof count === 'number' ? count : undefined;
 }

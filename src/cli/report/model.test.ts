@@ -137,8 +137,9 @@ describe('what an evidence report holds', () => {
         ],
       },
     });
-    const raw = { ...observed.raw, spec: { approval: { required: true, digest } } };
-    const { approval, writers, notKnown } = evidenceOf({ ...observed, raw }, MAKING);
+    const spec = { ...observed.migration.spec, approval: { required: true, digest } };
+    const migration = { ...observed.migration, spec };
+    const { approval, writers, notKnown } = evidenceOf({ ...observed, migration }, MAKING);
     expect(writers.map(({ manager, parts }) => [manager, ...parts])).toEqual([
       ['argocd-controller', 'spec'],
       ['kubectl-keyferry', 'spec', 'spec.approval.digest'],

@@ -76,7 +76,7 @@ function headerOf(observed: Observed, rows: readonly EvidenceRow[], making: Maki
     },
     operator: status.operatorVersion === undefined ? {} : { version: status.operatorVersion },
     writers: [...writers],
-    approval: approvalOf(raw, writers),
+    approval: approvalOf(migration, writers),
     backends: [...backends],
     ...(destinationStore === undefined ? {} : { destinationStore }),
     times: timesOf(migration, rows),

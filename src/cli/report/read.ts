@@ -1,12 +1,11 @@
-import { parseClusterSecretBackend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
-import { parseSecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
-import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
-import { OperatorError, hasCode } from '#src/errors.ts';
+import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import { hasCode } from '#src/errors.ts';
 import { explain } from '#src/errors/explain.ts';
-import type { KubeObject } from '#src/kube/client.ts';
+import { toBackend } from '../backend/stored.ts';
 import type { UserCluster } from '../cluster.ts';
 import { Problem } from '../problem.ts';
 import { readTable } from '../rows.ts';
+import { migrationOf } from '../secret-migrations.ts';
 import type { EvidenceBackend } from './evidence.ts';
 import type { Observed } from './model.ts';
 
@@ -17,7 +16,7 @@ const TRIES = 5;
 export async function observe(cluster: UserCluster, name: string, signal: AbortSignal): Promise<Observed> {
   for (let tries = 0; tries < TRIES; tries += 1) {
     const raw = await cluster.get('SecretMigration', name);
-    const migration = parsed(raw);
+    const migration = migrationOf(raw);
     const table = await readTable(cluster, migration, signal);
     const backends = await backendsOf(cluster, migration);
     const again = await cluster.get('SecretMigration', name);
@@ -27,16 +26,6 @@ export async function observe(cluster: UserCluster, name: string, signal: AbortS
   throw new Problem(
     `The SecretMigration ${name} changed each time while its rows were read. Wait for the end of its run (kubectl wait secretmigration/${name} --for=condition=Ready), or pause it: keyferry suspend ${name}.`,
   );
-}
-
-function parsed(raw: KubeObject): SecretMigration {
-  const result = parseSecretMigration(raw);
-  if (result.ok) return result.value;
-  throw new OperatorError('REPLY_INVALID', {
-    op: 'report.read',
-    target: `SecretMigration ${raw.metadata.namespace}/${raw.metadata.name}`,
-    detail: result.problems.join('; '),
-  });
 }
 
 type Side = EvidenceBackend['side'];
@@ -72,9 +61,9 @@ async function backendOf(
   const { kind, name } = about;
   try {
     const object = await cluster.get(kind, name);
-    const result = kind === 'SecretBackend' ? parseSecretBackend(object) : parseClusterSecretBackend(object);
-    if (!result.ok) return { ...about, unknown: `It is not a ${kind} of this version.` };
-    const { metadata, spec, status } = result.value;
+    const backend = toBackend(object);
+    if (backend === undefined) return { ...about, unknown: `It is not a ${kind} of this version.` };
+    const { metadata, spec, status } = backend;
     return {
       ...about,
       uid: metadata.uid,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import type { EvidenceHeader, EvidenceWriter } from './evidence.ts';
 
 /*
@@ -54,33 +55,27 @@ function hasField(fields: Managed['fieldsV1'], name: string): boolean {
   return Object.hasOwn(fields, `f:${name}`);
 }
 
-const ApprovalSchema = z
-  .object({
-    spec: z.object({
-      approval: z
-        .object({
-          required: z.boolean().optional().catch(undefined),
-          digest: z.string().optional().catch(undefined),
-        })
-        .catch({}),
-    }),
-    status: z
-      .object({ plan: z.object({ digest: z.string().optional().catch(undefined) }).catch({}) })
-      .catch({ plan: {} }),
-  })
-  .catch({ spec: { approval: {} }, status: { plan: {} } });
-
-/** Which plan was approved, and by which program, of an object as the API server has it. */
-export function approvalOf(object: unknown, writers: readonly EvidenceWriter[]): EvidenceHeader['approval'] {
-  const { spec, status } = ApprovalSchema.parse(object);
-  const { required = false, digest } = spec.approval;
-  const writer = writers.findLast(({ parts }) => parts.includes('spec.approval.digest'));
-  const { digest: planDigest } = status.plan;
+/** Which plan was approved, and by which program. */
+export function approvalOf(
+  { spec, status }: SecretMigration,
+  writers: readonly EvidenceWriter[],
+): EvidenceHeader['approval'] {
+  const { required = false, digest } = spec.approval ?? {};
+  const planDigest = status.plan?.digest;
   return {
     required,
     ...(digest === undefined ? {} : { approvedDigest: digest }),
     ...(planDigest === undefined ? {} : { planDigest }),
-    ...(digest === undefined || writer === undefined ? {} : { manager: writer.manager }),
-    ...(digest === undefined || writer?.time === undefined ? {} : { time: writer.time }),
+    ...(digest === undefined ? {} : approverIn(writers)),
+  };
+}
+
+function approverIn(
+  writers: readonly EvidenceWriter[],
+): Pick<EvidenceHeader['approval'], 'manager' | 'time'> {
+  const { manager, time } = writers.findLast(({ parts }) => parts.includes('spec.approval.digest')) ?? {};
+  return {
+    ...(manager === undefined ? {} : { manager }),
+    ...(time === undefined ? {} : { time }),
   };
 }

@@ -6,7 +6,8 @@ import { tableOf } from '../table.ts';
 import { cellsOf, headOf } from './columns.ts';
 import type { StatusFlags } from './flags.ts';
 import { listedOf } from './listed.ts';
-import { nameOf, withAllRows } from './objects.ts';
+import { titled } from '../secret-migrations.ts';
+import { withAllRows } from './objects.ts';
 
 /** Which migrations these flags choose. */
 export function choiceOf(
@@ -35,7 +36,7 @@ export async function listMigrations(
       structured({ apiVersion: 'v1', kind: 'List', metadata: { resourceVersion: '' }, items }, format),
     );
   } else if (objects.length === 0) output.note(noneIn(flags, cluster));
-  else if (format === 'name') for (const object of objects) output.line(nameOf(object));
+  else if (format === 'name') for (const object of objects) output.line(titled(object.metadata.name));
   else {
     const columns = { inAllNamespaces: flags.inAllNamespaces, isWide: format === 'wide' };
     const nowMs = clock.now();

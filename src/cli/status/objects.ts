@@ -1,25 +1,9 @@
-import { GROUP } from '#src/api/group.ts';
-import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import type { KubeObject } from '#src/kube/client.ts';
 import { isJsonObject } from '#src/kube/json.ts';
 import type { UserCluster } from '../cluster.ts';
-import { printable, type Output } from '../output.ts';
-import { Problem } from '../problem.ts';
+import type { Output } from '../output.ts';
 import { readTable } from '../rows.ts';
-
-/** As kubectl get -o name. */
-export function nameOf({ metadata }: KubeObject): string {
-  return `secretmigration.${GROUP}/${metadata.name}`;
-}
-
-/** Throws `Problem` for an object that only another version can read. */
-export function migrationOf(object: KubeObject): SecretMigration {
-  const parsed = parseSecretMigration(object);
-  if (parsed.ok) return parsed.value;
-  throw new Problem(
-    `This version of kubectl keyferry cannot read the SecretMigration ${object.metadata.name}: ${printable(parsed.problems.join('; '))}. Use the version of the operator.`,
-  );
-}
+import { migrationOf } from '../secret-migrations.ts';
 
 export interface Reading {
   readonly cluster: UserCluster;

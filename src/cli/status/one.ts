@@ -8,7 +8,8 @@ import { structured } from '../structured.ts';
 import type { StatusFlags } from './flags.ts';
 import { headerOf } from './header.ts';
 import { exceptionsFirst, filtered, keyTable, needsPerson } from './key-table.ts';
-import { migrationOf, nameOf, withAllRows } from './objects.ts';
+import { migrationOf, titled } from '../secret-migrations.ts';
+import { withAllRows } from './objects.ts';
 import { paceOfRows } from './pace.ts';
 
 /** One migration of the cluster, and how it is shown. */
@@ -32,7 +33,7 @@ export async function showMigration(invocation: Invocation, named: Named): Promi
     return 0;
   }
   if (format === 'name') {
-    output.line(nameOf(object));
+    output.line(titled(object.metadata.name));
     return 0;
   }
   const migration = migrationOf(object);

@@ -12,7 +12,7 @@ import { frameOf } from './frame.ts';
 import { LineLog } from './line-log.ts';
 import { doneOf, listedOf } from './listed.ts';
 import { follow, type View } from './live.ts';
-import { migrationOf } from './objects.ts';
+import { migrationOf } from '../secret-migrations.ts';
 import type { Named } from './one.ts';
 import { Pace } from './pace.ts';
 
