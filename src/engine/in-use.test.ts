@@ -155,6 +155,19 @@ describe('the gate of users', () => {
     expect(world.source.textAt('a')).toEqual({ k: 'v' });
   });
 
+  it('is not asked before the copy is there: no copy waits for an answer', async () => {
+    const world = withSource();
+    const copies: string[][] = [];
+    const usedBy: EngineRun['usedBy'] = () => {
+      copies.push([...world.destination.addresses()]);
+      return NOBODY;
+    };
+    await runEngine({ ...world, usedBy, spec: { sourcePolicy: 'Delete' } });
+    expect(copies.length).toBeGreaterThan(0);
+    expect(new Set(copies.flat())).toEqual(new Set(['ns/a']));
+    expect(copies.every((found) => found.length === 1)).toBe(true);
+  });
+
   it('holds one source, and the others go', async () => {
     const world = withSource();
     world.source.put('b', { k: 'v' });

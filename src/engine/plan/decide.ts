@@ -115,15 +115,16 @@ function baseOf(
   };
 }
 
+/** What holds a removal is asked for a plan that is shown. A run asks once the copy is proven, and no copy waits for that. */
 async function removalOf(
-  { gates, signal }: Pick<PlanInputs, 'gates' | 'signal'>,
+  { gates, intent, signal }: Pick<PlanInputs, 'gates' | 'intent' | 'signal'>,
   document: RemovalCandidate,
   { sourcePolicy }: Policy,
 ): Promise<Removal | undefined> {
   if (sourcePolicy === 'Keep') return undefined;
   // A projection removes nothing.
-  const held =
-    sourcePolicy === 'Project' ? undefined : await heldBy(gates, document, { for: 'plan', signal });
+  const isAsked = intent.dryRun && sourcePolicy !== 'Project';
+  const held = isAsked ? await heldBy(gates, document, { for: 'plan', signal }) : undefined;
   return held === undefined ? { policy: sourcePolicy } : { policy: sourcePolicy, held };
 }
 

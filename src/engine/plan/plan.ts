@@ -42,7 +42,7 @@ export interface TransferStep {
 
 export interface Removal {
   readonly policy: 'Delete' | 'Backup' | 'Project';
-  /** Why a gate holds it; absent if none does. */
+  /** Why a gate holds it, in a plan that is shown; absent if none does. */
   readonly held?: Held;
 }
 
