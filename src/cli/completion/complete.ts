@@ -16,7 +16,7 @@ const LIMIT_MS = 1_000;
 
 /**
  * Of names of servers, those that every shell takes as they are. A script of another program (kubectl's, for one) can hand a
- * candidate to `eval`, and a name of a path in a store is chosen by whoever may write there.
+ * candidate to `eval`, and a name of a path in a store is chosen by a user who may write there.
  */
 const SAFE = /^[\p{L}\p{N}_.:@%+,/][\p{L}\p{N}_.:@%+,/-]*$/u;
 

@@ -60,7 +60,7 @@ export function pageOf(given: Evidence): string {
     </html> `.html;
 }
 
-/** The page of a report that was read from a file must be the same: the order of members is no part of a report. */
+/** The page of a report that was read from a file must be the same: the order of members does not matter. */
 function inStableOrder({ rows, ...rest }: Evidence): Evidence {
   const header = EvidenceSchema.omit({ rows: true }).parse(JSON.parse(canonicalJson(rest)));
   return { ...header, rows };
