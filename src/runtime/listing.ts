@@ -19,6 +19,13 @@ export interface Selection {
   readonly labels?: true;
 }
 
+/** Some items of a list, as the server has them. */
+interface RawPage {
+  readonly items: readonly unknown[];
+  /** Of the list, the same in all pages. */
+  readonly resourceVersion: string;
+}
+
 /** Some objects of a list. */
 export interface ListedPage {
   readonly objects: readonly KubeObject[];
@@ -52,6 +59,18 @@ export function selectionQuery(selection: Selection): Record<string, string | un
   return { labelSelector: selection.labelSelector, fieldSelector: selection.fieldSelector };
 }
 
+/** As `rawPages`, with the objects as a cache keeps them. */
+export async function* listPages(options: ListOptions): AsyncGenerator<ListedPage> {
+  for await (const { items, resourceVersion } of rawPages(options))
+    yield { objects: items.map((item) => toCached(item, options.selection)), resourceVersion };
+}
+
+/** As `rawPages`, with the whole objects: for a person, who sees all of them. */
+export async function* wholePages(options: ListOptions): AsyncGenerator<ListedPage> {
+  for await (const { items, resourceVersion } of rawPages(options))
+    yield { objects: items.map((item) => toWhole(item, options.selection)), resourceVersion };
+}
+
 /**
  * The whole list, in pages that fit into a reply, at one resourceVersion. Without a resourceVersion in the query, i.e.
  * consistent: `resourceVersion=0` would be cheaper, but may return a state older than one seen before (kubernetes#59848), and
@@ -59,7 +78,7 @@ export function selectionQuery(selection: Selection): Record<string, string | un
  * can be large.
  * Throws as `KubeClient.request`; `WATCH_EXPIRED` when the continue token expired between pages.
  */
-export async function* listPages(options: ListOptions): AsyncGenerator<ListedPage> {
+async function* rawPages(options: ListOptions): AsyncGenerator<RawPage> {
   const { client, selection, fitting, signal } = options;
   let token: string | undefined;
   for (;;) {
@@ -77,7 +96,7 @@ export async function* listPages(options: ListOptions): AsyncGenerator<ListedPag
     const { items, metadata } = parsePage(page, selection);
     const { continue: next, resourceVersion } = metadata;
     if (typeof resourceVersion !== 'string') throw refuse(selection, 'The list has no resourceVersion.');
-    yield { objects: items.map((item) => toCached(item, selection)), resourceVersion };
+    yield { items, resourceVersion };
     if (typeof next !== 'string' || next === '') return;
     token = next;
   }
@@ -112,10 +131,23 @@ export function watchedObject(object: unknown, selection: Selection): KubeObject
  * including the values of a Secret, and a tenant can store 256 KiB of annotations in each object.
  */
 function toCached(object: unknown, selection: Selection): KubeObject {
+  const found = identified(object, selection);
+  const identity = identityOf(selection.resource);
+  const metadata = keptOf(found.metadata, selection);
+  return selection.metadataOnly === true ? { ...identity, metadata } : { ...found, ...identity, metadata };
+}
+
+function toWhole(object: unknown, selection: Selection): KubeObject {
+  return { ...identityOf(selection.resource), ...identified(object, selection) };
+}
+
+function identityOf(resource: Resource): Pick<KubeObject, 'apiVersion' | 'kind'> {
+  return { apiVersion: apiVersionOf(resource), kind: resource.kind };
+}
+
+function identified(object: unknown, selection: Selection): KubeObject {
   if (!isKubeObject(object)) throw refuse(selection, 'An object lacks name, uid or resourceVersion.');
-  const identity = { apiVersion: apiVersionOf(selection.resource), kind: selection.resource.kind };
-  const metadata = keptOf(object.metadata, selection);
-  return selection.metadataOnly === true ? { ...identity, metadata } : { ...object, ...identity, metadata };
+  return object;
 }
 
 function keptOf(metadata: ObjectMeta, { annotations: names = [], labels }: Selection): ObjectMeta {

@@ -1,15 +1,9 @@
 import { API_VERSION, type Kind } from '#src/api/group.ts';
-import { parseClusterSecretBackend, type Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
-import { parseSecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
-import { resourceOf } from '#src/app/clients.ts';
+import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import { errorOf, hasCode } from '#src/errors.ts';
-import type { KubeClient, KubeObject } from '#src/kube/client.ts';
-import { FittingPage } from '#src/kube/fitting-page.ts';
-import { listPages } from '#src/runtime/listing.ts';
+import type { KubeClient } from '#src/kube/client.ts';
 import type { CachedObject } from '#src/runtime/store.ts';
-import type { Parsed } from '#src/schema/parse.ts';
-
-const PAGE_SIZE = 250;
+import { listObjects, toBackend } from '../backend/stored.ts';
 
 /** The backends of operators in a cluster that can read Secrets of one namespace. */
 export interface ClusterBackends {
@@ -32,13 +26,8 @@ export async function readClusterBackends(
   signal: AbortSignal,
 ): Promise<ClusterBackends> {
   if (!(await servesBackends(client, signal))) return NONE;
-  const own = await list({ client, kind: 'SecretBackend', parse: parseSecretBackend, namespace, signal });
-  const shared = await list({
-    client,
-    kind: 'ClusterSecretBackend',
-    parse: parseClusterSecretBackend,
-    signal,
-  });
+  const own = await list(client, { kind: 'SecretBackend', namespace, signal });
+  const shared = await list(client, { kind: 'ClusterSecretBackend', signal });
   return {
     backends: [...own.backends, ...shared.backends],
     unparsed: [...own.unparsed, ...shared.unparsed],
@@ -60,29 +49,20 @@ async function servesBackends(client: KubeClient, signal: AbortSignal): Promise<
   }
 }
 
-async function list(options: {
-  readonly client: KubeClient;
-  readonly kind: Kind;
-  readonly parse: (object: unknown) => Parsed<Backend>;
-  readonly namespace?: string;
-  readonly signal: AbortSignal;
-}): Promise<ClusterBackends> {
-  const { client, kind, namespace, parse, signal } = options;
-  const selection = { resource: resourceOf(kind), ...(namespace === undefined ? {} : { namespace }) };
-  const fitting = new FittingPage(PAGE_SIZE);
-  const found: KubeObject[] = [];
-  try {
-    for await (const { objects } of listPages({ client, selection, fitting, signal })) found.push(...objects);
-  } catch (failure) {
-    if (!hasCode(failure, 'AUTH_DENIED')) throw failure;
-    return { ...NONE, areAllKnown: false };
-  }
-  const backends: Backend[] = [];
-  const unparsed: CachedObject['metadata'][] = [];
-  for (const object of found) {
-    const parsed = parse(object);
-    if (parsed.ok) backends.push(parsed.value);
-    else unparsed.push(object.metadata);
-  }
-  return { backends, unparsed, areAllKnown: true };
+async function list(
+  client: KubeClient,
+  {
+    kind,
+    namespace,
+    signal,
+  }: { readonly kind: Kind; readonly namespace?: string; readonly signal: AbortSignal },
+): Promise<ClusterBackends> {
+  const found = await listObjects({ client, signal }, kind, namespace);
+  if (found === undefined) return { ...NONE, areAllKnown: false };
+  const all = found.map((object) => ({ object, backend: toBackend(object) }));
+  return {
+    backends: all.flatMap(({ backend }) => (backend === undefined ? [] : [backend])),
+    unparsed: all.flatMap(({ backend, object }) => (backend === undefined ? [object.metadata] : [])),
+    areAllKnown: true,
+  };
 }
