@@ -9,6 +9,7 @@ import { issueCertificate } from '#test/cluster/pki.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
 import { eventually } from '#test/support/eventually.ts';
+import { serveForeignKinds } from '#test/support/foreign-kinds.ts';
 import { hasBuildah } from '#test/support/image-archive.ts';
 import { kvData, pathOf, requestRun } from '#test/support/queries.ts';
 import {
@@ -67,6 +68,7 @@ beforeAll(async () => {
   const accounts = `/api/v1/namespaces/${PAYMENTS}/serviceaccounts`;
   await site.cluster.kube('POST', accounts, { metadata: { name: LOGIN } });
   await site.cluster.enableKubernetesAuth();
+  await serveForeignKinds(site.cluster);
 });
 
 describe.skipIf(!hasBuildah)('the roles of the chart', () => {
@@ -200,7 +202,9 @@ async function worksBothWays(): Promise<void> {
 }
 
 async function completes(name: string, spec: Parameters<typeof aMigration>[1]): Promise<void> {
-  if (spec?.from === undefined) await tenant.apply(aSecret(name, { password: name }));
+  // So that it is also asked who takes its CA, before it is removed.
+  const annotations = { 'cert-manager.io/allow-direct-injection': 'true' };
+  if (spec?.from === undefined) await tenant.apply(aSecret(name, { password: name }, { annotations }));
   const run = spec?.from === undefined ? name : `${name}-back`;
   await tenant.apply(aMigration(run, { select: { names: [name] }, ...spec }));
   await tenant.untilReady(run, { status: 'True', reason: 'Completed' });
