@@ -20,12 +20,7 @@ import {
 import { paymentsSecrets } from './payments.ts';
 import { ROTATION_NAMESPACE, showRotation } from './rotation.ts';
 import { runScenarios, SCENARIOS } from './scenarios.ts';
-import { say, showBao, showKubectl } from './stage.ts';
-
-/** One line per key; `kubectl get -o yaml` shows the same under status.keys. */
-const ROW_TEMPLATE =
-  '{{range .status.keys}}{{printf "%-14s %-24s %-9s" .name .key .state}}' +
-  '{{with .destination}}{{printf "%-24s %s" .path .version}}{{end}}{{"\\n"}}{{end}}';
+import { say, showBao, showKeyferry, showKubectl } from './stage.ts';
 
 /** Prepares OpenBao as its administrator does: a mount, and a role for one ServiceAccount of the team. */
 async function prepareOpenBao(cluster: Cluster): Promise<void> {
@@ -79,8 +74,7 @@ async function migrate(cluster: Cluster, namespace: string, items: readonly obje
 async function thereAndBack(cluster: Cluster): Promise<void> {
   const server = { address: cluster.baoUrl, caBundle: cluster.baoCaPem };
   await migrate(cluster, SOURCE_NAMESPACE, [...backends(SOURCE_NAMESPACE, server), migrationThere()]);
-  const rows = ['-o', `go-template=${ROW_TEMPLATE}`];
-  await showKubectl(cluster, ['get', 'secretmigration', 'payments', '-n', SOURCE_NAMESPACE, ...rows]);
+  await showKeyferry(cluster, ['status', 'payments', '-n', SOURCE_NAMESPACE]);
   await showBao(cluster, ['kv', 'list', `${MOUNT}/${FOLDER}/${SOURCE_NAMESPACE}`]);
   await migrate(cluster, COPY_NAMESPACE, [...backends(COPY_NAMESPACE, server), migrationBack()]);
 }

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Cluster } from '#test/cluster/cluster.ts';
+import { Person } from '#test/support/person.ts';
 
 const run = promisify(execFile);
 
@@ -15,6 +16,16 @@ export async function showKubectl(cluster: Cluster, args: readonly string[], inp
   process.stdout.write(result.stdout);
   process.stderr.write(result.stderr);
   if (result.code !== 0) throw new Error(`kubectl ${args[0] ?? ''} ended with exit code ${result.code}`);
+}
+
+/** The same for the commands of Keyferry, as a plugin of kubectl. */
+export async function showKeyferry(cluster: Cluster, args: readonly string[]): Promise<void> {
+  say(`\n$ kubectl keyferry ${args.map(quoted).join(' ')}`);
+  const result = await Person.at(cluster).run(...args);
+  process.stdout.write(result.stdout);
+  process.stderr.write(result.stderr);
+  if (result.code !== 0)
+    throw new Error(`kubectl keyferry ${args[0] ?? ''} ended with exit code ${result.code}`);
 }
 
 /** The same for the KV server's own command line client, as root. */
