@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { uniqueName, type Cluster } from '#test/cluster/cluster.ts';
 import { JsonClient, type JsonReply } from '#test/cluster/json-client.ts';
 import { eventually } from './eventually.ts';
@@ -49,10 +51,14 @@ async function grant(
 
 export class User implements AsyncDisposable {
   readonly name: string;
+  readonly #cluster: Cluster;
+  readonly #token: string;
   readonly #client: JsonClient;
 
   constructor(cluster: Cluster, name: string, token: string) {
     this.name = name;
+    this.#cluster = cluster;
+    this.#token = token;
     this.#client = new JsonClient({
       origin: cluster.apiserverUrl,
       ca: cluster.apiserverCaPem,
@@ -67,6 +73,23 @@ export class User implements AsyncDisposable {
     headers?: Readonly<Record<string, string>>,
   ): Promise<JsonReply> {
     return this.#client.reply(method, path, body, headers);
+  }
+
+  /** Writes a kubeconfig with the token, as a person has one. Returns its path. */
+  kubeconfig(): string {
+    const { apiserverCaPem, apiserverUrl: server, folder } = this.#cluster;
+    const path = join(folder, `${this.name}.kubeconfig`);
+    const data = Buffer.from(apiserverCaPem).toString('base64');
+    const config = {
+      apiVersion: 'v1',
+      kind: 'Config',
+      clusters: [{ name: 'c', cluster: { server, 'certificate-authority-data': data } }],
+      users: [{ name: 'u', user: { token: this.#token } }],
+      contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+      'current-context': 'x',
+    };
+    writeFileSync(path, JSON.stringify(config), { mode: 0o600 });
+    return path;
   }
 
   /** The API server learns of a binding a moment after it was created. */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { dump } from 'js-yaml';
 import { TEMPORARY_LABEL } from '#src/api/group.ts';
@@ -147,6 +148,51 @@ describe('migrate', () => {
     const { code, err } = await keyferry(tenant, 'migrate --from kubernetes --to vault --all');
     expect(code).toBe(1);
     expect(err).toContain(`There is no SecretBackend vault in the namespace ${tenant.namespace}`);
+  });
+});
+
+describe('undo', () => {
+  it('brings a moved Secret back byte for byte, takes the copy away, and says how it ended', async () => {
+    const tenant = await stage().tenant();
+    const labels = { team: 'payments' };
+    const bytes = randomBytes(500);
+    await tenant.apply(aSecret('db', { user: 'app', bytes }, { labels, immutable: true }));
+    const before = await tenant.secret('db');
+    await tenant.apply(aMigration('move', { select: { names: ['db'] }, sourcePolicy: 'Delete' }));
+    await tenant.untilReady('move', { reason: 'Completed' });
+    expect(await tenant.secret('db')).toBeUndefined();
+
+    const unconfirmed = await keyferry(tenant, 'undo move');
+    expect([unconfirmed.code, unconfirmed.out]).toEqual([1, '']);
+    expect(unconfirmed.err).toContain('2 removed keys come back at the source');
+    expect(unconfirmed.err).toContain('confirm with -y');
+
+    const done = await keyferry(tenant, 'undo move -y --wait --timeout 60s');
+    expect([done.code, done.out]).toEqual([0, 'secretmigration.keyferry.io/move undo requested\n']);
+    expect(done.err).toMatch(/^Undone: /m);
+    const after = await tenant.secret('db');
+    for (const member of ['data', 'type', 'immutable'] as const)
+      expect([member, after?.[member]]).toEqual([member, before?.[member]]);
+    expect(after?.metadata.labels).toEqual(labels);
+    expect(Buffer.from(after?.data?.['bytes'] ?? '', 'base64').equals(bytes)).toBe(true);
+    const copy = await kvMetadata(tenant, pathOf(tenant, 'db'));
+    expect(copy?.versions[copy.current_version]?.deletion_time).not.toBe('');
+
+    const again = await keyferry(tenant, 'undo move -y --wait --timeout 60s');
+    expect([again.code, again.out]).toEqual([0, '']);
+    expect(again.err).toContain('is being undone already');
+  });
+
+  it('ends with 1 where something stays, and says what and why', async () => {
+    const tenant = await stage().tenant();
+    await tenant.apply(aSecret('db', { k: 'moved' }));
+    await tenant.apply(aMigration('move', { select: { names: ['db'] }, sourcePolicy: 'Delete' }));
+    await tenant.untilReady('move', { reason: 'Completed' });
+    await kvPut(tenant, pathOf(tenant, 'db'), { k: 'rotated' });
+    const done = await keyferry(tenant, 'undo move -y --wait --timeout 60s');
+    expect([done.code, done.out]).toEqual([1, 'secretmigration.keyferry.io/move undo requested\n']);
+    expect(done.err).toMatch(/^UndoIncomplete: .*"db" \(DestinationChanged\)/m);
+    expect(await kvData(tenant, pathOf(tenant, 'db'))).toEqual({ k: 'rotated' });
   });
 });
 

@@ -1,14 +1,12 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { load } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
-import { uniqueName } from '#test/cluster/cluster.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { Gate } from '#test/support/gate.ts';
 import { Person } from '#test/support/person.ts';
 import { useStage } from '#test/support/stage.ts';
 import type { Tenant } from '#test/support/tenant.ts';
+import { aUser } from '#test/support/users.ts';
 
 /* What a person sees with `kubectl keyferry status` and `explain`: the real bundle, in a pipe and in a terminal. */
 
@@ -59,25 +57,6 @@ function cellsOf(table: string): readonly (readonly string[])[] {
     .trimEnd()
     .split('\n')
     .map((line) => line.split(/ {2,}/));
-}
-
-/** Kubeconfig of a ServiceAccount without any right. */
-async function kubeconfigWithoutRights({ cluster, namespace }: Tenant): Promise<string> {
-  const name = uniqueName('nobody');
-  await cluster.kube('POST', `/api/v1/namespaces/${namespace}/serviceaccounts`, { metadata: { name } });
-  const token = await cluster.requestToken(namespace, name);
-  const path = join(cluster.folder, `${name}.kubeconfig`);
-  const data = Buffer.from(cluster.apiserverCaPem).toString('base64');
-  const config = {
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [{ name: 'c', cluster: { server: cluster.apiserverUrl, 'certificate-authority-data': data } }],
-    users: [{ name: 'u', user: { token } }],
-    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
-    'current-context': 'x',
-  };
-  writeFileSync(path, JSON.stringify(config));
-  return path;
 }
 
 describe('status in a pipe', () => {
@@ -231,7 +210,8 @@ describe('what goes wrong', () => {
     expect(absent.stderr).toContain(
       `kubectl keyferry: There is no SecretMigration nothing in the namespace ${tenant.namespace}.`,
     );
-    const nobody = Person.at(tenant.cluster, await kubeconfigWithoutRights(tenant));
+    await using user = await aUser(tenant.cluster, tenant.namespace);
+    const nobody = Person.at(tenant.cluster, user.kubeconfig());
     const denied = await nobody.run('status', ...at);
     expect(denied).toMatchObject({ code: 1, stdout: '' });
     expect(denied.stderr).toContain('may not list secretmigrations.keyferry.io in the namespace');
