@@ -2,6 +2,7 @@ import { explain } from '#src/errors/explain.ts';
 import { hasCode } from '#src/errors.ts';
 import { canAsk, confirmed } from './confirm.ts';
 import type { Invocation } from './invocation.ts';
+import { APPROVING_MANAGER } from './own-objects.ts';
 import { printable } from './output.ts';
 import { awaitsApproval } from './plan/carry-out.ts';
 import { shownPlan } from './plan/plan.ts';
@@ -42,11 +43,12 @@ export async function approveIn(session: Session, name: string, flags: ApproveFl
     return 1;
   }
   try {
-    await changeMigration(session, name, (current) => {
+    const approved = (current: Seen) => {
       // What is approved is what was shown, whatever the operator planned since.
       digestToApprove(current, digest);
       return { spec: { approval: { digest } } };
-    });
+    };
+    await changeMigration(session, name, approved, APPROVING_MANAGER);
   } catch (thrown) {
     throw hasCode(thrown, 'ADMISSION_DENIED') ? withoutRight(thrown, namespace) : thrown;
   }

@@ -6,6 +6,11 @@ import { ObjectClient, type NewObject } from '#src/runtime/object-client.ts';
 
 /** The owner of the fields that a person sets with a command (metadata.managedFields). */
 const FIELD_MANAGER = 'keyferry-cli';
+/**
+ * The owner of the digest that a person approves. The API server keeps one time for each owner, that of its last change: with an
+ * owner of its own, a later command does not move the time of the approval.
+ */
+export const APPROVING_MANAGER = 'keyferry-cli-approve';
 
 /** An object to create; the API server checks what is in it. */
 export interface NewOwnObject extends NewObject {
@@ -49,10 +54,11 @@ export class OwnObjects {
     kind: Kind,
     { name, namespace, resourceVersion, uid }: KubeObject['metadata'],
     { metadata, ...members }: { readonly metadata?: object; readonly spec?: object },
+    fieldManager = FIELD_MANAGER,
   ): Promise<void> {
     await this.#change('PATCH', kind, {
       object: { name, namespace },
-      query: { fieldValidation: 'Strict', fieldManager: FIELD_MANAGER },
+      query: { fieldValidation: 'Strict', fieldManager },
       contentType: 'application/merge-patch+json',
       // If versions repeat after an etcd restore, the uid differs: 422.
       body: { ...members, metadata: { ...metadata, uid, resourceVersion } },

@@ -52,11 +52,12 @@ export async function changeMigration(
   session: Pick<Session, 'objects' | 'namespace'>,
   name: string,
   decide: (seen: Seen) => { readonly metadata?: object; readonly spec?: object },
+  fieldManager?: string,
 ): Promise<void> {
   for (let tries = 0; tries < MOST_TRIES; tries += 1) {
     const seen = await readMigration(session, name);
     try {
-      await session.objects.patch('SecretMigration', seen.object.metadata, decide(seen));
+      await session.objects.patch('SecretMigration', seen.object.metadata, decide(seen), fieldManager);
       return;
     } catch (thrown) {
       if (!hasCode(thrown, 'VERSION_CONFLICT')) throw thrown;

@@ -7,6 +7,7 @@ import { runProgram } from '#src/cli/program.ts';
 import type { Evidence } from '#src/cli/report/evidence.ts';
 import { systemClock } from '#src/runtime/system-clock.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
+import { eventually } from '#test/support/eventually.ts';
 import { fakeTerminal } from '#test/support/fake-terminal.ts';
 import { kvPut, pathOf } from '#test/support/queries.ts';
 import { useStage } from '#test/support/stage.ts';
@@ -123,5 +124,43 @@ describe('keyferry report', () => {
       code: 1,
       err: expect.stringContaining('There is no SecretMigration nothing'),
     });
+  });
+});
+
+describe('keyferry report of an approved migration', () => {
+  it('says which program approved which plan, and when, also after it changed something else', async () => {
+    const tenant = await stage().tenant();
+    for (const name of ['db', 'smtp']) await tenant.apply(aSecret(name, { password: VALUE }));
+    const spec = { select: { names: ['db', 'smtp'] }, approval: { required: true } };
+    await tenant.apply(aMigration('payments', { ...spec, sourcePolicy: 'Delete' }));
+    const waiting = await tenant.untilReady('payments', { status: 'False', reason: 'AwaitingApproval' });
+    const digest = waiting.status.plan?.digest;
+    expect(await keyferry(tenant, 'approve', 'payments', '-y')).toMatchObject({ code: 0 });
+    await tenant.untilReady('payments', { status: 'True', reason: 'Completed' });
+
+    await using folder = await mkdtempDisposable(join(tmpdir(), 'keyferry-report-'));
+    const made = async (file: string): Promise<Evidence> => {
+      const path = join(folder.path, file);
+      const written = await keyferry(tenant, 'report', 'payments', '--json', '-f', path);
+      expect(written).toMatchObject({ code: 0 });
+      expect(await run('report', 'verify', path)).toMatchObject({ code: 0 });
+      return JSON.parse(readFileSync(path, 'utf8'));
+    };
+    const { approval, balance, totals } = await made('approved.json');
+    expect(approval).toMatchObject({
+      required: true,
+      approvedDigest: digest,
+      manager: 'keyferry-cli-approve',
+    });
+    expect(approval.planDigest).toBeUndefined();
+    expect(balance).toEqual({ isBalanced: true, problems: [] });
+    expect(totals).toMatchObject({ discovered: 2, migrated: 2, failed: 0, held: 0, pending: 0 });
+
+    // In another second: the API server records no more of a time.
+    await eventually('the second is over', () => Date.now() - Date.parse(approval.time ?? '') > 1000);
+    expect(await keyferry(tenant, 'retry', 'payments', '--wait')).toMatchObject({ code: 0 });
+    const later = await made('later.json');
+    expect(later.writers.map(({ manager }) => manager)).toContain('keyferry-cli');
+    expect(later.approval).toEqual(approval);
   });
 });
