@@ -14,6 +14,7 @@ import { checkMigrations } from './migrations.ts';
 import { checkOperator } from './operator.ts';
 import { checkQuota } from './quota.ts';
 import { checkOperatorRights, checkOwnRights } from './rights.ts';
+import { checkUses } from './uses.ts';
 import { checkVersions } from './versions.ts';
 
 /** In the order of the report. The clock is last: replies to the others tell the time. */
@@ -21,6 +22,7 @@ const CHECKS: readonly (readonly [string, Check])[] = [
   ['crds', checkCrds],
   ['operator', checkOperator],
   ["operator's rights", checkOperatorRights],
+  ['uses of Secrets', checkUses],
   ['your rights', checkOwnRights],
   ['admission', checkAdmission],
   ['backends', checkBackends],

@@ -102,8 +102,7 @@ const OF_SECRETS: readonly Pick<Right, 'verb' | 'resource'>[] = [
 export async function checkOperatorRights(examined: Examined): Promise<readonly Finding[]> {
   const check = "operator's rights";
   const { namespace } = examined.cluster;
-  const { serviceAccount } = await installedOperator(examined);
-  const account = `${examined.operatorNamespace}:${serviceAccount}`;
+  const account = await accountOfOperator(examined);
   let answers: readonly boolean[];
   const asked = [...OF_OPERATOR, ...OF_SECRETS];
   try {
@@ -137,7 +136,14 @@ export async function checkOperatorRights(examined: Examined): Promise<readonly 
   ];
 }
 
-async function mayServe(
+/** `namespace:name` of the ServiceAccount of the operator. */
+export async function accountOfOperator(examined: Examined): Promise<string> {
+  const { serviceAccount } = await installedOperator(examined);
+  return `${examined.operatorNamespace}:${serviceAccount}`;
+}
+
+/** Whether the account has the right in the namespace. Throws `AUTH_DENIED` if this user may not ask for the rights of others. */
+export async function mayServe(
   { cluster: { client, namespace, signal } }: Examined,
   account: string,
   { verb, resource }: Pick<Right, 'verb' | 'resource'>,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { API_VERSION } from '#src/api/group.ts';
+import type { Finding } from '#src/cli/doctor/finding.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
 import { uniqueName } from '#test/cluster/cluster.ts';
 import { runCli, type CliResult } from '#test/support/cli-run.ts';
@@ -136,7 +137,8 @@ describe('doctor', () => {
       JSON.parse(stdout);
     const levelOf = (check: string): readonly string[] =>
       findings.filter((finding) => finding.check === check).map(({ level }) => level);
-    for (const check of ['versions', 'crds', 'operator', "operator's rights", 'admission', 'quota', 'clock'])
+    const inOrder = ['versions', 'crds', 'operator', "operator's rights", 'uses of Secrets', 'admission'];
+    for (const check of [...inOrder, 'quota', 'clock'])
       expect([check, levelOf(check)]).toEqual([check, ['ok']]);
     expect(findings).toContainEqual(
       expect.objectContaining({
@@ -147,6 +149,40 @@ describe('doctor', () => {
     );
     expect(code).toBe(1);
     expect((await run('backend delete broken')).code).toBe(0);
+  });
+});
+
+describe('doctor about the right to list users of Secrets', () => {
+  const bindings = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings';
+
+  it('names the lists that are missing without its binding, and the command mends it', async () => {
+    const { cluster } = stage();
+    const { tenant, run, namespace } = await aTeam();
+    const binding = await cluster.kube<{ roleRef: object; subjects: object }>(
+      'GET',
+      `${bindings}/keyferry-in-use`,
+    );
+    await cluster.kube('DELETE', `${bindings}/keyferry-in-use`);
+    try {
+      const examine = async (): Promise<Finding | undefined> => {
+        const { findings }: { findings: readonly Finding[] } = JSON.parse(
+          (await run('doctor -o json')).stdout,
+        );
+        return findings.find(({ check }) => check === 'uses of Secrets');
+      };
+      const found = await eventually('the API server knows that the binding is gone', async () => {
+        const finding = await examine();
+        return finding?.level === 'warning' && finding;
+      });
+      expect(found.found).toMatch(/may not list deployments, .*pods.*\(InUseUnknown\)/);
+      const [command = ''] = found.fix?.split('    #') ?? [];
+      expect(command).toContain(`kubectl create rolebinding keyferry-in-use -n ${namespace} `);
+      await tenant.cluster.kubectl(command.split(' ').slice(1));
+      await eventually('the API server knows the new binding', async () => (await examine())?.level === 'ok');
+    } finally {
+      const { roleRef, subjects } = binding;
+      await cluster.kube('POST', bindings, { metadata: { name: 'keyferry-in-use' }, roleRef, subjects });
+    }
   });
 });
 
