@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { BACKEND_KINDS } from '#src/backends/kinds.ts';
 import type { Config } from '#src/config/schema.ts';
 import { DriverPool } from '#src/controllers/backend/pool.ts';
-import type { BackendReferences } from '#src/controllers/backend/trust-root.ts';
+import { OPERATOR_MAY_NOT_LIST, type BackendReferences } from '#src/controllers/backend/trust-root.ts';
 import { RunningAttempts } from '#src/controllers/migration/running.ts';
 import { UnwatchedCredentials } from '#src/controllers/backend/unwatched-credentials.ts';
 import { createQueues, type Queues } from '#src/controllers/queues.ts';
@@ -157,7 +157,7 @@ function assemble(
       backends: informers.backends.unparsed,
       clusterBackends: informers.clusterBackends.unparsed,
     },
-    knowsClusterBackends: () => informers.clusterBackends.isGranted,
+    unlistedBackends: () => (informers.clusterBackends.isGranted ? undefined : OPERATOR_MAY_NOT_LIST),
     clusterResourceNamespace,
     kinds: BACKEND_KINDS,
   };

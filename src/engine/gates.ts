@@ -1,4 +1,3 @@
-import { documentation } from '#src/errors/documentation.ts';
 import { MAX_ROW_MESSAGE } from '#src/api/v1alpha1/status-row.ts';
 import type { Address, Ties } from '#src/core/document.ts';
 import type { Side } from '#src/core/sync/observed.ts';
@@ -104,11 +103,19 @@ export function knownTrustRootGate(unparsed: () => string | undefined, side: Sid
   };
 }
 
-/** Holds every source while backends exist perhaps that the operator may not list: they can read any of the Secrets. */
-export function listedTrustRootGate(areUnlisted: () => boolean, side: Side = 'source'): RemovalGate {
+/**
+ * Holds every source while backends exist perhaps that may not be listed: they can read any of the Secrets. `unlisted` returns
+ * who lacks which right, and who grants it, or undefined.
+ */
+export function listedTrustRootGate(
+  unlisted: () => { readonly lacks: string; readonly hint: string } | undefined,
+  side: Side = 'source',
+): RemovalGate {
   return () => {
-    if (!areUnlisted()) return undefined;
-    const message = `The ${side} is kept: the operator may not list ClusterSecretBackends, so the Secrets that they read are unknown. Grant it list and watch on them: ${documentation('security/rbac.md')}.`;
+    const found = unlisted();
+    if (found === undefined) return undefined;
+    const happened = `The ${side} is kept: ${found.lacks}, so the Secrets that they read are unknown.`;
+    const message = fitted({ happened, hint: found.hint }, MAX_ROW_MESSAGE);
     return { reason: 'TrustRoot', message, retry: 'later' };
   };
 }

@@ -7,6 +7,7 @@ import { shaped, storedNameOf } from '#src/backends/layers/shaped.ts';
 import { withoutReserved } from '#src/backends/layers/reserved.ts';
 import { all, type Hooks } from '#src/backends/memory/hooks.ts';
 import { MemoryStore, type MemoryStoreOptions } from '#src/backends/memory/store.ts';
+import { OPERATOR_MAY_NOT_LIST, type UnlistedBackends } from '#src/controllers/backend/trust-root.ts';
 import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
 import type { ApplyInputs, RunResult } from '#src/engine/apply/inputs.ts';
 import { Sweeps } from '#src/engine/sweeps.ts';
@@ -157,6 +158,10 @@ export async function runEngine(run: EngineRun): Promise<RunReport> {
   return { result, ...journal.report(isComplete) };
 }
 
+function unlistedIn({ unlistedBackends = false }: EngineRun): UnlistedBackends | undefined {
+  return unlistedBackends ? OPERATOR_MAY_NOT_LIST : undefined;
+}
+
 /** A row of an earlier run for a document. Default: verified, in version 1. */
 export function aRow(name: string, more: Partial<PriorRecord> = {}): PriorRecord {
   const destination = { path: `ns/${name}`, version: '1' };
@@ -207,7 +212,7 @@ async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<Appl
     gates: [
       trustRootGate(holderOf),
       knownTrustRootGate(() => run.unparsedBackend?.()),
-      listedTrustRootGate(() => run.unlistedBackends === true),
+      listedTrustRootGate(() => unlistedIn(run)),
       crossingGate((address) => crossings.writeTo(source.locationOf(address))),
       clocks,
       ...useGates(run, migration, 'source'),
@@ -215,7 +220,7 @@ async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<Appl
     destinationGates: [
       trustRootGate((name) => run.destinationTrustRoots?.[name], 'destination'),
       knownTrustRootGate(() => run.unparsedBackend?.(), 'destination'),
-      listedTrustRootGate(() => run.unlistedBackends === true, 'destination'),
+      listedTrustRootGate(() => unlistedIn(run), 'destination'),
       crossingGate((address) => crossings.writeTo(destination.locationOf(address))),
       clocks,
       ...useGates(run, migration, 'destination'),

@@ -10,11 +10,12 @@ export interface ClusterBackends {
   readonly backends: readonly Backend[];
   /** Those that this version cannot parse. */
   readonly unparsed: readonly CachedObject['metadata'][];
-  /** False if the user may not list some of them: any Secret can be one that a backend reads. */
-  readonly areAllKnown: boolean;
+  /** The kinds that the user may not list: any Secret can be one that such a backend reads. */
+  readonly unlisted: readonly Kind[];
 }
 
-const NONE: ClusterBackends = { backends: [], unparsed: [], areAllKnown: true };
+/** What a run without a cluster knows. */
+export const NO_BACKENDS: ClusterBackends = { backends: [], unparsed: [], unlisted: [] };
 
 /**
  * Reads the SecretBackends of the namespace and all ClusterSecretBackends. In which namespace an operator reads the Secrets of
@@ -25,13 +26,13 @@ export async function readClusterBackends(
   namespace: string,
   signal: AbortSignal,
 ): Promise<ClusterBackends> {
-  if (!(await servesBackends(client, signal))) return NONE;
+  if (!(await servesBackends(client, signal))) return NO_BACKENDS;
   const own = await list(client, { kind: 'SecretBackend', namespace, signal });
   const shared = await list(client, { kind: 'ClusterSecretBackend', signal });
   return {
     backends: [...own.backends, ...shared.backends],
     unparsed: [...own.unparsed, ...shared.unparsed],
-    areAllKnown: own.areAllKnown && shared.areAllKnown,
+    unlisted: [...own.unlisted, ...shared.unlisted],
   };
 }
 
@@ -58,11 +59,11 @@ async function list(
   }: { readonly kind: Kind; readonly namespace?: string; readonly signal: AbortSignal },
 ): Promise<ClusterBackends> {
   const found = await listObjects({ client, signal }, kind, namespace);
-  if (found === undefined) return { ...NONE, areAllKnown: false };
+  if (found === undefined) return { ...NO_BACKENDS, unlisted: [kind] };
   const all = found.map((object) => ({ object, backend: toBackend(object) }));
   return {
     backends: all.flatMap(({ backend }) => (backend === undefined ? [] : [backend])),
     unparsed: all.flatMap(({ backend, object }) => (backend === undefined ? [object.metadata] : [])),
-    areAllKnown: true,
+    unlisted: [],
   };
 }

@@ -1,3 +1,4 @@
+import { KINDS } from '#src/api/group.ts';
 import { parseClusterSecretBackend, type Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { ClusterSecretBackend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import { parseSecretBackend, type SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
@@ -7,14 +8,16 @@ import { BACKEND_KINDS } from '#src/backends/kinds.ts';
 import { BackendLookup } from '#src/controllers/backend/lookup.ts';
 import type { DriverPool } from '#src/controllers/backend/pool.ts';
 import { BackendReconciler } from '#src/controllers/backend/reconcile.ts';
-import type { BackendReferences } from '#src/controllers/backend/trust-root.ts';
+import type { BackendReferences, UnlistedBackends } from '#src/controllers/backend/trust-root.ts';
 import type { MigrationParts } from '#src/controllers/migration/attempt.ts';
 import { HalfRemoved } from '#src/controllers/migration/removals.ts';
 import { RunningAttempts } from '#src/controllers/migration/running.ts';
 import { NAMESPACE_INDEX } from '#src/controllers/projections.ts';
 import { Following } from '#src/controllers/sync/following.ts';
 import { SecretUses } from '#src/controllers/uses/secret-uses.ts';
+import type { Lister } from '#src/controllers/uses/user-lists.ts';
 import { LiveMigrations } from '#src/engine/crossings.ts';
+import { documentation } from '#src/errors/documentation.ts';
 import { setBy, type ServerClock } from '#src/io/server-clock.ts';
 import type { KubeClient } from '#src/kube/client.ts';
 import type { Clock } from '#src/ports.ts';
@@ -47,6 +50,11 @@ const CONCURRENT_DOCUMENTS = 32;
 /** A person watches the progress. */
 const STATUS_INTERVAL_MS = 500;
 const WAITING_RETRY_MS = 30_000;
+/** Who lists what uses Secrets: the person, with the own rights. */
+const A_PERSON: Lister = {
+  who: 'You',
+  hint: 'Ask an administrator for the right, or set spec.removal.inUse to Ignore.',
+};
 /** Events are for those who did not start the run: here the rows and conditions tell it. */
 const NO_EVENTS = { record: () => undefined };
 
@@ -71,7 +79,7 @@ export function migrationPartsOf(local: LocalParts): MigrationParts {
     references: referencesOf(local),
     pool,
     // Without a cluster no end has Secrets, and nobody is asked who uses them.
-    uses: new SecretUses({ clock, lists: new ApiLists(local.client ?? objects, clock) }),
+    uses: new SecretUses({ clock, lists: new ApiLists(local.client ?? objects, clock), lister: A_PERSON }),
     status: {
       writer: new StatusWriter({ client: objects, resource }),
       events: NO_EVENTS,
@@ -153,8 +161,21 @@ function referencesOf({ backends, inCluster, migration }: LocalParts): BackendRe
   return {
     ...storesOf([...backends, ...inCluster.backends]),
     unparsed,
-    knowsClusterBackends: () => inCluster.areAllKnown,
+    unlistedBackends: () => unlistedIn(inCluster, migration.metadata.namespace),
     clusterResourceNamespace: migration.metadata.namespace,
     kinds: BACKEND_KINDS,
+  };
+}
+
+/** What the person lacks. Without the right to list them, every source is kept. */
+function unlistedIn({ unlisted }: ClusterBackends, namespace: string): UnlistedBackends | undefined {
+  if (unlisted.length === 0) return undefined;
+  const kinds = unlisted.map((kind) => `${kind}s`).join(' and ');
+  const roles = unlisted.map((kind) =>
+    KINDS[kind].namespaced ? `keyferry-view in the namespace ${namespace}` : 'keyferry-cluster-view',
+  );
+  return {
+    lacks: `you may not list ${kinds}`,
+    hint: `Ask an administrator for the ClusterRole ${roles.join(' and ')}: ${documentation('security/rbac.md')}.`,
   };
 }

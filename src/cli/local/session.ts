@@ -9,7 +9,7 @@ import type { Parsed } from '#src/schema/parse.ts';
 import { UserCluster } from '../cluster.ts';
 import type { Invocation } from '../invocation.ts';
 import { Problem } from '../problem.ts';
-import { readClusterBackends, type ClusterBackends } from './cluster-backends.ts';
+import { NO_BACKENDS, readClusterBackends } from './cluster-backends.ts';
 import { placesIn } from './credentials.ts';
 import { inNamespace, readManifest, type Manifest } from './manifest.ts';
 import { LocalObjects, NOWHERE } from './objects.ts';
@@ -37,8 +37,6 @@ export interface Session extends LocalParts {
   /** Where the rows stay; undefined in a dry run. */
   readonly folder: string | undefined;
 }
-
-const NO_CLUSTER: ClusterBackends = { backends: [], unparsed: [], areAllKnown: true };
 
 /**
  * Opens everything that one migration needs, and probes its backends. What it opened is disposed of with `opened`. Throws
@@ -78,7 +76,7 @@ export async function openSession(
       if (changed?.ok === true) options.onProgress(changed.value);
     },
   });
-  const inCluster = client === undefined ? NO_CLUSTER : await readClusterBackends(client, namespace, signal);
+  const inCluster = client === undefined ? NO_BACKENDS : await readClusterBackends(client, namespace, signal);
   const serverClock = cluster?.serverTime ?? new ServerClock(clock);
   const parts = { client, objects, pool, inCluster, clock, serverClock, migration: migrationIn(objects) };
   await probeAll({ ...parts, backends: backendsIn(objects, backends) }, signal);

@@ -8,7 +8,13 @@ import { BACKEND_KINDS } from '#src/backends/kinds.ts';
 import { secretReferencesOf } from '#src/backends/spec.ts';
 import { Store } from '#src/runtime/store.ts';
 import { NAMESPACE_INDEX } from '../projections.ts';
-import { trustRootsIn, trustRootsOf, unlistedBackendsIn, unparsedBackendIn } from './trust-root.ts';
+import {
+  OPERATOR_MAY_NOT_LIST,
+  trustRootsIn,
+  trustRootsOf,
+  unlistedBackendsIn,
+  unparsedBackendIn,
+} from './trust-root.ts';
 
 function backend(auth: object, more: object = {}) {
   const parsed = parseSecretBackend({
@@ -39,7 +45,7 @@ function secretsOf({ spec }: SecretBackend): readonly string[] {
   return secretReferencesOf(spec, BACKEND_KINDS);
 }
 
-const knowsClusterBackends = (): boolean => true;
+const unlistedBackends = (): undefined => undefined;
 const unparsed = { backends: new Map(), clusterBackends: new Map() };
 
 describe('the trust root', () => {
@@ -74,7 +80,7 @@ describe('the trust root', () => {
           cache,
           clusterCache,
           clusterResourceNamespace,
-          knowsClusterBackends,
+          unlistedBackends,
           unparsed,
           kinds: BACKEND_KINDS,
         },
@@ -102,7 +108,7 @@ describe('the trust root', () => {
         cache: new Store<SecretBackend>(NAMESPACE_INDEX),
         clusterCache: new Store<ClusterSecretBackend>(),
         clusterResourceNamespace,
-        knowsClusterBackends,
+        unlistedBackends,
         unparsed: {
           backends: new Map([['a/broken', { ...metadata, name: 'broken', namespace: 'a' }]]),
           clusterBackends: new Map([['shared', { ...metadata, name: 'shared' }]]),
@@ -120,22 +126,27 @@ describe('the trust root', () => {
       cache,
       clusterCache: new Store<ClusterSecretBackend>(),
       clusterResourceNamespace: 'keyferry',
-      knowsClusterBackends,
+      unlistedBackends,
       unparsed,
       kinds: BACKEND_KINDS,
     };
     expect(unparsedBackendIn(references, 'a')).toBe('SecretBackend bao');
     expect(unparsedBackendIn(references, 'b')).toBeUndefined();
   });
+});
 
+describe('a Secret', () => {
   it.each([
-    [true, 'keyferry', false],
-    [false, 'keyferry', true],
-    [false, 'a', false],
+    [true, 'keyferry', undefined],
+    [false, 'keyferry', OPERATOR_MAY_NOT_LIST],
+    [false, 'a', undefined],
   ])(
-    'may be that of a backend which cannot be listed: may list %s, Secrets in %s: %s',
+    'may be that of a backend which cannot be listed: may list %s, Secrets in %s',
     (mayList, namespace, expected) => {
-      const references = { clusterResourceNamespace: 'keyferry', knowsClusterBackends: () => mayList };
+      const references = {
+        clusterResourceNamespace: 'keyferry',
+        unlistedBackends: () => (mayList ? undefined : OPERATOR_MAY_NOT_LIST),
+      };
       expect(unlistedBackendsIn(references, namespace)).toBe(expected);
     },
   );

@@ -2,9 +2,24 @@ import type { Backend, ClusterSecretBackend } from '#src/api/v1alpha1/cluster-se
 import type { SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
 import type { BackendKind } from '#src/backends/kind.ts';
 import { secretReferencesOf } from '#src/backends/spec.ts';
+import { documentation } from '#src/errors/documentation.ts';
 import type { CachedObject, ReadonlyStore } from '#src/runtime/store.ts';
 import { namespaceOf } from './names.ts';
 import { hasUnknownFields } from '../unknown-fields.ts';
+
+/** Which backends cannot be listed, for a message. */
+export interface UnlistedBackends {
+  /** Who lacks which right: `the operator may not list ClusterSecretBackends`. */
+  readonly lacks: string;
+  /** Who can grant it. */
+  readonly hint: string;
+}
+
+/** What an operator lacks that works without ClusterSecretBackends. */
+export const OPERATOR_MAY_NOT_LIST: UnlistedBackends = {
+  lacks: 'the operator may not list ClusterSecretBackends',
+  hint: `Grant it list and watch on them: ${documentation('security/rbac.md')}.`,
+};
 
 /** The backends that the caches hold, and what tells which Secrets they read. */
 export interface BackendReferences {
@@ -15,8 +30,8 @@ export interface BackendReferences {
     readonly backends: ReadonlyMap<string, CachedObject['metadata']>;
     readonly clusterBackends: ReadonlyMap<string, CachedObject['metadata']>;
   };
-  /** False while the operator may not list ClusterSecretBackends: one that it does not know can read a Secret. */
-  readonly knowsClusterBackends: () => boolean;
+  /** Set while backends may not be listed: one that is not known can read a Secret. */
+  readonly unlistedBackends: () => UnlistedBackends | undefined;
   /** Where the Secrets are that ClusterSecretBackends refer to. */
   readonly clusterResourceNamespace: string;
   readonly kinds: readonly BackendKind[];
@@ -39,15 +54,15 @@ export function unparsedBackendIn(references: BackendReferences, namespace: stri
   return shared && `ClusterSecretBackend ${shared.name}`;
 }
 
-/** True if ClusterSecretBackends that the operator may not list can read Secrets of this namespace. */
+/** Set if backends that may not be listed can read Secrets of this namespace. */
 export function unlistedBackendsIn(
   {
     clusterResourceNamespace,
-    knowsClusterBackends,
-  }: Pick<BackendReferences, 'clusterResourceNamespace' | 'knowsClusterBackends'>,
+    unlistedBackends,
+  }: Pick<BackendReferences, 'clusterResourceNamespace' | 'unlistedBackends'>,
   namespace: string,
-): boolean {
-  return namespace === clusterResourceNamespace && !knowsClusterBackends();
+): UnlistedBackends | undefined {
+  return namespace === clusterResourceNamespace ? unlistedBackends() : undefined;
 }
 
 /** Names of the Secrets that backends read, each with a backend that reads it. All must read from one namespace. */

@@ -148,7 +148,10 @@ function gatesAt(
       () => (isKubernetes ? unparsedBackendIn(parts.references, namespace) : undefined),
       side,
     ),
-    listedTrustRootGate(() => isKubernetes && unlistedBackendsIn(parts.references, namespace), side),
+    listedTrustRootGate(
+      () => (isKubernetes ? unlistedBackendsIn(parts.references, namespace) : undefined),
+      side,
+    ),
     crossingGate((address) => crossings.writeTo(driver.locationOf(address))),
     clockGate(() => differingServer(attempt, gathered)),
     ...(isKubernetes ? useGates(attempt, side) : []),

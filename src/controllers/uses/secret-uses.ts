@@ -5,7 +5,7 @@ import { Fresh } from '#src/io/fresh.ts';
 import type { Clock } from '#src/ports.ts';
 import { BUILT_IN, INJECTABLE, OPTIONAL } from './kinds.ts';
 import { PUSH_SECRETS } from './push-secrets.ts';
-import { UserLists, type Lists, type Reference } from './user-lists.ts';
+import { UserLists, type Lister, type Lists, type Reference } from './user-lists.ts';
 import { NOBODY, together, Untold, UserIndex, type Users } from './users.ts';
 
 /** Of the Secret of a namespace: who uses it. */
@@ -41,9 +41,18 @@ export class SecretUses {
   readonly #lists: UserLists;
   readonly #found: Fresh<Found>;
 
-  constructor({ clock, lists }: { readonly clock: Clock; readonly lists: Lists }) {
+  /** `lister`: who lacks a right to list. Default: the operator. */
+  constructor({
+    clock,
+    lists,
+    lister,
+  }: {
+    readonly clock: Clock;
+    readonly lists: Lists;
+    readonly lister?: Lister;
+  }) {
     this.#clock = clock;
-    this.#lists = new UserLists(lists);
+    this.#lists = new UserLists(lists, lister);
     this.#found = new Fresh(clock);
   }
 

@@ -19,6 +19,17 @@ const SECRETS: ApiResource = {
   namespaced: true,
 };
 
+/** Who lists, for the message about a right that is missing. */
+export interface Lister {
+  readonly who: string;
+  readonly hint: string;
+}
+
+const THE_OPERATOR: Lister = {
+  who: 'The operator',
+  hint: `Grant it: ${documentation('security/rbac.md#in-use')}.`,
+};
+
 /** Lists and discovery of an API server. */
 export type Lists = Pick<ApiLists, 'find' | 'list'>;
 /** Objects that use Secrets, as a spec names them. */
@@ -30,9 +41,11 @@ export type Reference = NonNullable<RemovalSpec['references']>[number];
  */
 export class UserLists {
   readonly #lists: Lists;
+  readonly #lister: Lister;
 
-  constructor(lists: Lists) {
+  constructor(lists: Lists, lister: Lister = THE_OPERATOR) {
     this.#lists = lists;
+    this.#lister = lister;
   }
 
   /** Without a namespace, of the whole cluster. */
@@ -137,18 +150,16 @@ export class UserLists {
         yield object;
       }
     } catch (thrown) {
-      throw hasCode(thrown, 'AUTH_DENIED') ? mayNotList(resource, namespace) : thrown;
+      throw hasCode(thrown, 'AUTH_DENIED') ? this.#mayNotList(resource, namespace) : thrown;
     }
   }
-}
 
-function mayNotList({ group, plural }: ApiResource, namespace: string | undefined): Untold {
-  const target = group === '' ? plural : `${plural}.${group}`;
-  const place = namespace === undefined ? '' : ` in ${namespace}`;
-  return new Untold({
-    happened: `The operator may not list ${target}${place}.`,
-    hint: `Grant it: ${documentation('security/rbac.md#in-use')}.`,
-  });
+  #mayNotList({ group, plural }: ApiResource, namespace: string | undefined): Untold {
+    const { hint, who } = this.#lister;
+    const target = group === '' ? plural : `${plural}.${group}`;
+    const place = namespace === undefined ? '' : ` in ${namespace}`;
+    return new Untold({ happened: `${who} may not list ${target}${place}.`, hint });
+  }
 }
 
 function notAName(where: string, happened: string): Untold {
