@@ -179,3 +179,10 @@ export interface AccessLog {
    */
   record(record: AccessRecord | CredentialRecord, signal: AbortSignal): Promise<void>;
 }
+
+/** Whether accesses wait, because the access log cannot be written. */
+export interface AccessLogState {
+  readonly isBlocked: boolean;
+  /** Calls `changed` whenever `isBlocked` has changed, until it is disposed of. */
+  onChange(changed: () => void): Disposable;
+}

@@ -15,7 +15,7 @@ import type { Following } from '#src/controllers/sync/following.ts';
 import type { Informers } from '#src/controllers/watches.ts';
 import { SecretUses } from '#src/controllers/uses/secret-uses.ts';
 import { setBy } from '#src/io/server-clock.ts';
-import type { EventSink } from '#src/ports.ts';
+import type { AccessLogState, EventSink } from '#src/ports.ts';
 import { ApiLists } from '#src/runtime/api-lists.ts';
 import type { Controller } from '#src/runtime/controller.ts';
 import { ObjectClient } from '#src/runtime/object-client.ts';
@@ -34,6 +34,8 @@ export interface ControllerParts extends Base {
   readonly rollouts: Rollouts;
   readonly credentials: UnwatchedCredentials;
   readonly events: EventSink;
+  /** Undefined: accesses are not recorded. */
+  readonly accessLog: AccessLogState | undefined;
 }
 
 /** One controller for each kind that the operator reconciles. */
@@ -125,6 +127,7 @@ function migrationParts(parts: ControllerParts): Omit<MigrationParts, 'halfRemov
     references,
     uses: new SecretUses({ clock: parts.clock, lists: new ApiLists(client, parts.clock) }),
     pool,
+    accessLog: parts.accessLog,
     status: {
       writer: new StatusWriter({ client, resource, stamp: { operatorVersion: parts.version } }),
       events,

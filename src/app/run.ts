@@ -187,6 +187,7 @@ function assemble(
     rollouts,
     credentials,
     events,
+    accessLog: audit,
   });
   return [
     uncaughtFailures(logger),

@@ -82,6 +82,10 @@ describe('the audit log', () => {
     const clock = new ManualClock();
     const { logger, lines } = aLogger();
     const log = new AuditLog({ sink: aSink([0, 0, 0]).sink, clock, metrics, logger });
+    const told: boolean[] = [];
+    log.onChange(() => void told.push(log.isBlocked));
+    using _ended = log.onChange(() => void told.push(log.isBlocked));
+    _ended[Symbol.dispose]();
     let wentOn = false;
     const recorded = log.record(access('a'), signal).finally(() => {
       wentOn = true;
@@ -91,6 +95,7 @@ describe('the audit log', () => {
     await inTime(clock, recorded);
     expect(log.isBlocked).toBe(false);
     expect(lines).toEqual(['audit log blocked; accesses wait', 'audit log resumed']);
+    expect(told).toEqual([true, false]);
   });
 
   it('keeps the record of a caller that stopped waiting', async () => {

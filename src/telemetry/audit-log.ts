@@ -1,7 +1,15 @@
 import { escapedJson } from '#src/errors/printable.ts';
 import { OperatorError } from '#src/errors.ts';
 import { orAborted, whenAborted } from '#src/io/abort.ts';
-import type { AccessLog, AccessRecord, Clock, CredentialRecord, Logger, Metrics } from '#src/ports.ts';
+import type {
+  AccessLog,
+  AccessLogState,
+  AccessRecord,
+  Clock,
+  CredentialRecord,
+  Logger,
+  Metrics,
+} from '#src/ports.ts';
 import type { AuditSink } from './audit-sink.ts';
 
 export interface AuditLogOptions {
@@ -29,10 +37,11 @@ interface Waiting {
  * taken the whole line; until then the caller waits, so that the work in flight bounds the memory. No record is dropped: a
  * failed write is repeated from where it ended.
  */
-export class AuditLog implements AccessLog, AsyncDisposable {
+export class AuditLog implements AccessLog, AccessLogState, AsyncDisposable {
   readonly #options: AuditLogOptions;
   readonly #waiting: Waiting[] = [];
   readonly #stop = new AbortController();
+  readonly #listeners = new Set<() => void>();
   #sequence = 0;
   #draining: Promise<void> | undefined;
   #blocked = false;
@@ -45,6 +54,13 @@ export class AuditLog implements AccessLog, AsyncDisposable {
   /** True while the log cannot be written. */
   get isBlocked(): boolean {
     return this.#blocked;
+  }
+
+  onChange(changed: () => void): Disposable {
+    // Another function for each call, so that each of them ends by itself.
+    const listener = (): void => changed();
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
 
   async record(record: AccessRecord | CredentialRecord, signal: AbortSignal): Promise<void> {
@@ -117,6 +133,7 @@ export class AuditLog implements AccessLog, AsyncDisposable {
     };
     const error = cause instanceof OperatorError ? cause : new OperatorError('AUDIT_LOG_BLOCKED', blocked);
     logger.error('audit log blocked; accesses wait', error);
+    for (const changed of this.#listeners) changed();
   }
 
   #unblock(): void {
@@ -125,6 +142,7 @@ export class AuditLog implements AccessLog, AsyncDisposable {
     const { logger, metrics } = this.#options;
     metrics.gauge('secretmigration_audit_blocked', {}, 0);
     logger.info('audit log resumed');
+    for (const changed of this.#listeners) changed();
   }
 
   /** Writes the waiting records, if that is possible immediately; by now no caller uses a value. */

@@ -6,7 +6,7 @@ import { OperatorError } from '#src/errors.ts';
 import { MigrationJournal } from '#src/journal/journal.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import type { ReportStore } from '#src/journal/reports.ts';
-import type { Clock, Mandate, Permit, ServerTime } from '#src/ports.ts';
+import type { AccessLogState, Clock, Mandate, Permit, ServerTime } from '#src/ports.ts';
 import type { ReconcileContext } from '#src/runtime/controller.ts';
 import type { ObjectClient } from '#src/runtime/object-client.ts';
 import { parseObjectKey, type ReadonlyStore } from '#src/runtime/store.ts';
@@ -43,6 +43,8 @@ export interface MigrationParts {
   /** Tells who uses a Secret that is to be removed. */
   readonly uses: SecretUses;
   readonly pool: DriverPool;
+  /** Undefined: accesses are not recorded. */
+  readonly accessLog?: AccessLogState | undefined;
   readonly status: MigrationStatusOptions;
   /** The migrations that are live in this process. */
   readonly live: LiveMigrations;

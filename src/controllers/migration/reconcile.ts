@@ -3,7 +3,7 @@ import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import { requireCapabilities } from '#src/engine/plan/capabilities.ts';
 import { DEADLINES_MS } from '#src/engine/deadlines.ts';
-import { errorOf } from '#src/errors.ts';
+import { errorOf, OperatorError } from '#src/errors.ts';
 import { orAborted } from '#src/io/abort.ts';
 import { Deadline } from '#src/io/deadline.ts';
 import type { MigrationJournal } from '#src/journal/journal.ts';
@@ -21,6 +21,7 @@ import { MigrationStatus } from './status.ts';
 import { Stop } from './stop.ts';
 import { storeReports } from './store-reports.ts';
 import { isLive, nextTask } from './task.ts';
+import { failing } from './verdict.ts';
 
 /**
  * One reconcile of one SecretMigration: gather, plan and apply, finish. Reads everything live; the watch only tells when to
@@ -71,6 +72,7 @@ async function carryThrough(attempt: Attempt): Promise<ReconcileResult> {
     ({ journal } = gathered);
     for (const outcome of attempt.unsaved.values()) await journal.record(outcome);
     journal.goOn();
+    using _blocked = showingBlockedLog(attempt, journal);
     await storeReports(journal, attempt.status);
     await attempt.status.storeProgress(journal);
 
@@ -88,6 +90,18 @@ async function carryThrough(attempt: Attempt): Promise<ReconcileResult> {
     if (!context.signal.aborted) countRun(attempt, 'failed');
     return await finish(attempt, { kind: 'failed', journal, failure });
   }
+}
+
+/** While the audit log cannot be written, the work waits in silence: the status says so, until it goes on. */
+function showingBlockedLog(
+  { parts: { accessLog }, status }: Attempt,
+  journal: MigrationJournal,
+): Disposable | undefined {
+  if (accessLog === undefined) return undefined;
+  const blocked = failing(new OperatorError('AUDIT_LOG_BLOCKED', { op: 'audit.record' }));
+  status.setObstacle(() => (accessLog.isBlocked ? blocked : undefined));
+  // Where this write fails, the next one of the run fails, too.
+  return accessLog.onChange(() => void status.storeProgress(journal).catch(() => undefined));
 }
 
 async function finishInterrupted(

@@ -13,7 +13,7 @@ import { RecordedLog, RecordedMetrics } from '#test/support/recorded.ts';
 import { ScriptedKubeClient } from '#test/support/scripted-kube-client.ts';
 import { withProgress } from './engine-run.ts';
 import { MigrationStatus } from './status.ts';
-import { concluding, type Verdict } from './verdict.ts';
+import { concluding, failing, type Verdict } from './verdict.ts';
 
 const { signal } = new AbortController();
 const INTERVAL_MS = 5_000;
@@ -135,6 +135,29 @@ it('does not echo a request that came while the verdict of an earlier run was st
   await status.storeProgress(journal);
   expect(writes.at(-1)).toMatchObject({ progress: '2/2' });
   expect(writes.at(-1)).not.toHaveProperty('lastHandledReconcileAt');
+});
+
+it('shows at once that the run cannot go on, also over the verdict of an earlier run, and then how far it is', async () => {
+  const { clock, journal, status, writes, verify } = await aRun();
+  await verify(0);
+  await clock.advance(INTERVAL_MS);
+  await status.conclude(verdictOn(journal), journal);
+  const blocked = failing(new OperatorError('AUDIT_LOG_BLOCKED', { op: 'test' }));
+  let isBlocked = true;
+  status.setObstacle(() => (isBlocked ? blocked : undefined));
+  await status.storeProgress(journal);
+  const ready = { type: 'Ready', status: 'False', reason: 'AuditLogBlocked' };
+  expect(writes.at(-1)).toMatchObject({
+    conditions: expect.arrayContaining([expect.objectContaining(ready)]),
+  });
+  const count = writes.length;
+  await status.storeProgress(journal);
+  expect(writes).toHaveLength(count);
+  isBlocked = false;
+  await status.storeProgress(journal);
+  expect(writes.at(-1)).toMatchObject({
+    conditions: expect.arrayContaining([expect.objectContaining({ reason: 'Progressing' })]),
+  });
 });
 
 it('shows no success beside a table of which rows were lost', async () => {

@@ -43,6 +43,7 @@ export class MigrationStatus {
   #backends: SecretMigrationStatus['backends'];
   #plan: SecretMigrationStatus['plan'];
   #pace: () => string | undefined = () => undefined;
+  #obstacle: () => Verdict | undefined = () => undefined;
   #inventory: SecretMigrationStatus['inventory'];
   #startTime: string | undefined;
   #lastSyncTime: string | undefined;
@@ -78,6 +79,11 @@ export class MigrationStatus {
   /** Sets what progress says about a run that is slowed down. */
   setPace(pace: () => string | undefined): void {
     this.#pace = pace;
+  }
+
+  /** Sets what progress says while the run cannot go on; undefined while it can. */
+  setObstacle(obstacle: () => Verdict | undefined): void {
+    this.#obstacle = obstacle;
   }
 
   /** Sets what became of every document of the source: the status shows it from the next write on. */
@@ -118,14 +124,15 @@ export class MigrationStatus {
   /**
    * Shows the progress of the run; resolves when it is stored. A run after a verdict on this generation (a retry, a requested
    * run) keeps that verdict until it has its own, because the conditions would otherwise flip twice. But an obstacle of an
-   * earlier run no longer exists once this run has shown progress.
+   * earlier run no longer exists once this run has shown progress, and one of this run is shown at once.
    */
   async storeProgress(table: Table): Promise<void> {
     this.#startTime ??= toKubernetesTime(this.#options.clock.now());
     const keepsVerdict = this.#hasVerdict(table.loss !== undefined);
     this.#hasBegun = true;
     const going = this.#migration.spec.undo === true ? undoing : progressing;
-    await this.#write(keepsVerdict ? undefined : going(table.counts(), this.#pace()), table);
+    const progress = keepsVerdict ? undefined : going(table.counts(), this.#pace());
+    await this.#write(this.#obstacle() ?? progress, table);
   }
 
   /** With a loss, a verdict of success is not kept: the rows beside it are not all. */

@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
+import { RECONCILE_REQUESTED_ANNOTATION } from '#src/api/group.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
 import { startCluster, type Cluster } from '#test/cluster/cluster.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { startOperator, type OperatorProcess } from '#test/support/operator-process.ts';
 import { Tenant } from '#test/support/tenant.ts';
-import { kvNames } from '#test/support/queries.ts';
+import { conditionOf, kvData, kvNames, pathOf } from '#test/support/queries.ts';
 
 /* claude-hooks TOK-1 (reference peers.md §1.5): who read which value is on record, and nothing is read unseen. */
 
@@ -122,6 +123,33 @@ it('stops the work while it cannot be written, is not ready, and goes on with no
   expect(lines.map(({ sequence }) => sequence)).toEqual(lines.map((_, index) => index + 1));
   expect(lines.map(tellOf)).toContain('read kubernetes db password present');
   expect(await statusOf(`${operator.healthUrl}/readyz`)).toBe(200);
+});
+
+it('shows in the status of a migration that it waits for the log, and goes on when it can be written', async () => {
+  const file = join(folder, 'waiting.log');
+  await using _operator = await anOperator(file);
+  const tenant = await Tenant.create(cluster);
+  await tenant.apply(aSecret('db', { password: 'p' }));
+  await tenant.apply(aMigration('moving', {}));
+  await tenant.untilReady('moving', { status: 'True', reason: 'Completed' });
+  renameSync(file, `${file}.1`);
+  mkdirSync(file);
+  await tenant.apply(aSecret('db', { password: 'another' }));
+  await tenant.mergePatch('SecretMigration', 'moving', {
+    metadata: { annotations: { [RECONCILE_REQUESTED_ANNOTATION]: 'now' } },
+    spec: { conflictPolicy: 'Overwrite' },
+  });
+  const waiting = await tenant.untilReady('moving', { status: 'False', reason: 'AuditLogBlocked' });
+  expect(conditionOf(waiting, 'Ready')?.message).toContain(
+    'work resumes automatically and no record is lost',
+  );
+  expect(conditionOf(waiting, 'Reconciling')?.status).toBe('True');
+  expect(conditionOf(waiting, 'Stalled')).toBeUndefined();
+
+  rmdirSync(file);
+  const done = await tenant.untilReady('moving', { status: 'True', reason: 'Completed' });
+  expect(conditionOf(done, 'Reconciling')).toBeUndefined();
+  expect(await kvData(tenant, pathOf(tenant, 'db'))).toEqual({ password: 'another' });
 });
 
 async function statusOf(url: string): Promise<number> {
