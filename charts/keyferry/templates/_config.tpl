@@ -428,11 +428,14 @@ spec:
     - name: marks
       expression: >-
         variables.undoes || !variables.dryRun && variables.sourcePolicies.exists(policy, policy in ['Delete', 'Backup', 'Project'])
+    # Objects that name Secrets: a row says which of them use a Secret, so who may not list them must not choose where to look.
+    - name: references
+      expression: object.spec.?removal.?references.orValue([])
     # The rights for single Secrets are enough for a few names, if nothing leads to a Secret of another name. An authorizer
     # check costs 350,000; the API server allows 1,000,000 an expression and 10,000,000 a policy.
     - name: names
       expression: >-
-        object.spec.select.?names.orValue([]).size() <= 4 && !variables.mapping.?overrides.hasValue() &&
+        object.spec.select.?names.orValue([]).size() <= 4 && variables.references.size() <= 8 && !variables.mapping.?overrides.hasValue() &&
         !variables.mapping.?prefixes.hasValue() && !variables.mapping.?patterns.hasValue() &&
         !variables.mapping.?segmentSeparator.hasValue() &&
         !variables.mapping.?path.orValue('').contains('{label:') && !has(object.spec.source.fallback) &&
@@ -461,6 +464,38 @@ spec:
       expression: >-
         (variables.names.size() <= 2 || variables.secrets.name(variables.names[2]).check('patch').allowed()) &&
         (variables.names.size() <= 3 || variables.secrets.name(variables.names[3]).check('patch').allowed())
+    - name: listsReferences1
+      expression: >-
+        [0, 1].all(i, i >= variables.references.size() || authorizer.group(variables.references[i].resource.?group.orValue(''))
+        .resource(variables.references[i].resource.plural).namespace(object.metadata.namespace).check('list').allowed())
+    - name: listsReferences2
+      expression: >-
+        [2, 3].all(i, i >= variables.references.size() || authorizer.group(variables.references[i].resource.?group.orValue(''))
+        .resource(variables.references[i].resource.plural).namespace(object.metadata.namespace).check('list').allowed())
+    - name: listsReferences3
+      expression: >-
+        [4, 5].all(i, i >= variables.references.size() || authorizer.group(variables.references[i].resource.?group.orValue(''))
+        .resource(variables.references[i].resource.plural).namespace(object.metadata.namespace).check('list').allowed())
+    - name: listsReferences4
+      expression: >-
+        [6, 7].all(i, i >= variables.references.size() || authorizer.group(variables.references[i].resource.?group.orValue(''))
+        .resource(variables.references[i].resource.plural).namespace(object.metadata.namespace).check('list').allowed())
+    - name: listsReferences5
+      expression: >-
+        [8, 9].all(i, i >= variables.references.size() || authorizer.group(variables.references[i].resource.?group.orValue(''))
+        .resource(variables.references[i].resource.plural).namespace(object.metadata.namespace).check('list').allowed())
+    - name: listsReferences6
+      expression: >-
+        [10, 11].all(i, i >= variables.references.size() || authorizer.group(variables.references[i].resource.?group.orValue(''))
+        .resource(variables.references[i].resource.plural).namespace(object.metadata.namespace).check('list').allowed())
+    - name: listsReferences7
+      expression: >-
+        [12, 13].all(i, i >= variables.references.size() || authorizer.group(variables.references[i].resource.?group.orValue(''))
+        .resource(variables.references[i].resource.plural).namespace(object.metadata.namespace).check('list').allowed())
+    - name: listsReferences8
+      expression: >-
+        [14, 15].all(i, i >= variables.references.size() || authorizer.group(variables.references[i].resource.?group.orValue(''))
+        .resource(variables.references[i].resource.plural).namespace(object.metadata.namespace).check('list').allowed())
   validations:
     - expression: >-
         !variables.releases || authorizer.group('keyferry.io').resource('secretmigrations').namespace(object.metadata.namespace)
@@ -514,6 +549,17 @@ spec:
         and the operator marks them for the sourcePolicy Delete, Backup or Project, or for undo. Ask an administrator of the namespace for the right to
         patch secrets, or
         set sourcePolicy to Keep.'
+    - expression: >-
+        variables.onlyApproves || (variables.listsReferences1 && variables.listsReferences2 && variables.listsReferences3 &&
+        variables.listsReferences4 && variables.listsReferences5 && variables.listsReferences6 && variables.listsReferences7 &&
+        variables.listsReferences8)
+      reason: Forbidden
+      messageExpression: >-
+        request.userInfo.username + ' may not list in namespace ' + object.metadata.namespace + ' all that
+        spec.removal.references names: ' + variables.references.map(each, each.resource.plural +
+        (each.resource.?group.orValue('') == '' ? '' : '.' + each.resource.group)).join(', ') + '. The operator lists them for a
+        SecretMigration, and its rows say which of them use a Secret. Ask an administrator of the namespace for the right to list
+        them, or remove those that you may not list.'
 {{- end }}
 
 {{- define "keyferry.config.ClusterSecretBackend.kubernetes" }}

@@ -76,7 +76,7 @@ export const RemovalSchema = z
       .meta({ 'x-kubernetes-list-type': 'atomic' })
       .optional()
       .describe(
-        'More objects that use Secrets. The operator needs the right to list them; without it nothing is removed.',
+        'More objects that use Secrets. The operator needs the right to list them, without which nothing is removed, and so does the author.',
       ),
   })
   .describe(

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RECONCILE_REQUESTED_ANNOTATION } from '#src/api/group.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
-import type { User } from '#test/support/users.ts';
+import type { Right, User } from '#test/support/users.ts';
 import {
   ALL_VERBS,
   Authors,
@@ -80,6 +80,82 @@ describe('the author of a migration', () => {
   it('needs no right to delete or patch for sourcePolicy Keep', async () => {
     const copier = await authors.having(onSecrets(['get', 'list', 'create']));
     expect(await denialOf(copier, place, migrationSpec({ conflictPolicy: 'Overwrite' }))).toBe('');
+  });
+});
+
+/** As many references as a spec can have, to resources of these plural names. */
+function referencesTo(plurals: readonly string[], group = 'example.com'): object {
+  return plurals.map((plural) => ({ resource: { group, version: 'v1', plural }, path: 'spec.secretName' }));
+}
+
+function onLists(plurals: readonly string[], group = 'example.com'): Right {
+  return { apiGroups: [group], resources: plurals, verbs: ['list'] };
+}
+
+describe('what spec.removal.references names', () => {
+  const SIXTEEN = Array.from({ length: 16 }, (_, index) => `widgets${index}`);
+  const withReferences = (plurals: readonly string[], change: object = {}): object =>
+    migrationSpec({ removal: { references: referencesTo(plurals) }, ...change });
+
+  it('may be listed by the author, each of up to sixteen', async () => {
+    const lister = await authors.having(onSecrets(ALL_VERBS), onLists(SIXTEEN));
+    const spec = withReferences(SIXTEEN, { sourcePolicy: 'Backup' });
+    expect(await denialOf(lister, place, spec)).toBe('');
+    expect(await denialOf(owner, place, spec)).toContain(
+      `${owner.name} may not list in namespace ${namespace}`,
+    );
+  });
+
+  it.each(SIXTEEN)('holds the migration if only %s may not be listed, also in a dry run', async (plural) => {
+    const others = SIXTEEN.filter((other) => other !== plural);
+    const lister = await authors.having(onSecrets(ALL_VERBS), onLists(others));
+    const denial = await denialOf(lister, place, withReferences(SIXTEEN, { dryRun: true }));
+    expect(denial).toContain(`all that spec.removal.references names: widgets0.example.com, `);
+    expect(denial).toContain(`${plural}.example.com`);
+    expect(await denialOf(lister, place, withReferences(others))).toBe('');
+  });
+
+  it('is asked in its group, the core group included, and in the namespace', async () => {
+    const inCore = {
+      references: [{ resource: { version: 'v1', plural: 'widgets0' }, path: 'spec.secretName' }],
+    };
+    const lister = await authors.having(onSecrets(ALL_VERBS), onLists(['widgets0']));
+    expect(await denialOf(lister, place, migrationSpec({ removal: inCore }))).toContain('names: widgets0. ');
+    const inCoreToo = await authors.having(onSecrets(ALL_VERBS), onLists(['widgets0'], ''));
+    expect(await denialOf(inCoreToo, place, migrationSpec({ removal: inCore }))).toBe('');
+  });
+
+  it('needs no right of a user who only approves, and that of one who changes anything else', async () => {
+    const removal = { references: referencesTo(['widgets0']) };
+    const approval = { required: true };
+    const spec = migrationSpec({ removal, approval });
+    const object = objectOf(place.kind, 'with-references', spec);
+    await cluster.kube('POST', pathOf('SecretMigration', namespace), object);
+    const path = pathOf('SecretMigration', namespace, 'with-references');
+    const approver = await authors.having({
+      apiGroups: ['keyferry.io'],
+      resources: ['secretmigrations'],
+      verbs: ['approve'],
+    });
+    const digest = `sha256:${'0'.repeat(64)}`;
+    expect(await denialOfPatch(approver, path, { spec: { approval: { digest } } })).toBe('');
+    expect(await denialOfPatch(owner, path, { spec: { soakSeconds: 1 } })).toContain(
+      'may not list in namespace',
+    );
+  });
+
+  it('fits beside the rights for single Secrets up to eight times', async () => {
+    const names = ['a', 'b', 'c', 'd'];
+    const few = await authors.having(
+      onSecrets(['create']),
+      onSecrets(['get', 'delete', 'patch'], names),
+      onLists(SIXTEEN),
+    );
+    const change = { select: { names }, sourcePolicy: 'Delete' };
+    expect(await denialOf(few, place, withReferences(SIXTEEN.slice(0, 8), change))).toBe('');
+    expect(await denialOf(few, place, withReferences(SIXTEEN.slice(0, 9), change))).toContain(
+      'may not get Secrets',
+    );
   });
 });
 
