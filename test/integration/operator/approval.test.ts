@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
 import { holdWrites } from '#test/support/gate.ts';
-import { conditionOf, eventOf, kvPut, pathOf, statesOf } from '#test/support/queries.ts';
+import { conditionOf, eventOf, kvMetadata, kvPut, pathOf, statesOf } from '#test/support/queries.ts';
 import { useStage } from '#test/support/stage.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 import { fieldsOf, sourceNames, wholeNames } from './documents.ts';
@@ -72,6 +72,26 @@ describe('a migration whose plan is to be approved', () => {
     await tenant.mergePatch('SecretMigration', 'move', { spec: { sourcePolicy: 'Keep' } });
     await tenant.untilReady('move', { status: 'True', reason: 'Completed' });
     expect(await sourceNames(tenant)).toEqual(NAMES);
+  });
+
+  it('copies the custom metadata of a path as it is at the time of the run: a change of it makes no version', async () => {
+    const tenant = await stage().tenant();
+    await kvPut(tenant, 'db', { password: 'p' });
+    const note = async (team: string): Promise<void> => {
+      const path = `${tenant.mount}/metadata/db`;
+      await tenant.cluster.bao('POST', path, { custom_metadata: { team } });
+    };
+    await note('first');
+    const { spec } = aMigration('move', { from: 'bao', to: 'kubernetes', approval: { required: true } });
+    const mapping = { path: '{name}', labels: ['team'] };
+    await tenant.apply({ ...aMigration('move'), spec: { ...spec, select: { names: ['db'] }, mapping } });
+    const digest = digestOf(await untilAwaiting(tenant));
+    const version = await kvMetadata(tenant, 'db');
+    await note('second');
+    expect((await kvMetadata(tenant, 'db'))?.current_version).toBe(version?.current_version);
+    await approve(tenant, digest);
+    await tenant.untilReady('move', { status: 'True', reason: 'Completed' });
+    expect((await tenant.secret('db'))?.metadata.labels).toMatchObject({ team: 'second' });
   });
 
   it('goes on with the approved plan after its operator was restarted in the middle', async () => {
