@@ -76,11 +76,15 @@ end
 const POWERSHELL = `# Completion of keyferry for PowerShell. Nothing that comes from a server is evaluated.
 Register-ArgumentCompleter -Native -CommandName 'keyferry', 'kubectl-keyferry' -ScriptBlock {
     param($wordToComplete, $commandAst, $cursorPosition)
-    $words = @($commandAst.CommandElements | Where-Object { $_.Extent.StartOffset -lt $cursorPosition } | ForEach-Object { $_.ToString() })
+    $words = @($commandAst.CommandElements | Where-Object { $_.Extent.StartOffset -lt $cursorPosition } | ForEach-Object {
+        # Without its quotes.
+        if ($_ -is [System.Management.Automation.Language.StringConstantExpressionAst]) { $_.Value } else { $_.ToString() }
+    })
     $typed = @($words | Select-Object -Skip 1)
     if ($wordToComplete -eq '') {
-        # Before 7.3, PowerShell passes no empty argument on.
-        if ($PSVersionTable.PSVersion -lt [version]'7.3') { $typed += '""' } else { $typed += '' }
+        # Before 7.3, and later where it is told so, PowerShell passes no empty argument on.
+        $drops = $PSVersionTable.PSVersion -lt [version]'7.3' -or $PSNativeCommandArgumentPassing -eq 'Legacy'
+        if ($drops) { $typed += '""' } else { $typed += '' }
     }
     $out = @(& $words[0] __complete @typed 2>$null)
     $out | Select-Object -SkipLast 1 | ForEach-Object {
