@@ -165,8 +165,8 @@ mutants: $(INSTALLED) ## Break the sources in known ways; the unit tests must no
 	node test/mutants/run.ts
 
 .PHONY: bench
-bench: $(BUNDLE) ## 1,000 Secrets beside the server's own rate, in ratios
-	node test/bench/copy.ts
+bench: $(BUNDLE) ## Everything beside bare loops, in ratios; RECORD=1 SLICE=1 PARTS=copy,start SIZES=1000,10000; minutes
+	node test/bench/bench.ts --parts '$(PARTS)' --sizes '$(SIZES)' $(if $(RECORD),--record) $(if $(SLICE),--slice)
 
 .PHONY: bench-poll
 bench-poll: $(INSTALLED) ## A poll of 1,000 and 10,000 unchanged documents, in requests and ratios

@@ -27,6 +27,7 @@ export default defineConfig({
             'test/architecture/**/*.test.ts',
             'test/docs/blocks/**/*.test.ts',
             'test/soak/**/*.test.ts',
+            'test/bench/**/*.test.ts',
             'test/demo/**/*.test.ts',
           ],
           sequence: { groupOrder: 0 },

@@ -1,6 +1,6 @@
 /**
- * Writes crds/*.yaml, docs/spec/v1alpha1/*.md, docs/reasons.md, docs/commands.md and parts of charts/keyferry from the schemas, the
- * declared commands and config/.
+ * Writes crds/*.yaml, docs/spec/v1alpha1/*.md, docs/reasons.md, docs/commands.md, docs/performance.md with its drawings, and parts of
+ * charts/keyferry from the schemas, the declared commands, the records of benches and config/.
  *
  *     node src/generate/generate.ts           write
  *     node src/generate/generate.ts --check   write nothing; exit 1 and name each file that differs
@@ -13,6 +13,7 @@ import { commandsPage } from './commands.ts';
 import { crdOf } from './crd.ts';
 import { GROUP, KINDS, VERSION } from '#src/api/group.ts';
 import { KIND_DEFINITIONS } from './kind-definitions.ts';
+import { performanceFiles } from './performance.ts';
 import { reasonsPage } from './reasons.ts';
 import { referenceOf, vocabularyReference } from './reference.ts';
 
@@ -37,7 +38,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
   files.set('docs/reasons.md', reasonsPage());
   files.set('docs/commands.md', commandsPage());
   for (const [file, crd] of crds) files.set(`${CRDS}/${file}`, crd);
-  return new Map([...files, ...chartFiles(ROOT, crds)]);
+  return new Map([...files, ...performanceFiles(ROOT), ...chartFiles(ROOT, crds)]);
 }
 
 /** Paths below `root` that differ from what would be generated: changed, missing, or no longer generated. */

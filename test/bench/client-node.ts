@@ -6,6 +6,8 @@ import { aSecret } from '#test/builders/objects.ts';
 import { startCluster, type Cluster } from '#test/cluster/cluster.ts';
 import { Cuttable } from './informers/cuttable.ts';
 import { Candidate } from './informers/candidate.ts';
+import { inLanes } from './lanes.ts';
+import { median } from './statistics.ts';
 
 /*
  * The informer of client-node beside ours, both bundled as we ship, against the real API server. `node
@@ -50,11 +52,7 @@ async function createSecret(cluster: Cluster, name: string): Promise<void> {
 }
 
 async function fill(cluster: Cluster): Promise<void> {
-  let next = 0;
-  const lane = async (): Promise<void> => {
-    while (next < SECRETS) await createSecret(cluster, `s-${next++}`);
-  };
-  await Promise.all(Array.from({ length: PARALLEL }, lane));
+  await inLanes(SECRETS, PARALLEL, async (index) => createSecret(cluster, `s-${index}`));
 }
 
 interface Bench {
@@ -68,9 +66,6 @@ function start({ folder, account }: Bench, kind: Kind, server: string): Candidat
   const args = [server, join(account, 'ca.crt'), join(account, 'token'), content];
   return new Candidate(join(folder, program, `${program}.mjs`), args);
 }
-
-const median = (values: readonly number[]): number =>
-  values.toSorted((left, right) => left - right)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 async function measureSize(bench: Bench, kind: Kind): Promise<Readonly<Record<string, number>>> {
   const rounds: Readonly<Record<string, number>>[] = [];

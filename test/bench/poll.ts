@@ -10,6 +10,7 @@ import { startCluster } from '#test/cluster/cluster.ts';
 import { collect } from '#test/support/collect.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
 import { OWN_MACHINE } from '#test/support/own-machine.ts';
+import { median } from './statistics.ts';
 
 /*
  * A poll of unchanged documents: their versions as `Reader.versions` tells them, beside a listing of the names alone and a
@@ -66,8 +67,7 @@ async function measured(
     await work();
     times.push(performance.now() - startedAt);
   }
-  const ms = times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? Number.NaN;
-  return { requests: requests - before, ms };
+  return { requests: requests - before, ms: median(times) };
 }
 
 const { signal } = new AbortController();

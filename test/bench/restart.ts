@@ -1,10 +1,13 @@
+import { mapConcurrently } from '#src/io/map-concurrently.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
 import { startCluster, type Cluster } from '#test/cluster/cluster.ts';
+import { collect } from '#test/support/collect.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { startOperator, type OperatorProcess } from '#test/support/operator-process.ts';
 import { startProxy, type RecordingProxy } from '#test/support/recording-proxy.ts';
 import type { RecordedRequest } from '#test/support/request-history.ts';
 import { Tenant } from '#test/support/tenant.ts';
+import { median } from './statistics.ts';
 
 /*
  * What a restart costs with many migrations in step, each of ten Secrets, in a few namespaces: requests of each migration at
@@ -32,17 +35,6 @@ interface Synced {
   readonly name: string;
 }
 
-async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  let next = 0;
-  const lane = async (): Promise<void> => {
-    for (let item = items[next]; item !== undefined; item = items[next]) {
-      next += 1;
-      await work(item);
-    }
-  };
-  await Promise.all(Array.from({ length: IN_FLIGHT }, lane));
-}
-
 const secretsOf = (name: string): readonly string[] =>
   Array.from({ length: SECRETS_EACH }, (_, index) => `${name}-${String(index).padStart(2, '0')}`);
 
@@ -53,13 +45,15 @@ async function populate(cluster: Cluster, address: string): Promise<readonly Syn
     tenant: tenants[index % tenants.length],
     name: `m${String(index).padStart(4, '0')}`,
   })).flatMap(({ name, tenant }) => (tenant === undefined ? [] : [{ name, tenant }]));
-  await inParallel(all, async ({ name, tenant }) => {
-    for (const secret of secretsOf(name)) await tenant.apply(aSecret(secret, { k: '0' }));
-    const select = { prefix: `${name}-` };
-    await tenant.apply(
-      aMigration(name, { mode: 'Sync', select, sync: { intervalSeconds: INTERVAL_SECONDS } }),
-    );
-  });
+  await collect(
+    mapConcurrently(all, IN_FLIGHT, async ({ name, tenant }) => {
+      for (const secret of secretsOf(name)) await tenant.apply(aSecret(secret, { k: '0' }));
+      const select = { prefix: `${name}-` };
+      await tenant.apply(
+        aMigration(name, { mode: 'Sync', select, sync: { intervalSeconds: INTERVAL_SECONDS } }),
+      );
+    }),
+  );
   return all;
 }
 
@@ -97,7 +91,7 @@ async function editTakes({ name, tenant }: Synced, value: string): Promise<numbe
 async function editLatency(all: readonly Synced[], value: string): Promise<number> {
   const times: number[] = [];
   for (const synced of all.slice(-EDITS)) times.push(await editTakes(synced, value));
-  return times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? Number.NaN;
+  return median(times);
 }
 
 /** By method and the end of the path: `GET secretmigrations/*`. */

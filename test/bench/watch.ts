@@ -1,0 +1,110 @@
+import { createInterface } from 'node:readline';
+import type { Condition } from '#src/schema/meta.ts';
+import { MIGRATIONS_PATH, type BareClient } from './bare.ts';
+
+/** After this time a step has failed: a few hundred keys a second are slow on any machine. */
+const DEADLINE_MS = 120_000;
+const DEADLINE_MS_A_KEY = 10;
+
+/** A SecretMigration, as far as a bench looks at it. */
+export interface Seen {
+  readonly metadata: { readonly name: string; readonly namespace: string; readonly generation: number };
+  readonly status?: {
+    readonly conditions?: readonly Condition[];
+    readonly summary?: Readonly<Record<string, number>>;
+    readonly lastHandledReconcileAt?: string;
+  };
+}
+
+/** Ready of the current generation, with this reason. */
+export function isReady({ metadata, status }: Seen, reason = 'Completed'): boolean {
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+  return (
+    ready?.observedGeneration === metadata.generation && ready.status === 'True' && ready.reason === reason
+  );
+}
+
+interface Waiter {
+  readonly check: () => boolean;
+  readonly resolve: () => void;
+  readonly reject: (reason: Error) => void;
+}
+
+/**
+ * All SecretMigrations of the cluster by one watch. To ask for each again and again would take the time of the servers that are
+ * measured.
+ */
+export class MigrationWatch implements AsyncDisposable {
+  readonly #seen = new Map<string, Seen>();
+  readonly #waiters = new Set<Waiter>();
+  readonly #stop = new AbortController();
+  #ended: Promise<void> = Promise.resolve();
+  #failure: Error | undefined;
+
+  static async open(api: BareClient): Promise<MigrationWatch> {
+    const watch = new MigrationWatch();
+    const { body, statusCode } = await api.stream(
+      'GET',
+      `${MIGRATIONS_PATH}?watch=true&timeoutSeconds=7200`,
+      {
+        signal: watch.#stop.signal,
+      },
+    );
+    if (statusCode !== 200) throw new Error(`the watch of the migrations was refused: ${statusCode}`);
+    watch.#ended = watch.#follow(createInterface({ input: body }));
+    return watch;
+  }
+
+  /** Resolves when the migrations, as they were seen last, pass the check; rejects at the deadline for so many keys. */
+  async until(keys: number, check: (all: ReadonlyMap<string, Seen>) => boolean): Promise<void> {
+    const { promise, reject, resolve } = Promise.withResolvers<void>();
+    const waiter: Waiter = { check: () => check(this.#seen), resolve, reject };
+    const deadlineMs = DEADLINE_MS + DEADLINE_MS_A_KEY * keys;
+    const late = setTimeout(() => reject(this.#tooLate(keys, deadlineMs)), deadlineMs);
+    this.#waiters.add(waiter);
+    this.#ask(waiter);
+    try {
+      await promise;
+    } finally {
+      clearTimeout(late);
+      this.#waiters.delete(waiter);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#ended;
+  }
+
+  async #follow(lines: AsyncIterable<string>): Promise<void> {
+    try {
+      for await (const line of lines) this.#take(line);
+    } catch {
+      // Aborted, or the server ended it: the waiters hear of it below.
+    }
+    this.#failure = new Error('the watch of the migrations ended');
+    for (const { reject } of this.#waiters) reject(this.#failure);
+  }
+
+  #take(line: string): void {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The API server says so.
+    const { object } = JSON.parse(line) as { readonly object: Seen };
+    this.#seen.set(`${object.metadata.namespace}/${object.metadata.name}`, object);
+    for (const waiter of this.#waiters) this.#ask(waiter);
+  }
+
+  #ask({ check, reject, resolve }: Waiter): void {
+    if (check()) resolve();
+    else if (this.#failure !== undefined) reject(this.#failure);
+  }
+
+  #tooLate(keys: number, deadlineMs: number): Error {
+    const states = [...this.#seen.values()].map(({ metadata, status }) => {
+      const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+      const counts = JSON.stringify(status?.summary ?? {});
+      return `${metadata.namespace}/${metadata.name}: ${ready?.reason ?? 'no Ready'} ${counts} ${ready?.message ?? ''}`;
+    });
+    const last = states.slice(-3).join('; ');
+    return new Error(`${keys} keys were not done after ${deadlineMs / 1000} s. Last: ${last}`);
+  }
+}
