@@ -1,8 +1,8 @@
 import type { Measure, MeasureName, PerformanceRecord } from './performance-record.ts';
 
 /*
- * Cost against size as SVG, made of a record: time of a document beside the bare loop, and peak memory. Both axes of time
- * are logarithmic. The colors are readable on a light and on a dark page: the drawing brings its own ground.
+ * Cost against size as SVG, made of a record: time of a document beside the bare loop, and peak memory. The axis of
+ * documents is logarithmic. The colors are readable on a light and on a dark page: the drawing brings its own ground.
  */
 
 const PANEL = { width: 300, height: 190, left: 46, right: 14, top: 28, bottom: 34 };
@@ -146,7 +146,7 @@ function drawnLine(
 
 function legend(lines: readonly Line[]): readonly string[] {
   return lines.map(({ color, isDashed, label }, index) => {
-    const [left, y] = [PANEL.left + index * 84, PANEL.height - 7];
+    const [left, y] = [PANEL.left + index * 92, PANEL.height - 7];
     const dash = isDashed ? ' stroke-dasharray="5 3"' : '';
     const line = `<path d="M${left} ${y - 3}h14" stroke="${color}" stroke-width="1.6"${dash}/>`;
     return `${line}${text(label, { x: left + 18, y, more: 'fill="#111827"' })}`;

@@ -76,12 +76,14 @@ describe('a measure beside the recorded one', () => {
 
 describe('what make bench says of worse measures', () => {
   it('is which one, its value, the recorded one, where that is, and what to do', () => {
-    const record = recordOf(push(0.8), push(0.9, '10000'));
-    const lines = complaints(compare([push(0.4), push(0.9, '10000')], record), record);
+    const kv = (value: number): Measure => ({ name: 'push-kv', size: '1000', value });
+    const record = recordOf(push(0.8), push(0.9, '10000'), kv(2));
+    const lines = complaints(compare([push(0.4), push(0.9, '10000'), kv(3)], record), record);
     expect(lines).toEqual([
       'WORSE  Secrets → KV with 1000 documents: 0.4 of bare, recorded 0.8 (−50 %)',
+      'WORSE  Secrets → KV: KV requests per document with 1000 documents: 3 requests, recorded 2 (+50 %)',
       'The record is docs/performance/openbao.json, of commit abc123. Measure again on a quiet machine: make bench ' +
-        'PARTS=<the part>. If the new number is right, record it: make bench RECORD=1',
+        'PARTS=copy,requests. If the new number is right, record it: make bench RECORD=1',
     ]);
   });
 

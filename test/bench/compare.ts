@@ -58,8 +58,18 @@ export function complaints(
       return `WORSE  ${title}${size}: ${change} (${percent(measure.value / recorded)})`;
     }),
     `The record is ${recordFile(record.server)}, of commit ${record.commit}. Measure again on a quiet machine: ` +
-      'make bench PARTS=<the part>. If the new number is right, record it: make bench RECORD=1',
+      `make bench PARTS=${partsOf(worse).join(',')}. If the new number is right, record it: make bench RECORD=1`,
   ];
+}
+
+/** The parts that measure these. */
+function partsOf(worse: readonly Compared[]): readonly string[] {
+  const parts = worse.map(({ measure: { name } }) => {
+    if (kindOf(name).unit === 'requests') return 'requests';
+    if (name === 'push-own-core') return 'own-core';
+    return name === 'small' ? 'small' : 'copy';
+  });
+  return [...new Set(parts)];
 }
 
 function percent(ratio: number): string {
