@@ -7,7 +7,7 @@ import { MigrationJournal } from '#src/journal/journal.ts';
 import { ObjectClient } from '#src/runtime/object-client.ts';
 import { ManualClock } from '#test/support/manual-clock.ts';
 import { MemoryReports } from '#test/support/memory-reports.ts';
-import { aParsedMigration, aRow } from '#test/support/migration-rows.ts';
+import { aParsedMigration, aStoredRow } from '#test/support/migration-rows.ts';
 import { RecordedLog } from '#test/support/recorded.ts';
 import { ScriptedKubeClient } from '#test/support/scripted-kube-client.ts';
 import { readTable } from './rows.ts';
@@ -52,7 +52,7 @@ async function readOf(migration: SecretMigration, reports: MemoryReports) {
 describe('the table of a migration', () => {
   it('is that of its status while it is small, without another request', async () => {
     const reports = new MemoryReports();
-    const keys = [aRow('db', 'user'), aRow('db', 'password'), aRow('api', '')];
+    const keys = [aStoredRow('db', ['user', 'password']), aStoredRow('api', [])];
     const table = await readOf(aParsedMigration({ status: { keys } }), reports);
     expect(table.isComplete).toBe(true);
     expect(table.rows.map(({ name, key }) => `${name}/${key}`)).toEqual(['api/', 'db/password', 'db/user']);
@@ -60,7 +60,11 @@ describe('the table of a migration', () => {
   });
 
   it('is complete and empty before the first run', async () => {
-    expect(await readOf(aParsedMigration(), new MemoryReports())).toEqual({ rows: [], isComplete: true });
+    expect(await readOf(aParsedMigration(), new MemoryReports())).toEqual({
+      rows: [],
+      stored: [],
+      isComplete: true,
+    });
   });
 
   it('is that of all reports of a large migration', async () => {
@@ -124,7 +128,7 @@ describe('the table of a migration', () => {
     const running = { ...migration, status: { ...migration.status, summary } };
     const table = await readOf(running, reports);
     expect(table.missing).toBe(
-      '1200 of 2000 rows are stored so far; the run stores the others when it has them.',
+      'The rows of 1200 of 2000 keys are stored so far; the run stores the others when it has them.',
     );
   });
 });

@@ -1,6 +1,7 @@
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { MAX_REPORTS } from '#src/api/v1alpha1/secret-migration.ts';
 import { parseReportMetadata } from '#src/api/v1alpha1/secret-migration-report.ts';
+import { keyRowsOf, type KeyRow } from '#src/api/v1alpha1/key-rows.ts';
 import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
 import { contentOf, isBalanced, isOwned, reportName } from '#src/journal/report-object.ts';
 import { MAX_UNCOUNTED } from '#src/journal/reports.ts';
@@ -9,7 +10,9 @@ import type { ObjectClient } from '#src/runtime/object-client.ts';
 /** The table of one migration: a row for each key, of its status or of all its reports. */
 export interface Table {
   /** Sorted by document, then key. */
-  readonly rows: readonly StatusRow[];
+  readonly rows: readonly KeyRow[];
+  /** The same as it is stored: a row for the keys of a document that are alike. */
+  readonly stored: readonly StatusRow[];
   /** False if rows are missing, now or for good; `missing` says why. */
   readonly isComplete: boolean;
   /** Why rows are missing, as whole sentences. */
@@ -34,7 +37,7 @@ export async function readTable(
   signal: AbortSignal,
 ): Promise<Table> {
   const { keys = [], keysTruncated, reports } = migration.status;
-  if (keysTruncated !== true && reports === undefined) return { rows: sorted(keys), isComplete: true };
+  if (keysTruncated !== true && reports === undefined) return { ...tableOf(keys), isComplete: true };
   const read = async (shard: number): Promise<Shard> => readShard(cluster, { migration, shard, signal });
   const shards = await counted(reports?.count ?? 0, read);
   // What a run wrote since it last wrote the status.
@@ -45,9 +48,14 @@ export async function readTable(
     shards.push(more);
   }
   // A run that was killed while it moved its rows left some in the status only.
-  const rows = sorted(withoutDoubles([...keys, ...shards.flatMap(({ rows: found }) => found)]));
-  const missing = whatIsMissing(migration, shards, rows.length);
-  return missing === undefined ? { rows, isComplete: true } : { rows, isComplete: false, missing };
+  const table = tableOf(
+    newest(
+      keys,
+      shards.flatMap(({ rows }) => rows),
+    ),
+  );
+  const missing = whatIsMissing(migration, shards, table.rows.length);
+  return missing === undefined ? { ...table, isComplete: true } : { ...table, isComplete: false, missing };
 }
 
 interface Shard {
@@ -92,19 +100,33 @@ function whatIsMissing(
   if (damaged !== undefined)
     return `The report ${damaged.name} is missing or was changed by another writer, so its rows are not shown.`;
   if (reports?.lost !== undefined)
-    return `Another writer deleted or changed reports, and ${reports.lost.rows} rows are known to be missing.`;
+    return `Another writer deleted or changed reports, and the rows of ${reports.lost.rows} keys are known to be missing.`;
   const expected = Math.max(reports?.rows ?? 0, summary?.total ?? 0);
   if (found >= expected) return undefined;
-  return `${found} of ${expected} rows are stored so far; the run stores the others when it has them.`;
+  return `The rows of ${found} of ${expected} keys are stored so far; the run stores the others when it has them.`;
 }
 
-/** The last row of a key wins: a report is newer than the status. */
-function withoutDoubles(rows: readonly StatusRow[]): readonly StatusRow[] {
+/** What a report has of a document is newer than what the status has. */
+function newest(inStatus: readonly StatusRow[], inReports: readonly StatusRow[]): readonly StatusRow[] {
+  const reported = new Set(inReports.map(({ name }) => name));
+  return [...inStatus.filter(({ name }) => !reported.has(name)), ...inReports];
+}
+
+function tableOf(stored: readonly StatusRow[]): Pick<Table, 'rows' | 'stored'> {
+  return { rows: sorted(withoutDoubles(keyRowsOf(stored))), stored: stored.toSorted(byName) };
+}
+
+/** The last row of a key wins: its document went to a later report. */
+function withoutDoubles(rows: readonly KeyRow[]): readonly KeyRow[] {
   return [...new Map(rows.map((row) => [JSON.stringify([row.name, row.key]), row])).values()];
 }
 
-function sorted(rows: readonly StatusRow[]): readonly StatusRow[] {
-  return rows.toSorted((left, right) => compare(left.name, right.name) || compare(left.key, right.key));
+function sorted(rows: readonly KeyRow[]): readonly KeyRow[] {
+  return rows.toSorted((left, right) => byName(left, right) || compare(left.key, right.key));
+}
+
+function byName(left: Pick<StatusRow, 'name'>, right: Pick<StatusRow, 'name'>): number {
+  return compare(left.name, right.name);
 }
 
 function compare(left: string, right: string): number {

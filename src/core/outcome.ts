@@ -69,6 +69,8 @@ export interface Outcome {
   readonly name: string;
   /** Sorted; empty for a document without keys or one that was never read. */
   readonly keys: readonly string[];
+  /** The names that `mapping.keys` gives the keys, in the same order; absent if all keep theirs. */
+  readonly newKeys?: readonly string[];
   readonly state: State;
   readonly reason?: RowReason;
   /** From the closed catalog of messages: names and limits, never values. */
@@ -138,24 +140,24 @@ const COUNTER = {
   Skipped: 'skipped',
 } as const satisfies Record<State, keyof Counts>;
 
-/** The number of rows: one for each key, and one for a document without keys. */
-export function rowsOf({ keys }: Outcome): number {
+/** How many keys a document counts for: one without keys counts as one. */
+export function keyCountOf({ keys }: Pick<Outcome, 'keys'>): number {
   return Math.max(1, keys.length);
 }
 
-/** Counts rows by state. */
-export function countOutcomes(outcomes: Iterable<Outcome>): Counts {
+/** Counts keys by state. */
+export function countOutcomes(outcomes: Iterable<Pick<Outcome, 'keys' | 'state'>>): Counts {
   const counts = { pending: 0, copied: 0, verified: 0, removed: 0, conflict: 0, failed: 0, skipped: 0 };
   let total = 0;
   for (const outcome of outcomes) {
-    const rows = rowsOf(outcome);
-    counts[COUNTER[outcome.state]] += rows;
-    total += rows;
+    const keys = keyCountOf(outcome);
+    counts[COUNTER[outcome.state]] += keys;
+    total += keys;
   }
   return { ...counts, total };
 }
 
-/** The number of rows that need no more work: verified, removed, or skipped deliberately. */
-export function doneRows(counts: Counts): number {
+/** The number of keys that need no more work: verified, removed, or skipped deliberately. */
+export function doneKeys(counts: Counts): number {
   return counts.verified + counts.removed + counts.skipped;
 }

@@ -60,7 +60,7 @@ const table: Record<string, Row> = {
   },
   'gets the new names of its keys': {
     spec: { mapping: { keys: [{ from: 'k', to: 'key' }] } },
-    outcome: { state: 'Verified', keys: ['k'] },
+    outcome: { state: 'Verified', keys: ['k'], newKeys: ['key'] },
     holds: { key: 'v' },
     writes: 1,
   },

@@ -4,7 +4,7 @@ import {
   type SecretMigration,
   type SecretMigrationStatus,
 } from '#src/api/v1alpha1/secret-migration.ts';
-import { countOutcomes, doneRows, type Counts, type Outcome, type PriorRecord } from '#src/core/outcome.ts';
+import { countOutcomes, doneKeys, type Counts, type Outcome, type PriorRecord } from '#src/core/outcome.ts';
 import type { Clock, Logger } from '#src/ports.ts';
 import { provenOnlyNow } from './another-store.ts';
 import { FallbackUse } from './fallback-use.ts';
@@ -61,7 +61,7 @@ export class MigrationJournal {
   #isWritingAhead = false;
   /** The store that a status may name: the one that all durable rows are about. */
   #namedStore: string | undefined;
-  /** What the status shows of the reports, as far as this journal knows. */
+  /** What the status shows of the reports, as far as this journal knows; `rows` counts their keys. */
   #shown: { readonly count: number; readonly rows: number };
 
   private constructor(options: JournalOptions, stored: StoredReports) {
@@ -72,7 +72,7 @@ export class MigrationJournal {
     this.#shown = { count: reports?.count ?? 0, rows: reports?.rows ?? 0 };
     this.#fallback = new FallbackUse(migration, clock);
     const reported = [...stored.shards()].flatMap(([, rows]) => rows);
-    const found = lossOf(migration, { damagedReports: stored.damaged, rows: stored.countedRows });
+    const found = lossOf(migration, { damagedReports: stored.damaged, keys: stored.countedKeys });
     this.#loss = addLoss(acknowledgesLoss ? undefined : reports?.lost, found);
     // Of a run that was killed while it moved its rows to reports, some rows are in the status only.
     const rows = new Map([...toPriorRecords(keys), ...toPriorRecords(reported)]);
@@ -126,11 +126,11 @@ export class MigrationJournal {
   }
 
   /**
-   * True when `storeReports` would store fewer rows than the status promises: a status with `table()` must be written first,
+   * True when `storeReports` would store fewer keys than the status promises: a status with `table()` must be written first,
    * or a run that is killed in between looks like a loss.
    */
   get promisesTooMuch(): boolean {
-    return this.#durableRows() < this.#shown.rows;
+    return this.#durableKeys() < this.#shown.rows;
   }
 
   /** True when the status names another store than that of the destination now. */
@@ -193,7 +193,7 @@ export class MigrationJournal {
     const counts = this.counts();
     const fallback = this.#fallback.status();
     const base = {
-      progress: `${doneRows(counts)}/${counts.total}`,
+      progress: `${doneKeys(counts)}/${counts.total}`,
       summary: counts,
       ...(fallback === undefined ? {} : { fallback }),
       ...byRule(this.#table, this.#options.rules),
@@ -201,7 +201,7 @@ export class MigrationJournal {
       ...(this.#namedStore === undefined ? {} : { destinationStore: this.#namedStore }),
     };
     if (this.#isInline()) return { ...base, keys: [...this.#table.entries()].flatMap(toRows) };
-    this.#shown = { count: this.#stored.count, rows: this.#durableRows() };
+    this.#shown = { count: this.#stored.count, rows: this.#durableKeys() };
     const lost = this.#loss === undefined ? {} : { lost: this.#loss };
     const reports = { ...this.#shown, labelSelector: this.#stored.labelSelector, ...lost };
     return { ...base, exceptions: exceptionsOf(this.#table), keysTruncated: true, reports };
@@ -213,12 +213,12 @@ export class MigrationJournal {
     return this.#stored.size === 0 && this.#options.migration.status.reports === undefined && fits;
   }
 
-  /** Rows that the stored reports have, and still have once all are written. */
-  #durableRows(): number {
-    let rows = 0;
+  /** Keys that the rows of the stored reports have, and still have once all are written. */
+  #durableKeys(): number {
+    let keys = 0;
     for (let shard = 0; shard < this.#layout.count; shard += 1)
-      rows += Math.min(this.#stored.rowCountOf(shard), this.#layout.rowCountOf(shard));
-    return rows;
+      keys += Math.min(this.#stored.keyCountOf(shard), this.#layout.keyCountOf(shard));
+    return keys;
   }
 
   /**

@@ -21,10 +21,10 @@ export function addLoss(before: Loss | undefined, found: Loss | undefined): Loss
  */
 export function lossOf(
   migration: SecretMigration,
-  stored: { readonly damagedReports: number; readonly rows: number },
+  stored: { readonly damagedReports: number; readonly keys: number },
 ): Loss | undefined {
   const promised = migration.status.reports?.rows ?? 0;
-  const rows = Math.max(0, promised - stored.rows);
+  const rows = Math.max(0, promised - stored.keys);
   if (rows === 0 && stored.damagedReports === 0) return undefined;
   return { reports: stored.damagedReports, rows, unrecoverable: mayHaveRemoved(migration) };
 }

@@ -41,7 +41,7 @@ async function open(
 const COPY = { path: 'ns/a', version: '1', identity: 'i' };
 const A_ROW = {
   name: 'a',
-  key: 'k',
+  keys: ['k'],
   state: 'Verified',
   destination: { ...COPY, algorithm: 'new' },
   source: { version: '7', identity: 's', zone: 'new' },

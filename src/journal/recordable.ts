@@ -26,7 +26,8 @@ export function recordable(outcome: Outcome): Outcome {
   const bounded: Outcome = {
     ...outcome,
     name: recordedName(outcome.name),
-    keys: outcome.keys.map((key) => boundedText(key, MAX_ROW_KEY)),
+    keys: boundedKeys(outcome.keys),
+    ...(outcome.newKeys === undefined ? {} : { newKeys: boundedKeys(outcome.newKeys) }),
     ...(destination === undefined ? {} : { destination: boundedDestination(destination) }),
     ...(source === undefined ? {} : { source: boundedSource(source) }),
     ...(base === undefined ? {} : { base: boundedBase(base) }),
@@ -40,6 +41,10 @@ export function recordable(outcome: Outcome): Outcome {
 /** True when a row has the whole name and paths of the document, so that a later run can look for it there. */
 export function isFindable({ name, source, destination }: Outcome): boolean {
   return ![name, source?.path ?? '', destination?.path ?? ''].some(isCut);
+}
+
+function boundedKeys(keys: readonly string[]): readonly string[] {
+  return keys.map((key) => boundedText(key, MAX_ROW_KEY));
 }
 
 function boundedVersion({ version, identity }: RecordedVersion): RecordedVersion {
@@ -78,10 +83,10 @@ function boundedDestination(destination: DestinationRecord): DestinationRecord {
 }
 
 function cutParts(bounded: Outcome): readonly string[] {
-  const { name, keys, destination, source, rule, backup } = bounded;
+  const { name, keys, newKeys = [], destination, source, rule, backup } = bounded;
   const parts: Readonly<Record<string, readonly (string | undefined)[]>> = {
     'the name': [name],
-    'the name of a key': keys,
+    'the name of a key': [...keys, ...newKeys],
     'a path': [destination?.path, source?.path, backup],
     'a version': versionsIn(bounded),
     'the rule': [rule],

@@ -69,7 +69,7 @@ export function isOwned(report: Owned, { metadata }: SecretMigration): boolean {
 }
 
 function summaryOf(rows: readonly StatusRow[]): Counts {
-  return countOutcomes(rows.map(({ name, key, state }) => ({ name, keys: [key], state })));
+  return countOutcomes(rows);
 }
 
 const SUMMARY_STATES = [

@@ -6,6 +6,7 @@ import {
   type SecretMigrationReport,
   type StoredReport,
 } from '#src/api/v1alpha1/secret-migration-report.ts';
+import { keyCountOf } from '#src/core/outcome.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
 import type { Logger } from '#src/ports.ts';
 import {
@@ -112,21 +113,21 @@ export class StoredReports {
     return this.#damaged;
   }
 
-  /** Rows of the reports that the status counts. */
-  get countedRows(): number {
-    let rows = 0;
-    for (const [shard, { report }] of this.#stored)
-      if (shard < this.#counted) rows += report?.rows.length ?? 0;
-    return rows;
+  /** Keys in the rows of the reports that the status counts. */
+  get countedKeys(): number {
+    let keys = 0;
+    for (const shard of this.#stored.keys()) if (shard < this.#counted) keys += this.keyCountOf(shard);
+    return keys;
   }
 
   has(shard: number): boolean {
     return this.#stored.has(shard);
   }
 
-  /** Number of rows of a stored shard. */
-  rowCountOf(shard: number): number {
-    return this.#stored.get(shard)?.report?.rows.length ?? 0;
+  /** Number of keys in the rows of a stored shard. */
+  keyCountOf(shard: number): number {
+    const rows = this.#stored.get(shard)?.report?.rows ?? [];
+    return rows.reduce((sum, row) => sum + keyCountOf(row), 0);
   }
 
   /** True when the report must be written again, whatever its rows. */

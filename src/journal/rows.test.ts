@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isRowReason, ROW_REASONS, ROW_STATES } from '#src/api/v1alpha1/conditions.ts';
-import { StatusRowSchema } from '#src/api/v1alpha1/status-row.ts';
+import { MAX_ROW_KEYS, MAX_ROW_KEYS_BYTES, StatusRowSchema } from '#src/api/v1alpha1/status-row.ts';
+import { keyRowsOf } from '#src/api/v1alpha1/key-rows.ts';
 import { recordedVersion, type Outcome, type PriorRecord } from '#src/core/outcome.ts';
 import { toPriorRecords, toRows } from './rows.ts';
 import { toKubernetesTime } from '#src/schema/meta.ts';
@@ -25,21 +26,38 @@ const destination = fc
   .tuple(fc.record({ path: text(80), priorVersion: text(64) }, { requiredKeys: ['path'] }), side)
   .map(([place, seen]) => ({ ...place, ...seen }));
 
-const record: fc.Arbitrary<PriorRecord> = fc.record(
-  {
-    name: text(40),
-    keys: fc.uniqueArray(text(20), { maxLength: 5 }),
-    state: fc.constantFrom(...ROW_STATES),
-    reason: fc.constantFrom(...Object.keys(ROW_REASONS).filter(isRowReason)),
-    message: text(256),
-    destination,
-    source,
-    rule: text(20),
-    backup: text(80),
-    since: fc.integer({ min: 0, max: 4_000_000_000 }).map((seconds) => seconds * 1000),
-  },
-  { requiredKeys: ['name', 'keys', 'state', 'since'] },
-);
+/** Keys with or without new names: few, or more than one row has. */
+const keyNames = fc
+  .tuple(fc.uniqueArray(text(512), { maxLength: 400, size: 'max' }), fc.boolean(), fc.boolean())
+  .map(([all, isLong, isRenamed]) => {
+    const keys = isLong ? all : all.slice(0, 4);
+    return { keys, ...(isRenamed && keys.length > 0 ? { newKeys: keys.map((key) => `to ${key}`) } : {}) };
+  });
+
+const record: fc.Arbitrary<PriorRecord> = fc
+  .tuple(
+    keyNames,
+    fc.record(
+      {
+        name: text(40),
+        state: fc.constantFrom(...ROW_STATES),
+        reason: fc.constantFrom(...Object.keys(ROW_REASONS).filter(isRowReason)),
+        message: text(256),
+        destination,
+        source,
+        rule: text(20),
+        backup: text(80),
+        since: fc.integer({ min: 0, max: 4_000_000_000 }).map((seconds) => seconds * 1000),
+      },
+      { requiredKeys: ['name', 'state', 'since'] },
+    ),
+  )
+  .map(([{ keys, newKeys }, rest]) => ({
+    ...rest,
+    keys,
+    // Without a destination there is no place for them.
+    ...(newKeys === undefined || rest.destination === undefined ? {} : { newKeys }),
+  }));
 
 function rowsOf({ since, ...outcome }: PriorRecord) {
   return toRows({ outcome, since: toKubernetesTime(since) });
@@ -54,6 +72,33 @@ describe('the rows of a document', () => {
         const parsed = rows.map((row) => StatusRowSchema.parse(structuredClone(row)));
         expect(JSON.stringify(parsed)).toBe(JSON.stringify(rows));
         expect([...toPriorRecords(parsed).values()]).toEqual(written);
+      }),
+    );
+  });
+
+  it('are one for all its keys, unless those are too many or too long for one', () => {
+    fc.assert(
+      fc.property(record, (written) => {
+        const rows = rowsOf(written);
+        for (const { keys, destination } of rows) {
+          const bytes = Buffer.byteLength([...keys, ...(destination?.keys ?? [])].join(''));
+          expect(keys.length).toBeLessThanOrEqual(MAX_ROW_KEYS);
+          expect(keys.length === 1 || bytes <= MAX_ROW_KEYS_BYTES).toBe(true);
+        }
+        const names = Buffer.byteLength([...written.keys, ...(written.newKeys ?? [])].join(''));
+        if (written.keys.length <= MAX_ROW_KEYS && names <= MAX_ROW_KEYS_BYTES) expect(rows).toHaveLength(1);
+      }),
+    );
+  });
+
+  it('tell each key with its name at the destination, in the order of the keys', () => {
+    fc.assert(
+      fc.property(record, (written) => {
+        const keys = written.keys.length > 0 ? written.keys : [''];
+        const shown = keyRowsOf(rowsOf(written));
+        expect(shown.map(({ key }) => key)).toEqual(keys);
+        const there = shown.map(({ destination, key }) => destination?.key ?? key);
+        expect(there).toEqual(written.newKeys ?? keys);
       }),
     );
   });

@@ -1,5 +1,5 @@
 import { isRowReason } from '#src/api/v1alpha1/conditions.ts';
-import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
+import { MAX_ROW_KEYS, MAX_ROW_KEYS_BYTES, type StatusRow } from '#src/api/v1alpha1/status-row.ts';
 import type {
   Outcome,
   DestinationRecord,
@@ -27,44 +27,113 @@ type DestinationRow = NonNullable<StatusRow['destination']>;
 type Expected = Omit<NonNullable<StatusRow['expected']>, 'held' | 'reason'> &
   Pick<Planned, 'held' | 'reason'>;
 
+/** Keys that one row has. */
+interface Part {
+  readonly keys: readonly string[];
+  readonly newKeys?: readonly string[] | undefined;
+}
+
 /**
- * Rows of one document: one per key, or a single row with an empty key. Their members are in the order of the schema,
- * because stored rows are compared as JSON.
+ * Rows of one document: one for the keys that are alike, and more where those do not fit into one. Their members are in the
+ * order of the schema, because stored rows are compared as JSON.
  */
-export function toRows({ outcome, since, unknown }: TableEntry): StatusRow[] {
-  const keys = outcome.keys.length === 0 ? [''] : outcome.keys;
-  const rows = keys.map((key): StatusRow => ({
+export function toRows(entry: TableEntry): StatusRow[] {
+  const { outcome, unknown } = entry;
+  if (unknown === undefined) return partsOf(outcome).map((part) => rowOf(entry, part));
+  const alike = Map.groupBy(keysOf(outcome), (key) => JSON.stringify(unknown.get(key) ?? {}));
+  return [...alike.values()].flatMap((keys) =>
+    partsOf(onlyKeys(outcome, keys)).map((part) =>
+      withUnknown(rowOf(entry, part), unknown.get(keys[0] ?? '')),
+    ),
+  );
+}
+
+/** The number of its rows. */
+export function rowCountOf(entry: TableEntry): number {
+  return entry.unknown === undefined ? partsOf(entry.outcome).length : toRows(entry).length;
+}
+
+function rowOf({ outcome, since }: TableEntry, part: Part): StatusRow {
+  const { destination } = outcome;
+  return {
     name: outcome.name,
-    key,
+    keys: [...part.keys],
     state: outcome.state,
     ...(outcome.reason === undefined ? {} : { reason: outcome.reason }),
     ...(outcome.message === undefined ? {} : { message: outcome.message }),
-    ...(outcome.destination === undefined ? {} : { destination: toDestination(outcome.destination) }),
+    ...(destination === undefined ? {} : { destination: fromDestination(destination, part) }),
     ...(outcome.source === undefined ? {} : { source: toSource(outcome.source) }),
     ...(outcome.base === undefined ? {} : { base: toBase(outcome.base) }),
     ...(outcome.planned === undefined ? {} : fromPlanned(outcome.planned)),
     ...(outcome.rule === undefined ? {} : { rule: outcome.rule }),
     ...(outcome.backup === undefined ? {} : { backup: outcome.backup }),
     lastTransitionTime: since,
-  }));
-  return unknown === undefined ? rows : rows.map((row) => withUnknown(row, unknown.get(row.key)));
+  };
+}
+
+/** The names by which rows know the keys: a document without keys has one that is empty. */
+function keysOf({ keys }: Pick<Outcome, 'keys'>): readonly string[] {
+  return keys.length === 0 ? [''] : keys;
+}
+
+function onlyKeys({ keys, newKeys }: Outcome, chosen: readonly string[]): Part {
+  if (keys.length === 0) return { keys };
+  const newNames = new Map(keys.map((key, index) => [key, newKeys?.[index] ?? key]));
+  return { keys: chosen, newKeys: newKeys && chosen.map((key) => newNames.get(key) ?? key) };
+}
+
+function partsOf({ keys, newKeys }: Part): readonly Part[] {
+  const parts: Part[] = [];
+  let start = 0;
+  do {
+    const end = endOfRow({ keys, newKeys }, start);
+    parts.push({ keys: keys.slice(start, end), newKeys: newKeys?.slice(start, end) });
+    start = end;
+  } while (start < keys.length);
+  return parts;
+}
+
+/** Where the keys of a row end that begins here: it has one at least, if there is one. */
+function endOfRow({ keys, newKeys }: Part, start: number): number {
+  const limit = Math.min(keys.length, start + MAX_ROW_KEYS);
+  let bytes = 0;
+  for (let end = start; end < limit; end += 1) {
+    bytes += Buffer.byteLength(keys[end] ?? '') + Buffer.byteLength(newKeys?.[end] ?? '');
+    if (bytes > MAX_ROW_KEYS_BYTES && end > start) return end;
+  }
+  return limit;
 }
 
 /** The documents of recorded rows, by name: the inverse of `toRows`, without `retry`. */
 export function toPriorRecords(rows: Iterable<StatusRow>): ReadonlyMap<string, PriorRecord> {
-  const records = new Map<string, PriorRecord & { keys: string[] }>();
-  for (const row of rows) {
-    const known = records.get(row.name);
-    if (known === undefined) records.set(row.name, toPriorRecord(row));
-    else known.keys.push(row.key);
-  }
-  return records;
+  const byName = Map.groupBy(rows, ({ name }) => name);
+  return new Map(
+    [...byName].flatMap(([name, [first, ...others]]) =>
+      first === undefined ? [] : [[name, toPriorRecord(first, keysIn([first, ...others]))] as const],
+    ),
+  );
 }
 
-function toPriorRecord(row: StatusRow): PriorRecord & { keys: string[] } {
+/** A run that was killed while a document went to another report left the row of a key in both. */
+function keysIn(rows: readonly StatusRow[]): Pick<PriorRecord, 'keys' | 'newKeys'> {
+  const [only, ...others] = rows;
+  if (only !== undefined && others.length === 0) return { keys: only.keys, ...newKeysIn(only) };
+  const named = rows.flatMap(({ destination, keys }) =>
+    keys.map((key, index) => [key, destination?.keys?.[index] ?? key] as const),
+  );
+  const byKey = new Map(named);
+  const isRenamed = rows.some(({ destination }) => destination?.keys !== undefined);
+  return { keys: [...byKey.keys()], ...(isRenamed ? { newKeys: [...byKey.values()] } : {}) };
+}
+
+function newKeysIn({ destination }: StatusRow): Pick<PriorRecord, 'newKeys'> {
+  return destination?.keys === undefined ? {} : { newKeys: destination.keys };
+}
+
+function toPriorRecord(row: StatusRow, keys: Pick<PriorRecord, 'keys' | 'newKeys'>): PriorRecord {
   return {
     name: row.name,
-    keys: row.key === '' ? [] : [row.key],
+    ...keys,
     state: row.state,
     ...(isRowReason(row.reason) ? { reason: row.reason } : {}),
     ...(row.message === undefined ? {} : { message: row.message }),
@@ -76,6 +145,12 @@ function toPriorRecord(row: StatusRow): PriorRecord & { keys: string[] } {
     ...(row.backup === undefined ? {} : { backup: row.backup }),
     since: Date.parse(row.lastTransitionTime),
   };
+}
+
+function fromDestination(destination: DestinationRecord, { keys, newKeys }: Part): DestinationRow {
+  const { path, ...place } = toDestination(destination);
+  const isRenamed = newKeys?.some((key, index) => key !== keys[index]) === true;
+  return { path, ...(isRenamed ? { keys: [...newKeys] } : {}), ...place };
 }
 
 function toDestination(row: DestinationRow | DestinationRecord): DestinationRecord {

@@ -12,7 +12,7 @@ function rowsOf(
 ): StatusRow[] {
   return Array.from({ length: keys }, (_, index) => ({
     name,
-    key: `key-${index}`,
+    keys: [`key-${index}`],
     state,
     ...(message === undefined ? {} : { message }),
     destination: { path: `ns/${name}`, version: '1' },
@@ -42,11 +42,11 @@ describe('ShardLayout', () => {
           else model.set(name, keys);
         }
         const expected = [...model].flatMap(([name, keys]) =>
-          rowsOf(name, keys).map((row) => `${name}/${row.key}`),
+          rowsOf(name, keys).map((row) => `${name}/${row.keys[0]}`),
         );
         expect(
           allRows(layout)
-            .map((row) => `${row.name}/${row.key}`)
+            .map((row) => `${row.name}/${row.keys[0]}`)
             .toSorted(),
         ).toEqual(expected.toSorted());
         for (let shard = 0; shard < layout.count; shard += 1) {
@@ -68,6 +68,21 @@ describe('ShardLayout', () => {
     layout.markClean(0);
     layout.set('secret-3', rowsOf('secret-3', 1, 'Removed'));
     expect(layout.dirty(false)).toEqual([]);
+  });
+
+  it('keeps a document with more keys in its shard while it fits, and moves it when it does not', () => {
+    const layout = new ShardLayout();
+    const withKeys = (name: string, count: number): StatusRow[] =>
+      rowsOf(name, 1).map((row) => ({ ...row, keys: Array.from({ length: count }, (_, n) => `k${n}`) }));
+    layout.set('first', withKeys('first', 1));
+    layout.set('first', withKeys('first', 3));
+    expect(layout.count).toBe(1);
+    for (let n = 0; layout.count === 1; n += 1) layout.set(`s-${n}`, withKeys(`s-${n}`, 1));
+    for (const shard of [0, 1]) layout.markClean(shard);
+    layout.set('first', withKeys('first', 120));
+    expect(layout.dirty(false)).toEqual([0, 1]);
+    expect(layout.rowsOf(1).map(({ name }) => name)).toContain('first');
+    expect(layout.keyCountOf(1)).toBe(121);
   });
 
   it('drops messages rather than exceed the size of a report', () => {

@@ -1,28 +1,22 @@
 import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
 import { MAX_REPORT_BYTES, MAX_REPORT_ROWS } from '#src/api/v1alpha1/secret-migration-report.ts';
-
-/** Maximum bytes of a report without its rows: metadata, owner reference, summary. */
-const ENVELOPE_BYTES = 4 * 1024;
-/** Bytes by which a row may grow when its state changes: a reason, a prior version. Messages are cut first, see `fit`. */
-const ROW_RESERVE_BYTES = 128;
-/** Bytes of the version and identity of a source or destination, reserved while a row lacks them. */
-const VERSION_RESERVE_BYTES = 96;
+import { keyCountOf } from '#src/core/outcome.ts';
+import { ENVELOPE_BYTES, fit, jsonBytesOf, sizeOf } from './row-bytes.ts';
 
 /**
- * The assignment of documents to shards, and the shards that changed. A document stays in its shard while its number of
- * keys is unchanged, so that a change of one row rewrites one report; new documents go to the last shard until it is full.
- * The rows of a document with more keys than fit into a shard continue in the next one.
+ * The assignment of documents to shards, and the shards that changed. A document stays in its shard while its keys are
+ * the same, so that a change of one row rewrites one report, and with other keys while it fits; new documents go to the last
+ * shard until it is full. The rows of a document with more keys than fit into a shard continue in the next one.
  */
 export class ShardLayout {
-  readonly #shards: { rows: Map<string, readonly StatusRow[]>; count: number; bytes: number }[] = [];
+  readonly #shards: Shard[] = [];
   readonly #dirty = new Set<number>();
   readonly #home = new Map<string, readonly number[]>();
   #jsonBytes = 0;
 
   /** Adds a stored shard as it is; it is not dirty. `shard` is bounded by the caller: all shards before it exist then. */
   adopt(shard: number, rows: readonly StatusRow[]): void {
-    while (this.#shards.length <= shard)
-      this.#shards.push({ rows: new Map(), count: 0, bytes: ENVELOPE_BYTES });
+    while (this.#shards.length <= shard) this.#shards.push(emptyShard());
     for (const [name, group] of Map.groupBy(rows, (row) => row.name)) {
       this.#put(shard, name, group);
       this.#home.set(name, [...(this.#home.get(name) ?? []), shard]);
@@ -35,9 +29,9 @@ export class ShardLayout {
     const home = this.#home.get(name) ?? [];
     const before = home.flatMap((shard) => this.#shards[shard]?.rows.get(name) ?? []);
     if (JSON.stringify(before) === JSON.stringify(rows)) return;
-    const sameShape = before.length === rows.length;
-    if (!sameShape) this.delete(name);
-    const segments = sameShape ? this.#sameSegments(home, name, rows) : this.#newSegments(rows);
+    const same = this.#sameSegments({ home, before, rows });
+    if (same === undefined) this.delete(name);
+    const segments = same ?? this.#newSegments(rows);
     for (const { shard, part } of segments) this.#put(shard, name, part);
     this.#home.set(
       name,
@@ -53,6 +47,7 @@ export class ShardLayout {
       if (shard === undefined || rows === undefined) continue;
       shard.rows.delete(name);
       shard.count -= rows.length;
+      shard.keys -= keysIn(rows);
       shard.bytes -= sizeOf(rows);
       this.#jsonBytes -= jsonBytesOf(rows);
       this.#dirty.add(index);
@@ -65,9 +60,9 @@ export class ShardLayout {
     return this.#home.has(name);
   }
 
-  /** Number of rows of a shard. */
-  rowCountOf(shard: number): number {
-    return this.#shards[shard]?.count ?? 0;
+  /** Number of keys in the rows of a shard. */
+  keyCountOf(shard: number): number {
+    return this.#shards[shard]?.keys ?? 0;
   }
 
   /** Names of all documents. */
@@ -111,19 +106,33 @@ export class ShardLayout {
     const before = shard.rows.get(name) ?? [];
     shard.rows.set(name, rows);
     shard.count += rows.length - before.length;
+    shard.keys += keysIn(rows) - keysIn(before);
     shard.bytes += sizeOf(rows) - sizeOf(before);
     this.#jsonBytes += jsonBytesOf(rows) - jsonBytesOf(before);
     this.#dirty.add(index);
   }
 
-  #sameSegments(home: readonly number[], name: string, rows: readonly StatusRow[]): Segment[] {
+  /** Where the rows stay: each in its shard, or all in the only one, where they fit. */
+  #sameSegments({ home, before, rows }: Change): Segment[] | undefined {
+    const [only, ...others] = home;
+    if (!sameKeys(before, rows)) {
+      const stay = only !== undefined && others.length === 0 && this.#fits(only, before, rows);
+      return stay ? [{ shard: only, part: rows }] : undefined;
+    }
     let taken = 0;
     return home.map((shard) => {
-      const length = this.#shards[shard]?.rows.get(name)?.length ?? 0;
+      const length = this.#shards[shard]?.rows.get(rows[0]?.name ?? '')?.length ?? 0;
       const part = rows.slice(taken, taken + length);
       taken += length;
       return { shard, part };
     });
+  }
+
+  #fits(index: number, before: readonly StatusRow[], rows: readonly StatusRow[]): boolean {
+    const shard = this.#shards[index];
+    if (shard === undefined) return false;
+    const count = shard.count + rows.length - before.length;
+    return count <= MAX_REPORT_ROWS && shard.bytes + sizeOf(rows) - sizeOf(before) <= MAX_REPORT_BYTES;
   }
 
   #newSegments(rows: readonly StatusRow[]): Segment[] {
@@ -150,36 +159,41 @@ export class ShardLayout {
       shard.count + used.count < MAX_REPORT_ROWS &&
       shard.bytes + used.bytes + size <= MAX_REPORT_BYTES;
     if (fits) return index;
-    this.#shards.push({ rows: new Map(), count: 0, bytes: ENVELOPE_BYTES });
+    this.#shards.push(emptyShard());
     return index + 1;
   }
+}
+
+/** The rows of a document, before and after. */
+interface Change {
+  readonly home: readonly number[];
+  readonly before: readonly StatusRow[];
+  readonly rows: readonly StatusRow[];
+}
+
+interface Shard {
+  readonly rows: Map<string, readonly StatusRow[]>;
+  /** Of rows. */
+  count: number;
+  keys: number;
+  bytes: number;
+}
+
+function emptyShard(): Shard {
+  return { rows: new Map(), count: 0, keys: 0, bytes: ENVELOPE_BYTES };
+}
+
+function keysIn(rows: readonly StatusRow[]): number {
+  return rows.reduce((sum, row) => sum + keyCountOf(row), 0);
+}
+
+function sameKeys(before: readonly StatusRow[], rows: readonly StatusRow[]): boolean {
+  const names = (all: readonly StatusRow[]): string =>
+    JSON.stringify(all.map(({ destination, keys }) => [keys, destination?.keys]));
+  return names(before) === names(rows);
 }
 
 interface Segment {
   readonly shard: number;
   readonly part: readonly StatusRow[];
-}
-
-/** Bytes as part of a JSON array: each row is followed by a comma or bracket. */
-function jsonBytesOf(rows: readonly StatusRow[]): number {
-  return rows.reduce((sum, row) => sum + Buffer.byteLength(JSON.stringify(row)) + 1, 0);
-}
-
-/** Bytes that rows may need; their messages are not counted, because `fit` can drop them. */
-function sizeOf(rows: readonly StatusRow[]): number {
-  let bytes = 0;
-  for (const { message: _message, ...row } of rows)
-    bytes += Buffer.byteLength(JSON.stringify(row)) + reserveOf(row);
-  return bytes;
-}
-
-function reserveOf({ source, destination }: Pick<StatusRow, 'source' | 'destination'>): number {
-  const unknown = [source, destination].filter((record) => record?.version === undefined);
-  return ROW_RESERVE_BYTES + unknown.length * VERSION_RESERVE_BYTES;
-}
-
-/** Drops the messages of a shard that is too large: they only explain the reasons. */
-function fit(rows: readonly StatusRow[]): readonly StatusRow[] {
-  if (Buffer.byteLength(JSON.stringify(rows)) + ENVELOPE_BYTES <= MAX_REPORT_BYTES) return rows;
-  return rows.map(({ message: _message, ...row }) => row);
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { MAX_ROW_KEYS } from '#src/api/v1alpha1/status-row.ts';
 import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
 import { toKubernetesTime } from '#src/schema/meta.ts';
 import { toPriorRecords, toRows } from './rows.ts';
@@ -60,15 +61,14 @@ describe('the time of a row', () => {
 });
 
 describe('rows of a document', () => {
-  it('are one for each key, or one with an empty key, and become one record again', () => {
+  it('are one for all its keys, and become one record again', () => {
     const two = verified('1', { keys: ['k', 'l'], source: { path: 's' }, rule: 'prefixes[0]', backup: 'b' });
     const none = verified('1', { name: 'b', keys: [] });
     const table = tableOf();
     const rows = [two, none].flatMap((outcome) => toRows(table.set(outcome, FIRST)));
-    expect(rows.map(({ name, key }) => [name, key])).toEqual([
-      ['a', 'k'],
-      ['a', 'l'],
-      ['b', ''],
+    expect(rows.map(({ name, keys }) => [name, keys])).toEqual([
+      ['a', ['k', 'l']],
+      ['b', []],
     ]);
     const records = toPriorRecords(rows);
     expect(records.get('a')).toEqual({ ...two, since: FIRST });
@@ -87,8 +87,9 @@ describe('the table', () => {
     ]);
   });
 
-  it('counts a row for each key, also of documents whose keys change', () => {
-    const table = tableOf({ ...verified('1', { keys: ['k', 'l'] }), since: FIRST });
+  it('counts its rows, also of documents with more keys than one row has, and whose keys change', () => {
+    const many = Array.from({ length: MAX_ROW_KEYS + 1 }, (_, index) => `key-${index}`);
+    const table = tableOf({ ...verified('1', { keys: many }), since: FIRST });
     table.set(verified('1', { name: 'b', keys: [] }), FIRST);
     expect([table.size, table.rowCount]).toEqual([2, 3]);
     table.set(verified('1'), FIRST);

@@ -1,8 +1,8 @@
 import { toKubernetesTime } from '#src/schema/meta.ts';
-import { rowsOf, sameCopy, type Outcome, type PriorRecord, type State } from '#src/core/outcome.ts';
+import { sameCopy, type Outcome, type PriorRecord, type State } from '#src/core/outcome.ts';
 import type { RowReason } from '#src/errors/reasons.ts';
 import { recordable, recordedName } from './recordable.ts';
-import type { TableEntry } from './rows.ts';
+import { rowCountOf, type TableEntry } from './rows.ts';
 import { unknownAfter, type UnknownOfTable } from './unknown.ts';
 
 /**
@@ -51,7 +51,7 @@ export class RowTable {
     const entry = this.#entries.get(name);
     if (entry === undefined) return;
     this.#entries.delete(name);
-    this.#rowCount -= rowsOf(entry.outcome);
+    this.#rowCount -= rowCountOf(entry);
   }
 
   get(name: string): TableEntry | undefined {
@@ -66,7 +66,7 @@ export class RowTable {
     for (const entry of this.#entries.values()) yield entry.outcome;
   }
 
-  /** Sorted by document name, then key. */
+  /** Sorted by document name. */
   *entries(): Generator<TableEntry> {
     for (const name of [...this.#entries.keys()].toSorted()) {
       const entry = this.#entries.get(name);
@@ -88,7 +88,7 @@ export class RowTable {
     const { name } = entry.outcome;
     const before = this.#entries.get(name);
     this.#entries.set(name, entry);
-    this.#rowCount += rowsOf(entry.outcome) - (before === undefined ? 0 : rowsOf(before.outcome));
+    this.#rowCount += rowCountOf(entry) - (before === undefined ? 0 : rowCountOf(before));
   }
 }
 

@@ -15,7 +15,8 @@ export function unknownIn(rows: Iterable<StatusRow>): UnknownOfTable {
     const unknown = unknownMembersOf(row);
     if (unknown === undefined) continue;
     const document = found.get(row.name) ?? new Map<string, UnknownMembers>();
-    found.set(row.name, document.set(row.key, unknown));
+    for (const key of row.keys.length === 0 ? [''] : row.keys) document.set(key, unknown);
+    found.set(row.name, document);
   }
   return found;
 }
@@ -23,11 +24,11 @@ export function unknownIn(rows: Iterable<StatusRow>): UnknownOfTable {
 /** The row as it was stored: its known members as this version writes them, and the others after them. */
 export function withUnknown(row: StatusRow, unknown: UnknownMembers | undefined): StatusRow {
   if (unknown === undefined) return row;
-  const { name, key, state, ...rest } = row;
+  const { name, keys, state, ...rest } = row;
   const { destination, source } = row;
   return {
     name,
-    key,
+    keys,
     state,
     ...(row.reason === undefined ? unknown.reason : {}),
     ...rest,

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { MAX_REPORT_ROWS } from '#src/api/v1alpha1/secret-migration-report.ts';
+import { MAX_ROW_KEYS } from '#src/api/v1alpha1/status-row.ts';
 import { MAX_INLINE_ROWS, MAX_REPORTS } from '#src/api/v1alpha1/secret-migration.ts';
 import { MAX_DOCUMENT_BYTES, MAX_FIELDS } from '#src/backends/directory/refusals.ts';
 import { MAX_PARTS } from '#src/backends/layers/join.ts';
@@ -34,6 +35,7 @@ describe('docs/limits.md', () => {
     ['values of such a folder', MAX_JOINED_BYTES / 2 ** 20],
     ['rows in the status', MAX_INLINE_ROWS],
     ['rows of one SecretMigrationReport', MAX_REPORT_ROWS],
+    ['keys in one row', MAX_ROW_KEYS],
     ['SecretMigrationReports of one migration', MAX_REPORTS],
     ['names: ', LISTING_LIMITS.entries],
     ['folders ', LISTING_LIMITS.folders],

@@ -70,6 +70,11 @@ it('gives names and fields their new form, keeps the old names of one rule, and 
   });
   expect(await kvData(tenant, pathOf(tenant, 'user:7'))).toEqual({ okta_token: 'of user:7', state: 's' });
   expect(await kvData(tenant, pathOf(tenant, 'session:9:okta'))).toHaveProperty('okta_token');
+  const renamed = migration.status.keys?.find(({ name }) => name === 'session:1');
+  expect(renamed).toMatchObject({
+    keys: ['okta_token', 'state'],
+    destination: { path: pathOf(tenant, 'session:1:okta'), keys: ['token', 'state'] },
+  });
   // Of keys, as everywhere in the status; what is not read counts as one.
   expect(migration.status.rules).toEqual([
     { rule: 'patterns[0]', total: 2, migrated: 2, skipped: 0, failed: 0 },

@@ -1,7 +1,7 @@
 import { parseSecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import type { Evidence } from '#src/cli/report/evidence.ts';
 import { evidenceOf, type Observed } from '#src/cli/report/model.ts';
-import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
+import type { KeyRow } from '#src/api/v1alpha1/key-rows.ts';
 import { aMigration } from '#test/builders/objects.ts';
 
 /** When the migration of the samples was created. */
@@ -10,7 +10,7 @@ const CREATED = '2026-11-27T10:00:00Z';
 export const MAKING = { madeAt: '2026-11-27T12:00:00Z', version: '1.2.3' } as const;
 
 /** A row of a proven copy, with these members instead. */
-export function aRow(name: string, members: Partial<StatusRow> = {}): StatusRow {
+export function aRow(name: string, members: Partial<KeyRow> = {}): KeyRow {
   return {
     name,
     key: 'password',
@@ -26,7 +26,7 @@ interface Sample {
   readonly spec?: Parameters<typeof aMigration>[1];
   readonly status?: object;
   readonly metadata?: object;
-  readonly rows?: readonly StatusRow[];
+  readonly rows?: readonly KeyRow[];
   readonly isComplete?: boolean;
 }
 
@@ -71,7 +71,7 @@ export function evidenceWith(sample: Sample): Evidence {
 /** A report with a bit of everything, for people to look at: `keys` rows over one and a half hours. */
 export function aLargeReport(keys: number): Evidence {
   const names = ['db', 'smtp', 'webhook', 'tls', 'bearer-token', 'registry'];
-  const rows = Array.from({ length: keys }, (_, index): StatusRow => {
+  const rows = Array.from({ length: keys }, (_, index): KeyRow => {
     const name = `${names[index % names.length]}-${String(index).padStart(5, '0')}`;
     const seconds = Math.floor((index / keys) * 5400);
     const lastTransitionTime = new Date(Date.parse(CREATED) + seconds * 1000)
@@ -120,7 +120,7 @@ export function aLargeReport(keys: number): Evidence {
   return evidenceOf({ ...observed, backends: BACKENDS }, MAKING);
 }
 
-function unusual(index: number, name: string): Partial<StatusRow> {
+function unusual(index: number, name: string): Partial<KeyRow> {
   if (index % 11 === 3)
     return { destination: { path: `payments/${name}`, version: '4', identity: 'i', created: false } };
   if (index % 17 === 5)

@@ -1,9 +1,16 @@
 import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import type { KeyRow } from '#src/api/v1alpha1/key-rows.ts';
 import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
 import { aMigration } from '#test/builders/objects.ts';
 
-/** A row of the table, an hour old at the time of a ManualClock. */
-export function aRow(name: string, key: string, more: Partial<StatusRow> = {}): StatusRow {
+/** A row of the table as a status or report has it, an hour old at the time of a ManualClock. */
+export function aStoredRow(name: string, keys: string[], more: Partial<StatusRow> = {}): StatusRow {
+  const { key: _key, ...row } = aRow(name, '');
+  return { ...row, keys, ...more };
+}
+
+/** What the table says of one key, an hour old at the time of a ManualClock. */
+export function aRow(name: string, key: string, more: Partial<KeyRow> = {}): KeyRow {
   return {
     name,
     key,

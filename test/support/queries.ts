@@ -4,7 +4,7 @@ import { RECONCILE_REQUESTED_ANNOTATION } from '#src/api/group.ts';
 import type { ConditionType } from '#src/api/v1alpha1/conditions.ts';
 import type { Condition } from '#src/schema/meta.ts';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
-import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
+import type { KeyRow } from '#src/api/v1alpha1/key-rows.ts';
 import { uniqueName } from '#test/cluster/cluster.ts';
 import { ReplyError } from '#test/cluster/json-client.ts';
 import { eventually } from './eventually.ts';
@@ -90,7 +90,7 @@ export async function softDelete(tenant: Tenant, name: string): Promise<void> {
 export async function rowsByName(
   tenant: Tenant,
   migration: string,
-): Promise<Readonly<Record<string, StatusRow>>> {
+): Promise<Readonly<Record<string, KeyRow>>> {
   const rows = await tenant.rows(migration);
   return Object.fromEntries(rows.toReversed().map((row) => [row.name, row]));
 }

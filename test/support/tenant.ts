@@ -3,7 +3,7 @@ import type { Stored, StoredList } from '#src/kube/wire.ts';
 import { API_VERSION, GROUP, KINDS, VERSION } from '#src/api/group.ts';
 import { parseSecretBackend, type SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
 import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
-import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
+import { keyRowsOf, type KeyRow } from '#src/api/v1alpha1/key-rows.ts';
 import { parseSecretMigrationReport } from '#src/api/v1alpha1/secret-migration-report.ts';
 import { aKubernetesBackend, anOpenBaoBackend } from '#test/builders/objects.ts';
 import type { Cluster } from '#test/cluster/cluster.ts';
@@ -128,10 +128,10 @@ export class Tenant {
     return parsed.value;
   }
 
-  /** The rows of the migration, inline or from its reports. */
-  async rows(name: string): Promise<readonly StatusRow[]> {
+  /** The table of the migration, inline or from its reports: a row for each key. */
+  async rows(name: string): Promise<readonly KeyRow[]> {
     const migration = await this.migration(name);
-    if (migration.status.keys !== undefined) return migration.status.keys;
+    if (migration.status.keys !== undefined) return keyRowsOf(migration.status.keys);
     const selector = encodeURIComponent(migration.status.reports?.labelSelector ?? 'none');
     const collection = this.#collection({ apiVersion: API_VERSION, kind: 'SecretMigrationReport' });
     const list = await this.cluster.kube<{ items: unknown[] }>(
@@ -141,7 +141,7 @@ export class Tenant {
     return list.items.flatMap((item) => {
       const parsed = parseSecretMigrationReport(item);
       if (!parsed.ok) throw new Error(parsed.problems.join('; '));
-      return parsed.value.report.rows;
+      return keyRowsOf(parsed.value.report.rows);
     });
   }
 

@@ -23,7 +23,9 @@ export const ReportSchema = z.object({
     .array(StatusRowSchema)
     .max(MAX_REPORT_ROWS)
     .meta({ 'x-kubernetes-list-type': 'atomic' })
-    .describe('One row for each key; the rows of one document are consecutive.'),
+    .describe(
+      'One row for each document, or more for its keys that are not alike or do not fit into one; the rows of one document are consecutive.',
+    ),
   summary: SummarySchema.describe('Number of keys of this shard in each state.'),
 });
 export type Report = z.infer<typeof ReportSchema>;

@@ -314,7 +314,9 @@ export const SecretMigrationStatusSchema = z
       .max(MAX_INLINE_ROWS)
       .meta({ 'x-kubernetes-list-type': 'atomic' })
       .optional()
-      .describe('One row for each key; complete, or absent when keysTruncated is set.'),
+      .describe(
+        'The table of keys: a row for each document with the names of its keys, or more rows for keys that are not alike; complete, or absent when keysTruncated is set.',
+      ),
     exceptions: z
       .array(StatusRowSchema)
       .max(MAX_EXCEPTIONS)
@@ -332,7 +334,7 @@ export const SecretMigrationStatusSchema = z
           .min(0)
           .max(MAX_REPORTS)
           .describe('Number of reports that are stored, from "<name>-0" on.'),
-        rows: CountSchema.optional().describe('Number of rows that these reports have at least.'),
+        rows: CountSchema.optional().describe('Number of keys that their rows have at least.'),
         labelSelector: z
           .string()
           .max(512)
@@ -340,7 +342,7 @@ export const SecretMigrationStatusSchema = z
         lost: z
           .object({
             reports: CountSchema.describe('Reports that were deleted or changed by another writer.'),
-            rows: CountSchema.describe('Rows that are known to be missing from them.'),
+            rows: CountSchema.describe('Keys whose rows are known to be missing from them.'),
             unrecoverable: z
               .boolean()
               .describe(

@@ -3,13 +3,18 @@ import { TimeSchema } from '#src/schema/meta.ts';
 import { PLANNED_ACTIONS, ROW_STATES } from './conditions.ts';
 
 /*
- * One row of the per-key table, as this version writes it; `stored-rows.ts` reads those of any version.
+ * One row of the per-key table, as this version writes it: the keys of one document that are alike in everything else.
+ * `key-rows.ts` has what it says of each key; `stored-rows.ts` reads rows of any version.
  */
 
 /** Maximum length of the `name` of a row. A document with a longer name is not moved. */
 export const MAX_ROW_NAME = 2048;
-/** Maximum length of the `key` of a row; a longer name of a key is cut. */
+/** Maximum length of a key in a row; a longer name of a key is cut. */
 export const MAX_ROW_KEY = 512;
+/** Maximum number of keys in one row; those that follow have another row. */
+export const MAX_ROW_KEYS = 128;
+/** Maximum bytes of all names of keys in one row, if it has more than one key. The schema cannot express it. */
+export const MAX_ROW_KEYS_BYTES = 16 * 1024;
 /** Maximum length of a path in a row. A document at a longer one is not moved. */
 export const MAX_ROW_PATH = 4096;
 /** Maximum length of a version in a row; a longer one is cut. */
@@ -21,6 +26,10 @@ export const MAX_ROW_RULE = 64;
 /** Maximum length of the `message` of a row. */
 export const MAX_ROW_MESSAGE = 256;
 
+const RowKeysSchema = z
+  .array(z.string().max(MAX_ROW_KEY).describe('Name of a key.'))
+  .max(MAX_ROW_KEYS)
+  .meta({ 'x-kubernetes-list-type': 'atomic' });
 const RowVersionSchema = z.string().max(MAX_ROW_VERSION);
 const RowIdentitySchema = z.string().max(MAX_ROW_IDENTITY);
 const RowReasonSchema = z
@@ -44,8 +53,10 @@ export const StatusRowSchema = z
       .describe(
         'Name of the document at the source. A name that is too long for a row is cut and ends in "…" and a tag that differs for each name; so are paths and names of keys. The message says so.',
       ),
-    key: z.string().max(MAX_ROW_KEY).describe('Name of the key; empty for a document without keys.'),
-    state: z.enum(ROW_STATES).describe('State of this key.'),
+    keys: RowKeysSchema.default([]).describe(
+      'Names of the keys; empty for a document without keys, or one that was not read. A document has more rows where its keys are not alike, or do not fit into one.',
+    ),
+    state: z.enum(ROW_STATES).describe('State of these keys.'),
     reason: RowReasonSchema.optional().describe('Reason for the state, as one CamelCase word.'),
     message: z
       .string()
@@ -55,6 +66,9 @@ export const StatusRowSchema = z
     destination: z
       .object({
         path: z.string().max(MAX_ROW_PATH).describe('Path at the destination.'),
+        keys: RowKeysSchema.optional().describe(
+          'The names that spec.mapping.keys gives these keys, in the same order; absent if all keep their names.',
+        ),
         version: RowVersionSchema.optional().describe(
           'Version that was written or found at the destination.',
         ),
@@ -95,14 +109,12 @@ export const StatusRowSchema = z
       })
       .optional()
       .describe(
-        'Mode Sync: the versions in which source and destination were last proven equal, of a key that is not Verified. A Verified key has them in source and destination.',
+        'Mode Sync: the versions in which source and destination were last proven equal, of keys that are not Verified. Verified keys have them in source and destination.',
       ),
     planned: z
       .enum(PLANNED_ACTIONS)
       .optional()
-      .describe(
-        'What the plan does with the document of this key, in a dry run and with spec.approval. Keep: nothing.',
-      ),
+      .describe('What the plan does with the document, in a dry run and with spec.approval. Keep: nothing.'),
     expected: z
       .object({
         path: z.string().max(MAX_ROW_PATH).optional().describe('Path at the destination.'),
@@ -131,6 +143,14 @@ export const StatusRowSchema = z
       .describe('The rule of spec.mapping that makes the new name: "prefixes[0]".'),
     backup: z.string().max(MAX_ROW_PATH).optional().describe('Path of the backup at the source.'),
     lastTransitionTime: TimeSchema.describe('When the state last changed.'),
+    key: z
+      .string()
+      .max(MAX_ROW_KEY)
+      .optional()
+      .describe(
+        'The only key of a row that an earlier version wrote, which had one for each key. It is read, and never written.',
+      ),
   })
-  .describe('State of one key.');
-export type StatusRow = z.infer<typeof StatusRowSchema>;
+  .describe('The keys of one document that are alike in everything else.');
+/** As this version writes it. */
+export type StatusRow = Omit<z.infer<typeof StatusRowSchema>, 'key'>;

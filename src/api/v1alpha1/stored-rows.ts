@@ -9,18 +9,20 @@ import type { StatusRow } from './status-row.ts';
  */
 
 const word = () => z.string().optional().catch(undefined);
+const names = () => z.array(z.string());
 const version = { version: word(), identity: word() };
 
 /** In the order of StatusRowSchema: stored rows are compared as JSON. */
 const StoredRowSchema = z.looseObject({
   name: z.string(),
-  key: z.string().catch(''),
+  keys: names().catch([]),
   state: z.string().catch(''),
   reason: word(),
   message: word(),
   destination: z
     .looseObject({
       path: z.string(),
+      keys: names().optional().catch(undefined),
       ...version,
       priorVersion: word(),
       created: z.boolean().optional().catch(undefined),
@@ -55,6 +57,7 @@ const StoredRowSchema = z.looseObject({
   rule: word(),
   backup: word(),
   lastTransitionTime: TimeSchema.optional().catch(undefined),
+  key: word(),
 });
 
 /** Since when a row is as it is, if it does not say so: nothing waits for the time of a failed row. */
@@ -72,19 +75,33 @@ export function readRows(input: readonly unknown[]): StatusRow[] | undefined {
 function readRow(input: unknown): StatusRow | undefined {
   const parsed = StoredRowSchema.safeParse(input);
   if (!parsed.success) return undefined;
-  const { state, lastTransitionTime } = parsed.data;
+  const { key, ...stored } = parsed.data;
+  const row = withKeys(stored, key);
+  const { state, lastTransitionTime } = row;
   if (isRowState(state) && lastTransitionTime !== undefined)
-    return withoutUndefined({ ...parsed.data, state, lastTransitionTime });
+    return withoutUndefined({ ...row, state, lastTransitionTime });
   // A reason and a message of the other version would be about its own state.
-  const { name, key, state: _state, reason: _reason, message: _message, ...rest } = parsed.data;
+  const { name, keys, state: _state, reason: _reason, message: _message, ...rest } = row;
   const failed = { state: 'Failed', reason: 'UnknownState', message: unknownState(state) } as const;
   return withoutUndefined({
     name,
-    key,
+    keys,
     ...failed,
     ...rest,
     lastTransitionTime: lastTransitionTime ?? NO_TIME,
   });
+}
+
+/** An earlier version wrote a row for each key: the first run makes one row of them. New names without their keys say nothing. */
+function withKeys<Row extends Pick<z.infer<typeof StoredRowSchema>, 'keys' | 'destination'>>(
+  row: Row,
+  key = '',
+): Row {
+  const keys = row.keys.length === 0 && key !== '' ? [key] : row.keys;
+  const { destination } = row;
+  if (destination?.keys === undefined || destination.keys.length === keys.length) return { ...row, keys };
+  const { keys: _newKeys, ...place } = destination;
+  return { ...row, keys, destination: place };
 }
 
 function unknownState(state: string): string {
@@ -117,7 +134,7 @@ export interface UnknownMembers {
 
 const KNOWN = {
   row: new Set(Object.keys(StoredRowSchema.shape)),
-  destination: new Set(['path', 'version', 'identity', 'priorVersion', 'created', 'originalVersion']),
+  destination: new Set(['path', 'keys', 'version', 'identity', 'priorVersion', 'created', 'originalVersion']),
   source: new Set(['path', 'version', 'identity']),
 };
 

@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Kind } from '#src/api/group.ts';
+import { keyRowsOf } from '#src/api/v1alpha1/key-rows.ts';
 import { parseSecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { resourceOf } from '#src/app/clients.ts';
 import { hasCode } from '#src/errors.ts';
@@ -106,7 +107,7 @@ async function keysOf(invocation: Invocation, { positionals }: Line): Promise<re
   await using cluster = await UserCluster.open(invocation);
   const parsed = parseSecretMigration(await cluster.get('SecretMigration', name));
   if (!parsed.ok) return [];
-  const rows = parsed.value.status.keys ?? parsed.value.status.exceptions ?? [];
+  const rows = keyRowsOf(parsed.value.status.keys ?? parsed.value.status.exceptions ?? []);
   const documents = rows.map((row) => row.name);
   const keys = rows.flatMap((row) => (row.key === '' ? [] : [`${row.name}/${row.key}`]));
   return [...new Set([...documents, ...keys])].filter((each) => !positionals.includes(each));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ROW_REASONS, ROW_STATES } from '#src/api/v1alpha1/conditions.ts';
-import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
+import type { KeyRow } from '#src/api/v1alpha1/key-rows.ts';
 import { fakeTerminal } from '#test/support/fake-terminal.ts';
 import { ManualClock } from '#test/support/manual-clock.ts';
 import { aParsedMigration, aRow, ready } from '#test/support/migration-rows.ts';
@@ -22,7 +22,7 @@ function inStep(spec: object = {}) {
   return aParsedMigration({ spec: { mode: 'Sync', ...spec }, status: FAILED });
 }
 
-function conflict(more: Partial<StatusRow> = {}): StatusRow {
+function conflict(more: Partial<KeyRow> = {}): KeyRow {
   return aRow('smtp', 'password', { state: 'Conflict', reason: 'DestinationDiffers', ...more });
 }
 
@@ -139,6 +139,18 @@ describe('what happens next', () => {
     expect(failed('BackendSealed')).toBe('The operator tries it again within seconds.');
     expect(failed('PermissionDenied')).toContain('every 30 seconds');
     expect(failed('UnknownState')).toBe('This version of the operator does nothing with it.');
+  });
+});
+
+describe('the names that keys get at the destination', () => {
+  const text = (rows: readonly [KeyRow, ...KeyRow[]]) =>
+    explanationOf(once(), { rows }, fakeTerminal({ columns: 80, rows: 40 }).invocation);
+  const renamed = aRow('db', 'user', { destination: { path: 'shop/db', key: 'DB_USER' } });
+
+  it('are told in the order of the keys, if one differs', () => {
+    expect(text([renamed])).toMatch(/^New key: +DB_USER$/m);
+    expect(text([renamed, aRow('db', 'password')])).toMatch(/^New keys: +DB_USER, password$/m);
+    expect(text([aRow('db', 'password')])).not.toContain('New key');
   });
 });
 

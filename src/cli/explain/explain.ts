@@ -1,6 +1,6 @@
 import { isRowReason, ROW_REASONS, ROW_STATE_MEANINGS } from '#src/api/v1alpha1/conditions.ts';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
-import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
+import type { KeyRow } from '#src/api/v1alpha1/key-rows.ts';
 import { ageOf } from '../age.ts';
 import { UserCluster } from '../cluster.ts';
 import { fieldsOf } from '../fields.ts';
@@ -81,7 +81,7 @@ export function explanationOf(
       ['State', `${row.state}, for ${ageOf(since, nowMs)} (since ${since})`],
       ['Reason', printable(row.reason ?? '')],
       ['Message', printable(row.message ?? '')],
-      ...placesOf(migration, row),
+      ...placesOf(migration, rows),
       ['Meaning', meaningOf(row)],
       ['Last change', ledBy(migration, row)],
       ['Next', nextOf(migration, row, nowMs)],
@@ -94,18 +94,20 @@ export function explanationOf(
 
 type Field = readonly [label: string, text: string | undefined];
 
-function placesOf({ status: { backends } }: SecretMigration, row: StatusRow): readonly Field[] {
+function placesOf({ status: { backends } }: SecretMigration, rows: Match['rows']): readonly Field[] {
+  const [row] = rows;
   const { backup, rule, source } = row;
   return [
     ['Source', placeOf(backends?.source, source?.path ?? row.name, source?.version)],
     ...destinationOf(backends?.destination, row),
+    newKeysOf(rows),
     ['Last equal', printable(lastEqual(row) ?? '')],
     ['Rule', rule && `spec.mapping.${printable(rule)}`],
     ['Backup', printable(backup ?? '')],
   ];
 }
 
-function destinationOf(backend: string | undefined, { destination }: StatusRow): readonly Field[] {
+function destinationOf(backend: string | undefined, { destination }: KeyRow): readonly Field[] {
   if (destination === undefined) return [];
   const { path, priorVersion, version } = destination;
   return [
@@ -114,12 +116,19 @@ function destinationOf(backend: string | undefined, { destination }: StatusRow):
   ];
 }
 
+/** In the order of the keys; nothing if all keep their names. */
+function newKeysOf(rows: Match['rows']): Field {
+  if (rows.every(({ destination }) => destination?.key === undefined)) return ['New key', ''];
+  const names = rows.map(({ destination, key }) => printable(destination?.key ?? key));
+  return [names.length > 1 ? 'New keys' : 'New key', names.join(', ')];
+}
+
 function placeOf(backend: string | undefined, path: string, version: string | undefined): string {
   const parts = [backend, path, version === undefined ? undefined : `version ${version}`];
   return printable(parts.filter((part) => part !== undefined).join(', '));
 }
 
-function meaningOf({ reason, state }: StatusRow): string {
+function meaningOf({ reason, state }: KeyRow): string {
   const meaning = ROW_STATE_MEANINGS[state];
   if (reason === undefined) return meaning;
   const why = isRowReason(reason) ? ROW_REASONS[reason] : 'Another version of the operator gave the reason.';

@@ -1,6 +1,6 @@
 import { isRowReason, ROW_REASONS } from '#src/api/v1alpha1/conditions.ts';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
-import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
+import type { KeyRow } from '#src/api/v1alpha1/key-rows.ts';
 import { isKeptInStep } from '#src/engine/plan/sync-intent.ts';
 
 type Side = 'source' | 'destination';
@@ -18,7 +18,7 @@ const TOLD: ReadonlySet<string> = new Set([
 ]);
 
 /** Which side led the last change, as far as the row tells; a whole sentence. */
-export function ledBy(migration: SecretMigration, row: StatusRow): string | undefined {
+export function ledBy(migration: SecretMigration, row: KeyRow): string | undefined {
   if (!isKeptInStep(migration)) return undefined;
   const { base, reason } = row;
   if (isRowReason(reason) && TOLD.has(reason)) return ROW_REASONS[reason];
@@ -30,13 +30,13 @@ export function ledBy(migration: SecretMigration, row: StatusRow): string | unde
   return `Only the ${changed.join()} changed since both were last equal.`;
 }
 
-function hasChanged(row: StatusRow, side: Side): boolean {
+function hasChanged(row: KeyRow, side: Side): boolean {
   const [before, now] = [row.base?.[side], row[side]];
   return before?.version !== now?.version || before?.identity !== now?.identity;
 }
 
 /** The versions in which both sides were last equal. */
-export function lastEqual({ base }: StatusRow): string | undefined {
+export function lastEqual({ base }: KeyRow): string | undefined {
   if (base === undefined) return undefined;
   const sides = (['source', 'destination'] as const).flatMap((side) => {
     const version = base[side]?.version;

@@ -1,10 +1,10 @@
-import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
+import type { KeyRow } from '#src/api/v1alpha1/key-rows.ts';
 import { nearestName } from '#src/config/nearest-name.ts';
 
 /** One document, or one key of it. */
 export interface Match {
   /** Of one document; at least one. */
-  readonly rows: readonly [StatusRow, ...StatusRow[]];
+  readonly rows: readonly [KeyRow, ...KeyRow[]];
 }
 
 /** What a word of a person can mean in a table. */
@@ -15,7 +15,7 @@ export interface Matches {
 }
 
 /** How the table names a row: `document/key`, or the document if it has no keys. */
-export function titleOf({ key, name }: Pick<StatusRow, 'name' | 'key'>): string {
+export function titleOf({ key, name }: Pick<KeyRow, 'name' | 'key'>): string {
   return key === '' ? name : `${name}/${key}`;
 }
 
@@ -23,7 +23,7 @@ export function titleOf({ key, name }: Pick<StatusRow, 'name' | 'key'>): string 
  * Rows that the word names: a document, or `document/key`; else the keys of this name in any document. A name can contain
  * slashes, so both can be found.
  */
-export function matchesOf(rows: readonly StatusRow[], word: string): Matches {
+export function matchesOf(rows: readonly KeyRow[], word: string): Matches {
   const documents = matchesIn(rows.filter(({ name }) => name === word));
   const keys = matchesIn(rows.filter((row) => row.key !== '' && titleOf(row) === word));
   const exact = [...documents, ...keys];
@@ -32,7 +32,7 @@ export function matchesOf(rows: readonly StatusRow[], word: string): Matches {
   return named.length > 0 ? { found: named, similar: [] } : { found: [], similar: similarTo(word, rows) };
 }
 
-function matchesIn(rows: readonly StatusRow[]): readonly Match[] {
+function matchesIn(rows: readonly KeyRow[]): readonly Match[] {
   return [...Map.groupBy(rows, ({ name }) => name).values()].flatMap(([first, ...rest]) =>
     first === undefined ? [] : [{ rows: [first, ...rest] as const }],
   );
@@ -40,7 +40,7 @@ function matchesIn(rows: readonly StatusRow[]): readonly Match[] {
 
 const MOST_SIMILAR = 5;
 
-function similarTo(word: string, rows: readonly StatusRow[]): readonly string[] {
+function similarTo(word: string, rows: readonly KeyRow[]): readonly string[] {
   const names = [...new Set(rows.flatMap((row) => [row.name, titleOf(row)]))];
   const nearest = nearestName(word, names);
   const lower = word.toLowerCase();

@@ -1,5 +1,5 @@
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
-import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
+import type { KeyRow } from '#src/api/v1alpha1/key-rows.ts';
 import { codesWith } from '#src/api/v1alpha1/steps.ts';
 import { readyOf } from '#src/controllers/conditions.ts';
 import { isKeptInStep } from '#src/engine/plan/sync-intent.ts';
@@ -13,7 +13,7 @@ import { isCurrent } from '../ready.ts';
  */
 
 /** One or two sentences. */
-export function nextOf(migration: SecretMigration, row: StatusRow, nowMs: number): string {
+export function nextOf(migration: SecretMigration, row: KeyRow, nowMs: number): string {
   return whileHeld(migration) ?? nextOfState(migration, row, nowMs);
 }
 
@@ -29,8 +29,8 @@ function whileHeld(migration: SecretMigration): string | undefined {
   return undefined;
 }
 
-function nextOfState(migration: SecretMigration, row: StatusRow, nowMs: number): string {
-  const sentences: Readonly<Record<StatusRow['state'], () => string>> = {
+function nextOfState(migration: SecretMigration, row: KeyRow, nowMs: number): string {
+  const sentences: Readonly<Record<KeyRow['state'], () => string>> = {
     Pending: () =>
       `It is copied in this run or the next one: written, read back and compared. ${retryOf(migration, row)}`,
     Copied: () => `It is read back and compared before anything else happens. ${retryOf(migration, row)}`,
@@ -47,7 +47,7 @@ function nextOfState(migration: SecretMigration, row: StatusRow, nowMs: number):
 }
 
 /** When it is tried again: RETRY_SOON_MS and --waiting-retry-seconds. */
-function retryOf(migration: SecretMigration, { reason = '', state }: StatusRow): string {
+function retryOf(migration: SecretMigration, { reason = '', state }: KeyRow): string {
   if (reason === 'UnknownState') return 'This version of the operator does nothing with it.';
   if (state === 'Conflict' && isKeptInStep(migration))
     return 'Nothing is written until both sides are equal or you choose the winner. It is decided again when one of the sides changes.';
@@ -73,7 +73,7 @@ const ONLY_TOLD: ReadonlySet<string> = new Set([
   'SourceWon',
 ]);
 
-function nextOfProven(migration: SecretMigration, row: StatusRow, nowMs: number): string {
+function nextOfProven(migration: SecretMigration, row: KeyRow, nowMs: number): string {
   const { spec } = migration;
   if (isKeptInStep(migration)) return `${FOLLOWED[authorityOf(spec)]}.`;
   if (row.reason === 'AwaitingSoak')
@@ -96,13 +96,13 @@ function authorityOf({ sourcePolicy, sync }: SecretMigration['spec']): keyof typ
   return sync?.authority ?? (sourcePolicy === 'Project' ? 'Destination' : 'Source');
 }
 
-function dueOf(soakSeconds: number, { lastTransitionTime }: StatusRow, nowMs: number): string {
+function dueOf(soakSeconds: number, { lastTransitionTime }: KeyRow, nowMs: number): string {
   const dueMs = Date.parse(lastTransitionTime) + soakSeconds * 1000;
   if (dueMs <= nowMs) return 'in the next run';
   return `in ${durationText(dueMs - nowMs)} (${toKubernetesTime(dueMs)})`;
 }
 
-function backupOf({ spec }: SecretMigration, { backup, lastTransitionTime }: StatusRow): string {
+function backupOf({ spec }: SecretMigration, { backup, lastTransitionTime }: KeyRow): string {
   if (backup === undefined) return '';
   const { backupTTLSeconds } = spec;
   if (backupTTLSeconds === undefined) return ' Its backup stays.';

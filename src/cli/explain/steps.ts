@@ -1,5 +1,5 @@
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
-import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
+import type { KeyRow } from '#src/api/v1alpha1/key-rows.ts';
 import { stepsFor } from '#src/api/v1alpha1/steps.ts';
 import { isResolvable } from '#src/core/sync/resolution.ts';
 import { documentation, type DocumentationPage } from '#src/errors/documentation.ts';
@@ -28,11 +28,7 @@ function isPage(page: string): page is DocumentationPage {
 }
 
 /** Commands for a person to copy, the most likely first. */
-export function commandsFor(
-  migration: SecretMigration,
-  row: StatusRow,
-  flags: GlobalFlags,
-): readonly string[] {
+export function commandsFor(migration: SecretMigration, row: KeyRow, flags: GlobalFlags): readonly string[] {
   const held = commandsOfHeld(migration, flags);
   if (held !== undefined) return held;
   const { name } = migration.metadata;
@@ -75,7 +71,7 @@ const OF_BACKENDS: ReadonlySet<string> = new Set([
 ]);
 
 function looksFor(
-  { reason }: StatusRow,
+  { reason }: KeyRow,
   { status: { backends } }: SecretMigration,
   flags: GlobalFlags,
 ): readonly string[] {

@@ -86,14 +86,14 @@ interface Document {
   readonly keys: string[];
 }
 
-/** One line for each document: its keys share everything but their names. */
+/** One line for each document and state, whatever the number of its rows. */
 function documentsOf(rows: readonly StatusRow[]): readonly Document[] {
   const documents: Document[] = [];
   for (const row of rows) {
     const last = documents.at(-1);
     if (last !== undefined && last.row.name === row.name && last.row.state === row.state)
-      last.keys.push(row.key);
-    else documents.push({ row, keys: [row.key] });
+      last.keys.push(...row.keys);
+    else documents.push({ row, keys: [...row.keys] });
   }
   return documents;
 }

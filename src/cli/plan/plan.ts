@@ -1,4 +1,4 @@
-import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
+import type { KeyRow } from '#src/api/v1alpha1/key-rows.ts';
 import { nameOf, type Seen } from '../secret-migrations.ts';
 import type { Table } from '../rows.ts';
 
@@ -77,7 +77,7 @@ export function exitCodeOf({ isComplete, totals }: ShownPlan): number {
   return create + overwrite + remove + conflicts > 0 ? EXIT.changes : EXIT.nothing;
 }
 
-function documentsOf(rows: readonly StatusRow[]): readonly PlannedDocument[] {
+function documentsOf(rows: readonly KeyRow[]): readonly PlannedDocument[] {
   return [...Map.groupBy(rows, ({ name }) => name)].flatMap(([name, group]) => {
     const [first] = group;
     if (first === undefined) return [];
@@ -98,7 +98,7 @@ function documentsOf(rows: readonly StatusRow[]): readonly PlannedDocument[] {
 const FATES = { Delete: 'remove', Backup: 'backup', Project: 'project' } as const;
 
 /** What the plan in a row says of its source (ADR 0064). */
-function fateOf({ expected: { held, removal } = {} }: StatusRow): SourceFate | undefined {
+function fateOf({ expected: { held, removal } = {} }: KeyRow): SourceFate | undefined {
   if (removal === undefined) return undefined;
   return held === undefined ? FATES[removal] : 'hold';
 }
@@ -115,7 +115,7 @@ function isPlannedReason(reason: string | undefined): boolean {
   return reason !== undefined && Object.hasOwn(BY_REASON, reason);
 }
 
-const BY_STATE: Readonly<Record<StatusRow['state'], Action>> = {
+const BY_STATE: Readonly<Record<KeyRow['state'], Action>> = {
   Pending: 'none',
   Copied: 'none',
   Verified: 'none',
@@ -131,7 +131,7 @@ const PLANNED: Readonly<Record<string, Action>> = {
   Overwrite: 'overwrite',
 };
 
-function actionOf(row: StatusRow): Action {
+function actionOf(row: KeyRow): Action {
   // What is done of an approved plan stays in it.
   if (row.state !== 'Pending') return BY_STATE[row.state];
   const named = row.planned === undefined ? undefined : PLANNED[row.planned];

@@ -1,4 +1,4 @@
-import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
+import type { KeyRow } from '#src/api/v1alpha1/key-rows.ts';
 import type { EvidenceRow } from './evidence.ts';
 import { outcomeOf, type Meaning } from './outcome.ts';
 
@@ -11,7 +11,7 @@ interface Versioned {
 }
 
 /** One key as the report has it: the members that this version knows, and what became of its document. */
-export function evidenceRow(row: StatusRow, meaning: Meaning): EvidenceRow {
+export function evidenceRow(row: KeyRow, meaning: Meaning): EvidenceRow {
   const { name, key, state, reason, message, destination, source, base, rule, backup } = row;
   const { lastTransitionTime } = row;
   return {
@@ -29,13 +29,13 @@ export function evidenceRow(row: StatusRow, meaning: Meaning): EvidenceRow {
 }
 
 function destinationOf(
-  destination: NonNullable<StatusRow['destination']>,
+  destination: NonNullable<KeyRow['destination']>,
 ): NonNullable<EvidenceRow['destination']> {
-  const { path, priorVersion, created } = destination;
-  return { path, ...versionOf(destination), ...present({ priorVersion, created }) };
+  const { path, key, priorVersion, created } = destination;
+  return { path, ...present({ key }), ...versionOf(destination), ...present({ priorVersion, created }) };
 }
 
-function baseOf({ source, destination }: NonNullable<StatusRow['base']>): NonNullable<EvidenceRow['base']> {
+function baseOf({ source, destination }: NonNullable<KeyRow['base']>): NonNullable<EvidenceRow['base']> {
   return {
     ...(source === undefined ? {} : { source: versionOf(source) }),
     ...(destination === undefined ? {} : { destination: versionOf(destination) }),

@@ -34,7 +34,7 @@ const RowSchema = z.object({
   reason: word,
   message: word,
   destination: z
-    .object({ path: z.string(), ...version, priorVersion: word, created: z.boolean().optional() })
+    .object({ path: z.string(), key: word, ...version, priorVersion: word, created: z.boolean().optional() })
     .optional(),
   source: z.object({ path: word, ...version }).optional(),
   base: z

@@ -108,12 +108,16 @@ function plainRow(row: EvidenceRow, number: number): Markup {
   const { source, destination, outcome } = row;
   const priorVersion = destination?.priorVersion;
   return html`<tr role="row">
-    ${cell(NUMBER, [String(number)])}${cell(DOCUMENT, [nameText(row.name)])}${cell(KEY, [nameText(row.key)])}${cell(STATE, [row.state])}${cell(OUTCOME, [OUTCOME_LABELS[outcome]])}${cell(REASON, [row.reason, row.message])}${cell(SOURCE, [pathOf(source), versionOf(VERSION, source?.version)])}${cell(DESTINATION, [pathOf(destination), versionOf(VERSION, destination?.version), versionOf(PRIOR, priorVersion)])}${cell(SINCE, [row.lastTransitionTime])}
+    ${cell(NUMBER, [String(number)])}${cell(DOCUMENT, [nameText(row.name)])}${cell(KEY, [nameText(row.key)])}${cell(STATE, [row.state])}${cell(OUTCOME, [OUTCOME_LABELS[outcome]])}${cell(REASON, [row.reason, row.message])}${cell(SOURCE, [pathOf(source), versionOf(VERSION, source?.version)])}${cell(DESTINATION, [pathOf(destination), newKeyOf(destination?.key), versionOf(VERSION, destination?.version), versionOf(PRIOR, priorVersion)])}${cell(SINCE, [row.lastTransitionTime])}
   </tr>`;
 }
 
 function pathOf(side: { readonly path?: string | undefined } | undefined): Markup | undefined {
   return side?.path === undefined ? undefined : nameText(side.path);
+}
+
+function newKeyOf(key: string | undefined): Markup | undefined {
+  return key === undefined ? undefined : html`${KEY} ${nameText(key)}`;
 }
 
 function versionOf(label: string, version: string | undefined): string | undefined {

@@ -1,4 +1,4 @@
-import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
+import type { KeyRow } from '#src/api/v1alpha1/key-rows.ts';
 import { toKubernetesTime } from '#src/schema/meta.ts';
 import { LEFT_OUT_REASONS } from '#src/api/v1alpha1/conditions.ts';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
@@ -20,7 +20,7 @@ export interface Observed {
   readonly migration: SecretMigration;
   /** The same object as the server sent it. */
   readonly raw: object;
-  readonly rows: readonly StatusRow[];
+  readonly rows: readonly KeyRow[];
   readonly isComplete: boolean;
   readonly backends: readonly EvidenceBackend[];
 }

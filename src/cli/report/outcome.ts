@@ -1,5 +1,5 @@
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
-import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
+import type { KeyRow } from '#src/api/v1alpha1/key-rows.ts';
 import type { EvidenceOutcome } from './evidence.ts';
 
 /** What of a migration decides what its rows mean. */
@@ -11,7 +11,7 @@ export interface Meaning {
 }
 
 /** What the state of a document means for the balance (ADR 0069). */
-export function outcomeOf(row: StatusRow, meaning: Meaning): EvidenceOutcome {
+export function outcomeOf(row: KeyRow, meaning: Meaning): EvidenceOutcome {
   const { state, reason } = row;
   if (reason === TAKEN_BACK_NEXT) return 'pending';
   if (state === 'Removed' || (state === 'Verified' && !removesSources(meaning)))
@@ -28,14 +28,14 @@ const BY_STATE = {
   Conflict: 'failed',
   Failed: 'failed',
   Skipped: 'skipped',
-} as const satisfies Readonly<Partial<Record<StatusRow['state'], EvidenceOutcome>>>;
+} as const satisfies Readonly<Partial<Record<KeyRow['state'], EvidenceOutcome>>>;
 
 function removesSources({ sourcePolicy }: Meaning): boolean {
   return sourcePolicy === 'Delete' || sourcePolicy === 'Backup';
 }
 
 /** The source is to be removed and is still there. A reason of the copy holds nothing: its removal is to come. */
-function keptOf({ reason }: StatusRow): EvidenceOutcome {
+function keptOf({ reason }: KeyRow): EvidenceOutcome {
   return reason === undefined || reason === 'MetadataLost' ? 'pending' : 'held';
 }
 
@@ -47,7 +47,7 @@ const A_TIME = /^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/;
  * An overwrite records what was there before, and newer rows tell a created document from one that was found. In older rows,
  * only a version of KV that is older than the migration was certainly found: its identity is the time when it was made.
  */
-function originOf({ destination }: StatusRow, { createdMs }: Meaning): EvidenceOutcome {
+function originOf({ destination }: KeyRow, { createdMs }: Meaning): EvidenceOutcome {
   const { priorVersion, created, identity = '' } = destination ?? {};
   if (created !== undefined) return created ? 'migrated' : 'adopted';
   if (priorVersion !== undefined) return 'migrated';

@@ -9,7 +9,7 @@ export const PAGE_SCRIPT = String.raw`'use strict';
   const at = (id) => document.getElementById(id);
   const shown = (text) => text.replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]|\\/gu, (c) => '\\u{' + c.codePointAt(0).toString(16) + '}');
   const labels = JSON.parse(document.getElementById('labels').textContent);
-  const side = (part) => part === undefined ? [] : [part.path, part.version, part.priorVersion].filter((text) => text !== undefined);
+  const side = (part) => part === undefined ? [] : [part.path, part.key, part.version, part.priorVersion].filter((text) => text !== undefined);
   const rows = data.rows.map((row, index) => ({
     row,
     cells: [
@@ -46,6 +46,7 @@ export const PAGE_SCRIPT = String.raw`'use strict';
     tr.setAttribute('role', 'row');
     const version = (part) => part === undefined || part.version === undefined ? [] : [labels.version + ' ' + shown(part.version)];
     const prior = (part) => part === undefined || part.priorVersion === undefined ? [] : [labels.prior + ' ' + shown(part.priorVersion)];
+    const newKey = (part) => part === undefined || part.key === undefined ? [] : [names[2] + ' ' + shown(part.key)];
     const sourcePath = row.source && row.source.path !== undefined ? shown(row.source.path) : '';
     const number = cell(names[0], [String(cells[0])]);
     number.className = 'number';
@@ -57,7 +58,7 @@ export const PAGE_SCRIPT = String.raw`'use strict';
       cell(names[4], [labels[row.outcome]], 'state ' + row.outcome),
       cell(names[5], [shown(row.reason || ''), ...(row.message === undefined ? [] : [shown(row.message)])]),
       cell(names[6], [sourcePath, ...version(row.source)]),
-      cell(names[7], [row.destination === undefined ? '' : shown(row.destination.path), ...version(row.destination), ...prior(row.destination)]),
+      cell(names[7], [row.destination === undefined ? '' : shown(row.destination.path), ...newKey(row.destination), ...version(row.destination), ...prior(row.destination)]),
       cell(names[8], [row.lastTransitionTime]),
     );
     return tr;

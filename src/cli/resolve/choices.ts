@@ -4,7 +4,7 @@ import {
   parseResolve,
   type Resolve,
 } from '#src/api/v1alpha1/resolve.ts';
-import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
+import type { KeyRow } from '#src/api/v1alpha1/key-rows.ts';
 import { isResolvable } from '#src/core/sync/resolution.ts';
 import { printable } from '../output.ts';
 import { Problem } from '../problem.ts';
@@ -23,10 +23,7 @@ export interface Contested {
  * The documents to resolve: those that are named, each by its name or by `name/key`, or all that can be resolved. Throws
  * `Problem` for a name that is not in conflict, or in one that the bytes do not decide.
  */
-export function contestedIn(
-  rows: readonly StatusRow[],
-  named: readonly string[] | 'all',
-): readonly Contested[] {
+export function contestedIn(rows: readonly KeyRow[], named: readonly string[] | 'all'): readonly Contested[] {
   const chosen = named === 'all' ? rows.filter(canBeResolved) : named.map((name) => rowNamed(rows, name));
   if (chosen.length === 0) throw new Problem('No document is in a conflict that can be resolved.');
   return [...Map.groupBy(chosen, ({ name }) => name).values()].flatMap(([row]) =>
@@ -34,11 +31,11 @@ export function contestedIn(
   );
 }
 
-function canBeResolved({ reason, state }: StatusRow): boolean {
+function canBeResolved({ reason, state }: KeyRow): boolean {
   return state === 'Conflict' && isResolvable({ reason });
 }
 
-function rowNamed(rows: readonly StatusRow[], named: string): StatusRow {
+function rowNamed(rows: readonly KeyRow[], named: string): KeyRow {
   const found =
     rows.find(({ name }) => name === named) ?? rows.find(({ key, name }) => `${name}/${key}` === named);
   if (found === undefined)
@@ -53,7 +50,7 @@ function rowNamed(rows: readonly StatusRow[], named: string): StatusRow {
   );
 }
 
-function contestedOf({ destination, name, reason = '', source }: StatusRow): Contested {
+function contestedOf({ destination, name, reason = '', source }: KeyRow): Contested {
   return {
     name,
     reason,
@@ -72,7 +69,7 @@ export function annotationWith(
     contested,
     rows,
     winner,
-  }: { readonly contested: readonly Contested[]; readonly rows: readonly StatusRow[]; readonly winner: Side },
+  }: { readonly contested: readonly Contested[]; readonly rows: readonly KeyRow[]; readonly winner: Side },
 ): string {
   const parsed = parseResolve(before);
   if ('problem' in parsed)

@@ -1,17 +1,17 @@
-import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
+import type { KeyRow } from '#src/api/v1alpha1/key-rows.ts';
 
 /** One key that is in another state than at the look before. */
 export interface Change {
-  readonly row: StatusRow;
+  readonly row: KeyRow;
   /** Undefined: it was not there. */
-  readonly before: StatusRow['state'] | undefined;
+  readonly before: KeyRow['state'] | undefined;
 }
 
 const MOST_KEPT = 50;
 
 /** Which keys changed, from successive tables. */
 export class Changes {
-  #states: ReadonlyMap<string, StatusRow> | undefined;
+  #states: ReadonlyMap<string, KeyRow> | undefined;
   #last: readonly Change[] = [];
 
   /** The newest first. */
@@ -20,7 +20,7 @@ export class Changes {
   }
 
   /** The first table is no change. */
-  see(rows: readonly StatusRow[]): void {
+  see(rows: readonly KeyRow[]): void {
     const before = this.#states;
     this.#states = new Map(rows.map((row) => [JSON.stringify([row.name, row.key]), row]));
     if (before === undefined) return;

@@ -1,10 +1,10 @@
 import { ROW_STATES } from '#src/api/v1alpha1/conditions.ts';
-import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
+import type { KeyRow } from '#src/api/v1alpha1/key-rows.ts';
 import { nearestName } from '#src/config/nearest-name.ts';
 import { printable } from '../output.ts';
 import { Problem } from '../problem.ts';
 
-type State = StatusRow['state'];
+type State = KeyRow['state'];
 
 /** How the result is printed; undefined: a table. */
 export type OutputFormat = 'wide' | 'name' | 'json' | 'yaml' | undefined;

@@ -26,8 +26,8 @@ export async function withAllRows(
   const table = await readTable(cluster, migrationOf(object), signal);
   if (!table.isComplete) {
     output.note(`${object.metadata.name}: rows are missing. ${table.missing ?? ''}`);
-    return { ...shown, status: { ...status, keys: table.rows } };
+    return { ...shown, status: { ...status, keys: table.stored } };
   }
   const { exceptions: _exceptions, keysTruncated: _truncated, ...rest } = status;
-  return { ...shown, status: { ...rest, keys: table.rows } };
+  return { ...shown, status: { ...rest, keys: table.stored } };
 }

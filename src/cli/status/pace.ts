@@ -1,4 +1,4 @@
-import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
+import type { KeyRow } from '#src/api/v1alpha1/key-rows.ts';
 import { durationText } from '../age.ts';
 
 /** A rate counts what happened in this time: long enough for several writes of the status, short enough to be of now. */
@@ -25,10 +25,10 @@ export class Pace {
   }
 }
 
-const DONE: ReadonlySet<StatusRow['state']> = new Set(['Verified', 'Removed', 'Skipped']);
+const DONE: ReadonlySet<KeyRow['state']> = new Set(['Verified', 'Removed', 'Skipped']);
 
 /** The same from one look, as rows say when each key became done; undefined if none did lately. */
-export function paceOfRows(rows: readonly StatusRow[], nowMs: number): number | undefined {
+export function paceOfRows(rows: readonly KeyRow[], nowMs: number): number | undefined {
   const times = rows.flatMap(({ state, lastTransitionTime }) => {
     const at = DONE.has(state) ? Date.parse(lastTransitionTime) : Number.NaN;
     return at > nowMs - WINDOW_MS && at <= nowMs ? [at] : [];

@@ -44,7 +44,7 @@ class OneView implements View {
   readonly #pace = new Pace();
   readonly #changes = new Changes();
   #migration: SecretMigration | undefined;
-  #table: Table = { rows: [], isComplete: true };
+  #table: Table = { rows: [], stored: [], isComplete: true };
   #tableOf: { readonly resourceVersion: string; readonly atMs: number } | undefined;
   #isDeleted = false;
   exitCode: number | undefined;

@@ -95,7 +95,11 @@ describe('the picture of a migration that is watched', () => {
   };
   const seen: Seen = {
     migration: aParsedMigration({ status }),
-    table: { rows: [...rows, aRow('bad', 'k', { state: 'Failed', reason: 'TooLarge' })], isComplete: true },
+    table: {
+      rows: [...rows, aRow('bad', 'k', { state: 'Failed', reason: 'TooLarge' })],
+      stored: [],
+      isComplete: true,
+    },
     changes: [{ row: aRow('doc-1', 'k'), before: 'Pending' }],
     perSecond: 10,
     trouble: undefined,

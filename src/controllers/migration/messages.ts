@@ -105,7 +105,7 @@ function titleOf({ name, reason }: Outcome): string {
 
 /** What is missing from the table of a migration, and what to do. */
 export function lossMessage({ reports, rows, unrecoverable }: Loss): string {
-  const lost = `Rows were lost: another writer deleted or changed ${reports} of the reports, and ${rows} rows are known to be missing.`;
+  const lost = `Rows were lost: another writer deleted or changed ${reports} of the reports, and the rows of ${rows} keys are known to be missing.`;
   if (!unrecoverable) return `${lost} The next complete run writes them again.`;
   return `${lost} Rows of documents that the source still has are written again; rows of removed sources cannot be. Check those at the destination, then request a run to acknowledge (annotation keyferry.io/reconcile-requested-at).`;
 }

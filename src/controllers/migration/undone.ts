@@ -1,4 +1,4 @@
-import { rowsOf, type Counts, type Outcome } from '#src/core/outcome.ts';
+import { keyCountOf, type Counts, type Outcome } from '#src/core/outcome.ts';
 import type { Loss } from '#src/journal/loss.ts';
 import { firstTroubles, lossMessage } from './messages.ts';
 import { verdict, type Verdict } from './verdict.ts';
@@ -22,9 +22,9 @@ export interface TakenBack {
  */
 export function undone({ counts, loss, outcomes }: TakenBack): Verdict {
   const left = outcomes.filter(isLeft);
-  const rows = left.reduce((sum, outcome) => sum + rowsOf(outcome), 0);
-  const stay = rows === 0 ? '' : `; ${rows} ${rows === 1 ? 'stays as it is' : 'stay as they are'}`;
-  const done = `${counts.total - rows}/${counts.total} keys taken back${stay}.${firstTroubles(left, [isLeft])}`;
+  const keys = left.reduce((sum, outcome) => sum + keyCountOf(outcome), 0);
+  const stay = keys === 0 ? '' : `; ${keys} ${keys === 1 ? 'stays as it is' : 'stay as they are'}`;
+  const done = `${counts.total - keys}/${counts.total} keys taken back${stay}.${firstTroubles(left, [isLeft])}`;
   const stalled = left.every(({ retry = 'never' }) => retry === 'never');
   if (loss !== undefined) {
     const lost = `${done} ${lossMessage(loss)}`;

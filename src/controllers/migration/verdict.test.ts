@@ -270,7 +270,7 @@ describe('the verdict on a run', () => {
         succeeded: 'False',
         reason: 'ReportsIncomplete',
         message: expect.stringMatching(
-          /^2\/2 keys verified\. .* 1 of the reports, and 460 rows .* request a run /,
+          /^2\/2 keys verified\. .* 1 of the reports, and the rows of 460 keys .* request a run /,
         ),
       });
     });
@@ -287,7 +287,7 @@ describe('the verdict on a run', () => {
       const verdict = onLoss(anOutcome('a', { state: 'Failed', reason: 'Timeout', retry: 'soon' }));
       expect(verdict).toMatchObject({
         reason: 'PartiallyFailed',
-        message: expect.stringContaining('460 rows'),
+        message: expect.stringContaining('460 keys'),
       });
     });
   });

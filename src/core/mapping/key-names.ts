@@ -14,6 +14,8 @@ export interface KeyRule {
 export interface KeyNames {
   /** The same values under their new keys. The first match wins; other keys stay. Throws `KEYS_COLLIDE`. */
   rename<Value>(fields: ReadonlyMap<string, Value>): ReadonlyMap<string, Value>;
+  /** The new name of one key; two keys of a document that is refused can have the same. */
+  newNameOf(key: string): string;
   /** True when the value of this key of the source is to be decoded. */
   isDecoded(key: string): boolean;
 }
@@ -41,6 +43,7 @@ export function compileKeyNames(table: readonly KeyRule[]): KeyNames {
       if (renamed.size === fields.size) return renamed;
       throw new OperatorError('KEYS_COLLIDE', { op: 'mapping.keys', detail: TWO_KEYS });
     },
+    newNameOf: (key) => ruleOf(key).name,
     isDecoded: (key) => ruleOf(key).isDecoded,
   };
 }

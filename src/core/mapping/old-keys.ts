@@ -15,7 +15,7 @@ export interface OldKeys {
 /** Throws `SPEC_INVALID` for a rule that has no way back. */
 export function compileOldKeys(table: readonly KeyRule[]): OldKeys {
   const names = compileKeyNames(table);
-  const newNameOf = (old: string): string => [...names.rename(new Map([[old, old]])).keys()][0] ?? old;
+  const newNameOf = (old: string): string => names.newNameOf(old);
   const backwards = table.map((rule, index) => backwardsOf(rule, `spec.mapping.keys[${index}]`));
   return {
     restore: (fields, known) => {

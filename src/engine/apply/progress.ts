@@ -1,5 +1,6 @@
 import { isBalanced, type InventoryCount } from '#src/core/inventory.ts';
 import { recordedOutcome, type Outcome } from '#src/core/outcome.ts';
+import { withNewKeys } from '#src/core/new-keys.ts';
 import { isProven, originIn, withOrigin } from '#src/core/origin.ts';
 import { recordedBase } from '#src/core/sync/base.ts';
 import { OperatorError } from '#src/errors.ts';
@@ -56,7 +57,7 @@ export class Progress {
   /** Announces the documents that the run will process, and accounts for all that the source lists. */
   expect({ count, expected }: Pick<Planning, 'count' | 'expected'>): void {
     this.#count = count;
-    this.#inputs.journal.expect(expected.map((outcome) => this.#ruled(outcome)));
+    this.#inputs.journal.expect(expected.map((outcome) => this.#withNewKeys(this.#ruled(outcome))));
   }
 
   async record(outcome: Outcome): Promise<void> {
@@ -64,7 +65,7 @@ export class Progress {
     this.#recorded.add(outcome.name);
     const proven = this.#withBase(this.#unlessProven(outcome));
     const ruled = this.#ruled(withOrigin(proven, journal.prior.get(outcome.name)));
-    await journal.record(this.#asPlanned(ruled));
+    await journal.record(this.#withNewKeys(this.#asPlanned(ruled)));
     this.#count?.report(outcome.name);
     if (outcome.backup !== undefined && intent.backupTtlMs !== undefined) this.wakeIn(intent.backupTtlMs);
   }
@@ -109,6 +110,11 @@ export class Progress {
     const { planned: _planned, ...rest } = outcome;
     const row = approved?.get(outcome.name);
     return row === undefined ? rest : { ...rest, keys: row.keys, planned: row.planned };
+  }
+
+  #withNewKeys(outcome: Outcome): Outcome {
+    const { intent, journal } = this.#inputs;
+    return withNewKeys(outcome, journal.prior.get(outcome.name), intent.keyNames);
   }
 
   /** The outcome with the mapping rule that applies to its document. */

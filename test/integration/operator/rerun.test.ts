@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { GROUP, KINDS, MIGRATION_LABEL, VERSION } from '#src/api/group.ts';
 import { countOutcomes, type Counts } from '#src/core/outcome.ts';
+import { keyRowsOf } from '#src/api/v1alpha1/key-rows.ts';
 import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
 import type { SecretMigrationReport } from '#src/api/v1alpha1/secret-migration-report.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
@@ -19,9 +20,10 @@ import { useStage } from '#test/support/stage.ts';
 
 const stage = useStage();
 
-const KEYS = ['a', 'b', 'c', 'd', 'e'];
-const BULK = 60;
-/** So long that the rows of all of them do not fit one report. */
+/** So long that the rows of all documents fit neither a status nor one report. */
+const KEYS = ['a', 'b', 'c', 'd', 'e'].map((key) => key.repeat(250));
+const BULK = 80;
+const BULK_KEYS = BULK * KEYS.length;
 const BULK_PREFIX = `bulk-${'x'.repeat(90)}-`;
 const CLASHING = `${BULK_PREFIX}07`;
 
@@ -29,7 +31,7 @@ function bulkFields(value: string): Readonly<Record<string, string>> {
   return Object.fromEntries(KEYS.map((key) => [key, `${value} of ${key}`]));
 }
 
-/** 300 keys, which are more than a status takes. */
+/** More than a status takes. */
 async function plantBulk(tenant: Tenant): Promise<readonly string[]> {
   const names = Array.from({ length: BULK }, (_, index) => `${BULK_PREFIX}${String(index).padStart(2, '0')}`);
   await Promise.all(names.map(async (name) => tenant.apply(aSecret(name, bulkFields('value')))));
@@ -55,7 +57,7 @@ async function reportsOf(tenant: Tenant, migration: string): Promise<readonly Re
 }
 
 function countRows(rows: readonly StatusRow[]): Counts {
-  return countOutcomes(rows.map(({ name, key, state }) => ({ name, keys: [key], state })));
+  return countOutcomes(rows);
 }
 
 /** Every path of the mount with all that the server knows of it: versions, times, custom metadata. */
@@ -250,17 +252,22 @@ function describeWriting(): void {
 
     expect(status.keys).toBeUndefined();
     expect(status.keysTruncated).toBe(true);
-    expect(status.summary).toMatchObject({ total: 300, verified: 295, conflict: 5 });
-    expect(status).toMatchObject({ documents: BULK, progress: '295/300' });
-    const exceptions = status.exceptions?.map(({ name, key, state }) => ({ name, key, state }));
-    expect(exceptions).toEqual(KEYS.map((key) => ({ name: CLASHING, key, state: 'Conflict' })));
+    expect(status.summary).toMatchObject({
+      total: BULK_KEYS,
+      verified: BULK_KEYS - KEYS.length,
+      conflict: KEYS.length,
+    });
+    expect(status).toMatchObject({ documents: BULK, progress: `${BULK_KEYS - KEYS.length}/${BULK_KEYS}` });
+    const exceptions = status.exceptions?.map(({ name, keys, state }) => ({ name, keys, state }));
+    expect(exceptions).toEqual([{ name: CLASHING, keys: KEYS, state: 'Conflict' }]);
 
     expect(reports.length).toBeGreaterThan(1);
     expect(status.reports?.count).toBe(reports.length);
     const rows = await tenant.rows('bulk');
-    expect(rows).toEqual(reports.flatMap(({ report }) => report.rows));
-    expect(new Set(rows.map(({ name, key }) => `${name}/${key}`)).size).toBe(300);
-    expect(countRows(rows)).toEqual(status.summary);
+    const stored = reports.flatMap(({ report }) => report.rows);
+    expect(rows).toEqual(keyRowsOf(stored));
+    expect(new Set(rows.map(({ name, key }) => `${name}/${key}`)).size).toBe(BULK_KEYS);
+    expect(countRows(stored)).toEqual(status.summary);
     for (const { metadata: own, report } of reports) {
       expect(report.summary).toEqual(countRows(report.rows));
       expect(own).toMatchObject({
@@ -289,7 +296,11 @@ function describeWriting(): void {
       `PUT ${OURS}/namespaces/${own.namespace}/secretmigrationreports/${home?.metadata.name}`,
     ]);
     const { status } = await own.migration('bulk');
-    expect(status).toMatchObject({ progress: '300/300', exceptions: [], keysTruncated: true });
+    expect(status).toMatchObject({
+      progress: `${BULK_KEYS}/${BULK_KEYS}`,
+      exceptions: [],
+      keysTruncated: true,
+    });
   });
 
   it('says so when a report cannot be written, and removes no source for which there is no record', async () => {
@@ -309,7 +320,7 @@ function describeWriting(): void {
 
     refusal.remove();
     const done = await requestRun(own, 'bulk');
-    expect(done.status.summary).toMatchObject({ total: 300, removed: 300 });
+    expect(done.status.summary).toMatchObject({ total: BULK_KEYS, removed: BULK_KEYS });
     expect(Object.values(await statesOf(own, 'bulk'))).toEqual(names.map(() => 'Removed'));
   });
 }
@@ -358,13 +369,14 @@ function describeLosing(): void {
     await own.apply(aMigration('bulk', { select: { prefix: BULK_PREFIX }, sourcePolicy: 'Delete' }));
     await own.untilReady('bulk');
     const [first] = await reportsOf(own, 'bulk');
-    const rows = first?.report.rows.length ?? 0;
+    const rows = countRows(first?.report.rows ?? []).total;
+    const left = BULK_KEYS - rows;
     await own.delete('SecretMigrationReport', first?.metadata.name ?? '');
 
     const lost = { reports: 1, rows, unrecoverable: true };
     const noticed = await requestRun(own, 'bulk');
     expect(reasonOf(noticed)).toBe('ReportsIncomplete');
-    expect(noticed.status).toMatchObject({ progress: `${300 - rows}/${300 - rows}`, reports: { lost } });
+    expect(noticed.status).toMatchObject({ progress: `${left}/${left}`, reports: { lost } });
     const acknowledged = await requestRun(own, 'bulk');
     expect(reasonOf(acknowledged)).toBe('Completed');
     expect(acknowledged.status.reports?.lost).toBeUndefined();

@@ -55,7 +55,13 @@ async function rewriteRows(
 ): Promise<void> {
   const { keys } = await statusOf(tenant, name);
   if (!Array.isArray(keys)) throw new Error('no rows');
-  await patchStatus(tenant, name, { keys: keys.map(change) });
+  await patchStatus(tenant, name, { keys: keys.flatMap(change) });
+}
+
+/** As a release wrote rows that had one for each key. */
+function oneForEachKey({ keys, ...row }: Status): object[] {
+  if (!Array.isArray(keys)) throw new Error('a row has keys');
+  return keys.map((key: unknown) => ({ ...row, key }));
 }
 
 async function migrated(...names: string[]): Promise<Tenant> {
@@ -99,7 +105,7 @@ describe('the present operator with the CRDs of a later release', () => {
     const status = await statusOf(tenant, 'moved');
     expect(status).toMatchObject({
       rollout: 'canary',
-      keys: Array.from({ length: 4 }, () => ({ attempts: 3, destination: { algorithm: 'new' } })),
+      keys: Array.from({ length: 2 }, () => ({ attempts: 3, destination: { algorithm: 'new' } })),
     });
     expect(status['conditions']).toContainEqual(audited);
     for (const name of ['db', 'web']) expect(await versionOf(tenant, name)).toBe(1);
@@ -178,15 +184,30 @@ describe('a status of another release', () => {
     });
   });
 
+  it('with a row for each key becomes one with a row for each document, also of removed ones, in one run', async () => {
+    const tenant = await migrated('db', 'web');
+    await tenant.mergePatch('SecretMigration', 'moved', { spec: { sourcePolicy: 'Delete' } });
+    await eventually('the sources are gone', async () => (await sourceNames(tenant)).length === 0);
+    const { status } = await tenant.untilReady('moved');
+    await rewriteRows(tenant, 'moved', oneForEachKey);
+    expect(await statusOf(tenant, 'moved')).toMatchObject({ keys: [{ key: 'password' }, {}, {}, {}] });
+
+    const again = await requestRun(tenant, 'moved');
+    expect(again.status.keys).toEqual(status.keys);
+    expect(again.status.keys).toMatchObject([
+      { name: 'db', keys: ['password', 'user'], state: 'Removed' },
+      { name: 'web', keys: ['password', 'user'], state: 'Removed' },
+    ]);
+    expect(again.status.summary).toEqual(status.summary);
+    expect(await wholeNames(tenant)).toEqual(['db', 'web']);
+  });
+
   it('is read with fewer fields, as an older release writes it, and loses no row', async () => {
     const tenant = await migrated('db', 'web');
     await tenant.mergePatch('SecretMigration', 'moved', { spec: { suspend: true } });
-    await rewriteRows(tenant, 'moved', ({ name, ...row }) => ({
-      name,
-      key: row['key'],
-      state: row['state'],
-      lastTransitionTime: '2026-01-01T00:00:00Z',
-    }));
+    await rewriteRows(tenant, 'moved', ({ name, keys, state }) =>
+      oneForEachKey({ name, keys, state, lastTransitionTime: '2026-01-01T00:00:00Z' }),
+    );
     await patchStatus(tenant, 'moved', {
       summary: { skipped: null, removed: null },
       ...Object.fromEntries(
