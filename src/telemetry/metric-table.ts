@@ -104,6 +104,10 @@ export const METRICS: Readonly<Record<string, MetricInfo>> = {
     'Requests that are under way at the OpenBao servers of this origin.',
     'server',
   ),
+  keyferry_workers_handed_on_total: counter(
+    'Workers that were given to a key that waited, while the reconcile that had them goes on later.',
+    'controller',
+  ),
   keyferry_informer_objects: gauge('Objects in the cache.', 'resource'),
   keyferry_informer_lists_total: counter('Complete lists, including the first one.', 'resource'),
   keyferry_informer_watches_total: counter('Watches that were opened.', 'resource'),
