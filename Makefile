@@ -184,6 +184,10 @@ bench-propagation: $(BUNDLE) ## How long a change takes to the other side, with 
 bench-restart: $(BUNDLE) ## A restart with 200 migrations in step: requests, time, and edits meanwhile, in ratios
 	node test/bench/restart.ts
 
+.PHONY: bench-fair
+bench-fair: $(BUNDLE) ## Five Secrets behind four large migrations and behind servers that hang, in ratios
+	node test/bench/fair.ts
+
 .PHONY: run
 run: $(BUNDLE) ## Run the operator against the current kubeconfig; ARGS="--context dev --log-level debug"
 	$(BUNDLE) operator $(ARGS)

@@ -9,6 +9,7 @@ import { recordedCredentials } from '#src/backends/recorded-credentials.ts';
 import { BackendRegistry } from '#src/backends/registry.ts';
 import type { Config } from '#src/config/schema.ts';
 import { ConnectRules } from '#src/io/connect-rules.ts';
+import type { SlotsByServer } from '#src/io/slots-by-server.ts';
 import type { KubeClient } from '#src/kube/client.ts';
 import type { AccessLog } from '#src/ports.ts';
 import type { Base } from './base.ts';
@@ -23,13 +24,19 @@ export interface RegistryParts extends Pick<
   readonly credentials: CredentialsFor;
   readonly connectRules: ConnectRules;
   readonly allowInsecureHttp: boolean;
+  /** The requests under way at each server. Default: nobody else sees them. */
+  readonly slots?: SlotsByServer;
   readonly directories: Pick<DirectoryFactoryOptions, 'root' | 'isPersonal'>;
   /** Undefined: no access is recorded. */
   readonly accessLog: AccessLog | undefined;
 }
 
 /** One factory for each kind of backend that ships, as the operator is configured. */
-export function createRegistry(base: Base, accessLog: AccessLog | undefined): BackendRegistry {
+export function createRegistry(
+  base: Base,
+  accessLog: AccessLog | undefined,
+  slots: SlotsByServer,
+): BackendRegistry {
   const { apiServerHost, client, clock, config } = base;
   const { allowConnectTo, allowInsecureHttp, directoryRoot: root, kubernetesServiceHost } = config;
   return registryOf({
@@ -41,6 +48,7 @@ export function createRegistry(base: Base, accessLog: AccessLog | undefined): Ba
       apiServers: [apiServerHost, ...(kubernetesServiceHost === undefined ? [] : [kubernetesServiceHost])],
     }),
     allowInsecureHttp,
+    slots,
     directories: { root, isPersonal: false },
     accessLog,
   });
@@ -70,6 +78,7 @@ export function registryOf(parts: RegistryParts): BackendRegistry {
       tracer,
       userAgent: `keyferry/${version}`,
       allowInsecureHttp,
+      ...(parts.slots === undefined ? {} : { slots: parts.slots }),
     }),
     new DirectoryFactory({ ...directories, clock, random }),
   ];

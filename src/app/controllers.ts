@@ -8,7 +8,13 @@ import type { BackendReferences } from '#src/controllers/backend/trust-root.ts';
 import type { MigrationParts } from '#src/controllers/migration/attempt.ts';
 import type { RunningAttempts } from '#src/controllers/migration/running.ts';
 import { createMigrationController } from '#src/controllers/migration/controller.ts';
-import { backendQueue, type Queues } from '#src/controllers/queues.ts';
+import {
+  backendQueue,
+  migrationsHandOn,
+  POLLS_HAND_ON,
+  PROBES_HAND_ON,
+  type Queues,
+} from '#src/controllers/queues.ts';
 import type { Rollouts } from '#src/controllers/rollout/rollouts.ts';
 import { createPollController } from '#src/controllers/sync/controller.ts';
 import type { Following } from '#src/controllers/sync/following.ts';
@@ -68,6 +74,7 @@ function backendController(parts: ControllerParts, scope: Backend['kind']): Cont
     },
     {
       queue: backendQueue(queues, scope),
+      handsOn: PROBES_HAND_ON,
       // The end of an outage is noticed no later than its beginning.
       waitingIntervalMs: Math.min(config.waitingRetrySeconds, config.probeIntervalSeconds) * 1000,
       graceMs: graceMsOf(config),
@@ -83,6 +90,7 @@ function migrationController(parts: ControllerParts): Controller {
   return createMigrationController(migrationParts(parts), {
     queue: queues.migrations,
     workers: config.concurrentMigrations,
+    handsOn: migrationsHandOn(config.concurrentMigrations),
     graceMs: graceMsOf(config),
     logger,
     metrics,
@@ -96,7 +104,7 @@ function pollController(parts: ControllerParts): Controller {
   const backends = { cache: informers.backends.store, clusterCache: informers.clusterBackends.store };
   return createPollController(
     { following, backends, pool, clock, random, wake },
-    { queue: queues.polls, graceMs: graceMsOf(config), logger, metrics, tracer },
+    { queue: queues.polls, handsOn: POLLS_HAND_ON, graceMs: graceMsOf(config), logger, metrics, tracer },
   );
 }
 

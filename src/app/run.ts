@@ -14,6 +14,7 @@ import { documentation } from '#src/errors/documentation.ts';
 import { onAbort } from '#src/io/abort.ts';
 import { hostOf } from '#src/io/host.ts';
 import { ServerClock } from '#src/io/server-clock.ts';
+import { SERVER_GAUGES, SlotsByServer } from '#src/io/slots-by-server.ts';
 import { HttpKubeClient } from '#src/kube/transport.ts';
 import type { Logger } from '#src/ports.ts';
 import { EventRecorder } from '#src/runtime/events.ts';
@@ -84,7 +85,9 @@ export async function runOperator(
   const apiServerHost = hostOf(server);
   const told = { logger, metrics, tracer };
   const base = { ...shared, ...told, apiServerHost, client, mandate, clock, serverClock, random };
-  await using pool = openPool(base, audit);
+  const slots = new SlotsByServer(clock);
+  metrics.computeAtScrape(SERVER_GAUGES, () => slots.samples());
+  await using pool = openPool(base, audit, slots);
   const openReviewClient = (): HttpKubeClient =>
     new HttpKubeClient({ ...transport, mandate: ALWAYS_HELD, connections: REVIEW_CONNECTIONS });
   const components = assemble(base, { metrics, audit, pool, leadership, openReviewClient });
@@ -100,10 +103,10 @@ export async function runOperator(
   return 0;
 }
 
-function openPool(base: Base, audit: AuditLog | undefined): DriverPool {
+function openPool(base: Base, audit: AuditLog | undefined, slots: SlotsByServer): DriverPool {
   const { clusterResourceNamespace, config, namespace } = base;
   return new DriverPool({
-    registry: createRegistry(base, audit),
+    registry: createRegistry(base, audit, slots),
     clusterResourceNamespace,
     closedNamespaces: config.allowBackendsInOwnNamespace ? [] : [namespace, clusterResourceNamespace],
     kinds: BACKEND_KINDS,

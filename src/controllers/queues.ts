@@ -1,5 +1,6 @@
 import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { Clock, Metrics } from '#src/ports.ts';
+import type { HandOnLimits } from '#src/runtime/hand-on.ts';
 import type { Sharing } from '#src/runtime/lanes.ts';
 import { WorkQueue } from '#src/runtime/queue.ts';
 import type { RetryLimits } from '#src/runtime/retry-limiter.ts';
@@ -25,6 +26,32 @@ const PROBES_PER_NAMESPACE = 2;
 export const POLL_WORKERS = 16;
 /** Of one namespace: a silent server keeps a worker until the listing gives up. */
 const POLLS_PER_NAMESPACE = 2;
+
+/** Probes and polls that wait for a server without a worker, of all namespaces. */
+const WAITING_FOR_SERVERS = 64;
+
+/** Of probes, which end themselves in seconds. */
+export const PROBES_HAND_ON: HandOnLimits = {
+  most: WAITING_FOR_SERVERS,
+  mostPerGroup: PROBES_PER_NAMESPACE,
+  canEnd: false,
+};
+
+/** Of polls, each of which ends with its listing. */
+export const POLLS_HAND_ON: HandOnLimits = {
+  most: WAITING_FOR_SERVERS,
+  mostPerGroup: POLLS_PER_NAMESPACE,
+  canEnd: false,
+};
+
+/** Migrations that were begun and have no worker: for each worker, and the part of one namespace. */
+const BEGUN_PER_WORKER = 3;
+
+/** Of migrations. Each that was begun keeps the names that it listed and the documents that it read. */
+export function migrationsHandOn(concurrentMigrations: number): HandOnLimits {
+  const most = BEGUN_PER_WORKER * concurrentMigrations;
+  return { most, mostPerGroup: Math.ceil(most / 2), canEnd: true };
+}
 
 export interface QueuesOptions {
   /** Migrations that run at once. */

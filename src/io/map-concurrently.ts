@@ -91,20 +91,32 @@ class RunningTasks<T, R> {
   }
 }
 
+/** A place between two items where all work can stand still for a while. */
+export interface Rest {
+  /** Asked before each item. */
+  readonly isDue: () => boolean;
+  /** Called when it is due and nothing is in flight. */
+  readonly take: () => Promise<void>;
+}
+
 /**
  * Feeds `items` to `work` with at most `limit` in flight, in order, pulling the next item only when a slot is free, so
  * that a slow destination slows down the reads of the source. Stops pulling when `stop` returns true. Resolves when all
- * started work has ended; rejects with the first failure of `items` or `work`, after all work in flight has ended.
+ * started work has ended. Between two items it takes the `rest` that is due; rejects with the first failure of `items` or `work`, after all work in flight has ended.
  */
 export async function forEachConcurrently<Item>(
   items: AsyncIterable<Item> | Iterable<Item>,
   work: (item: Item) => Promise<void>,
-  options: { readonly limit: Width; readonly stop: () => boolean },
+  options: { readonly limit: Width; readonly stop: () => boolean; readonly rest?: Rest | undefined },
 ): Promise<void> {
   const inFlight = new Set<Promise<void>>();
   const failures: unknown[] = [];
   try {
     for await (const item of items) {
+      if (options.rest?.isDue() === true) {
+        await Promise.all(inFlight);
+        await options.rest.take();
+      }
       if (options.stop() || failures.length > 0) break;
       const task = work(item).catch((failure: unknown) => {
         failures.push(failure);

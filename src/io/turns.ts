@@ -2,6 +2,7 @@ import { OperatorError } from '#src/errors.ts';
 import type { Clock, Random } from '#src/ports.ts';
 import { onAbort } from './abort.ts';
 import { Deadline } from './deadline.ts';
+import { FairLine } from './fair-line.ts';
 import { LearntRate, type Ticket, type QuotaHints } from './learnt-rate.ts';
 
 /** A server that accepts nothing for this long is reported, instead of being waited for. */
@@ -31,8 +32,8 @@ interface Waiter {
 export class Turns {
   readonly #options: TurnsOptions;
   readonly #rate: LearntRate;
-  /** By run; the run whose turn it is next comes first. */
-  readonly #waiting = new Map<AbortSignal, Set<Waiter>>();
+  /** By run. */
+  readonly #waiting = new FairLine<AbortSignal, Waiter>();
   #cancelTimer: () => void = () => undefined;
 
   constructor(options: TurnsOptions) {
@@ -63,16 +64,14 @@ export class Turns {
   async next(signal: AbortSignal): Promise<Turn> {
     signal.throwIfAborted();
     const { clock } = this.#options;
-    if (this.#waiting.size === 0 && this.#rate.nextAt() <= clock.monotonic()) return this.#turn(false);
+    if (this.#waiting.isEmpty && this.#rate.nextAt() <= clock.monotonic()) return this.#turn(false);
     const run = Deadline.rootOf(signal);
-    const waiters = this.#waiting.get(run) ?? new Set();
-    this.#waiting.set(run, waiters);
     const { promise, resolve, reject } = Promise.withResolvers<Turn>();
     const waiter = { grant: resolve, refuse: reject };
-    waiters.add(waiter);
+    this.#waiting.add(run, waiter);
     using _paused = Deadline.pause(signal);
     using _following = onAbort(signal, () => {
-      this.#remove(run, waiter);
+      this.#waiting.remove(run, waiter);
       reject(signal.reason);
       this.#serve();
     });
@@ -104,36 +103,15 @@ export class Turns {
     const now = clock.monotonic();
     const { blockedSince = now } = this.#rate;
     if (now - blockedSince > GIVE_UP_MS) this.#giveUp();
-    while (this.#waiting.size > 0 && this.#rate.nextAt() <= now) this.#takeFirst()?.grant(this.#turn(true));
+    while (!this.#waiting.isEmpty && this.#rate.nextAt() <= now)
+      this.#waiting.shift()?.grant(this.#turn(true));
     const waitMs = this.#rate.nextAt() - now;
-    if (this.#waiting.size === 0 || !Number.isFinite(waitMs)) return;
+    if (this.#waiting.isEmpty || !Number.isFinite(waitMs)) return;
     this.#cancelTimer = clock.schedule(waitMs, () => this.#serve());
-  }
-
-  #takeFirst(): Waiter | undefined {
-    for (const [run, waiters] of this.#waiting) {
-      for (const waiter of waiters) {
-        this.#remove(run, waiter);
-        const rest = this.#waiting.get(run);
-        if (rest === undefined) return waiter;
-        // The run with its other requests goes to the end.
-        this.#waiting.delete(run);
-        this.#waiting.set(run, rest);
-        return waiter;
-      }
-    }
-    return undefined;
-  }
-
-  #remove(run: AbortSignal, waiter: Waiter): void {
-    const waiters = this.#waiting.get(run);
-    waiters?.delete(waiter);
-    if (waiters?.size === 0) this.#waiting.delete(run);
   }
 
   #giveUp(): void {
     const failure = new OperatorError('RATE_LIMITED', { op: 'turns.next', status: 429 });
-    for (const waiters of this.#waiting.values()) for (const { refuse } of waiters) refuse(failure);
-    this.#waiting.clear();
+    for (const { refuse } of this.#waiting.clear()) refuse(failure);
   }
 }

@@ -6,7 +6,9 @@ import { onAbort, whenAborted } from '#src/io/abort.ts';
 import { Deadline } from '#src/io/deadline.ts';
 import { NO_TRACES } from '#src/io/no-traces.ts';
 import type { Clock, Labels, Logger, Metrics, Tracer } from '#src/ports.ts';
+import { HandOn, type HandOnLimits } from './hand-on.ts';
 import type { WorkQueue } from './queue.ts';
+import { Tenure, type WorkerTurn } from './tenure.ts';
 
 export type ReconcileResult =
   | { readonly kind: 'done' }
@@ -20,6 +22,8 @@ export interface ReconcileContext {
   readonly signal: AbortSignal;
   /** Has the fields controller, key and reconcileID. */
   readonly logger: Logger;
+  /** Undefined: nobody else uses the worker. */
+  readonly turn?: WorkerTurn;
 }
 
 /** Brings the object named `key` to its desired state; reads all it needs itself. Throws OperatorErrors. */
@@ -31,6 +35,8 @@ export interface ControllerOptions {
   readonly reconcile: Reconcile;
   /** Maximum number of concurrent keys; default 1. */
   readonly workers?: number;
+  /** Gives workers to keys that wait, while reconciles that take long are under way. Default: a key keeps its worker. */
+  readonly handsOn?: HandOnLimits | undefined;
   /** Deadline of one reconcile, waits for the quota of a server included; default 10 min. */
   readonly deadlineMs?: number;
   /** Delay before a `waiting` key is reconciled again, if no watch wakes it; default 30 s. */
@@ -72,11 +78,19 @@ const TREATMENTS: Readonly<Record<Disposition, Treatment>> = {
 export class Controller {
   readonly #options: ControllerOptions;
   readonly #labels: Labels;
+  readonly #handOn: HandOn | undefined;
+  /** Reconciles that are under way, each with its end. */
+  readonly #tenures = new Map<Tenure, Promise<void>>();
   #active = 0;
 
   constructor(options: ControllerOptions) {
     this.#options = options;
     this.#labels = { controller: options.name };
+    const { clock, handsOn, queue } = options;
+    this.#handOn =
+      handsOn &&
+      new HandOn({ ...handsOn, clock, line: queue, handOn: (tenure) => this.#takeWorkerOf(tenure) });
+    queue.onWait(() => this.#handOn?.look());
     this.#touchMetrics();
   }
 
@@ -88,11 +102,16 @@ export class Controller {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, logger, name, queue, graceMs = 20_000, abandonMs = 2_000, workers = 1 } = this.#options;
     const hardStop = new AbortController();
-    using _closing = onAbort(signal, () => queue.close());
+    using _closing = onAbort(signal, () => {
+      queue.close();
+      for (const tenure of this.#tenures.keys()) tenure.release();
+    });
     let finished = false;
     const working = Promise.all(
       Array.from({ length: workers }, async () => await this.#work(hardStop.signal)),
-    ).then(() => (finished = true));
+    )
+      .then(async () => Promise.all(this.#tenures.values()))
+      .then(() => (finished = true));
     await Promise.race([working, whenAborted(signal)]);
     const drained = new AbortController();
     if (!hasCode(signal.reason, 'LEASE_LOST')) {
@@ -108,27 +127,58 @@ export class Controller {
 
   async #work(hardStop: AbortSignal): Promise<void> {
     const { queue } = this.#options;
-    for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
-      this.#setActive(1);
-      try {
-        await this.#reconcileOnce(key, hardStop);
-      } finally {
-        queue.done(key);
-        this.#setActive(-1);
-      }
+    for (let key = await queue.take(); key !== undefined; key = await queue.take())
+      await this.#begin(key, hardStop);
+  }
+
+  /** Resolves when the worker is free again. */
+  async #begin(key: string, hardStop: AbortSignal): Promise<void> {
+    const { clock, queue } = this.#options;
+    const line = {
+      resume: (_key: string, attend: () => Promise<void>) =>
+        queue.resume(key, async () => this.#withWorker(attend)),
+      withdraw: () => queue.withdraw(key),
+    };
+    const tenure = new Tenure({ key, group: queue.groupOf(key), line, clock });
+    const free = this.#withWorker(async () => tenure.hold());
+    const ended = this.#reconcileOnce(tenure, hardStop).finally(() => {
+      queue.done(key);
+      this.#tenures.delete(tenure);
+      this.#handOn?.end(tenure);
+      tenure.end();
+    });
+    this.#tenures.set(tenure, ended);
+    this.#handOn?.begin(tenure);
+    await free;
+  }
+
+  async #withWorker(use: () => Promise<void>): Promise<void> {
+    this.#setActive(1);
+    try {
+      await use();
+    } finally {
+      this.#setActive(-1);
     }
   }
 
-  async #reconcileOnce(key: string, hardStop: AbortSignal): Promise<void> {
+  #takeWorkerOf(tenure: Tenure): void {
+    this.#options.queue.release(tenure.key);
+    tenure.handOn();
+    this.#options.metrics.count('keyferry_workers_handed_on_total', this.#labels);
+  }
+
+  async #reconcileOnce(tenure: Tenure, hardStop: AbortSignal): Promise<void> {
+    const { key } = tenure;
     const { clock, metrics, name, deadlineMs = 600_000, newId = randomUUID, reconcile } = this.#options;
     const reconcileId = newId();
     const logger = this.#options.logger.child({ controller: name, key, reconcileID: reconcileId });
     const about = { op: 'controller.reconcile', target: key };
     using run = Deadline.unpausable(clock, deadlineMs, hardStop, about);
     const startedAt = clock.monotonic();
+    const turn = this.#handOn === undefined ? {} : { turn: tenure };
     try {
-      const work = async () => reconcile(key, { reconcileId, signal: run.signal, logger });
-      this.#settle(key, await this.#traced(key, reconcileId, work));
+      const work = async () => reconcile(key, { reconcileId, signal: run.signal, logger, ...turn });
+      this.#settle(tenure, await this.#traced(key, reconcileId, work));
     } catch (thrown) {
       if (hardStop.aborted) logger.debug('reconcile aborted by shutdown');
       else this.#treat(key, run.signal.aborted ? run.signal.reason : thrown, logger);
@@ -149,7 +199,7 @@ export class Controller {
     return tracer.trace({ name: `reconcile ${name}`, attributes }, work);
   }
 
-  #settle(key: string, result: ReconcileResult): void {
+  #settle({ ends, key }: Tenure, result: ReconcileResult): void {
     const { queue } = this.#options;
     queue.forget(key);
     if (result.kind === 'done') {
@@ -157,7 +207,9 @@ export class Controller {
       return;
     }
     this.#countResult('requeue_after');
-    queue.addAfter(key, result.requeueAfterMs);
+    // Ended for the sake of others: it comes after them.
+    if (ends.aborted && result.requeueAfterMs === 0) queue.add(key, 'low');
+    else queue.addAfter(key, result.requeueAfterMs);
   }
 
   #treat(key: string, thrown: unknown, logger: Logger): void {
@@ -203,6 +255,7 @@ export class Controller {
     metrics.count('controller_runtime_reconcile_panics_total', this.#labels, 0);
     metrics.gauge('controller_runtime_max_concurrent_reconciles', this.#labels, workers);
     metrics.gauge('controller_runtime_active_workers', this.#labels, 0);
+    if (this.#handOn !== undefined) metrics.count('keyferry_workers_handed_on_total', this.#labels, 0);
   }
 }
 

@@ -12,9 +12,20 @@ export type Priority = 'normal' | 'low';
 /** Of so many keys, one is handed out whatever its priority, so that low ones proceed. */
 const FAIR_TURN = 4;
 
+/** A group with keys that wait. */
+export interface WaitingGroup {
+  readonly group: string;
+  /** Its keys that were not begun. */
+  readonly fresh: number;
+  /** It has all that it may have. */
+  readonly isFull: boolean;
+}
+
 interface Lane {
   readonly normal: Fifo;
   readonly low: LowFifo;
+  /** Keys of `low` that were begun and wait to go on. */
+  begun: number;
   /** Keys that were handed out and have not ended. */
   active: number;
 }
@@ -34,6 +45,8 @@ export class Lanes {
   readonly #ready = new Set<string>();
   /** Those of them with a key of normal priority. */
   readonly #readyNormal = new Set<string>();
+  /** Keys that were begun and wait to go on. */
+  readonly #begun = new Set<string>();
   #turn = 0;
 
   constructor(sharing: Sharing) {
@@ -54,6 +67,32 @@ export class Lanes {
     this.push(key);
   }
 
+  /** A key that was begun gave its place up and waits to go on; with low priority. */
+  resume(key: string): void {
+    this.#begun.add(key);
+    this.push(key, 'low');
+    const lane = this.#lanes.get(this.#sharing.groupOf(key));
+    if (lane !== undefined) lane.begun += 1;
+  }
+
+  /** A key that was begun does not wait any more. */
+  withdraw(key: string): void {
+    const group = this.#sharing.groupOf(key);
+    const lane = this.#lanes.get(group);
+    if (lane === undefined || !this.#begun.delete(key)) return;
+    lane.begun -= 1;
+    lane.low.remove(key);
+    this.#update(group, lane);
+  }
+
+  /** The groups with keys that wait, also those that have all they may have. */
+  *waiting(): Generator<WaitingGroup> {
+    for (const [group, { active, begun, low, normal }] of this.#lanes) {
+      const waiting = normal.size + low.size;
+      if (waiting > 0) yield { group, fresh: waiting - begun, isFull: active >= this.#sharing.mostPerGroup };
+    }
+  }
+
   /** The next key; undefined if none waits, or only keys of groups that have all they may have. */
   shift(): string | undefined {
     this.#turn = (this.#turn + 1) % FAIR_TURN;
@@ -66,9 +105,14 @@ export class Lanes {
       : (lane.normal.shift() ?? lane.low.shift());
     this.#ready.delete(group);
     this.#readyNormal.delete(group);
-    if (key !== undefined) lane.active += 1;
+    if (key !== undefined) this.#handedOut(lane, key);
     this.#update(group, lane);
     return key;
+  }
+
+  #handedOut(lane: Lane, key: string): void {
+    lane.active += 1;
+    if (this.#begun.delete(key)) lane.begun -= 1;
   }
 
   /** A key that was handed out has ended. True when another key may be handed out because of that. */
@@ -87,12 +131,13 @@ export class Lanes {
       if (waiting > 0) this.#ready.add(group);
       if (normal.size > 0) this.#readyNormal.add(group);
     }
+    if (waiting === 0) this.#ready.delete(group);
     if (waiting === 0 && active === 0) this.#lanes.delete(group);
   }
 }
 
 function newLane(): Lane {
-  return { normal: new Fifo(), low: new LowFifo(), active: 0 };
+  return { normal: new Fifo(), low: new LowFifo(), begun: 0, active: 0 };
 }
 
 /** First in, first out, without moving the other elements at each `shift`. */

@@ -1,6 +1,7 @@
-import type { Clock, Labels, Metrics } from '#src/ports.ts';
+import type { Clock, Metrics } from '#src/ports.ts';
 import { DelayHeap } from './delay-heap.ts';
-import { Lanes, type Priority, type Sharing } from './lanes.ts';
+import { Lanes, type Priority, type Sharing, type WaitingGroup } from './lanes.ts';
+import { QueueMetrics } from './queue-metrics.ts';
 import { DEFAULT_RETRY_LIMITS, RetryLimiter, type RetryLimits } from './retry-limiter.ts';
 
 export interface WorkQueueOptions {
@@ -15,12 +16,6 @@ export interface WorkQueueOptions {
 
 const UNSHARED: Sharing = { groupOf: () => '', mostPerGroup: Number.POSITIVE_INFINITY };
 
-/** As controller-runtime shows its priorities: handler.LowPriority is -100. */
-const SHOWN_PRIORITY: Readonly<Record<Priority, string>> = { normal: '0', low: '-100' };
-
-/** How often the gauges of unfinished work are updated while there is some. */
-const UNFINISHED_TICK_MS = 500;
-
 /**
  * Keys to process, with the semantics of client-go's workqueue: a key is queued at most once however often it is added; a
  * key that is being processed is not handed out a second time, but queued again when it is `done`.
@@ -30,12 +25,16 @@ const UNFINISHED_TICK_MS = 500;
  * Other than there, groups of keys take turns, no group has more keys in process than it may, and each has retries of its
  * own: however many keys a group adds, and however long they take, a key of another group comes next. And keys have
  * priorities: what nobody waits for (the first list after a start, a retry) does not delay what somebody just changed.
+ *
+ * A key in process can give its place up, and waits for its turn to go on as the keys wait that were not begun:
+ *
+ *     processing ──release──► processing without a place ──resume──► queued ──its turn──► processing
  */
 export class WorkQueue {
   readonly #clock: Clock;
-  readonly #metrics: Metrics;
-  readonly #labels: Labels;
+  readonly #metrics: QueueMetrics;
   readonly #limiter: RetryLimiter;
+  readonly #sharing: Sharing;
   /** Keys that need work, each with the time since when; queued unless they are also being processed. */
   readonly #dirty = new Map<string, number>();
   /** Those of low priority. */
@@ -45,26 +44,46 @@ export class WorkQueue {
   readonly #waitingUntil = new Map<string, number>();
   readonly #heap = new DelayHeap();
   readonly #takers: (() => void)[] = [];
+  /** Keys in process without a place. */
+  readonly #released = new Set<string>();
+  /** Those of them that wait for one, each with what keeps the taker until it is free again. */
+  readonly #resuming = new Map<string, () => Promise<void>>();
+  #onWait: () => void = () => undefined;
   #timer: { readonly at: number; readonly cancel: () => void } | undefined;
-  #cancelTick: (() => void) | undefined;
   #closed = false;
 
   constructor(options: WorkQueueOptions) {
     this.#clock = options.clock;
-    this.#metrics = options.metrics;
-    this.#labels = { name: options.name, controller: options.name };
+    this.#metrics = new QueueMetrics({ ...options, processing: this.#processing });
     const { clock, limits = DEFAULT_RETRY_LIMITS, sharing = UNSHARED } = options;
+    this.#sharing = sharing;
     this.#queued = new Lanes(sharing);
     this.#limiter = new RetryLimiter(limits, clock, sharing.groupOf);
-    this.#metrics.count('workqueue_adds_total', this.#labels, 0);
-    this.#metrics.count('workqueue_retries_total', this.#labels, 0);
     this.#reportDepth();
-    this.#reportUnfinished();
   }
 
   /** Keys that wait for a worker. */
   get depth(): number {
-    return this.#waitingOf(this.#dirty);
+    return this.#waitingOf(this.#dirty) + this.#resuming.size;
+  }
+
+  /** True if somebody waits for a key. */
+  get hasFreeWorker(): boolean {
+    return this.#takers.length > 0;
+  }
+
+  groupOf(key: string): string {
+    return this.#sharing.groupOf(key);
+  }
+
+  /** The groups with keys that wait. */
+  waiting(): Iterable<WaitingGroup> {
+    return this.#closed ? [] : this.#queued.waiting();
+  }
+
+  /** `told` is called when a key begins to wait. */
+  onWait(told: () => void): void {
+    this.#onWait = told;
   }
 
   #waitingOf(keys: ReadonlyMap<string, unknown> | ReadonlySet<string>): number {
@@ -82,7 +101,7 @@ export class WorkQueue {
     }
     this.#dirty.set(key, this.#clock.monotonic());
     if (priority === 'low') this.#low.add(key);
-    this.#metrics.count('workqueue_adds_total', this.#labels);
+    this.#metrics.added();
     if (!this.#processing.has(key)) this.#offer(key);
   }
 
@@ -109,7 +128,7 @@ export class WorkQueue {
 
   /** Adds the key after its back-off, and not before `atLeastMs`. */
   addRateLimited(key: string, atLeastMs = 0): void {
-    this.#metrics.count('workqueue_retries_total', this.#labels);
+    this.#metrics.retried();
     this.addAfter(key, Math.max(atLeastMs, this.#limiter.nextMs(key)));
   }
 
@@ -123,24 +142,56 @@ export class WorkQueue {
     return this.#limiter.failures(key);
   }
 
-  /** The next key, once there is one; undefined when the queue is closed. The caller must call `done` for every key. */
+  /**
+   * The next key that was not begun, once there is one; undefined when the queue is closed. The caller must call `done` for
+   * every key. Meanwhile it serves keys that go on: it has no other one before such a key is done or gives its place up.
+   */
   async take(): Promise<string | undefined> {
     while (!this.#closed) {
-      const key = this.#next();
-      if (key !== undefined) return key;
-      await new Promise<void>((resolve) => this.#takers.push(resolve));
+      const key = this.#queued.shift();
+      const attend = key === undefined ? undefined : this.#resuming.get(key);
+      if (key === undefined) await new Promise<void>((resolve) => this.#takers.push(resolve));
+      else if (attend === undefined) return this.#begin(key);
+      else await this.#goOn(key, attend);
     }
     return undefined;
+  }
+
+  /** A key in process gives its place up; it stays in process. */
+  release(key: string): void {
+    if (!this.#processing.has(key) || this.#released.has(key)) return;
+    this.#released.add(key);
+    if (this.#queued.end(key)) this.#takers.shift()?.();
+  }
+
+  /**
+   * A key that gave its place up waits for another one. `attend` is called when its turn comes, and at once when the queue is
+   * closed; it resolves when the place is free again.
+   */
+  resume(key: string, attend: () => Promise<void>): void {
+    if (this.#closed) void attend();
+    if (this.#closed || !this.#released.has(key)) return;
+    this.#resuming.set(key, attend);
+    this.#queued.resume(key);
+    this.#wakeOne();
+  }
+
+  /** A key does not wait for a place any more. */
+  withdraw(key: string): void {
+    if (!this.#resuming.delete(key)) return;
+    this.#queued.withdraw(key);
+    this.#reportDepth();
   }
 
   done(key: string): void {
     const startedAt = this.#processing.get(key);
     if (startedAt === undefined) return;
+    this.withdraw(key);
     this.#processing.delete(key);
-    this.#metrics.observe('workqueue_work_duration_seconds', this.#labels, this.#secondsSince(startedAt));
-    this.#reportUnfinished();
+    const hadPlace = !this.#released.delete(key);
+    this.#metrics.ended(startedAt);
     if (this.#closed) return;
-    if (this.#queued.end(key)) this.#takers.shift()?.();
+    if (hadPlace && this.#queued.end(key)) this.#takers.shift()?.();
     if (this.#dirty.has(key)) this.#offer(key);
   }
 
@@ -148,7 +199,7 @@ export class WorkQueue {
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();
-    this.#cancelTick?.();
+    this.#metrics.close();
     this.#dirty.clear();
     this.#low.clear();
     this.#waitingUntil.clear();
@@ -158,20 +209,29 @@ export class WorkQueue {
 
   #offer(key: string): void {
     this.#queued.push(key, this.#low.has(key) ? 'low' : 'normal');
-    this.#reportDepth();
-    this.#takers.shift()?.();
+    this.#wakeOne();
   }
 
-  #next(): string | undefined {
-    const key = this.#queued.shift();
-    const since = key === undefined ? undefined : this.#dirty.get(key);
-    if (key === undefined || since === undefined) return undefined;
+  #wakeOne(): void {
+    this.#reportDepth();
+    this.#takers.shift()?.();
+    this.#onWait();
+  }
+
+  async #goOn(key: string, attend: () => Promise<void>): Promise<void> {
+    this.#resuming.delete(key);
+    this.#released.delete(key);
+    this.#reportDepth();
+    await attend();
+  }
+
+  #begin(key: string): string {
+    const since = this.#dirty.get(key) ?? this.#clock.monotonic();
     this.#dirty.delete(key);
     this.#low.delete(key);
     this.#processing.set(key, this.#clock.monotonic());
-    this.#metrics.observe('workqueue_queue_duration_seconds', this.#labels, this.#secondsSince(since));
+    this.#metrics.began(since);
     this.#reportDepth();
-    this.#tick();
     return key;
   }
 
@@ -199,39 +259,8 @@ export class WorkQueue {
     this.#armTimer();
   }
 
-  #tick(): void {
-    if (this.#cancelTick !== undefined) return;
-    this.#cancelTick = this.#clock.schedule(UNFINISHED_TICK_MS, () => {
-      this.#cancelTick = undefined;
-      this.#reportUnfinished();
-      if (this.#processing.size > 0) this.#tick();
-    });
-  }
-
   #reportDepth(): void {
-    // controller-runtime has this label on the depth only.
-    const low = this.#waitingOf(this.#low);
-    const depths = { low, normal: this.depth - low };
-    for (const priority of ['normal', 'low'] as const)
-      this.#metrics.gauge(
-        'workqueue_depth',
-        { ...this.#labels, priority: SHOWN_PRIORITY[priority] },
-        depths[priority],
-      );
-  }
-
-  #reportUnfinished(): void {
-    const seconds = [...this.#processing.values()].map((startedAt) => this.#secondsSince(startedAt));
-    const total = seconds.reduce((sum, each) => sum + each, 0);
-    this.#metrics.gauge('workqueue_unfinished_work_seconds', this.#labels, total);
-    this.#metrics.gauge(
-      'workqueue_longest_running_processor_seconds',
-      this.#labels,
-      seconds.reduce((longest, each) => Math.max(longest, each), 0),
-    );
-  }
-
-  #secondsSince(startedAt: number): number {
-    return (this.#clock.monotonic() - startedAt) / 1000;
+    const low = this.#waitingOf(this.#low) + this.#resuming.size;
+    this.#metrics.depth({ low, normal: this.depth - low });
   }
 }

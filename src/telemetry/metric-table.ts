@@ -96,6 +96,18 @@ export const METRICS: Readonly<Record<string, MetricInfo>> = {
     'host',
   ),
   leader_election_master_status: gauge('1 while this replica holds the Lease, otherwise 0.', 'name'),
+  keyferry_server_requests_allowed: gauge(
+    'Requests that may be under way at once at the OpenBao servers of this origin, as their replies teach.',
+    'server',
+  ),
+  keyferry_server_requests_under_way: gauge(
+    'Requests that are under way at the OpenBao servers of this origin.',
+    'server',
+  ),
+  keyferry_workers_handed_on_total: counter(
+    'Workers that were given to a key that waited, while the reconcile that had them goes on later.',
+    'controller',
+  ),
   keyferry_informer_objects: gauge('Objects in the cache.', 'resource'),
   keyferry_informer_lists_total: counter('Complete lists, including the first one.', 'resource'),
   keyferry_informer_watches_total: counter('Watches that were opened.', 'resource'),

@@ -13,6 +13,7 @@ import type { ApplyInputs, RunResult } from '#src/engine/apply/inputs.ts';
 import { Sweeps } from '#src/engine/sweeps.ts';
 import { LiveMigrations } from '#src/engine/crossings.ts';
 import { KeyedLock } from '#src/io/keyed-lock.ts';
+import type { Rest } from '#src/io/map-concurrently.ts';
 import {
   clockGate,
   credentialGate,
@@ -103,6 +104,8 @@ export interface EngineRun extends World {
   /** The server whose clock differs from that of the operator. Default: none. */
   readonly clockDiffersFrom?: string;
   readonly shouldStop?: (log: readonly string[]) => boolean;
+  /** Where the run stands still between documents, while others have its worker. Default: nowhere. */
+  readonly rest?: (log: readonly string[]) => Rest;
   readonly signal?: AbortSignal;
   /** Ends what a stop lets complete. Default: `signal`. */
   readonly settling?: AbortSignal;
@@ -168,6 +171,14 @@ export function aRow(name: string, more: Partial<PriorRecord> = {}): PriorRecord
   return { name, keys: ['k'], state: 'Verified', destination, since: 0, ...more };
 }
 
+/** Where the run ends early, and where it stands still. */
+function pausesOf(
+  { rest, shouldStop }: EngineRun,
+  { log }: RecordingJournal,
+): Pick<ApplyInputs, 'rest' | 'shouldStop'> {
+  return { shouldStop: () => shouldStop?.(log) ?? false, rest: rest?.(log) };
+}
+
 async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<ApplyInputs> {
   const signal = run.signal ?? new AbortController().signal;
   const migration = migrationOf(run);
@@ -202,7 +213,7 @@ async function inputsOf(run: EngineRun, journal: RecordingJournal): Promise<Appl
     logger: silent,
     concurrency: 4,
     signal,
-    shouldStop: () => run.shouldStop?.(journal.log) ?? false,
+    ...pausesOf(run, journal),
     locks: run.locks ?? new KeyedLock(),
     sweeps: run.live?.sweeps ?? new Sweeps(),
     claimedAs,

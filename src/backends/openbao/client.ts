@@ -1,7 +1,7 @@
 import { Pool, type Dispatcher } from 'undici';
 import type { SecretValue } from '#src/core/secret-value.ts';
 import { closed } from '#src/errors/closed.ts';
-import { OperatorError } from '#src/errors.ts';
+import { hasCode, OperatorError } from '#src/errors.ts';
 import { askAtSend } from '#src/io/ask-at-send.ts';
 import { readReply } from '#src/io/bounded-reply.ts';
 import { checkedConnector } from '#src/io/checked-connector.ts';
@@ -11,6 +11,9 @@ import { networkError } from '#src/io/network-failure.ts';
 import { RequestSpan } from '#src/io/request-span.ts';
 import type { QuotaHints } from '#src/io/learnt-rate.ts';
 import { parseRetryAfter } from '#src/io/retry-delay.ts';
+import type { Ended } from '#src/io/learnt-width.ts';
+import type { Slot } from '#src/io/server-slots.ts';
+import type { SlotsByServer, SlotsLease } from '#src/io/slots-by-server.ts';
 import type { Turns } from '#src/io/turns.ts';
 import type { ServerClock } from '#src/io/server-clock.ts';
 import type { Clock, Mandate, Permit, Tracer } from '#src/ports.ts';
@@ -49,6 +52,8 @@ export interface ClientOptions {
   readonly reserve: (bytes: number, signal: AbortSignal) => Promise<Disposable>;
   /** Shared by all clients of the same backend. */
   readonly turns: Turns;
+  /** Shared by all clients of the process. */
+  readonly slots: SlotsByServer;
   /** Learns the time of the server from its replies. */
   readonly serverClock: ServerClock;
 }
@@ -81,6 +86,12 @@ export interface BaoRequest {
   readonly rootNamespace?: boolean;
 }
 
+interface Sending {
+  readonly request: BaoRequest;
+  readonly token: SecretValue | undefined;
+  readonly signal: AbortSignal;
+}
+
 /** Any reply, whatever its status. */
 export interface BaoReply {
   readonly status: number;
@@ -94,10 +105,13 @@ export interface BaoReply {
 export class BaoClient implements AsyncDisposable {
   readonly #options: ClientOptions;
   readonly #pool: Pool;
+  readonly #slots: SlotsLease;
   #isClosed = false;
 
   constructor(options: ClientOptions) {
     this.#options = options;
+    const { origin, serverName, slots, tls } = options;
+    this.#slots = slots.lease({ origin, serverName, pem: pemOf(tls) });
     this.#pool = new Pool(options.origin, {
       connections: options.maxInFlight,
       pipelining: 1,
@@ -136,12 +150,31 @@ export class BaoClient implements AsyncDisposable {
   async request(request: BaoRequest, token: SecretValue | undefined, signal: AbortSignal): Promise<BaoReply> {
     for (;;) {
       using turn = await this.#options.turns.next(signal);
-      const { hints, reply } = await this.#send(request, token, signal);
+      // A server that is known to refuse is asked whether it still does: that says nothing new.
+      // Health and login, once for each backend: whether the server answers at all must not wait for what it does not answer.
+      const isKnown = this.#options.turns.isBlocked;
+      using slot = token === undefined ? undefined : await this.#slots.slots.acquire(signal);
+      const { hints, reply } = await this.#sendIn(isKnown ? undefined : slot, { request, token, signal });
       if (!isRefusal(request, reply)) {
         turn.accepted(hints);
         return reply;
       }
       turn.refused(hints);
+    }
+  }
+
+  /** Tells the slot what the reply, or its absence, says of the server. */
+  async #sendIn(
+    slot: Slot | undefined,
+    { request, token, signal }: Sending,
+  ): Promise<{ readonly reply: BaoReply; readonly hints: QuotaHints }> {
+    try {
+      const replied = await this.#send(request, token, signal);
+      slot?.ended(endedWith(request, replied.reply));
+      return replied;
+    } catch (failure) {
+      if (!signal.aborted && hasCode(failure, 'DEADLINE')) slot?.ended('overloaded');
+      throw failure;
     }
   }
 
@@ -232,6 +265,7 @@ export class BaoClient implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
+    this.#slots[Symbol.dispose]();
     await this.#pool.destroy();
   }
 }
@@ -243,6 +277,15 @@ export class BaoClient implements AsyncDisposable {
 function isRefusal({ rootNamespace = false }: BaoRequest, { body, status }: BaoReply): boolean {
   const hasErrors = typeof body === 'object' && body !== null && 'errors' in body;
   return status === 429 && (hasErrors || !rootNamespace);
+}
+
+/** The replies of a server, or of a proxy before it, that has too much to do. */
+const OVERLOADED: ReadonlySet<number> = new Set([429, 502, 503, 504]);
+
+function endedWith({ replies }: BaoRequest, { status }: BaoReply): Ended {
+  if (OVERLOADED.has(status)) return 'overloaded';
+  // What a listing takes is a matter of its length.
+  return replies === 'document' || replies === 'small' ? 'answered' : 'answeredLate';
 }
 
 /** The server sends these two only with `enable_rate_limit_response_headers`, in seconds rounded down. */

@@ -4,6 +4,7 @@ import { OperatorError } from '#src/errors.ts';
 import { ByteBudget, bytesForReplies } from '#src/io/byte-budget.ts';
 import type { ConnectRules } from '#src/io/connect-rules.ts';
 import { KeyedLock } from '#src/io/keyed-lock.ts';
+import { SlotsByServer } from '#src/io/slots-by-server.ts';
 import { Turns } from '#src/io/turns.ts';
 import { ServerClock } from '#src/io/server-clock.ts';
 import { NO_TRACES } from '#src/io/no-traces.ts';
@@ -40,6 +41,8 @@ export interface OpenBaoFactoryOptions {
   readonly tracer?: Tracer;
   /** Operator flag --allow-insecure-http. */
   readonly allowInsecureHttp: boolean;
+  /** The requests under way at each server. Default: those of this factory. */
+  readonly slots?: SlotsByServer;
 }
 
 export class OpenBaoFactory implements BackendFactory {
@@ -50,9 +53,11 @@ export class OpenBaoFactory implements BackendFactory {
   readonly #fingerprintKey = randomBytes(32);
   /** What was learnt of a server's quota stays known when its driver is opened again. */
   readonly #turns = new Map<string, Turns>();
+  readonly #slots: SlotsByServer;
 
   constructor(options: OpenBaoFactoryOptions) {
     this.#options = options;
+    this.#slots = options.slots ?? new SlotsByServer(options.clock);
     const total = bytesForReplies();
     this.#replies = new ByteBudget({ total, perHolder: total / PART_OF_NAMESPACE });
   }
@@ -75,6 +80,7 @@ export class OpenBaoFactory implements BackendFactory {
       tracer = NO_TRACES,
       userAgent,
     } = this.#options;
+    const slots = this.#slots;
     const { credentialsNamespace: namespace } = definition;
     const turns = this.#turnsAt(openbao);
     const { origin } = new URL(openbao.address);
@@ -95,6 +101,7 @@ export class OpenBaoFactory implements BackendFactory {
         tracer,
         reserve: async (bytes, signal) => this.#replies.reserve(bytes, holder, signal),
         turns,
+        slots,
         serverClock,
       },
       readTls: (signal) => readTls(openbao, { credentials, namespace, signal }),

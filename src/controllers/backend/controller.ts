@@ -14,7 +14,8 @@ const PARSERS: Readonly<Record<Backend['kind'], (object: unknown) => Parsed<Back
 
 export type BackendControllerOptions = Required<
   Pick<ControllerOptions, 'queue' | 'waitingIntervalMs' | 'graceMs' | 'logger' | 'metrics' | 'tracer'>
->;
+> &
+  Pick<ControllerOptions, 'handsOn'>;
 
 /** The controller of the backends of one scope: those of all namespaces, or those of the cluster. */
 export function createBackendController(

@@ -8,7 +8,8 @@ import { HalfRemoved } from './removals.ts';
 
 export type MigrationControllerOptions = Required<
   Pick<ControllerOptions, 'queue' | 'workers' | 'graceMs' | 'logger' | 'metrics' | 'tracer'>
->;
+> &
+  Pick<ControllerOptions, 'handsOn'>;
 
 /** The controller of all SecretMigrations. */
 export function createMigrationController(

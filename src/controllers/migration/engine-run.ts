@@ -33,6 +33,7 @@ import { changesIn, hasJudgedRows, type Processed } from './changes.ts';
 import { claimOf, isStaleClaim } from './claims.ts';
 import { referenceTo } from './removals.ts';
 import type { MigrationStatus } from './status.ts';
+import { restOf } from './rest.ts';
 import { storeReports } from './store-reports.ts';
 import { paceOf } from './verdict.ts';
 
@@ -83,6 +84,7 @@ function inputsOf(attempt: Attempt, gathered: Gathered, { approved, isPlan }: Ap
   const intent = { ...toIntent(migration, ends), dryRun: isPlan };
   const { mapping } = migration.spec;
   const { holderOf, gates } = gatesAt(attempt, gathered, 'source');
+  const shown = withProgress(journal, status);
   return {
     generation: migration.metadata.generation,
     intent,
@@ -91,7 +93,7 @@ function inputsOf(attempt: Attempt, gathered: Gathered, { approved, isPlan }: Ap
     keepsVersions,
     trustsVersions: hasJudgedRows(migration),
     destinationName: shortNameOf(backends.destination),
-    journal: withProgress(journal, status),
+    journal: shown,
     prior: journal.prior,
     approved,
     clock: parts.clock,
@@ -106,6 +108,7 @@ function inputsOf(attempt: Attempt, gathered: Gathered, { approved, isPlan }: Ap
     isFirstRun: migration.status.startTime === undefined && journal.prior.size === 0,
     crossings,
     shouldStop: () => stop.because !== undefined,
+    rest: restOf(attempt, shown),
     onFallback: () => journal.countFallback(),
     onChanged: ({ side, address, version }) => {
       const isSecret = gathered[side].driver.kind === 'kubernetes';

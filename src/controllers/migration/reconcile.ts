@@ -47,6 +47,7 @@ export async function reconcileMigration(
   });
   if (!isLive(task, migration)) parts.live.withdraw(key);
   using stop = new Stop(parts.clock, context.signal);
+  if (context.turn !== undefined) stop.followEnd(context.turn.ends);
   using _running = parts.attempts.add(migration, stop, parts.cache.get(key));
   const status = new MigrationStatus(parts.status, migration, stop.finishing);
   const removed = { count: 0 };

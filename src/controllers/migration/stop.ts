@@ -67,10 +67,13 @@ export class Stop implements Disposable {
 
   /** Stops with a backend that is out of service for this attempt. */
   follow({ retired, revoked }: Pick<BackendLease, 'retired' | 'revoked'>): void {
-    this.#following.push(
-      onAbort(revoked, () => this.stopNow(errorOf(revoked.reason))),
-      onAbort(retired, () => this.stop(errorOf(retired.reason))),
-    );
+    this.#following.push(onAbort(revoked, () => this.stopNow(errorOf(revoked.reason))));
+    this.followEnd(retired);
+  }
+
+  /** Stops with whatever the signal tells. */
+  followEnd(end: AbortSignal): void {
+    this.#following.push(onAbort(end, () => this.stop(errorOf(end.reason))));
   }
 
   /** The work is over: what is left is to store what became of it. */

@@ -8,7 +8,8 @@ const DEADLINE_MS = 2 * DEADLINES_MS.list;
 
 export type PollControllerOptions = Required<
   Pick<ControllerOptions, 'queue' | 'graceMs' | 'logger' | 'metrics' | 'tracer'>
->;
+> &
+  Pick<ControllerOptions, 'handsOn'>;
 
 /** The controller that polls the versions of all migrations that are followed. */
 export function createPollController(

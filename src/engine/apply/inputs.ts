@@ -2,6 +2,7 @@ import type { Driver } from '#src/backends/driver.ts';
 import type { Address, Version } from '#src/core/document.ts';
 import type { Side } from '#src/core/sync/observed.ts';
 import type { KeyedLock } from '#src/io/keyed-lock.ts';
+import type { Rest } from '#src/io/map-concurrently.ts';
 import type { InventoryCounts } from '#src/core/inventory.ts';
 import type { Journal } from '#src/core/journal.ts';
 import type { Logger } from '#src/ports.ts';
@@ -40,6 +41,8 @@ export interface ApplyInputs extends PlanInputs {
   readonly logger: Logger;
   /** Called between documents. True when the run was told to stop; the signal aborts then, too. */
   readonly shouldStop: () => boolean;
+  /** Between documents: others can have the worker. Undefined: nobody else needs it. */
+  readonly rest?: Rest | undefined;
   /** Mode Sync: called for each document that got another value, once it was read back. Not for one that was created. */
   readonly onChanged: (changed: ChangedDocument) => void;
   /** Called for each source that this run removed, before its row is recorded. */

@@ -29,7 +29,7 @@ export async function retireSoaked(
         else keptSome = true;
         await progress.record(ended);
       },
-      { limit: () => limitOf(inputs), stop: () => progress.shouldStop() },
+      { limit: () => limitOf(inputs), rest: inputs.rest, stop: () => progress.shouldStop() },
     );
   } catch (failure) {
     if (inputs.shouldStop()) await releaseOwnClaims(inputs, due).catch(() => undefined); // The next run does, if it failed.

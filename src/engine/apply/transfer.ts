@@ -95,9 +95,13 @@ export class Transfer {
     decisions: AsyncIterable<Decision>,
     work: (decision: Decision) => Promise<void>,
   ): Promise<void> {
-    const { concurrency, destination } = this.#inputs;
+    const { concurrency, destination, rest } = this.#inputs;
     // Copies wait for the destination; the source yields at its own rate.
     const limit = (): number => Math.max(1, Math.min(concurrency, destination.traits.concurrency));
-    await forEachConcurrently(decisions, work, { limit, stop: () => this.#progress.shouldStop() });
+    await forEachConcurrently(decisions, work, {
+      limit,
+      rest,
+      stop: () => this.#progress.shouldStop(),
+    });
   }
 }

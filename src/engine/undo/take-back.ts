@@ -159,12 +159,12 @@ async function inRounds<T>(work: (round: number) => Promise<T>): Promise<T> {
 }
 
 async function each<T>(
-  { concurrency, destination, source }: ApplyInputs,
+  { concurrency, destination, rest, source }: ApplyInputs,
   progress: Progress,
   items: readonly T[],
   work: (item: T) => Promise<void>,
 ): Promise<void> {
   const limit = (): number =>
     Math.max(1, Math.min(concurrency, destination.traits.concurrency, source.traits.concurrency));
-  await forEachConcurrently(items, work, { limit, stop: () => progress.shouldStop() });
+  await forEachConcurrently(items, work, { limit, rest, stop: () => progress.shouldStop() });
 }

@@ -144,6 +144,55 @@ describe('forty backends of servers that never answer', () => {
   });
 });
 
+async function reasonOf(tenant: Tenant, name: string): Promise<string | undefined> {
+  const { conditions = [] } = (await tenant.migration(name)).status;
+  return conditions.find(({ type }) => type === 'Ready')?.reason;
+}
+
+describe('a worker', () => {
+  it('is not held by servers that hang: a migration of another namespace is done meanwhile', async () => {
+    const hostile = await Promise.all(Array.from({ length: 4 }, async () => stage().tenant()));
+    const victim = await stage().tenant();
+    await plantMany(victim, 'small', 5);
+    for (const tenant of hostile) await plantMany(tenant, 'doc', 6);
+    const gates = hostile.map((tenant) => holdWrites(stage(), tenant));
+    for (const tenant of hostile) await tenant.apply(aMigration('hangs'));
+    await Promise.all(gates.map(async ({ arrival }) => arrival));
+    await victim.apply(aMigration('quick'));
+    await victim.untilReady('quick', { status: 'True', reason: 'Completed' }, 5_000);
+
+    for (const tenant of hostile) expect(await reasonOf(tenant, 'hangs')).not.toBe('Completed');
+    for (const gate of gates) gate.open();
+    for (const tenant of hostile) {
+      await tenant.untilReady('hangs', { status: 'True', reason: 'Completed' });
+      expect(await wholeNames(tenant)).toHaveLength(6);
+    }
+  });
+
+  it('is handed on by large migrations, which go on where they were', async () => {
+    const tenants = await Promise.all(Array.from({ length: 4 }, async () => stage().tenant()));
+    for (const tenant of tenants) {
+      await plantMany(tenant, 'doc', 40);
+      const quota = { path: `${tenant.mount}/`, rate: 25 };
+      await tenant.cluster.bao('POST', `sys/quotas/rate-limit/${tenant.mount}`, quota);
+      await tenant.apply(aMigration('large', { select: { prefix: 'doc' } }));
+    }
+    const firstWrite = (mount: string) => async () =>
+      stage().bao.requests.some(({ path }) => path.startsWith(`/v1/${mount}/data/`));
+    for (const { mount } of tenants) await eventually('all four have begun', firstWrite(mount));
+    const victim = await stage().tenant();
+    await plantMany(victim, 'small', 5);
+    await victim.apply(aMigration('quick', { select: { prefix: 'small' } }));
+    await victim.untilReady('quick', { status: 'True', reason: 'Completed' });
+    for (const tenant of tenants) expect(await reasonOf(tenant, 'large')).not.toBe('Completed');
+    for (const tenant of tenants) {
+      await tenant.cluster.bao('DELETE', `sys/quotas/rate-limit/${tenant.mount}`);
+      await tenant.untilReady('large', { status: 'True', reason: 'Completed' }, 30_000);
+      expect(await wholeNames(tenant)).toHaveLength(40);
+    }
+  });
+});
+
 describe('a backend', () => {
   it('that is not there yet is waited for: the migration goes on when it is created', async () => {
     const tenant = await stage().tenant();
