@@ -309,6 +309,11 @@ export interface ListQuery {
   readonly wants?: (address: Address) => boolean;
   /** Called once for each document that this listing leaves out, with the reason. Absent: nobody counts them. */
   readonly leftOut?: (reason: LeftOutReason) => void;
+  /**
+   * The caller checks in another way that a missing name is free, as a write does that expects it: a store saves the request
+   * that only shows that nothing follows.
+   */
+  readonly mayMiss?: boolean;
   /** Counts what the listing found, and ends it: a driver tells it each folder and each request for names. */
   readonly meter?: ListingCount;
   /** Label selector in Kubernetes syntax; drivers without labels throw `CAPABILITY_MISSING`. */

@@ -44,7 +44,7 @@ describe('a run that is stopped', () => {
   it.each(['list', 'read', 'denied'] as const)(
     'ends at once while its source hangs: %s',
     async (operation) => {
-      const hanging = aStoppable(['a']);
+      const hanging = aStoppable(['a'], { spec: { sourcePolicy: 'Delete' } });
       const released = new AbortController();
       const ended = hanging.run({ source: { before: hangs(operation, released.signal) } });
       await settle();

@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sharedCluster } from '#test/cluster/shared.ts';
+import { collect } from '#test/support/collect.ts';
 import { documentedPolicy } from '#test/support/documented-policy.ts';
 import { aDocument } from '#test/support/documents.ts';
 import { permitted } from '#test/support/permit.ts';
 import { OpenBaoFixture } from './openbao-fixture.ts';
+import { requestsTo } from './request-log.ts';
 
-/* Spellings of one OpenBao namespace, and names that are not letters, digits and a few signs. */
+/* Spellings of one OpenBao namespace, names that are not letters, digits and a few signs, and pages of names. */
 
 const cluster = sharedCluster();
 let fixture: OpenBaoFixture;
@@ -73,6 +75,35 @@ describe('a name that is not letters, digits and a few signs', () => {
     expect(listed.toSorted()).toEqual(addresses.toSorted());
     const other = fixture.driver({ mount, auth, pathPrefix: 'café web/other' });
     expect([...(await other.denied([{ address: 'a', verbs }], signal)).keys()]).toEqual(['a']);
+  });
+});
+
+describe('the names of a folder', () => {
+  const names = ['a', 'b', 'c', 'd', 'e'];
+
+  it('are listed to the last one where the policy allows only small pages', async ({ skip }) => {
+    if (!cluster.isOpenBao) skip('Vault has no pages.');
+    const mount = await cluster.createMount('pages');
+    for (const name of names) await cluster.bao('POST', `${mount}/data/f/${name}`, { data: { k: 'v' } });
+    const policy = `path "${mount}/metadata/*" { capabilities = ["list"]\n pagination_limit = 2 }`;
+    const driver = fixture.driver({ mount, auth: await fixture.tokenAuth(policy) });
+    const listed = await collect(driver.list({ folder: 'f' }, signal));
+    expect(listed).toEqual(names.map((name) => ({ address: `f/${name}` })));
+  });
+
+  it('take one request for a caller that can miss some, and the empty page for others', async () => {
+    const mount = await cluster.createMount('pages');
+    for (const name of names) await cluster.bao('POST', `${mount}/data/f/${name}`, { data: { k: 'v' } });
+    const driver = fixture.driver({ mount, auth: await fixture.tokenAuth(documentedPolicy(mount)) });
+    for (const [mayMiss, count] of [
+      [true, 1],
+      [false, 2],
+    ] as const) {
+      const requests = await requestsTo(cluster.baoUrl, async () => {
+        expect(await collect(driver.list({ folder: 'f', mayMiss }, signal))).toHaveLength(names.length);
+      });
+      expect(requests.filter(({ path }) => path.includes('list=true'))).toHaveLength(count);
+    }
   });
 });
 

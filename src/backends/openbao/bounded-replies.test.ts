@@ -99,14 +99,14 @@ describe('a page of names that is too large', { timeout: 30_000 }, () => {
     };
     const listed: readonly Listed[] = await collect(driver.list({ folder: '' }, signal));
     expect(listed.map(({ address }) => address)).toEqual(names);
-    expect(server.seen.filter((url) => url.includes('limit=1000'))).toHaveLength(1);
+    expect(server.seen.filter((url) => url.includes('limit=10000'))).toHaveLength(1);
   });
 
   it('is requested as a whole folder, where the server ignores pages', async () => {
     server.reply = ({ pathname }) => (pathname === '/v1/kv/metadata' ? pageOf(0, 2_000) : undefined);
     const listed = await collect(driver.list({ folder: '' }, signal));
     expect(listed).toHaveLength(2_000);
-    expect(server.seen.filter((url) => url.startsWith('/v1/kv/metadata'))).toHaveLength(5);
+    expect(server.seen.filter((url) => url.startsWith('/v1/kv/metadata'))).toHaveLength(6);
   });
 
   it('has a limit as a whole folder', async () => {

@@ -110,7 +110,7 @@ export class OpenBaoDriver implements Driver {
     requireNoSelector(query);
     const { kv } = await this.#open(signal);
     const refusalOf = (address: Address): Refusal | undefined => this.addressRefusalOf(address);
-    yield* listTree({ kv, refusalOf }, query, signal);
+    yield* listTree({ kv, refusalOf, width: () => this.traits.concurrency }, query, signal);
   }
 
   async *versions(query: ListQuery, signal: AbortSignal): AsyncGenerator<ListedVersion> {

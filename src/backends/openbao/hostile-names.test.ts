@@ -57,7 +57,11 @@ async function listed(names: readonly string[]): Promise<readonly Listed[]> {
       return pages > 20 ? [] : names;
     },
   };
-  const listing = listTree({ kv, refusalOf: pathRefusalOf }, { folder: '' }, new AbortController().signal);
+  const listing = listTree(
+    { kv, refusalOf: pathRefusalOf, width: 1 },
+    { folder: '' },
+    new AbortController().signal,
+  );
   for await (const entry of listing) found.push(entry);
   return found;
 }

@@ -4,6 +4,7 @@ import type { BaoReply, BaoRequest } from './client.ts';
 import { JsonText } from './exact-json.ts';
 import { KvMetadataTree } from './kv-metadata.ts';
 import { apiPathOf, joinPath } from './path.ts';
+import { PAGE_NAMES } from './reply-limits.ts';
 import { failureOf, missingKindOf } from './status.ts';
 import type { Session } from './auth/session.ts';
 import { DeletedReply, ListReply, parseReply, ReadReply, WriteReply } from './wire.ts';
@@ -114,7 +115,7 @@ export class KvMount {
     const request: BaoRequest = {
       ...this.#at('metadata', folder, 'openbao.list'),
       method: 'GET',
-      replies: page.limit === undefined ? 'folder' : 'page',
+      replies: page.limit === undefined || page.limit > PAGE_NAMES ? 'folder' : 'page',
       query: { list: 'true', ...(page.limit === undefined ? {} : { limit: String(page.limit) }), ...after },
     };
     const reply = await this.#options.session.request(request, signal);

@@ -16,16 +16,19 @@ export const REPLY_LIMITS = {
    * metadata of 250 KiB. The shortest key is 8 bytes of JSON and two tokens; a version is 93 to 120 bytes.
    */
   document: { maxBytes: 2 * MIB, maxTokens: 250_000, maxDepth: 64 },
-  /** A page of at most 1,000 names. A longer one is requested again with fewer names. */
+  /** A page of at most 10,000 names. A longer one is requested again with fewer names. */
   page: { maxBytes: MIB, maxTokens: 20_000, maxDepth: 8 },
   /**
    * A page of at most 1,000 names with the metadata of each: 1.5 MiB with ten versions each. A larger one is requested again
    * with fewer names.
    */
   versions: { maxBytes: 4 * MIB, maxTokens: 250_000, maxDepth: 16 },
-  /** All names of a folder, from a server without pages: 100,000 names of 80 bytes. */
+  /** A larger page, and all names of a folder from a server without pages: 100,000 names of 80 bytes. */
   folder: { maxBytes: 8 * MIB, maxTokens: 100_100, maxDepth: 8 },
 } as const satisfies Readonly<Record<string, ReplyLimits>>;
+
+/** Names of a page, at most, whose reply is limited as `page`. */
+export const PAGE_NAMES = 10_000;
 
 /** What a reply contains, which limits it. */
 export type ReplyKind = keyof typeof REPLY_LIMITS;

@@ -16,6 +16,8 @@ import { versionOf } from './writer.ts';
 
 /** The server rounds the time of a reply down to a second. */
 const RESOLUTION_MS = 1_000;
+/** Names of a page with the metadata of each. */
+const DETAILED_PAGE = 1_000;
 /** Documents whose metadata are read together. */
 const BATCH = 1_000;
 
@@ -52,7 +54,14 @@ export class VersionListing {
     const pageOf = async (page: PageOfFolder, inner: AbortSignal): Promise<readonly Told[]> =>
       this.#pageOf(kv, page, inner);
     let untold: Address[] = [];
-    for await (const each of walkTree({ hasPages: kv.hasPages, pageOf, refusalOf }, query, signal)) {
+    const listable = {
+      hasPages: kv.hasPages,
+      pageOf,
+      largestPage: DETAILED_PAGE,
+      refusalOf,
+      width: source.width,
+    };
+    for await (const each of walkTree(listable, query, signal)) {
       if (isProblem(each)) yield each;
       else if (each.item.state !== undefined) yield { address: each.address, ...each.item.state };
       else if (query.wants?.(each.address) !== false && untold.push(each.address) === BATCH) {

@@ -1,5 +1,6 @@
 import type { ListQuery } from '#src/backends/driver.ts';
 import type { Address } from '#src/core/document.ts';
+import { allBut } from '#src/core/folders.ts';
 import type { Side } from '#src/core/sync/observed.ts';
 import type { FollowedMigration } from './following.ts';
 
@@ -27,16 +28,6 @@ export function queriesOf(
   const isActive = fallback !== undefined && (intent.fallbackUntil ?? 0) > nowMs;
   const old = isActive && !isInside(fallback.folder, route.sourceFolder) ? [{ folder: fallback.folder }] : [];
   return [{ folder: route.sourceFolder, ...wanted }, ...old];
-}
-
-/** True for a folder that contains none of these addresses. */
-function allBut(addresses: Iterable<Address>): (folder: Address) => boolean {
-  const folders = new Set<Address>();
-  for (const address of addresses) {
-    for (let end = address.lastIndexOf('/'); end > 0; end = address.lastIndexOf('/', end - 1))
-      folders.add(address.slice(0, end));
-  }
-  return (folder) => !folders.has(folder);
 }
 
 /** True for the folder itself too. */

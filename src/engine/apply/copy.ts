@@ -5,6 +5,7 @@ import { errorOf, hasCode, isAbort, OperatorError } from '#src/errors.ts';
 import { DEADLINES_MS } from '../deadlines.ts';
 import { EXPIRED, failedOutcome, noted } from '../failure.ts';
 import type { Decision, TransferStep, Values } from '../plan/plan.ts';
+import { withMissingRight, WRITING } from '../plan/rights.ts';
 import { inTime } from './in-time.ts';
 import type { ApplyInputs } from './inputs.ts';
 import { verified, type Copied } from './proof.ts';
@@ -57,13 +58,27 @@ interface Undecided {
 export async function carryOut(inputs: Inputs, decision: Decision, announced?: string): Promise<Copied> {
   try {
     const time = { ms: DEADLINES_MS.copy, op: 'engine.copy', target: decision.document.destination };
-    return await inTime(inputs, time, async (timed) => decideAndWrite(timed, decision, announced));
+    const copied = await inTime(inputs, time, async (timed) => decideAndWrite(timed, decision, announced));
+    return await explained(inputs, decision, copied);
   } catch (failure) {
     if (isAbort(failure, inputs.signal)) throw failure;
     const base = rowOf(decision);
     if (hasCode(failure, 'EXPIRED')) return { outcome: { ...base, ...EXPIRED } };
-    return { outcome: failedOutcome(base, failure), failure };
+    return explained(inputs, decision, { outcome: failedOutcome(base, failure), failure });
   }
+}
+
+/** A refused write, or read of what was written, shows which right is missing. */
+async function explained(
+  { destination: reader, signal }: Pick<Inputs, 'destination' | 'signal'>,
+  { document, failure: earlier, step }: Decision,
+  copied: Copied,
+): Promise<Copied> {
+  const { failure, outcome } = copied;
+  if (failure === undefined || earlier !== undefined) return copied;
+  const verbs = step?.kind === 'overwrite' ? WRITING.update : WRITING.create;
+  const need = { address: document.destination, verbs };
+  return { ...copied, outcome: await withMissingRight(outcome, failure, { reader, need, signal }) };
 }
 
 async function decideAndWrite(

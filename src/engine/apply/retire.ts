@@ -16,6 +16,7 @@ import { failedOutcome, reasonOf } from '../failure.ts';
 import { heldBy } from '../gates.ts';
 import { leaveDestination, observe } from '../plan/decide.ts';
 import { desiredBeside, desiredDocument } from '../plan/desired-document.ts';
+import { removalVerbs, withMissingRight } from '../plan/rights.ts';
 import { backupOf } from '../plan/unlisted.ts';
 import { inTime } from './in-time.ts';
 import type { ApplyInputs } from './inputs.ts';
@@ -87,7 +88,10 @@ async function retireLocked(inputs: Inputs, pair: VerifiedPair, task: Task): Pro
     });
   } catch (failure) {
     if (isAbort(failure, inputs.signal)) throw failure;
-    return failedOutcome(task.base, failure, 'Verified');
+    const verbs = removalVerbs(inputs.intent, pair.name, source.claims !== undefined);
+    const need = { address: pair.source, verbs };
+    const outcome = failedOutcome(task.base, failure, 'Verified');
+    return withMissingRight(outcome, failure, { reader: source, need, signal: inputs.signal });
   }
 }
 

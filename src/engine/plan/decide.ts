@@ -16,6 +16,7 @@ import { asApproved } from './approved.ts';
 import { desiredBeside, desiredDocument, reflecting } from './desired-document.ts';
 import type { PlanInputs } from './inputs.ts';
 import { lossOf } from './metadata-loss.ts';
+import { withMissingRight } from './rights.ts';
 import type { Decision, Left, PlannedDocument, PlannedStep, Removal } from './plan.ts';
 
 /*
@@ -82,8 +83,18 @@ async function decideFreely(
     return { document, step: planned, values: { source, desired }, ...left };
   } catch (failure) {
     if (isAbort(failure, signal)) throw failure;
-    return report(failedOutcome(base, failure), failure);
+    return report(await unread(inputs, document, { base, failure }), failure);
   }
+}
+
+/** The row of a document whose destination could not be read. */
+async function unread(
+  { destination: reader, signal }: Pick<Inputs, 'destination' | 'signal'>,
+  { destination: address }: PlannedDocument,
+  { base, failure }: { readonly base: Omit<Outcome, 'state'>; readonly failure: unknown },
+): Promise<Outcome> {
+  const need = { address, verbs: ['read'] } as const;
+  return withMissingRight(failedOutcome(base, failure), failure, { reader, need, signal });
 }
 
 /** Taking the migration back deleted the copy, in a store that keeps deleted versions: no other writer did. */

@@ -10,7 +10,8 @@ import { requireFolders } from './folders.ts';
 import type { PlanInputs } from './inputs.ts';
 import { isOfProblem, problemOutcome } from './listing-problems.ts';
 import { SOURCE_MISSING } from './missing.ts';
-import { listOccupancy, missingNames, namesInSpec, type Occupancy } from './names.ts';
+import { missingNames, namesInSpec } from './names.ts';
+import { listOccupancy, type Occupancy } from './occupancy.ts';
 import type { PlannedDocument } from './plan.ts';
 import { isReservedNow, requireUnreserved, requireUnreservedBackups } from './reserved-names.ts';
 import { askRights } from './rights.ts';
@@ -48,7 +49,7 @@ export async function takeInventory(inputs: PlanInputs): Promise<Inventory> {
   const targets = mapTargets(inputs, documents);
   const distinct = refuseCollisions(inputs, targets.mapped);
   const alone = refuseCrossings(inputs, distinct.mapped);
-  const occupancy = await listOccupancy(inputs);
+  const occupancy = await listOccupancy(inputs, alone.mapped);
   const denied = await deniedIn(inputs, alone.mapped, occupancy);
   const listed = new Set([...selected.documents.map(({ name }) => name), ...selected.problems.keys()]);
   const missing = missingNames(inputs, listed);

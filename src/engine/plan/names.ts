@@ -1,7 +1,4 @@
-import type { Address } from '#src/core/document.ts';
 import { nameIsSelected } from '#src/core/selection.ts';
-import { hasCode } from '#src/errors.ts';
-import { endsListing, isProblem } from '#src/backends/listing-problem.ts';
 import type { PlanInputs } from './inputs.ts';
 import type { NamedDocument } from './reserved-names.ts';
 import { hadProof, isOfUnknownState } from './unlisted.ts';
@@ -33,41 +30,4 @@ export function missingNames(
     const isAccountedFor = prior !== undefined && (hadProof(inputs, prior) || isOfUnknownState(prior));
     return nameIsSelected(selection, name) && !listed.has(name) && !isAccountedFor;
   });
-}
-
-/** What a listing shows about one address. */
-export type Occupancy = 'taken' | 'free' | 'unknown';
-
-/**
- * Lists the destination to find free addresses. What cannot be listed leaves unknown what is below it, and an override can
- * be outside the listed folder: such documents are read one by one. So is each one in a folder that is too large to list.
- */
-export async function listOccupancy({
-  intent,
-  destination,
-  only,
-  signal,
-}: Pick<PlanInputs, 'intent' | 'destination' | 'only' | 'signal'>): Promise<(address: Address) => Occupancy> {
-  const folder = intent.route.destinationFolder;
-  if (folder === undefined || only !== undefined) return () => 'unknown';
-  const below = folder === '' ? '' : `${folder}/`;
-  const taken = new Set<Address>();
-  const unlisted: Address[] = [];
-  try {
-    for await (const listed of destination.list({ folder }, signal)) {
-      if (isProblem(listed)) unlisted.push(listed.address);
-      else taken.add(listed.address);
-    }
-  } catch (failure) {
-    // Too many names for one listing are no reason not to read those that matter.
-    if (endsListing(failure, signal) && !hasCode(failure, 'SELECTION_TOO_LARGE')) throw failure;
-    return () => 'unknown';
-  }
-  return (address) => {
-    if (taken.has(address)) return 'taken';
-    const isUnlisted = unlisted.some((each) =>
-      each.endsWith('/') ? address.startsWith(each) : address === each,
-    );
-    return address.startsWith(below) && !isUnlisted ? 'free' : 'unknown';
-  };
 }

@@ -1,5 +1,6 @@
 import type { Reader } from '#src/backends/driver.ts';
 import type { Address } from '#src/core/document.ts';
+import { allBut } from '#src/core/folders.ts';
 import { isRecorded } from '#src/core/sync/base.ts';
 import type { PriorRecord, RecordedVersion } from '#src/core/outcome.ts';
 import type { Side } from '#src/core/sync/observed.ts';
@@ -81,7 +82,7 @@ async function compare(
   let isComplete = true;
   try {
     for await (const listed of reader.versions(
-      { folder, wants: (address) => recorded.has(address) },
+      { folder, skips: allBut(recorded.keys()), wants: (address) => recorded.has(address) },
       signal,
     )) {
       if (isProblem(listed)) isComplete = false;

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { TYPE_MARKER } from '#src/backends/openbao/markers.ts';
 import { recordedName } from '#src/journal/recordable.ts';
 import { aMigration, aSecret } from '#test/builders/objects.ts';
+import { documentedPolicy } from '#test/support/documented-policy.ts';
 import { eventually } from '#test/support/eventually.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 import {
@@ -310,6 +311,64 @@ describe('mapping.path', () => {
     expect(conditionOf(migration, 'Ready')?.message).toMatch(
       /\{label:…\} is supported only from Kubernetes to a path.*\(spec\.mapping\.path\)/,
     );
+  });
+});
+
+describe('before the first write', () => {
+  const NAMES = Array.from({ length: 20 }, (_, index) => `s${index + 10}`);
+
+  /** `method path` of what the operator asks of KV meanwhile, without probes of backends. */
+  async function askedDuring(tenant: Tenant, act: () => Promise<unknown>): Promise<readonly string[]> {
+    const from = stage().bao.requests.length;
+    await act();
+    const start = `/v1/${tenant.mount}/`;
+    return stage()
+      .bao.requests.slice(from)
+      .filter(({ path }) => path.startsWith(start) || path.endsWith('/capabilities-self'))
+      .filter(({ path }) => !path.endsWith('/config'))
+      .map(({ method, path, query }) => `${query.includes('list=true') ? 'LIST' : method} ${path}`);
+  }
+
+  it('many folders of others cost nothing: one listing and one question for 20 Secrets, and none again', async () => {
+    const tenant = await aTenantWith(Object.fromEntries(NAMES.map((name) => [name, {}])));
+    await Promise.all(
+      Array.from({ length: 100 }, async (_, index) => kvPut(tenant, `other-${index}/x`, FIELDS)),
+    );
+    await tenant.apply(aMigration('first', { select: { names: ['s10'] }, mapping: { path: '{name}' } }));
+    await tenant.untilReady('first');
+    const asked = await askedDuring(tenant, async () => {
+      await tenant.apply(aMigration('all', { mapping: { path: '{name}' } }));
+      await tenant.untilReady('all');
+    });
+    const lists = asked.filter((each) => each.startsWith('LIST'));
+    expect(lists).toEqual([`LIST /v1/${tenant.mount}/metadata`]);
+    expect(asked.filter((each) => each.endsWith('/capabilities-self'))).toHaveLength(1);
+
+    const again = await askedDuring(tenant, async () => requestRun(tenant, 'all'));
+    expect(again.toSorted()).toEqual(NAMES.map((name) => `GET /v1/${tenant.mount}/data/${name}`));
+  });
+
+  it('a rule for one path in the midst of a folder gives the row of the plan, and the others are moved', async () => {
+    const { cluster } = stage();
+    const [namespace, mount] = [await cluster.createNamespace('tenant'), await cluster.createMount('kv')];
+    const denied = `${mount}/data/${namespace}/s12`;
+    const policy = `${documentedPolicy(mount)}\npath "${denied}" { capabilities = ["deny"] }`;
+    const tenant = await stage().tenant({ namespace, mount, policy });
+    const names = NAMES.slice(0, 5);
+    for (const name of names) await tenant.apply(aSecret(name, FIELDS));
+    await tenant.apply(aMigration('plan', { dryRun: true }));
+    await tenant.untilReady('plan', { status: 'False' });
+    await tenant.apply(aMigration('run', { sourcePolicy: 'Delete' }));
+    await tenant.untilReady('run', { status: 'False', reason: 'PartiallyFailed' });
+    const message = `The policy must allow "create" on ${denied} to create it.`;
+    for (const name of ['plan', 'run'])
+      expect((await rowsByName(tenant, name))['s12']).toMatchObject({ state: 'Failed', message });
+    expect(await statesOf(tenant, 'run')).toEqual({
+      ...Object.fromEntries(names.map((name) => [name, 'Removed'])),
+      s12: 'Failed PermissionDenied',
+    });
+    expect(await tenant.secret('s12')).toBeDefined();
+    expect(await movedNames(tenant)).toEqual(names.filter((name) => name !== 's12'));
   });
 });
 
