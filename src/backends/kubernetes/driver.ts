@@ -1,5 +1,12 @@
 import { BACKUP_LABEL, REFLECTS_ANNOTATION } from './marks.ts';
-import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
+import type {
+  Address,
+  Document,
+  Expectation,
+  ReadResult,
+  StoredDocument,
+  Version,
+} from '#src/core/document.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
 import type { KubeClient } from '#src/kube/client.ts';
 import type { Permit } from '#src/ports.ts';
@@ -186,12 +193,20 @@ export class KubernetesDriver implements Driver {
   }
 
   async write(document: Document, expect: Expectation, permit: Permit): Promise<Version> {
+    return versionOf(await this.#write(document, expect, permit));
+  }
+
+  /** The API server replies with the object that it stored, after admission and with its new resourceVersion (ADR 0073). */
+  async writeAndRead(document: Document, expect: Expectation, permit: Permit): Promise<StoredDocument> {
+    return toDocument(await this.#write(document, expect, permit));
+  }
+
+  async #write(document: Document, expect: Expectation, permit: Permit): Promise<WireSecret> {
     this.#requireStorable(document);
-    if (expect === 'absent')
-      return versionOf(await this.#api.create(document, permit, { annotations: reflectsIn(document) }));
+    if (expect === 'absent') return this.#api.create(document, permit, { annotations: reflectsIn(document) });
     try {
       const marks = await this.#marksWith(document, expect, permit.signal);
-      return versionOf(await this.#api.replace(document, { expect, ...marks }, permit));
+      return await this.#api.replace(document, { expect, ...marks }, permit);
     } catch (thrown) {
       const target = document.address;
       if (hasCode(thrown, 'NOT_FOUND')) throw new OperatorError('VERSION_CONFLICT', { op: WRITE, target });
