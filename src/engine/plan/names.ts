@@ -1,4 +1,4 @@
-import type { Address } from '#src/core/document.ts';
+import type { Address, Version } from '#src/core/document.ts';
 import { nameIsSelected } from '#src/core/selection.ts';
 import { hasCode } from '#src/errors.ts';
 import { endsListing, isProblem } from '#src/backends/listing-problem.ts';
@@ -46,15 +46,21 @@ export async function listOccupancy({
   intent,
   destination,
   only,
+  onVersion,
   signal,
-}: Pick<PlanInputs, 'intent' | 'destination' | 'only' | 'signal'>): Promise<(address: Address) => Occupancy> {
+}: Pick<PlanInputs, 'intent' | 'destination' | 'only' | 'onVersion' | 'signal'>): Promise<
+  (address: Address) => Occupancy
+> {
   const folder = intent.route.destinationFolder;
   if (folder === undefined || only !== undefined) return () => 'unknown';
   const below = folder === '' ? '' : `${folder}/`;
   const taken = new Set<Address>();
   const unlisted: Address[] = [];
+  const shown = onVersion && {
+    onVersion: (address: Address, version: Version) => onVersion('destination', address, version),
+  };
   try {
-    for await (const listed of destination.list({ folder }, signal)) {
+    for await (const listed of destination.list({ folder, ...shown }, signal)) {
       if (isProblem(listed)) unlisted.push(listed.address);
       else taken.add(listed.address);
     }
