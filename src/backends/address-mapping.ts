@@ -1,4 +1,4 @@
-import type { Address, ReadResult } from '#src/core/document.ts';
+import type { Address, ReadResult, Version } from '#src/core/document.ts';
 import type { Listed, ListedVersion, ListQuery, ReadOutcome, Refusal } from './driver.ts';
 
 /** Translates between addresses above a layer and addresses below it. */
@@ -33,11 +33,14 @@ export class AddressTranslator {
   queryIn(query: ListQuery): ListQuery {
     if (this.#mapping === undefined) return query;
     const { inward, outward, root } = this.#mapping;
-    const { folder, skips, wants, ...rest } = query;
+    const { folder, onVersion, skips, wants, ...rest } = query;
     return {
       ...rest,
       folder: folder === '' ? root : inward(folder),
       ...(skips && { skips: (below: Address) => skips(outward(below)) }),
+      ...(onVersion && {
+        onVersion: (address: Address, version: Version) => onVersion(outward(address), version),
+      }),
       ...(wants && { wants: (address: Address) => wants(outward(address)) }),
     };
   }

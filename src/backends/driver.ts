@@ -1,7 +1,15 @@
 import type { LeftOutReason, RefusalReason } from '#src/errors/reasons.ts';
 import type { Capability } from './capabilities.ts';
-import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
+import type {
+  Address,
+  Document,
+  Expectation,
+  ReadResult,
+  StoredDocument,
+  Version,
+} from '#src/core/document.ts';
 import type { OperatorError } from '#src/errors.ts';
+import type { ReadScope, WriteHint } from './hints.ts';
 import type { Permit, ServerTime } from '#src/ports.ts';
 
 /**
@@ -45,9 +53,10 @@ export interface Reader {
   /**
    * Reads many addresses in the cheapest way of the store (pages of values, or concurrent reads). Yields each address
    * at most once, in any order; an address that does not exist as `absent`. An address that fails yields its error and
-   * does not end the iteration; a failure of the backend (server gone) throws.
+   * does not end the iteration; a failure of the backend (server gone) throws. A page has no values of other documents, as far
+   * as the store lets a request leave them out and `scope` tells what is there.
    */
-  readMany(addresses: readonly Address[], signal: AbortSignal): AsyncIterable<ReadOutcome>;
+  readMany(addresses: readonly Address[], signal: AbortSignal, scope?: ReadScope): AsyncIterable<ReadOutcome>;
 
   /**
    * Requests a second that the server accepts, as its refusals taught; undefined as long as it refused none. A driver
@@ -105,8 +114,16 @@ export interface Driver extends Reader, AsyncDisposable {
    * Writes all keys as one version. The precondition is not optional: `absent` fails with `ALREADY_EXISTS` if the name
    * is taken (also by a deleted version); a Version fails with `VERSION_CONFLICT` if the current version differs, and with
    * `DOCUMENT_IMMUTABLE` if it is immutable and has other bytes. A document that expires is never stored without its expiry; throws `EXPIRED` if it expired before it was written.
+   * `hint` changes only which requests are sent.
    */
-  write(document: Document, expect: Expectation, permit: Permit): Promise<Version>;
+  write(document: Document, expect: Expectation, permit: Permit, hint?: WriteHint): Promise<Version>;
+
+  /**
+   * As `write`; resolves with the document as the store now has it, which its reply to the write shows: a read of that version
+   * at that moment would find the same. Undefined if replies of the store do not show what was stored.
+   */
+  readonly writeAndRead?:
+    ((document: Document, expect: Expectation, permit: Permit) => Promise<StoredDocument>) | undefined;
 
   /**
    * Gives a document that is immutable another value, where a write throws `DOCUMENT_IMMUTABLE`: deletes exactly the state that
@@ -270,6 +287,8 @@ export interface DriverTraits {
   readonly concurrency: number;
   /** True if every document has a type and a mutability: without attributes, a document is Opaque and mutable. */
   readonly statesAttributes: boolean;
+  /** `readMany` is far fewer requests than a `read` of each. */
+  readonly readsInPages?: true;
   /** It keeps JSON values that are not strings. Others keep bytes, and refuse such a document. */
   readonly holdsJson?: true;
   /** Files of this machine: its operations send no request. */
@@ -316,6 +335,11 @@ export interface ListQuery {
   readonly mayMiss?: boolean;
   /** Counts what the listing found, and ends it: a driver tells it each folder and each request for names. */
   readonly meter?: ListingCount;
+  /**
+   * `list` only: called with the version of each entry that is present by a store whose listing of names shows it anyway. It is
+   * that of a `read` at some time during the call.
+   */
+  readonly onVersion?: ((address: Address, version: Version) => void) | undefined;
   /** Label selector in Kubernetes syntax; drivers without labels throw `CAPABILITY_MISSING`. */
   readonly labelSelector?: string;
 }

@@ -52,8 +52,8 @@ export interface Call {
   readonly document?: Document;
 }
 
-/** A driver with every member of the contract, optional ones included. */
-export type LayeredDriver = Required<Driver>;
+/** A driver with every member of the contract, optional ones included: `writeAndRead` only if the store has it. */
+export type LayeredDriver = Required<Omit<Driver, 'writeAndRead'>> & Pick<Driver, 'writeAndRead'>;
 
 /** How a layer differs from the driver below it. Everything else is passed on unchanged. */
 export interface Layer {
@@ -85,7 +85,7 @@ export function layered(driver: Driver, layer: Layer): LayeredDriver {
   return { ...base, ...layer.overrides?.(base) };
 }
 
-type Changes = 'write' | 'recreate' | 'delete' | 'finish' | 'undo' | 'undelete';
+type Changes = 'write' | 'writeAndRead' | 'recreate' | 'delete' | 'finish' | 'undo' | 'undelete';
 type Reads = Exclude<
   keyof Driver,
   Changes | 'backups' | 'claims' | 'copies' | 'projections' | typeof Symbol.asyncDispose
@@ -117,10 +117,10 @@ function readsOf(driver: Driver, relay: Relay): Pick<LayeredDriver, Reads> {
           driver.read(relay.in(address), inner, revision),
         ),
       ),
-    readMany: (addresses, signal) =>
+    readMany: (addresses, signal, scope) =>
       relay.iterate(
         { operation: 'readMany', addresses, signal },
-        () => driver.readMany(relay.allIn(addresses), signal),
+        () => driver.readMany(relay.allIn(addresses), signal, scope),
         (outcome) => relay.outcomeOut(outcome),
       ),
     refusalOf: (document) => driver.refusalOf(relay.placedIn(document)),
@@ -146,10 +146,11 @@ function readsOf(driver: Driver, relay: Relay): Pick<LayeredDriver, Reads> {
 
 function changesOf(driver: Driver, relay: Relay): Pick<LayeredDriver, Changes> {
   return {
-    write: async (document, expect, permit) =>
+    write: async (document, expect, permit, hint) =>
       relay.change({ operation: 'write', addresses: [document.address], document }, permit, async (inner) =>
-        driver.write(relay.placedIn(document), expect, inner),
+        driver.write(relay.placedIn(document), expect, inner, hint),
       ),
+    writeAndRead: writeAndReadOf(driver, relay),
     recreate: async (document, expect, permit) =>
       relay.change(
         {
@@ -191,6 +192,20 @@ function changesOf(driver: Driver, relay: Relay): Pick<LayeredDriver, Changes> {
           throw new OperatorError('CAPABILITY_MISSING', { op: 'backend.undelete' });
         },
       ),
+  };
+}
+
+/** The same operation as `write`. */
+function writeAndReadOf(driver: Driver, relay: Relay): Driver['writeAndRead'] {
+  const write = driver.writeAndRead?.bind(driver);
+  if (write === undefined) return undefined;
+  return async (document, expect, permit) => {
+    const { address } = document;
+    const call = { operation: 'write', addresses: [address], document } as const;
+    const stored = await relay.change(call, permit, async (inner) =>
+      write(relay.placedIn(document), expect, inner),
+    );
+    return { ...stored, address };
   };
 }
 

@@ -63,6 +63,17 @@ describe('a kept copy', () => {
     expect(sweepsIn((await follower.follow()).log)).toEqual([]);
   });
 
+  it('is looked for once an hour by the passes of migrations that have none, all of one store together', async () => {
+    const { follower, backup } = await restored();
+    const other = new Follower(follower.world);
+    Object.assign(other, { live: follower.live });
+    expect(sweepsIn((await other.pass()).log)).toEqual([]);
+    await follower.world.clock.advance(HOUR_MS);
+    expect(sweepsIn((await other.pass()).log)).toEqual(['destination discardExpired']);
+    expect(follower.world.destination.backupTextAt(backup)).toBeUndefined();
+    expect(sweepsIn((await other.pass()).log)).toEqual([]);
+  });
+
   it('is not looked for by a migration that has none, or in a store without copies', async () => {
     const none = new Follower();
     none.world.source.put('ns/a', { k: '1' });

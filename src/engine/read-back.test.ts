@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { always, failsWith, once } from '#src/backends/memory/hooks.ts';
+import { always, failsWith, losesReply, once } from '#src/backends/memory/hooks.ts';
+import type { Document } from '#src/core/document.ts';
+import { SecretValue } from '#src/core/secret-value.ts';
 import { aWorld, runEngine, type World } from '#test/support/engine-run.ts';
 
 function aSource(world: World): World {
@@ -102,5 +104,58 @@ describe('a write is proven by reading it back', () => {
     });
     const next = await runEngine({ ...world, prior: run.rows });
     expect(next.outcomeOf('a')).toMatchObject({ state: 'Verified', destination: { version: '1' } });
+  });
+});
+
+describe('a write whose reply shows what the store has now', () => {
+  const shows = { showsWritten: true };
+  const destinationCalls = (log: readonly string[]): readonly string[] =>
+    log.filter((line) => /^destination (write|read|finish)/.test(line));
+
+  it('needs no read to be proven', async () => {
+    const world = aSource(aWorld({}, shows));
+    const run = await runEngine(world);
+    expect(run.outcomeOf('a')).toMatchObject({ state: 'Verified', destination: { version: '1' } });
+    expect(destinationCalls(run.log)).toEqual(['destination write ns/a']);
+  });
+
+  it('is proven in the version of the reply, even if there is a newer one by then', async () => {
+    const world = aSource(aWorld({}, { ...shows, keepsRevisions: false }));
+    const at = afterTheWrite(() => world.destination.put('ns/a', { k: 'theirs' }));
+    const run = await runEngine({ ...world, at });
+    expect(run.outcomeOf('a')).toMatchObject({ state: 'Verified', destination: { version: '1' } });
+    const next = await runEngine({ ...world, prior: run.rows });
+    expect(next.outcomeOf('a')).toMatchObject({ state: 'Conflict', reason: 'DestinationDiffers' });
+  });
+
+  it.each<[string, Readonly<Record<string, string>>]>([
+    ['other bytes', { k: 'x' }],
+    ['fewer keys', {}],
+    ['more keys', { k: 'v', more: '' }],
+  ])('is an integrity violation when an admission control stored %s', async (_what, fields) => {
+    const admitted = new Map(
+      Object.entries(fields).map(([key, text]) => [key, SecretValue.fromUtf8(text)] as const),
+    );
+    const admits = (document: Document): Document => ({ ...document, fields: admitted });
+    const world = aSource(aWorld({}, { ...shows, admits }));
+    const run = await runEngine({ ...world, spec: { sourcePolicy: 'Delete' } });
+    expect(run.outcomeOf('a')).toMatchObject({ state: 'Copied', reason: 'VerifyMismatch', retry: 'later' });
+    expect(world.source.textAt('a')).toEqual({ k: 'v' });
+  });
+
+  it('is no proof for a removal: both sides are read again right before it', async () => {
+    const world = aSource(aWorld({}, shows));
+    const at = { destination: { before: once('read', () => world.destination.purge('ns/a')) } };
+    const run = await runEngine({ ...world, spec: { sourcePolicy: 'Delete' }, at });
+    expect(run.outcomeOf('a')).toMatchObject({ state: 'Pending', reason: 'DestinationChanged' });
+    expect(world.source.textAt('a')).toEqual({ k: 'v' });
+  });
+
+  it('and is lost is read, and never repeated', async () => {
+    const world = aSource(aWorld({}, shows));
+    const at = { destination: { after: once('write', losesReply) } };
+    const run = await runEngine({ ...world, at });
+    expect(run.outcomeOf('a')).toMatchObject({ state: 'Verified', destination: { version: '1' } });
+    expect(destinationCalls(run.log)).toEqual(['destination write ns/a', 'destination read ns/a']);
   });
 });

@@ -15,7 +15,7 @@ import { describeRefusals } from './suite/refusing.ts';
 import type { Subject } from './suite/subject.ts';
 import { Trial } from './suite/trial.ts';
 import { describeVersions } from './suite/versions.ts';
-import { describeWriting } from './suite/writing.ts';
+import { describeReplies, describeWriting } from './suite/writing.ts';
 
 /** Tests the behavior that the engine relies on. */
 export function describeDriver(subject: Subject): void {
@@ -30,6 +30,7 @@ export function describeDriver(subject: Subject): void {
     describeProbe(trial);
     describeFailures(trial);
     describeWriting(trial);
+    describeReplies(trial);
     describeReflecting(trial);
     describeRecreating(trial);
     describeVersions(trial);

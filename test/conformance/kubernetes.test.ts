@@ -402,6 +402,7 @@ function describeReading(): void {
         const query = { folder: '', labelSelector: selectorText(selector) };
         for (const entries of [
           await collect(secrets.list(query, signal)),
+          await collect(secrets.list({ ...query, leftOut: () => undefined }, signal)),
           await collect(secrets.versions(query, signal)),
         ]) {
           expect(entries.map(({ address }) => address).toSorted()).toEqual(selectedBy(selector));
@@ -421,8 +422,12 @@ function describeReading(): void {
   it('reads pages of Secrets of the largest size', async () => {
     const names = Array.from({ length: 24 }, (_, index) => `huge-${index}`);
     const huge = Buffer.alloc(1_048_576, 1);
-    for (const name of names) await driver.write(aDocument(name, { huge }), 'absent', permitted(signal));
-    const outcomes = await collect(driver.readMany(names, signal));
+    const metadata = new Map([['size', 'huge']]);
+    for (const name of names)
+      await driver.write(aDocument(name, { huge }, { metadata }), 'absent', permitted(signal));
+    const outcomes = await collect(
+      driver.readMany(names, signal, { labelSelector: 'size=huge', listed: 24 }),
+    );
     expect(outcomes.map((outcome) => outcome.address).toSorted()).toEqual(names.toSorted());
     for (const outcome of outcomes) expect(outcome).toHaveProperty('result.state', 'present');
   });

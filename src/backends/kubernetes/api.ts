@@ -22,10 +22,13 @@ import {
 } from './codec.ts';
 import type { Page, WireSecret } from './codec.ts';
 import { pairsOf } from './labels.ts';
+import { parseTypedPage, type TypedMetadata } from './table.ts';
 
 const SECRET: Resource = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret', namespaced: true };
 
 const METADATA_ONLY = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
+/** A Table has the type of each Secret besides its metadata. What serves no tables sends the metadata. */
+const TYPED_METADATA = `application/json;as=Table;g=meta.k8s.io;v=v1,${METADATA_ONLY}`;
 const METADATA_OF_ONE = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
 const JSON_PATCH = 'application/json-patch+json';
 const MERGE_PATCH = 'application/merge-patch+json';
@@ -36,11 +39,23 @@ const NAMES_PER_PAGE = 500;
 /** RBAC verbs for the verbs of a Need. An update is sent as a patch. */
 export const RBAC_VERBS = { read: 'get', create: 'create', update: 'patch', delete: 'delete' } as const;
 
-export interface PageQuery {
-  readonly limit: number;
-  readonly next: string | undefined;
+/** What the server leaves out of a list. */
+export interface Selectors {
   readonly labelSelector?: string | undefined;
   readonly fieldSelector?: string | undefined;
+}
+
+export interface PageQuery extends Selectors {
+  readonly limit: number;
+  readonly next: string | undefined;
+}
+
+/** How a page is asked for, and what its reply is. */
+interface Representation<T> {
+  readonly accept: string;
+  /** Secrets of a page. */
+  readonly most: number;
+  readonly parse: (reply: unknown, op: string, target: string) => Page<T>;
 }
 
 /** Labels and annotations of a Secret. */
@@ -108,26 +123,41 @@ export class SecretApi {
     return parseSecretPage(reply, request.op, request.target);
   }
 
-  /** All names and labels, page by page: no value leaves the server. */
-  async *metadataPages(
-    query: Pick<PageQuery, 'labelSelector' | 'fieldSelector'>,
+  /** All names and labels, page by page, in pages of at most `most`: no value leaves the server. */
+  metadataPages(
+    selectors: Selectors,
     signal: AbortSignal,
+    most: number = NAMES_PER_PAGE,
   ): AsyncGenerator<Page<WireSecret['metadata']>> {
-    const fitting = new FittingPage(NAMES_PER_PAGE);
+    const metadata = {
+      accept: METADATA_ONLY,
+      parse: parseMetadataPage,
+      most: Math.min(most, NAMES_PER_PAGE),
+    };
+    return this.#pages(selectors, metadata, signal);
+  }
+
+  /** The same with the type of each Secret. */
+  typedPages(selectors: Selectors, signal: AbortSignal): AsyncGenerator<Page<TypedMetadata>> {
+    const typed = { accept: TYPED_METADATA, parse: parseTypedPage, most: NAMES_PER_PAGE };
+    return this.#pages(selectors, typed, signal);
+  }
+
+  async *#pages<T>(
+    selectors: Selectors,
+    { accept, most, parse }: Representation<T>,
+    signal: AbortSignal,
+  ): AsyncGenerator<Page<T>> {
+    const fitting = new FittingPage(most);
     let next: string | undefined;
     do {
-      const page = await fitting.request(async (limit) =>
-        this.#metadataPage({ ...query, limit, next }, signal),
-      );
+      const page = await fitting.request(async (limit) => {
+        const request = this.#list('kube.secret.listMetadata', { ...selectors, limit, next });
+        return parse(await this.#listed({ ...request, accept }, signal), request.op, request.target);
+      });
       yield page;
       next = page.next;
     } while (next !== undefined);
-  }
-
-  async #metadataPage(query: PageQuery, signal: AbortSignal): Promise<Page<WireSecret['metadata']>> {
-    const request = this.#list('kube.secret.listMetadata', query);
-    const reply = await this.#listed({ ...request, accept: METADATA_ONLY }, signal);
-    return parseMetadataPage(reply, request.op, request.target);
   }
 
   /** Creates a Secret; resolves with it as the server stored it. */

@@ -28,7 +28,8 @@ const OwnerReference = z.object({
   blockOwnerDeletion: z.boolean().exactOptional(),
 });
 
-const Metadata = z.object({
+/** Members of the metadata of a Secret. */
+export const Metadata = z.object({
   name: z.string().min(1),
   uid: z.string().min(1),
   resourceVersion: z.string().min(1),
@@ -58,7 +59,7 @@ const Secret = z.object({
   data: Data,
 });
 
-const ListMeta = z.object({ continue: z.string().optional() });
+export const ListMeta = z.object({ continue: z.string().optional() });
 /** The API server writes an empty list as null (a nil slice of Go). Each item is parsed by itself. */
 const List = z.object({ metadata: ListMeta, items: z.array(z.unknown()).nullable() });
 const Named = z.object({ metadata: z.object({ name: z.string().min(1) }) });
@@ -88,7 +89,7 @@ export function parseMetadataPage(reply: unknown, op: string, target: string): P
 }
 
 /** Throws `REPLY_INVALID` if the reply is not a list, or an object in it has no name. */
-function parsePage<T>(
+export function parsePage<T>(
   schema: z.ZodType<T>,
   reply: unknown,
   context: { readonly op: string; readonly target: string },

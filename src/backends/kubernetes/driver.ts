@@ -1,5 +1,13 @@
 import { BACKUP_LABEL, REFLECTS_ANNOTATION } from './marks.ts';
-import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
+import type {
+  Address,
+  Document,
+  Expectation,
+  ReadResult,
+  StoredDocument,
+  Version,
+} from '#src/core/document.ts';
+import type { LeftOutReason } from '#src/errors/reasons.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
 import type { KubeClient } from '#src/kube/client.ts';
 import type { Permit } from '#src/ports.ts';
@@ -20,6 +28,7 @@ import type {
   ReadOutcome,
   Refusal,
 } from '../driver.ts';
+import type { ReadScope } from '../hints.ts';
 import { isProblem, listedAs, problemAt } from '../listing-problem.ts';
 import { mapConcurrently } from '#src/io/map-concurrently.ts';
 import { RBAC_VERBS, SecretApi, type Marks } from './api.ts';
@@ -27,14 +36,16 @@ import { SecretBackups } from './backups.ts';
 import { SecretClaims } from './claims.ts';
 import { toDocument, versionOf } from './codec.ts';
 import { SecretCopies } from './copies.ts';
-import type { WireSecret } from './codec.ts';
+import type { Page, WireSecret } from './codec.ts';
 import { pairsOf } from './labels.ts';
 import { namespaceIsLeaving, probeCluster } from './probe.ts';
 import { SecretProjections } from './projections.ts';
 import { recreateSecret } from './recreate.ts';
 import { reflectsIn } from './reflects.ts';
-import { readManySecrets, WITHOUT_REFUSED_TYPES } from './read-many.ts';
-import { documentRefusalOf, nameRefusalOf, REFUSED_TYPES } from './refusals.ts';
+import { readManySecrets } from './read-many.ts';
+import { documentRefusalOf, isRefusedType, nameRefusalOf } from './refusals.ts';
+import { WITHOUT_REFUSED_TYPES } from './selectors.ts';
+import type { TypedMetadata } from './table.ts';
 
 /** Concurrent requests. Measured: more of them add latency, not throughput. */
 const CONCURRENCY = 16;
@@ -52,6 +63,7 @@ export class KubernetesDriver implements Driver {
     addressing: 'flat',
     concurrency: CONCURRENCY,
     statesAttributes: true,
+    readsInPages: true,
   };
   readonly backups: BackupStore;
   readonly claims: ClaimStore;
@@ -89,18 +101,22 @@ export class KubernetesDriver implements Driver {
   }
 
   /**
-   * Lists metadata only. The server leaves out the types that are never moved, which are only counted; the type of any
-   * other Secret is known after its read. Throws `AUTH_DENIED` without a request if it may not list.
+   * Lists metadata only. The types that are never moved are left out by the server, unless somebody counts them: then the
+   * listing has the type of each Secret. Throws `AUTH_DENIED` without a request if it may not list.
    */
   async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Listed> {
-    yield* this.#listed(query, signal, ({ name, labels = {} }) =>
-      listedAs({ address: name, labels }, nameRefusalOf),
-    );
+    yield* this.#listed(query, signal, ({ metadata, type }) => {
+      const { name, labels = {} } = metadata;
+      const listed = listedAs({ address: name, labels, ...(type && { type }) }, nameRefusalOf);
+      if (!isProblem(listed)) query.onVersion?.(name, versionOf({ metadata }));
+      return listed;
+    });
   }
 
   /** The same pages: a name, its uid and its resourceVersion come together, and no value leaves the server. */
   async *versions(query: ListQuery, signal: AbortSignal): AsyncGenerator<ListedVersion> {
-    yield* this.#listed(query, signal, (metadata) => {
+    const { leftOut: _nobody, ...uncounted } = query;
+    yield* this.#listed(uncounted, signal, ({ metadata }) => {
       const listed = listedAs({ address: metadata.name }, nameRefusalOf);
       if (isProblem(listed)) return listed;
       return { address: listed.address, state: 'present', version: versionOf({ metadata }) };
@@ -110,36 +126,34 @@ export class KubernetesDriver implements Driver {
   async *#listed<T>(
     query: ListQuery,
     signal: AbortSignal,
-    itemOf: (metadata: WireSecret['metadata']) => T,
+    itemOf: (secret: TypedMetadata) => T,
   ): AsyncGenerator<T | ListingProblem> {
     if (query.folder !== '') return;
     await this.#api.requireList(signal);
-    const { labelSelector, leftOut, meter } = query;
-    const movable = { labelSelector, fieldSelector: WITHOUT_REFUSED_TYPES };
-    for await (const page of this.#api.metadataPages(movable, signal)) {
+    const { leftOut, meter } = query;
+    for await (const page of this.#pages(query, signal)) {
       meter?.page();
-      for (const metadata of page.items) {
-        if (metadata.labels?.[BACKUP_LABEL] === 'true') leftOut?.('Backup');
-        else yield itemOf(metadata);
+      for (const secret of page.items) {
+        const reason = whyLeftOut(secret);
+        if (reason === undefined) yield itemOf(secret);
+        else leftOut?.(reason);
       }
       for (const [name, error] of page.invalid) yield problemAt(name, error, signal);
     }
-    if (leftOut !== undefined) await this.#countRefused(query, leftOut, signal);
   }
 
-  /** Metadata has no type, and a field selector has no "or": one request for each type. */
-  async #countRefused(
-    { labelSelector, meter }: ListQuery,
-    leftOut: NonNullable<ListQuery['leftOut']>,
+  /** What is counted must be listed. One list of all types is cheaper than one for each: the server reads all Secrets for each list. */
+  async *#pages(
+    { labelSelector, leftOut }: ListQuery,
     signal: AbortSignal,
-  ): Promise<void> {
-    for (const type of REFUSED_TYPES) {
-      const refused = this.#api.metadataPages({ labelSelector, fieldSelector: `type=${type}` }, signal);
-      for await (const page of refused) {
-        meter?.page();
-        for (const _secret of page.items) leftOut('ExcludedType');
-      }
+  ): AsyncGenerator<Page<TypedMetadata>> {
+    if (leftOut !== undefined) {
+      yield* this.#api.typedPages({ labelSelector }, signal);
+      return;
     }
+    const movable = { labelSelector, fieldSelector: WITHOUT_REFUSED_TYPES };
+    for await (const { items, ...page } of this.#api.metadataPages(movable, signal))
+      yield { ...page, items: items.map((metadata) => ({ metadata, type: undefined })) };
   }
 
   /** Returns the current revision, which may be newer than the requested one: a Secret has no others. */
@@ -149,14 +163,18 @@ export class KubernetesDriver implements Driver {
     return secret === undefined ? { state: 'absent' } : { state: 'present', document: toDocument(secret) };
   }
 
-  async *readMany(addresses: readonly Address[], signal: AbortSignal): AsyncGenerator<ReadOutcome> {
+  async *readMany(
+    addresses: readonly Address[],
+    signal: AbortSignal,
+    scope: ReadScope = {},
+  ): AsyncGenerator<ReadOutcome> {
     const possible: Address[] = [];
     for (const address of new Set(addresses)) {
       const error = this.#nameError(address, 'kube.secret.get');
       if (error === undefined) possible.push(address);
       else yield { address, error };
     }
-    yield* readManySecrets(this.#api, possible, signal);
+    yield* readManySecrets(this.#api, possible, { ...scope, signal });
   }
 
   refusalOf(document: Document): Refusal | undefined {
@@ -186,12 +204,20 @@ export class KubernetesDriver implements Driver {
   }
 
   async write(document: Document, expect: Expectation, permit: Permit): Promise<Version> {
+    return versionOf(await this.#write(document, expect, permit));
+  }
+
+  /** The API server replies with the object that it stored, after admission and with its new resourceVersion (ADR 0073). */
+  async writeAndRead(document: Document, expect: Expectation, permit: Permit): Promise<StoredDocument> {
+    return toDocument(await this.#write(document, expect, permit));
+  }
+
+  async #write(document: Document, expect: Expectation, permit: Permit): Promise<WireSecret> {
     this.#requireStorable(document);
-    if (expect === 'absent')
-      return versionOf(await this.#api.create(document, permit, { annotations: reflectsIn(document) }));
+    if (expect === 'absent') return this.#api.create(document, permit, { annotations: reflectsIn(document) });
     try {
       const marks = await this.#marksWith(document, expect, permit.signal);
-      return versionOf(await this.#api.replace(document, { expect, ...marks }, permit));
+      return await this.#api.replace(document, { expect, ...marks }, permit);
     } catch (thrown) {
       const target = document.address;
       if (hasCode(thrown, 'NOT_FOUND')) throw new OperatorError('VERSION_CONFLICT', { op: WRITE, target });
@@ -251,6 +277,12 @@ export class KubernetesDriver implements Driver {
   async [Symbol.asyncDispose](): Promise<void> {
     // Owns no resource.
   }
+}
+
+/** Why a Secret is not an entry of a listing, or undefined. */
+function whyLeftOut({ metadata, type }: TypedMetadata): LeftOutReason | undefined {
+  if (isRefusedType(type)) return 'ExcludedType';
+  return metadata.labels?.[BACKUP_LABEL] === 'true' ? 'Backup' : undefined;
 }
 
 function permissionDenied(verb: Need['verbs'][number]): Refusal {

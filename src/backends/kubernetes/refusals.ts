@@ -30,6 +30,10 @@ export const REFUSED_TYPES = [
   'helm.sh/release.v1',
 ] as const;
 
+export function isRefusedType(type: string | undefined): boolean {
+  return REFUSED_TYPES.some((refused) => refused === type);
+}
+
 const REQUIRED_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
   ['kubernetes.io/tls', ['tls.crt', 'tls.key']],
   ['kubernetes.io/dockerconfigjson', ['.dockerconfigjson']],
@@ -129,7 +133,7 @@ export function typeRefusalOf(document: Document): Refusal | undefined {
   // The API server accepts any text as a type (tested). A space around it must not make it another one.
   const type = document.attributes.type?.trim();
   if (type === undefined) return undefined;
-  if (REFUSED_TYPES.some((refused) => refused === type)) {
+  if (isRefusedType(type)) {
     return { reason: 'TypeRefused', message: `Keyferry never creates a Secret of type ${type}.` };
   }
   const missing = REQUIRED_KEYS.get(type)?.filter((key) => !document.fields.has(key)) ?? [];

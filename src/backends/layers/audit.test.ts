@@ -160,3 +160,16 @@ describe('an audited driver of a store that keeps copies', () => {
     ]);
   });
 });
+
+describe('an audited driver whose store shows what it stored', () => {
+  it('records a write whose reply shows the value as a write and a read, with its version', async () => {
+    const { driver, records, written } = anAudited({ writeAndRead: async () => Promise.resolve(stored) });
+    written.resolve();
+    expect(await driver.writeAndRead?.(stored, 'absent', permitted(signal))).toEqual(stored);
+    expect(records.map(({ operation, outcome, version }) => ({ operation, outcome, version }))).toEqual([
+      { operation: 'write', outcome: 'done', version: undefined },
+      { operation: 'read', outcome: 'present', version: '7' },
+    ]);
+    expect(anAudited({}).driver.writeAndRead).toBeUndefined();
+  });
+});

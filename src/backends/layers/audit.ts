@@ -31,15 +31,24 @@ export function audit(driver: Driver, log: AccessLog, accessor: Accessor): Layer
       );
     },
     // The record of a read includes what was found.
-    overrides: ({ backups, copies }) => ({
+    overrides: ({ backups, copies, writeAndRead }) => ({
       read: async (address, signal, revision) =>
         records.around(
           { operation: 'read', asked: { path: address, version: revision }, signal },
           async () => driver.read(address, signal, revision),
           (result) => accessOf(address, result),
         ),
-      async *readMany(addresses, signal) {
-        for await (const outcome of driver.readMany(addresses, signal)) {
+      // Its reply brings the value back, as a read does.
+      writeAndRead:
+        writeAndRead &&
+        (async (document, expect, permit) => {
+          const stored = await writeAndRead(document, expect, permit);
+          const access = accessOf(document.address, { state: 'present', document: stored });
+          await records.write('read', access, permit.signal);
+          return stored;
+        }),
+      async *readMany(addresses, signal, scope) {
+        for await (const outcome of driver.readMany(addresses, signal, scope)) {
           await records.write('read', accessIn(outcome), signal);
           yield outcome;
         }

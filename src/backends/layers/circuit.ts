@@ -25,8 +25,8 @@ export function withCircuit(
       probe: probes === 'backend' ? async (signal) => circuit.probe(signal) : base.probe,
       list: (query, signal) => gated.items(signal, (inner) => driver.list(query, inner)),
       versions: (query, signal) => gated.items(signal, (inner) => driver.versions(query, inner)),
-      readMany: (addresses, signal) =>
-        gated.items(signal, (inner) => driver.readMany(addresses, inner), failureIn),
+      readMany: (addresses, signal, scope) =>
+        gated.items(signal, (inner) => driver.readMany(addresses, inner, scope), failureIn),
       [Symbol.asyncDispose]: async () => driver[Symbol.asyncDispose](),
     }),
   });

@@ -91,6 +91,8 @@ class AnyDriver implements Driver {
   denied = async (needs: readonly { readonly address: Address }[]) =>
     Promise.resolve(this.#ask(`denied ${needs.map(({ address }) => address).join(' ')}`, new Map()));
   write = async ({ address }: Document) => Promise.resolve(this.#ask(`write ${address}`, version));
+  writeAndRead = async ({ address }: Document) =>
+    Promise.resolve(this.#ask(`writeAndRead ${address}`, { ...aDocument(address), version }));
   recreate = async ({ address }: Document) => Promise.resolve(this.#ask(`recreate ${address}`, version));
   delete = async (address: Address) => Promise.resolve(this.#ask(`delete ${address}`, undefined));
   finish = async ({ address }: Document) => Promise.resolve(this.#ask(`finish ${address}`, undefined));
@@ -140,6 +142,7 @@ function callsThatReachAnAddress() {
   > = {
     read: (address) => driver.read(address, signal),
     write: (address) => driver.write(aDocument(address), 'absent', permitted(signal)),
+    writeAndRead: (address) => driver.writeAndRead?.(aDocument(address), 'absent', permitted(signal)),
     recreate: (address) => driver.recreate(aDocument(address), version, permitted(signal)),
     delete: (address) => driver.delete(address, version, permitted(signal)),
     finish: (address) => driver.finish(aDocument(address), version, permitted(signal)),

@@ -39,14 +39,14 @@ export function gate(driver: Driver, { code, refusalOf }: Gate): LayeredDriver {
       list: (query, signal) => passedItems({ query, refusalOf }, (visible) => base.list(visible, signal)),
       versions: (query, signal) =>
         passedItems({ query, refusalOf }, (visible) => base.versions(visible, signal)),
-      async *readMany(addresses, signal) {
+      async *readMany(addresses, signal, scope) {
         const passed: Address[] = [];
         for (const address of new Set(addresses)) {
           const error = errorOf('read', [address]);
           if (error === undefined) passed.push(address);
           else yield { address, error };
         }
-        yield* base.readMany(passed, signal);
+        yield* base.readMany(passed, signal, scope);
       },
       async denied(needs, signal) {
         const refusals = new Map<Address, Refusal>();

@@ -50,8 +50,8 @@ export function guard(driver: Driver, options: GuardOptions): LayeredDriver {
     iterate: (call, next) => calls.iterated(call, next()),
     overrides: (base) => ({
       // An address with a temporary failure gets the retries of a single read before its error is yielded.
-      async *readMany(addresses, signal) {
-        for await (const outcome of base.readMany(addresses, signal)) {
+      async *readMany(addresses, signal, scope) {
+        for await (const outcome of base.readMany(addresses, signal, scope)) {
           const isTemporary = 'error' in outcome && isTemporaryFailure(errorOf(outcome.error));
           yield isTemporary ? await readAgain(base, outcome.address, signal) : outcome;
         }

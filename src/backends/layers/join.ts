@@ -167,9 +167,9 @@ class Join {
 
 /**
  * Skips a folder if the caller skips one that contains it: a folder is the name of a document here, so what the caller wants says
- * nothing of its parts.
+ * nothing of its parts, and the version of a part is not that of the document.
  */
-function below({ wants: _wants, ...query }: ListQuery): ListQuery {
+function below({ onVersion: _onVersion, wants: _wants, ...query }: ListQuery): ListQuery {
   const { skips } = query;
   if (skips === undefined) return query;
   return { ...query, skips: (folder) => folder.includes('/') && skips(folderOf(folder)) };

@@ -10,6 +10,7 @@ export function onlyRead(
 ): Pick<
   LayeredDriver,
   | 'write'
+  | 'writeAndRead'
   | 'delete'
   | 'finish'
   | 'undo'
@@ -24,6 +25,7 @@ export function onlyRead(
     Promise.reject(new OperatorError('INVARIANT', { op: `${view}.change` }));
   return {
     write: refused,
+    writeAndRead: undefined,
     delete: refused,
     finish: refused,
     undo: refused,

@@ -19,6 +19,7 @@ import type {
   ReadOutcome,
   Refusal,
 } from '../driver.ts';
+import type { ReadScope } from '../hints.ts';
 import { layered, type LayeredDriver } from '../layer.ts';
 import { isProblem, listedAs } from '../listing-problem.ts';
 import { onlyRead } from './only-read.ts';
@@ -42,7 +43,7 @@ export function split(driver: Driver, options: SplitOptions): LayeredDriver {
       list: (query, signal) => view.list(query, signal),
       versions: (query, signal) => view.versions(query, signal),
       read: async (address, signal, revision) => view.read(address, signal, revision),
-      readMany: (addresses, signal) => view.readMany(addresses, signal),
+      readMany: (addresses, signal, scope) => view.readMany(addresses, signal, scope),
       addressRefusalOf: (address) => view.addressRefusalOf(address),
       refusalOf: (document) => view.addressRefusalOf(document.address),
       locationOf: (address) => view.locationOf(address),
@@ -79,8 +80,11 @@ class Split {
       if (isProblem(listed)) yield listed;
       else entries.set(listed.address, listed);
     }
+    const { labelSelector } = query;
     // One call: a store that reads pages of values would read all of them for each call.
-    for await (const read of this.#driver.readMany([...entries.keys()], signal)) {
+    const scope = labelSelector === undefined ? {} : { labelSelector };
+    const reads = this.#driver.readMany([...entries.keys()], signal, scope);
+    for await (const read of reads) {
       const entry = entries.get(read.address);
       if (entry !== undefined) yield* this.#entries(entry, read);
     }
@@ -106,9 +110,13 @@ class Split {
     return this.#pieceOf(address, await this.#driver.read(wholeOf(address), signal, revision));
   }
 
-  async *readMany(addresses: readonly Address[], signal: AbortSignal): AsyncGenerator<ReadOutcome> {
+  async *readMany(
+    addresses: readonly Address[],
+    signal: AbortSignal,
+    { listed: _pieces, ...scope }: ReadScope = {},
+  ): AsyncGenerator<ReadOutcome> {
     const pieces = Map.groupBy(new Set(addresses), wholeOf);
-    for await (const read of this.#driver.readMany([...pieces.keys()], signal)) {
+    for await (const read of this.#driver.readMany([...pieces.keys()], signal, scope)) {
       for (const address of pieces.get(read.address) ?? [])
         yield 'error' in read
           ? { address, error: read.error }
@@ -135,7 +143,8 @@ class Split {
 
   /** A folder is one whole: its name is known already. */
   #listed(query: ListQuery, signal: AbortSignal): AsyncIterable<Listed> | Iterable<Listed> {
-    return query.folder === '' ? this.#driver.list(query, signal) : [{ address: query.folder }];
+    const { onVersion: _ofWholes, ...asked } = query;
+    return query.folder === '' ? this.#driver.list(asked, signal) : [{ address: query.folder }];
   }
 
   /** What the caller wants says nothing of the wholes. */

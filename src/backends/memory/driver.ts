@@ -1,5 +1,12 @@
-import { PAIRED_ATTRIBUTES, sameVersion } from '#src/core/document.ts';
-import type { Address, Attributes, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
+import { sameVersion } from '#src/core/document.ts';
+import type {
+  Address,
+  Document,
+  Expectation,
+  ReadResult,
+  StoredDocument,
+  Version,
+} from '#src/core/document.ts';
 import { OperatorError, type ErrorCode } from '#src/errors.ts';
 import type { Permit } from '#src/ports.ts';
 import type {
@@ -25,6 +32,7 @@ import { isProblem } from '../listing-problem.ts';
 import { listedIn, versionAt } from './listing.ts';
 import { addressRefusalOf, refusalOf } from './refusals.ts';
 import type { MemoryStore, State } from './store.ts';
+import { mergedPairs, presentIn, withReplaced } from './written.ts';
 
 export interface MemoryDriverOptions {
   readonly store: MemoryStore;
@@ -69,6 +77,7 @@ export class MemoryDriver implements Driver {
   readonly claims: ClaimStore | undefined;
   readonly copies: CopyStore | undefined;
   readonly projections: ProjectionStore | undefined;
+  readonly writeAndRead: Driver['writeAndRead'];
   readonly #store: MemoryStore;
   readonly #options: MemoryDriverOptions;
   #isProbed = false;
@@ -80,13 +89,17 @@ export class MemoryDriver implements Driver {
     this.#store = store;
     this.#options = options;
     const held = holdsJson ? { holdsJson } : {};
-    this.traits = { addressing, concurrency: CONCURRENCY, statesAttributes, ...held };
+    const paged = store.traits.readsInPages ? ({ readsInPages: true } as const) : {};
+    this.traits = { addressing, concurrency: CONCURRENCY, statesAttributes, ...held, ...paged };
     const change = {
       store,
       perform: async <T>(call: Call, by: AbortSignal | Permit, work: () => T) =>
         this.#perform(call, by, work),
       requireCurrent: (call: Call, expect: Version) => this.#requireCurrent(call, expect),
     };
+    this.writeAndRead = store.traits.showsWritten
+      ? async (document, expect, permit) => this.#write(document, expect, permit)
+      : undefined;
     this.backups = keepsBackups ? new MemoryBackups(change) : undefined;
     this.copies = keepsCopies ? new MemoryCopies(change) : undefined;
     this.claims = statesAttributes
@@ -130,7 +143,13 @@ export class MemoryDriver implements Driver {
   }
 
   async *list(query: ListQuery, signal: AbortSignal): AsyncGenerator<Listed> {
-    yield* this.#listed('list', query, signal);
+    for await (const listed of this.#listed('list', query, signal)) {
+      if (!isProblem(listed) && this.#store.traits.listsVersions) {
+        const state = versionAt(this.#store, listed.address);
+        if ('version' in state && state.state === 'present') query.onVersion?.(listed.address, state.version);
+      }
+      yield listed;
+    }
   }
 
   async *versions(query: ListQuery, signal: AbortSignal): AsyncGenerator<ListedVersion> {
@@ -187,6 +206,10 @@ export class MemoryDriver implements Driver {
   }
 
   async write(document: Document, expect: Expectation, permit: Permit): Promise<Version> {
+    return (await this.#write(document, expect, permit)).version;
+  }
+
+  async #write(document: Document, expect: Expectation, permit: Permit): Promise<StoredDocument> {
     const { address } = document;
     const refusal = this.refusalOf(document);
     if (refusal !== undefined) {
@@ -196,13 +219,11 @@ export class MemoryDriver implements Driver {
       this.#requireRight(expect === 'absent' ? 'create' : 'update', address);
       if (this.#store.hasExpired(document.attributes)) throw failed('EXPIRED', 'write', address);
       const current = this.#store.currentAt(address);
-      if (expect === 'absent' && current !== undefined) throw failed('ALREADY_EXISTS', 'write', address);
-      if (expect !== 'absent' && (current === undefined || !sameVersion(current.version, expect))) {
-        throw failed('VERSION_CONFLICT', 'write', address);
-      }
+      requireExpected(current, expect, address);
       if (current !== undefined && this.#store.isFixed(document))
         throw failed('DOCUMENT_IMMUTABLE', 'write', address);
-      return this.#store.append(withReplaced(document, expect));
+      this.#store.append(withReplaced(this.#store.traits.admits(document), expect));
+      return presentIn(this.#store.resultOf(address, this.#store.currentAt(address)));
     });
   }
 
@@ -369,21 +390,10 @@ function failed(code: ErrorCode, operation: string, target: Address): OperatorEr
   return new OperatorError(code, { op: `memory.${operation}`, target });
 }
 
-/** What a document reflects names the revision that its write replaced. */
-function withReplaced({ reflects, ...document }: Document, expect: Expectation): Document {
-  if (reflects === undefined) return document;
-  const { version } = reflects;
-  return {
-    ...document,
-    reflects: expect === 'absent' ? { version } : { version, replaced: expect.revision },
-  };
-}
-
-/** The metadata, labels and annotations that are there, with those that are added. */
-function mergedPairs(there: Attributes, added: Attributes): Partial<Attributes> {
-  const pairs = PAIRED_ATTRIBUTES.flatMap((part) => {
-    const all = new Map([...(there[part] ?? []), ...(added[part] ?? [])]);
-    return all.size === 0 ? [] : [[part, all] as const];
-  });
-  return Object.fromEntries(pairs);
+function requireExpected(current: State | undefined, expect: Expectation, address: Address): void {
+  if (expect === 'absent') {
+    if (current !== undefined) throw failed('ALREADY_EXISTS', 'write', address);
+  } else if (current === undefined || !sameVersion(current.version, expect)) {
+    throw failed('VERSION_CONFLICT', 'write', address);
+  }
 }

@@ -36,6 +36,14 @@ export interface MemoryStoreOptions {
   readonly listsTypes?: boolean;
   /** It keeps JSON values that are not strings. Default: in a tree. */
   readonly holdsJson?: boolean;
+  /** A listing of names shows versions, too, as that of Secrets does. Default: false. */
+  readonly listsVersions?: boolean;
+  /** `readMany` counts as fewer requests than reads. Default: false. */
+  readonly readsInPages?: boolean;
+  /** Its reply to a write shows what it stored, as that of the API server. Default: false. */
+  readonly showsWritten?: boolean;
+  /** What becomes of a document before it is stored, as an admission control can change it. Default: nothing. */
+  readonly admits?: (document: Document) => Document;
   /** Whether it can hold this label, annotation or entry of metadata. Default: all. */
   readonly holdsPair?: (pair: Pair) => boolean;
 }
@@ -108,6 +116,10 @@ export class MemoryStore {
       canExpire: keepsRevisions,
       listsTypes: false,
       holdsJson: !isFlat,
+      listsVersions: false,
+      readsInPages: false,
+      showsWritten: false,
+      admits: (document) => document,
       holdsPair: () => true,
       ...options,
       addressing,

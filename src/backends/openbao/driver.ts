@@ -14,6 +14,7 @@ import type {
   ReadOutcome,
   Refusal,
 } from '../driver.ts';
+import type { WriteHint } from '../hints.ts';
 import { planStorage, storageRefusalOf } from './codec.ts';
 import type { StoragePlan } from './codec.ts';
 import type { BaoConnection, OpenConnection } from './connection.ts';
@@ -47,7 +48,7 @@ export interface OpenBaoDriverOptions extends RequestLimits {
 
 /**
  * KV version 2 of OpenBao, and of Vault up to its last open-source version. One document is one path, with all keys in
- * one version. Requests per document: write 1 (4 to 6 if it has a type, binary values or metadata, is immutable or
+ * one version. Requests per document: write 1 (3 to 6 if it has a type, binary values or metadata, is immutable or
  * expires; see writer.ts), read 1 (2 if it expires), delete 3.
  *
  * A Version is the version number and, as its identity, the time at which the server created it: the number alone
@@ -157,9 +158,9 @@ export class OpenBaoDriver implements Driver {
     return findDenied(question, needs, signal);
   }
 
-  async write(document: Document, expect: Expectation, permit: Permit): Promise<Version> {
+  async write(document: Document, expect: Expectation, permit: Permit, hint?: WriteHint): Promise<Version> {
     this.#requireAddress(document.address, 'openbao.write');
-    return (await this.#writer(permit.signal)).write(document, expect, permit);
+    return (await this.#writer(permit.signal)).write(document, { expect, hint }, permit);
   }
 
   async finish(document: Document, expect: Version, permit: Permit): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Address, Document, Expectation, Version } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { Clock, Permit } from '#src/ports.ts';
+import type { WriteHint } from '../hints.ts';
 import type { Destination, StoragePlan } from './codec.ts';
 import { planStorage } from './codec.ts';
 import { conflict, hasVersion, requireExpected } from './expectation.ts';
@@ -37,6 +38,7 @@ export interface PreparationOptions {
 export interface WriteTask {
   readonly document: Document;
   readonly expect: Expectation;
+  readonly hint?: WriteHint | undefined;
   readonly permit: Permit;
   /** Throws if the document cannot be stored as planned. */
   readonly requireStorable: (plan: StoragePlan) => void;
@@ -71,6 +73,8 @@ export class Preparations {
    * changed, if the path has another version than the task expects.
    */
   async begin(task: WriteTask): Promise<Prepared> {
+    const created = await this.#createAtOnce(task);
+    if (created !== undefined) return created;
     const { document, expect, permit } = task;
     const { address } = document;
     for (let look = 1; look <= MAX_LOOKS; look += 1) {
@@ -87,6 +91,34 @@ export class Preparations {
       return { plan, pending, path: { ...path, lifetime: change.lifetime ?? path.lifetime, ...counter } };
     }
     throw conflict(expect, address);
+  }
+
+  /**
+   * The same in one request, for a path that no listing showed: the server refuses metadata_cas 0 where other metadata is by now.
+   * Undefined, with nothing changed, if it refused that or cannot compare: then the path is read.
+   *
+   * Only for such a path: what a server without metadata_cas wrote has counter 0, too, and a POST would replace its custom metadata.
+   * So has a path that another client made since by data alone: the data of this write is refused then, and what was prepared
+   * is undone.
+   */
+  async #createAtOnce({
+    document,
+    expect,
+    hint,
+    permit,
+    requireStorable,
+  }: WriteTask): Promise<Prepared | undefined> {
+    // An expiry is counted by the clock of the server, which a read tells.
+    if (hint !== 'unlisted' || expect !== 'absent' || document.attributes.expiresAt !== undefined)
+      return undefined;
+    const { hasMetadataCas, metadata } = this.#options;
+    if (!(await hasMetadataCas())) return undefined;
+    const plan = planStorage(document);
+    requireStorable(plan);
+    const step = this.#stepFor(document, plan, { path: EMPTY_PATH, serverTime: undefined });
+    if (step === undefined) return undefined;
+    if ((await metadata.create(document.address, step.change, permit)) === 'changed') return undefined;
+    return { plan, pending: step.pending, path: { ...EMPTY_PATH, counter: 1 } };
   }
 
   /** What must be on the path before the data; undefined if the data needs nothing. */

@@ -3,6 +3,7 @@ import { pairsOf, sameVersion } from '#src/core/document.ts';
 import { errorOf, hasCode, OperatorError } from '#src/errors.ts';
 import type { Permit } from '#src/ports.ts';
 import type { Refusal } from '../driver.ts';
+import type { WriteHint } from '../hints.ts';
 import { encodeFields, planStorage } from './codec.ts';
 import type { StoragePlan } from './codec.ts';
 import { conflict } from './expectation.ts';
@@ -22,10 +23,11 @@ import { undoRemains } from './remains.ts';
  *   anything else         read the metadata → keyferry-pending, the marks of the coming version and, for a document that
  *                         expires, the remaining lifetime → data → metadata, the lifetime that the path must have from now
  *                         on, keyferry-pending removed                                                   4 or 5
+ *   the same, unlisted    without the first request: metadata_cas 0 creates the path or is refused       3
  *
  * So data never exists without its marks or its expiry, and a path whose write did not happen says so: the loser of a
- * race undoes its preparation at once, and the next run that meets another one (`undo`). A server without metadata_cas
- * needs one request more for a new path.
+ * race undoes its preparation at once, and the next run that meets another one (`undo`). A server without metadata_cas (Vault)
+ * reads such a path first and needs one request more to create it: 5. So does OpenBao for a document that expires: 4.
  */
 
 export interface WriterOptions {
@@ -51,9 +53,13 @@ export class DocumentWriter {
   }
 
   /** A rejected write means that the path is read again: only one in the expected state twice is refused. */
-  async write(document: Document, expect: Expectation, permit: Permit): Promise<Version> {
+  async write(
+    document: Document,
+    { expect, hint }: { readonly expect: Expectation; readonly hint?: WriteHint | undefined },
+    permit: Permit,
+  ): Promise<Version> {
     const requireStorable = (plan: StoragePlan): void => this.#requireStorable(document, plan);
-    const task: WriteTask = { document, expect, permit, requireStorable };
+    const task: WriteTask = { document, expect, hint, permit, requireStorable };
     const plan = planStorage(document);
     requireStorable(plan);
     for (let tries = 1; tries <= MAX_TRIES; tries += 1) {

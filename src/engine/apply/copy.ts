@@ -1,3 +1,4 @@
+import type { WriteHint } from '#src/backends/hints.ts';
 import type { Version } from '#src/core/document.ts';
 import { originIn } from '#src/core/origin.ts';
 import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
@@ -8,6 +9,7 @@ import type { Decision, TransferStep, Values } from '../plan/plan.ts';
 import { withMissingRight, WRITING } from '../plan/rights.ts';
 import { inTime } from './in-time.ts';
 import type { ApplyInputs } from './inputs.ts';
+import { make, type Made } from './make.ts';
 import { verified, type Copied } from './proof.ts';
 import { completing } from './run-permit.ts';
 import { decideAgain, settled } from './settle.ts';
@@ -90,13 +92,15 @@ async function decideAndWrite(
   let { decision, note } = await settled(inputs, first, announced);
   let undecided: Undecided | undefined;
   const hasFinished = first.left?.kind === 'finish';
+  let hint = hintFor(first);
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const write = writeOf(decision, announced);
     if (write === undefined) {
       const copied = await finishWithoutWrite(inputs, decision, { undecided, hasFinished });
       return note === undefined ? copied : { ...copied, outcome: noted(copied.outcome, note) };
     }
-    const written = await writeOnce(inputs, write);
+    const written = await writeOnce(inputs, write, hint);
+    hint = undefined;
     // What became of the write is read also after a stop.
     inputs = { ...given, signal: given.permit.toComplete.signal };
     if (!(written instanceof OperatorError)) return prove(inputs, decision, write, written);
@@ -119,6 +123,11 @@ interface Write {
   readonly values: Values;
 }
 
+/** What the listing of the destination tells of the first write. */
+function hintFor({ document }: Decision): WriteHint | undefined {
+  return document.isNew ? 'unlisted' : undefined;
+}
+
 /** What this decision writes now; undefined for nothing, or when the overwrite must be announced first. */
 function writeOf({ step, values }: Decision, announced: string | undefined): Write | undefined {
   if (step === undefined || step.kind === 'report' || step.kind === 'adopt') return undefined;
@@ -127,13 +136,15 @@ function writeOf({ step, values }: Decision, announced: string | undefined): Wri
   return { step, values };
 }
 
-/** The version written, or why the destination must be read again first. */
+/** What was written, or why the destination must be read again first. */
 async function writeOnce(
   { destination, logger, permit }: Pick<Inputs, 'destination' | 'logger' | 'permit'>,
   { step, values }: Write,
-): Promise<Version | OperatorError> {
+  hint: WriteHint | undefined,
+): Promise<Made | OperatorError> {
+  const expect = step.destination.version ?? 'absent';
   try {
-    return await destination.write(values.desired, step.destination.version ?? 'absent', completing(permit));
+    return await make(destination, { desired: values.desired, expect, hint }, completing(permit));
   } catch (failure) {
     const error = errorOf(failure);
     if (!error.indeterminate && error.code !== 'ALREADY_EXISTS' && error.code !== 'VERSION_CONFLICT')
@@ -147,13 +158,12 @@ async function prove(
   { destination, intent, signal }: Pick<Inputs, 'intent' | 'destination' | 'signal'>,
   { document }: Decision,
   { step, values }: Write,
-  version: Version,
+  made: Made,
 ): Promise<Copied> {
   const policy = intent.policyOf(document.name);
   const { row, source } = step;
   const priorVersion = step.kind === 'overwrite' ? step.destination.version?.revision : undefined;
-  const copy = { desired: values.desired, version, priorVersion, policy };
-  const written = { document, row, source, ...copy };
+  const written = { document, row, source, desired: values.desired, ...made, priorVersion, policy };
   const proven = await readBack(destination, written, signal);
   return step.kind === 'create' ? withOriginKnown(proven, true) : priorKept(destination, proven, signal);
 }

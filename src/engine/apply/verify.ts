@@ -3,6 +3,7 @@ import { adoptionConflict, type Policy } from '#src/core/checks.ts';
 import {
   sameAttributes,
   sameFields,
+  type Address,
   type Document,
   type StoredDocument,
   type Version,
@@ -11,23 +12,23 @@ import { hasCode, isAbort, OperatorError } from '#src/errors.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import { failedOutcome } from '../failure.ts';
 import { leaveDestination, observe } from '../plan/decide.ts';
+import type { Made } from './make.ts';
 import { destinationRecordOf, verified, type Copied, type Transferred } from './proof.ts';
 
 /** A document that was written, and the policy that applies to it. */
-export interface Written extends Transferred {
+export interface Written extends Transferred, Made {
   readonly desired: Document;
-  readonly version: Version;
   /** The version that it replaced. */
   readonly priorVersion: string | undefined;
   readonly policy: Policy;
 }
 
-/** Reads exactly the version that was written and compares it. The read is the proof, not the reply to the write. */
+/** Compares what was written with what the store then has. */
 export async function readBack(destination: Reader, written: Written, signal: AbortSignal): Promise<Copied> {
-  const { desired, document, row, version, priorVersion, policy } = written;
+  const { document, row, version, priorVersion, policy, desired } = written;
   const base = { ...row, destination: destinationRecordOf(document, version, priorVersion) };
   try {
-    const stored = await readWritten(destination, { desired, version }, signal);
+    const stored = await readWritten(destination, written, signal);
     const found = { state: 'present', document: stored } as const;
     const conflict = adoptionConflict(policy, observe(destination, desired, found));
     if (conflict !== undefined) return { outcome: leaveDestination(base, conflict) };
@@ -39,21 +40,30 @@ export async function readBack(destination: Reader, written: Written, signal: Ab
 }
 
 /**
- * Reads exactly the version that was written. Throws `VERSION_CONFLICT` if it is no longer there, and `VERIFY_MISMATCH` if it
- * differs from what was written.
+ * What the store has of a write: what its reply showed (`writeAndRead` of the driver), else what a read of exactly the version
+ * that was written finds. The mere success of a write proves nothing. Throws `VERSION_CONFLICT` if that version is no longer
+ * there, and `VERIFY_MISMATCH` if it differs from what was written.
  */
 export async function readWritten(
   reader: Pick<Reader, 'read'>,
-  { desired, version }: Pick<Written, 'desired' | 'version'>,
+  { desired, version, stored }: Pick<Written, 'desired' | 'version' | 'stored'>,
   signal: AbortSignal,
 ): Promise<StoredDocument> {
   const about = { op: 'engine.verify', target: desired.address };
-  const found = await reader.read(desired.address, signal, version.revision);
-  if (found.state !== 'present' || found.document.version.revision !== version.revision)
-    throw new OperatorError('VERSION_CONFLICT', about);
-  if (!sameFields(desired, found.document) || !sameAttributes(desired, found.document))
+  const found = stored ?? (await readVersion(reader, { address: desired.address, version }, signal));
+  if (found?.version.revision !== version.revision) throw new OperatorError('VERSION_CONFLICT', about);
+  if (!sameFields(desired, found) || !sameAttributes(desired, found))
     throw new OperatorError('VERIFY_MISMATCH', about);
-  return found.document;
+  return found;
+}
+
+async function readVersion(
+  reader: Pick<Reader, 'read'>,
+  { address, version }: { readonly address: Address; readonly version: Version },
+  signal: AbortSignal,
+): Promise<StoredDocument | undefined> {
+  const found = await reader.read(address, signal, version.revision);
+  return found.state === 'present' ? found.document : undefined;
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Entry, ListingProblem } from '#src/backends/driver.ts';
 import { isProblem } from '#src/backends/listing-problem.ts';
-import type { Address } from '#src/core/document.ts';
+import type { Address, Version } from '#src/core/document.ts';
 import type { InventoryCount } from '#src/core/inventory.ts';
 import type { FallbackRoute } from '#src/core/mapping/route.ts';
 import { leftOutByFolder, leftOutByName, nameIsSelected, typeIsSelected } from '#src/core/selection.ts';
@@ -15,7 +15,7 @@ import type { NamedDocument } from './reserved-names.ts';
  * selection or is counted by reason. Reads no value.
  */
 
-type Inputs = Pick<PlanInputs, 'intent' | 'source' | 'prior' | 'clock' | 'only' | 'signal'>;
+type Inputs = Pick<PlanInputs, 'intent' | 'source' | 'prior' | 'clock' | 'onVersion' | 'only' | 'signal'>;
 
 /** What the source lists. */
 export interface Discovered {
@@ -104,11 +104,14 @@ class Discovery {
     folder: Address,
     { isWider, ...labels }: { readonly isWider: boolean; readonly labelSelector?: string },
   ): AsyncGenerator<Entry> {
-    const { source, signal } = this.#inputs;
+    const { onVersion, source, signal } = this.#inputs;
+    const shown = onVersion && {
+      onVersion: (address: Address, version: Version) => onVersion('source', address, version),
+    };
     const leftOut = (reason: LeftOutReason): void => {
       if (isWider) this.#count.leaveOut(reason);
     };
-    for await (const listed of source.list({ folder, leftOut, ...labels }, signal)) {
+    for await (const listed of source.list({ folder, leftOut, ...labels, ...shown }, signal)) {
       if (this.#seen.has(listed.address)) continue;
       this.#seen.add(listed.address);
       if (isProblem(listed)) this.#takeProblem(listed);

@@ -1,6 +1,7 @@
 import type { Reader } from '#src/backends/driver.ts';
 import type { PriorRecord } from '#src/core/outcome.ts';
-import type { BySide } from '#src/core/sync/observed.ts';
+import type { Address, Version } from '#src/core/document.ts';
+import type { BySide, Side } from '#src/core/sync/observed.ts';
 import type { Clock } from '#src/ports.ts';
 import type { Crossings } from '../crossings.ts';
 import type { CopyGate, RemovalGate } from '../gates.ts';
@@ -44,6 +45,8 @@ export interface PlanInputs {
   readonly concurrency: number;
   /** Aborts everything at once: shutdown, lost lease, deadline. */
   readonly signal: AbortSignal;
+  /** Called with versions that the listings of the inventory show anyway: see `ListQuery.onVersion`. */
+  readonly onVersion?: ((side: Side, address: Address, version: Version) => void) | undefined;
   /** Called for each document that was read at its old address. */
   readonly onFallback: () => void;
 }

@@ -1,15 +1,13 @@
-import type { ReadOutcome } from '#src/backends/driver.ts';
-import type { Address } from '#src/core/document.ts';
 import type { InventoryCount } from '#src/core/inventory.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import { Deadline } from '#src/io/deadline.ts';
-import { mapConcurrently } from '#src/io/map-concurrently.ts';
 import { isBackendWide } from '#src/errors.ts';
 import { DEADLINES_MS } from '../deadlines.ts';
 import { decideDocument } from './decide.ts';
 import type { PlanInputs } from './inputs.ts';
 import { takeInventory, type Inventory } from './inventory.ts';
 import type { Decision, Plan, PlannedDocument, PlannedStep } from './plan.ts';
+import { decideEach, scopeOf, type Decide } from './read-and-decide.ts';
 import { decideSource, pending } from './sources.ts';
 import { reportUnlisted } from './unlisted.ts';
 
@@ -34,20 +32,18 @@ export interface Planning {
  */
 export async function startPlan(inputs: PlanInputs): Promise<Planning> {
   const inventory = await inventoryInTime(inputs);
-  return planningOf(inputs, inventory, async (document, read) => decideSource(inputs, document, read));
+  return planningOf(inputs, inventory, async (document, reads) => decideSource(inputs, document, reads));
 }
 
 /** Plans the documents of an inventory. */
-export function planningOf(
-  inputs: PlanInputs,
-  inventory: Inventory,
-  decide: (document: PlannedDocument, read: ReadOutcome) => Promise<Decision>,
-): Planning {
+export function planningOf(inputs: PlanInputs, inventory: Inventory, decide: Decide): Planning {
+  // The reports count documents that the source does not list.
+  const scope = scopeOf(inputs, inventory);
   return {
     expected: inventory.documents.map((document) => pending(inputs, document)),
     count: inventory.count,
     reports: () => reports(inputs, inventory),
-    decisions: () => decideEach(inputs, inventory.documents, decide),
+    decisions: () => decideEach(inputs, inventory.documents, { decide, scope }),
   };
 }
 
@@ -75,52 +71,12 @@ export async function* decideAnnounced(
   inputs: PlanInputs,
   announced: ReadonlyMap<PlannedDocument, string>,
 ): AsyncGenerator<Decision> {
-  yield* decideEach(inputs, [...announced.keys()], async (document, read) => {
+  const decide: Decide = async (document, { read }) => {
     if ('error' in read || read.result.state !== 'present') return undefined;
     const options = { known: undefined, announced: announced.get(document) };
     return decideDocument(inputs, document, read.result.document, options);
-  });
-}
-
-type ReadInputs = Pick<PlanInputs, 'source' | 'destination' | 'concurrency' | 'prior' | 'signal'>;
-
-/**
- * Reads the sources of these documents and decides for each. Documents that an earlier run proved come last: a run that is
- * slow or often interrupted still proves all others.
- */
-async function* decideEach(
-  inputs: ReadInputs,
-  documents: readonly PlannedDocument[],
-  decide: (document: PlannedDocument, read: ReadOutcome) => Promise<Decision | undefined>,
-): AsyncGenerator<Decision> {
-  const wasProven = ({ name }: PlannedDocument): boolean => inputs.prior.get(name)?.state === 'Verified';
-  const { false: unproven = [], true: proven = [] } = Object.groupBy(
-    documents,
-    (each) => `${wasProven(each)}`,
-  );
-  yield* decideInAnyOrder(inputs, unproven, decide);
-  yield* decideInAnyOrder(inputs, proven, decide);
-}
-
-async function* decideInAnyOrder(
-  inputs: ReadInputs,
-  documents: readonly PlannedDocument[],
-  decide: (document: PlannedDocument, read: ReadOutcome) => Promise<Decision | undefined>,
-): AsyncGenerator<Decision> {
-  if (documents.length === 0) return;
-  const unread = new Map<Address, PlannedDocument>(documents.map((each) => [each.source, each]));
-  const reads = inputs.source.readMany([...unread.keys()], inputs.signal);
-  const { concurrency, destination, source } = inputs;
-  // A quota of either server can shrink its number during the run.
-  const width = (): number =>
-    Math.max(1, Math.min(concurrency, destination.traits.concurrency, source.traits.concurrency));
-  const decided = mapConcurrently(reads, width, async (read) => {
-    const document = unread.get(read.address);
-    if (document === undefined) return undefined;
-    unread.delete(read.address);
-    return decide(document, read);
-  });
-  for await (const decision of decided) if (decision !== undefined) yield decision;
+  };
+  yield* decideEach(inputs, [...announced.keys()], { decide, scope: {} });
 }
 
 /** A plan; a partial one if planning ended early. */

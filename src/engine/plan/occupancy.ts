@@ -1,6 +1,6 @@
-import type { Listed, Reader } from '#src/backends/driver.ts';
+import type { Listed, ListQuery, Reader } from '#src/backends/driver.ts';
 import { endsListing, isProblem } from '#src/backends/listing-problem.ts';
-import type { Address } from '#src/core/document.ts';
+import type { Address, Version } from '#src/core/document.ts';
 import { folderOf } from '#src/core/folders.ts';
 import { hasCode } from '#src/errors.ts';
 import { mapConcurrently } from '#src/io/map-concurrently.ts';
@@ -14,7 +14,10 @@ import type { Mapped } from './targets.ts';
 /** What is known of one target. `recorded`: an earlier run left the document there, so it is read in any case. */
 export type Occupancy = 'taken' | 'free' | 'recorded' | 'unknown';
 
-type Inputs = Pick<PlanInputs, 'intent' | 'destination' | 'concurrency' | 'prior' | 'only' | 'signal'>;
+type Inputs = Pick<
+  PlanInputs,
+  'intent' | 'destination' | 'concurrency' | 'prior' | 'only' | 'onVersion' | 'signal'
+>;
 
 /** A listing of more names than this for each target costs more than to read each target. */
 const NAMES_PER_TARGET = 100;
@@ -32,16 +35,25 @@ export async function listOccupancy(
   if (inputs.only !== undefined) return () => 'unknown';
   const known = new Map<Address, Occupancy>();
   const unlisted: Address[] = [];
-  for (const { name, destination } of documents) {
-    if (isRecorded(inputs, name, destination)) known.set(destination, 'recorded');
-    else unlisted.push(destination);
+  const { concurrency, destination, intent, onVersion, signal } = inputs;
+  // The one list of a flat store spares another one that compares versions.
+  const showsVersions = onVersion !== undefined && destination.traits.addressing === 'flat';
+  for (const { name, destination: target } of documents) {
+    const isKnown = isRecorded(inputs, name, target);
+    if (isKnown) known.set(target, 'recorded');
+    if (!isKnown || showsVersions) unlisted.push(target);
   }
-  const { concurrency, destination, intent, signal } = inputs;
+  const shown = (address: Address, version: Version): void => onVersion?.('destination', address, version);
   const width = (): number => Math.max(1, Math.min(concurrency, destination.traits.concurrency));
   const listings = mapConcurrently(Map.groupBy(unlisted, folderOf), width, async ([folder, targets]) =>
-    listFolder(destination, { folder, targets: new Set(targets), mayMiss: !intent.dryRun }, signal),
+    listFolder(
+      destination,
+      { folder, targets: new Set(targets), mayMiss: !intent.dryRun, onVersion: onVersion && shown },
+      signal,
+    ),
   );
-  for await (const found of listings) for (const [address, state] of found) known.set(address, state);
+  for await (const found of listings)
+    for (const [address, state] of found) known.set(address, known.get(address) ?? state);
   return (address) => known.get(address) ?? 'unknown';
 }
 
@@ -55,19 +67,24 @@ interface FolderOfTargets {
   readonly folder: Address;
   readonly targets: ReadonlySet<Address>;
   readonly mayMiss: boolean;
+  readonly onVersion: ListQuery['onVersion'];
 }
 
 /** What is known of these targets, which are all in this folder; those that are missing are unknown. */
 async function listFolder(
   destination: Pick<Reader, 'list'>,
-  { folder, targets, mayMiss }: FolderOfTargets,
+  { folder, targets, mayMiss, onVersion }: FolderOfTargets,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<Address, Occupancy>> {
   const known = new Map<Address, Occupancy>();
   const below = folder === '' ? '' : `${folder}/`;
   const skips = (each: Address): boolean => each.startsWith(below);
   try {
-    const isComplete = await look(destination.list({ folder, skips, mayMiss }, signal), targets, known);
+    const isComplete = await look(
+      destination.list({ folder, skips, mayMiss, onVersion }, signal),
+      targets,
+      known,
+    );
     for (const target of targets) if (isComplete && !known.has(target)) known.set(target, 'free');
   } catch (failure) {
     // Without the right to list, or with too many names for a listing, the names that matter can still be read.

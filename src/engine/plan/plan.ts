@@ -1,5 +1,5 @@
 import type { ReadOutcome } from '#src/backends/driver.ts';
-import type { Address, Document, StoredDocument, Ties, Version } from '#src/core/document.ts';
+import type { Address, Document, ReadResult, StoredDocument, Ties, Version } from '#src/core/document.ts';
 import type { ConflictReason, LeftOutReason } from '#src/errors/reasons.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import type { Held } from '../gates.ts';
@@ -59,14 +59,22 @@ export interface PlannedDocument {
   readonly isAtOldSource?: true;
 }
 
+/** What was read of one document. */
+export interface Reads {
+  /** At the source. */
+  readonly read: ReadOutcome;
+  /** At the destination, if it was read already. A page of it can be older than the read of the source. */
+  readonly atDestination?: ReadResult | undefined;
+}
+
 /** A step as it streams from the planner, with the bytes that it needs until it is carried out or shown. */
 export interface Decision {
   readonly document: PlannedDocument;
   /** Undefined when the document is not selected after all; `leftOut` says why. */
   readonly step: PlannedStep | undefined;
   readonly leftOut?: LeftOutReason;
-  /** Mode Sync: what was read at the source. The step follows from both sides and the base. */
-  readonly inStep?: ReadOutcome;
+  /** Mode Sync: what was read so far. The step follows from both sides and the base. */
+  readonly inStep?: Reads;
   /** Absent for a report. */
   readonly values?: Values;
   /** What a write that was cut off left at the destination. */

@@ -1,4 +1,3 @@
-import type { ReadOutcome } from '#src/backends/driver.ts';
 import type { ReadResult, StoredDocument } from '#src/core/document.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import { isForbiddenType, typeIsSelected } from '#src/core/selection.ts';
@@ -8,7 +7,7 @@ import { decideDocument, type DecideOptions } from './decide.ts';
 import { fallbackHasEnded, readFallback } from './fallback.ts';
 import type { PlanInputs } from './inputs.ts';
 import { SOURCE_MISSING } from './missing.ts';
-import type { Decision, PlannedDocument } from './plan.ts';
+import type { Decision, PlannedDocument, Reads } from './plan.ts';
 import { outcomeOfRemoved } from './unlisted.ts';
 
 /*
@@ -20,21 +19,26 @@ import { outcomeOfRemoved } from './unlisted.ts';
 export async function decideSource(
   inputs: PlanInputs,
   document: PlannedDocument,
-  read: ReadOutcome,
+  { atDestination, read }: Reads,
 ): Promise<Decision> {
   if ('error' in read) return failed(inputs, document, read.error);
   const { result } = read;
-  if (result.state === 'present') return decideSelected(inputs, document, result.document);
-  return decideUnavailable(inputs, document, result);
+  if (result.state === 'present') return decideSelected(inputs, document, result.document, atDestination);
+  return decideUnavailable(inputs, document, { found: result, atDestination });
 }
+
+type Unavailable = Exclude<ReadResult, { state: 'present' }>;
 
 /** The source is absent or deleted: removed by us, at its old address, or missing. */
 async function decideUnavailable(
   inputs: PlanInputs,
   document: PlannedDocument,
-  found: Exclude<ReadResult, { state: 'present' }>,
+  { atDestination, found }: Pick<Reads, 'atDestination'> & { readonly found: Unavailable },
 ): Promise<Decision> {
-  const removed = await outcomeOfRemoved(inputs, document.name);
+  const removed = await outcomeOfRemoved(inputs, document.name, {
+    path: document.destination,
+    found: atDestination,
+  });
   if (removed !== undefined) return report(document, removed);
   try {
     const old = found.state === 'absent' ? await readFallback(inputs, document) : undefined;
@@ -46,19 +50,21 @@ async function decideUnavailable(
   }
 }
 
-/** What the listing of the destination shows for this document. */
-function knownOf({ isNew }: PlannedDocument): DecideOptions {
-  return { known: isNew ? { state: 'absent' } : undefined };
+/** What the listing of the destination shows for this document, or a read of it found. */
+function knownOf({ isNew }: PlannedDocument, atDestination: Reads['atDestination']): DecideOptions {
+  return { known: isNew ? { state: 'absent' } : atDestination };
 }
 
 async function decideSelected(
   inputs: PlanInputs,
   document: PlannedDocument,
   stored: StoredDocument,
+  atDestination?: Reads['atDestination'],
 ): Promise<Decision> {
   const { selection } = inputs.intent;
   const { type } = stored.attributes;
-  if (typeIsSelected(selection, type)) return decideDocument(inputs, document, stored, knownOf(document));
+  if (typeIsSelected(selection, type))
+    return decideDocument(inputs, document, stored, knownOf(document, atDestination));
   if (!isForbiddenType(selection, type)) return { document, step: undefined, leftOut: 'ExcludedType' };
   return report(document, forbidden(inputs, document));
 }
@@ -100,7 +106,7 @@ function forbidden(inputs: Pick<PlanInputs, 'prior'>, document: PlannedDocument)
 function unreadable(
   inputs: Pick<PlanInputs, 'prior' | 'intent' | 'clock'>,
   document: PlannedDocument,
-  found: Exclude<ReadResult, { state: 'present' }>,
+  found: Unavailable,
 ): Outcome {
   const base = baseOf(inputs, document);
   if (found.state === 'absent') {

@@ -58,24 +58,35 @@ async function outcomeOfUnlisted(
 export async function outcomeOfRemoved(
   inputs: Omit<Inputs, 'concurrency'>,
   name: string,
+  known?: Known,
 ): Promise<Outcome | undefined> {
   const prior = inputs.prior.get(name);
   if (prior !== undefined && isOfUnknownState(prior)) return unexplained(prior);
   const path = prior?.destination?.path;
   if (prior === undefined || path === undefined || isPruned(prior) || !hadProof(inputs, prior))
     return undefined;
-  return outcomeOfProven(inputs, prior, path);
+  return outcomeOfProven(inputs, prior, { path, found: foundAt(path, known) });
+}
+
+function foundAt(path: Address, known: Known | undefined): ReadResult | undefined {
+  return known?.path === path ? known.found : undefined;
+}
+
+/** What was read at an address of the destination; `found` undefined: nothing yet. */
+interface Known {
+  readonly path: Address;
+  readonly found: ReadResult | undefined;
 }
 
 async function outcomeOfProven(
   inputs: Omit<Inputs, 'concurrency'>,
   prior: PriorRecord,
-  path: Address,
+  { path, found: read }: Known,
 ): Promise<Outcome> {
   // The version stays in a failed row: it tells the next run that there was proof (see hadProof).
   const known = { ...baseOf(prior), destination: { ...prior.destination, path } };
   try {
-    const found = await inputs.destination.read(path, inputs.signal);
+    const found = read ?? (await inputs.destination.read(path, inputs.signal));
     const base = { ...known, ...(await backupOf(inputs, prior.name)) };
     if (found.state === 'present')
       return {

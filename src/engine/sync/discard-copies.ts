@@ -18,8 +18,9 @@ type Inputs = Pick<
 >;
 
 /**
- * Removes the kept copies that expired, at both sides: in each whole pass, and at most once an hour in the follows of a
- * migration that has some. What fails is logged and never fails the run. Throws only an abort.
+ * Removes the kept copies that expired, at both sides. A whole pass looks for them if the migration has some, and once an hour
+ * for those that no row names any more, once for all migrations of a store. A follow looks at most once an hour, and only if the
+ * migration has some. What fails is logged and never fails the run. Throws only an abort.
  */
 export async function discardCopies(inputs: Inputs): Promise<void> {
   if (inputs.expiryGate() !== undefined) return;
@@ -46,7 +47,7 @@ async function discardAt(inputs: Inputs, driver: Inputs['source']): Promise<void
 }
 
 function isWanted({ clock, only, prior, sweeps }: Inputs, store: string): boolean {
-  if (only === undefined) return true;
-  if (!sweeps.isDue(store, clock.monotonic())) return false;
-  return [...prior.values()].some(({ backup }) => backup !== undefined);
+  const isDue = sweeps.isDue(store, clock.monotonic());
+  const hasCopies = [...prior.values()].some(({ backup }) => backup !== undefined);
+  return only === undefined ? isDue || hasCopies : isDue && hasCopies;
 }

@@ -26,7 +26,8 @@ export async function copyFirst(
   { atDestination, atSource, document }: Unproven,
 ): Promise<Copied | 'left'> {
   const inputs = guarded(given, sync, atDestination);
-  const decision = await decideSource(inputs, document, { address: document.source, result: atSource });
+  const read = { address: document.source, result: atSource };
+  const decision = await decideSource(inputs, document, { read, atDestination });
   if (decision.step === undefined || cameAndWent(inputs, decision)) return 'left';
   const refused = refusedCopy(inputs, sync, decision.step);
   if (refused !== undefined) return { outcome: refused };

@@ -1,5 +1,4 @@
 import type { Base, PriorRecord } from '#src/core/outcome.ts';
-import type { ReadOutcome } from '#src/backends/driver.ts';
 import type { ReadResult, Version } from '#src/core/document.ts';
 import { typeIsSelected } from '#src/core/selection.ts';
 import type { ConflictStep } from '#src/core/sync/resolution.ts';
@@ -16,7 +15,7 @@ import { DEADLINES_MS } from '../deadlines.ts';
 import { EXPIRED, failedOutcome, noted } from '../failure.ts';
 import { leftIn } from '../plan/decide.ts';
 import type { SyncIntent } from '../plan/intent.ts';
-import type { Decision, PlannedDocument } from '../plan/plan.ts';
+import type { Decision, PlannedDocument, Reads } from '../plan/plan.ts';
 import { rowOfGone, rowOfLeaving, rowOfUnread } from './after-prune.ts';
 import { copyFirst } from './first-copy.ts';
 import { inItsTime, isFromOldName, isRemembered, locate, missingSince, withNames } from './names.ts';
@@ -51,13 +50,13 @@ type Round = Copied | 'left' | 'again';
 
 /** A document whose source was just read. A failure of this document becomes its outcome; only an abort is thrown. */
 export async function keepInStep(inputs: ApplyInputs, decision: Decision): Promise<Carried> {
-  const { document, inStep: read } = decision;
+  const { document, inStep: reads } = decision;
   const { sync } = inputs.intent;
   const about = { op: 'engine.sync', target: document.destination };
-  if (sync === undefined || read === undefined) throw new OperatorError('INVARIANT', about);
+  if (sync === undefined || reads === undefined) throw new OperatorError('INVARIANT', about);
   try {
     const time = { ms: DEADLINES_MS.copy, ...about };
-    return await inTime(inputs, time, async (timed) => new OneDocument(timed, sync, document).run(read));
+    return await inTime(inputs, time, async (timed) => new OneDocument(timed, sync, document).run(reads));
   } catch (failure) {
     if (isAbort(failure, inputs.signal)) throw failure;
     const pruned = rowOfUnread(inputs.prior.get(document.name));
@@ -94,20 +93,22 @@ class OneDocument {
     this.#rows = new Rows(inputs, document);
   }
 
-  async run(first: ReadOutcome): Promise<Carried> {
+  async run({ atDestination, read: first }: Reads): Promise<Carried> {
     if ('error' in first) throw first.error;
     let atOwn: ReadResult | undefined = first.result;
+    let there = atDestination;
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
-      const done = await this.#round(atOwn ?? (await this.#readSource()));
+      const done = await this.#round(atOwn ?? (await this.#readSource()), there);
       if (done === 'left') return { leftOut: 'NotSelected' };
       if (done !== 'again') return this.#noted(done);
       atOwn = undefined;
+      there = undefined;
     }
     const target = this.#document.destination;
     throw this.#undecided ?? new OperatorError('VERSION_CONFLICT', { op: 'engine.sync', target });
   }
 
-  async #round(atOwn: ReadResult): Promise<Round> {
+  async #round(atOwn: ReadResult, there: ReadResult | undefined): Promise<Round> {
     const located = await locate(this.#inputs, this.#named, atOwn);
     if (located === 'ended') return this.#oldNameEnded();
     this.#document = located.document;
@@ -117,7 +118,7 @@ class OneDocument {
     const source = documentIn(atSource);
     if (this.#hasLeft(atSource)) return 'left';
     if (!typeIsSelected(intent.selection, source?.attributes.type)) return this.#once(atOwn, undefined);
-    const reads = { source: atSource, destination: await this.#readDestination() };
+    const reads = { source: atSource, destination: await this.#readDestination(there) };
     const base = this.#written ?? baseOf(prior.get(this.#document.name), this.#document, reads);
     if (base === undefined) return this.#firstCopy(atOwn, reads);
     if (source?.unfinished === true) return { outcome: this.#rows.sourceUnfinished() };
@@ -129,8 +130,10 @@ class OneDocument {
     return this.#inputs.source.read(this.#named.source, this.#inputs.signal);
   }
 
-  async #readDestination(): Promise<ReadResult> {
+  /** `there`: what was read of it already. */
+  async #readDestination(there?: ReadResult): Promise<ReadResult> {
     const { destination, signal } = this.#inputs;
+    if (there !== undefined) return there;
     if (this.#document.isNew && this.#undecided === undefined) return { state: 'absent' };
     return destination.read(this.#document.destination, signal);
   }

@@ -7,20 +7,26 @@ import type { PlanInputs } from '../plan/inputs.ts';
 import type { Inventory } from '../plan/inventory.ts';
 import { inventoryInTime, planningOf, type Planning } from '../plan/make-plan.ts';
 import type { PlannedDocument } from '../plan/plan.ts';
+import { ListedVersions } from './listed-versions.ts';
 import { unchangedSince } from './unchanged.ts';
 
 /**
  * Plans a pass: the whole selection without what is certainly in step, or the documents that may have changed (`only`). Each
  * step follows from both sides, so a decision is only what was read at the source. Changes nothing. Throws as `startPlan`.
  */
-export async function planPass(inputs: PlanInputs): Promise<Planning> {
+export async function planPass(given: PlanInputs): Promise<Planning> {
+  const shown = skipsKnown(given) ? new ListedVersions(given) : undefined;
+  const inputs: PlanInputs = {
+    ...given,
+    onVersion: shown && ((side, address, version) => shown.note(side, address, version)),
+  };
   const inventory = withKnown(inputs, await inventoryInTime(inputs));
-  const still = await stillInStep(inputs, inventory.documents);
+  const still = shown === undefined ? NONE : await stillInStep(inputs, inventory.documents, shown);
   const documents = inventory.documents.filter(({ name }) => !still.has(name));
   const unread = [...inputs.prior.values()].filter(({ name }) => still.has(name));
   const refused = [...inventory.refused, ...unread.map(recordedOutcome)];
-  return planningOf(inputs, { ...inventory, documents, refused }, async (document, read) =>
-    Promise.resolve({ document, step: undefined, inStep: read }),
+  return planningOf(inputs, { ...inventory, documents, refused }, async (document, reads) =>
+    Promise.resolve({ document, step: undefined, inStep: reads }),
   );
 }
 
@@ -49,13 +55,20 @@ function knownIn(
   return [{ name, source: route.sourceOf(name), destination, isNew: false, isUnlisted: true }];
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
+/** True for a whole pass of rows of this very spec. */
+function skipsKnown({ only, trustsVersions }: Pick<PlanInputs, 'only' | 'trustsVersions'>): boolean {
+  return only === undefined && trustsVersions;
+}
+
 /** The documents that a whole pass need not read. */
 async function stillInStep(
   inputs: PlanInputs,
   documents: readonly PlannedDocument[],
+  shown: ListedVersions,
 ): Promise<ReadonlySet<string>> {
-  if (inputs.only !== undefined || !inputs.trustsVersions) return new Set();
   const { clock, signal } = inputs;
   using time = new Deadline(clock, DEADLINES_MS.list, signal, { op: 'engine.list' });
-  return await unchangedSince({ ...inputs, signal: time.signal }, documents);
+  return await unchangedSince({ ...inputs, signal: time.signal }, documents, shown);
 }

@@ -9,6 +9,7 @@ import { hasCode } from '#src/errors.ts';
 import { activeFallback } from '../plan/fallback.ts';
 import type { PlanInputs } from '../plan/inputs.ts';
 import type { PlannedDocument } from '../plan/plan.ts';
+import type { ListedVersions } from './listed-versions.ts';
 
 type Inputs = Pick<PlanInputs, 'clock' | 'intent' | 'source' | 'destination' | 'prior' | 'signal'>;
 
@@ -22,17 +23,21 @@ interface Listing {
 /**
  * The names of documents that are certainly in step: both stores list the versions in which they were last proven equal. No
  * value is read, so a whole pass over a large selection costs one listing for each side, and one of the old addresses where
- * documents are. What is not certain is read.
+ * documents are; where the inventory showed the versions (`shown`), nothing. What is not certain is read.
  */
 export async function unchangedSince(
   inputs: Inputs,
   documents: readonly PlannedDocument[],
+  shown: Pick<ListedVersions, 'at'>,
 ): Promise<ReadonlySet<string>> {
   const { intent, prior, signal } = inputs;
   const { destinationFolder, sourceFolder } = intent.route;
   const proven = documents.filter(({ name }) => prior.get(name)?.state === 'Verified');
   if (proven.length === 0 || destinationFolder === undefined) return new Set();
   const listed = async (side: Side, folder: Address): Promise<Listing> => {
+    // What is at an old address is certain only if a whole listing does not show it at its own.
+    const found = activeFallback(inputs) === undefined ? shown.at(side) : undefined;
+    if (found !== undefined) return { found, isComplete: false };
     const recorded = proven.map((each) => [each[side], recordOf(prior.get(each.name), side)] as const);
     return compare(inputs[side], { folder, recorded: new Map(recorded) }, signal);
   };

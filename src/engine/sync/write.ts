@@ -6,6 +6,7 @@ import type { RestoreStep, WriteStep } from '#src/core/sync/three-way.ts';
 import { errorOf, isAbort, OperatorError } from '#src/errors.ts';
 import type { Permit } from '#src/ports.ts';
 import type { ApplyInputs } from '../apply/inputs.ts';
+import { make, type Made } from '../apply/make.ts';
 import type { Copied } from '../apply/proof.ts';
 import { completing } from '../apply/run-permit.ts';
 import { readWritten } from '../apply/verify.ts';
@@ -88,9 +89,10 @@ async function writeAndProve(
   const driver = inputs[step.to];
   let version: Version | undefined;
   try {
-    version = await send(driver, { desired, recreates, expect: step.expect }, completing(permit));
+    const made = await send(driver, { desired, recreates, expect: step.expect }, completing(permit));
+    ({ version } = made);
     // What became of the write is read also after a stop.
-    const stored = await readWritten(driver, { desired, version }, permit.toComplete.signal);
+    const stored = await readWritten(driver, { desired, ...made }, permit.toComplete.signal);
     if (replaces(step, backup))
       inputs.onChanged({ side: step.to, address: desired.address, version: stored.version });
     return rows.written(seen, step, { stored, backup });
@@ -119,9 +121,9 @@ async function send(
   driver: Driver,
   { desired, expect, recreates }: Wanted & { readonly expect: Expectation },
   permit: Permit,
-): Promise<Version> {
-  if (recreates !== true || expect === 'absent') return driver.write(desired, expect, permit);
-  if (driver.recreate !== undefined) return driver.recreate(desired, expect, permit);
+): Promise<Made> {
+  if (recreates !== true || expect === 'absent') return make(driver, { desired, expect }, permit);
+  if (driver.recreate !== undefined) return { version: await driver.recreate(desired, expect, permit) };
   throw new OperatorError('CAPABILITY_MISSING', { op: 'engine.sync', target: desired.address });
 }
 

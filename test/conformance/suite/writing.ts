@@ -89,3 +89,25 @@ export function describeWriting(trial: Trial): void {
     expect(await trial.read(`${trial.address}-other`)).toEqual({ state: 'absent' });
   });
 }
+
+/** Of a store whose reply to a write shows what it stored. */
+export function describeReplies(trial: Trial): void {
+  const { signal } = trial;
+
+  it('shows in its reply to a write, if it shows any of it, what a read of that version finds', async () => {
+    const { writeAndRead } = trial.driver;
+    if (writeAndRead === undefined) return;
+    const write = writeAndRead.bind(trial.driver);
+    const created = await write(aDocument(trial.address, { a: '1', b: 'x' }), 'absent', permitted(signal));
+    expect(created).toEqual(presentIn(await trial.read()));
+    expect(await codeOf(write(aDocument(trial.address, { a: '2' }), 'absent', permitted(signal)))).toBe(
+      'ALREADY_EXISTS',
+    );
+    const replaced = await write(aDocument(trial.address, { a: '2' }), created.version, permitted(signal));
+    expect(replaced).toEqual(presentIn(await trial.read()));
+    expect(sameVersion(created.version, replaced.version)).toBe(false);
+    expect(
+      await codeOf(write(aDocument(trial.address, { a: '3' }), created.version, permitted(signal))),
+    ).toBe('VERSION_CONFLICT');
+  });
+}
