@@ -168,6 +168,7 @@ export class HttpKubeClient implements KubeClient {
           ...(exchange.contentType === undefined ? {} : { 'content-type': exchange.contentType }),
         },
         ...(exchange.body === undefined ? {} : { body: exchange.body }),
+        reset: false, // Or undici closes the connection after a DELETE with preconditions, which are its body.
         signal: deadline.signal,
       });
       status = String(reply.statusCode);

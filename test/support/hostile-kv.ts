@@ -1,4 +1,5 @@
 import { createServer, type ServerResponse } from 'node:http';
+import { promisify } from 'node:util';
 import type { BackendDefinition } from '#src/backends/factory.ts';
 import { OpenBaoFactory } from '#src/backends/openbao/factory.ts';
 import { OpenBaoSpecSchema } from '#src/backends/openbao/spec.ts';
@@ -16,6 +17,8 @@ const LOOKUP = JSON.stringify({ data: { ttl: 0, expire_time: null, renewable: fa
 export class HostileKv implements AsyncDisposable {
   /** Paths and queries that were requested, in order. */
   readonly seen: string[] = [];
+  /** Connections so far. */
+  opened = 0;
   reply: (url: URL) => Answer = () => undefined;
   readonly factory = new OpenBaoFactory({
     credentialsFor: () => ({
@@ -39,6 +42,7 @@ export class HostileKv implements AsyncDisposable {
 
   static async start(): Promise<HostileKv> {
     const started = new HostileKv();
+    started.#server.on('connection', () => (started.opened += 1));
     await new Promise<void>((resolve) => started.#server.listen(0, '127.0.0.1', resolve));
     return started;
   }
@@ -73,6 +77,11 @@ export class HostileKv implements AsyncDisposable {
     if (typeof answer === 'function') return answer(response);
     response.writeHead(answer === undefined ? 404 : 200, { 'content-type': 'application/json' });
     response.end(answer ?? '{"errors":[]}');
+  }
+
+  /** Connections that are open now. */
+  async open(): Promise<number> {
+    return promisify(this.#server.getConnections.bind(this.#server))();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

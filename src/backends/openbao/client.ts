@@ -1,11 +1,9 @@
-import { Pool, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { SecretValue } from '#src/core/secret-value.ts';
 import { closed } from '#src/errors/closed.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
 import { askAtSend } from '#src/io/ask-at-send.ts';
 import { readReply } from '#src/io/bounded-reply.ts';
-import { checkedConnector } from '#src/io/checked-connector.ts';
-import type { ConnectRules } from '#src/io/connect-rules.ts';
 import { Deadline } from '#src/io/deadline.ts';
 import { networkError } from '#src/io/network-failure.ts';
 import { RequestSpan } from '#src/io/request-span.ts';
@@ -14,6 +12,7 @@ import { parseRetryAfter } from '#src/io/retry-delay.ts';
 import type { Ended } from '#src/io/learnt-width.ts';
 import type { Slot } from '#src/io/server-slots.ts';
 import type { SlotsByServer, SlotsLease } from '#src/io/slots-by-server.ts';
+import type { ConnectionLease, ServerConnections } from '#src/io/server-connections.ts';
 import type { Turns } from '#src/io/turns.ts';
 import type { ServerClock } from '#src/io/server-clock.ts';
 import type { Clock, Mandate, Permit, Tracer } from '#src/ports.ts';
@@ -22,13 +21,9 @@ import { REPLY_LIMITS, type ReplyKind } from './reply-limits.ts';
 import { pemOf, type TlsMaterial } from './tls.ts';
 
 /*
- * HTTP to one OpenBao server, without knowledge of KV: one pool with keep-alive, pinned to the origin of the address.
- * It never follows redirects, bounds replies, and puts no body text into an error.
+ * HTTP to one OpenBao server, without knowledge of KV, over the connections that all backends of the server share, pinned to
+ * the origin of the address. It never follows redirects, bounds replies, and puts no body text into an error.
  */
-
-/** Below the idle timeout of the server (5 minutes), so that the server never closes first. */
-const KEEP_ALIVE_MS = 60_000;
-const CONNECT_TIMEOUT_MS = 10_000;
 
 export interface ClientOptions {
   /** Origin of the server, e.g. `https://bao.example.org:8200`. */
@@ -37,10 +32,12 @@ export interface ClientOptions {
   readonly namespace: string | undefined;
   readonly tls: TlsMaterial;
   readonly serverName: string | undefined;
-  /** Asked for each connection. */
-  readonly connectRules: ConnectRules;
+  /** Shared by all backends. */
+  readonly connections: ServerConnections;
+  /** Whose connections they are while this client uses them. */
+  readonly tenant: string;
   readonly timeoutMs: number;
-  /** Concurrent requests: the size of the pool. */
+  /** Concurrent requests, at most. */
   readonly maxInFlight: number;
   readonly userAgent: string;
   /** Asked as each request that `mutates` is sent. */
@@ -102,31 +99,20 @@ export interface BaoReply {
   readonly serverTime: number | undefined;
 }
 
-export class BaoClient implements AsyncDisposable {
+export class BaoClient implements Disposable {
   readonly #options: ClientOptions;
-  readonly #pool: Pool;
   readonly #slots: SlotsLease;
+  readonly #connections: ConnectionLease;
   #isClosed = false;
 
   constructor(options: ClientOptions) {
     this.#options = options;
-    const { origin, serverName, slots, tls } = options;
+    const { connections, maxInFlight, origin, serverName, slots, tenant, timeoutMs, tls } = options;
     this.#slots = slots.lease({ origin, serverName, pem: pemOf(tls) });
-    this.#pool = new Pool(options.origin, {
-      connections: options.maxInFlight,
-      pipelining: 1,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      keepAliveMaxTimeout: KEEP_ALIVE_MS,
-      headersTimeout: options.timeoutMs,
-      bodyTimeout: options.timeoutMs,
-      connect: checkedConnector(options.connectRules, {
-        allowH2: false,
-        timeout: Math.min(CONNECT_TIMEOUT_MS, options.timeoutMs),
-        minVersion: 'TLSv1.2',
-        ...pemOf(options.tls),
-        ...(options.serverName === undefined ? {} : { servername: options.serverName }),
-      }),
-    });
+    this.#connections = connections.lease(
+      { origin, serverName, tls: pemOf(tls) },
+      { tenant, maxInFlight, timeoutMs },
+    );
   }
 
   get origin(): string {
@@ -194,13 +180,17 @@ export class BaoClient implements AsyncDisposable {
       unansweredAt,
     });
     const span = this.#spanOf(request, deadline);
-    const sentAt = clock.monotonic();
     try {
-      const response = await this.#dispatcherFor(request).request({
+      using connection = await this.#connections.take(deadline.signal);
+      const sentAt = clock.monotonic();
+      const response = await this.#dispatcherFor(request, connection.dispatcher).request({
         method: request.method,
         path: withQuery(request),
         headers: this.#headers(request, token),
         body: textOf(request.body),
+        reset: false, // Whatever the method: by default undici closes the connection after a DELETE with a body.
+        headersTimeout: timeoutMs,
+        bodyTimeout: timeoutMs,
         signal: deadline.signal,
       });
       span.replied(response.statusCode);
@@ -245,9 +235,12 @@ export class BaoClient implements AsyncDisposable {
     return new RequestSpan(tracer, () => ({ method, op, urlTemplate, server: new URL(origin) }), deadline);
   }
 
-  #dispatcherFor({ mutates = false, givesUp = false, permit }: BaoRequest): Dispatcher {
-    if (!mutates || givesUp) return this.#pool;
-    return askAtSend(this.#pool, this.#options.mandate, permit);
+  #dispatcherFor(
+    { mutates = false, givesUp = false, permit }: BaoRequest,
+    connection: Dispatcher,
+  ): Dispatcher {
+    if (!mutates || givesUp) return connection;
+    return askAtSend(connection, this.#options.mandate, permit);
   }
 
   #headers(request: BaoRequest, token: SecretValue | undefined): Record<string, string> {
@@ -263,10 +256,11 @@ export class BaoClient implements AsyncDisposable {
     };
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Ends its requests in flight. */
+  [Symbol.dispose](): void {
     this.#isClosed = true;
     this.#slots[Symbol.dispose]();
-    await this.#pool.destroy();
+    this.#connections[Symbol.dispose]();
   }
 }
 

@@ -57,6 +57,6 @@ export class BaoConnection implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     await this.#open?.session[Symbol.asyncDispose]();
-    await this.#open?.client[Symbol.asyncDispose]();
+    this.#open?.client[Symbol.dispose]();
   }
 }

@@ -4,6 +4,7 @@ import { OperatorError } from '#src/errors.ts';
 import { ByteBudget, bytesForReplies } from '#src/io/byte-budget.ts';
 import type { ConnectRules } from '#src/io/connect-rules.ts';
 import { KeyedLock } from '#src/io/keyed-lock.ts';
+import { ServerConnections } from '#src/io/server-connections.ts';
 import { SlotsByServer } from '#src/io/slots-by-server.ts';
 import { Turns } from '#src/io/turns.ts';
 import { ServerClock } from '#src/io/server-clock.ts';
@@ -48,6 +49,7 @@ export interface OpenBaoFactoryOptions {
 export class OpenBaoFactory implements BackendFactory {
   readonly kind = 'openbao';
   readonly #options: OpenBaoFactoryOptions;
+  readonly #connections: ServerConnections;
   readonly #replies: ByteBudget;
   readonly #v1Lock = new KeyedLock();
   readonly #fingerprintKey = randomBytes(32);
@@ -58,6 +60,7 @@ export class OpenBaoFactory implements BackendFactory {
   constructor(options: OpenBaoFactoryOptions) {
     this.#options = options;
     this.#slots = options.slots ?? new SlotsByServer(options.clock);
+    this.#connections = new ServerConnections(options.connectRules);
     const total = bytesForReplies();
     this.#replies = new ByteBudget({ total, perHolder: total / PART_OF_NAMESPACE });
   }
@@ -71,35 +74,28 @@ export class OpenBaoFactory implements BackendFactory {
     if (openbao === undefined) throw invalid(definition, 'spec.openbao is missing.');
     const prefix = openbao.pathPrefix ?? '';
     this.#check(definition, openbao);
-    const {
-      connectRules,
-      credentialsFor,
-      mandate,
-      clock,
-      random,
-      tracer = NO_TRACES,
-      userAgent,
-    } = this.#options;
+    const { credentialsFor, mandate, clock, random, tracer = NO_TRACES, userAgent } = this.#options;
     const slots = this.#slots;
     const { credentialsNamespace: namespace } = definition;
     const turns = this.#turnsAt(openbao);
     const { origin } = new URL(openbao.address);
     const credentials = credentialsFor({ backend: definition.backend, address: origin });
     const serverClock = new ServerClock(clock);
-    const holder = definition.tenant ?? definition.title;
+    const tenant = definition.tenant ?? definition.title;
     const connection = new BaoConnection({
       client: {
         origin,
         namespace: openbao.namespace === undefined ? undefined : namespaceOf(openbao.namespace),
         serverName: openbao.tlsServerName,
-        connectRules,
+        connections: this.#connections,
+        tenant,
         timeoutMs: openbao.requestTimeoutSeconds * 1000,
         maxInFlight: openbao.maxInFlight,
         userAgent,
         mandate,
         clock,
         tracer,
-        reserve: async (bytes, signal) => this.#replies.reserve(bytes, holder, signal),
+        reserve: async (bytes, signal) => this.#replies.reserve(bytes, tenant, signal),
         turns,
         slots,
         serverClock,
