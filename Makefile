@@ -184,6 +184,10 @@ bench-propagation: $(BUNDLE) ## How long a change takes to the other side, with 
 bench-restart: $(BUNDLE) ## A restart with 200 migrations in step: requests, time, and edits meanwhile, in ratios
 	node test/bench/restart.ts
 
+.PHONY: bench-scale
+bench-scale: $(BUNDLE) ## 1, 2 and 4 replicas that share the work, against a KV server 20 ms away, in ratios
+	node test/bench/scale.ts
+
 .PHONY: run
 run: $(BUNDLE) ## Run the operator against the current kubeconfig; ARGS="--context dev --log-level debug"
 	$(BUNDLE) operator $(ARGS)
