@@ -188,6 +188,10 @@ bench-restart: $(BUNDLE) ## A restart with 200 migrations in step: requests, tim
 bench-fair: $(BUNDLE) ## Five Secrets behind four large migrations and behind servers that hang, in ratios
 	node test/bench/fair.ts
 
+.PHONY: bench-scale
+bench-scale: $(BUNDLE) ## 1, 2 and 4 replicas that share the work, against a KV server 20 ms away, in ratios
+	node test/bench/scale.ts
+
 .PHONY: run
 run: $(BUNDLE) ## Run the operator against the current kubeconfig; ARGS="--context dev --log-level debug"
 	$(BUNDLE) operator $(ARGS)

@@ -25,6 +25,8 @@ import type { AccessLogState, EventSink } from '#src/ports.ts';
 import { ApiLists } from '#src/runtime/api-lists.ts';
 import type { Controller } from '#src/runtime/controller.ts';
 import { ObjectClient } from '#src/runtime/object-client.ts';
+import type { SharedLease } from '#src/runtime/shared-lease.ts';
+import type { SliceWork } from '#src/runtime/slice-work.ts';
 import { StatusWriter } from '#src/runtime/status-patch.ts';
 import type { Base } from './base.ts';
 import { resourceOf } from './clients.ts';
@@ -42,6 +44,8 @@ export interface ControllerParts extends Base {
   readonly events: EventSink;
   /** Undefined: accesses are not recorded. */
   readonly accessLog: AccessLogState | undefined;
+  readonly work: SliceWork;
+  readonly removals: SharedLease | undefined;
 }
 
 /** One controller for each kind that the operator reconciles. */
@@ -56,7 +60,8 @@ export function createControllers(parts: ControllerParts): readonly Controller[]
 
 function backendController(parts: ControllerParts, scope: Backend['kind']): Controller {
   const { client, clock, config, credentials, events, informers } = parts;
-  const { logger, metrics, pool, queues, random, tracer } = parts;
+  const { logger, metrics, pool, queues, random, tracer, work } = parts;
+  const { backends, clusterBackends } = informers;
   const resource = resourceOf(scope);
   return createBackendController(
     scope,
@@ -75,6 +80,8 @@ function backendController(parts: ControllerParts, scope: Backend['kind']): Cont
     {
       queue: backendQueue(queues, scope),
       handsOn: PROBES_HAND_ON,
+      work,
+      cache: scope === 'SecretBackend' ? backends.store : clusterBackends.store,
       // The end of an outage is noticed no later than its beginning.
       waitingIntervalMs: Math.min(config.waitingRetrySeconds, config.probeIntervalSeconds) * 1000,
       graceMs: graceMsOf(config),
@@ -86,8 +93,10 @@ function backendController(parts: ControllerParts, scope: Backend['kind']): Cont
 }
 
 function migrationController(parts: ControllerParts): Controller {
-  const { config, logger, metrics, queues, tracer } = parts;
+  const { config, logger, metrics, queues, removals, tracer, work } = parts;
   return createMigrationController(migrationParts(parts), {
+    work,
+    processes: removals,
     queue: queues.migrations,
     workers: config.concurrentMigrations,
     handsOn: migrationsHandOn(config.concurrentMigrations),

@@ -15,12 +15,15 @@ import { onAbort } from '#src/io/abort.ts';
 import { hostOf } from '#src/io/host.ts';
 import { ServerClock } from '#src/io/server-clock.ts';
 import { SERVER_GAUGES, SlotsByServer } from '#src/io/slots-by-server.ts';
+import type { KubeObject } from '#src/kube/client.ts';
 import { HttpKubeClient } from '#src/kube/transport.ts';
 import type { Logger } from '#src/ports.ts';
 import { EventRecorder } from '#src/runtime/events.ts';
-import { ALWAYS_HELD, type Leadership } from '#src/runtime/leadership.ts';
+import { ALWAYS_HELD } from '#src/runtime/leadership.ts';
 import { ObjectClient } from '#src/runtime/object-client.ts';
 import { runComponents, type Component } from '#src/runtime/manager.ts';
+import type { SliceWork } from '#src/runtime/slice-work.ts';
+import type { ReadonlyStore } from '#src/runtime/store.ts';
 import { systemClock as clock } from '#src/runtime/system-clock.ts';
 import { AuditLog } from '#src/telemetry/audit-log.ts';
 import { openAuditSink } from '#src/telemetry/audit-sink.ts';
@@ -33,7 +36,7 @@ import { DEFAULT_NAMESPACE, openConnection, SECRETS } from './clients.ts';
 import { loop } from './components.ts';
 import { createControllers } from './controllers.ts';
 import { Ending, uncaughtFailures } from './ending.ts';
-import { createElector, createLeadership, leaderLoop, leadWith } from './leader.ts';
+import { createElection, controlledBy, createShare, leaderLoop, leadWith, type Share } from './leader.ts';
 import { createRollouts } from './rollouts.ts';
 import { createServers } from './servers.ts';
 import { createInformers, watchesSecretsIn } from './watches.ts';
@@ -75,8 +78,8 @@ export async function runOperator(
   await using tracer = await openTracing(config, { version, logger, metrics });
   const connection = await openConnection(config, clock);
   const { namespace = DEFAULT_NAMESPACE, server } = connection;
-  const leadership = createLeadership(config, clock, namespace);
-  const mandate = leadership ?? ALWAYS_HELD;
+  const share = createShare(config, namespace);
+  const { mandate } = share;
   const serverClock = new ServerClock(clock);
   const transport = { connection, mandate, clock, random, metrics, tracer, serverClock, version };
   await using client = new HttpKubeClient(transport);
@@ -90,7 +93,7 @@ export async function runOperator(
   await using pool = openPool(base, audit, slots);
   const openReviewClient = (): HttpKubeClient =>
     new HttpKubeClient({ ...transport, mandate: ALWAYS_HELD, connections: REVIEW_CONNECTIONS });
-  const components = assemble(base, { metrics, audit, pool, leadership, openReviewClient });
+  const components = assemble(base, { metrics, audit, pool, share, openReviewClient });
   logger.info('starting', { version, namespace, server: server.origin });
   try {
     const onEnd = (failure?: unknown): void => ending.begin(failure === undefined ? 0 : 1);
@@ -145,12 +148,12 @@ function assemble(
     readonly metrics: PrometheusMetrics;
     readonly audit: AuditLog | undefined;
     readonly pool: DriverPool;
-    readonly leadership: Leadership | undefined;
+    readonly share: Share;
     readonly openReviewClient: () => HttpKubeClient;
   },
 ): readonly Component[] {
   const { clusterResourceNamespace, logger } = base;
-  const { audit, leadership, metrics, openReviewClient, pool } = parts;
+  const { audit, metrics, openReviewClient, pool, share } = parts;
   const informers = createInformers(base);
   const queues = createQueues({ ...base, ...base.config });
   const references: BackendReferences = {
@@ -169,16 +172,15 @@ function assemble(
   connectWatches({ ...informers, queues, references, pool, attempts, following, logger });
   const events = new EventRecorder({ ...base, reportingInstance: base.config.identity ?? hostname() });
   const rollouts = createRollouts(base, events);
-  const elector = leadership === undefined ? undefined : createElector(base, leadership);
-  serveObjectMetrics({ metrics, informers, following, leadership });
+  const election = createElection(base, share);
+  serveObjectMetrics({ metrics, informers, following, work: share.work });
   const { backends, clusterBackends, migrations, secrets } = informers;
   const caches = [migrations, backends, clusterBackends, ...(secrets === undefined ? [] : [secrets])];
-  const live = { lease: () => elector?.isHealthy ?? true };
+  const live = { lease: () => election?.isHealthy ?? true };
   const ready = {
     caches: () => caches.every((informer) => informer.hasSynced),
     audit: () => audit?.isBlocked !== true,
   };
-  const credentials = credentialsOf(base);
   const controllers = createControllers({
     ...base,
     informers,
@@ -188,15 +190,16 @@ function assemble(
     attempts,
     following,
     rollouts,
-    credentials,
+    credentials: credentialsOf(base),
     events,
     accessLog: audit,
+    ...controlledBy(base, share),
   });
   return [
     uncaughtFailures(logger),
     ...createServers({ ...base, metrics, live, ready, openReviewClient }),
     ...caches.map((informer) => loop('informer', async (signal) => informer.run(signal), informer.synced)),
-    leaderLoop(elector, leadWith(controllers, rollouts, events)),
+    leaderLoop(election, leadWith(controllers, rollouts, events)),
   ];
 }
 
@@ -221,21 +224,20 @@ function credentialsOf({ client, clusterResourceNamespace, config }: Base): Unwa
   });
 }
 
-/** The metrics of migrations and backends, from the caches; only of the replica that works, so that sums count each once. */
+/** The metrics of migrations and backends, from the caches; only of what this replica works on, so that sums count each once. */
 function serveObjectMetrics(parts: {
   readonly metrics: PrometheusMetrics;
   readonly informers: Informers;
   readonly following: Following;
-  readonly leadership: Leadership | undefined;
+  readonly work: SliceWork;
 }): void {
-  const { metrics, informers, following, leadership } = parts;
+  const { metrics, informers, following, work } = parts;
   const { migrations, backends, clusterBackends } = informers;
+  const ours = <T extends KubeObject>(store: ReadonlyStore<T>): readonly T[] =>
+    [...store.values()].filter(({ metadata }) => work.holds(metadata.namespace));
   metrics.computeAtScrape(CACHE_GAUGES, () => {
-    if (leadership?.isLeading === false) return [];
-    const all = [...backends.store.values(), ...clusterBackends.store.values()];
-    return samplesOf({ migrations: migrations.store.values(), backends: all });
+    const all = [...ours(backends.store), ...ours(clusterBackends.store)];
+    return samplesOf({ migrations: ours(migrations.store), backends: all });
   });
-  metrics.computeAtScrape(LAG_GAUGES, () =>
-    leadership?.isLeading === false ? [] : following.samples(migrations.store.values()),
-  );
+  metrics.computeAtScrape(LAG_GAUGES, () => following.samples(ours(migrations.store)));
 }

@@ -29,6 +29,7 @@ function describeSources(): void {
       kubernetesServicePort: 443,
       leaderElection: true,
       leaseName: 'keyferry-operator',
+      slices: 1,
       healthBindAddress: ':8081',
       metricsSecure: false,
       metricsCertName: 'tls.crt',
@@ -142,6 +143,9 @@ function describeNamespaces(): void {
 function describeProblems(): void {
   it('demands a certificate for --metrics-secure', () => {
     expect(refusal(['--metrics-secure']).message).toContain('--metrics-secure needs --metrics-cert-path');
+    expect(refusal(['--slices=2', '--leader-election=false']).message).toContain(
+      '--slices above 1 needs --leader-election',
+    );
     expect(loadConfig(['--metrics-secure', '--metrics-cert-path=/tls'], {}).metricsSecure).toBe(true);
   });
 

@@ -33,8 +33,12 @@ export function loadConfig(
 
 /** What no setting is to blame for alone. */
 function problemsBetween(config: Config | undefined): readonly string[] {
-  if (config?.metricsSecure !== true || config.metricsCertPath !== undefined) return [];
-  return ['--metrics-secure needs --metrics-cert-path'];
+  if (config === undefined) return [];
+  const { leaderElection, metricsCertPath, metricsSecure, slices } = config;
+  return [
+    ...(metricsSecure && metricsCertPath === undefined ? ['--metrics-secure needs --metrics-cert-path'] : []),
+    ...(slices > 1 && !leaderElection ? ['--slices above 1 needs --leader-election'] : []),
+  ];
 }
 
 function problemOf(

@@ -40,6 +40,11 @@ export const ConfigSchema = z.object({
       'Namespace of the Lease. Default: the namespace of the pod; with a kubeconfig keyferry-system.',
     ),
   leaseName: objectName().default('keyferry-operator').describe('Name of the Lease.'),
+  slices: whole(1, 16)
+    .default(1)
+    .describe(
+      'Slices of the work that replicas share, each with a Lease; not more replicas work at the same time. All replicas need the same number. 1: one replica works.',
+    ),
   identity: text().optional().describe('Name of this replica in the Lease. Default: the host name.'),
   healthBindAddress: bindAddress()
     .default(':8081')

@@ -2,6 +2,14 @@ import type { Location } from '#src/backends/driver.ts';
 import { KeyedLock } from '#src/io/keyed-lock.ts';
 import { Sweeps } from './sweeps.ts';
 
+/** Runs a task while no other one of any of the same keys runs: see `KeyedLock.runAll`. */
+export type Locks = Pick<KeyedLock, 'runAll'>;
+
+/** Runs tasks of this process while no other process runs one. Rejects as `KeyedLock.run`. */
+export interface ProcessLock {
+  run<T>(task: () => Promise<T>, signal: AbortSignal): Promise<T>;
+}
+
 /**
  * The documents that the live migrations of this process remove and write. A document that one of them removes and
  * another one writes would let each take the value of the other for its proof, so both migrations leave it alone.
@@ -10,10 +18,16 @@ import { Sweeps } from './sweeps.ts';
  */
 export class LiveMigrations {
   /** One removal at a time uses a document, as its source or as its proof. */
-  readonly locks = new KeyedLock();
+  readonly locks: Locks;
   /** When their stores were looked through for kept copies. */
   readonly sweeps = new Sweeps();
   readonly #uses = new Map<string, DeclaredUses>();
+
+  /** `processes`: other processes work on the migrations of other namespaces. Default: there are none. */
+  constructor(processes?: ProcessLock) {
+    const inProcess = new KeyedLock();
+    this.locks = processes === undefined ? inProcess : acrossProcesses(inProcess, processes);
+  }
 
   /** The view of one migration on all others. `name`: `namespace/name`. */
   of(name: string): Crossings {
@@ -40,6 +54,23 @@ export class LiveMigrations {
     }
     return undefined;
   }
+}
+
+/** The kinds of store in which each namespace has its own documents: only its migrations reach them. */
+const OF_ONE_NAMESPACE = ['kubernetes ', 'directory '];
+
+/**
+ * Documents that only one namespace reaches are locked in its process. Between two stores that others reach, a migration of
+ * another namespace can take the copy for its source: the removals of one process at a time.
+ */
+function acrossProcesses(inProcess: Locks, processes: ProcessLock): Locks {
+  const isOwn = (key: string): boolean => OF_ONE_NAMESPACE.some((kind) => key.startsWith(kind));
+  return {
+    runAll: async (keys, task, signal = new AbortController().signal) => {
+      const lock = async () => inProcess.runAll(keys, task, signal);
+      return keys.some(isOwn) ? lock() : processes.run(lock, signal);
+    },
+  };
 }
 
 /** What one migration does, and what the others do with the same documents. */

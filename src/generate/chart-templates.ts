@@ -23,7 +23,7 @@ const SOURCES = [
   'admission/migrations.yaml',
   'default-backend/default-backend.yaml',
 ];
-const LEASE = 'resourceNames: [keyferry-operator]';
+const LEASE = '- keyferry-operator';
 const OPERATOR = 'system:serviceaccount:keyferry-system:keyferry';
 
 /** `_config.tpl`: a template for the rules or the spec of each object of config/, `keyferry.config.<kind>.<name>`. */
@@ -43,7 +43,7 @@ export function configTemplates(root: string): string {
 /** Literal text as a template, in which the name of the Lease and that of the operator are values. */
 function asTemplate(text: string): string {
   return escaped(text)
-    .replace(LEASE, 'resourceNames: [{{ include "keyferry.leaseName" . }}]')
+    .replaceAll(LEASE, '- {{ include "keyferry.leaseName" . }}')
     .replace(
       OPERATOR,
       'system:serviceaccount:{{ .Release.Namespace }}:{{ include "keyferry.serviceAccountName" . }}',

@@ -131,9 +131,11 @@ const ChartValues = z.strictObject({
   replicas: z
     .int()
     .min(0)
-    .max(10)
+    .max(16)
     .default(1)
-    .describe('Replicas. One works, the others are ready to take over.'),
+    .describe(
+      'Replicas. One works, the others are ready to take over; with operator.slices above 1, as many work as there are slices.',
+    ),
   image,
   imagePullSecrets: objects('Pull secrets: {name: …}.'),
   operator: z.looseObject({}).default({}),

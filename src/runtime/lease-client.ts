@@ -1,13 +1,16 @@
 import { hasCode } from '#src/errors.ts';
 import type { KubeClient } from '#src/kube/client.ts';
+import { isJsonObject, type JsonObject } from '#src/kube/json.ts';
 import { apiVersionOf, collectionPath, objectPath } from '#src/kube/resource.ts';
 import type { Clock } from '#src/ports.ts';
 import {
+  askedBy,
   heldBy,
   LEASES,
   parseLease,
   released,
   sameRecord,
+  withSlices,
   type LeaseRecord,
   type StoredLease,
 } from './lease-record.ts';
@@ -18,6 +21,8 @@ export interface LeaseClientOptions {
   readonly name: string;
   readonly identity: string;
   readonly leaseDurationMs: number;
+  /** Into how many slices this replica cuts the work; default 1, which leaves no note in the Lease. */
+  readonly slices?: number;
   readonly clock: Clock;
 }
 
@@ -42,6 +47,7 @@ export class LeaseClient {
   readonly target: string;
   readonly #options: LeaseClientOptions;
   #observed: Observation | undefined;
+  #isSettled = false;
 
   constructor(options: LeaseClientOptions) {
     this.#options = options;
@@ -52,6 +58,16 @@ export class LeaseClient {
   get ownLease(): StoredLease | undefined {
     const lease = this.#observed?.lease;
     return lease?.record.holderIdentity === this.#options.identity ? lease : undefined;
+  }
+
+  /** The lease as it was last seen; undefined before that, and where there is none. */
+  get lastSeen(): StoredLease | undefined {
+    return this.#observed?.lease;
+  }
+
+  /** Milliseconds for which the record that was last seen is known to be unchanged. */
+  get unchangedMs(): number {
+    return this.#observed === undefined ? 0 : this.#options.clock.monotonic() - this.#observed.at;
   }
 
   /** Who held the lease when it was last seen; undefined if nobody did. */
@@ -88,6 +104,15 @@ export class LeaseClient {
     }
   }
 
+  /** Asks `holder`, if it holds the lease still, to give it to this candidate. Throws `VERSION_CONFLICT` if it renews it at this moment. */
+  async ask(holder: string, limits: RequestLimits): Promise<void> {
+    const current = await this.read(limits);
+    if (current?.record.holderIdentity !== holder) return;
+    const metadata = askedBy(metadataOf(current), this.#options.identity);
+    const body = await this.#request('PUT', { ...current.raw, metadata }, limits);
+    this.#observe(parseLease(body, this.target), this.#options.clock.monotonic());
+  }
+
   /**
    * Makes this candidate the holder, if the lease is as it was read (undefined: there is none). Resolves with the monotonic
    * time before the request: the server starts counting between that and its reply.
@@ -102,9 +127,28 @@ export class LeaseClient {
       metadata: { name, namespace },
     };
     const method = current === undefined ? 'POST' : 'PUT';
-    const body = await this.#request(method, { ...(current?.raw ?? fresh), spec }, limits);
+    const renews = current?.record.holderIdentity === identity;
+    const metadata = renews ? this.#renewing(current) : this.#acquiring(current, fresh.metadata);
+    const body = await this.#request(method, { ...(current?.raw ?? fresh), metadata, spec }, limits);
     this.#observe(parseLease(body, this.target), startedAt);
     return startedAt;
+  }
+
+  /** Nobody shares a work that is whole: once that was looked at, its Lease needs no note any more. */
+  settle(): void {
+    this.#isSettled = true;
+  }
+
+  #renewing(current: StoredLease): JsonObject {
+    const isNeedless = this.#isSettled && (this.#options.slices ?? 1) === 1;
+    return isNeedless ? withSlices(metadataOf(current), undefined) : metadataOf(current);
+  }
+
+  /** A whole work is noted only where it was cut before: the next replica must look for those that still share it. */
+  #acquiring(current: StoredLease | undefined, fresh: JsonObject): JsonObject {
+    const { slices = 1 } = this.#options;
+    const isNoted = slices > 1 || current?.notes.slices !== undefined;
+    return withSlices(current === undefined ? fresh : metadataOf(current), isNoted ? slices : undefined);
   }
 
   /** False when the lease changed since it was read. */
@@ -143,4 +187,9 @@ export class LeaseClient {
       ...limits,
     });
   }
+}
+
+function metadataOf({ raw }: StoredLease): JsonObject {
+  const { metadata } = raw;
+  return isJsonObject(metadata) ? metadata : {};
 }

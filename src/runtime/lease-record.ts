@@ -25,10 +25,23 @@ export type LeaseRecord = Pick<LeaseSpec, 'acquireTime' | 'renewTime'> & {
   >;
 };
 
+/** Into how many slices the holder of a Lease cuts the work. Absent: the work is whole, and nobody has cut it before. */
+const SLICES = 'keyferry.io/slices';
+/** The identity of a replica that asks the holder for the Lease, because it has fewer of them. */
+const ASKED_BY = 'keyferry.io/asked-by';
+
+/** What replicas tell each other in the annotations of a Lease. */
+export interface LeaseNotes {
+  /** Undefined: the annotation is absent, or says something else than a number. */
+  readonly slices: number | undefined;
+  readonly asker: string | undefined;
+}
+
 /** A Lease as read: `raw` has the fields that we do not know, for the PUT that writes it back. */
 export interface StoredLease {
   readonly raw: JsonObject;
   readonly record: LeaseRecord;
+  readonly notes: LeaseNotes;
 }
 
 /** Throws `REPLY_INVALID` if this is not a Lease. */
@@ -40,6 +53,7 @@ export function parseLease(body: unknown, target: string): StoredLease {
   const { holderIdentity, leaseDurationSeconds, acquireTime, renewTime, leaseTransitions } = spec;
   return {
     raw: body,
+    notes: notesOf(body['metadata']),
     record: {
       holderIdentity: typeof holderIdentity === 'string' ? holderIdentity : '',
       leaseDurationSeconds: typeof leaseDurationSeconds === 'number' ? leaseDurationSeconds : 0,
@@ -48,6 +62,34 @@ export function parseLease(body: unknown, target: string): StoredLease {
       ...(typeof renewTime === 'string' ? { renewTime } : {}),
     },
   };
+}
+
+function annotationsOf(metadata: JsonObject): JsonObject {
+  const annotations = metadata['annotations'];
+  return isJsonObject(annotations) ? annotations : {};
+}
+
+function notesOf(metadata: JsonObject): LeaseNotes {
+  const { [SLICES]: slices, [ASKED_BY]: asker } = annotationsOf(metadata);
+  return {
+    slices: typeof slices === 'string' && /^[1-9][0-9]{0,3}$/.test(slices) ? Number(slices) : undefined,
+    asker: typeof asker === 'string' && asker !== '' ? asker : undefined,
+  };
+}
+
+/** The metadata with which a replica acquires the Lease, or goes on with it: nobody asks for it any more. */
+export function withSlices(metadata: JsonObject, slices: number | undefined): JsonObject {
+  const { [SLICES]: before, [ASKED_BY]: asker, ...others } = annotationsOf(metadata);
+  if (slices === undefined && before === undefined && asker === undefined) return metadata;
+  return {
+    ...metadata,
+    annotations: slices === undefined ? others : { ...others, [SLICES]: String(slices) },
+  };
+}
+
+/** The metadata with which `identity` asks for the Lease. */
+export function askedBy(metadata: JsonObject, identity: string): JsonObject {
+  return { ...metadata, annotations: { ...annotationsOf(metadata), [ASKED_BY]: identity } };
 }
 
 export function sameRecord(left: LeaseRecord, right: LeaseRecord): boolean {

@@ -19,6 +19,12 @@ export interface LeaseOptions {
   readonly leaseDurationMs?: number;
   /** Pause between attempts; default 2 s. */
   readonly retryPeriodMs?: number;
+  /** The same of a standby, asked before each pause; default `retryPeriodMs`. */
+  readonly standbyPeriodMs?: () => number;
+  /** Whether this replica takes the lease, which is free; asked after each look at it. Default: always. */
+  readonly mayTake?: () => boolean;
+  /** The requests of this candidate, with what an earlier term has seen. Default: new ones. */
+  readonly lease?: LeaseClient;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -61,7 +67,7 @@ export class LeaderElector {
     this.#term = options.leadership;
     this.#leaseDurationMs = options.leaseDurationMs ?? 15_000;
     this.#retryPeriodMs = options.retryPeriodMs ?? 2_000;
-    this.#lease = new LeaseClient({ ...options, leaseDurationMs: this.#leaseDurationMs });
+    this.#lease = options.lease ?? new LeaseClient({ ...options, leaseDurationMs: this.#leaseDurationMs });
     const { renewDeadlineMs } = this.#term;
     if (
       this.#leaseDurationMs <= renewDeadlineMs ||
@@ -149,8 +155,8 @@ export class LeaderElector {
 
   /** Milliseconds until the next attempt of a standby: a period, but not beyond the expiry of a dead leader's lease. */
   #pauseMs(): number {
-    const { random } = this.#options;
-    const periodMs = this.#retryPeriodMs * (1 + RETRY_JITTER * random());
+    const { random, standbyPeriodMs = () => this.#retryPeriodMs } = this.#options;
+    const periodMs = standbyPeriodMs() * (1 + RETRY_JITTER * random());
     const { expiresInMs = -1 } = this.#lease;
     return expiresInMs < 0 ? periodMs : Math.min(periodMs, expiresInMs + 1 + EXPIRY_SPREAD_MS * random());
   }
@@ -182,6 +188,7 @@ export class LeaderElector {
     if (await this.#renewUnread(signal)) return true;
     const current = await this.#lease.read(this.#limits(signal));
     if (current !== undefined && !this.#mayHold(current.record)) return false;
+    if (!this.isLeader && this.#options.mayTake?.() === false) return false;
     await this.#hold(current, signal);
     return true;
   }

@@ -39,8 +39,15 @@ export class Replicas implements AsyncDisposable {
     return replica;
   }
 
-  async lease(): Promise<HeldLease> {
-    return (await this.#rig.cluster.kube<{ spec: HeldLease }>('GET', leasePath())).spec;
+  /** The Lease, or that of a slice. */
+  async lease(name = LEASE): Promise<HeldLease> {
+    return (await this.#rig.cluster.kube<{ spec: HeldLease }>('GET', leasePath(name))).spec;
+  }
+
+  /** The replica that holds a Lease; undefined if none of these does. */
+  async holderOf(name: string): Promise<Replica | undefined> {
+    const { holderIdentity } = await this.lease(name);
+    return this.#started.find(({ operator }) => holderIdentity.startsWith(`${operator.identity}_`));
   }
 
   async untilLeading({ operator }: Replica, deadlineMs: number): Promise<HeldLease> {
@@ -57,11 +64,16 @@ export class Replicas implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { operator } of this.#started) await operator.kill();
     for (const { kube } of this.#started) await kube[Symbol.asyncDispose]();
-    // Who was killed holds it for 15 s; the next test starts without.
-    await this.#rig.cluster.kubeClient.reply('DELETE', leasePath());
+    // Who was killed holds them for 15 s; the next test starts without.
+    const { items } = await this.#rig.cluster.kube<{ items: { metadata: { name: string } }[] }>(
+      'GET',
+      leasePath(''),
+    );
+    for (const { metadata } of items.filter((lease) => lease.metadata.name.startsWith(LEASE)))
+      await this.#rig.cluster.kubeClient.reply('DELETE', leasePath(metadata.name));
   }
 }
 
-function leasePath(): string {
-  return `/apis/coordination.k8s.io/v1/namespaces/${OPERATOR_ACCOUNT.namespace}/leases/${LEASE}`;
+function leasePath(name: string): string {
+  return `/apis/coordination.k8s.io/v1/namespaces/${OPERATOR_ACCOUNT.namespace}/leases/${name}`;
 }

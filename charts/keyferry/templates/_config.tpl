@@ -36,10 +36,27 @@ rules:
 
 {{- define "keyferry.config.Role.leader-election" }}
 rules:
-  # The name is that of --lease-name.
+  # The name is that of --lease-name. Further slices have a number; -removals is what replicas lock before removals.
   - apiGroups: [coordination.k8s.io]
     resources: [leases]
-    resourceNames: [{{ include "keyferry.leaseName" . }}]
+    resourceNames:
+      - {{ include "keyferry.leaseName" . }}
+      - {{ include "keyferry.leaseName" . }}-1
+      - {{ include "keyferry.leaseName" . }}-2
+      - {{ include "keyferry.leaseName" . }}-3
+      - {{ include "keyferry.leaseName" . }}-4
+      - {{ include "keyferry.leaseName" . }}-5
+      - {{ include "keyferry.leaseName" . }}-6
+      - {{ include "keyferry.leaseName" . }}-7
+      - {{ include "keyferry.leaseName" . }}-8
+      - {{ include "keyferry.leaseName" . }}-9
+      - {{ include "keyferry.leaseName" . }}-10
+      - {{ include "keyferry.leaseName" . }}-11
+      - {{ include "keyferry.leaseName" . }}-12
+      - {{ include "keyferry.leaseName" . }}-13
+      - {{ include "keyferry.leaseName" . }}-14
+      - {{ include "keyferry.leaseName" . }}-15
+      - {{ include "keyferry.leaseName" . }}-removals
     verbs: [get, update]
   # RBAC cannot restrict create by name: the name is not known when the request is authorized.
   - apiGroups: [coordination.k8s.io]

@@ -115,6 +115,32 @@ describe('doctor about the operator', () => {
   });
 });
 
+describe('doctor about an operator whose replicas share the work', () => {
+  it('names each slice that nobody works on', async () => {
+    const held = { holderIdentity: 'pod-1', leaseDurationSeconds: 15, renewTime: RENEWED };
+    const args = ['operator', '--lease-name=blue', '--slices=3'];
+    const deployment = {
+      metadata: { name: 'blue' },
+      spec: { replicas: 1, template: { spec: { containers: [{ args }] } } },
+      status: { readyReplicas: 1 },
+    };
+    const about = examined(({ path }) => {
+      if (path.endsWith('/deployments')) return { items: [deployment] };
+      const spec = path.endsWith('/blue-2') ? { ...held, holderIdentity: '' } : held;
+      return { kind: 'Lease', metadata: { name: 'blue' }, spec };
+    });
+    const clock = new ManualClock(Date.parse('2026-11-27T12:00:05Z'));
+    const findings = await checkOperator({ ...about, clock });
+    expect(findings.filter(({ found }) => found.includes('Lease'))).toMatchObject([
+      { level: 'ok', found: 'pod-1 leads, and renewed its Lease 5s ago.' },
+      {
+        level: 'problem',
+        found: expect.stringContaining('No replica leads: the Lease keyferry-system/blue-2 was'),
+      },
+    ]);
+  });
+});
+
 describe('doctor about the clock', () => {
   it('compares it with the replies of the API server', async () => {
     const clock = new ManualClock();

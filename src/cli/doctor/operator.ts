@@ -1,4 +1,5 @@
 import { LEASES, parseLease, type LeaseRecord } from '#src/runtime/lease-record.ts';
+import { COMMON_SLICE, leaseOfSlice, MOST_SLICES } from '#src/runtime/slice-of.ts';
 import type { JsonObject } from '#src/kube/json.ts';
 import type { Resource } from '#src/kube/resource.ts';
 import { durationText } from '../age.ts';
@@ -23,6 +24,8 @@ const CHECK = 'operator';
 export interface Installed {
   readonly deployment: JsonObject | undefined;
   readonly leaseName: string;
+  /** Into how many the replicas cut the work. */
+  readonly slices: number;
   readonly serviceAccount: string;
 }
 
@@ -34,14 +37,22 @@ export async function installedOperator(
   const listed = await readList(examined, DEPLOYMENTS, { namespace, labelSelector: SELECTOR });
   const [deployment] = typeof listed === 'string' ? [] : listed;
   const args = argumentsOf(deployment);
-  const lease = args.find((each) => each.startsWith('--lease-name='))?.slice('--lease-name='.length);
+  const flag = (name: string): string | undefined =>
+    args.find((each) => each.startsWith(`--${name}=`))?.slice(`--${name}=`.length);
   const account = textAt(deployment, 'spec', 'template', 'spec', 'serviceAccountName');
   return {
     deployment,
-    leaseName: lease ?? DEFAULT_LEASE,
+    leaseName: flag('lease-name') ?? DEFAULT_LEASE,
+    slices: slicesIn(flag('slices')),
     serviceAccount: account || DEFAULT_ACCOUNT,
     isHidden: listed === 'forbidden',
   };
+}
+
+/** What the operator refuses counts as one: it does not work then. */
+function slicesIn(text: string | undefined): number {
+  const slices = Number(text ?? 1);
+  return Number.isInteger(slices) && slices >= 1 && slices <= MOST_SLICES ? slices : 1;
 }
 
 function argumentsOf(deployment: JsonObject | undefined): readonly string[] {
@@ -49,14 +60,14 @@ function argumentsOf(deployment: JsonObject | undefined): readonly string[] {
   return listAt(container, 'args').filter((each) => typeof each === 'string');
 }
 
-/** An operator of this version is installed, and one replica leads. */
+/** An operator of this version is installed, and each part of the work has a replica that leads. */
 export async function checkOperator(examined: Examined): Promise<readonly Finding[]> {
   const installed = await installedOperator(examined);
   const { deployment, isHidden } = installed;
   return [
     ...(isHidden ? [mayNotLook(CHECK, DEPLOYMENTS)] : []),
     ...(deployment === undefined ? [] : [readiness(examined, deployment), ...version(examined, deployment)]),
-    await leadership(examined, installed),
+    ...(await leaderships(examined, installed)),
   ];
 }
 
@@ -91,6 +102,18 @@ function version(examined: Examined, deployment: JsonObject): readonly Finding[]
       fix: 'keyferry --version    # install the version of the operator, or upgrade the operator',
     },
   ];
+}
+
+/** The first Lease, and each further one that has no holder. */
+async function leaderships(examined: Examined, installed: Installed): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  for (let slice = 0; slice < installed.slices; slice += 1) {
+    const leaseName = leaseOfSlice(installed.leaseName, slice);
+    const finding = await leadership(examined, { ...installed, leaseName });
+    const isSaid = findings.some(({ found }) => found === finding.found);
+    if (!isSaid && (slice === COMMON_SLICE || finding.level !== 'ok')) findings.push(finding);
+  }
+  return findings;
 }
 
 async function leadership(examined: Examined, { deployment, leaseName }: Installed): Promise<Finding> {

@@ -49,6 +49,8 @@ export interface BackendReconcilerOptions {
   readonly kinds: readonly BackendKind[];
   readonly clock: Clock;
   readonly random: Random;
+  /** Whether this process tells what it found, in the status and in events; asked right before it does. Default: always. */
+  readonly publishes?: (backend: Backend) => boolean;
   /** Milliseconds between two probes of a backend that is Ready, with a jitter of 10 %. */
   readonly probeIntervalMs: number;
 }
@@ -173,7 +175,8 @@ export class BackendReconciler {
     probe: Probe | undefined,
     signal: AbortSignal,
   ): Promise<void> {
-    const { clock, writer } = this.#options;
+    const { clock, publishes, writer } = this.#options;
+    if (publishes?.(backend) === false) return;
     const { generation } = backend.metadata;
     const { capabilities, server, identity, identityPlace, conditions = [] } = backend.status;
     const about = { generation, nowMs: clock.now() };

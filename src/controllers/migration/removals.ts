@@ -40,7 +40,7 @@ export class HalfRemoved {
     else this.#migrations.set(key, { metadata, removals });
   }
 
-  forget(metadata: Metadata): void {
+  forget(metadata: Parameters<typeof objectKey>[0]): void {
     this.#migrations.delete(objectKey(metadata));
   }
 

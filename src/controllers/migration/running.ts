@@ -12,6 +12,7 @@ interface Running {
 /** The attempts that are under way, so that a change of their migration stops them at once. */
 export class RunningAttempts {
   readonly #running = new Map<string, Running>();
+  readonly #stopping = new Set<{ readonly isAmong: (key: string) => boolean; readonly because: string }>();
   #because: string | undefined;
 
   /** `latest`: what the watch shows now, which can be newer than what the attempt has read. Dispose of it at the end. */
@@ -20,6 +21,7 @@ export class RunningAttempts {
     this.#running.set(key, { metadata, stop });
     this.onChange({ old: undefined, current: latest });
     if (this.#because !== undefined) stop.stop(stopped(this.#because));
+    for (const { because, isAmong } of this.#stopping) if (isAmong(key)) stop.stop(stopped(because));
     return { [Symbol.dispose]: () => this.#running.delete(key) };
   }
 
@@ -27,6 +29,14 @@ export class RunningAttempts {
   stopAll(because: string): void {
     this.#because = because;
     for (const { stop } of this.#running.values()) stop.stop(stopped(because));
+  }
+
+  /** Stops those that are under way with the migrations of these keys, and those that are added before it is disposed of. */
+  stopAmong(isAmong: (key: string) => boolean, because: string): Disposable {
+    const stopping = { isAmong, because };
+    this.#stopping.add(stopping);
+    for (const [key, { stop }] of this.#running) if (isAmong(key)) stop.stop(stopped(because));
+    return { [Symbol.dispose]: () => this.#stopping.delete(stopping) };
   }
 
   onChange(change: Pick<Change<SecretMigration>, 'old' | 'current'>): void {

@@ -3,6 +3,7 @@ import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/se
 import { stopped } from '#src/errors/stopped.ts';
 import { aMigration } from '#test/builders/objects.ts';
 import { ManualClock } from '#test/support/manual-clock.ts';
+import { objectKey } from '#src/runtime/store.ts';
 import { RunningAttempts } from './running.ts';
 import { Stop } from './stop.ts';
 
@@ -115,5 +116,22 @@ describe('an attempt under way', () => {
     attempts.stopAll('It was asked to stop.');
     using _second = attempts.add(mine, after.stop, undefined);
     for (const { stop } of [before, after]) expect(stop.because?.message).toContain('It was asked to stop.');
+  });
+
+  it('stops when another replica takes its namespace over, also if it begins in that moment, and not afterwards', () => {
+    const attempts = new RunningAttempts();
+    const [before, meanwhile, later, other] = [aStop(), aStop(), aStop(), aStop()];
+    using _before = attempts.add(mine, before.stop, undefined);
+    const taking = attempts.stopAmong((key) => key === objectKey(mine.metadata), 'Taken over.');
+    using _meanwhile = attempts.add(mine, meanwhile.stop, undefined);
+    using _other = attempts.add(
+      { ...mine, metadata: { ...mine.metadata, namespace: 'other' } },
+      other.stop,
+      undefined,
+    );
+    taking[Symbol.dispose]();
+    using _later = attempts.add(mine, later.stop, undefined);
+    const isStopped = [before, meanwhile, other, later].map(({ stop }) => stop.because !== undefined);
+    expect(isStopped).toEqual([true, true, false, false]);
   });
 });

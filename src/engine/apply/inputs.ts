@@ -1,11 +1,11 @@
 import type { Driver } from '#src/backends/driver.ts';
 import type { Address, Version } from '#src/core/document.ts';
 import type { Side } from '#src/core/sync/observed.ts';
-import type { KeyedLock } from '#src/io/keyed-lock.ts';
 import type { Rest } from '#src/io/map-concurrently.ts';
 import type { InventoryCounts } from '#src/core/inventory.ts';
 import type { Journal } from '#src/core/journal.ts';
 import type { Logger } from '#src/ports.ts';
+import type { Locks } from '../crossings.ts';
 import type { Held, RemovalGate } from '../gates.ts';
 import type { Sweeps } from '../sweeps.ts';
 import type { PlanInputs } from '../plan/inputs.ts';
@@ -23,8 +23,8 @@ export interface ApplyInputs extends PlanInputs {
   readonly destinationName: string;
   /** Asked right before each request that changes a backend; has the signal of the run. */
   readonly permit: RunPermit;
-  /** Shared by all runs of the process: one removal at a time uses a document, as its source or its proof. */
-  readonly locks: KeyedLock;
+  /** Shared by all runs of the operator: one removal at a time uses a document, as its source or its proof. */
+  readonly locks: Locks;
   /** Shared likewise: when each store was looked through for kept copies that expired. */
   readonly sweeps: Sweeps;
   /** The name under which this run claims sources. */

@@ -145,7 +145,9 @@ describe('a scope', () => {
     const foreign = objects.filter(({ metadata }) => !metadata.name.startsWith('blue-keyferry'));
     expect(foreign.map(lineOf)).toEqual(['ClusterSecretBackend kubernetes']);
     expect(text).toContain('--lease-name=blue-keyferry-operator');
-    expect(text).toContain('resourceNames: [blue-keyferry-operator]');
+    expect(text).toMatch(
+      /resourceNames:\n( +- blue-keyferry-operator(-[a-z0-9]+)?\n)+ +verbs: \[get, update\]/,
+    );
     expect(text).not.toContain('keyferry-system');
   });
 });
