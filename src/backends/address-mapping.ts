@@ -1,5 +1,7 @@
 import type { Address, ReadResult, Version } from '#src/core/document.ts';
-import type { Listed, ListedVersion, ListQuery, ReadOutcome, Refusal } from './driver.ts';
+import type { ReadOutcome } from './driver.ts';
+import type { Refusal } from './refusal.ts';
+import type { Listed, ListedVersion, ListQuery } from './listing.ts';
 
 /** Translates between addresses above a layer and addresses below it. */
 export interface AddressMapping {

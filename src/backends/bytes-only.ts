@@ -1,6 +1,6 @@
 import type { Document } from '#src/core/document.ts';
 import { quoted } from '#src/errors/explain.ts';
-import type { Refusal } from './driver.ts';
+import type { Refusal } from './refusal.ts';
 
 /** Why a store of bytes, such as `A Secret`, does not hold this document: a JSON value of it. Undefined if it has none. */
 export function jsonRefusalOf({ fields }: Pick<Document, 'fields'>, store: string): Refusal | undefined {

@@ -1,6 +1,6 @@
 import type { Address } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
-import type { Listed, ListedVersion, ListingCount } from './driver.ts';
+import type { Listed, ListedVersion, ListingCount } from './listing.ts';
 
 /** What one listing can have at most. docs/limits.md has the table. */
 export interface ListingLimits {

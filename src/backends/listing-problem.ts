@@ -1,7 +1,8 @@
 import type { Address } from '#src/core/document.ts';
 import { errorOf, isAbort, isBackendWide } from '#src/errors.ts';
 import { escapedName } from '#src/errors/printable.ts';
-import type { Entry, Listed, ListedVersion, ListingProblem, Refusal } from './driver.ts';
+import type { Refusal } from './refusal.ts';
+import type { Entry, Listed, ListedVersion, ListingProblem } from './listing.ts';
 
 export function isProblem(listed: Listed | ListedVersion): listed is ListingProblem {
   return 'problem' in listed;

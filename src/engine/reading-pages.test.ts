@@ -107,7 +107,8 @@ describe('a pass over what is in step', () => {
     world.destination.remove('c');
     const run = await runEngine({ ...world, spec, prior: quiet.rows });
     expect(world.destination.textAt('b')).toEqual({ k: 'changed' });
-    expect(run.outcomeOf('c')).toMatchObject({ reason: 'DestinationDeleted' });
+    expect(run.outcomeOf('c')).toMatchObject({ reason: 'FollowedSource' });
+    expect(world.destination.textAt('c')).toEqual({ k: 'c' });
     expect(readsIn(run, 'a')).toEqual([]);
   });
 

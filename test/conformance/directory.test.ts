@@ -1,6 +1,6 @@
 import { link, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ListedVersion } from '#src/backends/driver.ts';
+import type { ListedVersion } from '#src/backends/listing.ts';
 import { isProblem } from '#src/backends/listing-problem.ts';
 import { collect } from '#test/support/collect.ts';
 import { DirectoryFixture } from '#test/support/directory-fixture.ts';

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Listed, ReadOutcome } from '#src/backends/driver.ts';
+import type { ReadOutcome } from '#src/backends/driver.ts';
+import type { Listed } from '#src/backends/listing.ts';
 import type { ReadScope } from '#src/backends/hints.ts';
 import { KubernetesDriver } from '#src/backends/kubernetes/driver.ts';
 import type { Version } from '#src/core/document.ts';

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Driver, ListedVersion } from '#src/backends/driver.ts';
+import type { Driver } from '#src/backends/driver.ts';
+import type { ListedVersion } from '#src/backends/listing.ts';
 import { mapConcurrently } from '#src/io/map-concurrently.ts';
 import { isProblem } from '#src/backends/listing-problem.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';

@@ -1,5 +1,5 @@
 import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
-import type { VersionState } from '#src/backends/driver.ts';
+import type { VersionState } from '#src/backends/listing.ts';
 import { Followed } from '#src/controllers/sync/followed.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import type { Addressing } from '#src/core/mapping/route.ts';

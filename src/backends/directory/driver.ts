@@ -1,19 +1,9 @@
 import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
 import type { Permit } from '#src/ports.ts';
-import type {
-  Driver,
-  BackupStore,
-  DriverTraits,
-  Listed,
-  ListedVersion,
-  ListQuery,
-  Location,
-  Need,
-  Probe,
-  ReadOutcome,
-  Refusal,
-} from '../driver.ts';
+import type { Driver, BackupStore, DriverTraits, Location, Need, Probe, ReadOutcome } from '../driver.ts';
+import type { Refusal } from '../refusal.ts';
+import type { Listed, ListedVersion, ListQuery } from '../listing.ts';
 import { isProblem } from '../listing-problem.ts';
 import { readEach } from '../read-each.ts';
 import { DirectoryBackups } from './backups.ts';

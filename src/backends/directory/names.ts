@@ -1,7 +1,7 @@
 import { quoted } from '#src/errors/explain.ts';
 import { isPrintable } from '#src/errors/printable.ts';
 import type { Address } from '#src/core/document.ts';
-import type { Refusal } from '../driver.ts';
+import type { Refusal } from '../refusal.ts';
 
 /*
  * The name of a file is the address itself. Nothing is escaped: an address that is not a legal name is refused. Names

@@ -2,7 +2,7 @@ import { constants, type BigIntStats } from 'node:fs';
 import { lstat, open, opendir, type FileHandle } from 'node:fs/promises';
 import type { Address } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
-import type { Refusal } from '../driver.ts';
+import type { Refusal } from '../refusal.ts';
 import { failedWith } from './failures.ts';
 import type { Folder } from './folder.ts';
 import { leftoverOf } from './names.ts';

@@ -1,6 +1,6 @@
 import { PAIRED_ATTRIBUTES, type Attributes, type Document } from '#src/core/document.ts';
 import { jsonRefusalOf } from '../bytes-only.ts';
-import type { Refusal } from '../driver.ts';
+import type { Refusal } from '../refusal.ts';
 import { fieldRefusalOf, nameRefusalOf } from './names.ts';
 
 /** Sum of the values, as for a Secret. Also the most that a read keeps in memory. */

@@ -1,6 +1,7 @@
 import { access, constants } from 'node:fs/promises';
 import type { Address } from '#src/core/document.ts';
-import type { Need, Refusal } from '../driver.ts';
+import type { Need } from '../driver.ts';
+import type { Refusal } from '../refusal.ts';
 import { mapConcurrently } from '#src/io/map-concurrently.ts';
 import { errnoOf, failedWith } from './failures.ts';
 import type { Folder } from './folder.ts';

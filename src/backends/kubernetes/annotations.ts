@@ -1,6 +1,6 @@
 import type { Attributes } from '#src/core/document.ts';
 import { quoted } from '#src/errors/explain.ts';
-import type { Refusal } from '../driver.ts';
+import type { Refusal } from '../refusal.ts';
 import { isQualifiedName } from './labels.ts';
 import { OWN_PREFIX } from './marks.ts';
 

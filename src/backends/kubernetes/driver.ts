@@ -17,17 +17,14 @@ import type {
   ClaimStore,
   CopyStore,
   DriverTraits,
-  Listed,
-  ListedVersion,
-  ListingProblem,
-  ListQuery,
   Need,
   Location,
   Probe,
   ProjectionStore,
   ReadOutcome,
-  Refusal,
 } from '../driver.ts';
+import type { Refusal } from '../refusal.ts';
+import type { Listed, ListedVersion, ListingProblem, ListQuery } from '../listing.ts';
 import type { ReadScope } from '../hints.ts';
 import { isProblem, listedAs, problemAt } from '../listing-problem.ts';
 import { mapConcurrently } from '#src/io/map-concurrently.ts';

@@ -1,7 +1,7 @@
 import { BACKUP_LABEL, CLAIM_LABEL } from './marks.ts';
 import type { Attributes } from '#src/core/document.ts';
 import { quoted } from '#src/errors/explain.ts';
-import type { Refusal } from '../driver.ts';
+import type { Refusal } from '../refusal.ts';
 
 /*
  * Labels of a Secret ↔ metadata of a document. Three labels belong to Keyferry, not to the document: they are never

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Listed, ReadOutcome } from '../driver.ts';
+import type { ReadOutcome } from '../driver.ts';
+import type { Listed } from '../listing.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { KubeRequest } from '#src/kube/client.ts';
 import { collect } from '#test/support/collect.ts';

@@ -2,7 +2,7 @@ import type { Address, Document } from '#src/core/document.ts';
 import type { SecretValue } from '#src/core/secret-value.ts';
 import { quoted } from '#src/errors/explain.ts';
 import { jsonRefusalOf } from '../bytes-only.ts';
-import type { Refusal } from '../driver.ts';
+import type { Refusal } from '../refusal.ts';
 import { annotationRefusalOf } from './annotations.ts';
 import { labelRefusalOf } from './labels.ts';
 

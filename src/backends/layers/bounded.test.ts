@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Deadline } from '#src/io/deadline.ts';
 import { ManualClock } from '#test/support/manual-clock.ts';
-import type { Driver, Listed, ListedVersion } from '../driver.ts';
+import type { Driver } from '../driver.ts';
+import type { Listed, ListedVersion } from '../listing.ts';
 import { layered } from '../layer.ts';
 import { LISTING_LIMITS, type ListingLimits } from '../listing-meter.ts';
 import { MemoryDriver } from '../memory/driver.ts';

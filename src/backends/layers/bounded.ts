@@ -1,6 +1,7 @@
 import { Deadline } from '#src/io/deadline.ts';
 import type { Clock } from '#src/ports.ts';
-import type { Driver, Listed, ListedVersion, ListQuery } from '../driver.ts';
+import type { Driver } from '../driver.ts';
+import type { Listed, ListedVersion, ListQuery } from '../listing.ts';
 import { layered, type LayeredDriver } from '../layer.ts';
 import { LISTING_LIMITS, ListingMeter, type ListingLimits } from '../listing-meter.ts';
 

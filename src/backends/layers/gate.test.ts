@@ -1,15 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Address, Document, Version } from '#src/core/document.ts';
-import type {
-  BackupStore,
-  ClaimStore,
-  CopyStore,
-  Driver,
-  Entry,
-  ListedVersion,
-  ProjectionStore,
-  ReadOutcome,
-} from '../driver.ts';
+import type { BackupStore, ClaimStore, CopyStore, Driver, ProjectionStore, ReadOutcome } from '../driver.ts';
+import type { Entry, ListedVersion } from '../listing.ts';
 import { gate, type Gate } from './gate.ts';
 import { permitted } from '#test/support/permit.ts';
 

@@ -1,6 +1,8 @@
 import type { Address } from '#src/core/document.ts';
 import { OperatorError, type ErrorCode } from '#src/errors.ts';
-import type { Driver, Listed, ListedVersion, ListQuery, Need, Refusal } from '../driver.ts';
+import type { Driver, Need } from '../driver.ts';
+import type { Refusal } from '../refusal.ts';
+import type { Listed, ListedVersion, ListQuery } from '../listing.ts';
 import { layered, type LayeredDriver, type Operation } from '../layer.ts';
 
 /** Which addresses of a store its user must not use. */

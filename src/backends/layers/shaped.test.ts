@@ -4,7 +4,7 @@ import { compileJoinedKeys } from '#src/core/mapping/joined-keys.ts';
 import { MAX_ROW_IDENTITY, MAX_ROW_VERSION } from '#src/api/v1alpha1/status-row.ts';
 import { sameVersion } from '#src/core/document.ts';
 import { recordedVersion } from '#src/core/outcome.ts';
-import type { ListedVersion } from '../driver.ts';
+import type { ListedVersion } from '../listing.ts';
 import { MemoryDriver } from '../memory/driver.ts';
 import type { Call } from '../memory/hooks.ts';
 import { MemoryStore } from '../memory/store.ts';

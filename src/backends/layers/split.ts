@@ -8,17 +8,9 @@ import {
 import { errorOf } from '#src/errors.ts';
 import { escapedName } from '#src/errors/printable.ts';
 import type { LeftOutReason } from '#src/errors/reasons.ts';
-import type {
-  Driver,
-  Entry,
-  Listed,
-  ListedVersion,
-  ListingProblem,
-  ListQuery,
-  Location,
-  ReadOutcome,
-  Refusal,
-} from '../driver.ts';
+import type { Driver, Location, ReadOutcome } from '../driver.ts';
+import type { Refusal } from '../refusal.ts';
+import type { Entry, Listed, ListedVersion, ListingProblem, ListQuery } from '../listing.ts';
 import type { ReadScope } from '../hints.ts';
 import { layered, type LayeredDriver } from '../layer.ts';
 import { isProblem, listedAs } from '../listing-problem.ts';

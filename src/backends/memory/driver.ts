@@ -15,16 +15,14 @@ import type {
   CopyStore,
   Driver,
   DriverTraits,
-  Listed,
-  ListedVersion,
-  ListQuery,
   Location,
   Need,
   Probe,
   ProjectionStore,
   ReadOutcome,
-  Refusal,
 } from '../driver.ts';
+import type { Refusal } from '../refusal.ts';
+import type { Listed, ListedVersion, ListQuery } from '../listing.ts';
 import { readEach } from '../read-each.ts';
 import { MemoryBackups, MemoryCopies } from './backups.ts';
 import type { Call, Hooks } from './hooks.ts';

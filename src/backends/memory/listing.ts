@@ -1,7 +1,7 @@
 import type { Address, Attributes } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
 import { escapedName } from '#src/errors/printable.ts';
-import type { Entry, Listed, ListedVersion, ListQuery } from '../driver.ts';
+import type { Entry, Listed, ListedVersion, ListQuery } from '../listing.ts';
 import { listedAs } from '../listing-problem.ts';
 import { addressRefusalOf } from './refusals.ts';
 import type { MemoryStore } from './store.ts';

@@ -1,7 +1,7 @@
 import { isPrintable } from '#src/errors/printable.ts';
 import { pairsOf, type Address, type Document } from '#src/core/document.ts';
 import { jsonRefusalOf } from '../bytes-only.ts';
-import type { Refusal } from '../driver.ts';
+import type { Refusal } from '../refusal.ts';
 import type { MemoryStore } from './store.ts';
 
 export const BACKUP_SUFFIX = '.migrated-bak';

@@ -4,7 +4,8 @@ import { OperatorError } from '#src/errors.ts';
 import { collect } from '#test/support/collect.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { HostileKv } from '#test/support/hostile-kv.ts';
-import type { Driver, Listed } from '../driver.ts';
+import type { Driver } from '../driver.ts';
+import type { Listed } from '../listing.ts';
 
 /*
  * A server of a tenant that sends far more than its API would.

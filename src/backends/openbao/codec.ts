@@ -2,7 +2,7 @@ import type { Attributes, Document } from '#src/core/document.ts';
 import { SecretValue } from '#src/core/secret-value.ts';
 import { quoted } from '#src/errors/explain.ts';
 import { OperatorError } from '#src/errors.ts';
-import type { Refusal } from '../driver.ts';
+import type { Refusal } from '../refusal.ts';
 import { JsonText, objectText } from './exact-json.ts';
 import { hasRoundedNumber, levelsRefusalOf, roundingRefusalOf } from './json-values.ts';
 import {

@@ -2,18 +2,9 @@ import type { Address, Document, Expectation, ReadResult, Version } from '#src/c
 import { sameVersion } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { Clock, Permit, Random, ServerTime } from '#src/ports.ts';
-import type {
-  Driver,
-  DriverTraits,
-  Listed,
-  ListedVersion,
-  ListQuery,
-  Need,
-  Location,
-  Probe,
-  ReadOutcome,
-  Refusal,
-} from '../driver.ts';
+import type { Driver, DriverTraits, Need, Location, Probe, ReadOutcome } from '../driver.ts';
+import type { Refusal } from '../refusal.ts';
+import type { Listed, ListedVersion, ListQuery } from '../listing.ts';
 import type { WriteHint } from '../hints.ts';
 import { planStorage, storageRefusalOf } from './codec.ts';
 import type { StoragePlan } from './codec.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Listed } from '../driver.ts';
+import type { Listed } from '../listing.ts';
 import { isProblem } from '../listing-problem.ts';
 import { listTree } from './listing.ts';
 import { apiPathOf, pathRefusalOf } from './path.ts';

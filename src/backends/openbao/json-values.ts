@@ -1,7 +1,7 @@
 import { decimalOf, eachToken, isNumber, isString, levelsAfter } from '#src/core/json-text.ts';
 import type { SecretValue } from '#src/core/secret-value.ts';
 import { quoted } from '#src/errors/explain.ts';
-import type { Refusal } from '../driver.ts';
+import type { Refusal } from '../refusal.ts';
 import { REPLY_LIMITS } from './reply-limits.ts';
 
 /*

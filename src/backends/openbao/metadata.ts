@@ -1,7 +1,7 @@
 import { quoted } from '#src/errors/explain.ts';
 import { isPrintable } from '#src/errors/printable.ts';
 import type { Attributes } from '#src/core/document.ts';
-import type { Refusal } from '../driver.ts';
+import type { Refusal } from '../refusal.ts';
 import { MARKER_PREFIX, markersOf, MAX_MARKER_BYTES } from './markers.ts';
 import type { PathMarks } from './markers.ts';
 import { isSecretEntry, secretEntriesOf } from './secret-metadata.ts';

@@ -1,7 +1,7 @@
 import type { Address } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
 import { isPrintable } from '#src/errors/printable.ts';
-import type { Refusal } from '../driver.ts';
+import type { Refusal } from '../refusal.ts';
 
 /*
  * Which paths are allowed in a request. Servers treat hostile paths differently (measured: one accepts `f/%2e%2e/z` and

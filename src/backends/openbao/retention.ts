@@ -1,6 +1,6 @@
 import type { Address } from '#src/core/document.ts';
 import { hasCode } from '#src/errors.ts';
-import type { Refusal } from '../driver.ts';
+import type { Refusal } from '../refusal.ts';
 import type { KvMount } from './kv.ts';
 import type { MountConfig } from './mount-config.ts';
 

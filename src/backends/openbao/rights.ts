@@ -1,5 +1,6 @@
 import type { Address } from '#src/core/document.ts';
-import type { Need, Refusal } from '../driver.ts';
+import type { Need } from '../driver.ts';
+import type { Refusal } from '../refusal.ts';
 import type { Session } from './auth/session.ts';
 import { readCapabilities } from './capabilities-self.ts';
 

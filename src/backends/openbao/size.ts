@@ -1,5 +1,5 @@
 import type { SecretValue } from '#src/core/secret-value.ts';
-import type { Refusal } from '../driver.ts';
+import type { Refusal } from '../refusal.ts';
 import { stringsOf } from './json-values.ts';
 
 /*

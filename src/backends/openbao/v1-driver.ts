@@ -2,18 +2,9 @@ import type { Address, Document, Expectation, ReadResult, Version } from '#src/c
 import { sameVersion } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { Permit, ServerTime } from '#src/ports.ts';
-import type {
-  Driver,
-  DriverTraits,
-  Listed,
-  ListedVersion,
-  ListQuery,
-  Location,
-  Need,
-  Probe,
-  ReadOutcome,
-  Refusal,
-} from '../driver.ts';
+import type { Driver, DriverTraits, Location, Need, Probe, ReadOutcome } from '../driver.ts';
+import type { Refusal } from '../refusal.ts';
+import type { Listed, ListedVersion, ListQuery } from '../listing.ts';
 import type { Session } from './auth/session.ts';
 import { decodeFields, encodeFields } from './codec.ts';
 import type { BaoConnection } from './connection.ts';

@@ -1,6 +1,6 @@
 import { quoted } from '#src/errors/explain.ts';
 import { PAIRED_ATTRIBUTES, type Attributes, type Document } from '#src/core/document.ts';
-import type { Refusal } from '../driver.ts';
+import type { Refusal } from '../refusal.ts';
 import { levelsRefusalOf } from './json-values.ts';
 import { countRefusalOf, MAX_STORED_BYTES, storedSize } from './size.ts';
 

@@ -1,7 +1,8 @@
 import type { Address } from '#src/core/document.ts';
 import { hasCode } from '#src/errors.ts';
 import { mapConcurrently, type Width } from '#src/io/map-concurrently.ts';
-import type { ListedVersion, ListQuery, Refusal, VersionState } from '../driver.ts';
+import type { Refusal } from '../refusal.ts';
+import type { ListedVersion, ListQuery, VersionState } from '../listing.ts';
 import { isProblem, problemAt } from '../listing-problem.ts';
 import type { KvMount } from './kv.ts';
 import type { DetailedPage, KvMetadataTree, VersionsOfPath } from './kv-metadata.ts';

@@ -2,7 +2,7 @@ import type { Address, Document, Expectation, Version } from '#src/core/document
 import { pairsOf, sameVersion } from '#src/core/document.ts';
 import { errorOf, hasCode, OperatorError } from '#src/errors.ts';
 import type { Permit } from '#src/ports.ts';
-import type { Refusal } from '../driver.ts';
+import type { Refusal } from '../refusal.ts';
 import type { WriteHint } from '../hints.ts';
 import { encodeFields, planStorage } from './codec.ts';
 import type { StoragePlan } from './codec.ts';

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { VersionState } from '#src/backends/driver.ts';
+import type { VersionState } from '#src/backends/listing.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import type { Side } from '#src/core/sync/observed.ts';
 import { aFollowed, present } from '#test/support/followed.ts';

@@ -1,4 +1,4 @@
-import type { ListedVersion, VersionState } from '#src/backends/driver.ts';
+import type { ListedVersion, VersionState } from '#src/backends/listing.ts';
 import type { Address } from '#src/core/document.ts';
 import type { Outcome, RecordedVersion } from '#src/core/outcome.ts';
 import type { BySide, Side } from '#src/core/sync/observed.ts';

@@ -1,7 +1,7 @@
 import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { DEFAULT_INTERVAL_SECONDS } from '#src/api/v1alpha1/sync.ts';
-import type { VersionState } from '#src/backends/driver.ts';
+import type { VersionState } from '#src/backends/listing.ts';
 import type { BackendKind } from '#src/backends/kind.ts';
 import type { Shape } from '#src/backends/layers/shaped.ts';
 import type { Outcome } from '#src/core/outcome.ts';

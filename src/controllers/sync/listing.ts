@@ -1,4 +1,4 @@
-import type { ListedVersion, ListingProblem } from '#src/backends/driver.ts';
+import type { ListedVersion, ListingProblem } from '#src/backends/listing.ts';
 import { isProblem } from '#src/backends/listing-problem.ts';
 import type { Address } from '#src/core/document.ts';
 import { escapedName } from '#src/errors/printable.ts';

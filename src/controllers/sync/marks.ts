@@ -1,4 +1,4 @@
-import type { VersionState } from '#src/backends/driver.ts';
+import type { VersionState } from '#src/backends/listing.ts';
 import type { RecordedVersion } from '#src/core/outcome.ts';
 import type { BySide, Side } from '#src/core/sync/observed.ts';
 

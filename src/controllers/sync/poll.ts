@@ -1,5 +1,6 @@
 import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
-import type { Driver, ListedVersion } from '#src/backends/driver.ts';
+import type { Driver } from '#src/backends/driver.ts';
+import type { ListedVersion } from '#src/backends/listing.ts';
 import { shaped } from '#src/backends/layers/shaped.ts';
 import type { Side } from '#src/core/sync/observed.ts';
 import { errorOf, hasCode } from '#src/errors.ts';

@@ -1,4 +1,4 @@
-import type { ListQuery } from '#src/backends/driver.ts';
+import type { ListQuery } from '#src/backends/listing.ts';
 import type { Address } from '#src/core/document.ts';
 import { allBut } from '#src/core/folders.ts';
 import type { Side } from '#src/core/sync/observed.ts';

@@ -1,4 +1,5 @@
-import type { Reader, Refusal } from '#src/backends/driver.ts';
+import type { Reader } from '#src/backends/driver.ts';
+import type { Refusal } from '#src/backends/refusal.ts';
 import { decideStep, type Observation, type Policy, type Step } from '#src/core/checks.ts';
 import {
   sameFields,

@@ -1,4 +1,5 @@
-import type { Reader, Refusal } from '#src/backends/driver.ts';
+import type { Reader } from '#src/backends/driver.ts';
+import type { Refusal } from '#src/backends/refusal.ts';
 import { removesSource } from '#src/core/checks.ts';
 import { decodedFields } from '#src/core/mapping/decoding.ts';
 import {

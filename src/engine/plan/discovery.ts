@@ -1,4 +1,4 @@
-import type { Entry, ListingProblem } from '#src/backends/driver.ts';
+import type { Entry, ListingProblem } from '#src/backends/listing.ts';
 import { isProblem } from '#src/backends/listing-problem.ts';
 import type { Address, Version } from '#src/core/document.ts';
 import type { InventoryCount } from '#src/core/inventory.ts';

@@ -1,4 +1,4 @@
-import type { Refusal } from '#src/backends/driver.ts';
+import type { Refusal } from '#src/backends/refusal.ts';
 import type { Address } from '#src/core/document.ts';
 import { InventoryCount } from '#src/core/inventory.ts';
 import type { Outcome } from '#src/core/outcome.ts';

@@ -1,5 +1,5 @@
 import { MAX_ROW_MESSAGE } from '#src/api/v1alpha1/status-row.ts';
-import type { ListingProblem } from '#src/backends/driver.ts';
+import type { ListingProblem } from '#src/backends/listing.ts';
 import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
 import { fitted, shownMessage, type Message } from '#src/errors/explain.ts';
 import { OperatorError } from '#src/errors.ts';

@@ -1,5 +1,6 @@
 import { MAX_ROW_MESSAGE } from '#src/api/v1alpha1/status-row.ts';
-import type { Reader, Refusal } from '#src/backends/driver.ts';
+import type { Reader } from '#src/backends/driver.ts';
+import type { Refusal } from '#src/backends/refusal.ts';
 import { boundedText } from '#src/core/bounded-text.ts';
 import { keepsPair, PAIRED_ATTRIBUTES, pairsOf, type Document, type Pair } from '#src/core/document.ts';
 import type { Outcome } from '#src/core/outcome.ts';

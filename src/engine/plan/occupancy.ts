@@ -1,4 +1,5 @@
-import type { Listed, ListQuery, Reader } from '#src/backends/driver.ts';
+import type { Reader } from '#src/backends/driver.ts';
+import type { Listed, ListQuery } from '#src/backends/listing.ts';
 import { endsListing, isProblem } from '#src/backends/listing-problem.ts';
 import type { Address, Version } from '#src/core/document.ts';
 import { folderOf } from '#src/core/folders.ts';

@@ -1,4 +1,5 @@
-import type { Reader, Refusal } from '#src/backends/driver.ts';
+import type { Reader } from '#src/backends/driver.ts';
+import type { Refusal } from '#src/backends/refusal.ts';
 import type { Address } from '#src/core/document.ts';
 import type { PriorRecord } from '#src/core/outcome.ts';
 import { OperatorError } from '#src/errors.ts';

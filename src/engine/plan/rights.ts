@@ -1,4 +1,5 @@
-import type { Need, Reader, Refusal } from '#src/backends/driver.ts';
+import type { Need, Reader } from '#src/backends/driver.ts';
+import type { Refusal } from '#src/backends/refusal.ts';
 import type { Address } from '#src/core/document.ts';
 import { folderOf } from '#src/core/folders.ts';
 import type { Outcome } from '#src/core/outcome.ts';

@@ -1,4 +1,4 @@
-import type { Refusal } from '#src/backends/driver.ts';
+import type { Refusal } from '#src/backends/refusal.ts';
 import type { Address } from '#src/core/document.ts';
 import type { RestoreStep } from '#src/core/sync/three-way.ts';
 import { OperatorError } from '#src/errors.ts';

@@ -1,4 +1,4 @@
-import type { Refusal } from '#src/backends/driver.ts';
+import type { Refusal } from '#src/backends/refusal.ts';
 import {
   tiesOf,
   type Expectation,

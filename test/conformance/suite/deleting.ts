@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { Entry } from '#src/backends/driver.ts';
+import type { Entry } from '#src/backends/listing.ts';
 import { collect } from '#test/support/collect.ts';
 import { aDocument, codeOf, presentIn, versionIn } from '#test/support/documents.ts';
 import type { Trial } from './trial.ts';

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Listed, ReadOutcome } from '#src/backends/driver.ts';
+import type { ReadOutcome } from '#src/backends/driver.ts';
+import type { Listed } from '#src/backends/listing.ts';
 import { isProblem } from '#src/backends/listing-problem.ts';
 import { mapConcurrently } from '#src/io/map-concurrently.ts';
 import { collect } from '#test/support/collect.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { ListedVersion, VersionState } from '#src/backends/driver.ts';
+import type { ListedVersion, VersionState } from '#src/backends/listing.ts';
 import { isProblem } from '#src/backends/listing-problem.ts';
 import type { ReadResult } from '#src/core/document.ts';
 import { collect } from '#test/support/collect.ts';
