@@ -59,7 +59,7 @@ const REMOVALS: readonly Mutant[] = [
   {
     title: 'a lock lets everybody in',
     file: 'src/io/keyed-lock.ts',
-    replace: '      await before;\n',
+    replace: '      await (signal === undefined ? before : orAborted(before, signal));\n',
     by: '',
     killedBy: REMOVING,
   },
@@ -74,7 +74,8 @@ const REMOVALS: readonly Mutant[] = [
   {
     title: 'a run leaves the claims of earlier runs',
     file: 'src/engine/run.ts',
-    replace: '  await releaseClaims(inputs);\n',
+    replace:
+      '  if (canHaveClaims(inputs)) await releaseClaims({ ...inputs, claimed: async () => claimable(inputs) });\n',
     by: '',
     killedBy: REMOVING,
   },
@@ -95,8 +96,8 @@ const REMOVALS: readonly Mutant[] = [
   {
     title: 'a removal does not ask whether this process still leads',
     file: RETIRE,
-    replace: '    require: () => {\n      permit.require();\n',
-    by: '    require: () => {\n',
+    replace: '      removal.require();\n',
+    by: '',
     killedBy: REMOVING,
   },
   {
@@ -116,8 +117,8 @@ const REMOVALS: readonly Mutant[] = [
   {
     title: 'no gate holds a removal',
     file: RETIRE,
-    replace: "if (held !== undefined) return { ...base, state: 'Verified', ...held };",
-    by: '',
+    replace: "held === undefined ? undefined : { ...base, state: 'Verified', ...held }",
+    by: 'undefined',
     killedBy: ['src/engine/retiring.test.ts'],
   },
   {
@@ -163,21 +164,21 @@ const PROOFS: readonly Mutant[] = [
   {
     title: 'read-back accepts any version',
     file: 'src/engine/apply/verify.ts',
-    replace: ' || found.document.version.revision !== version.revision',
-    by: '',
+    replace: 'if (found?.version.revision !== version.revision)',
+    by: 'if (found === undefined)',
     killedBy: ['src/engine/read-back.test.ts'],
   },
   {
     title: 'read-back asks for no version',
     file: 'src/engine/apply/verify.ts',
-    replace: 'destination.read(target, signal, version.revision)',
-    by: 'destination.read(target, signal)',
+    replace: 'reader.read(address, signal, version.revision)',
+    by: 'reader.read(address, signal)',
     killedBy: ['src/engine/read-back.test.ts'],
   },
   {
     title: 'read-back compares no bytes',
     file: 'src/engine/apply/verify.ts',
-    replace: '!sameFields(desired, found.document) || ',
+    replace: '!sameFields(desired, found) || ',
     by: '',
     killedBy: ['src/engine/read-back.test.ts'],
   },
@@ -217,7 +218,7 @@ const WRITES: readonly Mutant[] = [
   {
     title: 'a change is repeated after a failure',
     file: 'src/backends/layers/guard.ts',
-    replace: 'OPERATIONS[call.operation].changes ? calls.once(call, next) : calls.retried(call, next)',
+    replace: 'isRepeatable(call.operation) ? calls.retried(call, next) : calls.once(call, next)',
     by: 'calls.retried(call, next)',
     killedBy: ['src/backends/layers/guard.test.ts'],
   },
