@@ -128,7 +128,7 @@ describe('the table of a migration', () => {
     const running = { ...migration, status: { ...migration.status, summary } };
     const table = await readOf(running, reports);
     expect(table.missing).toBe(
-      'The rows of 1200 of 2000 keys are stored so far; the run stores the others when it has them.',
+      'The rows of 1200 of 2000 keys are stored. The run stores the remaining rows as it proceeds.',
     );
   });
 });

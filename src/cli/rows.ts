@@ -103,7 +103,7 @@ function whatIsMissing(
     return `Another writer deleted or changed reports, and the rows of ${reports.lost.rows} keys are known to be missing.`;
   const expected = Math.max(reports?.rows ?? 0, summary?.total ?? 0);
   if (found >= expected) return undefined;
-  return `The rows of ${found} of ${expected} keys are stored so far; the run stores the others when it has them.`;
+  return `The rows of ${found} of ${expected} keys are stored. The run stores the remaining rows as it proceeds.`;
 }
 
 /** What a report has of a document is newer than what the status has. */
