@@ -1,5 +1,6 @@
 import { onAbort } from './abort.ts';
 import { Deadline } from './deadline.ts';
+import { FairLine } from './fair-line.ts';
 
 /*
  * Who may use a connection now. Fixed parts would be unused whenever their owners are. Instead, each backend may use as many
@@ -59,8 +60,7 @@ export interface Share {
 export class ConnectionShares {
   readonly #most: number;
   readonly #used = new Used();
-  /** By share; the one whose turn it is comes first. */
-  readonly #waiting = new Map<Share, Set<() => void>>();
+  readonly #waiting = new FairLine<Share, () => void>();
 
   /** `limitOf(most)` connections are in use at once, at most. */
   constructor(most: number) {
@@ -85,27 +85,21 @@ export class ConnectionShares {
 
   /** Grants what may be granted now: also after `most` of a server has changed. */
   serve(): void {
-    for (const [share, grants] of this.#waiting) {
-      const [grant] = grants;
-      if (grant === undefined || !this.#mayTake(share)) continue;
-      this.#remove(share, grant);
-      const rest = this.#waiting.get(share);
-      this.#waiting.delete(share);
-      // The share with its other requests goes to the end, where this loop meets it again.
-      if (rest !== undefined) this.#waiting.set(share, rest);
+    for (const share of this.#waiting.groups()) {
+      if (!this.#mayTake(share)) continue;
+      const grant = this.#waiting.shiftOf(share);
       this.#change(share, 1);
-      grant();
+      grant?.();
     }
   }
 
   async #wait(share: Share, signal: AbortSignal): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const grants = this.#waiting.get(share) ?? new Set();
-    this.#waiting.set(share, grants.add(resolve));
+    this.#waiting.add(share, resolve);
     using _paused = Deadline.pause(signal);
     using _following = onAbort(signal, () => {
       // If it was removed already, it was granted, and the promise is settled.
-      if (this.#remove(share, resolve)) reject(signal.reason);
+      if (this.#waiting.remove(share, resolve)) reject(signal.reason);
     });
     await promise;
   }
@@ -123,12 +117,5 @@ export class ConnectionShares {
     share.used += by;
     share.server.used.change(share.tenant, by);
     this.#used.change(share.tenant, by);
-  }
-
-  #remove(share: Share, grant: () => void): boolean {
-    const grants = this.#waiting.get(share);
-    const wasWaiting = grants?.delete(grant) ?? false;
-    if (grants?.size === 0) this.#waiting.delete(share);
-    return wasWaiting;
   }
 }

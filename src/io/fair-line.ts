@@ -1,4 +1,7 @@
-/** Those who wait, by group; a group and a waiter are anything but undefined. Groups take turns: one with a thousand waiters does not hold up one that has a single one. */
+/**
+ * Those who wait, by group; a group and a waiter are anything but undefined. Groups take turns: one with a thousand waiters does
+ * not hold up one that has a single one.
+ */
 export class FairLine<Group, Waiter> {
   /** The group whose turn it is next comes first. */
   readonly #groups = new Map<Group, Set<Waiter>>();
@@ -12,11 +15,21 @@ export class FairLine<Group, Waiter> {
     this.#groups.set(group, waiters.add(waiter));
   }
 
-  /** Does nothing for one that does not wait. */
-  remove(group: Group, waiter: Waiter): void {
+  has(group: Group): boolean {
+    return this.#groups.has(group);
+  }
+
+  /** The groups in the order of their turns. One that is served meanwhile goes to the end, and is yielded again there. */
+  groups(): Iterable<Group> {
+    return this.#groups.keys();
+  }
+
+  /** False for one that does not wait. */
+  remove(group: Group, waiter: Waiter): boolean {
     const waiters = this.#groups.get(group);
-    waiters?.delete(waiter);
+    const wasWaiting = waiters?.delete(waiter) ?? false;
     if (waiters?.size === 0) this.#groups.delete(group);
+    return wasWaiting;
   }
 
   /** Takes the next waiter out of the line; undefined if nobody waits. */
