@@ -5,7 +5,8 @@ import { eventually } from '#test/support/eventually.ts';
 import { OWN_MACHINE } from '#test/support/own-machine.ts';
 import { limitOf } from './connection-shares.ts';
 import { ConnectRules } from './connect-rules.ts';
-import { ServerConnections, type ConnectionLease, type Server } from './server-connections.ts';
+import type { Server } from './server.ts';
+import { ServerConnections, type ConnectionLease } from './server-connections.ts';
 
 const { signal } = new AbortController();
 let server: CountingServer;

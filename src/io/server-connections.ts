@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import type { buildConnector, Dispatcher } from 'undici';
 import { closed } from '#src/errors/closed.ts';
@@ -8,6 +7,7 @@ import { Connection } from './connection.ts';
 import { ConnectionShares, limitOf, Used, type ServerShare, type Share } from './connection-shares.ts';
 import { EitherSignal } from './deadline.ts';
 import { Places } from './places.ts';
+import { serverKeyOf, type Server } from './server.ts';
 
 /*
  * Connections belong to a server, and not to those that use it: a hundred backends of one server need no more sockets than
@@ -24,17 +24,7 @@ const MOST_CONNECTIONS = 256;
 const TIMES_LARGEST = 2;
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** Where a connection leads, and as whom. */
-export interface Server {
-  /** `https://bao.example.org:8200`, or plain http. */
-  readonly origin: string;
-  /** What the certificate must be for; default: the host. */
-  readonly serverName: string | undefined;
-  /** PEM. Without `ca`, the authorities of the system. */
-  readonly tls: { readonly ca?: string; readonly cert?: string; readonly key?: string };
-}
-
-/** Who uses connections to it. */
+/** Who uses connections to a server. */
 export interface ConnectionUser {
   readonly tenant: string;
   /** Concurrent requests, at most. */
@@ -76,7 +66,7 @@ export class ServerConnections {
 
   /** Opens nothing. While nobody has a lease of a server, nothing is kept of it. */
   lease(server: Server, user: ConnectionUser): ConnectionLease {
-    const key = keyOf(server);
+    const key = serverKeyOf(server);
     const pool = this.#pools.get(key) ?? this.#poolOf(server);
     this.#pools.set(key, pool);
     const lease: ConnectionLease = new ConnectionLease(user, {
@@ -215,10 +205,4 @@ export class ConnectionLease implements Disposable {
     for (const connection of this.#taken) connection.close();
     this.#options.end();
   }
-}
-
-/** Equal for what may share connections. A hash, so that no second copy of a private key is kept for it. */
-function keyOf({ origin, serverName, tls: { ca, cert, key } }: Server): string {
-  const parts = JSON.stringify([origin, serverName ?? null, ca ?? null, cert ?? null, key ?? null]);
-  return createHash('sha256').update(parts).digest('base64');
 }

@@ -117,18 +117,18 @@ describe('slots of requests that are not answered', () => {
 });
 
 describe('the slots of servers', () => {
-  const pem = { ca: 'ca' };
-  const server = { origin: 'https://bao:8200', serverName: undefined, pem };
+  const tls = { ca: 'ca' };
+  const server = { origin: 'https://bao:8200', serverName: undefined, tls };
 
   it('are shared by all clients of the same origin, certificates and name, and by no others', () => {
     const servers = new SlotsByServer(new ManualClock());
     const { slots } = servers.lease(server);
-    expect(servers.lease({ ...server, pem: { ca: 'ca' } }).slots).toBe(slots);
+    expect(servers.lease({ ...server, tls: { ca: 'ca' } }).slots).toBe(slots);
     const others = [
       { ...server, origin: 'https://bao:8201' },
       { ...server, serverName: 'other' },
-      { ...server, pem: { ca: 'another' } },
-      { ...server, pem: { ca: 'ca', cert: 'c', key: 'k' } },
+      { ...server, tls: { ca: 'another' } },
+      { ...server, tls: { ca: 'ca', cert: 'c', key: 'k' } },
     ];
     for (const other of others) expect(servers.lease(other).slots).not.toBe(slots);
   });

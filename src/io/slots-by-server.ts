@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { Clock, Sample } from '#src/ports.ts';
+import { serverKeyOf, type Server } from './server.ts';
 import { ServerSlots } from './server-slots.ts';
 
 /** The gauges that `samples` yields. */
@@ -7,15 +7,6 @@ export const SERVER_GAUGES = [
   'keyferry_server_requests_allowed',
   'keyferry_server_requests_under_way',
 ] as const;
-
-/** What makes two clients talk to the same server in the same way. */
-export interface ServerKey {
-  readonly origin: string;
-  /** Host name that its certificate must match, if it is not that of the origin. */
-  readonly serverName: string | undefined;
-  /** The trusted CAs and the own certificate, as `tls.connect` takes them. */
-  readonly pem: { readonly ca?: string; readonly cert?: string; readonly key?: string };
-}
 
 /** The use of the slots of a server, until it is disposed of. */
 export interface SlotsLease extends Disposable {
@@ -40,10 +31,9 @@ export class SlotsByServer {
     this.#clock = clock;
   }
 
-  lease({ origin, pem, serverName }: ServerKey): SlotsLease {
-    const parts = [origin, serverName, pem.ca, pem.cert, pem.key].map((part) => part ?? null);
-    // Private keys are not kept.
-    const key = createHash('sha256').update(JSON.stringify(parts)).digest('base64');
+  lease(server: Server): SlotsLease {
+    const { origin } = server;
+    const key = serverKeyOf(server);
     const shared = this.#servers.get(key) ?? {
       origin,
       slots: new ServerSlots({ clock: this.#clock }),

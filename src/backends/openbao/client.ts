@@ -108,11 +108,9 @@ export class BaoClient implements Disposable {
   constructor(options: ClientOptions) {
     this.#options = options;
     const { connections, maxInFlight, origin, serverName, slots, tenant, timeoutMs, tls } = options;
-    this.#slots = slots.lease({ origin, serverName, pem: pemOf(tls) });
-    this.#connections = connections.lease(
-      { origin, serverName, tls: pemOf(tls) },
-      { tenant, maxInFlight, timeoutMs },
-    );
+    const server = { origin, serverName, tls: pemOf(tls) };
+    this.#slots = slots.lease(server);
+    this.#connections = connections.lease(server, { tenant, maxInFlight, timeoutMs });
   }
 
   get origin(): string {
