@@ -11,7 +11,7 @@ const integration = {
  * unit: beside the sources, no server, seconds. Everything else talks to real servers that test/cluster starts. One
  * project after the other.
  * hostile: attacks an operator; a cluster for each file.
- * docs: executes the commands of the documentation, page after page on one cluster.
+ * docs: executes the commands of the documentation, page after page on the cluster of each file.
  * browser: opens pages in a headless Chromium.
  * crash: kills operators at random moments; one file at a time, on clusters of their own.
  * node: real pods on a real node; needs Linux and root, so only `make test-node` runs it.
@@ -50,7 +50,7 @@ export default defineConfig({
       {
         test: {
           ...integration,
-          globalSetup: ['test/hostile/global-setup.ts'],
+          globalSetup: ['test/support/bundle-setup.ts'],
           name: 'hostile',
           sequence: { groupOrder: 2 },
           include: ['test/hostile/**/*.test.ts'],
@@ -59,12 +59,12 @@ export default defineConfig({
       },
       {
         test: {
+          ...integration,
+          globalSetup: ['test/support/bundle-setup.ts'],
           name: 'docs',
           sequence: { groupOrder: 3 },
           include: ['test/docs/*.test.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          maxWorkers: 1,
+          maxWorkers: 2,
         },
       },
       {

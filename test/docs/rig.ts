@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   cpSync,
@@ -70,7 +69,6 @@ export class Rig implements AsyncDisposable {
   /** Starts a cluster with what pages of this kind need. */
   static async start(needs: Needs): Promise<Rig> {
     await requirePrograms();
-    execFileSync('make', ['--silent', 'build'], { cwd: ROOT, stdio: 'inherit' });
     const cluster = await startCluster({ report: () => undefined });
     const folder = mkdtempSync(join(tmpdir(), 'keyferry-docs-'));
     await writePrograms(cluster, join(folder, 'bin'));
