@@ -192,6 +192,10 @@ bench-fair: $(BUNDLE) ## Five Secrets behind four large migrations and behind se
 bench-scale: $(BUNDLE) ## 1, 2 and 4 replicas that share the work, against a KV server 20 ms away, in ratios
 	node test/bench/scale.ts
 
+.PHONY: bench-memory
+bench-memory: $(BUNDLE) ## Peak memory of a migration against its size; SIZES=100,50000; minutes
+	$(if $(SIZES),SIZES='$(SIZES)') node test/bench/memory.ts
+
 .PHONY: run
 run: $(BUNDLE) ## Run the operator against the current kubeconfig; ARGS="--context dev --log-level debug"
 	$(BUNDLE) operator $(ARGS)
