@@ -43,9 +43,7 @@ function* refusedAndInStep(
 
 /** Documents that the source no longer lists are read too if both sides were proven equal: the other side may follow. */
 function selectKnown(inputs: PlanInputs, { count, documents, unlisted }: Inventory): void {
-  // The list is made while it is read.
-  const known = [...unlisted].filter((name) => destinationOfKnown(inputs, name) !== undefined);
-  for (const name of known) {
+  for (const name of unlisted) {
     const destination = destinationOfKnown(inputs, name);
     if (destination !== undefined) documents.selectUnlisted(count.discover(name), destination);
   }
