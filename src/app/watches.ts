@@ -17,6 +17,7 @@ import type { KubeObject } from '#src/kube/client.ts';
 import { GrantedInformer } from '#src/runtime/granted-informer.ts';
 import { Informer, type InformerOptions, type Watched } from '#src/runtime/informer.ts';
 import { NamespacesInformer } from '#src/runtime/namespaces-informer.ts';
+import { PackedStore } from '#src/runtime/packed-store.ts';
 import type { Base } from './base.ts';
 import { resourceOf, SECRETS } from './clients.ts';
 
@@ -37,7 +38,7 @@ export function createInformers({ client, clock, config, random, logger, metrics
   const common = { client, clock, random, logger, metrics };
   const { watchNamespaces: namespaces } = config;
   const watch = <T extends KubeObject>(
-    what: Pick<InformerOptions<T>, 'selection' | 'project' | 'indexes'>,
+    what: Pick<InformerOptions<T>, 'selection' | 'project' | 'indexes' | 'makeStore'>,
   ): Watched<T> =>
     namespaces === undefined
       ? new Informer({ ...common, ...what })
@@ -65,7 +66,7 @@ export function createInformers({ client, clock, config, random, logger, metrics
       ? watch({
           selection: { resource: SECRETS, metadataOnly: true, labels: true },
           project: projectSecret,
-          indexes: NAMESPACE_INDEX,
+          makeStore: () => new PackedStore(),
         })
       : undefined,
   };

@@ -1,4 +1,6 @@
 import type { Address, ReadResult, Version } from '#src/core/document.ts';
+import { repeatable } from '#src/core/repeatable.ts';
+import { distinctlyMapped, type Addresses } from './addresses.ts';
 import type { ReadOutcome } from './driver.ts';
 import type { Refusal } from './refusal.ts';
 import type { Listed, ListedVersion, ListQuery } from './listing.ts';
@@ -23,8 +25,17 @@ export class AddressTranslator {
     return this.#mapping === undefined ? address : this.#mapping.inward(address);
   }
 
-  allIn(addresses: readonly Address[]): readonly Address[] {
-    return this.#mapping === undefined ? addresses : addresses.map(this.#mapping.inward);
+  allIn(addresses: Addresses): Addresses {
+    return this.#mapping === undefined ? addresses : distinctlyMapped(addresses, this.#mapping.inward);
+  }
+
+  /** As often as somebody iterates. */
+  allPlacedIn<T extends { readonly address: Address }>(items: Iterable<T>): Iterable<T> {
+    if (this.#mapping === undefined) return items;
+    const place = (item: T): T => this.placedIn(item);
+    return repeatable(function* placed() {
+      for (const item of items) yield place(item);
+    });
   }
 
   placedIn<T extends { readonly address: Address }>(item: T): T {

@@ -9,6 +9,7 @@ import type {
   Version,
 } from '#src/core/document.ts';
 import type { OperatorError } from '#src/errors.ts';
+import type { Addresses } from './addresses.ts';
 import type { ReadScope, WriteHint } from './hints.ts';
 import type { Listed, ListedVersion, ListQuery } from './listing.ts';
 import type { Permit, ServerTime } from '#src/ports.ts';
@@ -54,10 +55,11 @@ export interface Reader {
   /**
    * Reads many addresses in the cheapest way of the store (pages of values, or concurrent reads). Yields each address
    * at most once, in any order; an address that does not exist as `absent`. An address that fails yields its error and
-   * does not end the iteration; a failure of the backend (server gone) throws. A page has no values of other documents, as far
+   * does not end the iteration; a failure of the backend (server gone) throws. The addresses are iterated once, as far as
+   * they are needed. A page has no values of other documents, as far
    * as the store lets a request leave them out and `scope` tells what is there.
    */
-  readMany(addresses: readonly Address[], signal: AbortSignal, scope?: ReadScope): AsyncIterable<ReadOutcome>;
+  readMany(addresses: Addresses, signal: AbortSignal, scope?: ReadScope): AsyncIterable<ReadOutcome>;
 
   /**
    * Requests a second that the server accepts, as its refusals taught; undefined as long as it refused none. A driver
@@ -79,9 +81,9 @@ export interface Reader {
 
   /**
    * Asks the server, without side effects, which of these needs the current credentials do not allow; at most one
-   * refusal per address. An empty result is not a promise: the write itself still decides.
+   * refusal per address. The needs are iterated as often as it takes. An empty result is not a promise: the write itself still decides.
    */
-  denied(needs: readonly Need[], signal: AbortSignal): Promise<ReadonlyMap<Address, Refusal>>;
+  denied(needs: Iterable<Need>, signal: AbortSignal): Promise<ReadonlyMap<Address, Refusal>>;
 
   /**
    * Why the current version of this address would not stay readable by its revision after an overwrite, or undefined.

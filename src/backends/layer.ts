@@ -2,7 +2,7 @@ import type { Address, Document } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { AccessRecord, Permit } from '#src/ports.ts';
 import { AddressTranslator, type AddressMapping } from './address-mapping.ts';
-import type { BackupStore, ClaimStore, CopyStore, Driver, Need, ProjectionStore } from './driver.ts';
+import type { BackupStore, ClaimStore, CopyStore, Driver, ProjectionStore } from './driver.ts';
 
 /** What a layer must know about an operation. */
 export interface OperationTraits {
@@ -43,7 +43,7 @@ export type Operation = keyof typeof OPERATIONS;
 /** One operation, as its caller sees it, before it is passed to the driver below. */
 export interface Call {
   readonly operation: Operation;
-  /** Every address that it reaches; the first is the address from the caller. */
+  /** Every address that it reaches; the first is the address from the caller. None of an operation on many documents. */
   readonly addresses: readonly Address[];
   readonly signal: AbortSignal;
   /** The revision that it requests or expects. */
@@ -119,7 +119,7 @@ function readsOf(driver: Driver, relay: Relay): Pick<LayeredDriver, Reads> {
       ),
     readMany: (addresses, signal, scope) =>
       relay.iterate(
-        { operation: 'readMany', addresses, signal },
+        { operation: 'readMany', addresses: [], signal },
         () => driver.readMany(relay.allIn(addresses), signal, scope),
         (outcome) => relay.outcomeOut(outcome),
       ),
@@ -134,11 +134,8 @@ function readsOf(driver: Driver, relay: Relay): Pick<LayeredDriver, Reads> {
       relay.call({ operation: 'isLeaving', addresses: [], signal }, async (inner) => driver.isLeaving(inner)),
     denied: async (needs, signal) =>
       relay.refusalsOut(
-        await relay.call({ operation: 'denied', addresses: needs.map(addressOf), signal }, async (inner) =>
-          driver.denied(
-            needs.map((need) => relay.placedIn(need)),
-            inner,
-          ),
+        await relay.call({ operation: 'denied', addresses: [], signal }, async (inner) =>
+          driver.denied(relay.allPlacedIn(needs), inner),
         ),
       ),
   };
@@ -287,10 +284,6 @@ function projectionsOf(projections: ProjectionStore, relay: Relay): Required<Pro
         async (inner) => projections.unmark(relay.in(address), expect, origin, inner),
       ),
   };
-}
-
-function addressOf({ address }: Need): Address {
-  return address;
 }
 
 /** Passes calls on through one layer. */

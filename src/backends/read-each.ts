@@ -1,5 +1,6 @@
 import type { Address, ReadResult } from '#src/core/document.ts';
 import { isBackendWide } from '#src/errors.ts';
+import { distinctIn, type Addresses } from './addresses.ts';
 import type { ReadOutcome } from './driver.ts';
 import { mapConcurrently, type Width } from '#src/io/map-concurrently.ts';
 
@@ -11,10 +12,10 @@ export interface ReadEachOptions {
 
 /** Reads each address once, `width` at a time: for stores without a request for many addresses. */
 export async function* readEach(
-  addresses: readonly Address[],
+  addresses: Addresses,
   { width, read, signal }: ReadEachOptions,
 ): AsyncGenerator<ReadOutcome> {
-  yield* mapConcurrently(new Set(addresses), width, async (address): Promise<ReadOutcome> => {
+  yield* mapConcurrently(distinctIn(addresses), width, async (address): Promise<ReadOutcome> => {
     try {
       return { address, result: await read(address) };
     } catch (error) {

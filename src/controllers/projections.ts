@@ -30,7 +30,8 @@ export function projectClusterBackend(object: CachedObject): ClusterSecretBacken
 
 /** Only that a Secret changed is of interest; there are many. */
 export function projectSecret({ metadata }: CachedObject): CachedObject {
-  return { metadata };
+  const { name, namespace, uid, resourceVersion, labels } = metadata;
+  return { metadata: { name, namespace, uid, resourceVersion, ...(labels === undefined ? {} : { labels }) } };
 }
 
 function parsedBy<T>(parse: (object: unknown) => Parsed<T>, object: CachedObject): T {

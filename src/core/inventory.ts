@@ -1,4 +1,5 @@
 import type { LeftOutReason } from '#src/errors/reasons.ts';
+import { NameTable, type Mark } from './name-table.ts';
 
 /** How many documents a run found at the source, and what became of them: `discovered` is the sum of the others. */
 export interface InventoryCounts {
@@ -8,21 +9,26 @@ export interface InventoryCounts {
   readonly leftOut: ReadonlyMap<LeftOutReason, number>;
 }
 
+/** Discovered, with neither a row nor a reason yet. Other users of the same names have other marks. */
+const OPEN: Mark = 1;
+
 /**
  * Accounts for every document that the source lists or an earlier run moved. Each is discovered once and must end with a row
  * or with a reason without one.
  */
 export class InventoryCount {
+  /** All names that were discovered. */
+  readonly names = new NameTable();
   readonly #leftOut = new Map<LeftOutReason, number>();
-  /** Names that were discovered and have neither a row nor a reason yet. */
-  readonly #open = new Set<string>();
   #discovered = 0;
   #selected = 0;
 
-  /** There is or was a document of this name at the source, and it is to be a row. */
-  discover(name: string): void {
+  /** There is or was a document of this name at the source, and it is to be a row. Returns the number of the name. */
+  discover(name: string): number {
     this.#discovered += 1;
-    this.#open.add(name);
+    const item = this.names.add(name);
+    this.names.mark(item, OPEN);
+    return item;
   }
 
   /** The source has a document that gets no row. */
@@ -33,16 +39,24 @@ export class InventoryCount {
 
   /** A discovered document is not selected after all: only the read showed its type. */
   dismiss(name: string, reason: LeftOutReason): void {
-    if (this.#open.delete(name)) this.#count(reason);
+    if (this.#close(name)) this.#count(reason);
   }
 
   /** A document has a row. */
   report(name: string): void {
-    if (this.#open.delete(name)) this.#selected += 1;
+    if (this.#close(name)) this.#selected += 1;
   }
 
   counts(): InventoryCounts {
     return { discovered: this.#discovered, selected: this.#selected, leftOut: this.#leftOut };
+  }
+
+  /** True if it was open. */
+  #close(name: string): boolean {
+    const item = this.names.indexOf(name);
+    if (item === undefined || !this.names.isMarked(item, OPEN)) return false;
+    this.names.unmark(item, OPEN);
+    return true;
   }
 
   #count(reason: LeftOutReason): void {

@@ -9,7 +9,7 @@ export interface Journal {
   readonly prior: ReadonlyMap<string, PriorRecord>;
 
   /** Lists the documents that the run will process, so that progress has a total from the start. */
-  expect(outcomes: readonly Outcome[]): void;
+  expect(outcomes: Iterable<Outcome>): void;
 
   /** Takes one outcome, which may become durable later, in a batch. Resolves when the caller may drop it. */
   record(outcome: Outcome): Promise<void>;

@@ -33,7 +33,7 @@ export class LiveMigrations {
   of(name: string): Crossings {
     return {
       declare: ({ removes, writes }) => {
-        this.#uses.set(name, { removes: keysOf(removes), writes: keysOf(writes) });
+        this.#uses.set(name, { removes: placesOf(removes), writes: placesOf(writes) });
       },
       removalOf: (location) => this.#crossing({ location, by: 'removes', name }),
       writeTo: (location) => this.#crossing({ location, by: 'writes', name }),
@@ -46,9 +46,8 @@ export class LiveMigrations {
   }
 
   #crossing({ location, by, name }: Question): string | undefined {
-    const key = keyOf(location);
     for (const [other, uses] of this.#uses) {
-      if (other === name || !uses[by].has(key)) continue;
+      if (other === name || !uses[by].has(location)) continue;
       const [writer, remover] = by === 'removes' ? [name, other] : [other, name];
       return `SecretMigration ${writer} writes this document, and SecretMigration ${remover} removes it; both leave it alone. Suspend or delete one of them.`;
     }
@@ -83,13 +82,18 @@ export interface Crossings {
   writeTo(source: Location): string | undefined;
 }
 
-/** The documents that a migration uses. */
+/** The documents that a migration uses. They are kept for as long as it is live. */
 export interface Uses {
-  readonly removes: readonly Location[];
-  readonly writes: readonly Location[];
+  readonly removes: readonly Location[] | Places;
+  readonly writes: readonly Location[] | Places;
 }
 
-type DeclaredUses = Readonly<Record<keyof Uses, ReadonlySet<string>>>;
+/** Locations that somebody uses. */
+export interface Places {
+  has(location: Location): boolean;
+}
+
+type DeclaredUses = Readonly<Record<keyof Uses, Places>>;
 
 interface Question {
   readonly location: Location;
@@ -97,11 +101,18 @@ interface Question {
   readonly name: string;
 }
 
-function keysOf(locations: readonly Location[]): ReadonlySet<string> {
-  return new Set(locations.map(keyOf));
+function placesOf(uses: readonly Location[] | Places): Places {
+  if ('has' in uses) return uses;
+  const keys = new Set(uses.map(keyOf));
+  return { has: (location) => keys.has(keyOf(location)) };
 }
 
 /** Equal for equal locations. */
 export function keyOf({ store, path }: Location): string {
   return `${store}\n${path}`;
+}
+
+/** True for one and the same document. */
+export function areSame(left: Location, right: Location): boolean {
+  return left.store === right.store && left.path === right.path;
 }

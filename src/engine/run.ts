@@ -82,10 +82,11 @@ function canHaveClaims({ intent, only, trustsVersions }: ApplyInputs): boolean {
 }
 
 /** A source is claimed after its row is durable: so each that an earlier run claimed is on record or named in the spec. */
-function claimable({ intent, prior }: Pick<ApplyInputs, 'intent' | 'prior'>): readonly Address[] {
+function* claimable({ intent, prior }: Pick<ApplyInputs, 'intent' | 'prior'>): Generator<Address> {
   const { route, selection } = intent;
   const named = selection.scope.by === 'names' ? selection.scope.names : [];
-  return [...named, ...prior.keys()].map((name) => route.sourceOf(name));
+  for (const name of named) yield route.sourceOf(name);
+  for (const name of prior.keys()) yield route.sourceOf(name);
 }
 
 /**
@@ -122,13 +123,13 @@ async function applyPlan(inputs: ApplyInputs, progress: Progress, planning: Plan
   }
   const transfer = new Transfer(inputs, progress, inputs.intent.sync === undefined ? undefined : keepInStep);
   await transfer.copyAll(planning);
-  await transfer.overwriteAnnounced();
+  await transfer.overwriteAnnounced(planning);
   if (progress.isComplete && inputs.approved !== undefined) {
     const left = leftBehind(inputs.approved, (name) => progress.hasRecorded(name));
     for (const outcome of left) await progress.record(outcome);
   }
   await retireSoaked(inputs, progress, transfer.proven);
-  await prune(inputs, progress, { removals: transfer.removals, expected: planning.expected });
+  await prune(inputs, progress, { removals: transfer.removals, documents: planning.documents });
   await expire(inputs, progress);
   if (inputs.intent.sync !== undefined && progress.isComplete) await discardCopies(inputs);
 }

@@ -140,7 +140,7 @@ export class MigrationJournal {
   }
 
   /** As `Journal.expect`. */
-  expect(outcomes: readonly Outcome[]): void {
+  expect(outcomes: Iterable<Outcome>): void {
     for (const outcome of outcomes) this.#table.expect(outcome, this.#options.clock.now());
   }
 

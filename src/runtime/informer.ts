@@ -15,7 +15,14 @@ import {
   watchedObject,
   type Selection,
 } from './listing.ts';
-import { objectKey, parseObjectKey, Store, type IndexFunction, type ReadonlyStore } from './store.ts';
+import {
+  objectKey,
+  parseObjectKey,
+  Store,
+  type IndexFunction,
+  type ObjectStore,
+  type ReadonlyStore,
+} from './store.ts';
 
 /**
  * A change of one object: `old` undefined = added, `current` undefined = deleted.
@@ -46,7 +53,7 @@ export interface Watched<T extends KubeObject> {
 
 /** Where informers keep their objects. Those of different namespaces can share one: no two have the same key. */
 export interface InformerCache<T extends KubeObject> {
-  readonly store: Store<T>;
+  readonly store: ObjectStore<T>;
   readonly unparsed: Map<string, KubeObject['metadata']>;
 }
 
@@ -59,7 +66,9 @@ export interface InformerOptions<T extends KubeObject> {
    */
   readonly project: (object: KubeObject) => T;
   readonly indexes?: Readonly<Record<string, IndexFunction<T>>>;
-  /** Default: one of its own, with `indexes`. */
+  /** The store for the objects. Default: one with `indexes`. */
+  readonly makeStore?: () => ObjectStore<T>;
+  /** Default: one of its own. */
   readonly cache?: InformerCache<T>;
   /** Objects per list page while they fit into a reply; default 500. */
   readonly pageSize?: number;
@@ -100,7 +109,7 @@ const SHORTEST_HEALTHY_WATCH_MS = 1_000;
  */
 export class Informer<T extends KubeObject> implements Watched<T> {
   readonly #options: InformerOptions<T>;
-  readonly #store: Store<T>;
+  readonly #store: ObjectStore<T>;
   readonly #unparsed: Map<string, KubeObject['metadata']>;
   readonly #handlers: ChangeHandler<T>[] = [];
   readonly #backoff: Backoff;
@@ -113,7 +122,7 @@ export class Informer<T extends KubeObject> implements Watched<T> {
 
   constructor(options: InformerOptions<T>) {
     this.#options = options;
-    this.#store = options.cache?.store ?? new Store(options.indexes);
+    this.#store = options.cache?.store ?? storeOf(options);
     this.#unparsed = options.cache?.unparsed ?? new Map<string, KubeObject['metadata']>();
     this.#backoff = new Backoff({ ...BACKOFF, clock: options.clock, random: options.random });
     this.#fitting = new FittingPage(options.pageSize ?? PAGE_SIZE);
@@ -189,26 +198,30 @@ export class Informer<T extends KubeObject> implements Watched<T> {
   async #list(signal: AbortSignal): Promise<void> {
     const { client, selection, metrics } = this.#options;
     metrics.count('keyferry_informer_lists_total', this.#labels);
-    const all: Seen<T>[] = [];
+    const listed = new Set<string>();
+    const changed: Seen<T>[] = [];
     let version: string | undefined;
     for await (const page of listPages({ client, selection, fitting: this.#fitting, signal })) {
-      for (const object of page.objects) all.push(this.#see(object));
+      for (const object of page.objects) {
+        const seen = this.#see(object);
+        listed.add(seen.key);
+        if (!seen.isKnown) changed.push(seen);
+      }
       version = page.resourceVersion;
     }
-    this.#replace(all);
+    this.#replace(listed, changed);
     this.#resourceVersion = version;
     if (this.#hasSynced) return;
     this.#hasSynced = true;
     this.#synced.resolve();
   }
 
-  /** Replaces the content of the cache by these objects; handlers get only the differences. */
-  #replace(all: readonly Seen<T>[]): void {
-    const listed = new Set(all.map(({ key }) => key));
+  /** Replaces the content of the cache by what is listed; handlers get only the differences. */
+  #replace(listed: ReadonlySet<string>, changed: readonly Seen<T>[]): void {
     for (const key of [...this.#store.keys(), ...this.#unparsed.keys()]) {
       if (this.#covers(key) && !listed.has(key)) this.#remove(key);
     }
-    for (const seen of all) this.#put(seen);
+    for (const seen of changed) this.#put(seen);
   }
 
   /** Projects a changed object. The whole object is not needed after that. */
@@ -317,6 +330,14 @@ export class Informer<T extends KubeObject> implements Watched<T> {
     this.#options.metrics.count('keyferry_informer_handler_errors_total', this.#labels);
     this.#options.logger.error('informer handler failed', thrown, { ...this.#labels, key });
   }
+}
+
+/** An empty store for the objects of informers with these options. */
+export function storeOf<T extends KubeObject>({
+  indexes,
+  makeStore,
+}: Pick<InformerOptions<T>, 'indexes' | 'makeStore'>): ObjectStore<T> {
+  return makeStore?.() ?? new Store(indexes);
 }
 
 const COUNTERS = [

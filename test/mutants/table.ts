@@ -124,7 +124,7 @@ const REMOVALS: readonly Mutant[] = [
   {
     title: 'a migration that writes the source of another one is not noticed',
     file: TARGETS,
-    replace: 'crossings.removalOf(to) ?? ',
+    replace: 'crossings.removalOf(to) ??\n',
     by: '',
     killedBy: REMOVING,
   },
@@ -211,8 +211,8 @@ const WRITES: readonly Mutant[] = [
   {
     title: 'what this migration moved is moved again',
     file: TARGETS,
-    replace: 'else if (written.has(here))',
-    by: "else if (written.has(here) && name === '')",
+    replace: 'if (wasWritten) return',
+    by: "if (wasWritten && name === '') return",
     killedBy: ['src/engine/one-store.test.ts'],
   },
   {
@@ -318,8 +318,8 @@ const REPORTS: readonly Mutant[] = [
   {
     title: 'credentials of a backend are copied with everything else',
     file: 'src/engine/plan/credentials.ts',
-    replace: 'return held === undefined;',
-    by: 'return true;',
+    replace: '    documents.drop(item);\n',
+    by: '',
     killedBy: ['src/engine/credentials.test.ts'],
   },
   {
@@ -339,14 +339,14 @@ const REPORTS: readonly Mutant[] = [
   {
     title: 'a migration moves its own copies',
     file: 'src/engine/plan/inventory.ts',
-    replace: '  requireSeparateEnds(inputs, documents);\n',
+    replace: '  requireSeparateEnds(inputs, documents.allNamed());\n',
     by: '',
     killedBy: ['src/engine/nested-ends.test.ts'],
   },
   {
     title: 'what the source could not list has no row',
     file: 'src/engine/plan/inventory.ts',
-    replace: '      ...[...selected.problems].map(([name, each]) => problemOutcome(name, each)),\n',
+    replace: '      ...[...problems].map(([name, each]) => problemOutcome(name, each)),\n',
     by: '',
     killedBy: ['src/engine/one-bad-thing.test.ts'],
   },

@@ -347,7 +347,7 @@ class RecordingJournal {
     this.#table = new RowTable(this.prior);
   }
 
-  expect(outcomes: readonly Outcome[]): void {
+  expect(outcomes: Iterable<Outcome>): void {
     for (const outcome of outcomes) this.#table.expect(outcome, this.#run.clock.now());
   }
 

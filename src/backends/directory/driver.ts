@@ -1,10 +1,12 @@
 import type { Address, Document, Expectation, ReadResult, Version } from '#src/core/document.ts';
+import { repeatable } from '#src/core/repeatable.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
 import type { Permit } from '#src/ports.ts';
 import type { Driver, BackupStore, DriverTraits, Location, Need, Probe, ReadOutcome } from '../driver.ts';
 import type { Refusal } from '../refusal.ts';
 import type { Listed, ListedVersion, ListQuery } from '../listing.ts';
 import { isProblem } from '../listing-problem.ts';
+import type { Addresses } from '../addresses.ts';
 import { readEach } from '../read-each.ts';
 import { DirectoryBackups } from './backups.ts';
 import { create, remove, replace } from './changes.ts';
@@ -101,7 +103,7 @@ export class DirectoryDriver implements Driver {
     return { state: 'present', document: { address, fields, attributes: {}, version: found.version } };
   }
 
-  async *readMany(addresses: readonly Address[], signal: AbortSignal): AsyncGenerator<ReadOutcome> {
+  async *readMany(addresses: Addresses, signal: AbortSignal): AsyncGenerator<ReadOutcome> {
     const read = async (address: Address): Promise<ReadResult> => this.read(address, signal);
     yield* readEach(addresses, { width: CONCURRENCY, read, signal });
   }
@@ -114,8 +116,10 @@ export class DirectoryDriver implements Driver {
     return documentRefusalOf(document);
   }
 
-  async denied(needs: readonly Need[], signal: AbortSignal): Promise<ReadonlyMap<Address, Refusal>> {
-    const possible = needs.filter(({ address }) => nameRefusalOf(address) === undefined);
+  async denied(needs: Iterable<Need>, signal: AbortSignal): Promise<ReadonlyMap<Address, Refusal>> {
+    const possible = repeatable(function* possible() {
+      for (const need of needs) if (nameRefusalOf(need.address) === undefined) yield need;
+    });
     try {
       return await this.#store.visit({ op: 'directory.denied', signal }, async (folder) =>
         findDenied(folder, possible),

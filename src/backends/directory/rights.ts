@@ -13,7 +13,7 @@ const WIDTH = 8;
 /** Asks the kernel, by access(2), which needs are denied. Changes nothing; at most one refusal per address. */
 export async function findDenied(
   folder: Folder,
-  needs: readonly Need[],
+  needs: Iterable<Need>,
 ): Promise<ReadonlyMap<Address, Refusal>> {
   const folderRefusal = await refusalOf(folder.pathOf(''), W_OK | X_OK, 'write to the folder');
   const refusals = new Map<Address, Refusal>();
@@ -29,8 +29,8 @@ export async function findDenied(
 }
 
 /** Denies all needs, because the folder itself cannot be opened. */
-export function allDenied(needs: readonly Need[]): ReadonlyMap<Address, Refusal> {
-  return new Map(needs.map(({ address }) => [address, denied('open the folder')]));
+export function allDenied(needs: Iterable<Need>): ReadonlyMap<Address, Refusal> {
+  return new Map(Array.from(needs, ({ address }) => [address, denied('open the folder')]));
 }
 
 function isChange(verb: Need['verbs'][number]): boolean {

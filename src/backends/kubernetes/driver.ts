@@ -11,6 +11,7 @@ import type { LeftOutReason } from '#src/errors/reasons.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
 import type { KubeClient } from '#src/kube/client.ts';
 import type { Permit } from '#src/ports.ts';
+import type { Addresses } from '../addresses.ts';
 import type {
   Driver,
   BackupStore,
@@ -27,6 +28,7 @@ import type { Refusal } from '../refusal.ts';
 import type { Listed, ListedVersion, ListingProblem, ListQuery } from '../listing.ts';
 import type { ReadScope } from '../hints.ts';
 import { isProblem, listedAs, problemAt } from '../listing-problem.ts';
+import { NameTable } from '#src/core/name-table.ts';
 import { mapConcurrently } from '#src/io/map-concurrently.ts';
 import { RBAC_VERBS, SecretApi, type Marks } from './api.ts';
 import { SecretBackups } from './backups.ts';
@@ -161,17 +163,19 @@ export class KubernetesDriver implements Driver {
   }
 
   async *readMany(
-    addresses: readonly Address[],
+    addresses: Addresses,
     signal: AbortSignal,
     scope: ReadScope = {},
   ): AsyncGenerator<ReadOutcome> {
-    const possible: Address[] = [];
-    for (const address of new Set(addresses)) {
+    const wanted = new NameTable();
+    const impossible = new Map<Address, ReadOutcome>();
+    for (const address of addresses) {
       const error = this.#nameError(address, 'kube.secret.get');
-      if (error === undefined) possible.push(address);
-      else yield { address, error };
+      if (error === undefined) wanted.add(address);
+      else impossible.set(address, { address, error });
     }
-    yield* readManySecrets(this.#api, possible, { ...scope, signal });
+    yield* impossible.values();
+    yield* readManySecrets(this.#api, wanted, { ...scope, signal });
   }
 
   refusalOf(document: Document): Refusal | undefined {
@@ -183,13 +187,13 @@ export class KubernetesDriver implements Driver {
   }
 
   /** One review per verb; one per name only if the verb is not granted for the whole namespace (resourceNames). */
-  async denied(needs: readonly Need[], signal: AbortSignal): Promise<ReadonlyMap<Address, Refusal>> {
+  async denied(needs: Iterable<Need>, signal: AbortSignal): Promise<ReadonlyMap<Address, Refusal>> {
     const refusals = new Map<Address, Refusal>();
-    const verbs = new Set(needs.flatMap((need) => need.verbs));
+    const verbs = new Set<Need['verbs'][number]>();
+    for (const need of needs) for (const verb of need.verbs) verbs.add(verb);
     for (const verb of verbs) {
       if (await this.#api.mayDo(verb, undefined, signal)) continue;
-      const addresses = needs.filter((need) => need.verbs.includes(verb)).map((need) => need.address);
-      const answers = mapConcurrently(new Set(addresses), CONCURRENCY, async (address) => ({
+      const answers = mapConcurrently(addressesWith(needs, verb), CONCURRENCY, async (address) => ({
         address,
         allowed: await this.#api.mayDo(verb, address, signal),
       }));
@@ -280,6 +284,13 @@ export class KubernetesDriver implements Driver {
 function whyLeftOut({ metadata, type }: TypedMetadata): LeftOutReason | undefined {
   if (isRefusedType(type)) return 'ExcludedType';
   return metadata.labels?.[BACKUP_LABEL] === 'true' ? 'Backup' : undefined;
+}
+
+/** Each once. */
+function addressesWith(needs: Iterable<Need>, verb: Need['verbs'][number]): ReadonlySet<Address> {
+  const found = new Set<Address>();
+  for (const { address, verbs } of needs) if (verbs.includes(verb)) found.add(address);
+  return found;
 }
 
 function permissionDenied(verb: Need['verbs'][number]): Refusal {

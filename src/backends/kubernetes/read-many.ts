@@ -1,4 +1,5 @@
 import type { Address } from '#src/core/document.ts';
+import type { NameTable } from '#src/core/name-table.ts';
 import { errorOf, isBackendWide } from '#src/errors.ts';
 import type { ReadOutcome } from '../driver.ts';
 import type { ReadScope } from '../hints.ts';
@@ -14,6 +15,12 @@ const FEW = 10;
 /** So many other names for each wanted one are listed; beyond that, to read by name is fewer bytes. */
 const MOST_OTHERS = 2;
 const READS_AT_ONCE = 8;
+/** A selector without more names than this is too long for a URL in any case. */
+const MOST_LEFT_OUT = 400;
+
+/** Marks of a wanted name: it was not yielded yet; a list showed it. */
+const MISSING = 1;
+const SEEN = 2;
 
 /** Target size of a page of Secrets. */
 const TARGET_PAGE_BYTES = 2 * 1024 * 1024;
@@ -26,59 +33,121 @@ const LARGEST_PAGE = 500;
  */
 export async function* readManySecrets(
   api: SecretApi,
-  addresses: readonly Address[],
+  names: NameTable,
   { signal, ...scope }: ReadScope & { readonly signal: AbortSignal },
 ): AsyncGenerator<ReadOutcome> {
-  const wanted = new Set(addresses);
+  const wanted = new Wanted(names);
   const isFew = wanted.size <= FEW || !(await api.mayList(signal));
   const there = isFew ? 'tooMany' : await lookAround(api, wanted, { ...scope, signal });
-  if (there === 'tooMany') yield* readSingly(api, wanted, signal);
+  if (there === 'tooMany') yield* readSingly(api, wanted.missing(), signal);
   else yield* readByPages(api, { ...there, wanted }, signal);
+}
+
+/** The names that are wanted. Those of tens of thousands are in memory once. */
+class Wanted {
+  readonly #names: NameTable;
+  /** Names that were not yielded yet. */
+  size: number;
+  /** Names that a list showed. */
+  seenSize = 0;
+
+  constructor(names: NameTable) {
+    this.#names = names;
+    this.size = names.size;
+    for (let item = 0; item < names.size; item += 1) names.mark(item, MISSING);
+  }
+
+  *missing(): Generator<Address> {
+    for (const item of this.#names.marked(MISSING)) yield this.#names.nameAt(item);
+  }
+
+  *seen(): Generator<Address> {
+    for (const item of this.#names.marked(SEEN)) yield this.#names.nameAt(item);
+  }
+
+  *unseen(): Generator<Address> {
+    for (const item of this.#names.marked(MISSING))
+      if (!this.#names.isMarked(item, SEEN)) yield this.#names.nameAt(item);
+  }
+
+  seeAll(): void {
+    for (const item of this.#names.marked(MISSING)) this.#see(item);
+  }
+
+  seeNothing(): void {
+    for (const item of this.#names.marked(SEEN)) this.#names.unmark(item, SEEN);
+    this.seenSize = 0;
+  }
+
+  /** A list shows this name. False if it is not wanted. */
+  see(name: string): boolean {
+    const item = this.#names.indexOf(name);
+    if (item === undefined || !this.#names.isMarked(item, MISSING)) return false;
+    this.#see(item);
+    return true;
+  }
+
+  /** True if it was not yielded yet. */
+  take(name: string): boolean {
+    const item = this.#names.indexOf(name);
+    if (item === undefined || !this.#names.isMarked(item, MISSING)) return false;
+    this.#names.unmark(item, MISSING);
+    this.size -= 1;
+    return true;
+  }
+
+  #see(item: number): void {
+    if (this.#names.isMarked(item, SEEN)) return;
+    this.#names.mark(item, SEEN);
+    this.seenSize += 1;
+  }
 }
 
 /** What else is where the wanted Secrets are. */
 interface Surroundings {
   /** A list with these has the wanted Secrets and no other; undefined: none can be made. */
   readonly pages: Selectors | undefined;
-  /** The wanted names that such a list shows. */
-  readonly seen: ReadonlySet<Address>;
 }
 
 /** `tooMany`: there are so many other names that reading each wanted one is cheaper than to list them all. */
 async function lookAround(
   api: SecretApi,
-  wanted: ReadonlySet<Address>,
+  wanted: Wanted,
   { signal, ...scope }: ReadScope & { readonly signal: AbortSignal },
 ): Promise<Surroundings | 'tooMany'> {
   const selectors = selectorsOf(scope);
-  if (scope.listed === wanted.size) return { pages: selectors, seen: wanted };
+  if (scope.listed === wanted.size) {
+    wanted.seeAll();
+    return { pages: selectors };
+  }
   const others = (scope.listed ?? 0) - wanted.size;
   if (others > MOST_OTHERS * wanted.size) return 'tooMany';
-  const found = await namesAmong(api, { wanted, selectors }, signal);
-  return found === 'tooMany' ? found : { pages: withoutNames(selectors, found.others), seen: found.seen };
+  const found = await otherNames(api, { wanted, selectors }, signal);
+  return found === 'tooMany' ? found : { pages: withoutNames(selectors, found) };
 }
 
 /**
- * The wanted names in a list, and the others in it. `tooMany` others, or a list that the server fails because of one Secret: the
- * wanted ones are read by name then.
+ * The names in a list that are not wanted, as far as a selector can leave them out; the wanted ones are noted. `tooMany` others, or
+ * a list that the server fails because of one Secret: the wanted ones are read by name then.
  */
-async function namesAmong(
+async function otherNames(
   api: SecretApi,
-  { wanted, selectors }: { readonly wanted: ReadonlySet<Address>; readonly selectors: Selectors },
+  { wanted, selectors }: { readonly wanted: Wanted; readonly selectors: Selectors },
   signal: AbortSignal,
-): Promise<{ readonly seen: ReadonlySet<Address>; readonly others: readonly Address[] } | 'tooMany'> {
-  const seen = new Set<Address>();
+): Promise<readonly Address[] | 'tooMany'> {
   const others: Address[] = [];
   const most = MOST_OTHERS * wanted.size;
+  let count = 0;
   try {
     // A page that is not larger than what can still be of use.
     for await (const { invalid, items } of api.metadataPages(selectors, signal, most + wanted.size + 1)) {
       const names = [...items.map((each) => each.name), ...invalid.keys()];
-      for (const name of names.filter((each) => wanted.has(each))) seen.add(name);
-      others.push(...names.filter((each) => !wanted.has(each)));
-      if (others.length > most) return 'tooMany';
+      const notWanted = names.filter((each) => !wanted.see(each));
+      count += notWanted.length;
+      if (others.length <= MOST_LEFT_OUT) others.push(...notWanted);
+      if (count > most) return 'tooMany';
     }
-    return { seen, others };
+    return others;
   } catch (failure) {
     if (signal.aborted || !canBeOfOneSecret(failure)) throw failure;
     return 'tooMany';
@@ -89,7 +158,7 @@ async function namesAmong(
  * fails the iteration. */
 async function* readSingly(
   api: SecretApi,
-  wanted: ReadonlySet<Address>,
+  wanted: Iterable<Address>,
   signal: AbortSignal,
 ): AsyncGenerator<ReadOutcome> {
   yield* mapConcurrently(wanted, READS_AT_ONCE, async (address): Promise<ReadOutcome> => {
@@ -106,41 +175,38 @@ async function* readSingly(
 /** Reads what was seen by pages, if there can be some, else by name. What was not seen can exist: it is looked for. */
 async function* readByPages(
   api: SecretApi,
-  { pages, seen, wanted }: Surroundings & { readonly wanted: ReadonlySet<Address> },
+  { pages, wanted }: Surroundings & { readonly wanted: Wanted },
   signal: AbortSignal,
 ): AsyncGenerator<ReadOutcome> {
-  const missing = new Set(wanted);
-  const arePaged = pages !== undefined && seen.size > FEW;
-  const values = arePaged ? valuesIn(api, pages, signal) : readSingly(api, seen, signal);
+  const arePaged = pages !== undefined && wanted.seenSize > FEW;
+  const values = arePaged ? valuesIn(api, pages, signal) : readSingly(api, wanted.seen(), signal);
   try {
     for await (const outcome of values) {
-      if (missing.delete(outcome.address)) yield outcome;
-      if (missing.size === 0) return;
+      if (wanted.take(outcome.address)) yield outcome;
+      if (wanted.size === 0) return;
     }
   } catch (failure) {
     if (signal.aborted || !arePaged || !canBeOfOneSecret(failure)) throw failure;
-    yield* readSingly(api, missing, signal);
+    yield* readSingly(api, wanted.missing(), signal);
     return;
   }
-  yield* readUnseen(api, missing, signal);
+  yield* readUnseen(api, wanted, signal);
 }
 
 /** Names that no page showed: of another type or label by now, created just now, or absent, which one list tells of many. */
-async function* readUnseen(
-  api: SecretApi,
-  unseen: ReadonlySet<Address>,
-  signal: AbortSignal,
-): AsyncGenerator<ReadOutcome> {
-  if (unseen.size <= FEW) {
-    yield* readSingly(api, unseen, signal);
+async function* readUnseen(api: SecretApi, wanted: Wanted, signal: AbortSignal): AsyncGenerator<ReadOutcome> {
+  if (wanted.size <= FEW) {
+    yield* readSingly(api, wanted.missing(), signal);
     return;
   }
-  const found = await namesAmong(api, { wanted: unseen, selectors: {} }, signal);
-  if (found !== 'tooMany') {
-    for (const address of unseen)
-      if (!found.seen.has(address)) yield { address, result: { state: 'absent' } };
+  wanted.seeNothing();
+  const found = await otherNames(api, { wanted, selectors: {} }, signal);
+  if (found === 'tooMany') {
+    yield* readSingly(api, wanted.missing(), signal);
+    return;
   }
-  yield* readSingly(api, found === 'tooMany' ? unseen : found.seen, signal);
+  for (const address of wanted.unseen()) yield { address, result: { state: 'absent' } };
+  yield* readSingly(api, wanted.seen(), signal);
 }
 
 async function* valuesIn(

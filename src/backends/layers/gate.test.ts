@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Address, Document, Version } from '#src/core/document.ts';
+import type { Addresses } from '../addresses.ts';
 import type { BackupStore, ClaimStore, CopyStore, Driver, ProjectionStore, ReadOutcome } from '../driver.ts';
 import type { Entry, ListedVersion } from '../listing.ts';
 import { gate, type Gate } from './gate.ts';
@@ -71,17 +72,16 @@ class AnyDriver implements Driver {
     );
   read = async (address: Address) =>
     Promise.resolve(this.#ask(`read ${address}`, { state: 'absent' } as const));
-  readMany = (addresses: readonly Address[]): AsyncGenerator<ReadOutcome> =>
-    this.#ask(
-      `readMany ${addresses.join(' ')}`,
-      all(...addresses.map((address) => ({ address, result: { state: 'absent' } as const }))),
-    );
+  readMany = (addresses: Addresses): AsyncGenerator<ReadOutcome> => {
+    const found = [...addresses].map((address) => ({ address, result: { state: 'absent' } as const }));
+    return this.#ask(`readMany ${found.map(({ address }) => address).join(' ')}`, all(...found));
+  };
   isLeaving = async () => Promise.resolve(this.#ask('isLeaving', false));
   refusalOf = () => undefined;
   addressRefusalOf = () => undefined;
   locationOf = (path: Address) => ({ store: 's', path });
-  denied = async (needs: readonly { readonly address: Address }[]) =>
-    Promise.resolve(this.#ask(`denied ${needs.map(({ address }) => address).join(' ')}`, new Map()));
+  denied = async (needs: Iterable<{ readonly address: Address }>) =>
+    Promise.resolve(this.#ask(`denied ${[...needs].map(({ address }) => address).join(' ')}`, new Map()));
   write = async ({ address }: Document) => Promise.resolve(this.#ask(`write ${address}`, version));
   writeAndRead = async ({ address }: Document) =>
     Promise.resolve(this.#ask(`writeAndRead ${address}`, { ...aDocument(address), version }));

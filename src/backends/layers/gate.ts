@@ -1,6 +1,8 @@
 import type { Address } from '#src/core/document.ts';
+import { repeatable } from '#src/core/repeatable.ts';
 import { OperatorError, type ErrorCode } from '#src/errors.ts';
-import type { Driver, Need } from '../driver.ts';
+import { distinct, distinctIn } from '../addresses.ts';
+import type { Driver, ReadOutcome } from '../driver.ts';
 import type { Refusal } from '../refusal.ts';
 import type { Listed, ListedVersion, ListQuery } from '../listing.ts';
 import { layered, type LayeredDriver, type Operation } from '../layer.ts';
@@ -42,22 +44,26 @@ export function gate(driver: Driver, { code, refusalOf }: Gate): LayeredDriver {
       versions: (query, signal) =>
         passedItems({ query, refusalOf }, (visible) => base.versions(visible, signal)),
       async *readMany(addresses, signal, scope) {
-        const passed: Address[] = [];
-        for (const address of new Set(addresses)) {
-          const error = errorOf('read', [address]);
-          if (error === undefined) passed.push(address);
-          else yield { address, error };
-        }
+        const refused: ReadOutcome[] = [];
+        const passed = distinct(function* passing() {
+          for (const address of distinctIn(addresses)) {
+            const error = errorOf('read', [address]);
+            if (error === undefined) yield address;
+            else refused.push({ address, error });
+          }
+        });
         yield* base.readMany(passed, signal, scope);
+        yield* refused;
       },
       async denied(needs, signal) {
         const refusals = new Map<Address, Refusal>();
-        const passed: Need[] = [];
-        for (const need of needs) {
-          const refusal = refusalOf(need.address);
-          if (refusal === undefined) passed.push(need);
-          else refusals.set(need.address, refusal);
+        for (const { address } of needs) {
+          const refusal = refusalOf(address);
+          if (refusal !== undefined) refusals.set(address, refusal);
         }
+        const passed = repeatable(function* passing() {
+          for (const need of needs) if (!refusals.has(need.address)) yield need;
+        });
         return new Map([...refusals, ...(await base.denied(passed, signal))]);
       },
     }),

@@ -8,6 +8,7 @@ import { joinedResult, MAX_JOINED_BYTES, type Parts, tooLarge } from './joined-d
 import { joinedVersion } from './joined-version.ts';
 import { layered, type LayeredDriver } from '../layer.ts';
 import { isProblem, listedAs } from '../listing-problem.ts';
+import type { Addresses } from '../addresses.ts';
 import { readEach } from '../read-each.ts';
 import { onlyRead } from './only-read.ts';
 
@@ -92,7 +93,7 @@ class Join {
     throw new OperatorError('PARTS_CHANGING', { op: 'join.read', target: address });
   }
 
-  async *readMany(addresses: readonly Address[], signal: AbortSignal): AsyncGenerator<ReadOutcome> {
+  async *readMany(addresses: Addresses, signal: AbortSignal): AsyncGenerator<ReadOutcome> {
     const read = async (address: Address): Promise<ReadResult> => this.read(address, signal);
     const width = (): number => Math.ceil(this.#driver.traits.concurrency / REQUESTS_OF_A_FOLDER);
     yield* readEach(addresses, { width, read, signal });

@@ -8,6 +8,7 @@ import {
 import { errorOf } from '#src/errors.ts';
 import { escapedName } from '#src/errors/printable.ts';
 import type { LeftOutReason } from '#src/errors/reasons.ts';
+import { distinctIn, type Addresses } from '../addresses.ts';
 import type { Driver, Location, ReadOutcome } from '../driver.ts';
 import type { Refusal } from '../refusal.ts';
 import type { Entry, Listed, ListedVersion, ListingProblem, ListQuery } from '../listing.ts';
@@ -103,11 +104,11 @@ class Split {
   }
 
   async *readMany(
-    addresses: readonly Address[],
+    addresses: Addresses,
     signal: AbortSignal,
     { listed: _pieces, ...scope }: ReadScope = {},
   ): AsyncGenerator<ReadOutcome> {
-    const pieces = Map.groupBy(new Set(addresses), wholeOf);
+    const pieces = Map.groupBy(distinctIn(addresses), wholeOf);
     for await (const read of this.#driver.readMany([...pieces.keys()], signal, scope)) {
       for (const address of pieces.get(read.address) ?? [])
         yield 'error' in read

@@ -23,6 +23,7 @@ import type {
 } from '../driver.ts';
 import type { Refusal } from '../refusal.ts';
 import type { Listed, ListedVersion, ListQuery } from '../listing.ts';
+import type { Addresses } from '../addresses.ts';
 import { readEach } from '../read-each.ts';
 import { MemoryBackups, MemoryCopies } from './backups.ts';
 import type { Call, Hooks } from './hooks.ts';
@@ -178,7 +179,7 @@ export class MemoryDriver implements Driver {
     );
   }
 
-  async *readMany(addresses: readonly Address[], signal: AbortSignal): AsyncGenerator<ReadOutcome> {
+  async *readMany(addresses: Addresses, signal: AbortSignal): AsyncGenerator<ReadOutcome> {
     const read = async (address: Address): Promise<ReadResult> => this.read(address, signal);
     yield* readEach(addresses, { width: CONCURRENCY, read, signal });
   }
@@ -191,10 +192,10 @@ export class MemoryDriver implements Driver {
     return addressRefusalOf(this.#store, address);
   }
 
-  async denied(needs: readonly Need[], signal: AbortSignal): Promise<ReadonlyMap<Address, Refusal>> {
+  async denied(needs: Iterable<Need>, signal: AbortSignal): Promise<ReadonlyMap<Address, Refusal>> {
     const { mayNot } = this.#options;
     return this.#perform({ operation: 'denied', address: '' }, signal, () => {
-      const lacking = needs.flatMap(({ address, verbs }) => {
+      const lacking = [...needs].flatMap(({ address, verbs }) => {
         const verb = verbs.find((each) => mayNot?.(each, address) === true);
         const message = `The credentials may not ${verb} this document.`;
         return verb === undefined ? [] : [[address, { reason: 'PermissionDenied', message }] as const];

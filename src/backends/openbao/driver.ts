@@ -17,6 +17,7 @@ import { joinPath, pathRefusalOf } from './path.ts';
 import { Preparations } from './preparation.ts';
 import { probeServer } from './probe.ts';
 import type { Constants } from './probe.ts';
+import type { Addresses } from '../addresses.ts';
 import { readEach } from '../read-each.ts';
 import { readStored } from './reading.ts';
 import { overwriteRefusalOf } from './retention.ts';
@@ -118,7 +119,7 @@ export class OpenBaoDriver implements Driver {
     return readStored(kv, { address, revision }, signal);
   }
 
-  async *readMany(addresses: readonly Address[], signal: AbortSignal): AsyncGenerator<ReadOutcome> {
+  async *readMany(addresses: Addresses, signal: AbortSignal): AsyncGenerator<ReadOutcome> {
     const read = (address: Address): Promise<ReadResult> => this.read(address, signal);
     yield* readEach(addresses, { width: () => this.traits.concurrency, read, signal });
   }
@@ -140,7 +141,7 @@ export class OpenBaoDriver implements Driver {
     return this.addressRefusalOf(document.address) ?? storageRefusalOf(document, plan);
   }
 
-  async denied(needs: readonly Need[], signal: AbortSignal): Promise<ReadonlyMap<Address, Refusal>> {
+  async denied(needs: Iterable<Need>, signal: AbortSignal): Promise<ReadonlyMap<Address, Refusal>> {
     const { kv, session } = await this.#open(signal);
     const question = {
       session,

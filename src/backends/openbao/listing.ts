@@ -139,14 +139,17 @@ class Walk<T extends Named> {
   }
 
   /** One page: its documents and problems, and what is to be requested because of it. */
-  async take(turn: Turn): Promise<Step<Turn, readonly (Walked<T> | ListingProblem)[]>> {
+  async take(turn: Turn): Promise<Step<Turn, Iterable<Walked<T> | ListingProblem>>> {
     try {
       const page = await this.#fittingPage(turn);
       const isRepeated = turn.after !== '' && !page.items.every(({ name }) => isAfter(name, turn.after));
       if (isRepeated) this.#ignoresPages = true;
-      const { folders, result } = this.#children(turn.folder, isRepeated ? [] : page.items);
-      const found = { ...turn, folders: [...turn.folders, ...folders] };
-      return { result, more: this.#isLast(turn, page) ? this.#below(found) : [this.#after(found, page)] };
+      const items = isRepeated ? [] : page.items;
+      const found = { ...turn, folders: [...turn.folders, ...this.#foldersIn(turn.folder, items)] };
+      return {
+        result: this.#documentsIn(turn.folder, items),
+        more: this.#isLast(turn, page) ? this.#below(found) : [this.#after(found, page)],
+      };
     } catch (failure) {
       if (turn.folder === this.#query.folder) throw failure;
       const problem = problemAt(`${turn.folder}/`, failure, this.#signal);
@@ -174,23 +177,26 @@ class Walk<T extends Named> {
     return { ...turn, after: items.at(-1)?.name ?? '', size: next, grows, isCapped };
   }
 
-  #children(
-    parent: Address,
-    items: readonly T[],
-  ): { readonly folders: readonly Address[]; readonly result: readonly (Walked<T> | ListingProblem)[] } {
+  /** The folders that are to be requested because of a page. */
+  #foldersIn(parent: Address, items: readonly T[]): readonly Address[] {
     const { meter, skips } = this.#query;
     const folders: Address[] = [];
-    const result: (Walked<T> | ListingProblem)[] = [];
-    for (const item of items) {
-      const child = childOf(this.#listable.refusalOf, parent, item.name);
-      if ('address' in child) {
-        result.push('problem' in child ? child : { address: child.address, item });
-        continue;
-      }
+    for (const { name } of items) {
+      if (!name.endsWith('/')) continue;
+      const child = childOf(this.#listable.refusalOf, parent, name);
+      if (!('folder' in child)) continue;
       meter?.folder(child.folder);
       if (skips?.(child.folder) !== true) folders.push(child.folder);
     }
-    return { folders, result };
+    return folders;
+  }
+
+  /** Made one at a time: a page can have tens of thousands. */
+  *#documentsIn(parent: Address, items: readonly T[]): Generator<Walked<T> | ListingProblem> {
+    for (const item of items) {
+      const child = childOf(this.#listable.refusalOf, parent, item.name);
+      if ('address' in child) yield 'problem' in child ? child : { address: child.address, item };
+    }
   }
 
   /**

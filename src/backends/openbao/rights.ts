@@ -19,10 +19,10 @@ export interface RightsQuestion {
 /** The needs that the token lacks rights for, one refusal per address; empty if the token has no right to ask. */
 export async function findDenied(
   { session, rightFor }: RightsQuestion,
-  needs: readonly Need[],
+  needs: Iterable<Need>,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<Address, Refusal>> {
-  const wanted = needs.flatMap(({ address, verbs }) =>
+  const wanted = [...needs].flatMap(({ address, verbs }) =>
     verbs.map((verb) => ({ address, verb, ...rightFor(address, verb) })),
   );
   const rights = await readCapabilities(session, [...new Set(wanted.map(({ path }) => path))], signal);

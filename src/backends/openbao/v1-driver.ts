@@ -12,6 +12,7 @@ import type { KeyedLock } from '#src/io/keyed-lock.ts';
 import { isProblem } from '../listing-problem.ts';
 import { listTree, requireNoSelector } from './listing.ts';
 import { joinPath, pathRefusalOf } from './path.ts';
+import type { Addresses } from '../addresses.ts';
 import { readEach } from '../read-each.ts';
 import { findDenied } from './rights.ts';
 import { MAX_FIELDS_WHERE_COUNTED } from './size.ts';
@@ -121,7 +122,7 @@ export class OpenBaoV1Driver implements Driver {
     return { state: 'present', document: { address, fields, attributes: {}, version } };
   }
 
-  async *readMany(addresses: readonly Address[], signal: AbortSignal): AsyncGenerator<ReadOutcome> {
+  async *readMany(addresses: Addresses, signal: AbortSignal): AsyncGenerator<ReadOutcome> {
     const read = (address: Address): Promise<ReadResult> => this.read(address, signal);
     yield* readEach(addresses, { width: () => this.traits.concurrency, read, signal });
   }
@@ -134,7 +135,7 @@ export class OpenBaoV1Driver implements Driver {
     return this.addressRefusalOf(document.address) ?? v1RefusalOf(document, this.#keyLimit);
   }
 
-  async denied(needs: readonly Need[], signal: AbortSignal): Promise<ReadonlyMap<Address, Refusal>> {
+  async denied(needs: Iterable<Need>, signal: AbortSignal): Promise<ReadonlyMap<Address, Refusal>> {
     const { session, kv } = await this.#open(signal);
     const rightFor = (address: Address, verb: Need['verbs'][number]) => ({
       path: kv.pathOf(address),

@@ -36,17 +36,37 @@ export interface PrunePass {
 }
 
 export function countPruning({ prior, expected, awaiting, only, percent, now }: PrunePass): PruneCount {
-  const documents = new Set([...prior.keys(), ...expected, ...awaiting]).size;
-  const others = [...prior.values()].filter(({ name }) => !awaiting.has(name));
-  const stillLimited = others.filter(
-    ({ name, reason }) => reason === 'PruneLimited' && only !== undefined && !only.has(name),
-  );
+  const documents = countDocuments({ prior, expected, awaiting });
+  let stillLimited = 0;
+  let removed = 0;
+  for (const row of prior.values()) {
+    const { name, reason } = row;
+    if (awaiting.has(name)) continue;
+    if (reason === 'PruneLimited' && only !== undefined && !only.has(name)) stillLimited += 1;
+    if (isBeingPruned(row) || isKept(row, now)) removed += 1;
+  }
   return {
     documents,
-    awaiting: awaiting.size + stillLimited.length,
-    removed: others.filter((row) => isBeingPruned(row) || isKept(row, now)).length,
+    awaiting: awaiting.size + stillLimited,
+    removed,
     limit: Math.max(1, Math.floor((documents * percent) / 100)),
   };
+}
+
+/** Names that are in any of the three. `expected` has each once. */
+function countDocuments({
+  prior,
+  expected,
+  awaiting,
+}: Pick<PrunePass, 'prior' | 'expected' | 'awaiting'>): number {
+  const others = new Set([...awaiting].filter((name) => !prior.has(name)));
+  let documents = prior.size;
+  for (const name of expected) {
+    if (prior.has(name)) continue;
+    documents += 1;
+    others.delete(name);
+  }
+  return documents + others.size;
 }
 
 export function isOverLimit({ awaiting, limit, removed }: PruneCount): boolean {

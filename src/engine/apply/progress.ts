@@ -1,5 +1,6 @@
 import { isBalanced, type InventoryCount } from '#src/core/inventory.ts';
 import { recordedOutcome, type Outcome } from '#src/core/outcome.ts';
+import { repeatable } from '#src/core/repeatable.ts';
 import { withNewKeys } from '#src/core/new-keys.ts';
 import { isProven, originIn, withOrigin } from '#src/core/origin.ts';
 import { recordedBase } from '#src/core/sync/base.ts';
@@ -19,6 +20,7 @@ export class Progress {
   #wakeAfterMs: number | undefined;
   #count: InventoryCount | undefined;
   #plan: PlanTotals | undefined;
+  /** Under an approved plan: the names of the documents that have a row of this run. */
   readonly #recorded = new Set<string>();
 
   constructor(inputs: Inputs) {
@@ -57,12 +59,17 @@ export class Progress {
   /** Announces the documents that the run will process, and accounts for all that the source lists. */
   expect({ count, expected }: Pick<Planning, 'count' | 'expected'>): void {
     this.#count = count;
-    this.#inputs.journal.expect(expected.map((outcome) => this.#withNewKeys(this.#ruled(outcome))));
+    const rowOf = (outcome: Outcome): Outcome => this.#withNewKeys(this.#ruled(outcome));
+    this.#inputs.journal.expect(
+      repeatable(function* rows() {
+        for (const outcome of expected) yield rowOf(outcome);
+      }),
+    );
   }
 
   async record(outcome: Outcome): Promise<void> {
     const { intent, journal } = this.#inputs;
-    this.#recorded.add(outcome.name);
+    if (this.#inputs.approved !== undefined) this.#recorded.add(outcome.name);
     const proven = this.#withBase(this.#unlessProven(outcome));
     const ruled = this.#ruled(withOrigin(proven, journal.prior.get(outcome.name)));
     await journal.record(this.#withNewKeys(this.#asPlanned(ruled)));
@@ -70,6 +77,7 @@ export class Progress {
     if (outcome.backup !== undefined && intent.backupTtlMs !== undefined) this.wakeIn(intent.backupTtlMs);
   }
 
+  /** Under an approved plan. */
   hasRecorded(name: string): boolean {
     return this.#recorded.has(name);
   }
@@ -123,10 +131,10 @@ export class Progress {
     return rule === undefined ? outcome : { ...outcome, rule: rule.id };
   }
 
-  /** `waits`: the milliseconds that sources still wait until their copies have soaked. */
-  awaitSoak(waits: readonly number[]): void {
-    this.#awaitsSoak = waits.length > 0;
-    for (const wait of waits) this.wakeIn(wait);
+  /** Sources wait until their copies have soaked, the next one for so many milliseconds. */
+  awaitSoak(ms: number): void {
+    this.#awaitsSoak = true;
+    this.wakeIn(ms);
   }
 
   wakeIn(ms: number): void {

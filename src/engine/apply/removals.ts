@@ -4,25 +4,23 @@ import type { ApplyInputs } from './inputs.ts';
 import type { Progress } from './progress.ts';
 import { retireSource } from './retire.ts';
 import { soakLeft } from './soak.ts';
-import type { Proven } from './transfer.ts';
+import type { ProvenCopies } from './proven.ts';
 
 /** Applies sourcePolicy to sources whose copies this run proved, after the record of the proof is durable. */
 export async function retireSoaked(
   inputs: ApplyInputs,
   progress: Progress,
-  proven: readonly Proven[],
+  proven: ProvenCopies,
 ): Promise<void> {
   const { intent, journal } = inputs;
-  const leaving = proven.filter(({ pair }) => intent.policyOf(pair.name).sourcePolicy !== 'Keep');
-  const waits = new Map(leaving.map((each) => [each, soakLeft(inputs, each.outcome)]));
-  progress.awaitSoak([...waits.values()].filter((ms) => ms > 0));
-  const due = leaving.filter((each) => (waits.get(each) ?? 0) <= 0);
-  if (due.length === 0 || progress.shouldStop()) return;
+  const soaksMs = intent.soakMs === 0 ? undefined : proven.keepDue((each) => soakLeft(inputs, each.outcome));
+  if (soaksMs !== undefined) progress.awaitSoak(soaksMs);
+  if (proven.size === 0 || progress.shouldStop()) return;
   await journal.flush();
   let keptSome = false;
   try {
     await forEachConcurrently(
-      due,
+      proven,
       async ({ pair, outcome }) => {
         const ended = await retireSource(inputs, pair, outcome);
         if (ended.state === 'Removed') inputs.onRemoved();
@@ -32,18 +30,18 @@ export async function retireSoaked(
       { limit: () => limitOf(inputs), rest: inputs.rest, stop: () => progress.shouldStop() },
     );
   } catch (failure) {
-    if (inputs.shouldStop()) await releaseOwnClaims(inputs, due).catch(() => undefined); // The next run does, if it failed.
+    if (inputs.shouldStop()) await releaseOwnClaims(inputs, proven).catch(() => undefined); // The next run does, if it failed.
     throw failure;
   }
-  if (keptSome) await releaseOwnClaims(inputs, due);
+  if (keptSome) await releaseOwnClaims(inputs, proven);
 }
 
 /** Also after a stop: a claim is a label on an object of the user. */
 async function releaseOwnClaims(
   { claimedAs, permit, source }: ApplyInputs,
-  claimed: readonly Proven[],
+  claimed: ProvenCopies,
 ): Promise<void> {
-  const among = async (): Promise<readonly Address[]> => claimed.map(({ pair }) => pair.source);
+  const among = async (): Promise<Iterable<Address>> => Promise.resolve(claimed.sources());
   await source.claims?.release((by) => by === claimedAs, permit.toComplete, among);
 }
 

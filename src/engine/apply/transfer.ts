@@ -1,21 +1,16 @@
 import { isBackendWide } from '#src/errors.ts';
-import type { Outcome, VerifiedPair } from '#src/core/outcome.ts';
+import type { VerifiedPair } from '#src/core/outcome.ts';
 import type { LeftOutReason } from '#src/errors/reasons.ts';
 import { forEachConcurrently } from '#src/io/map-concurrently.ts';
 import { decideAnnounced, type Planning } from '../plan/make-plan.ts';
-import type { Decision, PlannedDocument } from '../plan/plan.ts';
+import type { Decision } from '../plan/plan.ts';
 import { carryOut } from './copy.ts';
 import type { ApplyInputs } from './inputs.ts';
 import type { Progress } from './progress.ts';
 import type { AwaitedRemoval, Copied } from './proof.ts';
+import { ProvenCopies } from './proven.ts';
 import { Silence } from './silence.ts';
 import { rowBeforeRemoval } from './soak.ts';
-
-/** A document that this run proved, and its row without a reason. */
-export interface Proven {
-  readonly pair: VerifiedPair;
-  readonly outcome: Outcome;
-}
 
 /** What became of a decision: an outcome, or why the document is not selected after all. */
 export type Carried = Copied | { readonly leftOut: LeftOutReason };
@@ -29,16 +24,16 @@ async function carryOnce(inputs: ApplyInputs, decision: Decision): Promise<Carri
 
 /** Copies documents to the destination and proves them. A document that fails does not stop the others. */
 export class Transfer {
-  /** Proven documents, for the removal of sources. Names and versions only. */
-  readonly proven: Proven[] = [];
+  /** Proven documents whose sources are to go, or to be marked. Names and versions only. */
+  readonly proven = new ProvenCopies();
   /** Documents to remove after all others. */
   readonly removals: AwaitedRemoval[] = [];
   readonly #carry: Carry;
   readonly #inputs: ApplyInputs;
   readonly #progress: Progress;
   readonly #silence: Silence;
-  /** Documents to overwrite once that is on record, with the version to overwrite. */
-  readonly #awaitOverwrite = new Map<PlannedDocument, string>();
+  /** Documents to overwrite once that is on record, by name, with the version to overwrite. */
+  readonly #awaitOverwrite = new Map<string, string>();
 
   /** `carry`: how one decision is carried out. Default: by the protocol of mode Once. */
   constructor(inputs: ApplyInputs, progress: Progress, carry: Carry = carryOnce) {
@@ -50,17 +45,16 @@ export class Transfer {
 
   /** Carries out the plan as it streams from both backends. Documents that the source never yields stay Pending. */
   async copyAll(planning: Planning): Promise<void> {
-    const remaining = new Map(planning.expected.map((outcome) => [outcome.name, outcome]));
     await this.#each(planning.decisions(), async (decision) => {
       const { name } = decision.document;
-      remaining.delete(name);
+      planning.noteDecided(name);
       const carried = await this.#carry(this.#inputs, decision);
-      if ('outcome' in carried) return this.#keep(decision, carried);
+      if ('outcome' in carried) return this.#keep(planning, decision, carried);
       planning.count.dismiss(name, carried.leftOut);
       if (this.#inputs.intent.sync !== undefined) await this.#inputs.journal.forget(name);
     });
     if (this.#progress.interrupted) return;
-    for (const outcome of remaining.values()) {
+    for (const outcome of planning.undecided()) {
       // Not read because a backend failed: that says nothing about a proven document.
       const stays = !this.#progress.isComplete && this.#progress.wasProven(outcome.name);
       if (!stays) await this.#progress.record(outcome);
@@ -71,24 +65,36 @@ export class Transfer {
    * Overwrites the documents that differ, once their current versions are on record: after a kill, the record remains.
    * A document with another version by now is announced again and waits for the next run.
    */
-  async overwriteAnnounced(): Promise<void> {
+  async overwriteAnnounced({ documents }: Pick<Planning, 'documents'>): Promise<void> {
     if (this.#awaitOverwrite.size === 0 || this.#progress.shouldStop()) return;
     await this.#inputs.journal.flush();
     const announced = new Map(this.#awaitOverwrite);
-    await this.#each(decideAnnounced(this.#inputs, announced), async (decision) => {
-      const version = announced.get(decision.document);
-      await this.#keep(decision, await carryOut(this.#inputs, decision, version));
+    await this.#each(decideAnnounced(this.#inputs, documents, announced), async (decision) => {
+      const version = announced.get(decision.document.name);
+      await this.#keep({ documents }, decision, await carryOut(this.#inputs, decision, version));
     });
   }
 
-  async #keep({ document }: Decision, copied: Copied): Promise<void> {
+  async #keep(
+    { documents }: Pick<Planning, 'documents'>,
+    { document }: Decision,
+    copied: Copied,
+  ): Promise<void> {
     const { awaitsOverwrite, awaitsRemoval: step, failure, outcome, pair } = copied;
     if (isBackendWide(failure)) this.#progress.noteBackendFailure(failure);
-    if (pair !== undefined) this.proven.push({ pair, outcome });
+    if (pair !== undefined && this.#isLeaving(pair)) this.proven.add({ pair, outcome });
     if (step !== undefined) this.removals.push({ document, step, outcome });
-    if (awaitsOverwrite !== undefined) this.#awaitOverwrite.set(document, awaitsOverwrite);
+    if (awaitsOverwrite !== undefined) {
+      documents.announce(document);
+      this.#awaitOverwrite.set(document.name, awaitsOverwrite);
+    }
     await this.#progress.record(await rowBeforeRemoval(this.#inputs, copied));
     await this.#silence.after(failure);
+  }
+
+  /** Only these are asked for later. */
+  #isLeaving({ name }: VerifiedPair): boolean {
+    return this.#inputs.intent.policyOf(name).sourcePolicy !== 'Keep';
   }
 
   async #each(

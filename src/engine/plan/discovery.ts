@@ -3,12 +3,13 @@ import { isProblem } from '#src/backends/listing-problem.ts';
 import type { Address, Version } from '#src/core/document.ts';
 import type { InventoryCount } from '#src/core/inventory.ts';
 import type { FallbackRoute } from '#src/core/mapping/route.ts';
+import { NameTable, ownText } from '#src/core/name-table.ts';
 import { leftOutByFolder, leftOutByName, nameIsSelected, typeIsSelected } from '#src/core/selection.ts';
 import type { LeftOutReason } from '#src/errors/reasons.ts';
+import { Documents, MARKS } from './documents.ts';
 import { activeFallback } from './fallback.ts';
 import type { PlanInputs } from './inputs.ts';
 import { namesInSpec } from './names.ts';
-import type { NamedDocument } from './reserved-names.ts';
 
 /*
  * Lists the source. Everything that the listing yields, and everything that a layer of it leaves out, is a document of the
@@ -19,7 +20,7 @@ type Inputs = Pick<PlanInputs, 'intent' | 'source' | 'prior' | 'clock' | 'onVers
 
 /** What the source lists. */
 export interface Discovered {
-  readonly documents: readonly NamedDocument[];
+  readonly documents: Documents;
   /** What could not be listed and may have selected names, by the name for its row. */
   readonly problems: ReadonlyMap<string, ListingProblem>;
 }
@@ -28,58 +29,69 @@ export interface Discovered {
 export async function discover(inputs: Inputs, count: InventoryCount): Promise<Discovered> {
   const { selection, route } = inputs.intent;
   const { only } = inputs;
-  if (only !== undefined && !route.needsLabels)
-    return { documents: discoverOnly(inputs, only, count), problems: new Map() };
+  const documents = new Documents(route, count.names);
+  const noProblems: Discovered = { documents, problems: new Map() };
+  if (only !== undefined && !route.needsLabels) {
+    discoverOnly(inputs, only, { count, documents });
+    return noProblems;
+  }
   // A path with labels needs the listing; plain names are read one by one, which needs no right to list.
   if (selection.scope.by === 'names' && !route.needsLabels) {
-    return { documents: discoverNamed(inputs, count), problems: new Map() };
+    discoverNamed(inputs, { count, documents });
+    return noProblems;
   }
-  const found = await new Discovery(inputs, count).run();
-  if (only === undefined) return found;
-  return { documents: found.documents.filter(({ name }) => only.has(name)), problems: new Map() };
+  const problems = await new Discovery(inputs, count, documents).run();
+  if (only === undefined) return { documents, problems };
+  for (const item of documents.with()) if (!only.has(documents.nameAt(item))) documents.drop(item);
+  return noProblems;
 }
 
-function discoverNamed({ intent }: Pick<Inputs, 'intent'>, count: InventoryCount): readonly NamedDocument[] {
+/** What a discovery fills. */
+interface Found {
+  readonly count: InventoryCount;
+  readonly documents: Documents;
+}
+
+function discoverNamed({ intent }: Pick<Inputs, 'intent'>, { count, documents }: Found): void {
   const { selection } = intent;
-  const documents = namesInSpec({ intent });
-  for (const { name } of documents) count.discover(name);
+  for (const { name } of namesInSpec({ intent })) documents.select(count.discover(name));
   const named = selection.scope.by === 'names' ? new Set(selection.scope.names) : [];
   for (const name of named) {
     const reason = leftOutByName(selection, name);
     if (reason !== undefined) count.leaveOut(reason);
   }
-  return documents;
 }
 
 /** Documents that may have changed: no listing shows them, so a read decides. */
 function discoverOnly(
-  { intent: { route, selection } }: Pick<Inputs, 'intent'>,
+  { intent: { selection } }: Pick<Inputs, 'intent'>,
   only: ReadonlySet<string>,
-  count: InventoryCount,
-): readonly NamedDocument[] {
-  const names = [...only].filter((name) => leftOutByName(selection, name) === undefined);
-  for (const name of names) count.discover(name);
-  return names.map((name) => ({ name, source: route.sourceOf(name), labels: {} }));
+  { count, documents }: Found,
+): void {
+  for (const name of only)
+    if (leftOutByName(selection, name) === undefined) documents.select(count.discover(name));
 }
 
 /** One listing of the source, and of the old addresses while the fallback is active. */
 class Discovery {
   readonly #inputs: Inputs;
   readonly #count: InventoryCount;
+  readonly #documents: Documents;
   readonly #fallback: FallbackRoute | undefined;
-  readonly #found = new Map<string, NamedDocument>();
   readonly #problems = new Map<string, ListingProblem>();
-  readonly #seen = new Set<Address>();
+  /** Addresses that were seen and are none of a document or problem. */
+  readonly #others = new NameTable();
   /** Entries that may be at their old address: decided once the old addresses were listed. */
   readonly #strangers = new Map<Address, Entry>();
 
-  constructor(inputs: Inputs, count: InventoryCount) {
+  constructor(inputs: Inputs, count: InventoryCount, documents: Documents) {
     this.#inputs = inputs;
     this.#count = count;
+    this.#documents = documents;
     this.#fallback = activeFallback(inputs);
   }
 
-  async run(): Promise<Discovered> {
+  async run(): Promise<Discovered['problems']> {
     const { selection, route } = this.#inputs.intent;
     const { scope } = selection;
     const labels = scope.by === 'labelSelector' ? { labelSelector: scope.labelSelector } : {};
@@ -93,7 +105,7 @@ class Discovery {
     if (this.#fallback !== undefined) await this.#listOldAddresses(this.#fallback);
     for (const entry of this.#strangers.values()) this.#takeStranger(entry);
     this.#takeKnownBelowProblems();
-    return { documents: [...this.#found.values()], problems: this.#problems };
+    return this.#problems;
   }
 
   /**
@@ -106,17 +118,31 @@ class Discovery {
   ): AsyncGenerator<Entry> {
     const { onVersion, source, signal } = this.#inputs;
     const shown = onVersion && {
-      onVersion: (address: Address, version: Version) => onVersion('source', address, version),
+      onVersion: (address: Address, version: Version) => {
+        const name = this.#nameAt(address);
+        if (name !== undefined) onVersion('source', name, version);
+      },
     };
     const leftOut = (reason: LeftOutReason): void => {
       if (isWider) this.#count.leaveOut(reason);
     };
     for await (const listed of source.list({ folder, leftOut, ...labels, ...shown }, signal)) {
-      if (this.#seen.has(listed.address)) continue;
-      this.#seen.add(listed.address);
+      if (this.#isSeen(listed.address)) continue;
       if (isProblem(listed)) this.#takeProblem(listed);
       else yield listed;
     }
+  }
+
+  /** By the name of the address: no two addresses have the same. */
+  #isSeen(address: Address): boolean {
+    const name = this.#nameAt(address);
+    const isNamed = name === undefined ? this.#problems.has(address) : this.#count.names.has(name);
+    return isNamed || this.#strangers.has(address) || this.#others.has(address);
+  }
+
+  #nameAt(address: Address): string | undefined {
+    const { route } = this.#inputs.intent;
+    return route.nameOf(address) ?? route.nestedNameOf(address);
   }
 
   /** A document at its own address is not the old name of another document. */
@@ -129,30 +155,30 @@ class Discovery {
       const name = fallback.nameOf(address);
       if (name === undefined) continue;
       this.#strangers.delete(address);
-      if (this.#found.has(name)) this.#count.leaveOut('OldName');
-      else this.#take(name, this.#inputs.intent.route.sourceOf(name), entry);
+      if (this.#documents.isNamed(name, MARKS.selected)) this.#leaveOut(address, 'OldName');
+      else this.#take(name, address, entry);
     }
   }
 
   /** A path below the names of the mapping is selected by its nested name. */
   #takeStranger(entry: Entry): void {
     const name = this.#inputs.intent.route.nestedNameOf(entry.address);
-    if (name === undefined) this.#count.leaveOut('OtherPath');
+    if (name === undefined) this.#leaveOut(entry.address, 'OtherPath');
     else this.#take(name, entry.address, entry);
   }
 
   /** An address that the mapping does not match is a name by itself: what is there is unknown. */
   #takeProblem(problem: ListingProblem): void {
-    const { route, selection } = this.#inputs.intent;
+    const { selection } = this.#inputs.intent;
     const { address } = problem;
-    const name = route.nameOf(address) ?? route.nestedNameOf(address) ?? address;
-    if (this.#found.has(name) || this.#problems.has(name)) return;
+    const name = this.#nameAt(address) ?? address;
+    if (this.#count.names.has(name)) return;
     const whyNot = name.endsWith('/') ? leftOutByFolder : leftOutByName;
     const reason = whyNot(selection, name);
     if (reason === undefined) {
       this.#count.discover(name);
       this.#problems.set(name, problem);
-    } else this.#count.leaveOut(reason);
+    } else this.#leaveOut(address, reason);
   }
 
   /** Documents that earlier runs recorded, in folders whose names are unknown now. They are read by name. */
@@ -163,7 +189,7 @@ class Discovery {
     if (folders.length === 0) return;
     for (const name of prior.keys()) {
       const source = intent.route.sourceOf(name);
-      const isKnown = this.#found.has(name) || this.#problems.has(name);
+      const isKnown = this.#count.names.has(name);
       if (
         !isKnown &&
         folders.some((folder) => source.startsWith(folder)) &&
@@ -173,17 +199,18 @@ class Discovery {
     }
   }
 
-  #take(name: string, source: Address, { type, labels = {} }: Entry): void {
+  #take(name: string, address: Address, { type, labels }: Entry): void {
     const { selection } = this.#inputs.intent;
     const reason = leftOutByName(selection, name) ?? leftOutByType(selection, type);
-    if (reason !== undefined) {
-      this.#count.leaveOut(reason);
-      return;
-    }
-    this.#count.discover(name);
-    // Labels of thousands of documents are not kept unless a path needs them.
-    const kept = this.#inputs.intent.route.needsLabels ? labels : {};
-    this.#found.set(name, { name, source, labels: kept });
+    if (reason === undefined) {
+      const kept = name === address ? name : ownText(name);
+      this.#documents.select(this.#count.discover(kept), labels);
+    } else this.#leaveOut(address, reason);
+  }
+
+  #leaveOut(address: Address, reason: LeftOutReason): void {
+    this.#others.add(address);
+    this.#count.leaveOut(reason);
   }
 }
 

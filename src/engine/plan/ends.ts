@@ -16,7 +16,7 @@ const ANY = 'any';
 type Inputs = Pick<PlanInputs, 'intent' | 'source' | 'destination'>;
 
 /** Throws `ENDS_NESTED` when this migration, created again, would move a copy that it makes now. No I/O. */
-export function requireSeparateEnds(inputs: Inputs, documents: readonly NamedDocument[]): void {
+export function requireSeparateEnds(inputs: Inputs, documents: Iterable<NamedDocument>): void {
   for (const document of documents) {
     const detail = overlapOf(inputs, document);
     if (detail === undefined) continue;

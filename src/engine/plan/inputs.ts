@@ -1,6 +1,6 @@
 import type { Reader } from '#src/backends/driver.ts';
 import type { PriorRecord } from '#src/core/outcome.ts';
-import type { Address, Version } from '#src/core/document.ts';
+import type { Version } from '#src/core/document.ts';
 import type { BySide, Side } from '#src/core/sync/observed.ts';
 import type { Clock } from '#src/ports.ts';
 import type { Crossings } from '../crossings.ts';
@@ -45,8 +45,8 @@ export interface PlanInputs {
   readonly concurrency: number;
   /** Aborts everything at once: shutdown, lost lease, deadline. */
   readonly signal: AbortSignal;
-  /** Called with versions that the listings of the inventory show anyway: see `ListQuery.onVersion`. */
-  readonly onVersion?: ((side: Side, address: Address, version: Version) => void) | undefined;
+  /** Called with versions that the listings of the inventory show anyway, by name: see `ListQuery.onVersion`. */
+  readonly onVersion?: ((side: Side, name: string, version: Version) => void) | undefined;
   /** Called for each document that was read at its old address. */
   readonly onFallback: () => void;
 }

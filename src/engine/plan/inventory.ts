@@ -1,32 +1,32 @@
 import type { Refusal } from '#src/backends/refusal.ts';
-import type { Address } from '#src/core/document.ts';
 import { InventoryCount } from '#src/core/inventory.ts';
-import type { Outcome } from '#src/core/outcome.ts';
+import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
+import { repeatable } from '#src/core/repeatable.ts';
 import { OperatorError } from '#src/errors.ts';
-import { withoutCredentials } from './credentials.ts';
+import { leaveCredentials } from './credentials.ts';
 import { discover } from './discovery.ts';
+import { MARKS, type Documents } from './documents.ts';
 import { requireSeparateEnds } from './ends.ts';
 import { requireFolders } from './folders.ts';
 import type { PlanInputs } from './inputs.ts';
 import { isOfProblem, problemOutcome } from './listing-problems.ts';
 import { SOURCE_MISSING } from './missing.ts';
 import { missingNames, namesInSpec } from './names.ts';
-import { listOccupancy, type Occupancy } from './occupancy.ts';
-import type { PlannedDocument } from './plan.ts';
+import { listOccupancy } from './occupancy.ts';
 import { isReservedNow, requireUnreserved, requireUnreservedBackups } from './reserved-names.ts';
 import { askRights } from './rights.ts';
-import { mapTargets, refuseCollisions, refuseCrossings, refusedOutcome, type Mapped } from './targets.ts';
+import { mapTargets, refuseCollisions, refuseCrossings, refusedOutcome } from './targets.ts';
 
 /** What both backends have, by name, gathered once before any value is read. */
 export interface Inventory {
-  readonly documents: readonly PlannedDocument[];
+  readonly documents: Documents;
   /**
    * What will not be processed, with the reason: what could not be listed, refused paths, collisions, missing labels or
    * rights.
    */
-  readonly refused: readonly Outcome[];
-  /** Names that an earlier run recorded and the source no longer lists. */
-  readonly unlisted: readonly string[];
+  readonly refused: Iterable<Outcome>;
+  /** Names that an earlier run recorded and the source no longer lists. Made while somebody iterates. */
+  readonly unlisted: Iterable<string>;
   /** Accounts for every document that the source lists. */
   readonly count: InventoryCount;
 }
@@ -42,54 +42,53 @@ export async function takeInventory(inputs: PlanInputs): Promise<Inventory> {
   requireUnreserved(inputs, namesInSpec(inputs));
   await requireStaying(inputs);
   const count = new InventoryCount();
-  const selected = await discover(inputs, count);
-  const { documents, kept } = withoutCredentials(inputs, selected.documents);
-  requireUnreserved(inputs, documents);
-  requireSeparateEnds(inputs, documents);
-  const targets = mapTargets(inputs, documents);
-  const distinct = refuseCollisions(inputs, targets.mapped);
-  const alone = refuseCrossings(inputs, distinct.mapped);
-  const occupancy = await listOccupancy(inputs, alone.mapped);
-  const denied = await deniedIn(inputs, alone.mapped, occupancy);
-  const listed = new Set([...selected.documents.map(({ name }) => name), ...selected.problems.keys()]);
-  const missing = missingNames(inputs, listed);
-  for (const name of missing) count.discover(name);
+  const { documents, problems } = await discover(inputs, count);
+  const kept = leaveCredentials(inputs, documents);
+  requireUnreserved(inputs, documents.allNamed());
+  requireSeparateEnds(inputs, documents.allNamed());
+  const unplaced = mapTargets(inputs, documents);
+  const collided = refuseCollisions(inputs, documents);
+  const crossed = refuseCrossings(inputs, documents);
+  await listOccupancy(inputs, documents);
+  const denied = await deniedIn(inputs, documents);
+  const isListed = (name: string): boolean => problems.has(name) || documents.isNamed(name, MARKS.listed);
+  const missing = missingNames(inputs, isListed);
+  for (const name of missing) documents.mark(count.discover(name), MARKS.listed);
   return {
-    documents: alone.mapped
-      .filter(({ name }) => !denied.has(name))
-      .map((document) => ({ ...document, isNew: occupancy(document.destination) === 'free' })),
+    documents,
     refused: [
       ...kept,
       ...missing.map((name) => refusedOutcome(name, SOURCE_MISSING)),
-      ...[...selected.problems].map(([name, each]) => problemOutcome(name, each)),
-      ...targets.refused,
-      ...distinct.refused,
-      ...alone.refused,
-      ...alone.mapped.flatMap(({ name, destination }) => {
-        const refusal = denied.get(name);
-        return refusal === undefined ? [] : [refusedOutcome(name, refusal, destination)];
-      }),
+      ...[...problems].map(([name, each]) => problemOutcome(name, each)),
+      ...unplaced,
+      ...collided,
+      ...crossed,
+      ...denied,
     ],
-    unlisted: namesOfUnlisted(inputs, new Set([...listed, ...missing])),
+    unlisted: repeatable(() => namesOfUnlisted(inputs, isListed)),
     count,
   };
 }
 
-/** A change of some documents is not worth questions about rights: each write is answered anyway. */
-async function deniedIn(
-  inputs: PlanInputs,
-  documents: readonly Mapped[],
-  occupancy: (address: Address) => Occupancy,
-): Promise<ReadonlyMap<string, Refusal>> {
-  return inputs.only === undefined ? askRights(inputs, documents, occupancy) : new Map<string, Refusal>();
+/** Drops what is denied. A change of some documents is not worth questions about rights: each write is answered anyway. */
+async function deniedIn(inputs: PlanInputs, documents: Documents): Promise<readonly Outcome[]> {
+  if (inputs.only !== undefined) return [];
+  const denied: ReadonlyMap<number, Refusal> = await askRights(inputs, documents);
+  return [...denied].map(([item, refusal]) => {
+    documents.drop(item);
+    return refusedOutcome(documents.nameAt(item), refusal, documents.destinationAt(item));
+  });
 }
 
-function namesOfUnlisted(inputs: PlanInputs, listed: ReadonlySet<string>): readonly string[] {
+function* namesOfUnlisted(inputs: PlanInputs, isListed: (name: string) => boolean): Generator<string> {
+  for (const prior of inputs.prior.values())
+    if (!isListed(prior.name) && isUnlistedNow(inputs, prior)) yield prior.name;
+}
+
+function isUnlistedNow(inputs: PlanInputs, prior: PriorRecord): boolean {
   const { only } = inputs;
-  return [...inputs.prior.values()]
-    .filter(({ name }) => !listed.has(name) && (only === undefined || only.has(name)))
-    .filter((prior) => !isReservedNow(inputs, prior) && !isOfProblem(inputs, prior))
-    .map(({ name }) => name);
+  if (only !== undefined && !only.has(prior.name)) return false;
+  return !isReservedNow(inputs, prior) && !isOfProblem(inputs, prior);
 }
 
 async function requireStaying({

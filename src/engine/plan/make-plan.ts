@@ -1,20 +1,24 @@
 import type { InventoryCount } from '#src/core/inventory.ts';
 import type { Outcome } from '#src/core/outcome.ts';
+import { repeatable } from '#src/core/repeatable.ts';
 import { Deadline } from '#src/io/deadline.ts';
 import { isBackendWide } from '#src/errors.ts';
 import { DEADLINES_MS } from '../deadlines.ts';
 import { decideDocument } from './decide.ts';
+import { MARKS, type Documents } from './documents.ts';
 import type { PlanInputs } from './inputs.ts';
 import { takeInventory, type Inventory } from './inventory.ts';
-import type { Decision, Plan, PlannedDocument, PlannedStep } from './plan.ts';
+import type { Decision, Plan, PlannedStep } from './plan.ts';
 import { decideEach, scopeOf, type Decide } from './read-and-decide.ts';
 import { decideSource, pending } from './sources.ts';
 import { reportUnlisted } from './unlisted.ts';
 
 /** A plan in the making. Names are known; the bytes stream. */
 export interface Planning {
-  /** The row of each document before it is read, so that progress has a total from the start. */
-  readonly expected: readonly Outcome[];
+  /** The documents that will be processed. */
+  readonly documents: Documents;
+  /** The row of each of them before it is read, so that progress has a total from the start. Made one at a time. */
+  readonly expected: Iterable<Outcome>;
   /** Accounts for every document that the source lists or an earlier run recorded; complete when every decision was taken. */
   readonly count: InventoryCount;
   /** Outcomes that need no value, and those of documents that are no longer listed. */
@@ -24,6 +28,10 @@ export interface Planning {
    * documents in flight, so memory does not grow with the selection. Can be read once.
    */
   decisions(): AsyncIterable<Decision>;
+  /** The decision for this document arrived. */
+  noteDecided(name: string): void;
+  /** The rows of those whose decision did not arrive. */
+  undecided(): Iterable<Outcome>;
 }
 
 /**
@@ -37,13 +45,24 @@ export async function startPlan(inputs: PlanInputs): Promise<Planning> {
 
 /** Plans the documents of an inventory. */
 export function planningOf(inputs: PlanInputs, inventory: Inventory, decide: Decide): Planning {
+  const { count, documents } = inventory;
   // The reports count documents that the source does not list.
   const scope = scopeOf(inputs, inventory);
+  const pendingOf = (isWanted: (item: number) => boolean): Iterable<Outcome> =>
+    repeatable(function* rows() {
+      for (const item of documents.with()) if (isWanted(item)) yield pending(inputs, documents.at(item));
+    });
   return {
-    expected: inventory.documents.map((document) => pending(inputs, document)),
-    count: inventory.count,
+    documents,
+    expected: pendingOf(() => true),
+    count,
     reports: () => reports(inputs, inventory),
-    decisions: () => decideEach(inputs, inventory.documents, { decide, scope }),
+    decisions: () => decideEach(inputs, documents, { mark: MARKS.selected, decide, scope }),
+    noteDecided: (name) => {
+      const item = documents.indexOf(name);
+      if (item !== undefined) documents.mark(item, MARKS.decided);
+    },
+    undecided: () => pendingOf((item) => !documents.is(item, MARKS.decided)),
   };
 }
 
@@ -66,17 +85,18 @@ async function* reports(
   }
 }
 
-/** Decides for documents whose source is still present and whose overwrite of this version is on record. */
+/** Decides for documents whose source is still present and whose overwrite of this version, by name, is on record. */
 export async function* decideAnnounced(
   inputs: PlanInputs,
-  announced: ReadonlyMap<PlannedDocument, string>,
+  documents: Documents,
+  announced: ReadonlyMap<string, string>,
 ): AsyncGenerator<Decision> {
   const decide: Decide = async (document, { read }) => {
     if ('error' in read || read.result.state !== 'present') return undefined;
-    const options = { known: undefined, announced: announced.get(document) };
+    const options = { known: undefined, announced: announced.get(document.name) };
     return decideDocument(inputs, document, read.result.document, options);
   };
-  yield* decideEach(inputs, [...announced.keys()], { decide, scope: {} });
+  yield* decideEach(inputs, documents, { mark: MARKS.announced, decide, scope: {} });
 }
 
 /** A plan; a partial one if planning ended early. */
@@ -95,15 +115,14 @@ export async function makePlan(
   const steps: PlannedStep[] = [];
   const { generation } = inputs;
   for await (const outcome of planning.reports()) steps.push({ kind: 'report', outcome });
-  const remaining = new Map(planning.expected.map((outcome) => [outcome.name, outcome]));
   let problem: unknown;
   for await (const { document, step, failure, leftOut } of planning.decisions()) {
-    remaining.delete(document.name);
+    planning.noteDecided(document.name);
     if (step !== undefined) steps.push(step);
     if (leftOut !== undefined) planning.count.dismiss(document.name, leftOut);
     if (isBackendWide(failure)) problem = failure;
     if (problem !== undefined || stop()) break;
   }
-  for (const outcome of remaining.values()) steps.push({ kind: 'report', outcome });
+  for (const outcome of planning.undecided()) steps.push({ kind: 'report', outcome });
   return { plan: { generation, steps }, ...(problem === undefined ? {} : { problem }) };
 }

@@ -21,13 +21,13 @@ export function namesInSpec({
 /** Names in the spec that the listing lacks; documents that we removed are not missing. */
 export function missingNames(
   inputs: Pick<PlanInputs, 'intent' | 'only' | 'prior'>,
-  listed: ReadonlySet<string>,
+  isListed: (name: string) => boolean,
 ): readonly string[] {
   const { selection } = inputs.intent;
   if (selection.scope.by !== 'names' || inputs.only !== undefined) return [];
   return selection.scope.names.filter((name) => {
     const prior = inputs.prior.get(name);
     const isAccountedFor = prior !== undefined && (hadProof(inputs, prior) || isOfUnknownState(prior));
-    return nameIsSelected(selection, name) && !listed.has(name) && !isAccountedFor;
+    return nameIsSelected(selection, name) && !isListed(name) && !isAccountedFor;
   });
 }

@@ -1,8 +1,12 @@
+import { distinct, type DistinctAddresses } from '#src/backends/addresses.ts';
 import type { ReadOutcome } from '#src/backends/driver.ts';
 import type { ReadScope } from '#src/backends/hints.ts';
 import type { Address } from '#src/core/document.ts';
+import type { Mark } from '#src/core/name-table.ts';
+import { isEmpty } from '#src/core/repeatable.ts';
 import { isBackendWide } from '#src/errors.ts';
 import { mapConcurrently } from '#src/io/map-concurrently.ts';
+import { MARKS, type Documents } from './documents.ts';
 import type { PlanInputs } from './inputs.ts';
 import type { Inventory } from './inventory.ts';
 import type { Decision, PlannedDocument, Reads } from './plan.ts';
@@ -17,6 +21,8 @@ export type Decide = (document: PlannedDocument, reads: Reads) => Promise<Decisi
 type ReadInputs = Pick<PlanInputs, 'source' | 'destination' | 'concurrency' | 'prior' | 'signal'>;
 
 interface Deciding {
+  /** Which documents. */
+  readonly mark: Mark;
   readonly decide: Decide;
   /** Of the documents at the source. */
   readonly scope: ReadScope;
@@ -41,77 +47,116 @@ export function scopeOf(
 }
 
 /**
- * Reads these documents and decides for each. Documents that an earlier run proved come last: a run that is slow or often
- * interrupted still proves all others.
+ * Reads the documents with this mark and decides for each. Documents that an earlier run proved come last: a run that is slow or
+ * often interrupted still proves all others.
  */
 export async function* decideEach(
   inputs: ReadInputs,
-  documents: readonly PlannedDocument[],
-  deciding: Deciding,
-): AsyncGenerator<Decision> {
-  const wasProven = ({ name }: PlannedDocument): boolean => inputs.prior.get(name)?.state === 'Verified';
-  const { false: unproven = [], true: proven = [] } = Object.groupBy(
-    documents,
-    (each) => `${wasProven(each)}`,
-  );
-  yield* decideInAnyOrder(inputs, unproven, deciding);
-  yield* decideInAnyOrder(inputs, proven, deciding);
-}
-
-async function* decideInAnyOrder(
-  inputs: ReadInputs,
-  documents: readonly PlannedDocument[],
+  documents: Documents,
   deciding: Deciding,
 ): AsyncGenerator<Decision> {
   const { destination, source } = inputs;
   const destinationLeads = destination.traits.readsInPages === true && source.traits.readsInPages !== true;
-  const { false: others = [], true: paged = [] } = Object.groupBy(
-    documents,
-    ({ isNew }) => `${destinationLeads && !isNew}`,
-  );
-  const unread = yield* decideByDestination(inputs, paged, deciding);
-  yield* decideBySource(inputs, [...others, ...unread], deciding);
+  for (const item of documents.with(deciding.mark)) {
+    documents.unmark(item, MARKS.read | MARKS.proven);
+    if (inputs.prior.get(documents.nameAt(item))?.state === 'Verified') documents.mark(item, MARKS.proven);
+  }
+  for (const isProven of [false, true]) {
+    const batch = new Batch(documents, deciding.mark, isProven);
+    if (destinationLeads) yield* decideByDestination(inputs, batch, deciding);
+    yield* decideBySource(inputs, batch, deciding);
+  }
+}
+
+/** Documents that are read together, and of which each is decided once. */
+class Batch {
+  readonly #documents: Documents;
+  readonly #mark: Mark;
+  readonly #isProven: boolean;
+
+  constructor(documents: Documents, mark: Mark, isProven: boolean) {
+    this.#documents = documents;
+    this.#mark = mark;
+    this.#isProven = isProven;
+  }
+
+  /** Where those are that were not read yet, and that are not certainly absent at the destination. */
+  get destinations(): DistinctAddresses {
+    const documents = this.#documents;
+    return distinct(() =>
+      this.#unread((item) => {
+        const address = documents.destinationAt(item);
+        const isListed = !documents.is(item, MARKS.free) && documents.findDestination(address) === item;
+        return isListed ? address : undefined;
+      }),
+    );
+  }
+
+  /** Where those are that were not read yet. */
+  get sources(): DistinctAddresses {
+    return distinct(() => this.#unread((item) => this.#documents.readAt(item)));
+  }
+
+  takeByDestination(address: Address): PlannedDocument | undefined {
+    return this.#take(this.#documents.findDestination(address));
+  }
+
+  takeBySource(address: Address): PlannedDocument | undefined {
+    return this.#take(this.#documents.findReadAt(address));
+  }
+
+  #take(item: number | undefined): PlannedDocument | undefined {
+    if (item === undefined || !this.#isUnread(item)) return undefined;
+    this.#documents.mark(item, MARKS.read);
+    return this.#documents.at(item);
+  }
+
+  #isUnread(item: number): boolean {
+    const documents = this.#documents;
+    if (!documents.is(item, this.#mark) || documents.is(item, MARKS.read)) return false;
+    return documents.is(item, MARKS.proven) === this.#isProven;
+  }
+
+  *#unread(addressOf: (item: number) => Address | undefined): Generator<Address> {
+    for (const item of this.#documents.with(this.#mark)) {
+      const address = this.#isUnread(item) ? addressOf(item) : undefined;
+      if (address !== undefined) yield address;
+    }
+  }
 }
 
 async function* decideBySource(
   inputs: ReadInputs,
-  documents: readonly PlannedDocument[],
+  batch: Batch,
   { decide, scope }: Deciding,
 ): AsyncGenerator<Decision> {
-  if (documents.length === 0) return;
-  const unread = new Map<Address, PlannedDocument>(documents.map((each) => [each.source, each]));
-  const reads = inputs.source.readMany([...unread.keys()], inputs.signal, scope);
+  const { sources } = batch;
+  if (isEmpty(sources)) return;
+  const reads = inputs.source.readMany(sources, inputs.signal, scope);
   yield* decided(inputs, reads, async (read) => {
-    const document = taken(unread, read.address);
+    const document = batch.takeBySource(read.address);
     return document && decide(document, { read });
   });
 }
 
 /**
- * Reads the destination in pages, and the source of each document of a page. Returns the documents that remain if the
- * destination fails: a read of each tells why.
+ * Reads the destination in pages, and the source of each document of a page. Leaves the documents that remain if the destination
+ * fails: a read of each tells why.
  */
 async function* decideByDestination(
   inputs: ReadInputs,
-  documents: readonly PlannedDocument[],
+  batch: Batch,
   { decide }: Deciding,
-): AsyncGenerator<Decision, readonly PlannedDocument[]> {
-  if (documents.length === 0) return [];
-  const unread = new Map<Address, PlannedDocument>(documents.map((each) => [each.destination, each]));
-  const pages = inputs.destination.readMany([...unread.keys()], inputs.signal, { areOurs: true });
+): AsyncGenerator<Decision> {
+  const { destinations } = batch;
+  if (isEmpty(destinations)) return;
+  const pages = inputs.destination.readMany(destinations, inputs.signal, { areOurs: true });
   yield* decided(inputs, untilFailure(pages, inputs.signal), async (there) => {
-    const document = taken(unread, there.address);
+    const document = batch.takeByDestination(there.address);
     if (document === undefined) return undefined;
     const read = await readSource(inputs, document.source);
     return decide(document, { read, atDestination: 'result' in there ? there.result : undefined });
   });
-  return [...unread.values()];
-}
-
-function taken(unread: Map<Address, PlannedDocument>, address: Address): PlannedDocument | undefined {
-  const document = unread.get(address);
-  unread.delete(address);
-  return document;
 }
 
 async function* untilFailure(

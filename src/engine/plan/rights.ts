@@ -1,4 +1,5 @@
 import type { Need, Reader } from '#src/backends/driver.ts';
+import { isEmpty, repeatable } from '#src/core/repeatable.ts';
 import type { Refusal } from '#src/backends/refusal.ts';
 import type { Address } from '#src/core/document.ts';
 import { folderOf } from '#src/core/folders.ts';
@@ -6,8 +7,7 @@ import type { Outcome } from '#src/core/outcome.ts';
 import { hasCode } from '#src/errors.ts';
 import type { Intent } from './intent.ts';
 import type { PlanInputs } from './inputs.ts';
-import type { Occupancy } from './occupancy.ts';
-import type { Mapped } from './targets.ts';
+import { MARKS, type Documents } from './documents.ts';
 
 /*
  * The rights that the steps of a run need (ADR 0072). A plan that is shown asks for each document. A run asks a tree for some
@@ -18,7 +18,7 @@ import type { Mapped } from './targets.ts';
 /** Folders that a run asks about first. */
 const FOLDERS_IN_SAMPLE = 32;
 
-/** Checks in both backends the rights that the steps of these documents need. By name: why a document is denied. */
+/** Checks in both backends the rights that the steps of these documents need. By number: why a document is denied. */
 export async function askRights(
   {
     intent,
@@ -27,28 +27,43 @@ export async function askRights(
     prior,
     signal,
   }: Pick<PlanInputs, 'intent' | 'source' | 'destination' | 'prior' | 'signal'>,
-  documents: readonly Mapped[],
-  occupancy: (address: Address) => Occupancy,
-): Promise<ReadonlyMap<string, Refusal>> {
-  const denied = new Map<string, Refusal>();
-  if (intent.dryRun && documents.length === 0) return denied;
-  const copies = documents.map(({ name, destination: address }) => ({
-    address,
+  documents: Documents,
+): Promise<ReadonlyMap<number, Refusal>> {
+  const denied = new Map<number, Refusal>();
+  if (intent.dryRun && documents.size === 0) return denied;
+  const isFenced = source.claims !== undefined;
+  const copies = needsOf(documents, (item, name) => ({
+    address: documents.destinationAt(item),
     isDoubted: prior.get(name)?.reason === 'PermissionDenied',
-    verbs: copyVerbs(intent, name, occupancy(address)),
+    verbs: copyVerbs(intent, documents, item),
   }));
-  const removals = documents.map(({ name, source: address }) => ({
-    address,
-    verbs: removalVerbs(intent, name, source.claims !== undefined),
+  const removals = needsOf(documents, (item, name) => ({
+    address: documents.sourceAt(item),
+    verbs: removalVerbs(intent, name, isFenced),
   }));
   const ask = intent.dryRun ? askEach : askSome;
-  const atDestination = await ask(destination, copies.filter(hasVerbs), signal);
-  const atSource = await ask(source, removals.filter(hasVerbs), signal);
-  for (const document of documents) {
-    const refusal = atDestination.get(document.destination) ?? atSource.get(document.source);
-    if (refusal !== undefined) denied.set(document.name, refusal);
+  const atDestination = await ask(destination, copies, signal);
+  const atSource = await ask(source, removals, signal);
+  if (atDestination.size === 0 && atSource.size === 0) return denied;
+  for (const item of documents.with()) {
+    const refusal =
+      atDestination.get(documents.destinationAt(item)) ?? atSource.get(documents.sourceAt(item));
+    if (refusal !== undefined) denied.set(item, refusal);
   }
   return denied;
+}
+
+/** Made one at a time, as often as somebody iterates; without those of documents that need no right. */
+function needsOf(
+  documents: Documents,
+  needOf: (item: number, name: string) => DoubtedNeed,
+): Iterable<DoubtedNeed> {
+  return repeatable(function* needs() {
+    for (const item of documents.with()) {
+      const need = needOf(item, documents.nameAt(item));
+      if (need.verbs.length > 0) yield need;
+    }
+  });
 }
 
 /**
@@ -70,16 +85,12 @@ export async function withMissingRight(
   }
 }
 
-function hasVerbs({ verbs }: Need): boolean {
-  return verbs.length > 0;
-}
-
 async function askEach(
   reader: Pick<Reader, 'denied'>,
-  needs: readonly Need[],
+  needs: Iterable<Need>,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<Address, Refusal>> {
-  return needs.length === 0 ? new Map() : reader.denied(needs, signal);
+  return isEmpty(needs) ? new Map() : reader.denied(needs, signal);
 }
 
 interface DoubtedNeed extends Need {
@@ -90,31 +101,51 @@ interface DoubtedNeed extends Need {
 /** Where an answer costs a request or nothing for all addresses (a namespace, files), each of them is asked for. */
 async function askSome(
   reader: Pick<Reader, 'denied' | 'traits'>,
-  needs: readonly DoubtedNeed[],
+  needs: Iterable<DoubtedNeed>,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<Address, Refusal>> {
   const { addressing, isLocal } = reader.traits;
   if (addressing === 'flat' || isLocal === true) return askEach(reader, needs, signal);
-  const doubted = needs.filter(({ isDoubted }) => isDoubted === true);
-  const others = needs.filter(({ isDoubted }) => isDoubted !== true);
-  const groups = [...Map.groupBy(others, groupOf).values()];
-  const first = new Set(spread(groups, FOLDERS_IN_SAMPLE));
-  const found = await askEach(reader, [...doubted, ...[...first].flatMap(ends)], signal);
+  const { doubted, groups } = groupsIn(needs);
+  const first = new Set(spread([...groups.keys()], FOLDERS_IN_SAMPLE));
+  const sample = [...groups].filter(([key]) => first.has(key)).flatMap(([, ends]) => ends);
+  const found = await askEach(reader, [...doubted, ...sample], signal);
   if (found.size === 0) return found;
-  const more = await askEach(reader, groups.filter((each) => !first.has(each)).flatMap(ends), signal);
+  const others = [...groups].filter(([key]) => !first.has(key)).flatMap(([, ends]) => ends);
+  const more = await askEach(reader, others, signal);
   const denied = new Map([...found, ...more]);
-  const isDenied = (group: readonly Need[]): boolean => group.some(({ address }) => denied.has(address));
-  const rest = groups.filter(isDenied).flatMap((group) => group.slice(1, -1));
+  const isDenied = (key: string): boolean =>
+    groups.get(key)?.some(({ address }) => denied.has(address)) === true;
+  const rest = repeatable(function* needsOfDenied() {
+    for (const need of needs) {
+      if (need.isDoubted === true || !isDenied(groupOf(need))) continue;
+      if (groups.get(groupOf(need))?.some(({ address }) => address === need.address) !== true) yield need;
+    }
+  });
   return new Map([...denied, ...(await askEach(reader, rest, signal))]);
+}
+
+/** The first and the last need of each folder with these verbs: a rule for names with a common beginning rarely has both. */
+function groupsIn(needs: Iterable<DoubtedNeed>): {
+  readonly doubted: readonly Need[];
+  readonly groups: ReadonlyMap<string, readonly Need[]>;
+} {
+  const doubted: Need[] = [];
+  const groups = new Map<string, Need[]>();
+  for (const need of needs) {
+    if (need.isDoubted === true) {
+      doubted.push(need);
+      continue;
+    }
+    const ends = groups.get(groupOf(need));
+    if (ends === undefined) groups.set(groupOf(need), [need]);
+    else ends[1] = need;
+  }
+  return { doubted, groups };
 }
 
 function groupOf({ address, verbs }: Need): string {
   return [folderOf(address), ...verbs].join('\n');
-}
-
-/** The first and the last: a rule for names with a common beginning rarely has both. */
-function ends(group: readonly Need[]): readonly Need[] {
-  return group.length <= 2 ? group : group.filter((_, index) => index === 0 || index === group.length - 1);
 }
 
 /** At most `most` of them, from the whole list. */
@@ -126,10 +157,10 @@ function spread<T>(all: readonly T[], most: number): readonly T[] {
 }
 
 /** A copy that is only read needs no question: it is read before anything is written, and the read answers. */
-function copyVerbs(intent: Intent, name: string, occupancy: Occupancy): Need['verbs'] {
-  if (occupancy === 'recorded') return [];
-  if (occupancy !== 'taken') return WRITING.create;
-  if (intent.policyOf(name).conflictPolicy === 'Overwrite') return WRITING.update;
+function copyVerbs(intent: Intent, documents: Documents, item: number): Need['verbs'] {
+  if (documents.is(item, MARKS.recorded)) return [];
+  if (!documents.is(item, MARKS.taken)) return WRITING.create;
+  if (intent.policyOf(documents.nameAt(item)).conflictPolicy === 'Overwrite') return WRITING.update;
   return intent.dryRun ? ['read'] : [];
 }
 

@@ -2,25 +2,19 @@ import { MAX_ROW_MESSAGE, MAX_ROW_NAME, MAX_ROW_PATH } from '#src/api/v1alpha1/s
 import { fits } from '#src/core/bounded-text.ts';
 import type { Address } from '#src/core/document.ts';
 import type { Destination } from '#src/core/mapping/route.ts';
-import type { Outcome } from '#src/core/outcome.ts';
+import type { Base, DestinationRecord, Outcome } from '#src/core/outcome.ts';
 import { removesSource } from '#src/core/checks.ts';
 import { fitted } from '#src/errors/explain.ts';
 import type { RowReason } from '#src/errors/reasons.ts';
-import { keyOf } from '../crossings.ts';
+import { areSame } from '../crossings.ts';
+import type { Documents } from './documents.ts';
 import type { PlanInputs } from './inputs.ts';
-import type { PlannedDocument } from './plan.ts';
+import { SourcesByLocation, usesOf } from './locations.ts';
 import type { NamedDocument } from './reserved-names.ts';
 
 /*
  * Maps each document to its target and finds the documents that cannot go there. No I/O.
  */
-
-export type Mapped = Omit<PlannedDocument, 'isNew'>;
-
-export interface Mapping {
-  readonly mapped: readonly Mapped[];
-  readonly refused: readonly Outcome[];
-}
 
 type Inputs = Pick<PlanInputs, 'intent' | 'source' | 'destination' | 'prior'>;
 
@@ -50,28 +44,40 @@ export function refusedOutcome(
   };
 }
 
-/** Maps names to targets. Compares locations, not names of backends: two backends can reach the same location. */
-export function mapTargets(inputs: Inputs, documents: readonly NamedDocument[]): Mapping {
-  const { intent, source: from, destination: to } = inputs;
-  const mapped: Mapped[] = [];
+/**
+ * Maps names to targets, and drops those that have none: returns their rows. Compares locations, not names of backends: two
+ * backends can reach the same location.
+ */
+export function mapTargets(inputs: Inputs, documents: Documents): readonly Outcome[] {
   const refused: Outcome[] = [];
-  const written = writtenLocations(inputs);
-  for (const { name, source, labels } of documents) {
-    const target = intent.route.destinationOf(name, labels);
-    const atSource = from.addressRefusalOf(source);
-    if (!('path' in target)) {
-      refused.push(refusedOutcome(name, atSource ?? whyUnplaced(target)));
-      continue;
-    }
-    const refusal =
-      atSource ?? to.addressRefusalOf(target.path) ?? recordRefusalOf(name, [source, target.path]);
-    const here = keyOf(from.locationOf(source));
-    if (refusal !== undefined) refused.push(refusedOutcome(name, refusal, target.path));
-    else if (written.has(here)) refused.push(skippedOutcome(name, { path: source, isRenamed: true }));
-    else if (here === keyOf(to.locationOf(target.path))) refused.push(skippedOutcome(name, target));
-    else mapped.push({ name, source, destination: target.path });
+  const written = writtenSources(inputs, documents);
+  for (const item of documents.with()) {
+    const outcome = targetRefusal(inputs, documents.named(item), written.has(item));
+    if (outcome !== undefined) {
+      refused.push(outcome);
+      documents.drop(item);
+    } else if (inputs.intent.route.needsLabels) documents.place(item, documents.destinationAt(item));
   }
-  return { mapped, refused };
+  documents.dropLabels();
+  return refused;
+}
+
+/** The row of a document that cannot go to its target; undefined if it can. */
+function targetRefusal(
+  { intent, source: from, destination: to }: Inputs,
+  { name, source, labels }: NamedDocument,
+  wasWritten: boolean,
+): Outcome | undefined {
+  const target = intent.route.destinationOf(name, labels);
+  const atSource = from.addressRefusalOf(source);
+  if (!('path' in target)) return refusedOutcome(name, atSource ?? whyUnplaced(target));
+  const refusal =
+    atSource ?? to.addressRefusalOf(target.path) ?? recordRefusalOf(name, [source, target.path]);
+  if (refusal !== undefined) return refusedOutcome(name, refusal, target.path);
+  if (wasWritten) return skippedOutcome(name, { path: source, isRenamed: true });
+  return areSame(from.locationOf(source), to.locationOf(target.path))
+    ? skippedOutcome(name, target)
+    : undefined;
 }
 
 /** Room for what a backend adds to a path to name a backup. */
@@ -99,18 +105,26 @@ function whyUnplaced(target: Exclude<Destination, { path: Address }>): Parameter
   return { reason: 'NotMapped', message };
 }
 
-/** Locations that earlier runs of this migration wrote: inside one backend these documents must not be moved again. */
-function writtenLocations({
-  prior,
-  destination,
-}: Pick<PlanInputs, 'prior' | 'destination'>): ReadonlySet<string> {
-  return new Set(
-    [...prior.values()].flatMap(({ base, destination: record }) => {
-      if (record === undefined) return [];
-      const wasWritten = record.version !== undefined || base?.destination !== undefined;
-      return wasWritten ? [keyOf(destination.locationOf(record.path))] : [];
-    }),
-  );
+/**
+ * Documents at locations that earlier runs of this migration wrote: inside one backend these must not be moved again. Nothing is
+ * at the source where no earlier run wrote into its store.
+ */
+function writtenSources(
+  { destination, prior, source }: Pick<PlanInputs, 'destination' | 'prior' | 'source'>,
+  documents: Documents,
+): ReadonlySet<number> {
+  const sources = new SourcesByLocation(source, documents);
+  const found = new Set<number>();
+  for (const { base, destination: record } of prior.values()) {
+    if (record === undefined || !wasWritten(record, base)) continue;
+    const item = sources.find(destination.locationOf(record.path));
+    if (item !== undefined) found.add(item);
+  }
+  return found;
+}
+
+function wasWritten(record: DestinationRecord, base: Base | undefined): boolean {
+  return record.version !== undefined || base?.destination !== undefined;
 }
 
 function skippedOutcome(
@@ -128,39 +142,63 @@ function skippedOutcome(
 
 /**
  * Refuses documents that share a target, or whose target is the path of another selected source. Refuses all of them: the
- * order must not decide which document gets the target.
+ * order must not decide which document gets the target. From then on documents are found by their targets.
  */
 export function refuseCollisions(
   { source, destination }: Pick<PlanInputs, 'source' | 'destination'>,
-  documents: readonly Mapped[],
-): Mapping {
-  const sources = new Map(documents.map((each) => [keyOf(source.locationOf(each.source)), each]));
-  const mapped: Mapped[] = [];
+  documents: Documents,
+): readonly Outcome[] {
+  const sharing = sharedTargets(documents);
+  const sources = new SourcesByLocation(source, documents);
   const refused: Outcome[] = [];
-  for (const [path, group] of Map.groupBy(documents, (each) => each.destination)) {
-    const message = collisionOf(group, sources.get(keyOf(destination.locationOf(path))));
-    if (message === undefined) mapped.push(...group);
-    else
-      refused.push(
-        ...group.map(({ name }) => refusedOutcome(name, { reason: 'MappingCollision', message }, path)),
-      );
+  const collided: number[] = [];
+  for (const item of documents.with()) {
+    const path = documents.destinationAt(item);
+    // The first of them stands for all.
+    if (documents.findDestination(path) !== item) continue;
+    const group = sharing.get(item) ?? [item];
+    const occupant = sources.find(destination.locationOf(path));
+    const message = collisionOf(documents, group, occupant);
+    if (message === undefined) continue;
+    collided.push(...group);
+    for (const each of group)
+      refused.push(refusedOutcome(documents.nameAt(each), { reason: 'MappingCollision', message }, path));
   }
-  return { mapped, refused };
+  // Only now: each of them is the current path of a source for the others.
+  for (const item of collided) documents.drop(item);
+  return refused;
+}
+
+/** All documents with one target, by the first of them; only where they are several. */
+function sharedTargets(documents: Documents): ReadonlyMap<number, readonly number[]> {
+  const sharing = new Map<number, number[]>();
+  for (const item of documents.with()) {
+    const first = documents.indexDestination(item);
+    if (first === undefined) continue;
+    const group = sharing.get(first);
+    if (group === undefined) sharing.set(first, [first, item]);
+    else group.push(item);
+  }
+  return sharing;
 }
 
 /** Why documents with one target cannot go there, or undefined. */
-function collisionOf(group: readonly Mapped[], occupant: Mapped | undefined): string | undefined {
+function collisionOf(
+  documents: Documents,
+  group: readonly number[],
+  occupant: number | undefined,
+): string | undefined {
   if (occupant !== undefined) {
     return fitted(
       {
-        happened: `Target is the current path of ${occupant.name}, which this migration also moves.`,
+        happened: `Target is the current path of ${documents.nameAt(occupant)}, which this migration also moves.`,
         hint: 'Move that document first, in a separate migration.',
       },
       MAX_ROW_MESSAGE,
     );
   }
   if (group.length < 2) return undefined;
-  const names = group.map(({ name }) => name).toSorted();
+  const names = group.map((each) => documents.nameAt(each)).toSorted();
   return fitted(
     {
       happened: `Several sources map to the same path: ${names.slice(0, 4).join(', ')}.`,
@@ -176,36 +214,29 @@ function collisionOf(group: readonly Mapped[], occupant: Mapped | undefined): st
  */
 export function refuseCrossings(
   inputs: Pick<PlanInputs, 'crossings' | 'destination' | 'intent' | 'only' | 'source'>,
-  documents: readonly Mapped[],
-): Mapping {
+  documents: Documents,
+): readonly Outcome[] {
   const { crossings, destination, intent, only, source } = inputs;
-  const writesSources = intent.sync !== undefined && intent.sync.authority !== 'Source';
-  const located = documents.map((document) => ({
-    document,
-    from: source.locationOf(document.source),
-    to: destination.locationOf(document.destination),
-    isRemoved: removesSource(intent.policyOf(document.name)),
-  }));
   // The last whole pass declared all documents; new ones join with the next one.
-  if (!intent.dryRun && only === undefined) {
-    crossings.declare({
-      removes: located.filter(({ isRemoved }) => isRemoved).map(({ from }) => from),
-      writes: located.flatMap(({ from, to }) => (writesSources ? [to, from] : [to])),
-    });
-  }
-  const mapped: Mapped[] = [];
+  if (!intent.dryRun && only === undefined) crossings.declare(usesOf(inputs, documents));
   const refused: Outcome[] = [];
-  for (const { document, from, to, isRemoved } of located) {
-    const message = crossings.removalOf(to) ?? (isRemoved ? crossings.writeTo(from) : undefined);
-    if (message === undefined) mapped.push(document);
-    else refused.push(crossedOutcome(document, message));
+  for (const item of documents.with()) {
+    const path = documents.destinationAt(item);
+    const to = destination.locationOf(path);
+    const isRemoved = removesSource(intent.policyOf(documents.nameAt(item)));
+    const message =
+      crossings.removalOf(to) ??
+      (isRemoved ? crossings.writeTo(source.locationOf(documents.sourceAt(item))) : undefined);
+    if (message === undefined) continue;
+    refused.push(crossedOutcome(documents.nameAt(item), path, message));
+    documents.drop(item);
   }
-  return { mapped, refused };
+  return refused;
 }
 
-function crossedOutcome({ name, destination }: Mapped, message: string): Outcome {
+function crossedOutcome(name: string, path: Address, message: string): Outcome {
   return {
-    ...refusedOutcome(name, { reason: 'CrossingMigrations', message }, destination),
+    ...refusedOutcome(name, { reason: 'CrossingMigrations', message }, path),
     state: 'Conflict',
     retry: 'later',
   };

@@ -1,3 +1,4 @@
+import { distinct } from '#src/backends/addresses.ts';
 import type { ReadOutcome } from '#src/backends/driver.ts';
 import { removesSource } from '#src/core/checks.ts';
 import type { Address, ReadResult, StoredDocument } from '#src/core/document.ts';
@@ -21,19 +22,51 @@ type Inputs = Pick<PlanInputs, 'intent' | 'source' | 'destination' | 'prior' | '
  * selected. Reads both backends, changes neither. A document that left the selection gets no outcome: it is no longer ours
  * to report.
  */
-export async function* reportUnlisted(inputs: Inputs, all: readonly string[]): AsyncGenerator<Outcome> {
-  const { concurrency, intent, prior, signal, source } = inputs;
-  const names = all.filter((name) => !isPruned(prior.get(name)));
-  if (names.length === 0) return;
-  const bySource = new Map(
-    names.map((name) => [prior.get(name)?.source?.path ?? intent.route.sourceOf(name), name]),
-  );
-  const reads = source.readMany([...bySource.keys()], signal);
-  const outcomes = mapConcurrently(reads, concurrency, async (read) => {
-    const record = prior.get(bySource.get(read.address) ?? '');
+export async function* reportUnlisted(inputs: Inputs, all: Iterable<string>): AsyncGenerator<Outcome> {
+  const { concurrency, prior, signal, source } = inputs;
+  const names = unprunedIn(prior, all);
+  const first = names.next();
+  if (first.done === true) return;
+  const asked = new AskedAt(inputs);
+  const addresses = distinct(() => asked.addressesOf(first.value, names));
+  const outcomes = mapConcurrently(source.readMany(addresses, signal), concurrency, async (read) => {
+    const record = prior.get(asked.nameAt(read.address));
     return record === undefined ? undefined : outcomeOfUnlisted(inputs, record, read);
   });
   for await (const outcome of outcomes) if (outcome !== undefined) yield outcome;
+}
+
+function* unprunedIn(prior: Inputs['prior'], names: Iterable<string>): Generator<string, undefined> {
+  for (const name of names) if (!isPruned(prior.get(name))) yield name;
+  return undefined;
+}
+
+/** Which names are asked for at which addresses: kept until the answer comes, and only where an address is not its name. */
+class AskedAt {
+  readonly #inputs: Pick<Inputs, 'intent' | 'prior'>;
+  readonly #names = new Map<Address, string>();
+
+  constructor(inputs: Pick<Inputs, 'intent' | 'prior'>) {
+    this.#inputs = inputs;
+  }
+
+  *addressesOf(first: string, others: Iterable<string>): Generator<Address> {
+    yield this.#ask(first);
+    for (const name of others) yield this.#ask(name);
+  }
+
+  nameAt(address: Address): string {
+    const name = this.#names.get(address) ?? address;
+    this.#names.delete(address);
+    return name;
+  }
+
+  #ask(name: string): Address {
+    const { intent, prior } = this.#inputs;
+    const address = prior.get(name)?.source?.path ?? intent.route.sourceOf(name);
+    if (address !== name) this.#names.set(address, name);
+    return address;
+  }
 }
 
 /** Both sides were meant to go. */

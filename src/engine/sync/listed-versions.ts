@@ -1,38 +1,44 @@
-import type { Address, Version } from '#src/core/document.ts';
-import type { RecordedVersion } from '#src/core/outcome.ts';
+import type { Version } from '#src/core/document.ts';
+import { NameTable } from '#src/core/name-table.ts';
 import { isRecorded } from '#src/core/sync/base.ts';
 import type { BySide, Side } from '#src/core/sync/observed.ts';
 import type { PlanInputs } from '../plan/inputs.ts';
+
+const SAME: BySide<number> = { source: 1, destination: 2 };
 
 /**
  * Which documents the listings of an inventory show in the versions of their rows, where these listings show versions: then no
  * other listing is needed for them. Keeps no version.
  */
 export class ListedVersions {
-  readonly #recorded: BySide<ReadonlyMap<Address, RecordedVersion>>;
-  readonly #found: BySide<Map<Address, boolean>> = { source: new Map(), destination: new Map() };
+  readonly #prior: PlanInputs['prior'];
+  readonly #names = new NameTable();
+  readonly #shown = new Set<Side>();
 
-  constructor({ intent: { route }, prior }: Pick<PlanInputs, 'intent' | 'prior'>) {
-    const source = new Map<Address, RecordedVersion>();
-    const destination = new Map<Address, RecordedVersion>();
-    for (const row of prior.values()) {
-      if (row.state !== 'Verified') continue;
-      if (row.source !== undefined && row.source.path === undefined)
-        source.set(route.sourceOf(row.name), row.source);
-      if (row.destination !== undefined) destination.set(row.destination.path, row.destination);
-    }
-    this.#recorded = { source, destination };
+  constructor({ prior }: Pick<PlanInputs, 'prior'>) {
+    this.#prior = prior;
   }
 
-  /** A listing shows this version. */
-  note(side: Side, address: Address, version: Version): void {
-    const recorded = this.#recorded[side].get(address);
-    if (recorded !== undefined) this.#found[side].set(address, isRecorded(recorded, version));
+  /** A listing shows this version of a document at its own address. */
+  note(side: Side, name: string, version: Version): void {
+    const row = this.#prior.get(name);
+    const recorded = row?.[side];
+    const isAtOld = side === 'source' && row?.source?.path !== undefined;
+    if (row?.state !== 'Verified' || recorded === undefined || isAtOld) return;
+    this.#shown.add(side);
+    const item = this.#names.add(name);
+    if (isRecorded(recorded, version)) this.#names.mark(item, SAME[side]);
+    else this.#names.unmark(item, SAME[side]);
   }
 
-  /** By address: true where the version is the recorded one. Undefined if the listings of this side show no versions. */
-  at(side: Side): ReadonlyMap<Address, boolean> | undefined {
-    const found = this.#found[side];
-    return found.size === 0 ? undefined : found;
+  /** False if the listings of this side show no versions. */
+  shows(side: Side): boolean {
+    return this.#shown.has(side);
+  }
+
+  /** True for a document in the version that its row has. */
+  isSame(side: Side, name: string): boolean {
+    const item = this.#names.indexOf(name);
+    return item !== undefined && this.#names.isMarked(item, SAME[side]);
   }
 }

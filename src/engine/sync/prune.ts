@@ -1,5 +1,5 @@
 import type { Address } from '#src/core/document.ts';
-import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
+import type { PriorRecord } from '#src/core/outcome.ts';
 import { recordedBase } from '#src/core/sync/base.ts';
 import { otherSide, type Side } from '#src/core/sync/observed.ts';
 import { countPruning, isKept, isOverLimit, wasPruned } from '#src/core/sync/pruning.ts';
@@ -8,6 +8,7 @@ import { isAbort, isBackendWide } from '#src/errors.ts';
 import type { ApplyInputs } from '../apply/inputs.ts';
 import type { Progress } from '../apply/progress.ts';
 import type { AwaitedRemoval } from '../apply/proof.ts';
+import type { Documents } from '../plan/documents.ts';
 import { removeFollowing } from './remove.ts';
 
 /**
@@ -25,10 +26,7 @@ import { removeFollowing } from './remove.ts';
 export async function prune(
   inputs: ApplyInputs,
   progress: Progress,
-  {
-    removals,
-    expected,
-  }: { readonly removals: readonly AwaitedRemoval[]; readonly expected: readonly Outcome[] },
+  { removals, documents }: { readonly removals: readonly AwaitedRemoval[]; readonly documents: Documents },
 ): Promise<void> {
   const { clock, intent, journal, only } = inputs;
   if (intent.sync === undefined) return;
@@ -37,7 +35,7 @@ export async function prune(
   if (!progress.isComplete || progress.shouldStop()) return;
   const count = countPruning({
     prior: journal.prior,
-    expected: expected.map(({ name }) => name),
+    expected: documents.selectedNames(),
     awaiting: new Set(removals.map(({ document }) => document.name)),
     only,
     percent: intent.sync.maxPrunePercent,
@@ -90,11 +88,10 @@ const MAX_WITNESSES = 5;
 /** True if another document is at this side in the incarnation that its row has: the store is the one of the rows. */
 async function isSameStore(inputs: ApplyInputs, side: Side, except: ReadonlySet<string>): Promise<boolean> {
   const { journal, signal } = inputs;
-  const witnesses = [...journal.prior.values()]
-    .filter(({ name }) => !except.has(name))
-    .flatMap((row) => witnessIn(inputs, side, row))
-    .toSorted((left, right) => Number(right.isInStep) - Number(left.isInStep) || right.since - left.since);
-  for (const { address, identity } of witnesses.slice(0, MAX_WITNESSES)) {
+  let witnesses: readonly Witness[] = [];
+  for (const row of journal.prior.values())
+    if (!except.has(row.name)) witnesses = best([...witnesses, ...witnessIn(inputs, side, row)]);
+  for (const { address, identity } of witnesses) {
     try {
       const found = await inputs[side].read(address, signal);
       if (found.state === 'present' && found.document.version.identity === identity) return true;
@@ -104,6 +101,14 @@ async function isSameStore(inputs: ApplyInputs, side: Side, except: ReadonlySet<
     }
   }
   return false;
+}
+
+/** The most useful ones, of few. */
+function best(witnesses: readonly Witness[]): readonly Witness[] {
+  if (witnesses.length <= MAX_WITNESSES) return witnesses;
+  return witnesses
+    .toSorted((left, right) => Number(right.isInStep) - Number(left.isInStep) || right.since - left.since)
+    .slice(0, MAX_WITNESSES);
 }
 
 interface Witness {
