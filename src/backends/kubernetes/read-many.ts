@@ -51,8 +51,9 @@ async function lookAround(
   { signal, ...scope }: ReadScope & { readonly signal: AbortSignal },
 ): Promise<Surroundings | 'tooMany'> {
   const selectors = selectorsOf(scope);
-  if (scope.listed === wanted.size) return { pages: selectors, seen: wanted };
   const others = (scope.listed ?? 0) - wanted.size;
+  const known = [...new Set(scope.others)].filter((name) => !wanted.has(name));
+  if (others === known.length) return { pages: withoutNames(selectors, known), seen: wanted };
   if (others > MOST_OTHERS * wanted.size) return 'tooMany';
   const found = await namesAmong(api, { wanted, selectors }, signal);
   return found === 'tooMany' ? found : { pages: withoutNames(selectors, found.others), seen: found.seen };

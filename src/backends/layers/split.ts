@@ -105,7 +105,7 @@ class Split {
   async *readMany(
     addresses: readonly Address[],
     signal: AbortSignal,
-    { listed: _pieces, ...scope }: ReadScope = {},
+    { listed: _pieces, others: _pieceNames, ...scope }: ReadScope = {},
   ): AsyncGenerator<ReadOutcome> {
     const pieces = Map.groupBy(new Set(addresses), wholeOf);
     for await (const read of this.#driver.readMany([...pieces.keys()], signal, scope)) {

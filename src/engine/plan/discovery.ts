@@ -175,11 +175,10 @@ class Discovery {
 
   #take(name: string, source: Address, { type, labels = {} }: Entry): void {
     const { selection } = this.#inputs.intent;
-    const reason = leftOutByName(selection, name) ?? leftOutByType(selection, type);
-    if (reason !== undefined) {
-      this.#count.leaveOut(reason);
-      return;
-    }
+    const byName = leftOutByName(selection, name);
+    const byType = leftOutByType(selection, type);
+    if (byName !== undefined) return this.#count.leaveOut(byName, source);
+    if (byType !== undefined) return this.#count.leaveOut(byType);
     this.#count.discover(name);
     // Labels of thousands of documents are not kept unless a path needs them.
     const kept = this.#inputs.intent.route.needsLabels ? labels : {};

@@ -36,6 +36,7 @@ export function scopeOf(
   return {
     ...types,
     listed,
+    others: count.others,
     ...(scope.by === 'labelSelector' ? { labelSelector: scope.labelSelector } : {}),
   };
 }
