@@ -93,9 +93,9 @@ const BACKEND_WIDE: ReadonlySet<ErrorCode> = new Set([
   'CREDENTIALS_MISSING',
 ]);
 
-/** True for a failure that the next document of the same backend would have too. */
+/** True for a failure that the next document of the same backend would have too; false without a failure. */
 export function isBackendWide(thrown: unknown): boolean {
-  return BACKEND_WIDE.has(errorOf(thrown).code);
+  return thrown !== undefined && BACKEND_WIDE.has(errorOf(thrown).code);
 }
 
 /** True for the end of all work, which all code rethrows unchanged: the reason of an aborted AbortSignal, or a lost lease. */

@@ -1,3 +1,5 @@
+import type { Address } from '#src/core/document.ts';
+
 /*
  * What a caller knows of documents already, so that a store needs fewer requests or smaller replies. Nothing of it changes what an
  * operation does.
@@ -14,6 +16,8 @@ export interface ReadScope {
   readonly withoutTypes?: readonly string[];
   /** How many documents a listing showed that the two members above do not leave out. Absent: not known. */
   readonly listed?: number;
+  /** Some of those that are not read, by name. */
+  readonly others?: readonly Address[];
   /** Keyferry created them, or most of them. */
   readonly areOurs?: true;
 }

@@ -1,5 +1,9 @@
 import type { LeftOutReason } from '#src/errors/reasons.ts';
+import type { Address } from './document.ts';
 import { NameTable, type Mark } from './name-table.ts';
+
+/** More of them do not fit into the request that leaves them out. */
+const MAX_OTHERS = 250;
 
 /** How many documents a run found at the source, and what became of them: `discovered` is the sum of the others. */
 export interface InventoryCounts {
@@ -20,6 +24,7 @@ export class InventoryCount {
   /** All names that were discovered. */
   readonly names = new NameTable();
   readonly #leftOut = new Map<LeftOutReason, number>();
+  readonly #others: Address[] = [];
   #discovered = 0;
   #selected = 0;
 
@@ -31,10 +36,16 @@ export class InventoryCount {
     return item;
   }
 
-  /** The source has a document that gets no row. */
-  leaveOut(reason: LeftOutReason): void {
+  /** The source has a document that gets no row. `address`: where, if its name is why. */
+  leaveOut(reason: LeftOutReason, address?: Address): void {
     this.#discovered += 1;
     this.#count(reason);
+    if (address !== undefined && this.#others.length < MAX_OTHERS) this.#others.push(address);
+  }
+
+  /** The first documents that were left out because of their names. */
+  get others(): readonly Address[] {
+    return this.#others;
   }
 
   /** A discovered document is not selected after all: only the read showed its type. */

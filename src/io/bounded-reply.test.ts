@@ -20,6 +20,30 @@ describe('readReply', () => {
     await expect(readReply(body('ab', 'cde'), nothingHeld, text)).rejects.toMatchObject(refused);
   });
 
+  it('lets a body that declares a small length collect itself, and reads any other one piece by piece', async () => {
+    const collected = async (
+      declared: string | undefined,
+      limits = { ...nothingHeld.limits, maxBytes: 100_000 },
+    ) => {
+      const asked: string[] = [];
+      const iterated = body('piece');
+      const collecting = {
+        [Symbol.asyncIterator]: () => iterated[Symbol.asyncIterator](),
+        bytes: async () => {
+          asked.push('bytes');
+          return Promise.resolve(Buffer.from('whole'));
+        },
+      };
+      const read = await readReply(collecting, { ...nothingHeld, limits, declared }, text);
+      return [read, ...asked];
+    };
+    expect(await collected('5')).toEqual(['whole', 'bytes']);
+    expect(await collected(String(UNRESERVED_BYTES + 1))).toEqual(['piece']);
+    expect(await collected('99', { ...nothingHeld.limits, maxBytes: 98 })).toEqual(['piece']);
+    for (const declared of [undefined, '', '-5', '1e2', 'many'])
+      expect(await collected(declared)).toEqual(['piece']);
+  });
+
   it('closes a body that it refuses, and a refused read is not indeterminate', async () => {
     const stream = body('abcde', 'f');
     const read = { ...nothingHeld, operation: { ...write, writes: false } };

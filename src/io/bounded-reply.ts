@@ -13,8 +13,15 @@ export interface ReplyLimits extends JsonLimits {
  */
 export const UNRESERVED_BYTES = 64 * 1024;
 
+/** The body of a reply, in pieces. That of undici can also collect them itself, which takes less than to iterate over them. */
+export interface ReplyBody extends AsyncIterable<Uint8Array> {
+  readonly bytes?: () => Promise<Uint8Array>;
+}
+
 export interface ReadReplyOptions {
   readonly limits: ReplyLimits;
+  /** `Content-Length`: undici passes on neither more nor fewer bytes. */
+  readonly declared?: string | string[] | undefined;
   readonly operation: FailedOperation;
   /** Resolves when this number of bytes may be in memory; disposed of after the reply was parsed. */
   readonly reserve: (bytes: number) => Promise<Disposable>;
@@ -25,10 +32,11 @@ export interface ReadReplyOptions {
  * a write: the server replied, but the reply was not read. The rest of such a body is not read, and no parser sees it.
  */
 export async function readReply<T>(
-  body: AsyncIterable<Uint8Array>,
+  body: ReplyBody,
   options: ReadReplyOptions,
   parse: (bytes: Buffer) => T,
 ): Promise<T> {
+  if (body.bytes !== undefined && isSmall(options)) return parsed(await body.bytes(), options, parse);
   const { limits, operation, reserve } = options;
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -41,12 +49,25 @@ export async function readReply<T>(
       if (size > UNRESERVED_BYTES) reservation ??= await reserve(limits.maxBytes);
       chunks.push(chunk);
     }
-    const bytes = Buffer.concat(chunks, size);
-    if (exceedsJson(bytes, limits)) throw tooLarge(operation, partsOf(limits));
-    return parse(bytes);
+    return parsed(Buffer.concat(chunks, size), options, parse);
   } finally {
     reservation?.[Symbol.dispose]();
   }
+}
+
+/** True if the reply declares a length that no limit of bytes forbids. */
+function isSmall({ declared, limits: { maxBytes } }: ReadReplyOptions): boolean {
+  const isLength = typeof declared === 'string' && /^\d+$/.test(declared);
+  return isLength && Number(declared) <= Math.min(maxBytes, UNRESERVED_BYTES);
+}
+
+function parsed<T>(
+  bytes: Uint8Array,
+  { limits, operation }: ReadReplyOptions,
+  parse: (bytes: Buffer) => T,
+): T {
+  if (exceedsJson(bytes, limits)) throw tooLarge(operation, partsOf(limits));
+  return parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
 }
 
 function partsOf({ maxTokens, maxDepth }: JsonLimits): string {

@@ -73,9 +73,15 @@ export class ConnectionShares {
    */
   async take(share: Share, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
+    if (!this.takeNow(share)) await this.#wait(share, signal);
+  }
+
+  /** Takes one if the share may use one more at once. */
+  takeNow(share: Share): boolean {
     // Those that wait may not use one now, so none of them is overtaken.
-    if (!this.#waiting.has(share) && this.#mayTake(share)) this.#change(share, 1);
-    else await this.#wait(share, signal);
+    if (this.#waiting.has(share) || !this.#mayTake(share)) return false;
+    this.#change(share, 1);
+    return true;
   }
 
   give(share: Share): void {

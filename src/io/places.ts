@@ -12,8 +12,20 @@ export class Places {
   /** Resolves when the work may begin; dispose of the result when it has ended. Rejects with the reason of the signal. */
   async take(signal: AbortSignal): Promise<Disposable> {
     signal.throwIfAborted();
-    if (this.#free > 0) this.#free -= 1;
-    else await this.#wait(signal);
+    const free = this.takeNow();
+    if (free !== undefined) return free;
+    await this.#wait(signal);
+    return this.#place();
+  }
+
+  /** The same if the work may begin at once; undefined if it must wait. */
+  takeNow(): Disposable | undefined {
+    if (this.#free === 0) return undefined;
+    this.#free -= 1;
+    return this.#place();
+  }
+
+  #place(): Disposable {
     let isTaken = true;
     return {
       [Symbol.dispose]: () => {

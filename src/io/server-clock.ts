@@ -12,6 +12,16 @@ const MAX_LATENCY_MS = 5_000;
 /** `Date` has whole seconds (RFC 9110, 5.6.7): the server wrote it at most this much later. */
 const DATE_RESOLUTION_MS = 1_000;
 
+/** The last date that was parsed: it is the same for all replies of a second. */
+let known = { date: '', time: Number.NaN };
+
+/** Milliseconds since the epoch of a `Date`; NaN for anything else. */
+export function timeOfDate(date: unknown): number {
+  if (typeof date !== 'string') return Number.NaN;
+  if (date !== known.date) known = { date, time: Date.parse(date) };
+  return known.time;
+}
+
 /** The time of the server minus the own monotonic time, milliseconds: it lies between both. */
 interface Offset {
   readonly least: number;
@@ -34,7 +44,7 @@ export class ServerClock implements ServerTime {
 
   /** Takes the `Date` of a reply whose head has just arrived. `sentAt`: monotonic milliseconds when the request left. */
   note(date: unknown, sentAt: number): void {
-    const time = typeof date === 'string' ? Date.parse(date) : Number.NaN;
+    const time = timeOfDate(date);
     const arrivedAt = this.#clock.monotonic();
     if (Number.isNaN(time) || arrivedAt - sentAt > MAX_LATENCY_MS) return;
     const offset = { least: time - arrivedAt, most: time + DATE_RESOLUTION_MS - sentAt };

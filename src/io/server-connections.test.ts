@@ -1,4 +1,4 @@
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createAuthority, issueCertificate, type PemPair } from '#test/cluster/pki.ts';
 import { CountingServer } from '#test/support/counting-server.ts';
 import { eventually } from '#test/support/eventually.ts';
@@ -78,6 +78,14 @@ function describeSharing(): void {
     const backends = Array.from({ length: 10 }, () => aBackend());
     for (let round = 0; round < 3; round += 1) for (const backend of backends) await ask(backend);
     expect(server.opened).toBe(1);
+  });
+
+  it('that are free are taken without a listener at the signal of each request', async () => {
+    const backend = aBackend();
+    const { signal: watched } = new AbortController();
+    const follows = vi.spyOn(watched, 'addEventListener');
+    using _taken = await backend.take(watched);
+    expect(follows).not.toHaveBeenCalled();
   });
 
   it('are at most as many for one backend as its maxInFlight', async () => {

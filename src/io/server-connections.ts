@@ -174,16 +174,35 @@ export class ConnectionLease implements Disposable {
    * lease was disposed of.
    */
   async take(signal: AbortSignal): Promise<TakenConnection> {
-    const { connect, share, shares } = this.#options;
+    this.#closing.signal.throwIfAborted();
+    signal.throwIfAborted();
+    return this.#takenAt(this.#placeNow() ?? (await this.#placeLater(signal)));
+  }
+
+  /** A place that is free and a share that may be used, as they nearly always are: then no signal need be followed. */
+  #placeNow(): Disposable | undefined {
+    const { share, shares } = this.#options;
+    const place = this.#places.takeNow();
+    if (place === undefined || shares.takeNow(share)) return place;
+    place[Symbol.dispose]();
+    return undefined;
+  }
+
+  async #placeLater(signal: AbortSignal): Promise<Disposable> {
+    const { share, shares } = this.#options;
     using either = new EitherSignal(signal, this.#closing.signal);
     const place = await this.#places.take(either.signal);
     try {
       await shares.take(share, either.signal);
+      return place;
     } catch (thrown) {
       place[Symbol.dispose]();
       throw thrown;
     }
-    const connection = connect();
+  }
+
+  #takenAt(place: Disposable): TakenConnection {
+    const connection = this.#options.connect();
     this.#taken.add(connection);
     return { dispatcher: connection.dispatcher, [Symbol.dispose]: () => this.#release(connection, place) };
   }

@@ -71,7 +71,8 @@ export class ReplyReader {
   async #read<T>(reply: Reply, { exchange, deadline }: Sent, parse: (bytes: Uint8Array) => T): Promise<T> {
     const reserve = async (bytes: number): Promise<Disposable> =>
       this.#budget.reserve(bytes, HOLDER, deadline.signal);
-    const options = { limits: this.#limits, operation: exchange, reserve };
-    return await readReply(reply.body as AsyncIterable<Uint8Array>, options, parse);
+    const declared = reply.headers['content-length'];
+    const options = { limits: this.#limits, declared, operation: exchange, reserve };
+    return await readReply(reply.body, options, parse);
   }
 }

@@ -332,8 +332,8 @@ const REPORTS: readonly Mutant[] = [
   {
     title: 'a document is left out without a count',
     file: 'src/core/inventory.ts',
-    replace: '  leaveOut(reason: LeftOutReason): void {\n    this.#discovered += 1;\n',
-    by: '  leaveOut(reason: LeftOutReason): void {\n',
+    replace: '  leaveOut(reason: LeftOutReason, address?: Address): void {\n    this.#discovered += 1;\n',
+    by: '  leaveOut(reason: LeftOutReason, address?: Address): void {\n',
     killedBy: ['src/engine/inventory.test.ts'],
   },
   {

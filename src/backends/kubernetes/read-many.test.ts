@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ReadOutcome } from '../driver.ts';
+import type { ReadScope } from '../hints.ts';
 import type { Listed } from '../listing.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { KubeRequest } from '#src/kube/client.ts';
@@ -81,5 +82,32 @@ describe('one Secret among many', () => {
       { address: 'b', labels: {} },
       { address: 'bad', problem: expect.objectContaining({ code: 'REPLY_INVALID' }) },
     ]);
+  });
+});
+
+describe('what else is in the namespace', () => {
+  const selectorsWith = async (scope: ReadScope): Promise<readonly (string | undefined)[]> => {
+    const selectors: (string | undefined)[] = [];
+    const driver = driverWith(({ query }) => {
+      selectors.push(query?.['fieldSelector']);
+      return pageOf([...names, 'other'].map((name) => secret(name)));
+    });
+    await collect(driver.readMany(names, signal, scope));
+    return selectors;
+  };
+
+  it('is left out by the names that a listing told, without another list', async () => {
+    const selectors = await selectorsWith({ listed: names.length + 1, others: ['other'] });
+    expect(selectors).toEqual([expect.stringContaining('metadata.name!=other')]);
+  });
+
+  it('is listed where the listing told of more than it named', async () => {
+    for (const others of [[], ['other']]) {
+      const selectors = await selectorsWith({ listed: names.length + 2, others });
+      expect(selectors).toEqual([
+        expect.not.stringContaining('metadata.name'),
+        expect.stringContaining('metadata.name!=other'),
+      ]);
+    }
   });
 });

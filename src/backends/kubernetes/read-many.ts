@@ -57,6 +57,10 @@ class Wanted {
     for (let item = 0; item < names.size; item += 1) names.mark(item, MISSING);
   }
 
+  has(name: string): boolean {
+    return this.#names.has(name);
+  }
+
   *missing(): Generator<Address> {
     for (const item of this.#names.marked(MISSING)) yield this.#names.nameAt(item);
   }
@@ -116,11 +120,12 @@ async function lookAround(
   { signal, ...scope }: ReadScope & { readonly signal: AbortSignal },
 ): Promise<Surroundings | 'tooMany'> {
   const selectors = selectorsOf(scope);
-  if (scope.listed === wanted.size) {
-    wanted.seeAll();
-    return { pages: selectors };
-  }
   const others = (scope.listed ?? 0) - wanted.size;
+  const known = [...new Set(scope.others)].filter((name) => !wanted.has(name));
+  if (others === known.length) {
+    wanted.seeAll();
+    return { pages: withoutNames(selectors, known) };
+  }
   if (others > MOST_OTHERS * wanted.size) return 'tooMany';
   const found = await otherNames(api, { wanted, selectors }, signal);
   return found === 'tooMany' ? found : { pages: withoutNames(selectors, found) };

@@ -106,7 +106,7 @@ class Split {
   async *readMany(
     addresses: Addresses,
     signal: AbortSignal,
-    { listed: _pieces, ...scope }: ReadScope = {},
+    { listed: _pieces, others: _pieceNames, ...scope }: ReadScope = {},
   ): AsyncGenerator<ReadOutcome> {
     const pieces = Map.groupBy(distinctIn(addresses), wholeOf);
     for await (const read of this.#driver.readMany([...pieces.keys()], signal, scope)) {

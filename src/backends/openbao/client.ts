@@ -14,7 +14,7 @@ import type { Slot } from '#src/io/server-slots.ts';
 import type { SlotsByServer, SlotsLease } from '#src/io/slots-by-server.ts';
 import type { ConnectionLease, ServerConnections } from '#src/io/server-connections.ts';
 import type { Turns } from '#src/io/turns.ts';
-import type { ServerClock } from '#src/io/server-clock.ts';
+import { timeOfDate, type ServerClock } from '#src/io/server-clock.ts';
 import type { Clock, Mandate, Permit, Tracer } from '#src/ports.ts';
 import { JsonText, parseExactly } from './exact-json.ts';
 import { REPLY_LIMITS, type ReplyKind } from './reply-limits.ts';
@@ -216,6 +216,7 @@ export class BaoClient implements Disposable {
     const unansweredAt = rootNamespace === true ? origin : undefined;
     const bounds = {
       limits: REPLY_LIMITS[replies],
+      declared: headers['content-length'],
       operation: { op, target, writes, unansweredAt },
       reserve: async (bytes: number) => reserve(bytes, deadline.signal),
     };
@@ -295,6 +296,7 @@ function hintsOf(
 }
 
 function withQuery(request: BaoRequest): string {
+  if (request.query === undefined) return request.path;
   const query = new URLSearchParams(request.query).toString();
   return query === '' ? request.path : `${request.path}?${query}`;
 }
@@ -317,6 +319,6 @@ function parseJson(bytes: Buffer, exactAt: readonly string[] | undefined): unkno
 }
 
 function timeOf(header: string | string[] | undefined): number | undefined {
-  const time = typeof header === 'string' ? Date.parse(header) : Number.NaN;
+  const time = timeOfDate(header);
   return Number.isNaN(time) ? undefined : time;
 }

@@ -17,7 +17,7 @@ import {
 } from './markers.ts';
 import type { Labels, PathMarks } from './markers.ts';
 import { metadataRefusalOf } from './metadata.ts';
-import { MAX_STORED_BYTES, storedSize } from './size.ts';
+import { isCertainlyStorable, MAX_STORED_BYTES, storedSize } from './size.ts';
 
 /*
  * Keys ↔ JSON. Values in well-formed UTF-8 are stored as text, so that every other client of the server can use them;
@@ -71,6 +71,7 @@ export function storageRefusalOf(document: Document, plan: StoragePlan): Refusal
   if (metadataRefusal !== undefined) return metadataRefusal;
   const jsonRefusal = levelsRefusalOf(document.fields) ?? roundingRefusalOf(document.fields);
   if (jsonRefusal !== undefined) return jsonRefusal;
+  if (isCertainlyStorable(document.fields)) return undefined;
   const size = storedSize(document.fields, (name) => inBase64(plan.labels, name));
   if (size > MAX_STORED_BYTES) {
     return {

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SecretValue } from '#src/core/secret-value.ts';
-import { storedSize, storedTextSize } from './size.ts';
+import { isCertainlyStorable, MAX_STORED_BYTES, storedSize, storedTextSize } from './size.ts';
 
 /** The rules of Go's encoding/json (HTMLEscape on), implemented again by replacement. */
 function goJson(text: string): string {
@@ -39,5 +39,21 @@ describe('the stored size', () => {
       expect(estimated - exact).toBeLessThanOrEqual(1);
     };
     fc.assert(fc.property(fields, check), { numRuns: 500 });
+  });
+
+  it('is known to be allowed without counting only where no bytes of these lengths exceed the limit', () => {
+    const lengths = fc.array(fc.integer({ min: 0, max: 60_000 }), { minLength: 1, maxLength: 5 });
+    const check = (sizes: readonly number[]): void => {
+      const fields = new Map(
+        sizes.map((size, index) => [`<${index}`, SecretValue.fromUtf8('<'.repeat(size))]),
+      );
+      if (isCertainlyStorable(fields))
+        expect(storedSize(fields, () => false)).toBeLessThanOrEqual(MAX_STORED_BYTES);
+    };
+    fc.assert(fc.property(lengths, check), { numRuns: 200 });
+    expect(isCertainlyStorable(new Map([['k', SecretValue.fromUtf8('v'.repeat(1000))]]))).toBe(true);
+    expect(
+      isCertainlyStorable(new Map([['k', SecretValue.fromUtf8('v'.repeat(MAX_STORED_BYTES / 6))]])),
+    ).toBe(false);
   });
 });

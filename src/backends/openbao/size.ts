@@ -25,6 +25,17 @@ export function countRefusalOf(
   return { reason: 'TooManyKeys', message: `The server accepts at most ${most} in one document.` };
 }
 
+/** No byte is stored as more than this many, and each key has a few of its own. */
+const MOST_BYTES_PER_BYTE = 6;
+const BYTES_PER_KEY = 8;
+
+/** True if the document is certainly small enough, whatever its bytes are. */
+export function isCertainlyStorable(fields: ReadonlyMap<string, SecretValue>): boolean {
+  let bytes = 0;
+  for (const [name, value] of fields) bytes += Buffer.byteLength(name) + value.byteLength + BYTES_PER_KEY;
+  return bytes * MOST_BYTES_PER_BYTE < MAX_STORED_BYTES;
+}
+
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const ESCAPED_IN_TWO = new Set([QUOTE, BACKSLASH, 0x0a, 0x0d, 0x09]);

@@ -46,6 +46,7 @@ async function aRun(refuses: (status: JsonObject) => boolean = () => false) {
     status: {},
   };
   const writes: unknown[] = [];
+  const events: string[] = [];
   const client = new ScriptedKubeClient(({ body }: KubeRequest) => {
     if (!isJsonObject(body) || !isJsonObject(body['status'])) throw new Error('not a status patch');
     if (refuses(body['status']))
@@ -60,7 +61,7 @@ async function aRun(refuses: (status: JsonObject) => boolean = () => false) {
   const status = new MigrationStatus(
     {
       writer: new StatusWriter({ client, resource: resource('SecretMigration', 'secretmigrations') }),
-      events: { record: () => undefined },
+      events: { record: ({ reason }) => void events.push(reason) },
       metrics: new RecordedMetrics(),
       clock,
       intervalMs: INTERVAL_MS,
@@ -82,7 +83,7 @@ async function aRun(refuses: (status: JsonObject) => boolean = () => false) {
   const verify = async (count: number): Promise<void> => {
     await shown.record({ name: `doc-${count}`, keys: ['k'], state: 'Verified' });
   };
-  return { clock, status, journal, stored, writes, verify };
+  return { clock, events, status, journal, stored, writes, verify };
 }
 
 function parsedFrom(stored: unknown): SecretMigration {
@@ -168,6 +169,16 @@ it('shows no success beside a table of which rows were lost', async () => {
   const loss = { reports: 1, rows: 2, unrecoverable: true };
   await status.storeProgress({ counts: () => journal.counts(), table: () => journal.table(), loss });
   expect(writes.at(-1)).toMatchObject({ conditions: [{ type: 'Ready', status: 'Unknown' }, {}, {}] });
+});
+
+it('tells of a verdict by an event, and of no progress before it', async () => {
+  const { events, journal, status, writes, verify } = await aRun();
+  await status.storeProgress(journal);
+  await verify(0);
+  expect(writes.at(-1)).toMatchObject({ conditions: [{ type: 'Ready', reason: 'Progressing' }, {}, {}] });
+  expect(events).toEqual([]);
+  await status.conclude(verdictOn(journal), journal);
+  expect(events).toEqual(['Completed']);
 });
 
 it('writes a verdict immediately, and never the same verdict again', async () => {

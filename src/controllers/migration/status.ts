@@ -239,6 +239,7 @@ export class MigrationStatus {
 
   /** Records one event per change of the reason of Ready; progress is not an event. */
   #announce(before: SecretMigration, verdict: Verdict): void {
+    if (verdict.reason === 'Progressing') return;
     const old = readyOf(before.status);
     if (old?.reason === verdict.reason && old.observedGeneration === before.metadata.generation) return;
     this.#options.events.record({

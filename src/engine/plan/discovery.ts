@@ -201,16 +201,18 @@ class Discovery {
 
   #take(name: string, address: Address, { type, labels }: Entry): void {
     const { selection } = this.#inputs.intent;
-    const reason = leftOutByName(selection, name) ?? leftOutByType(selection, type);
+    const byName = leftOutByName(selection, name);
+    const reason = byName ?? leftOutByType(selection, type);
     if (reason === undefined) {
       const kept = name === address ? name : ownText(name);
       this.#documents.select(this.#count.discover(kept), labels);
-    } else this.#leaveOut(address, reason);
+    } else this.#leaveOut(address, reason, byName === undefined ? undefined : address);
   }
 
-  #leaveOut(address: Address, reason: LeftOutReason): void {
+  /** `unread`: its name is why it is left out, so its value is not needed either. */
+  #leaveOut(address: Address, reason: LeftOutReason, unread?: Address): void {
     this.#others.add(address);
-    this.#count.leaveOut(reason);
+    this.#count.leaveOut(reason, unread);
   }
 }
 

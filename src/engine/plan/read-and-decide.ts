@@ -42,6 +42,7 @@ export function scopeOf(
   return {
     ...types,
     listed,
+    others: count.others,
     ...(scope.by === 'labelSelector' ? { labelSelector: scope.labelSelector } : {}),
   };
 }

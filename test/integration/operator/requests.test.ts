@@ -97,7 +97,7 @@ describe('from Secrets to the KV server', () => {
 
   it('a run takes one list that counts, one of claims, and pages of values; no Secret by name', () => {
     expect(first.secrets).toEqual([]);
-    expect(first.lists).toEqual(['claims', 'inventory', 'names', 'values', 'values']);
+    expect(first.lists).toEqual(['claims', 'inventory', 'values', 'values']);
   });
 
   it('a run that finds nothing new reads each document once, and Secrets in pages', async () => {
