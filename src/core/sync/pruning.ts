@@ -1,3 +1,4 @@
+import type { PriorRecords } from '../journal.ts';
 import type { PriorRecord } from '../outcome.ts';
 import type { Side } from './observed.ts';
 
@@ -23,7 +24,7 @@ export interface PruneCount {
 
 /** What a pass knows when it counts. */
 export interface PrunePass {
-  readonly prior: ReadonlyMap<string, PriorRecord>;
+  readonly prior: PriorRecords;
   /** The documents of this pass. */
   readonly expected: Iterable<string>;
   /** Those of them that are to be removed. */
@@ -36,15 +37,18 @@ export interface PrunePass {
 }
 
 export function countPruning({ prior, expected, awaiting, only, percent, now }: PrunePass): PruneCount {
-  const documents = new Set([...prior.keys(), ...expected, ...awaiting]).size;
-  const others = [...prior.values()].filter(({ name }) => !awaiting.has(name));
-  const stillLimited = others.filter(
-    ({ name, reason }) => reason === 'PruneLimited' && only !== undefined && !only.has(name),
-  );
+  let documents = prior.size;
+  for (const name of new Set([...expected, ...awaiting])) if (!prior.has(name)) documents += 1;
+  let [stillLimited, removed] = [0, 0];
+  for (const row of prior.values()) {
+    if (awaiting.has(row.name)) continue;
+    if (row.reason === 'PruneLimited' && only !== undefined && !only.has(row.name)) stillLimited += 1;
+    if (isBeingPruned(row) || isKept(row, now)) removed += 1;
+  }
   return {
     documents,
-    awaiting: awaiting.size + stillLimited.length,
-    removed: others.filter((row) => isBeingPruned(row) || isKept(row, now)).length,
+    awaiting: awaiting.size + stillLimited,
+    removed,
     limit: Math.max(1, Math.floor((documents * percent) / 100)),
   };
 }

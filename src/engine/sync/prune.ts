@@ -90,11 +90,13 @@ const MAX_WITNESSES = 5;
 /** True if another document is at this side in the incarnation that its row has: the store is the one of the rows. */
 async function isSameStore(inputs: ApplyInputs, side: Side, except: ReadonlySet<string>): Promise<boolean> {
   const { journal, signal } = inputs;
-  const witnesses = [...journal.prior.values()]
-    .filter(({ name }) => !except.has(name))
-    .flatMap((row) => witnessIn(inputs, side, row))
-    .toSorted((left, right) => Number(right.isInStep) - Number(left.isInStep) || right.since - left.since);
-  for (const { address, identity } of witnesses.slice(0, MAX_WITNESSES)) {
+  let witnesses: Witness[] = [];
+  for (const row of journal.prior.values()) {
+    if (except.has(row.name)) continue;
+    witnesses.push(...witnessIn(inputs, side, row));
+    if (witnesses.length > MAX_WITNESSES) witnesses = witnesses.toSorted(byWitness).slice(0, MAX_WITNESSES);
+  }
+  for (const { address, identity } of witnesses.toSorted(byWitness)) {
     try {
       const found = await inputs[side].read(address, signal);
       if (found.state === 'present' && found.document.version.identity === identity) return true;
@@ -112,6 +114,11 @@ interface Witness {
   /** Most likely it is there. */
   readonly isInStep: boolean;
   readonly since: number;
+}
+
+/** The most likely one first, then the latest. */
+function byWitness(left: Witness, right: Witness): number {
+  return Number(right.isInStep) - Number(left.isInStep) || right.since - left.since;
 }
 
 function witnessIn(
