@@ -145,16 +145,28 @@ export function keyCountOf({ keys }: Pick<Outcome, 'keys'>): number {
   return Math.max(1, keys.length);
 }
 
+/** A running count of keys by state. */
+export class KeyCounter {
+  readonly #counts = { pending: 0, copied: 0, verified: 0, removed: 0, conflict: 0, failed: 0, skipped: 0 };
+  #total = 0;
+
+  /** Counts the keys of a document so many times; -1 takes them back. */
+  count(outcome: Pick<Outcome, 'keys' | 'state'>, times = 1): void {
+    const keys = times * keyCountOf(outcome);
+    this.#counts[COUNTER[outcome.state]] += keys;
+    this.#total += keys;
+  }
+
+  get counts(): Counts {
+    return { ...this.#counts, total: this.#total };
+  }
+}
+
 /** Counts keys by state. */
 export function countOutcomes(outcomes: Iterable<Pick<Outcome, 'keys' | 'state'>>): Counts {
-  const counts = { pending: 0, copied: 0, verified: 0, removed: 0, conflict: 0, failed: 0, skipped: 0 };
-  let total = 0;
-  for (const outcome of outcomes) {
-    const keys = keyCountOf(outcome);
-    counts[COUNTER[outcome.state]] += keys;
-    total += keys;
-  }
-  return { ...counts, total };
+  const counter = new KeyCounter();
+  for (const outcome of outcomes) counter.count(outcome);
+  return counter.counts;
 }
 
 /** The number of keys that need no more work: verified, removed, or skipped deliberately. */

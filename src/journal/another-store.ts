@@ -1,13 +1,7 @@
 import type { PriorRecord } from '#src/core/outcome.ts';
 import { toKubernetesTime } from '#src/schema/meta.ts';
 
-/** The records with proofs of another store than the destination is now: each proof counts from now. */
-export function provenOnlyNow(
-  records: ReadonlyMap<string, PriorRecord>,
-  nowMs: number,
-): ReadonlyMap<string, PriorRecord> {
-  const since = Date.parse(toKubernetesTime(nowMs));
-  return new Map(
-    [...records].map(([name, record]) => [name, record.state === 'Verified' ? { ...record, since } : record]),
-  );
+/** A record whose proof is of another store than the destination is now: the proof counts from now. */
+export function provenOnlyNow(record: PriorRecord, nowMs: number): PriorRecord {
+  return record.state === 'Verified' ? { ...record, since: Date.parse(toKubernetesTime(nowMs)) } : record;
 }

@@ -4,18 +4,18 @@ import {
   type SecretMigration,
   type SecretMigrationStatus,
 } from '#src/api/v1alpha1/secret-migration.ts';
-import { countOutcomes, doneKeys, type Counts, type Outcome, type PriorRecord } from '#src/core/outcome.ts';
+import { doneKeys, type Counts, type Outcome, type PriorRecord } from '#src/core/outcome.ts';
 import type { Clock, Logger } from '#src/ports.ts';
 import { provenOnlyNow } from './another-store.ts';
 import { FallbackUse } from './fallback-use.ts';
 import { addLoss, lossOf, type Loss } from './loss.ts';
-import { byRule, exceptionsOf } from './excerpts.ts';
-import { isFindable, recordedName } from './recordable.ts';
+import { exceptionsOf } from './excerpts.ts';
+import type { PriorRows } from './prior-rows.ts';
+import { recordedName } from './recordable.ts';
 import { MAX_UNCOUNTED, StoredReports, type ReportStore } from './reports.ts';
-import { toPriorRecords, toRows } from './rows.ts';
-import { ShardLayout } from './shards.ts';
+import { toRows } from './rows.ts';
+import type { ShardLayout } from './shards.ts';
 import { RowTable } from './table.ts';
-import { unknownIn } from './unknown.ts';
 
 /** The part of a status that comes from the table. */
 export type TableStatus = Pick<SecretMigrationStatus, TableMember>;
@@ -49,11 +49,7 @@ export interface JournalOptions {
  */
 export class MigrationJournal {
   readonly #options: JournalOptions;
-  readonly #prior: Map<string, PriorRecord>;
-  /** What was recorded or forgotten since `prior` was last brought up to date. */
-  readonly #news = new Set<string>();
   readonly #table: RowTable;
-  readonly #layout = new ShardLayout();
   readonly #stored: StoredReports;
   readonly #fallback: FallbackUse;
   #loss: Loss | undefined;
@@ -64,60 +60,61 @@ export class MigrationJournal {
   /** What the status shows of the reports, as far as this journal knows; `rows` counts their keys. */
   #shown: { readonly count: number; readonly rows: number };
 
-  private constructor(options: JournalOptions, stored: StoredReports) {
-    const { migration, acknowledgesLoss, clock } = options;
-    const { keys = [], reports } = migration.status;
+  private constructor(options: JournalOptions) {
+    const { migration, clock, rules } = options;
+    const { destinationStore, reports } = migration.status;
     this.#options = options;
-    this.#stored = stored;
+    this.#stored = new StoredReports(migration, options);
+    this.#table = new RowTable(new Map(), rules);
     this.#shown = { count: reports?.count ?? 0, rows: reports?.rows ?? 0 };
     this.#fallback = new FallbackUse(migration, clock);
-    const reported = [...stored.shards()].flatMap(([, rows]) => rows);
-    const found = lossOf(migration, { damagedReports: stored.damaged, keys: stored.countedKeys });
-    this.#loss = addLoss(acknowledgesLoss ? undefined : reports?.lost, found);
-    // Of a run that was killed while it moved its rows to reports, some rows are in the status only.
-    const rows = new Map([...toPriorRecords(keys), ...toPriorRecords(reported)]);
-    this.#namedStore = migration.status.destinationStore;
-    const recorded = this.#isElsewhere() ? provenOnlyNow(rows, clock.now()) : rows;
-    this.#prior = new Map([...recorded].filter(([, record]) => isFindable(record)));
-    this.#table = new RowTable(recorded, unknownIn([...keys, ...reported]));
-    this.#layOut();
+    this.#namedStore = destinationStore;
   }
 
   /** Reads what earlier runs recorded: reports and the rows in status. Throws what the store of reports throws. */
   static async open(options: JournalOptions): Promise<MigrationJournal> {
-    const stored = new StoredReports(options.migration, options);
-    await stored.load();
-    return new MigrationJournal(options, stored);
+    const journal = new MigrationJournal(options);
+    await journal.#load();
+    return journal;
   }
 
-  /** Stored rows are in the shards of their reports; inline rows are written once there are too many. */
-  #layOut(): void {
-    for (const [shard, rows] of this.#stored.shards()) this.#layout.adopt(shard, rows);
-    for (let shard = 0; shard < this.#stored.count; shard += 1) {
-      if (!this.#stored.isDamaged(shard)) continue;
-      if (!this.#stored.has(shard)) this.#layout.adopt(shard, []);
-      this.#layout.markDirty(shard);
-    }
-    // Equal rows make no report dirty; those that are proven only now do.
-    for (const entry of this.#table.entries())
-      if (this.#isElsewhere() || !this.#layout.has(entry.outcome.name))
-        this.#layout.set(entry.outcome.name, toRows(entry));
+  /**
+   * Report by report, so that only a few are in memory. Of a run that was killed while it moved its rows to reports, some rows are in
+   * the status only.
+   */
+  async #load(): Promise<void> {
+    const { migration, acknowledgesLoss } = this.#options;
+    const { keys = [], reports } = migration.status;
+    const judged = this.#judge();
+    this.#table.adopt(keys, { judged });
+    await this.#stored.load((shard, rows) => this.#table.adopt(rows, { judged, shard }));
+    const found = lossOf(migration, { damagedReports: this.#stored.damaged, keys: this.#stored.countedKeys });
+    this.#loss = addLoss(acknowledgesLoss ? undefined : reports?.lost, found);
+    for (let shard = 0; shard < this.#stored.count; shard += 1)
+      if (this.#stored.isDamaged(shard)) this.#layout.markDirty(shard);
+    if (this.#stored.count > 0) this.#layout.grow(this.#stored.count - 1);
+    // Inline rows are written once there are too many. Equal rows make no report dirty; those that are proven only now do.
+    this.#table.house(this.#isElsewhere());
+  }
+
+  /** What earlier records say, if their proofs may be of another store. */
+  #judge(): (record: PriorRecord) => PriorRecord {
+    const now = this.#options.clock.now();
+    return this.#isElsewhere() ? (record) => provenOnlyNow(record, now) : (record) => record;
+  }
+
+  get #layout(): ShardLayout {
+    return this.#table.layout;
   }
 
   /** What earlier runs recorded, by document name; without names and paths that were cut. */
-  get prior(): ReadonlyMap<string, PriorRecord> {
-    return this.#prior;
+  get prior(): PriorRows {
+    return this.#table.prior;
   }
 
   /** Another round begins: `prior` has what this run recorded so far, as it has for the next run. */
   goOn(): void {
-    for (const name of this.#news) {
-      const entry = this.#table.get(name);
-      const record = entry && toPriorRecords(toRows(entry)).get(name);
-      if (record !== undefined && isFindable(record)) this.#prior.set(name, record);
-      else this.#prior.delete(name);
-    }
-    this.#news.clear();
+    this.#table.goOn();
   }
 
   /** What another writer took from the table, and no run has made good. */
@@ -146,17 +143,13 @@ export class MigrationJournal {
 
   /** Takes one outcome. Resolves when a status with `table()` may be written: no row of an earlier run would be lost. */
   async record(outcome: Outcome): Promise<void> {
-    const entry = this.#table.set(outcome, this.#options.clock.now());
-    this.#layout.set(entry.outcome.name, toRows(entry));
-    this.#news.add(entry.outcome.name);
+    this.#table.set(outcome, this.#options.clock.now());
     if (!this.#isInline()) await this.#moveToReports();
   }
 
   /** As `Journal.forget`. */
   forget(name: string): void {
     this.#table.delete(recordedName(name));
-    this.#layout.delete(recordedName(name));
-    this.#news.add(recordedName(name));
   }
 
   /** Writes the reports that differ from what is stored; none while rows are inline. Throws what the store throws. */
@@ -172,11 +165,10 @@ export class MigrationJournal {
   dropUnvisited(): void {
     if (this.#loss?.unrecoverable === false) this.#loss = undefined;
     this.#table.dropUnvisited();
-    for (const name of this.#layout.names()) if (!this.#table.has(name)) this.#layout.delete(name);
   }
 
   counts(): Counts {
-    return countOutcomes(this.#table.outcomes());
+    return this.#table.counts;
   }
 
   outcomes(): Iterable<Outcome> {
@@ -196,7 +188,7 @@ export class MigrationJournal {
       progress: `${doneKeys(counts)}/${counts.total}`,
       summary: counts,
       ...(fallback === undefined ? {} : { fallback }),
-      ...byRule(this.#table, this.#options.rules),
+      ...this.#table.byRule(),
       documents: this.#table.size,
       ...(this.#namedStore === undefined ? {} : { destinationStore: this.#namedStore }),
     };

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { MAX_REPORTS, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
 import {
@@ -23,6 +24,7 @@ import {
   type ReportObject,
   type StoredReportObject,
 } from './report-object.ts';
+import { asJson } from './row-bytes.ts';
 
 /** Where SecretMigrationReports are stored. Returns objects as the API server sends them; callers parse them. */
 export interface ReportStore {
@@ -43,12 +45,24 @@ const READ_BATCH = 8;
 
 type Version = Pick<SecretMigrationReport['metadata'], 'uid' | 'resourceVersion'>;
 
-/** A report with our owner reference. `report` is undefined if another writer changed it beyond use. */
+/** What is kept of a stored report with our owner reference: enough to write it again, and to know when that is not needed. */
 interface OwnReport {
   readonly version: Version;
-  readonly report: StoredReport['report'] | undefined;
+  /** Of the rows as they are stored; undefined if another writer changed the report beyond use. Never leaves the process. */
+  readonly digest: string | undefined;
+  readonly keys: number;
+  /** It must be written again, whatever its rows. */
+  readonly isDamaged: boolean;
   readonly foreign: ForeignParts;
 }
+
+/** A stored report that was just read, with its rows: whoever wants them takes them now. */
+interface ReadReport {
+  readonly own: OwnReport;
+  readonly rows: readonly StatusRow[];
+}
+
+type TakeRows = (shard: number, rows: readonly StatusRow[]) => void;
 
 /**
  * The stored reports of one migration, by shard. Reads only reports that have its names and its controller reference, at
@@ -73,8 +87,8 @@ export class StoredReports {
     this.#signal = signal;
   }
 
-  /** Reads the stored reports. Throws what the store throws. */
-  async load(): Promise<void> {
+  /** Reads the stored reports; `take` gets the rows of each, in the order of the shards. Throws what the store throws. */
+  async load(take: TakeRows): Promise<void> {
     const counted = this.#counted;
     for (let first = 0; first < counted; first += READ_BATCH) {
       const shards = Array.from(
@@ -82,13 +96,13 @@ export class StoredReports {
         (_, index) => first + index,
       );
       const found = await Promise.all(shards.map(async (shard) => this.#read(shard)));
-      for (const [index, own] of found.entries()) this.#adopt(first + index, own);
+      for (const [index, read] of found.entries()) this.#adopt(first + index, read, take);
     }
     const end = Math.min(counted + MAX_UNCOUNTED, MAX_REPORTS);
     for (let shard = counted; shard < end; shard += 1) {
-      const own = await this.#read(shard);
-      if (own === undefined) break;
-      this.#adopt(shard, own);
+      const read = await this.#read(shard);
+      if (read === undefined) break;
+      this.#adopt(shard, read, take);
     }
   }
 
@@ -126,19 +140,12 @@ export class StoredReports {
 
   /** Number of keys in the rows of a stored shard. */
   keyCountOf(shard: number): number {
-    const rows = this.#stored.get(shard)?.report?.rows ?? [];
-    return rows.reduce((sum, row) => sum + keyCountOf(row), 0);
+    return this.#stored.get(shard)?.keys ?? 0;
   }
 
   /** True when the report must be written again, whatever its rows. */
   isDamaged(shard: number): boolean {
-    const report = this.#stored.get(shard)?.report;
-    return report === undefined || !isBalanced(report);
-  }
-
-  /** The rows of each stored shard. */
-  *shards(): Generator<readonly [shard: number, rows: readonly StatusRow[]]> {
-    for (const [shard, { report }] of this.#stored) yield [shard, report?.rows ?? []];
+    return this.#stored.get(shard)?.isDamaged ?? true;
   }
 
   /**
@@ -148,29 +155,31 @@ export class StoredReports {
   async write(shard: number, rows: readonly StatusRow[]): Promise<void> {
     const stored = this.#stored.get(shard);
     const object = reportOf(this.#migration, shard, rows);
-    const isStored = JSON.stringify(stored?.report?.rows) === JSON.stringify(rows);
-    if (isStored && !this.isDamaged(shard)) return;
+    if (!this.isDamaged(shard) && stored?.digest === digestOf(rows)) return;
     const reply = await (stored === undefined ? this.#create(object) : this.#replace(object, stored));
     const parsed = parseSecretMigrationReport(reply);
     if (!parsed.ok)
       throw new OperatorError('REPLY_INVALID', { op: 'record.write', target: object.metadata.name });
     const { metadata, report } = parsed.value;
-    this.#stored.set(shard, { version: metadata, report, foreign: foreignPartsOf(reply, this.#migration) });
+    this.#stored.set(shard, this.#ownReport(reply, metadata, report));
   }
 
   get #counted(): number {
     return this.#migration.status.reports?.count ?? 0;
   }
 
-  #adopt(shard: number, own: OwnReport | undefined): void {
-    if (own !== undefined) this.#stored.set(shard, own);
+  #adopt(shard: number, read: ReadReport | undefined, take: TakeRows): void {
+    if (read !== undefined) {
+      this.#stored.set(shard, read.own);
+      take(shard, read.rows);
+    }
     // Without `rows`, an earlier version wrote the status: it counted reports before they were stored.
     const isPromised = this.#migration.status.reports?.rows !== undefined && shard < this.#counted;
     if (isPromised && this.isDamaged(shard)) this.#damaged += 1;
   }
 
   /** Undefined if there is none of ours: one that belongs to others is ignored, and logged. */
-  async #read(shard: number): Promise<OwnReport | undefined> {
+  async #read(shard: number): Promise<ReadReport | undefined> {
     const { namespace } = this.#migration.metadata;
     const name = reportName(this.#migration.metadata, shard);
     const object = await this.#store.get({ namespace, name }, this.#signal);
@@ -181,10 +190,23 @@ export class StoredReports {
       return undefined;
     }
     const report = contentOf(object, this.#migration, shard);
-    if (report === undefined || !isBalanced(report))
-      this.#logger.warn('report was changed by another writer', { report: name });
-    const foreign = foreignPartsOf(object, this.#migration);
-    return { version: owned.value.metadata, report, foreign };
+    const own = this.#ownReport(object, owned.value.metadata, report);
+    if (own.isDamaged) this.#logger.warn('report was changed by another writer', { report: name });
+    return { own, rows: report?.rows ?? [] };
+  }
+
+  #ownReport(
+    object: unknown,
+    { uid, resourceVersion }: Version,
+    report: StoredReport['report'] | undefined,
+  ): OwnReport {
+    return {
+      version: { uid, resourceVersion },
+      digest: report && digestOf(report.rows),
+      keys: (report?.rows ?? []).reduce((sum, row) => sum + keyCountOf(row), 0),
+      isDamaged: report === undefined || !isBalanced(report),
+      foreign: foreignPartsOf(object, this.#migration),
+    };
   }
 
   async #create(object: ReportObject): Promise<unknown> {
@@ -221,4 +243,9 @@ export class StoredReports {
       this.#signal,
     );
   }
+}
+
+/** Tells whether rows are those that are stored, without a copy of them. */
+function digestOf(rows: readonly StatusRow[]): string {
+  return createHash('sha256').update(rows.map(asJson).join()).digest('base64');
 }

@@ -1,5 +1,6 @@
 import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
 import { MAX_REPORT_BYTES } from '#src/api/v1alpha1/secret-migration-report.ts';
+import { keyCountOf } from '#src/core/outcome.ts';
 
 /*
  * How large rows are in a status or report.
@@ -12,17 +13,47 @@ const ROW_RESERVE_BYTES = 128;
 /** Bytes of the version and identity of a source or destination, reserved while a row lacks them. */
 const VERSION_RESERVE_BYTES = 96;
 
-/** Bytes as part of a JSON array: each row is followed by a comma or bracket. */
-export function jsonBytesOf(rows: readonly StatusRow[]): number {
-  return rows.reduce((sum, row) => sum + Buffer.byteLength(JSON.stringify(row)) + 1, 0);
+/** What rows count for in a shard. */
+export interface Weight {
+  readonly rows: number;
+  readonly keys: number;
+  /** Bytes as part of a JSON array: each row is followed by a comma or bracket. */
+  readonly json: number;
+  /** Bytes that rows may need; their messages are not counted, because `fit` can drop them. */
+  readonly size: number;
 }
 
-/** Bytes that rows may need; their messages are not counted, because `fit` can drop them. */
-export function sizeOf(rows: readonly StatusRow[]): number {
-  let bytes = 0;
-  for (const { message: _message, ...row } of rows)
-    bytes += Buffer.byteLength(JSON.stringify(row)) + reserveOf(row);
-  return bytes;
+/** A row as JSON. */
+export function asJson(row: StatusRow): string {
+  return JSON.stringify(row);
+}
+
+/** The weight of one row; `json` is its JSON. */
+export function weigh(row: StatusRow, json = asJson(row)): Weight {
+  const bytes = Buffer.byteLength(json);
+  return {
+    rows: 1,
+    keys: keyCountOf(row),
+    json: bytes + 1,
+    size: bytes - messageBytes(row) + reserveOf(row),
+  };
+}
+
+/** The weight of several rows together. */
+export function sumOf(weights: readonly Weight[]): Weight {
+  let [rows, keys, json, size] = [0, 0, 0, 0];
+  for (const weight of weights) {
+    rows += weight.rows;
+    keys += weight.keys;
+    json += weight.json;
+    size += weight.size;
+  }
+  return { rows, keys, json, size };
+}
+
+/** Bytes of the message as a member that others follow. */
+function messageBytes({ message }: StatusRow): number {
+  return message === undefined ? 0 : Buffer.byteLength(JSON.stringify({ message })) - 1;
 }
 
 function reserveOf({ source, destination }: Pick<StatusRow, 'source' | 'destination'>): number {

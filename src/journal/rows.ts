@@ -109,9 +109,39 @@ export function toPriorRecords(rows: Iterable<StatusRow>): ReadonlyMap<string, P
   const byName = Map.groupBy(rows, ({ name }) => name);
   return new Map(
     [...byName].flatMap(([name, [first, ...others]]) =>
-      first === undefined ? [] : [[name, toPriorRecord(first, keysIn([first, ...others]))] as const],
+      first === undefined ? [] : [[name, recordOf([first, ...others])] as const],
     ),
   );
+}
+
+/** One document of recorded rows. */
+export function recordOf(rows: readonly [StatusRow, ...StatusRow[]]): PriorRecord {
+  const [row] = rows;
+  return {
+    name: row.name,
+    ...keysIn(rows),
+    state: row.state,
+    ...(isRowReason(row.reason) ? { reason: row.reason } : {}),
+    ...(row.message === undefined ? {} : { message: row.message }),
+    ...(row.destination === undefined ? {} : { destination: toDestination(row.destination) }),
+    ...(row.source === undefined ? {} : { source: toSource(row.source) }),
+    ...(row.base === undefined ? {} : { base: toBase(row.base) }),
+    ...(row.planned === undefined ? {} : { planned: toPlanned(row.planned, row.expected) }),
+    ...(row.rule === undefined ? {} : { rule: row.rule }),
+    ...(row.backup === undefined ? {} : { backup: row.backup }),
+    since: Date.parse(row.lastTransitionTime),
+  };
+}
+
+/** What the next run reads of an entry: the same as `toPriorRecords` of its rows. */
+export function toPriorRecord(entry: TableEntry): PriorRecord {
+  const { outcome, since, unknown } = entry;
+  const { copiedNow: _copiedNow, newKeys, retry: _retry, ...recorded } = outcome;
+  const record = { ...recorded, since: Date.parse(since) };
+  if (unknown !== undefined) return toPriorRecords(toRows(entry)).get(outcome.name) ?? record;
+  const isRenamed =
+    outcome.destination !== undefined && newKeys?.some((key, index) => key !== outcome.keys[index]) === true;
+  return isRenamed ? { ...record, newKeys } : record;
 }
 
 /** A run that was killed while a document went to another report left the row of a key in both. */
@@ -128,23 +158,6 @@ function keysIn(rows: readonly StatusRow[]): Pick<PriorRecord, 'keys' | 'newKeys
 
 function newKeysIn({ destination }: StatusRow): Pick<PriorRecord, 'newKeys'> {
   return destination?.keys === undefined ? {} : { newKeys: destination.keys };
-}
-
-function toPriorRecord(row: StatusRow, keys: Pick<PriorRecord, 'keys' | 'newKeys'>): PriorRecord {
-  return {
-    name: row.name,
-    ...keys,
-    state: row.state,
-    ...(isRowReason(row.reason) ? { reason: row.reason } : {}),
-    ...(row.message === undefined ? {} : { message: row.message }),
-    ...(row.destination === undefined ? {} : { destination: toDestination(row.destination) }),
-    ...(row.source === undefined ? {} : { source: toSource(row.source) }),
-    ...(row.base === undefined ? {} : { base: toBase(row.base) }),
-    ...(row.planned === undefined ? {} : { planned: toPlanned(row.planned, row.expected) }),
-    ...(row.rule === undefined ? {} : { rule: row.rule }),
-    ...(row.backup === undefined ? {} : { backup: row.backup }),
-    since: Date.parse(row.lastTransitionTime),
-  };
 }
 
 function fromDestination(destination: DestinationRecord, { keys, newKeys }: Part): DestinationRow {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MAX_REPORT_BYTES, MAX_REPORT_ROWS } from '#src/api/v1alpha1/secret-migration-report.ts';
 import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
-import { ShardLayout } from './shards.ts';
+import { ShardLayout, type Housed } from './shards.ts';
 
 function rowsOf(
   name: string,
@@ -20,6 +20,23 @@ function rowsOf(
   }));
 }
 
+/** A layout with the documents that it is about. */
+class Documents {
+  readonly layout = new ShardLayout((name) => this.#all.get(name));
+  readonly #all = new Map<string, Housed>();
+
+  set(name: string, rows: readonly StatusRow[]): void {
+    const before = this.#all.get(name) ?? { homes: [], rows: [] };
+    this.#all.set(name, { homes: this.layout.place(name, { ...before, after: rows }), rows });
+  }
+
+  delete(name: string): void {
+    const document = this.#all.get(name);
+    if (document !== undefined) this.layout.remove(document);
+    this.#all.delete(name);
+  }
+}
+
 function allRows(layout: ShardLayout): StatusRow[] {
   return Array.from({ length: layout.count }, (_, shard) => layout.rowsOf(shard)).flat();
 }
@@ -33,11 +50,12 @@ describe('ShardLayout', () => {
     });
     fc.assert(
       fc.property(fc.array(action, { maxLength: 60 }), (actions) => {
-        const layout = new ShardLayout();
+        const documents = new Documents();
+        const { layout } = documents;
         const model = new Map<string, number>();
         for (const { name, keys, gone } of actions) {
-          if (gone) layout.delete(name);
-          else layout.set(name, rowsOf(name, keys));
+          if (gone) documents.delete(name);
+          else documents.set(name, rowsOf(name, keys));
           if (gone) model.delete(name);
           else model.set(name, keys);
         }
@@ -59,35 +77,38 @@ describe('ShardLayout', () => {
   });
 
   it('keeps a document in its shard, so that a change of one row makes one report dirty', () => {
-    const layout = new ShardLayout();
-    for (let n = 0; n < 1200; n += 1) layout.set(`secret-${n}`, rowsOf(`secret-${n}`, 1));
+    const documents = new Documents();
+    const { layout } = documents;
+    for (let n = 0; n < 1200; n += 1) documents.set(`secret-${n}`, rowsOf(`secret-${n}`, 1));
     expect(layout.count).toBeGreaterThan(2);
     for (let shard = 0; shard < layout.count; shard += 1) layout.markClean(shard);
-    layout.set('secret-3', rowsOf('secret-3', 1, 'Removed'));
+    documents.set('secret-3', rowsOf('secret-3', 1, 'Removed'));
     expect(layout.dirty(false)).toEqual([0]);
     layout.markClean(0);
-    layout.set('secret-3', rowsOf('secret-3', 1, 'Removed'));
+    documents.set('secret-3', rowsOf('secret-3', 1, 'Removed'));
     expect(layout.dirty(false)).toEqual([]);
   });
 
   it('keeps a document with more keys in its shard while it fits, and moves it when it does not', () => {
-    const layout = new ShardLayout();
+    const documents = new Documents();
+    const { layout } = documents;
     const withKeys = (name: string, count: number): StatusRow[] =>
       rowsOf(name, 1).map((row) => ({ ...row, keys: Array.from({ length: count }, (_, n) => `k${n}`) }));
-    layout.set('first', withKeys('first', 1));
-    layout.set('first', withKeys('first', 3));
+    documents.set('first', withKeys('first', 1));
+    documents.set('first', withKeys('first', 3));
     expect(layout.count).toBe(1);
-    for (let n = 0; layout.count === 1; n += 1) layout.set(`s-${n}`, withKeys(`s-${n}`, 1));
+    for (let n = 0; layout.count === 1; n += 1) documents.set(`s-${n}`, withKeys(`s-${n}`, 1));
     for (const shard of [0, 1]) layout.markClean(shard);
-    layout.set('first', withKeys('first', 120));
+    documents.set('first', withKeys('first', 120));
     expect(layout.dirty(false)).toEqual([0, 1]);
     expect(layout.rowsOf(1).map(({ name }) => name)).toContain('first');
     expect(layout.keyCountOf(1)).toBe(121);
   });
 
   it('drops messages rather than exceed the size of a report', () => {
-    const layout = new ShardLayout();
-    for (let n = 0; n < 500; n += 1) layout.set(`s-${n}`, rowsOf(`s-${n}`, 1, 'Failed', 'm'.repeat(256)));
+    const documents = new Documents();
+    const { layout } = documents;
+    for (let n = 0; n < 500; n += 1) documents.set(`s-${n}`, rowsOf(`s-${n}`, 1, 'Failed', 'm'.repeat(256)));
     for (let shard = 0; shard < layout.count; shard += 1) {
       expect(JSON.stringify(layout.rowsOf(shard)).length).toBeLessThan(MAX_REPORT_BYTES);
     }

@@ -5,20 +5,24 @@ import { sameCopy, type Outcome } from '#src/core/outcome.ts';
 /** What rows of one document have that only another version knows, by key. */
 export type UnknownOfDocument = ReadonlyMap<string, UnknownMembers>;
 
-/** The same of all documents, by name. Empty if this version wrote the rows. */
-export type UnknownOfTable = ReadonlyMap<string, UnknownOfDocument>;
-
-/** What this version would drop of these rows. */
-export function unknownIn(rows: Iterable<StatusRow>): UnknownOfTable {
-  const found = new Map<string, Map<string, UnknownMembers>>();
+/** What this version would drop of the rows of a document; undefined if this version wrote them. */
+export function unknownIn(rows: Iterable<StatusRow>): UnknownOfDocument | undefined {
+  let found: Map<string, UnknownMembers> | undefined;
   for (const row of rows) {
     const unknown = unknownMembersOf(row);
     if (unknown === undefined) continue;
-    const document = found.get(row.name) ?? new Map<string, UnknownMembers>();
-    for (const key of row.keys.length === 0 ? [''] : row.keys) document.set(key, unknown);
-    found.set(row.name, document);
+    found ??= new Map();
+    for (const key of row.keys.length === 0 ? [''] : row.keys) found.set(key, unknown);
   }
   return found;
+}
+
+/** What a document has of both; `found` counts. */
+export function bothUnknown(
+  before: UnknownOfDocument | undefined,
+  found: UnknownOfDocument | undefined,
+): UnknownOfDocument | undefined {
+  return before === undefined || found === undefined ? (before ?? found) : new Map([...before, ...found]);
 }
 
 /** The row as it was stored: its known members as this version writes them, and the others after them. */

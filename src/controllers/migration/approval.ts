@@ -1,7 +1,8 @@
 import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import type { Reader } from '#src/backends/driver.ts';
-import type { Outcome, PriorRecord } from '#src/core/outcome.ts';
+import type { PriorRecords } from '#src/core/journal.ts';
+import type { Outcome } from '#src/core/outcome.ts';
 import { planDigest } from '#src/core/plan-digest.ts';
 import type { Side } from '#src/core/sync/observed.ts';
 import { plannedRowsOf, type PlannedRows } from '#src/engine/plan/approved.ts';
@@ -24,7 +25,7 @@ export interface PlannedFor {
   readonly source: { readonly driver: Pick<Reader, 'locationOf'> };
   readonly destination: { readonly driver: Pick<Reader, 'locationOf'> };
   readonly journal: {
-    readonly prior: ReadonlyMap<string, PriorRecord>;
+    readonly prior: PriorRecords;
     outcomes(): Iterable<Outcome>;
   };
 }

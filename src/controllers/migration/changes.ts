@@ -75,8 +75,7 @@ export async function changesIn(
   if (task.kind !== 'follow' || followed === undefined) return undefined;
   const { prior } = journal;
   const taken = followed.take();
-  if (taken.size === 0)
-    return { taken, only: new Set([...prior.values()].filter(isOpen).map(({ name }) => name)) };
+  if (taken.size === 0) return { taken, only: openIn(prior.values()) };
   const left = new Set([...taken].filter((name) => followed.hasLeft(name)));
   for (const name of left) journal.forget(name);
   const staying = new Set([...taken].filter((name) => !left.has(name)));
@@ -98,6 +97,12 @@ async function withNewKeys(
     for (const each of isKey ? [name] : await namesChangedBy(name, shape, { ...seen, known })) all.add(each);
   }
   return all;
+}
+
+function openIn(rows: Iterable<Pick<Outcome, 'name' | 'reason' | 'state'>>): ReadonlySet<string> {
+  const open = new Set<string>();
+  for (const row of rows) if (isOpen(row)) open.add(row.name);
+  return open;
 }
 
 function isOpen({ reason, state }: Pick<Outcome, 'reason' | 'state'>): boolean {

@@ -1,3 +1,4 @@
+import type { PriorRecords } from '../journal.ts';
 import type { PriorRecord } from '../outcome.ts';
 import type { Side } from './observed.ts';
 
@@ -23,7 +24,7 @@ export interface PruneCount {
 
 /** What a pass knows when it counts. */
 export interface PrunePass {
-  readonly prior: ReadonlyMap<string, PriorRecord>;
+  readonly prior: PriorRecords;
   /** The documents of this pass. */
   readonly expected: Iterable<string>;
   /** Those of them that are to be removed. */

@@ -1,6 +1,6 @@
 import type { Reader } from '#src/backends/driver.ts';
-import type { PriorRecord } from '#src/core/outcome.ts';
 import type { Version } from '#src/core/document.ts';
+import type { PriorRecords } from '#src/core/journal.ts';
 import type { BySide, Side } from '#src/core/sync/observed.ts';
 import type { Clock } from '#src/ports.ts';
 import type { Crossings } from '../crossings.ts';
@@ -28,7 +28,7 @@ export interface PlanInputs {
   /** Only these documents are processed, and nothing is listed. Undefined: the whole selection. */
   readonly only?: ReadonlySet<string> | undefined;
   /** What earlier runs recorded, by document name. */
-  readonly prior: ReadonlyMap<string, PriorRecord>;
+  readonly prior: PriorRecords;
   /**
    * The plan that a person approved: the run does nothing else. When a plan is shown: what of the last one is done. Undefined
    * where nothing waits for approval.

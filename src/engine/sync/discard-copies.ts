@@ -48,6 +48,7 @@ async function discardAt(inputs: Inputs, driver: Inputs['source']): Promise<void
 
 function isWanted({ clock, only, prior, sweeps }: Inputs, store: string): boolean {
   const isDue = sweeps.isDue(store, clock.monotonic());
-  const hasCopies = [...prior.values()].some(({ backup }) => backup !== undefined);
-  return only === undefined ? isDue || hasCopies : isDue && hasCopies;
+  if (only === undefined ? isDue : !isDue) return isDue;
+  for (const { backup } of prior.values()) if (backup !== undefined) return true;
+  return false;
 }
