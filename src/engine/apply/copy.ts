@@ -168,9 +168,13 @@ async function prove(
   return step.kind === 'create' ? withOriginKnown(proven, true) : priorKept(destination, proven, signal);
 }
 
-/** An earlier run was going to overwrite it: it was killed, so nothing tells whether this version is its own. */
+/**
+ * An earlier run was going to overwrite it and was killed, so nothing tells whether this version is its own: also after a run that
+ * said something else of it.
+ */
 function wasAnnounced(prior: PriorRecord | undefined): boolean {
-  return prior?.reason === 'WillOverwrite' && prior.destination?.priorVersion !== undefined;
+  const { priorVersion, version } = prior?.destination ?? {};
+  return priorVersion !== undefined && version === undefined && prior?.reason !== 'WouldOverwrite';
 }
 
 /** Where an earlier run may have written it, nothing tells who created it. A dry run has written nothing. */
