@@ -422,6 +422,7 @@ spec:
         object.spec.?backupTTLSeconds == oldObject.spec.?backupTTLSeconds &&
         object.spec.?soakSeconds == oldObject.spec.?soakSeconds &&
         object.spec.?dryRun == oldObject.spec.?dryRun &&
+        object.spec.?parallelism == oldObject.spec.?parallelism &&
         object.spec.?suspend == oldObject.spec.?suspend &&
         object.spec.?undo == oldObject.spec.?undo &&
         object.spec.?removal == oldObject.spec.?removal
@@ -523,6 +524,15 @@ spec:
         setting spec.approval.digest, ending spec.approval.required, spec.undo while it is required, and a run without it in a namespace with the label
         keyferry.io/approval=required need the verb approve on secretmigrations. Ask a user who has it, see ClusterRole
         keyferry-approve.'
+    # Its pods run in the namespace of the operator, which all tenants share. It cannot be added later.
+    - expression: >-
+        oldObject != null || !has(object.spec.parallelism) || authorizer.group('keyferry.io').resource('secretmigrations')
+        .namespace(object.metadata.namespace).name(object.metadata.name).check('parallelize').allowed()
+      reason: Forbidden
+      messageExpression: >-
+        request.userInfo.username + ' may not create SecretMigration ' + object.metadata.namespace + '/' + object.metadata.name + '
+        with spec.parallelism, whose pods run in the namespace of the operator: that needs the verb parallelize on secretmigrations.
+        Ask an administrator for it, or remove spec.parallelism.'
     - expression: >-
         variables.onlyApproves || variables.secrets.check('get').allowed() ||
         (variables.names.size() > 0 && variables.getsNamed1 && variables.getsNamed2)
