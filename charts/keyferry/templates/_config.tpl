@@ -180,6 +180,22 @@ rules:
     verbs: [create]
 {{- end }}
 
+{{- define "keyferry.config.Role.workers" }}
+rules:
+  # The right to create Jobs here is the right to run anything with the ServiceAccounts of this namespace: keep others out of it.
+  - apiGroups: [batch]
+    resources: [jobs]
+    verbs: [get, create, delete]
+  - apiGroups: ['']
+    resources: [podtemplates]
+    resourceNames: [{{ include "keyferry.fullname" . }}-worker]
+    verbs: [get]
+  # One for each range, named by the uid of its migration, which no role can name.
+  - apiGroups: [coordination.k8s.io]
+    resources: [leases]
+    verbs: [get, update, delete]
+{{- end }}
+
 {{- define "keyferry.config.ClusterRole.rollouts" }}
 rules:
   - apiGroups: [apps]
