@@ -1,4 +1,3 @@
-import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { ReconcileResult } from '#src/runtime/controller.ts';
 import type { Attempt } from '../migration/attempt.ts';
@@ -45,7 +44,9 @@ async function lookAt(attempt: Attempt, jobs: RangeJobs): Promise<ReconcileResul
     return await conclude(attempt, { jobs, job, ranges });
   if (job === undefined) return await startJob(attempt, jobs, ranges);
   await jobs.end(job, signal);
-  if (job.state === 'failed') throw failedIn(job, ranges, migration);
+  const missing = ranges.filter(({ ended }) => ended?.generation !== migration.metadata.generation);
+  if (job.state === 'failed' || missing.length > 0) throw failedIn(job, ranges, missing);
+  // Another run was requested meanwhile.
   return againAfter(LOOK_MS);
 }
 
@@ -117,11 +118,13 @@ function shownIn(status: Attempt['status'], sums: RangeSums): RangeSums {
   return sums;
 }
 
-function failedIn(job: JobState, ranges: readonly RangeRead[], migration: SecretMigration): OperatorError {
-  const missing = ranges.filter(({ ended }) => !hasEnded(ended, migration)).map(({ range }) => range.index);
-  const which = job.failedIndexes ?? missing.join(',');
-  const { name, namespace } = job.metadata;
-  const detail = `Ranges without an end: ${missing.length} of ${ranges.length}; failed indexes of the Job: ${which}.`;
+function failedIn(
+  { failedIndexes, metadata: { name, namespace } }: JobState,
+  ranges: readonly RangeRead[],
+  missing: readonly RangeRead[],
+): OperatorError {
+  const which = failedIndexes ?? missing.map(({ range }) => range.index).join(',');
+  const detail = `${missing.length} of ${ranges.length} ranges have no end: ${which}.`;
   return new OperatorError('RANGE_FAILED', { op: 'ranges.job', target: `Job ${namespace}/${name}`, detail });
 }
 

@@ -8,7 +8,7 @@ import { aMigration, anOpenBaoBackend, aSecret } from '#test/builders/objects.ts
 import { eventually } from '#test/support/eventually.ts';
 import { JobPlayer, WORKER_TEMPLATE } from '#test/support/job-player.ts';
 import { startOperator, type OperatorProcess } from '#test/support/operator-process.ts';
-import { conditionOf, kvData, kvMetadata, kvPut, requestRun } from '#test/support/queries.ts';
+import { conditionOf, kvData, kvMetadata, kvNames, kvPut, requestRun } from '#test/support/queries.ts';
 import { Tenant } from '#test/support/tenant.ts';
 
 /*
@@ -153,6 +153,25 @@ describe('a migration with spec.parallelism', () => {
     expect(conditionOf(refused, 'Ready')?.message).toContain('spec.parallelism needs two stores');
     await tenant.delete('SecretMigration', 'large');
   });
+});
+
+it('is not Completed when pods fail, and names the Job; a PodTemplate that is not there is said, too', async () => {
+  const template = `/api/v1/namespaces/${OPERATOR_ACCOUNT.namespace}/podtemplates/keyferry-worker`;
+  const broken = { name: 'worker', args: ['worker', '--no-such-flag'] };
+  const patch = { 'content-type': 'application/strategic-merge-patch+json' };
+  await cluster.kube('PATCH', template, { template: { spec: { containers: [broken] } } }, patch);
+  const { tenant } = await planted(6);
+  await tenant.apply(aMigration('large', LARGE));
+  const failed = await tenant.untilReady('large', { status: 'False', reason: 'RangeFailed' });
+  expect(conditionOf(failed, 'Ready')?.message).toContain(
+    `3 of 3 ranges have no end: 0,1,2 (Job ${OPERATOR_ACCOUNT.namespace}/keyferry-${failed.metadata.uid})`,
+  );
+  expect(conditionOf(failed, 'Succeeded')?.status).toBe('Unknown');
+  expect(await kvNames(tenant, '')).toEqual([]);
+  await cluster.kube('DELETE', template);
+  await tenant.mergePatch('SecretMigration', 'large', { spec: { conflictPolicy: 'KeepDestination' } });
+  const waiting = await tenant.untilReady('large', { status: 'False', reason: 'FlagMissing' });
+  expect(conditionOf(waiting, 'Ready')?.message).toContain('The PodTemplate does not exist (PodTemplate');
 });
 
 it('without --worker-template, a migration with spec.parallelism says what to set', async () => {
