@@ -31,17 +31,37 @@ async function operator(argv: readonly string[]): Promise<number> {
   const { runOperator } = await import('./app/run.ts');
   // Before anything reads a value.
   const dumpsMemory = !keepMemoryOutOfCoreDumps();
+  return await untilAsked(async (options) =>
+    runOperator(loadConfig(argv, process.env), { ...options, dumpsMemory }),
+  );
+}
+
+/** The pod of one range of a migration with spec.parallelism; nobody but a Job runs it. */
+async function worker(argv: readonly string[]): Promise<number> {
+  const { keepMemoryOutOfCoreDumps } = await import('./app/core-dumps.ts');
+  const { loadConfig } = await import('./config/load.ts');
+  const { readRangeFlags } = await import('./config/range-order.ts');
+  const { runWorker } = await import('./app/worker.ts');
+  const dumpsMemory = !keepMemoryOutOfCoreDumps();
+  return await untilAsked(async (options) => {
+    const { order, rest } = readRangeFlags(argv, process.env);
+    return await runWorker(loadConfig(rest, process.env), order, { ...options, dumpsMemory });
+  });
+}
+
+/** Runs until a signal asks the process to end; explains flags that cannot be used. */
+async function untilAsked(
+  run: (options: {
+    readonly version: string;
+    readonly signal: AbortSignal;
+    readonly exit: (code: number) => void;
+  }) => Promise<number>,
+): Promise<number> {
   const stop = new AbortController();
-  process.once('SIGTERM', () => stop.abort(new Error('SIGTERM')));
-  process.once('SIGINT', () => stop.abort(new Error('SIGINT')));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => stop.abort(new Error(signal)));
   try {
-    const config = loadConfig(argv, process.env);
-    return await runOperator(config, {
-      version: readVersion(),
-      signal: stop.signal,
-      dumpsMemory,
-      exit: (code) => process.exit(code),
-    });
+    return await run({ version: readVersion(), signal: stop.signal, exit: (code) => process.exit(code) });
   } catch (failure) {
     const error = errorOf(failure);
     if (error.code !== 'CONFIG_INVALID') throw failure;
@@ -89,6 +109,7 @@ async function main(typed: readonly string[]): Promise<number> {
   const argv = COMPLETES_PLUGIN.test(basename(process.argv[1] ?? '')) ? ['__complete', ...typed] : typed;
   const [command, ...rest] = argv;
   if (command === 'operator') return operator(rest);
+  if (command === 'worker') return worker(rest);
   if (command !== undefined) return person(argv);
   await person(['--help']);
   return EXIT_USAGE;

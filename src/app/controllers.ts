@@ -15,6 +15,7 @@ import {
   PROBES_HAND_ON,
   type Queues,
 } from '#src/controllers/queues.ts';
+import { RangeJobs } from '#src/controllers/ranges/jobs.ts';
 import type { Rollouts } from '#src/controllers/rollout/rollouts.ts';
 import { createPollController } from '#src/controllers/sync/controller.ts';
 import type { Following } from '#src/controllers/sync/following.ts';
@@ -28,6 +29,7 @@ import { ObjectClient } from '#src/runtime/object-client.ts';
 import type { SharedLease } from '#src/runtime/shared-lease.ts';
 import type { SliceWork } from '#src/runtime/slice-work.ts';
 import { StatusWriter } from '#src/runtime/status-patch.ts';
+import type { Resource } from '#src/kube/resource.ts';
 import type { Base } from './base.ts';
 import { resourceOf } from './clients.ts';
 
@@ -94,17 +96,20 @@ function backendController(parts: ControllerParts, scope: Backend['kind']): Cont
 
 function migrationController(parts: ControllerParts): Controller {
   const { config, logger, metrics, queues, removals, tracer, work } = parts;
-  return createMigrationController(migrationParts(parts), {
-    work,
-    processes: removals,
-    queue: queues.migrations,
-    workers: config.concurrentMigrations,
-    handsOn: migrationsHandOn(config.concurrentMigrations),
-    graceMs: graceMsOf(config),
-    logger,
-    metrics,
-    tracer,
-  });
+  return createMigrationController(
+    { ...migrationParts(parts), jobs: rangeJobs(parts) },
+    {
+      work,
+      processes: removals,
+      queue: queues.migrations,
+      workers: config.concurrentMigrations,
+      handsOn: migrationsHandOn(config.concurrentMigrations),
+      graceMs: graceMsOf(config),
+      logger,
+      metrics,
+      tracer,
+    },
+  );
 }
 
 function pollController(parts: ControllerParts): Controller {
@@ -122,7 +127,10 @@ function graceMsOf({ gracefulShutdownSeconds }: Config): number {
   return gracefulShutdownSeconds * 500;
 }
 
-function migrationParts(parts: ControllerParts): Omit<MigrationParts, 'halfRemoved' | 'live' | 'unsaved'> {
+/** What a migration needs, in the operator and in the pod of a range. */
+export function migrationParts(
+  parts: Omit<ControllerParts, 'credentials' | 'work' | 'removals'>,
+): Omit<MigrationParts, 'halfRemoved' | 'live' | 'unsaved'> {
   const { client, config, events, informers, mandate, metrics, pool, references, serverClock } = parts;
   // What is dated wrong today would end a soak early once the clock is right.
   const clock = setBy(serverClock, parts.clock);
@@ -159,4 +167,24 @@ function migrationParts(parts: ControllerParts): Omit<MigrationParts, 'halfRemov
     waitingRetryMs: config.waitingRetrySeconds * 1000,
     isAwaited: () => parts.queues.migrations.depth > 0,
   };
+}
+
+const JOBS: Resource = { group: 'batch', version: 'v1', plural: 'jobs', kind: 'Job', namespaced: true };
+const POD_TEMPLATES: Resource = {
+  group: '',
+  version: 'v1',
+  plural: 'podtemplates',
+  kind: 'PodTemplate',
+  namespaced: true,
+};
+
+/** The Jobs of migrations with spec.parallelism, in the namespace of the operator. */
+function rangeJobs({ client, config, namespace }: ControllerParts): RangeJobs {
+  return new RangeJobs({
+    jobs: new ObjectClient(client, JOBS),
+    templates: new ObjectClient(client, POD_TEMPLATES),
+    reports: new ObjectClient(client, resourceOf('SecretMigrationReport')),
+    namespace,
+    template: config.workerTemplate,
+  });
 }

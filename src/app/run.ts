@@ -39,7 +39,7 @@ import { Ending, uncaughtFailures } from './ending.ts';
 import { createElection, controlledBy, createShare, leaderLoop, leadWith, type Share } from './leader.ts';
 import { createRollouts } from './rollouts.ts';
 import { createServers } from './servers.ts';
-import { createInformers, watchesSecretsIn } from './watches.ts';
+import { createInformers, watchesSecretsIn, type Caches } from './watches.ts';
 
 const random = Math.random;
 /** For the reviews of tokens of --metrics-secure. */
@@ -106,7 +106,7 @@ export async function runOperator(
   return 0;
 }
 
-function openPool(base: Base, audit: AuditLog | undefined, slots: SlotsByServer): DriverPool {
+export function openPool(base: Base, audit: AuditLog | undefined, slots: SlotsByServer): DriverPool {
   const { clusterResourceNamespace, config, namespace } = base;
   return new DriverPool({
     registry: createRegistry(base, audit, slots),
@@ -117,7 +117,7 @@ function openPool(base: Base, audit: AuditLog | undefined, slots: SlotsByServer)
 }
 
 /** Undefined when the configuration asks for none. */
-async function openAuditLog(
+export async function openAuditLog(
   { auditLog }: Config,
   parts: { readonly logger: Logger; readonly metrics: PrometheusMetrics },
 ): Promise<AuditLog | undefined> {
@@ -125,7 +125,7 @@ async function openAuditLog(
   return new AuditLog({ ...parts, sink: await openAuditSink(auditLog), clock });
 }
 
-async function openTracing(
+export async function openTracing(
   { identity, tracingEndpoint, tracingSamplePercent }: Config,
   parts: { readonly version: string; readonly logger: Logger; readonly metrics: PrometheusMetrics },
 ): Promise<OpenTracer> {
@@ -156,17 +156,7 @@ function assemble(
   const { audit, metrics, openReviewClient, pool, share } = parts;
   const informers = createInformers(base);
   const queues = createQueues({ ...base, ...base.config });
-  const references: BackendReferences = {
-    cache: informers.backends.store,
-    clusterCache: informers.clusterBackends.store,
-    unparsed: {
-      backends: informers.backends.unparsed,
-      clusterBackends: informers.clusterBackends.unparsed,
-    },
-    unlistedBackends: () => (informers.clusterBackends.isGranted ? undefined : OPERATOR_MAY_NOT_LIST),
-    clusterResourceNamespace,
-    kinds: BACKEND_KINDS,
-  };
+  const references = referencesIn(informers, clusterResourceNamespace);
   const attempts = new RunningAttempts();
   const following = createFollowing(base, informers, queues);
   connectWatches({ ...informers, queues, references, pool, attempts, following, logger });
@@ -203,8 +193,23 @@ function assemble(
   ];
 }
 
+/** Which Secrets the backends read. */
+export function referencesIn(informers: Caches, clusterResourceNamespace: string): BackendReferences {
+  return {
+    cache: informers.backends.store,
+    clusterCache: informers.clusterBackends.store,
+    unparsed: {
+      backends: informers.backends.unparsed,
+      clusterBackends: informers.clusterBackends.unparsed,
+    },
+    unlistedBackends: () => (informers.clusterBackends.isGranted ? undefined : OPERATOR_MAY_NOT_LIST),
+    clusterResourceNamespace,
+    kinds: BACKEND_KINDS,
+  };
+}
+
 /** The migrations that are kept in step: with the cache of Secrets, or by polls alone. */
-function createFollowing(
+export function createFollowing(
   { clock, metrics, random }: Base,
   { secrets }: Informers,
   { migrations, polls }: Queues,

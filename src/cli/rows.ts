@@ -1,8 +1,11 @@
+import { z } from 'zod';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { MAX_REPORTS } from '#src/api/v1alpha1/secret-migration.ts';
 import { parseReportMetadata } from '#src/api/v1alpha1/secret-migration-report.ts';
 import { keyRowsOf, type KeyRow } from '#src/api/v1alpha1/key-rows.ts';
 import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
+import type { Range } from '#src/core/ranges.ts';
+import { nameInRange, rangeName, storedRange } from '#src/journal/range-object.ts';
 import { contentOf, isBalanced, isOwned, reportName } from '#src/journal/report-object.ts';
 import { MAX_UNCOUNTED } from '#src/journal/reports.ts';
 import type { ObjectClient } from '#src/runtime/object-client.ts';
@@ -38,15 +41,9 @@ export async function readTable(
 ): Promise<Table> {
   const { keys = [], keysTruncated, reports } = migration.status;
   if (keysTruncated !== true && reports === undefined) return { ...tableOf(keys), isComplete: true };
-  const read = async (shard: number): Promise<Shard> => readShard(cluster, { migration, shard, signal });
-  const shards = await counted(reports?.count ?? 0, read);
-  // What a run wrote since it last wrote the status.
-  const end = Math.min(shards.length + MAX_UNCOUNTED, MAX_REPORTS);
-  for (let shard = shards.length; shard < end; shard += 1) {
-    const more = await read(shard);
-    if (more.rows.length === 0) break;
-    shards.push(more);
-  }
+  const shards: Shard[] = [];
+  for (const series of await seriesOf(cluster, migration, signal))
+    shards.push(...(await readSeries(cluster, { migration, series, signal })));
   // A run that was killed while it moved its rows left some in the status only.
   const table = tableOf(
     newest(
@@ -56,6 +53,70 @@ export async function readTable(
   );
   const missing = whatIsMissing(migration, shards, table.rows.length);
   return missing === undefined ? { ...table, isComplete: true } : { ...table, isComplete: false, missing };
+}
+
+/** Reports that are numbered from 0 on. */
+interface Series {
+  /** As many are promised. */
+  readonly count: number;
+  readonly nameOf: (shard: number) => string;
+}
+
+/** The reports of the migration, or with spec.parallelism those of each range. */
+async function seriesOf(
+  cluster: Cluster,
+  migration: SecretMigration,
+  signal: AbortSignal,
+): Promise<readonly Series[]> {
+  const { metadata, spec, status } = migration;
+  const count = spec.parallelism?.pods ?? 0;
+  const ranges: Series[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const series = await seriesOfRange(cluster, { migration, range: { index, count }, signal });
+    if (series !== undefined) ranges.push(series);
+  }
+  // A run without the operator has no pods, and so no ranges.
+  if (ranges.length > 0) return ranges;
+  return [{ count: status.reports?.count ?? 0, nameOf: (shard) => reportName(metadata, shard) }];
+}
+
+/** Undefined for a range that no pod has begun. */
+async function seriesOfRange(
+  cluster: Cluster,
+  { migration, range, signal }: Pick<Wanted, 'migration' | 'signal'> & { readonly range: Range },
+): Promise<Series | undefined> {
+  const { metadata } = migration;
+  const { namespace } = metadata;
+  const { index } = range;
+  const report = { namespace, name: rangeName(metadata, index) };
+  const object = await cluster.objects('SecretMigrationReport').get(report, signal);
+  const stored = storedRange(object, migration, range);
+  if (stored === undefined) return undefined;
+  const promised = StoredCount.safeParse(stored.status).data?.reports.count ?? 0;
+  return { count: promised, nameOf: (shard) => nameInRange(reportName(metadata, shard), index) };
+}
+
+const StoredCount = z.object({ reports: z.object({ count: z.int().min(0).max(MAX_REPORTS) }) });
+
+async function readSeries(
+  cluster: Cluster,
+  {
+    migration,
+    series: { count, nameOf },
+    signal,
+  }: Omit<Wanted, 'name' | 'shard'> & { readonly series: Series },
+): Promise<readonly Shard[]> {
+  const read = async (shard: number): Promise<Shard> =>
+    readShard(cluster, { migration, shard, name: nameOf(shard), signal });
+  const shards = await counted(count, read);
+  // What a run wrote since it last wrote the status.
+  const end = Math.min(shards.length + MAX_UNCOUNTED, MAX_REPORTS);
+  for (let shard = shards.length; shard < end; shard += 1) {
+    const more = await read(shard);
+    if (more.rows.length === 0) break;
+    shards.push(more);
+  }
+  return shards;
 }
 
 interface Shard {
@@ -78,12 +139,12 @@ async function counted(count: number, read: (shard: number) => Promise<Shard>): 
 interface Wanted {
   readonly migration: SecretMigration;
   readonly shard: number;
+  readonly name: string;
   readonly signal: AbortSignal;
 }
 
-async function readShard(cluster: Cluster, { migration, shard, signal }: Wanted): Promise<Shard> {
+async function readShard(cluster: Cluster, { migration, name, shard, signal }: Wanted): Promise<Shard> {
   const { namespace } = migration.metadata;
-  const name = reportName(migration.metadata, shard);
   const object = await cluster.objects('SecretMigrationReport').get({ namespace, name }, signal);
   const owned = object === undefined ? undefined : parseReportMetadata(object);
   if (owned?.ok !== true || !isOwned(owned.value, migration)) return { name, rows: [], isSound: false };

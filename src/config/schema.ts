@@ -115,6 +115,11 @@ export const ConfigSchema = z.object({
   concurrentDocuments: whole(1, 256)
     .default(32)
     .describe('Maximum number of concurrent documents of one migration.'),
+  workerTemplate: objectName()
+    .optional()
+    .describe(
+      'Name of a PodTemplate in the namespace of the operator, for the pods of migrations with spec.parallelism. Default: none; such migrations wait. Needs config/workers.',
+    ),
   allowInsecureHttp: flag()
     .default(false)
     .describe(

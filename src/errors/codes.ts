@@ -164,6 +164,18 @@ export const ERROR_CODES = {
     'A report has the name that this migration needs, and is not its own.',
     'Delete the named SecretMigrationReport; Keyferry never overwrites it.',
   ),
+  PARALLELISM_OFF: code(
+    'waiting',
+    { condition: 'FlagMissing', row: NEVER },
+    'The operator cannot make the Job that spec.parallelism needs.',
+    'Ask an administrator to set --worker-template, or create the migration without parallelism.',
+  ),
+  RANGE_FAILED: code(
+    'waiting',
+    { condition: 'RangeFailed', row: NEVER },
+    'The pods of a range ended without telling what became of its documents.',
+    'Look at the pods of the named Job and their logs; another Job is made by itself.',
+  ),
   MOUNT_MISSING: code(
     'waiting',
     'MountMissing',

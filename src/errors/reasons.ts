@@ -54,6 +54,7 @@ export type ConditionReason =
   | 'NothingSelected'
   | 'PartiallyFailed'
   | 'Progressing'
+  | 'RangeFailed'
   | 'ReportsIncomplete'
   | 'SelectionTooLarge'
   | 'Suspended'

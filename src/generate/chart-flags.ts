@@ -24,6 +24,7 @@ export const FLAGS_OF_THE_CHART: Readonly<Partial<Record<ConfigKey, string>>> = 
   metricsCertPath: 'follows from metrics.certSecret',
   metricsCertName: 'always tls.crt',
   metricsCertKey: 'always tls.key',
+  workerTemplate: 'follows from workers.enabled',
   watchNamespaces: 'follows from rbac.scope and rbac.namespaces',
   watchSecrets: 'follows from rbac.scope',
 };

@@ -17,6 +17,7 @@ const SOURCES = [
   'in-use/cluster.yaml',
   'shared-backends/rbac.yaml',
   'tokens/cluster/rbac.yaml',
+  'workers/role.yaml',
   'rollouts/role/role.yaml',
   'rollouts/role/policy.yaml',
   'admission/backends.yaml',
@@ -44,6 +45,7 @@ export function configTemplates(root: string): string {
 function asTemplate(text: string): string {
   return escaped(text)
     .replaceAll(LEASE, '- {{ include "keyferry.leaseName" . }}')
+    .replace('[keyferry-worker]', '[{{ include "keyferry.fullname" . }}-worker]')
     .replace(
       OPERATOR,
       'system:serviceaccount:{{ .Release.Namespace }}:{{ include "keyferry.serviceAccountName" . }}',

@@ -153,6 +153,12 @@ const ChartValues = z.strictObject({
       'Let the operator list and patch Deployments, StatefulSets and DaemonSets in its scope. It restarts those that have the annotation keyferry.io/restart-on-change, for migrations with rollout.restart. With admission.enabled a policy refuses every other change of them by the operator.',
     ),
   }),
+  workers: object('The pods of migrations with spec.parallelism. docs/scaling.md', {
+    enabled: toggle(
+      false,
+      'Let the operator make Jobs in its namespace, whose pods move one very large migration. The right to create Jobs there is the right to run anything with the ServiceAccounts of that namespace.',
+    ),
+  }),
   serviceAccount: object('The identity of the operator.', {
     create: toggle(true, 'Create it.'),
     name: text('', 'Its name. Default: the name of the release.'),

@@ -23,7 +23,7 @@ export interface ReportObject {
     readonly labels: Readonly<Record<string, string>>;
     readonly ownerReferences: readonly V1OwnerReference[];
   };
-  readonly report: Report;
+  readonly report: Omit<Report, 'range'> & { readonly range?: object };
 }
 
 export interface StoredReportObject extends ReportObject {
@@ -31,7 +31,7 @@ export interface StoredReportObject extends ReportObject {
 }
 
 /** DNS-1123 subdomain. */
-const MAX_OBJECT_NAME = 253;
+export const MAX_OBJECT_NAME = 253;
 const MAX_LABEL_VALUE = 63;
 /** The number of the last shard has four digits, after a hyphen. */
 const SHARD_ROOM = 5;
@@ -49,7 +49,7 @@ export function reportLabels({ name, uid }: Pick<Owner, 'name' | 'uid'>): Readon
   return { [MIGRATION_LABEL]: shortName(name, MAX_LABEL_VALUE), [MIGRATION_UID_LABEL]: uid };
 }
 
-function shortName(name: string, max: number): string {
+export function shortName(name: string, max: number): string {
   if (name.length <= max) return name;
   const digest = createHash('sha256').update(name).digest('hex').slice(0, DIGEST_LENGTH);
   return `${name.slice(0, max - DIGEST_LENGTH - 1).replace(/[-.]+$/, '')}-${digest}`;
@@ -63,7 +63,7 @@ export function controllerOf({ metadata }: Owned) {
 }
 
 /** True if the migration is the controller of the report, by uid. */
-export function isOwned(report: Owned, { metadata }: SecretMigration): boolean {
+export function isOwned(report: Owned, { metadata }: { readonly metadata: Pick<Owner, 'uid'> }): boolean {
   const owner = controllerOf(report);
   return owner?.kind === 'SecretMigration' && owner.uid === metadata.uid;
 }
@@ -115,7 +115,7 @@ export function contentOf(
 
 /** The report of a shard, to create it. */
 export function reportOf(
-  migration: SecretMigration,
+  migration: Pick<SecretMigration, 'metadata'>,
   shard: number,
   rows: readonly StatusRow[],
 ): ReportObject {

@@ -79,6 +79,28 @@ export class ObjectClient {
     return await this.#request('PUT', object.metadata, { body: object, signal });
   }
 
+  /** Deletes this very object, and what it owns after it. One that is gone already is no error. */
+  async delete({ name, namespace, uid }: KubeObject['metadata'], signal: AbortSignal): Promise<void> {
+    const object = { name, namespace };
+    try {
+      await this.#client.request({
+        method: 'DELETE',
+        path: objectPath(this.#resource, object),
+        body: {
+          apiVersion: 'v1',
+          kind: 'DeleteOptions',
+          preconditions: { uid },
+          propagationPolicy: 'Background',
+        },
+        op: 'kube.delete',
+        target: describeTarget(this.#resource, object),
+        signal,
+      });
+    } catch (thrown) {
+      if (!hasCode(thrown, 'NOT_FOUND')) throw thrown;
+    }
+  }
+
   /**
    * Merges these members into an object of others (RFC 7386), as the field manager `keyferry`, only while it is in the version
    * that was read: `VERSION_CONFLICT` otherwise. The object can have values, so no text of an admission control is shown.

@@ -171,7 +171,7 @@ describe.each(
 const NAMES_OF_OTHERS =
   /^(OpenBao|OpenTelemetry|ToolHive|GitHub|GitOps|GitRepository|PowerShell|AppRole|TypeScript|CamelCase|Date|InProgress|PrometheusRule|ServiceMonitor|PodMonitor|Keyferry[A-Za-z]+)$/;
 const WORDS_OF_KUBERNETES =
-  /^(ServiceAccount|TokenReview|ValidatingAdmissionPolicy(Binding)?|(Cluster)?Role(Binding)?|ConfigMap|(Daemon|Replica|Stateful)Set|CronJob|NetworkPolicy|PersistentVolume(Claim)?|ResourceQuota|StorageClass|RuntimeDefault|IfNotPresent|NotFound|ReferenceGrant)s?$/;
+  /^(ServiceAccount|TokenReview|ValidatingAdmissionPolicy(Binding)?|(Cluster)?Role(Binding)?|ConfigMap|PodTemplate|(Daemon|Replica|Stateful)Set|CronJob|NetworkPolicy|PersistentVolume(Claim)?|ResourceQuota|StorageClass|RuntimeDefault|IfNotPresent|NotFound|ReferenceGrant)s?$/;
 /** Kinds and values of External Secrets Operator and of Vault Secrets Operator, in the guides from there. */
 const WORDS_OF_OPERATORS =
   /^((External|Push)Secrets?|IfNotExists|Replace|None|Vault(StaticSecret|DynamicSecret|PKISecret|Connection|Auth))$/;

@@ -5,11 +5,12 @@ import { startDistantServer } from '#test/support/distant-server.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { startOperator, type OperatorProcess } from '#test/support/operator-process.ts';
 import { Tenant } from '#test/support/tenant.ts';
+import { comparePods } from './one-migration.ts';
 
 /*
  * The same migrations with 1, 2 and 4 replicas that share eight slices, against a KV server 20 ms away. Each slice has as many
  * namespaces. A replica has few requests in flight, so that the distance is what takes time, and not the cores of this machine,
- * which all replicas and all servers share. Compare the ratios.
+ * which all replicas and all servers share. Then one migration that pods of a Job move. Compare the ratios.
  */
 
 const WORKERS = [1, 2, 4];
@@ -119,3 +120,4 @@ for (const workers of WORKERS) {
       `${(rate / alone / workers).toFixed(2)} of linear`,
   );
 }
+await comparePods(cluster, distant.url);

@@ -180,6 +180,22 @@ rules:
     verbs: [create]
 {{- end }}
 
+{{- define "keyferry.config.Role.workers" }}
+rules:
+  # The right to create Jobs here is the right to run anything with the ServiceAccounts of this namespace: keep others out of it.
+  - apiGroups: [batch]
+    resources: [jobs]
+    verbs: [get, create, delete]
+  - apiGroups: ['']
+    resources: [podtemplates]
+    resourceNames: [{{ include "keyferry.fullname" . }}-worker]
+    verbs: [get]
+  # One for each range, named by the uid of its migration, which no role can name.
+  - apiGroups: [coordination.k8s.io]
+    resources: [leases]
+    verbs: [get, update, delete]
+{{- end }}
+
 {{- define "keyferry.config.ClusterRole.rollouts" }}
 rules:
   - apiGroups: [apps]
@@ -422,6 +438,7 @@ spec:
         object.spec.?backupTTLSeconds == oldObject.spec.?backupTTLSeconds &&
         object.spec.?soakSeconds == oldObject.spec.?soakSeconds &&
         object.spec.?dryRun == oldObject.spec.?dryRun &&
+        object.spec.?parallelism == oldObject.spec.?parallelism &&
         object.spec.?suspend == oldObject.spec.?suspend &&
         object.spec.?undo == oldObject.spec.?undo &&
         object.spec.?removal == oldObject.spec.?removal
@@ -523,6 +540,15 @@ spec:
         setting spec.approval.digest, ending spec.approval.required, spec.undo while it is required, and a run without it in a namespace with the label
         keyferry.io/approval=required need the verb approve on secretmigrations. Ask a user who has it, see ClusterRole
         keyferry-approve.'
+    # Its pods run in the namespace of the operator, which all tenants share. It cannot be added later.
+    - expression: >-
+        oldObject != null || !has(object.spec.parallelism) || authorizer.group('keyferry.io').resource('secretmigrations')
+        .namespace(object.metadata.namespace).name(object.metadata.name).check('parallelize').allowed()
+      reason: Forbidden
+      messageExpression: >-
+        request.userInfo.username + ' may not create SecretMigration ' + object.metadata.namespace + '/' + object.metadata.name + '
+        with spec.parallelism, whose pods run in the namespace of the operator: that needs the verb parallelize on secretmigrations.
+        Ask an administrator for it, or remove spec.parallelism.'
     - expression: >-
         variables.onlyApproves || variables.secrets.check('get').allowed() ||
         (variables.names.size() > 0 && variables.getsNamed1 && variables.getsNamed2)

@@ -31,6 +31,12 @@ app.kubernetes.io/name: {{ include "keyferry.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
+{{- /* Of the pods of large migrations: no selector of the Deployment matches them. */}}
+{{- define "keyferry.workerLabels" -}}
+app.kubernetes.io/name: {{ include "keyferry.name" . }}-worker
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
 {{- define "keyferry.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{ include "keyferry.selectorLabels" . }}
@@ -74,6 +80,9 @@ annotations:
 - --metrics-cert-path=/etc/keyferry/metrics
 {{- end }}
 {{- end }}
+{{- if .Values.workers.enabled }}
+- --worker-template={{ include "keyferry.fullname" . }}-worker
+{{- end }}
 {{- range $name, $value := .Values.operator }}
 {{- if kindIs "slice" $value }}
 - {{ printf "--%s=%s" (kebabcase $name) (join "," $value) | quote }}
@@ -83,6 +92,33 @@ annotations:
 - {{ printf "--%s=%v" (kebabcase $name) $value | quote }}
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{- /* Where the pods may connect to. */}}
+{{- define "keyferry.egress" }}
+  {{- $policy := .Values.networkPolicy }}
+  {{- if or $policy.egress.apiServer.cidrs $policy.egress.rules }}
+  egress:
+    {{- if $policy.egress.dns }}
+    - ports:
+        - port: 53
+          protocol: UDP
+        - port: 53
+          protocol: TCP
+    {{- end }}
+    - to:
+        {{- range $policy.egress.apiServer.cidrs }}
+        - ipBlock:
+            cidr: {{ . }}
+        {{- end }}
+      ports:
+        {{- range $policy.egress.apiServer.ports }}
+        - port: {{ . }}
+        {{- end }}
+    {{- with $policy.egress.rules }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- end }}
 {{- end }}
 
 {{- /* Values that contradict each other: each stops the installation and says what to set. */}}

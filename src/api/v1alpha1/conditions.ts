@@ -25,6 +25,8 @@ export const CONDITION_REASONS = {
   AwaitingSoak: 'Every key is verified; sources are removed after soakSeconds.',
   PartiallyFailed: 'Some keys failed; the others are done.',
   ConflictsFound: 'The destination differs for some keys; nothing was overwritten.',
+  RangeFailed:
+    'With spec.parallelism: the pods of a range ended without telling what became of its documents.',
   ReportsIncomplete:
     'Reports of the table were deleted or changed by another writer, or their names are taken; see status.reports.',
   NothingSelected: 'The selection matches no document.',
@@ -67,7 +69,8 @@ export const CONDITION_REASONS = {
     'A backend may not use the credentials that it names: the ServiceAccount, its audience or the namespace of the backend.',
   PermissionDenied: 'A server refused the credentials or a permission.',
   MountMissing: 'There is no KV mount at the path of the backend, or no such namespace on the server.',
-  FlagMissing: 'The operator runs without a flag that the backend needs; the message names it.',
+  FlagMissing:
+    'The operator runs without a flag that the backend or spec.parallelism needs; the message names it.',
   FolderMissing: 'The folder that the backend names does not exist.',
   FolderExposed: 'Every user of the machine can access the folder of the backend.',
   TLSFailed: 'The TLS handshake with a server failed.',
@@ -260,4 +263,9 @@ export function isConditionReason(word: string): word is ConditionReason {
 /** A stored row can have a reason from another version of Keyferry. */
 export function isRowReason(word: string | undefined): word is RowReason {
   return word !== undefined && Object.hasOwn(ROW_REASONS, word);
+}
+
+/** A stored inventory can have a reason from another version of Keyferry. */
+export function isLeftOutReason(word: string): word is LeftOutReason {
+  return Object.hasOwn(LEFT_OUT_REASONS, word);
 }

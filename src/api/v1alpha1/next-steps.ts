@@ -25,6 +25,8 @@ export const NEXT_STEPS: Readonly<Partial<Record<Word, string>>> = {
   PartiallyFailed:
     'Read the rows whose state is `Failed` in the [table of keys](keys.md); each message says what to do. The others are done.',
   ConflictsFound: `Read the rows whose state is \`Conflict\` in the [table of keys](keys.md). ${BY_HAND}`,
+  RangeFailed:
+    'Ask an administrator for the logs of the pods of the Job that the message names. Another Job is made by itself: [several replicas](scaling.md#one-very-large-migration).',
   ReportsIncomplete:
     'If the message names a report, delete that report. If rows are lost, check the destination and [request a run](running-again.md): [source policies](source-policies.md#if-rows-are-lost).',
   UnknownState:

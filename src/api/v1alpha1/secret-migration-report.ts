@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { ObjectMetaSchema, ObjectNameSchema } from '#src/schema/meta.ts';
+import { GenerationSchema, ObjectMetaSchema, ObjectNameSchema, TimeSchema } from '#src/schema/meta.ts';
 import { parseWith, type Parsed } from '#src/schema/parse.ts';
-import { MAX_REPORTS } from './secret-migration.ts';
+import { MOST_PODS } from './parallelism.ts';
+import { MAX_RECONCILE_TOKEN, MAX_REPORTS, SecretMigrationStatusSchema } from './secret-migration.ts';
 import { StatusRowSchema } from './status-row.ts';
 import { readRows } from './stored-rows.ts';
 import { SummarySchema } from './totals.ts';
@@ -11,6 +12,33 @@ import { typeMetaOf } from '../type-meta.ts';
 export const MAX_REPORT_ROWS = 500;
 /** Maximum bytes of one report as JSON. The schema cannot express it; the writer enforces it. */
 export const MAX_REPORT_BYTES = 128 * 1024;
+
+const RangeEndSchema = z
+  .object({
+    generation: GenerationSchema.describe('The generation of the spec that it worked on.'),
+    requested: z
+      .string()
+      .max(MAX_RECONCILE_TOKEN)
+      .optional()
+      .describe('The requested run that it answered: the value of keyferry.io/reconcile-requested-at.'),
+    retryTime: TimeSchema.optional().describe('When there is more to do for it; absent if nothing is.'),
+  })
+  .describe('How the last run of this range ended; absent before that.');
+
+/** With `spec.parallelism`: what the pod of one range says of all of its documents. */
+export const RangeSchema = z
+  .object({
+    index: z
+      .int()
+      .min(0)
+      .max(MOST_PODS - 1)
+      .describe('Number of the range; the first is 0.'),
+    pods: z.int().min(2).max(MOST_PODS).describe('Number of ranges.'),
+    ended: RangeEndSchema.optional(),
+    status: SecretMigrationStatusSchema.describe('As status of the SecretMigration, for this range alone.'),
+  })
+  .describe('With spec.parallelism: the state of one range, in a report without rows.');
+export type RangeState = z.infer<typeof RangeSchema>;
 
 export const ReportSchema = z.object({
   migration: ObjectNameSchema.describe('Name of the SecretMigration.'),
@@ -27,6 +55,7 @@ export const ReportSchema = z.object({
       'One row for each document, or more for its keys that are not alike or do not fit into one; the rows of one document are consecutive.',
     ),
   summary: SummarySchema.describe('Number of keys of this shard in each state.'),
+  range: RangeSchema.optional(),
 });
 export type Report = z.infer<typeof ReportSchema>;
 

@@ -12,6 +12,7 @@ import { APPROVAL_RULE, ApprovalSchema } from './approval.ts';
 import { InventorySchema } from './inventory.ts';
 import { LabelSelectorSchema } from './label-selector.ts';
 import { DocumentNameSchema, MappingSchema, SourcePolicySchema } from './mapping.ts';
+import { PARALLELISM_RULES, ParallelismSchema } from './parallelism.ts';
 import { SHAPE_RULES } from './shapes.ts';
 import { StatusRowSchema } from './status-row.ts';
 import { readRows } from './stored-rows.ts';
@@ -201,6 +202,7 @@ export const SecretMigrationSpecSchema = withRules(
         'True: read only, write nothing, and report what would happen. Set it to false to start the migration.',
       ),
     approval: ApprovalSchema.optional(),
+    parallelism: ParallelismSchema.optional(),
     suspend: z.boolean().default(false).describe('Pause before the next document until this is false again.'),
     undo: z
       .boolean()
@@ -244,6 +246,7 @@ export const SecretMigrationSpecSchema = withRules(
     holds: ({ dryRun, mode, undo }) => undo !== true || (mode === 'Once' && !dryRun),
   },
   ...SHAPE_RULES,
+  ...PARALLELISM_RULES,
 ).describe('What to move, from where to where, and under which policies.');
 
 export const SecretMigrationStatusSchema = z

@@ -2,6 +2,7 @@ import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/se
 import { MAX_STORE } from '#src/api/v1alpha1/used-backends.ts';
 import type { Reader } from '#src/backends/driver.ts';
 import { boundedText } from '#src/core/bounded-text.ts';
+import type { Range } from '#src/core/ranges.ts';
 import { OperatorError } from '#src/errors.ts';
 import { MigrationJournal } from '#src/journal/journal.ts';
 import type { Outcome } from '#src/core/outcome.ts';
@@ -17,6 +18,7 @@ import type { BackendReferences } from '../backend/trust-root.ts';
 import { renamingOf } from '#src/engine/plan/compile.ts';
 import type { RunPermit } from '#src/engine/apply/run-permit.ts';
 import type { LiveMigrations } from '#src/engine/crossings.ts';
+import type { RangeJobs } from '../ranges/jobs.ts';
 import type { Rollouts } from '../rollout/rollouts.ts';
 import type { Followed } from '../sync/followed.ts';
 import type { Following } from '../sync/following.ts';
@@ -29,7 +31,7 @@ import { requestedRun, type Task } from './task.ts';
 
 /** What every reconcile of a migration needs. */
 export interface MigrationParts {
-  readonly migrations: ObjectClient;
+  readonly migrations: Pick<ObjectClient, 'get'>;
   readonly backends: BackendLookup;
   readonly reports: ReportStore;
   /** The attempts that a change of their migration stops. */
@@ -63,6 +65,10 @@ export interface MigrationParts {
   readonly concurrentDocuments: number;
   /** Milliseconds before a migration is tried again that waits for a change elsewhere. */
   readonly waitingRetryMs: number;
+  /** In the pod of one range: the documents that it moves. Undefined: all of them. */
+  readonly range?: Range | undefined;
+  /** Moves a migration with spec.parallelism by the pods of a Job. Undefined: this process moves it. */
+  readonly jobs?: RangeJobs | undefined;
   /** True if another migration waits for a worker. */
   readonly isAwaited: () => boolean;
 }
@@ -87,7 +93,7 @@ export interface Attempt {
 
 /** Reads the current migration; undefined if it does not exist. Throws `SPEC_INVALID`. */
 export async function readMigration(
-  migrations: ObjectClient,
+  migrations: Pick<ObjectClient, 'get'>,
   key: string,
   signal: AbortSignal,
 ): Promise<SecretMigration | undefined> {

@@ -1,7 +1,10 @@
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
+import type { Driver } from '#src/backends/driver.ts';
+import { ranged } from '#src/backends/layers/ranged.ts';
 import { shaped, storedNameOf } from '#src/backends/layers/shaped.ts';
 import type { Address, Version } from '#src/core/document.ts';
 import type { Journal } from '#src/core/journal.ts';
+import type { Range } from '#src/core/ranges.ts';
 import type { BySide, Side } from '#src/core/sync/observed.ts';
 import type { ApplyInputs, RunResult } from '#src/engine/apply/inputs.ts';
 import {
@@ -85,10 +88,12 @@ function inputsOf(attempt: Attempt, gathered: Gathered, { approved, isPlan }: Ap
   const { mapping } = migration.spec;
   const { holderOf, gates } = gatesAt(attempt, gathered, 'source');
   const shown = withProgress(journal, status);
+  const recordedSources = (): readonly Address[] =>
+    [...journal.prior.keys()].map((name) => intent.route.sourceOf(name));
   return {
     generation: migration.metadata.generation,
     intent,
-    source: shaped(source.driver, mapping, intent.selection),
+    source: selected(parts.range, shaped(source.driver, mapping, intent.selection), recordedSources),
     destination: destination.driver,
     keepsVersions,
     trustsVersions: hasJudgedRows(migration),
@@ -123,6 +128,11 @@ function inputsOf(attempt: Attempt, gathered: Gathered, { approved, isPlan }: Ap
     copyGate: credentialGate(holderOf),
     expiryGate: clockGate(() => differingServer(attempt, gathered)),
   };
+}
+
+/** In the pod of one range: the source without the names of the other ranges in its listings. */
+function selected(range: Range | undefined, source: Driver, recorded: () => readonly Address[]): Driver {
+  return range === undefined ? source : ranged(source, range, recorded);
 }
 
 function changedSecret({ metadata }: SecretMigration, name: Address, { revision }: Version): ChangedSecret {

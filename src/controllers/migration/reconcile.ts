@@ -8,7 +8,10 @@ import { orAborted } from '#src/io/abort.ts';
 import { Deadline } from '#src/io/deadline.ts';
 import type { MigrationJournal } from '#src/journal/journal.ts';
 import type { ReconcileContext, ReconcileResult } from '#src/runtime/controller.ts';
+import { requireTwoStores } from '../ranges/stores.ts';
 import { shortNameOf } from '../backend/names.ts';
+import type { RangeJobs } from '../ranges/jobs.ts';
+import { reconcileRanges } from '../ranges/reconcile.ts';
 import { requireKnownFields } from '../unknown-fields.ts';
 import type { DriverLease } from '../backend/pool.ts';
 import { countRun, resultOf } from './counted-runs.ts';
@@ -36,6 +39,7 @@ export async function reconcileMigration(
   if (migration === undefined) {
     parts.live.withdraw(key);
     parts.following.end(key);
+    await parts.jobs?.forget(key, context);
     return { kind: 'done' };
   }
   const followed = followedOf(parts, migration);
@@ -64,6 +68,8 @@ async function carryThrough(attempt: Attempt): Promise<ReconcileResult> {
   const { context, migration, stop } = attempt;
   let journal: MigrationJournal | undefined;
   try {
+    const jobs = jobsFor(attempt);
+    if (jobs !== undefined) return await reconcileRanges(attempt, jobs);
     const early = await endingWithoutRun(attempt);
     if (early !== undefined) return await finish(attempt, early);
 
@@ -91,6 +97,11 @@ async function carryThrough(attempt: Attempt): Promise<ReconcileResult> {
     if (!context.signal.aborted) countRun(attempt, 'failed');
     return await finish(attempt, { kind: 'failed', journal, failure });
   }
+}
+
+/** What moves the documents in the place of this process; undefined if it moves them itself. */
+function jobsFor({ migration, parts }: Attempt): RangeJobs | undefined {
+  return migration.spec.parallelism === undefined ? undefined : parts.jobs;
 }
 
 /** While the audit log cannot be written, the work waits in silence: the status says so, until it goes on. */
@@ -139,6 +150,7 @@ async function gather(attempt: Attempt, leases: AsyncDisposableStack): Promise<G
   const source = await lease(backends.source);
   const destination = await lease(backends.destination);
   const keepsVersions = await requireCapabilities(migration, { source, destination }, signal);
+  if (parts.range !== undefined) requireTwoStores(source.driver, destination.driver);
   status.setBackends({
     source: shortNameOf(backends.source),
     destination: shortNameOf(backends.destination),

@@ -21,7 +21,7 @@ import { progressing, statementsOf, statusRefused, type Verdict } from './verdic
 type Table = Pick<MigrationJournal, 'counts' | 'table' | 'loss'>;
 
 export interface MigrationStatusOptions {
-  readonly writer: StatusWriter;
+  readonly writer: Pick<StatusWriter, 'write'>;
   readonly events: EventSink;
   readonly metrics: Metrics;
   readonly clock: Clock;

@@ -120,15 +120,17 @@ export function concluding(run: Finished): Verdict {
   const outcomes = [...run.outcomes];
   const kept = countKept(outcomes);
   const message = messageOf(run, outcomes, kept);
-  if (counts.total === 0 && run.loss === undefined) {
-    const nothing = 'The selection matches no document. Correct spec.select, or create the documents.';
-    return verdict('False', 'False', 'NothingSelected', nothing);
-  }
+  if (counts.total === 0 && run.loss === undefined) return nothingSelected();
   return (
     awaitingApproval(run, outcomes) ??
     needingReplan(run, outcomes) ??
     ending(run, outcomes, { kept, message })
   );
+}
+
+export function nothingSelected(): Verdict {
+  const message = 'The selection matches no document. Correct spec.select, or create the documents.';
+  return verdict('False', 'False', 'NothingSelected', message);
 }
 
 /** The verdict on what became of the documents. */
@@ -216,6 +218,11 @@ function nothingMoved(outcomes: readonly Outcome[]): Verdict {
         'NothingMoved',
         'Nothing was moved: source and destination are the same place for every document. Use another destination, or give new names in spec.mapping.',
       );
+}
+
+/** `6/6 keys verified; 1 failed.`, of a migration that removes nothing. */
+export function countsMessage(counts: Counts): string {
+  return `${verifiedOf(counts)}${troubles(counts, { soon: 0, later: 0 })}.`;
 }
 
 /** `6/6 keys verified`; removed keys were verified before. */

@@ -192,6 +192,21 @@ describe('the rights for single Secrets', () => {
   });
 });
 
+it('a user needs the verb parallelize to have a migration moved by several pods', async () => {
+  const spec = migrationSpec({ parallelism: { pods: 2 } });
+  expect(await denialOf(owner, place, spec)).toContain(
+    `${owner.name} may not create SecretMigration ${namespace}/new`,
+  );
+  const verbs = ['parallelize'];
+  const resources = ['secretmigrations'];
+  const allowed = await authors.having(onSecrets(ALL_VERBS), {
+    apiGroups: ['keyferry.io'],
+    resources,
+    verbs,
+  });
+  expect(await denialOf(allowed, place, spec)).toBe('');
+});
+
 describe('an update of a migration', () => {
   let path: string;
   let stranger: User;

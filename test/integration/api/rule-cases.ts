@@ -44,7 +44,7 @@ function scoped(scope: string, scopes?: Json): Json {
   return { prefixes: [{ from: 'BEARER_', scope }], ...(scopes === undefined ? {} : { scopes }) };
 }
 
-const FALLBACK = {
+export const FALLBACK = {
   backendRef: { name: 'kubernetes' },
   fallback: { prefix: 'old-', untilTime: '2030-01-01T00:00:00Z' },
 };

@@ -10,13 +10,21 @@ import { parseSecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { sharedCluster } from '#test/cluster/shared.ts';
 import { NAME_CASES } from './name-cases.ts';
 import { REMOVAL_CASES } from './removal-cases.ts';
+import { PARALLELISM_CASES } from './parallelism-cases.ts';
 import { RULE_CASES, type Json, type RuleCase } from './rule-cases.ts';
 import { SCHEMA_REFUSALS } from './schema-refusals.ts';
 import { SELECTOR_CASES } from './selector-cases.ts';
 import { SHAPE_CASES } from './shape-cases.ts';
 
 const cluster = sharedCluster();
-const CASES = [...RULE_CASES, ...SELECTOR_CASES, ...NAME_CASES, ...SHAPE_CASES, ...REMOVAL_CASES];
+const CASES = [
+  ...RULE_CASES,
+  ...SELECTOR_CASES,
+  ...NAME_CASES,
+  ...SHAPE_CASES,
+  ...REMOVAL_CASES,
+  ...PARALLELISM_CASES,
+];
 const CRDS = join(import.meta.dirname, '..', '..', '..', 'crds');
 let namespace: string;
 

@@ -90,6 +90,34 @@ describe('the chart', () => {
     expect(JSON.stringify(others)).not.toContain('statefulsets');
   });
 
+  it('makes with workers.enabled what config/workers has, and otherwise no right to make Jobs', async () => {
+    const settings = ['--set=workers.enabled=true'];
+    const rendered = await helm.template(settings);
+    const without = await helm.template();
+    const applied = await kustomized(join(configFolder(), 'workers'));
+    const isTemplate = ({ kind }: { readonly kind: string }): boolean => kind === 'PodTemplate';
+    expect(scopeOf(rendered.filter((each) => !isTemplate(each)))).toEqual({
+      ...scopeOf(without),
+      ...scopeOf(applied.filter((each) => !isTemplate(each))),
+    });
+    expect(Object.keys(scopeOf(without)).filter((name) => name.includes('worker'))).toEqual([]);
+    expect(without.filter(isTemplate)).toEqual([]);
+    const [worker] = rendered.filter(isTemplate);
+    const [expected] = applied.filter(isTemplate);
+    const podOf = (object: unknown) => JSON.parse(JSON.stringify(object)).template.spec;
+    const { containers, ...pod } = podOf(worker);
+    const { containers: plain, ...plainPod } = podOf(expected);
+    expect(pod).toEqual(plainPod);
+    // The flags and variables of the operator, of which config/ has none.
+    const { args, env: _env, ...container } = containers[0];
+    const { args: command, ...plainContainer } = plain[0];
+    expect({ ...container, image: '' }).toEqual({ ...plainContainer, image: '' });
+    expect(args[0]).toBe('worker');
+    expect(command).toEqual(['worker']);
+    const operator = rendered.find(({ kind }) => kind === 'Deployment');
+    expect(JSON.stringify(operator)).toContain('--worker-template=keyferry-worker');
+  });
+
   it.each(SCOPES)(
     'grants nothing of config/in-use in the scope %s without rbac.inUse',
     async (_scope, settings) => {
