@@ -17,6 +17,7 @@ import { removalsIn, tellDeleted, tellRemoved, type RemovalReport } from './remo
 import { storeReports } from './store-reports.ts';
 import { remember } from './changes.ts';
 import type { Done } from './engine-run.ts';
+import { tellingOutcomes } from './telling.ts';
 import { undone } from './undone.ts';
 import { concluding, failing, slowedDown, suspended, type Verdict } from './verdict.ts';
 
@@ -89,7 +90,7 @@ async function endFallback({ migration, status }: Attempt, journal: MigrationJou
   const { loss } = journal;
   if (loss === undefined) return status.storeProgress(journal);
   await storeReports(journal, status);
-  const outcomes = [...journal.outcomes()];
+  const outcomes = tellingOutcomes(migration, journal.outcomes());
   const { dryRun } = migration.spec;
   const { plan } = migration.status;
   const verdict = concluding({ counts: journal.counts(), outcomes, dryRun, awaitsSoak: false, loss, plan });
@@ -116,7 +117,7 @@ async function conclude(attempt: Attempt, finished: Finished): Promise<number | 
   if (task.kind === 'run' && !isOfApprovedPlan(finished.approval)) journal.dropUnvisited();
   tellRemovals(attempt, journal);
   await storeReports(journal, status);
-  const outcomes = [...journal.outcomes()];
+  const outcomes = tellingOutcomes(migration, journal.outcomes());
   if (result.inventory !== undefined) {
     status.setInventory(result.inventory);
     logInventory(context.logger, result.inventory);

@@ -21,9 +21,12 @@ export interface RemovalReport {
 
 /** Counts the rows of documents, whatever run removed them. */
 export function removalsIn(outcomes: Iterable<Outcome>): Removals {
-  const all = [...outcomes];
-  const removed = all.filter(({ state }) => state === 'Removed').length;
-  return { removed, left: all.length - removed };
+  let [removed, left] = [0, 0];
+  for (const { state } of outcomes) {
+    if (state === 'Removed') removed += 1;
+    else left += 1;
+  }
+  return { removed, left };
 }
 
 /**

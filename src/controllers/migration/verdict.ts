@@ -258,7 +258,9 @@ function failureReason({ counts, outcomes }: Finished, kept: Kept): ConditionRea
 }
 
 function isViolated(outcomes: Iterable<Outcome>): boolean {
-  return [...outcomes].some(({ reason }) => reason === 'VerifyMismatch' || reason === 'DestinationLost');
+  for (const { reason } of outcomes)
+    if (reason === 'VerifyMismatch' || reason === 'DestinationLost') return true;
+  return false;
 }
 
 /**
