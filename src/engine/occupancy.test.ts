@@ -58,6 +58,15 @@ describe('the destination', () => {
     for (const name of ['a', 'b']) expect(again.outcomeOf(name).state).toBe('Verified');
   });
 
+  it('that has documents of earlier runs beside one that was never copied is listed until that one is found', async () => {
+    const world = fromTree('ns/a', 'ns/b', 'ns/c');
+    world.destination.put('ns/c', { k: 'theirs' });
+    const first = await runEngine(world);
+    const again = await runEngine({ ...world, prior: first.rows });
+    expect(again.outcomeOf('c').state).toBe('Conflict');
+    expect(again.log.filter((line) => line.includes('write'))).toEqual([]);
+  });
+
   it('is read where a row says that the document is there and it is gone, and the document is written again', async () => {
     const world = fromTree('ns/a');
     const run = await runEngine({ ...world, prior: [aRow('a')] });

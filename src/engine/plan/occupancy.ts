@@ -51,12 +51,12 @@ function foldersToList(
 ): TargetFolders {
   // The one list of a flat store spares another one that compares versions.
   const showsVersions = onVersion !== undefined && destination.traits.addressing === 'flat';
-  const folders = new TargetFolders(documents);
+  const folders = new TargetFolders(documents, { withRecorded: showsVersions });
   for (const item of documents.with()) {
     // A plan that is shown looks at every target: what may be written depends on it.
     const isRecorded = !intent.dryRun && wasLeftThere({ prior }, documents, item);
     if (isRecorded) documents.mark(item, MARKS.recorded);
-    if (!isRecorded || showsVersions) folders.add(item);
+    if (folders.isTarget(item)) folders.add(item);
   }
   return folders;
 }
@@ -78,15 +78,22 @@ interface Folder {
   isComplete: boolean;
 }
 
-/** The folders that hold the targets of these documents. */
+/** The folders that hold the targets of these documents: without those that an earlier run left there, unless these count too. */
 class TargetFolders {
   readonly #documents: Documents;
+  readonly #withRecorded: boolean;
   readonly #folders = new Map<number, Folder>();
   readonly #index: KeyIndex;
 
-  constructor(documents: Documents) {
+  constructor(documents: Documents, { withRecorded }: { readonly withRecorded: boolean }) {
     this.#documents = documents;
+    this.#withRecorded = withRecorded;
     this.#index = new KeyIndex((item) => this.nameOf(item));
+  }
+
+  /** True for a document that is looked for in its folder. */
+  isTarget(item: number): boolean {
+    return this.#withRecorded || !this.#documents.is(item, MARKS.recorded);
   }
 
   add(item: number): void {
@@ -109,7 +116,8 @@ class TargetFolders {
     const { address } = listed;
     const documents = this.#documents;
     const item = documents.findDestination(address);
-    if (item === undefined || folderOf(address) !== this.nameOf(folder.first)) return;
+    if (item === undefined || !this.isTarget(item)) return;
+    if (folderOf(address) !== this.nameOf(folder.first)) return;
     if (!documents.is(item, MARKS.taken | MARKS.unclear)) folder.known += 1;
     documents.mark(item, isProblem(listed) ? MARKS.unclear : MARKS.taken);
   }
