@@ -173,7 +173,7 @@ describe('a worker', () => {
     const tenants = await Promise.all(Array.from({ length: 4 }, async () => stage().tenant()));
     for (const tenant of tenants) {
       await plantMany(tenant, 'doc', 40);
-      const quota = { path: `${tenant.mount}/`, rate: 25 };
+      const quota = { path: `${tenant.mount}/`, rate: 10 };
       await tenant.cluster.bao('POST', `sys/quotas/rate-limit/${tenant.mount}`, quota);
       await tenant.apply(aMigration('large', { select: { prefix: 'doc' } }));
     }
