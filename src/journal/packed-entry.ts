@@ -1,3 +1,5 @@
+import { ByteWriter } from './bytes.ts';
+
 /*
  * What the journal keeps of a document, as one flat string: a Map with a string a document is the least that can be.
  *
@@ -38,17 +40,18 @@ const PRIOR = 16;
 const OTHER = 32;
 const STORED = 64;
 
-const scratch = { bytes: Buffer.allocUnsafe(1024) };
+const writer = new ByteWriter();
 
 /** The entry as a string of one byte a character that keeps no other string alive. */
 export function packEntry(entry: Entry): string {
-  const { homes, row = '', stored } = entry;
+  const { homes, row = '', stored = '' } = entry;
   const marks = marksOf(entry);
-  let packed = String.fromCharCode(marks) + numbered(homes.length);
-  for (const home of homes) packed += numbered(home.shard) + numbered(home.rows);
   const other = marks & OTHER ? (entry.prior ?? '') : '';
-  if (marks & (OTHER | STORED)) packed += numbered(row.length) + numbered(other.length);
-  return flat(packed + row + other + (stored ?? ''));
+  const lengths = marks & (OTHER | STORED) ? [row.length, other.length] : [];
+  const places = homes.flatMap((home) => [home.shard, home.rows]);
+  for (const number of [marks, homes.length, ...places, ...lengths]) writer.number(number);
+  for (const part of [row, other, stored]) writer.raw(part);
+  return writer.take();
 }
 
 function marksOf(entry: Entry): number {
@@ -136,11 +139,7 @@ function partsAt(
   return [packed.slice(at.index, other), packed.slice(other, stored), packed.slice(stored)];
 }
 
-function numbered(value: number): string {
-  if (value < 0x80) return String.fromCharCode(value);
-  return String.fromCharCode((value % 0x80) + 0x80) + numbered(Math.floor(value / 0x80));
-}
-
+/** A number as `ByteWriter` wrote it. */
 function numberAt(packed: string, at: { index: number }): number {
   let value = 0;
   for (let unit = 1; ; unit *= 0x80) {
@@ -149,9 +148,4 @@ function numberAt(packed: string, at: { index: number }): number {
     value += (code % 0x80) * unit;
     if (code < 0x80) return value;
   }
-}
-
-function flat(text: string): string {
-  if (text.length > scratch.bytes.length) scratch.bytes = Buffer.allocUnsafe(text.length * 2);
-  return scratch.bytes.toString('latin1', 0, scratch.bytes.write(text, 0, 'latin1'));
 }
