@@ -56,7 +56,7 @@ interface OwnReport {
   readonly foreign: ForeignParts;
 }
 
-/** A stored report that was just read, with its rows: whoever wants them takes them now. */
+/** A stored report that was just read. Its rows are not kept: the caller takes them now. */
 interface ReadReport {
   readonly own: OwnReport;
   readonly rows: readonly StatusRow[];

@@ -44,7 +44,7 @@ export const MARKS = {
  */
 export class Documents implements Iterable<PlannedDocument> {
   readonly #route: Route;
-  /** Also those of documents that are not selected, and of what is no document. */
+  /** Includes the names of documents that are not selected, and of what cannot be listed. */
   readonly names: NameTable;
   readonly #destinations = new Map<number, Address>();
   readonly #labels = new Map<number, NamedDocument['labels']>();
