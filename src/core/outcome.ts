@@ -140,6 +140,9 @@ const COUNTER = {
   Skipped: 'skipped',
 } as const satisfies Record<State, keyof Counts>;
 
+/** What is counted of keys. */
+export const COUNTED: readonly (keyof Counts)[] = [...Object.values(COUNTER), 'total'];
+
 /** How many keys a document counts for: one without keys counts as one. */
 export function keyCountOf({ keys }: Pick<Outcome, 'keys'>): number {
   return Math.max(1, keys.length);

@@ -11,7 +11,7 @@ import {
   type SecretMigrationReport,
   type StoredReport,
 } from '#src/api/v1alpha1/secret-migration-report.ts';
-import { countOutcomes, type Counts } from '#src/core/outcome.ts';
+import { COUNTED, countOutcomes, type Counts } from '#src/core/outcome.ts';
 
 /** A report to create; a stored one also has the uid and resourceVersion that were read. */
 export interface ReportObject {
@@ -72,17 +72,6 @@ function summaryOf(rows: readonly StatusRow[]): Counts {
   return countOutcomes(rows);
 }
 
-const SUMMARY_STATES = [
-  'total',
-  'pending',
-  'copied',
-  'verified',
-  'removed',
-  'conflict',
-  'failed',
-  'skipped',
-] as const satisfies readonly (keyof Counts)[];
-
 /**
  * False if rows were added to or taken out of the report by hand: every report counts its rows. An older version has fewer
  * counts, and a newer one counts rows elsewhere whose state this version does not know.
@@ -90,7 +79,7 @@ const SUMMARY_STATES = [
 export function isBalanced({ rows, summary }: StoredReport['report']): boolean {
   const all = summaryOf(rows);
   const known = summaryOf(rows.filter(({ reason }) => reason !== 'UnknownState'));
-  return SUMMARY_STATES.every((state) => {
+  return COUNTED.every((state) => {
     const count = summary[state];
     if (state === 'total') return count === undefined || count === all.total;
     return count === undefined || (count >= known[state] && count <= all[state]);

@@ -7,7 +7,7 @@ import {
 import { isLeftOutReason } from '#src/api/v1alpha1/conditions.ts';
 import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
 import type { InventoryCounts } from '#src/core/inventory.ts';
-import { doneKeys, type Counts } from '#src/core/outcome.ts';
+import { COUNTED, countOutcomes, doneKeys, type Counts } from '#src/core/outcome.ts';
 import type { LeftOutReason } from '#src/errors/reasons.ts';
 import type { TableStatus } from '#src/journal/journal.ts';
 import { addLoss, type Loss } from '#src/journal/loss.ts';
@@ -28,9 +28,9 @@ export class RangeSums {
   }
 
   counts(): Counts {
-    const sum = { ...NONE };
+    const sum = { ...countOutcomes([]) };
     for (const { status } of this.#ranges)
-      for (const state of STATES) sum[state] += status.summary?.[state] ?? 0;
+      for (const state of COUNTED) sum[state] += status.summary?.[state] ?? 0;
     return sum;
   }
 
@@ -83,18 +83,6 @@ export class RangeSums {
     return this.#ranges.find(({ status }) => status.backends !== undefined)?.status.backends;
   }
 }
-
-const NONE = { pending: 0, copied: 0, verified: 0, removed: 0, conflict: 0, failed: 0, skipped: 0, total: 0 };
-const STATES = [
-  'pending',
-  'copied',
-  'verified',
-  'removed',
-  'conflict',
-  'failed',
-  'skipped',
-  'total',
-] as const;
 
 /** By name, within the limits of the status. */
 function firstOf(rows: readonly StatusRow[]): StatusRow[] {
