@@ -1,14 +1,10 @@
-import {
-  MAX_EXCEPTIONS,
-  MAX_EXCEPTIONS_BYTES,
-  MAX_REPORTS,
-  type SecretMigration,
-} from '#src/api/v1alpha1/secret-migration.ts';
+import { MAX_REPORTS, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { isLeftOutReason } from '#src/api/v1alpha1/conditions.ts';
 import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
 import type { InventoryCounts } from '#src/core/inventory.ts';
 import { COUNTED, countOutcomes, doneKeys, type Counts } from '#src/core/outcome.ts';
 import type { LeftOutReason } from '#src/errors/reasons.ts';
+import { firstExceptions } from '#src/journal/excerpts.ts';
 import type { TableStatus } from '#src/journal/journal.ts';
 import { addLoss, type Loss } from '#src/journal/loss.ts';
 import { MAX_COUNT } from '#src/schema/meta.ts';
@@ -46,7 +42,9 @@ export class RangeSums {
       summary: counts,
       documents: sumOf(({ documents }) => documents),
       ...(destinationStore === undefined ? {} : { destinationStore }),
-      exceptions: firstOf(this.#ranges.flatMap(({ status }) => status.exceptions ?? [])),
+      exceptions: firstExceptions(
+        this.#ranges.flatMap(({ status }) => status.exceptions ?? []).toSorted(byName),
+      ),
       keysTruncated: true,
       reports: {
         count: Math.min(
@@ -84,14 +82,6 @@ export class RangeSums {
   }
 }
 
-/** By name, within the limits of the status. */
-function firstOf(rows: readonly StatusRow[]): StatusRow[] {
-  const first: StatusRow[] = [];
-  let bytes = 0;
-  for (const row of rows.toSorted((left, right) => (left.name < right.name ? -1 : 1))) {
-    bytes += Buffer.byteLength(JSON.stringify(row)) + 1;
-    if (first.length === MAX_EXCEPTIONS || bytes > MAX_EXCEPTIONS_BYTES) break;
-    first.push(row);
-  }
-  return first;
+function byName(left: StatusRow, right: StatusRow): number {
+  return left.name < right.name ? -1 : 1;
 }
