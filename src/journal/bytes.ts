@@ -10,8 +10,8 @@ const UTF8 = 0;
 const UUID = 1;
 /** Four bits a character: versions and times. */
 const DIGITS = 2;
-/** Halves of characters, which UTF-8 does not have. */
-const UTF16 = 3;
+/** With halves of characters, which UTF-8 does not have: as in JSON, without its quotes. */
+const ESCAPED = 3;
 
 const UUID_TEXT = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const UUID_BYTES = 16;
@@ -49,19 +49,17 @@ export class ByteWriter {
   /** Any text; returns how it was written. */
   text(value: string): TextKind {
     const kind = kindOf(value);
-    this.#reserve(NUMBER_BYTES + value.length * BYTES_PER_CHARACTER);
     if (kind === UUID) this.#uuid(value);
     else if (kind === DIGITS) this.#digits(value);
-    else this.#encoded(value, kind === UTF8 ? 'utf8' : 'utf16le');
+    else this.#utf8(kind === UTF8 ? value : escaped(value));
     return kind;
   }
 
   /** Any text, with its kind. */
   any(value: string): void {
     const isWellFormed = value.isWellFormed();
-    this.#reserve(2 * NUMBER_BYTES + value.length * BYTES_PER_CHARACTER);
-    this.#byte(isWellFormed ? UTF8 : UTF16);
-    this.#encoded(value, isWellFormed ? 'utf8' : 'utf16le');
+    this.number(isWellFormed ? UTF8 : ESCAPED);
+    this.#utf8(isWellFormed ? value : escaped(value));
   }
 
   /** Bytes of another writer as they are, without their length. */
@@ -77,6 +75,7 @@ export class ByteWriter {
   }
 
   #uuid(value: string): void {
+    this.#reserve(UUID_BYTES);
     for (let index = 0; index < value.length; index += 2) {
       if (value.charCodeAt(index) === HYPHEN) index += 1;
       const high = HEX_CODES[value.charCodeAt(index)] ?? 0;
@@ -86,6 +85,7 @@ export class ByteWriter {
 
   #digits(value: string): void {
     this.number(value.length);
+    this.#reserve(value.length);
     for (let index = 0; index < value.length; index += 2) {
       const high = DIGIT_CODES[value.charCodeAt(index)] ?? 0;
       const low = DIGIT_CODES[value.charCodeAt(index + 1)] ?? 0;
@@ -93,9 +93,10 @@ export class ByteWriter {
     }
   }
 
-  #encoded(value: string, encoding: 'utf8' | 'utf16le'): void {
-    this.number(Buffer.byteLength(value, encoding));
-    this.#length += this.#bytes.write(value, this.#length, encoding);
+  #utf8(value: string): void {
+    this.number(Buffer.byteLength(value));
+    this.#reserve(value.length * BYTES_PER_CHARACTER);
+    this.#length += this.#bytes.write(value, this.#length);
   }
 
   #byte(value: number): void {
@@ -141,12 +142,13 @@ export class ByteReader {
     if (kind === DIGITS) return this.#digits(length);
     const start = this.#at;
     this.#at += length;
-    return this.#bytes.toString(kind === UTF8 ? 'utf8' : 'utf16le', start, this.#at);
+    const text = this.#bytes.toString('utf8', start, this.#at);
+    return kind === UTF8 ? text : unescaped(text);
   }
 
   /** A text that `any` wrote. */
   any(): string {
-    return this.text(this.#byte() === UTF8 ? UTF8 : UTF16);
+    return this.text(this.#byte() === UTF8 ? UTF8 : ESCAPED);
   }
 
   #uuid(): string {
@@ -186,7 +188,16 @@ export class ByteReader {
 function kindOf(text: string): TextKind {
   if (DIGIT_TEXT.test(text)) return DIGITS;
   if (text.length === 36 && UUID_TEXT.test(text)) return UUID;
-  return text.isWellFormed() ? UTF8 : UTF16;
+  return text.isWellFormed() ? UTF8 : ESCAPED;
+}
+
+function escaped(text: string): string {
+  return JSON.stringify(text).slice(1, -1);
+}
+
+function unescaped(text: string): string {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the JSON of a text
+  return JSON.parse(`"${text}"`) as string;
 }
 
 /** The place of each character in a set. */
