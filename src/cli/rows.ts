@@ -1,12 +1,11 @@
 import { z } from 'zod';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { MAX_REPORTS } from '#src/api/v1alpha1/secret-migration.ts';
-import { parseReportMetadata } from '#src/api/v1alpha1/secret-migration-report.ts';
 import { keyRowsOf, type KeyRow } from '#src/api/v1alpha1/key-rows.ts';
 import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
 import type { Range } from '#src/core/ranges.ts';
 import { nameInRange, rangeName, storedRange } from '#src/journal/range-object.ts';
-import { contentOf, isBalanced, isOwned, reportName } from '#src/journal/report-object.ts';
+import { isBalanced, ownContentOf, reportName } from '#src/journal/report-object.ts';
 import { MAX_UNCOUNTED } from '#src/journal/reports.ts';
 import type { ObjectClient } from '#src/runtime/object-client.ts';
 
@@ -146,9 +145,7 @@ interface Wanted {
 async function readShard(cluster: Cluster, { migration, name, shard, signal }: Wanted): Promise<Shard> {
   const { namespace } = migration.metadata;
   const object = await cluster.objects('SecretMigrationReport').get({ namespace, name }, signal);
-  const owned = object === undefined ? undefined : parseReportMetadata(object);
-  if (owned?.ok !== true || !isOwned(owned.value, migration)) return { name, rows: [], isSound: false };
-  const report = contentOf(object, migration, shard);
+  const report = ownContentOf(object, migration, shard);
   return { name, rows: report?.rows ?? [], isSound: report !== undefined && isBalanced(report) };
 }
 

@@ -11,8 +11,8 @@ import type { ReportStore } from './reports.ts';
 import {
   isOwned,
   MAX_OBJECT_NAME,
-  reportLabels,
   reportOf,
+  reportSelector,
   shortName,
   type ReportObject,
   type StoredReportObject,
@@ -55,8 +55,7 @@ export function reportsOfRange(store: ReportStore, { index }: Range): ReportStor
 
 /** A range before its first run. A table in reports never moves into the status. */
 export function beginningOf({ metadata }: Pick<SecretMigration, 'metadata'>): RangeState['status'] {
-  const labels = Object.entries(reportLabels(metadata)).map(([label, value]) => `${label}=${value}`);
-  return { observedGeneration: -1, reports: { count: 0, rows: 0, labelSelector: labels.join(',') } };
+  return { observedGeneration: -1, reports: { count: 0, rows: 0, labelSelector: reportSelector(metadata) } };
 }
 
 /** The state of a range as it is stored. */

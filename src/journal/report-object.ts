@@ -6,6 +6,7 @@ import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
 import {
   MAX_REPORT_BYTES,
+  parseReportMetadata,
   parseSecretMigrationReport,
   type Report,
   type SecretMigrationReport,
@@ -47,6 +48,13 @@ export function reportName({ name }: Pick<Owner, 'name'>, shard: number): string
 /** The labels of the reports of a migration. The uid tells it from an earlier one of its name. */
 export function reportLabels({ name, uid }: Pick<Owner, 'name' | 'uid'>): Readonly<Record<string, string>> {
   return { [MIGRATION_LABEL]: shortName(name, MAX_LABEL_VALUE), [MIGRATION_UID_LABEL]: uid };
+}
+
+/** Selects the reports of a migration, as a text. */
+export function reportSelector(owner: Parameters<typeof reportLabels>[0]): string {
+  return Object.entries(reportLabels(owner))
+    .map(([label, value]) => `${label}=${value}`)
+    .join(',');
 }
 
 export function shortName(name: string, max: number): string {
@@ -100,6 +108,16 @@ export function contentOf(
   const { report } = parsed.value;
   if (report.shard !== shard || report.migration !== metadata.name) return undefined;
   return Buffer.byteLength(JSON.stringify(report.rows)) <= MAX_READ_BYTES ? report : undefined;
+}
+
+/** The same of an object that may not be a report of the migration at all. */
+export function ownContentOf(
+  object: unknown,
+  migration: SecretMigration,
+  shard: number,
+): StoredReport['report'] | undefined {
+  const owned = parseReportMetadata(object);
+  return owned.ok && isOwned(owned.value, migration) ? contentOf(object, migration, shard) : undefined;
 }
 
 /** The report of a shard, to create it. */

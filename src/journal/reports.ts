@@ -16,9 +16,9 @@ import {
   controllerOf,
   isBalanced,
   isOwned,
-  reportLabels,
   reportName,
   reportOf,
+  reportSelector,
   withForeignParts,
   type ForeignParts,
   type ReportObject,
@@ -108,8 +108,7 @@ export class StoredReports {
 
   /** Selects the reports. Has the uid, because reports of a deleted migration of this name may await garbage collection. */
   get labelSelector(): string {
-    const labels = Object.entries(reportLabels(this.#migration.metadata));
-    return labels.map(([label, value]) => `${label}=${value}`).join(',');
+    return reportSelector(this.#migration.metadata);
   }
 
   /** Number of shards up to the last one that is stored or should be. */

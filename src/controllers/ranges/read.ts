@@ -1,10 +1,10 @@
 import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
-import { parseReportMetadata, type RangeState } from '#src/api/v1alpha1/secret-migration-report.ts';
+import type { RangeState } from '#src/api/v1alpha1/secret-migration-report.ts';
 import { keyCountOf } from '#src/core/outcome.ts';
 import type { Range } from '#src/core/ranges.ts';
 import { lossOf, type Loss } from '#src/journal/loss.ts';
 import { beginningOf, rangeName, reportsOfRange, storedRange } from '#src/journal/range-object.ts';
-import { contentOf, isBalanced, isOwned, reportName } from '#src/journal/report-object.ts';
+import { isBalanced, ownContentOf, reportName } from '#src/journal/report-object.ts';
 import type { ReportStore } from '#src/journal/reports.ts';
 
 /** What a range says of itself. */
@@ -69,9 +69,7 @@ export async function lossOfRange(
   const keys = await inBatches(shards, async (shard) => {
     const name = reportName(metadata, shard);
     const object = await store.get({ namespace: metadata.namespace, name }, signal);
-    const owned = parseReportMetadata(object);
-    if (!owned.ok || !isOwned(owned.value, migration)) return undefined;
-    const content = contentOf(object, migration, shard);
+    const content = ownContentOf(object, migration, shard);
     return content !== undefined && isBalanced(content)
       ? content.rows.reduce((sum, row) => sum + keyCountOf(row), 0)
       : undefined;
