@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { textHash } from './text-hash.ts';
 
 const SMALLEST = 16;
 /** Of 4 slots, so many may be full. */
@@ -26,7 +27,7 @@ export class KeyIndex {
   /** Adds an item with this key. Returns the item that has the key already, and adds nothing then. */
   add(item: number, key: string): number | undefined {
     if ((this.#size + 1) * 4 > this.#slots.length * FULL) this.#grow();
-    const hash = this.#hashOf(key);
+    const hash = textHash(key, this.#seed);
     const slot = this.#slotOf(key, hash);
     const found = this.#slots[slot] ?? 0;
     if (found > 0) return found - 1;
@@ -38,7 +39,7 @@ export class KeyIndex {
   }
 
   find(key: string): number | undefined {
-    const found = this.#slots[this.#slotOf(key, this.#hashOf(key))] ?? 0;
+    const found = this.#slots[this.#slotOf(key, textHash(key, this.#seed))] ?? 0;
     return found > 0 ? found - 1 : undefined;
   }
 
@@ -62,14 +63,6 @@ export class KeyIndex {
       while (this.#slots[slot] !== 0) slot = (slot + 1) & last;
       this.#slots[slot] = entry;
     }
-  }
-
-  /** FNV-1a from a secret start, then mixed so that the low bits depend on all. */
-  #hashOf(key: string): number {
-    let hash = this.#seed;
-    for (let at = 0; at < key.length; at += 1) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01_00_01_93);
-    hash = Math.imul(hash ^ (hash >>> 16), 0x85_eb_ca_6b);
-    return (hash ^ (hash >>> 13)) >>> 0;
   }
 }
 
