@@ -1,15 +1,12 @@
 import { hostname } from 'node:os';
 import { BACKEND_KINDS } from '#src/backends/kinds.ts';
 import type { Config } from '#src/config/schema.ts';
-import { DriverPool } from '#src/controllers/backend/pool.ts';
-import { OPERATOR_MAY_NOT_LIST, type BackendReferences } from '#src/controllers/backend/trust-root.ts';
-import { RunningAttempts } from '#src/controllers/migration/running.ts';
+import type { DriverPool } from '#src/controllers/backend/pool.ts';
 import { UnwatchedCredentials } from '#src/controllers/backend/unwatched-credentials.ts';
-import { createQueues, type Queues } from '#src/controllers/queues.ts';
 import { CACHE_GAUGES, samplesOf } from '#src/controllers/metrics.ts';
-import { Following } from '#src/controllers/sync/following.ts';
+import type { Following } from '#src/controllers/sync/following.ts';
 import { LAG_GAUGES } from '#src/controllers/sync/lag.ts';
-import { connectWatches, type Informers } from '#src/controllers/watches.ts';
+import type { Informers } from '#src/controllers/watches.ts';
 import { documentation } from '#src/errors/documentation.ts';
 import { onAbort } from '#src/io/abort.ts';
 import { hostOf } from '#src/io/host.ts';
@@ -17,7 +14,6 @@ import { ServerClock } from '#src/io/server-clock.ts';
 import { SERVER_GAUGES, SlotsByServer } from '#src/io/slots-by-server.ts';
 import type { KubeObject } from '#src/kube/client.ts';
 import { HttpKubeClient } from '#src/kube/transport.ts';
-import type { Logger } from '#src/ports.ts';
 import { EventRecorder } from '#src/runtime/events.ts';
 import { ALWAYS_HELD } from '#src/runtime/leadership.ts';
 import { ObjectClient } from '#src/runtime/object-client.ts';
@@ -25,12 +21,9 @@ import { runComponents, type Component } from '#src/runtime/manager.ts';
 import type { SliceWork } from '#src/runtime/slice-work.ts';
 import type { ReadonlyStore } from '#src/runtime/store.ts';
 import { systemClock as clock } from '#src/runtime/system-clock.ts';
-import { AuditLog } from '#src/telemetry/audit-log.ts';
-import { openAuditSink } from '#src/telemetry/audit-sink.ts';
+import type { AuditLog } from '#src/telemetry/audit-log.ts';
 import { createLog } from '#src/telemetry/log.ts';
 import { PrometheusMetrics } from '#src/telemetry/metrics.ts';
-import { openTracer, type OpenTracer } from '#src/telemetry/tracing.ts';
-import { createRegistry } from './backends.ts';
 import type { Base } from './base.ts';
 import { DEFAULT_NAMESPACE, openConnection, SECRETS } from './clients.ts';
 import { loop } from './components.ts';
@@ -39,7 +32,8 @@ import { Ending, uncaughtFailures } from './ending.ts';
 import { createElection, controlledBy, createShare, leaderLoop, leadWith, type Share } from './leader.ts';
 import { createRollouts } from './rollouts.ts';
 import { createServers } from './servers.ts';
-import { createInformers, watchesSecretsIn, type Caches } from './watches.ts';
+import { createWatched, openAuditLog, openPool, openTracing } from './common.ts';
+import { watchesSecretsIn } from './watches.ts';
 
 const random = Math.random;
 /** For the reviews of tokens of --metrics-secure. */
@@ -106,38 +100,6 @@ export async function runOperator(
   return 0;
 }
 
-export function openPool(base: Base, audit: AuditLog | undefined, slots: SlotsByServer): DriverPool {
-  const { clusterResourceNamespace, config, namespace } = base;
-  return new DriverPool({
-    registry: createRegistry(base, audit, slots),
-    clusterResourceNamespace,
-    closedNamespaces: config.allowBackendsInOwnNamespace ? [] : [namespace, clusterResourceNamespace],
-    kinds: BACKEND_KINDS,
-  });
-}
-
-/** Undefined when the configuration asks for none. */
-export async function openAuditLog(
-  { auditLog }: Config,
-  parts: { readonly logger: Logger; readonly metrics: PrometheusMetrics },
-): Promise<AuditLog | undefined> {
-  if (auditLog === 'off') return undefined;
-  return new AuditLog({ ...parts, sink: await openAuditSink(auditLog), clock });
-}
-
-export async function openTracing(
-  { identity, tracingEndpoint, tracingSamplePercent }: Config,
-  parts: { readonly version: string; readonly logger: Logger; readonly metrics: PrometheusMetrics },
-): Promise<OpenTracer> {
-  return openTracer({
-    ...parts,
-    endpoint: tracingEndpoint,
-    samplePercent: tracingSamplePercent,
-    instance: identity,
-    clock,
-  });
-}
-
 /**
  * All components in start order: servers, caches, then the controllers with their events. They stop in reverse, so that
  * the last status and event still leave.
@@ -152,14 +114,9 @@ function assemble(
     readonly openReviewClient: () => HttpKubeClient;
   },
 ): readonly Component[] {
-  const { clusterResourceNamespace, logger } = base;
   const { audit, metrics, openReviewClient, pool, share } = parts;
-  const informers = createInformers(base);
-  const queues = createQueues({ ...base, ...base.config });
-  const references = referencesIn(informers, clusterResourceNamespace);
-  const attempts = new RunningAttempts();
-  const following = createFollowing(base, informers, queues);
-  connectWatches({ ...informers, queues, references, pool, attempts, following, logger });
+  const watched = createWatched(base, pool);
+  const { following, informers } = watched;
   const events = new EventRecorder({ ...base, reportingInstance: base.config.identity ?? hostname() });
   const rollouts = createRollouts(base, events);
   const election = createElection(base, share);
@@ -173,12 +130,7 @@ function assemble(
   };
   const controllers = createControllers({
     ...base,
-    informers,
-    queues,
-    references,
-    pool,
-    attempts,
-    following,
+    ...watched,
     rollouts,
     credentials: credentialsOf(base),
     events,
@@ -186,37 +138,11 @@ function assemble(
     ...controlledBy(base, share),
   });
   return [
-    uncaughtFailures(logger),
+    uncaughtFailures(base.logger),
     ...createServers({ ...base, metrics, live, ready, openReviewClient }),
     ...caches.map((informer) => loop('informer', async (signal) => informer.run(signal), informer.synced)),
     leaderLoop(election, leadWith(controllers, rollouts, events)),
   ];
-}
-
-/** Which Secrets the backends read. */
-export function referencesIn(informers: Caches, clusterResourceNamespace: string): BackendReferences {
-  return {
-    cache: informers.backends.store,
-    clusterCache: informers.clusterBackends.store,
-    unparsed: {
-      backends: informers.backends.unparsed,
-      clusterBackends: informers.clusterBackends.unparsed,
-    },
-    unlistedBackends: () => (informers.clusterBackends.isGranted ? undefined : OPERATOR_MAY_NOT_LIST),
-    clusterResourceNamespace,
-    kinds: BACKEND_KINDS,
-  };
-}
-
-/** The migrations that are kept in step: with the cache of Secrets, or by polls alone. */
-export function createFollowing(
-  { clock, metrics, random }: Base,
-  { secrets }: Informers,
-  { migrations, polls }: Queues,
-): Following {
-  const wake = (key: string): void => migrations.add(key);
-  const told = { secrets: secrets?.store, polls, wake };
-  return new Following({ clock, random, metrics, kinds: BACKEND_KINDS, ...told });
 }
 
 /** The credentials of backends that no watch covers. */

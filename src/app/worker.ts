@@ -3,12 +3,9 @@ import { hostname } from 'node:os';
 import type { Config } from '#src/config/schema.ts';
 import type { MigrationParts } from '#src/controllers/migration/attempt.ts';
 import { HalfRemoved } from '#src/controllers/migration/removals.ts';
-import { RunningAttempts } from '#src/controllers/migration/running.ts';
-import { createQueues } from '#src/controllers/queues.ts';
 import { liveHere } from '#src/controllers/ranges/live.ts';
 import { RangeView, type RangeOrder } from '#src/controllers/ranges/view.ts';
 import { workOnRange } from '#src/controllers/ranges/work.ts';
-import { connectWatches } from '#src/controllers/watches.ts';
 import { hasCode } from '#src/errors.ts';
 import { onAbort } from '#src/io/abort.ts';
 import { hostOf } from '#src/io/host.ts';
@@ -30,15 +27,8 @@ import { loop } from './components.ts';
 import { migrationParts } from './controllers.ts';
 import { Ending, uncaughtFailures } from './ending.ts';
 import { createRollouts } from './rollouts.ts';
-import {
-  createFollowing,
-  openAuditLog,
-  openPool,
-  openTracing,
-  referencesIn,
-  type RunOptions,
-} from './run.ts';
-import { createInformers } from './watches.ts';
+import { createWatched, openAuditLog, openPool, openTracing } from './common.ts';
+import type { RunOptions } from './run.ts';
 
 const random = Math.random;
 /** The parent tells them: its verdict is about all ranges. */
@@ -131,27 +121,11 @@ interface Work {
 function assemble(work: Work): readonly Component[] {
   const { base } = work;
   const { logger } = base;
-  const informers = createInformers(base);
-  const { backends, clusterBackends, migrations } = informers;
-  const queues = createQueues({ ...base, ...base.config });
-  const references = referencesIn(informers, base.clusterResourceNamespace);
-  const attempts = new RunningAttempts();
-  const following = createFollowing(base, informers, queues);
-  const { accessLog, pool } = work;
-  connectWatches({ ...informers, queues, references, pool, attempts, following, logger });
+  const watched = createWatched(base, work.pool);
+  const { backends, clusterBackends, migrations } = watched.informers;
+  const { accessLog } = work;
   const rollouts = createRollouts(base, NO_EVENTS);
-  const whole = migrationParts({
-    ...base,
-    informers,
-    queues,
-    references,
-    pool,
-    attempts,
-    following,
-    rollouts,
-    events: NO_EVENTS,
-    accessLog,
-  });
+  const whole = migrationParts({ ...base, ...watched, rollouts, events: NO_EVENTS, accessLog });
   const reports = new ObjectClient(base.client, resourceOf('SecretMigrationReport'));
   const view = new RangeView({ migrations: whole.migrations, reports }, work.order);
   const parts = partsOfRange(whole, view, { reports, range: work.order.range });
