@@ -23,7 +23,7 @@ export class SourcesByLocation {
   }
 
   find(location: Location): number | undefined {
-    this.#stores ??= new Set(this.#each(({ store }) => store));
+    this.#stores ??= this.#storesNow();
     if (!this.#stores.has(location.store)) return undefined;
     this.#index ??= this.#indexed();
     return this.#index.find(keyOf(location));
@@ -36,12 +36,17 @@ export class SourcesByLocation {
   }
 
   #keyOf(item: number): string {
-    return keyOf(this.#source.locationOf(this.#documents.sourceAt(item)));
+    return keyOf(this.#locationOf(item));
   }
 
-  *#each<T>(take: (location: Location) => T): Generator<T> {
-    for (const item of this.#documents.with())
-      yield take(this.#source.locationOf(this.#documents.sourceAt(item)));
+  #storesNow(): ReadonlySet<string> {
+    const stores = new Set<string>();
+    for (const item of this.#documents.with()) stores.add(this.#locationOf(item).store);
+    return stores;
+  }
+
+  #locationOf(item: number): Location {
+    return this.#source.locationOf(this.#documents.sourceAt(item));
   }
 }
 
