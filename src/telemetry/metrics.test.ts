@@ -1,10 +1,12 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import perf_hooks from 'node:perf_hooks';
+import { describe, expect, it, vi } from 'vitest';
 import { OperatorError } from '#src/errors.ts';
 import { METRICS } from './metric-table.ts';
 import { PrometheusMetrics } from './metrics.ts';
 
+const DAY_MS = 86_400_000;
 const ROOT = join(import.meta.dirname, '..', '..');
 
 async function textOf(metrics: PrometheusMetrics): Promise<string> {
@@ -75,9 +77,17 @@ describe('PrometheusMetrics', () => {
     metrics.collectProcessMetrics();
     const text = await textOf(metrics);
     expect(text).toMatch(/^process_resident_memory_bytes [0-9]+$/m);
-    expect(text).toMatch(/^nodejs_eventloop_lag_p99_seconds [0-9.e-]+$/m);
+    expect(text).toMatch(/^nodejs_eventloop_lag_seconds [0-9.e-]+$/m);
     // `promtool check metrics` reports gauges that are named as counters.
     expect(text).not.toMatch(/^# TYPE \S+_total gauge$/m);
+  });
+
+  it('wakes the process for no metric: the delay of the event loop is measured at a scrape only', async () => {
+    const monitored = vi.spyOn(perf_hooks, 'monitorEventLoopDelay');
+    const metrics = new PrometheusMetrics();
+    metrics.collectProcessMetrics();
+    for (const [options] of monitored.mock.calls) expect(options?.resolution).toBeGreaterThan(DAY_MS);
+    expect(await textOf(metrics)).not.toMatch(/eventloop_lag_[a-z0-9]+_seconds /);
   });
 });
 

@@ -17,6 +17,16 @@ const MISNAMED_GAUGES = [
   'nodejs_active_resources_total',
 ] as const;
 
+/**
+ * Gauges of prom-client that a timer feeds, which by default wakes the process 100 times a second: 0.6 % of a core while nothing
+ * happens. Without it they say nothing; nodejs_eventloop_lag_seconds is measured at a scrape.
+ */
+const MONITORED_GAUGES = ['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'].map(
+  (what) => `nodejs_eventloop_lag_${what}_seconds`,
+);
+/** The longest interval of the timer: 24 days. */
+const NEVER_MS = 2 ** 31 - 1;
+
 /** The Metrics port on its own registry: two instances in one process do not share series. */
 export class PrometheusMetrics implements Metrics {
   readonly #registry = new Registry();
@@ -51,8 +61,8 @@ export class PrometheusMetrics implements Metrics {
 
   /** Adds process_* and nodejs_* (CPU, memory, event loop, garbage collection). Call it once, in the serving process. */
   collectProcessMetrics(): void {
-    collectDefaultMetrics({ register: this.#registry });
-    for (const name of MISNAMED_GAUGES) this.#registry.removeSingleMetric(name);
+    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: NEVER_MS });
+    for (const name of [...MISNAMED_GAUGES, ...MONITORED_GAUGES]) this.#registry.removeSingleMetric(name);
   }
 
   async exposition(): Promise<Exposition> {
