@@ -19,6 +19,61 @@ function listPackages(): Plugin {
   };
 }
 
+/** What an escape would change: a character that is escaped already, and one of a raw template. */
+const NOT_ESCAPABLE = /\\[^\n -~]|String\.raw`[^`]*[^\n\t -~`]/;
+
+/**
+ * Escapes all that is not ASCII: because of one arrow in a message V8 keeps the text of its whole file in two bytes a character.
+ * It is in strings, templates and regular expressions, where an escape means the same.
+ */
+function writeAscii(): Plugin {
+  return {
+    name: 'write-ascii',
+    generateBundle(_options, bundle) {
+      for (const file of Object.values(bundle)) {
+        if (file.type !== 'chunk') continue;
+        const found = NOT_ESCAPABLE.exec(file.code);
+        if (found !== null) throw new Error(`cannot be written in ASCII: ${found[0]}`);
+        file.code = file.code.replaceAll(/[^\n\t -~]/g, escapeOf);
+      }
+    },
+  };
+}
+
+function escapeOf(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+/** Of a chunk: the name of the whole module, the names of what is taken from it, and the module. */
+const BUILTIN_IMPORT = /^import (?:(?:\* as )?([\w$]+))?(?:, )?(?:\{([^}]*)\})? from "(node:[^"]+)";$/gm;
+
+/**
+ * Takes Node's own modules without an import, which would read all that they export: node:http so loads Node's own fetch, and
+ * node:fs its streams. The entry keeps its imports: an older Node must be able to run it.
+ */
+function takeBuiltins(): Plugin {
+  return {
+    name: 'take-builtins',
+    generateBundle(_options, bundle) {
+      for (const file of Object.values(bundle)) {
+        if (file.type === 'chunk' && !file.isEntry)
+          file.code = file.code.replaceAll(BUILTIN_IMPORT, declarationOf);
+      }
+    },
+  };
+}
+
+function declarationOf(
+  _import: string,
+  whole: string | undefined,
+  names: string | undefined,
+  id: string,
+): string {
+  const taken = `globalThis.process.getBuiltinModule("${id}")`;
+  const declarations = [whole, names === undefined ? undefined : `{${names.replaceAll(' as ', ': ')}}`];
+  return declarations.flatMap((name) => (name === undefined ? [] : [`const ${name} = ${taken};`])).join(' ');
+}
+
 /** Puts the launcher before the entry. A banner would be parsed as JavaScript, and its comments dropped. */
 function prependLauncher(): Plugin {
   return {
@@ -37,10 +92,12 @@ export default defineConfig({
   platform: 'node',
   // An optional dependency of cli-table3, for colors that we do not use: installed or not, the bundle is the same.
   external: [/^@colors\/colors/],
-  plugins: [listPackages(), prependLauncher()],
+  plugins: [listPackages(), writeAscii(), takeBuiltins(), prependLauncher()],
   output: {
     format: 'esm',
     dir: 'dist',
+    // The licenses are in THIRD-PARTY.txt.
+    comments: false,
     entryFileNames: 'keyferry.js',
   },
 });

@@ -52,8 +52,9 @@ function exactlyTheNamedMember(types: readonly string[]): Rule<Readonly<Record<s
   };
 }
 
+/** Not with Intl.ListFormat, which takes 13 ms of each start for its data of all languages. */
 function inWords(words: readonly string[]): string {
-  return new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(words);
+  return [words.slice(0, -1).join(', '), ...words.slice(-1)].filter((part) => part !== '').join(' or ');
 }
 
 /** Names of all Secrets that a backend with this spec reads, for any kind. */

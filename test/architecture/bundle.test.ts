@@ -87,6 +87,16 @@ function digestsOf(folder: string): Readonly<Record<string, string>> {
   return Object.fromEntries(readdirSync(folder).map((name) => [name, digest(name)]));
 }
 
+interface Chunk {
+  readonly name: string;
+  readonly text: string;
+}
+
+function chunks(): readonly Chunk[] {
+  const names = readdirSync(besides).filter((name) => name.endsWith('.js'));
+  return names.map((name) => ({ name, text: readFileSync(join(besides, name), 'utf8') }));
+}
+
 beforeAll(async () => {
   checkOut(elsewhere);
   await Promise.all([
@@ -120,5 +130,18 @@ describe('the bundle', () => {
   it('names no tool of the build', () => {
     const names = readBundledPackages(elsewhere).map(({ name }) => name);
     expect(names.filter((name) => /rolldown|vite|typescript|node-linux/.test(name))).toEqual([]);
+  });
+
+  it('is ASCII, so that V8 keeps its text in one byte a character', () => {
+    expect(
+      chunks()
+        .filter(({ text }) => /[^\n\t -~]/.test(text))
+        .map(({ name }) => name),
+    ).toEqual([]);
+  });
+
+  it('starts without what it does not use of Node: only the entry imports modules of Node', () => {
+    const importing = chunks().filter(({ text }) => /^(import|export)\b.*["']node:/m.test(text));
+    expect(importing.map(({ name }) => name)).toEqual(['keyferry.js']);
   });
 });
