@@ -13,11 +13,9 @@ import type { Parsed } from '#src/schema/parse.ts';
  * does not match the schema of its kind.
  */
 
-/** Without the rows of its status: they are read live and would only cost memory. */
+/** Without the rows of its status: they are read live, and would cost memory here, and most of the time of a start. */
 export function projectMigration(object: CachedObject): SecretMigration {
-  const migration = parsedBy(parseSecretMigration, object);
-  const { keys: _keys, exceptions: _exceptions, ...status } = migration.status;
-  return { ...migration, status };
+  return parsedBy(parseSecretMigration, withoutRows(object));
 }
 
 export function projectBackend(object: CachedObject): SecretBackend {
@@ -32,6 +30,12 @@ export function projectClusterBackend(object: CachedObject): ClusterSecretBacken
 export function projectSecret({ metadata }: CachedObject): CachedObject {
   const { name, namespace, uid, resourceVersion, labels } = metadata;
   return { metadata: { name, namespace, uid, resourceVersion, ...(labels === undefined ? {} : { labels }) } };
+}
+
+function withoutRows(object: CachedObject): CachedObject {
+  if (!('status' in object) || typeof object.status !== 'object') return object;
+  const status = { ...object.status, keys: undefined, exceptions: undefined };
+  return Object.assign({ ...object }, { status });
 }
 
 function parsedBy<T>(parse: (object: unknown) => Parsed<T>, object: CachedObject): T {
