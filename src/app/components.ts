@@ -1,5 +1,7 @@
 import { whenAborted } from '#src/io/abort.ts';
+import type { KubeObject } from '#src/kube/client.ts';
 import type { Logger } from '#src/ports.ts';
+import type { Watched } from '#src/runtime/informer.ts';
 import type { Component } from '#src/runtime/manager.ts';
 import type { TelemetryServer } from '#src/telemetry/server.ts';
 
@@ -17,6 +19,18 @@ export function loop(
       return { done };
     },
   };
+}
+
+/** The caches, which fill side by side; ready when each has its first list. */
+export function filled(caches: readonly Pick<Watched<KubeObject>, 'run' | 'synced'>[]): Component {
+  const run = async (signal: AbortSignal): Promise<void> => {
+    await Promise.all(caches.map(async (cache) => cache.run(signal)));
+  };
+  return loop(
+    'caches',
+    run,
+    Promise.all(caches.map(async ({ synced }) => synced)).then(() => undefined),
+  );
 }
 
 /** A server that is open until its component stops. */

@@ -26,7 +26,7 @@ import { createLog } from '#src/telemetry/log.ts';
 import { PrometheusMetrics } from '#src/telemetry/metrics.ts';
 import type { Base } from './base.ts';
 import { DEFAULT_NAMESPACE, openConnection, SECRETS } from './clients.ts';
-import { loop } from './components.ts';
+import { filled } from './components.ts';
 import { createControllers } from './controllers.ts';
 import { Ending, uncaughtFailures } from './ending.ts';
 import { createElection, controlledBy, createShare, leaderLoop, leadWith, type Share } from './leader.ts';
@@ -140,7 +140,7 @@ function assemble(
   return [
     uncaughtFailures(base.logger),
     ...createServers({ ...base, metrics, live, ready, openReviewClient }),
-    ...caches.map((informer) => loop('informer', async (signal) => informer.run(signal), informer.synced)),
+    filled(caches),
     leaderLoop(election, leadWith(controllers, rollouts, events)),
   ];
 }

@@ -23,7 +23,7 @@ import { createLog } from '#src/telemetry/log.ts';
 import { PrometheusMetrics } from '#src/telemetry/metrics.ts';
 import type { Base } from './base.ts';
 import { DEFAULT_NAMESPACE, openConnection, resourceOf } from './clients.ts';
-import { loop } from './components.ts';
+import { filled, loop } from './components.ts';
 import { migrationParts } from './controllers.ts';
 import { Ending, uncaughtFailures } from './ending.ts';
 import { createRollouts } from './rollouts.ts';
@@ -131,9 +131,7 @@ function assemble(work: Work): readonly Component[] {
   const parts = partsOfRange(whole, view, { reports, range: work.order.range });
   return [
     uncaughtFailures(logger),
-    ...[migrations, backends, clusterBackends].map((informer) =>
-      loop('informer', async (signal) => informer.run(signal), informer.synced),
-    ),
+    filled([migrations, backends, clusterBackends]),
     loop('range', async (signal) => moveRange(work, { parts, view, signal })),
   ];
 }
