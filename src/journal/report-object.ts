@@ -84,7 +84,7 @@ function summaryOf(rows: readonly StatusRow[]): Counts {
  * False if rows were added to or taken out of the report by hand: every report counts its rows. An older version has fewer
  * counts, and a newer one counts rows elsewhere whose state this version does not know.
  */
-export function isBalanced({ rows, summary }: StoredReport['report']): boolean {
+export function isBalanced({ rows, summary }: Pick<StoredReport['report'], 'rows' | 'summary'>): boolean {
   const all = summaryOf(rows);
   const known = summaryOf(rows.filter(({ reason }) => reason !== 'UnknownState'));
   return COUNTED.every((state) => {

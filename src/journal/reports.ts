@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { MAX_REPORTS, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
 import {
@@ -61,6 +62,8 @@ interface ReadReport {
   readonly own: OwnReport;
   readonly rows: readonly StatusRow[];
 }
+
+type Content = Pick<StoredReport['report'], 'rows' | 'summary'>;
 
 type TakeRows = (shard: number, rows: readonly StatusRow[]) => void;
 
@@ -156,11 +159,11 @@ export class StoredReports {
     const object = reportOf(this.#migration, shard, rows);
     if (!this.isDamaged(shard) && stored?.digest === digestOf(rows)) return;
     const reply = await (stored === undefined ? this.#create(object) : this.#replace(object, stored));
-    const parsed = parseSecretMigrationReport(reply);
-    if (!parsed.ok)
+    const content = storesAll(reply, object) ? object.report : contentIn(reply);
+    const parsed = parseReportMetadata(reply);
+    if (!parsed.ok || content === undefined)
       throw new OperatorError('REPLY_INVALID', { op: 'record.write', target: object.metadata.name });
-    const { metadata, report } = parsed.value;
-    this.#stored.set(shard, this.#ownReport(reply, metadata, report));
+    this.#stored.set(shard, this.#ownReport(reply, parsed.value.metadata, content));
   }
 
   get #counted(): number {
@@ -194,11 +197,7 @@ export class StoredReports {
     return { own, rows: report?.rows ?? [] };
   }
 
-  #ownReport(
-    object: unknown,
-    { uid, resourceVersion }: Version,
-    report: StoredReport['report'] | undefined,
-  ): OwnReport {
+  #ownReport(object: unknown, { uid, resourceVersion }: Version, report: Content | undefined): OwnReport {
     return {
       version: { uid, resourceVersion },
       digest: report && digestOf(report.rows),
@@ -242,6 +241,21 @@ export class StoredReports {
       this.#signal,
     );
   }
+}
+
+/** True if the reply has the report as it was sent, so that its rows need not be read again. */
+function storesAll(reply: unknown, { report }: ReportObject): boolean {
+  return (
+    typeof reply === 'object' &&
+    reply !== null &&
+    'report' in reply &&
+    isDeepStrictEqual(reply.report, report)
+  );
+}
+
+function contentIn(reply: unknown): Content | undefined {
+  const parsed = parseSecretMigrationReport(reply);
+  return parsed.ok ? parsed.value.report : undefined;
 }
 
 /** Tells whether rows are those that are stored, without a copy of them. */
