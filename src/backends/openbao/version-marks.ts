@@ -13,6 +13,8 @@ interface Mark {
   readonly last: number;
 }
 
+/** Most paths have no marks, and each document asks for all four of its path: that costs nothing. */
+const NO_LABELS: readonly string[] = [];
 const VERSIONS = /^([^,@]+)(?:@([1-9][0-9]{0,14})(?:-([1-9][0-9]{0,14}))?)?$/;
 
 /** Labels with the exact versions that were written with them. */
@@ -39,6 +41,7 @@ export class VersionMarks {
 
   /** The labels of this version. */
   at(version: number): readonly string[] {
+    if (this.isEmpty) return NO_LABELS;
     return this.#marks
       .filter(({ first, last }) => (first === 0 ? version === 1 : first <= version && version <= last))
       .map(({ label }) => label);
@@ -55,6 +58,7 @@ export class VersionMarks {
 
   /** These marks with exactly these labels for `version`. A label without versions then means all earlier ones. */
   with(labels: readonly string[], version: number): VersionMarks {
+    if (this.isEmpty && labels.length === 0) return this;
     const marks = this.#named(version - 1).#without(version);
     for (const label of new Set(labels)) {
       const index = marks.findIndex((mark) => mark.label === label && mark.last === version - 1);
@@ -75,6 +79,7 @@ export class VersionMarks {
 
   /** These marks without versions before `oldest`, which do not exist any more. */
   since(oldest: number): VersionMarks {
+    if (this.isEmpty) return this;
     return new VersionMarks(
       this.#marks
         .filter(({ first, last }) => first === 0 || last >= oldest)
