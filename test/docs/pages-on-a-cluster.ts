@@ -13,6 +13,11 @@ export function pagesWith(needs: Needs): readonly (readonly [file: string, page:
     .map((page) => [page.file, page] as const);
 }
 
+/** Every fourth page, from this one on, so that the runs of four clusters share the time evenly. */
+export function quarterOf(needs: Needs, first: 1 | 2 | 3 | 4): ReturnType<typeof pagesWith> {
+  return pagesWith(needs).filter((_page, index) => index % 4 === first - 1);
+}
+
 /** Executes the commands of these pages, one page after the other on one cluster, and compares what they print with what they show. */
 export function describePages(needs: Needs, pages: ReturnType<typeof pagesWith>): void {
   describe(`on a cluster for pages with needs=${needs}`, () => {

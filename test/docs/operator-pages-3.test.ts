@@ -1,0 +1,3 @@
+import { describePages, quarterOf } from './pages-on-a-cluster.ts';
+
+describePages('operator', quarterOf('operator', 3));
