@@ -31,14 +31,20 @@ export class Site implements AsyncDisposable {
     this.address = address;
   }
 
-  /** `suite`: the cluster of the suite, which keeps the image. The API server records the requests of the operator. */
-  static async open(suite: Pick<Cluster, 'folder'>): Promise<Site> {
+  /**
+   * `suite`: the cluster of the suite, which keeps the image. The API server records the requests of the operator. `startFront`: starts
+   * a proxy in front of the KV server, for all pods, and resolves with its origin.
+   */
+  static async open(
+    suite: Pick<Cluster, 'folder'>,
+    startFront?: (cluster: Cluster) => Promise<string>,
+  ): Promise<Site> {
     const auditedUser = `system:serviceaccount:${SYSTEM}:${OPERATOR_ACCOUNT.name}`;
     const cluster = await startCluster({ report: () => undefined, auditedUser });
     try {
       const node = await startNode(cluster, () => undefined);
       await node.importImage(operatorImage(suite));
-      const address = await node.exposeKvServer();
+      const address = await node.exposeKvServer(await startFront?.(cluster));
       const site = new Site(cluster, node, await Helm.find(4, cluster.kubeconfigPath), address);
       await site.#createNamespace();
       return site;
@@ -103,8 +109,9 @@ export class Site implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // A Deployment or a StatefulSet would make a new pod for each one that ends with the node.
-    await this.cluster.kubectl(['delete', 'deployments,statefulsets', '--all', '-A', '--cascade=foreground']);
+    // Their controllers would make a new pod for each one that ends with the node.
+    const makers = 'deployments,statefulsets,jobs';
+    await this.cluster.kubectl(['delete', makers, '--all', '-A', '--cascade=foreground']);
     await this.node.dispose();
     await this.cluster.dispose();
     rmSync(this.folder, { recursive: true, force: true });

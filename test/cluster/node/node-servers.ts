@@ -208,6 +208,7 @@ const NODE_CONTROLLERS = [
   'deployment-controller',
   'replicaset-controller',
   'statefulset-controller',
+  'job-controller',
   'persistentvolume-binder-controller',
   'disruption-controller',
 ];

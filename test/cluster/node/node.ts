@@ -104,13 +104,13 @@ export class Node implements AsyncDisposable {
 
   /**
    * Lets pods reach the KV server, for as long as the node lives, and returns the address to use. Its certificate is for
-   * `localhost`: a backend needs that as `tlsServerName`. Call it once.
+   * `localhost`: a backend needs that as `tlsServerName`. Call it once. `url`: of a proxy in front of it.
    */
-  async exposeKvServer(): Promise<string> {
-    const { folder, baoUrl } = this.#cluster;
+  async exposeKvServer(url = this.#cluster.baoUrl): Promise<string> {
+    const { folder } = this.#cluster;
     const listen = `${this.#state.address}:${KV_PORT}`;
     const inside = insideOf(folder);
-    const specs = forwarderSpecs(this.#cluster, { name: 'kv', listen, port: Number(new URL(baoUrl).port) });
+    const specs = forwarderSpecs(this.#cluster, { name: 'kv', listen, port: Number(new URL(url).port) });
     startProcess(folder, specs.outside);
     startProcess(folder, inside.enter(specs.inside));
     return `https://${listen}`;
