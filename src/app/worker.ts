@@ -6,7 +6,8 @@ import { HalfRemoved } from '#src/controllers/migration/removals.ts';
 import { liveHere } from '#src/controllers/ranges/live.ts';
 import { RangeView, type RangeOrder } from '#src/controllers/ranges/view.ts';
 import { workOnRange } from '#src/controllers/ranges/work.ts';
-import { hasCode } from '#src/errors.ts';
+import { errorOf, hasCode } from '#src/errors.ts';
+import { logFieldsOf } from '#src/errors/explain.ts';
 import { onAbort } from '#src/io/abort.ts';
 import { hostOf } from '#src/io/host.ts';
 import { ServerClock } from '#src/io/server-clock.ts';
@@ -92,14 +93,17 @@ async function runToEnd(
   const { client, logger } = base;
   try {
     await runComponents({ components: assemble(work), graceMs, onEnd, clock, logger }, signal);
-    if (!end.isTold) return 1;
-    await removeReleased(client, lease, AbortSignal.timeout(graceMs));
   } catch (failure) {
     logger.error('range failed', failure);
-    return end.isTold ? 0 : 1;
+  }
+  // Whatever ended it: no pod comes after that of a migration that was deleted, and one that comes makes its own.
+  try {
+    await removeReleased(client, lease, AbortSignal.timeout(graceMs));
+  } catch (failure) {
+    logger.warn('lease was not removed', logFieldsOf(errorOf(failure)));
   }
   logger.info('stopped');
-  return 0;
+  return end.isTold ? 0 : 1;
 }
 
 /** The Lease of a range: a Job can run two pods of one index for a while. */

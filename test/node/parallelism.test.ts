@@ -214,6 +214,7 @@ describe.skipIf(!hasBuildah)('a migration with spec.parallelism, on a node', () 
     await rule.firstHit;
     await tenant.delete('SecretMigration', 'large');
     await workers.untilNothing();
+    expect(await workers.leases()).toEqual([]);
     release();
   });
 });
