@@ -12,6 +12,7 @@ import { conditionOf, kvData, kvNames, pathOf, versionOf } from '#test/support/q
 import { grantsOfManifests, neededByAudited, unusedIn, type Grant } from '#test/support/rbac-rules.ts';
 import { startProxy, type RecordingProxy } from '#test/support/recording-proxy.ts';
 import type { Tenant } from '#test/support/tenant.ts';
+import { PodQuota } from './pod-quota.ts';
 import { Site } from './site.ts';
 import { failuresBefore, WorkerPods, type WorkerPod } from './worker-pods.ts';
 
@@ -183,28 +184,25 @@ describe.skipIf(!hasBuildah)('a migration with spec.parallelism, on a node', () 
     expect(await workers.leases()).toEqual([]);
   });
 
-  it('completes range after range where a quota lets one pod run', async () => {
+  it('says that no pod runs while a quota allows none, and completes range after range when it allows one', async () => {
     const tenant = await planted();
-    const quotas = `/api/v1/namespaces/${SYSTEM}/resourcequotas`;
-    // The other one is that of the operator.
-    const quota = { metadata: { name: 'one-worker' }, spec: { hard: { pods: '2' } } };
-    await site.cluster.kube('POST', quotas, quota);
-    await eventually('the quota counts', async () => {
-      const { status } = await site.cluster.kube<{ status?: { used?: { pods?: string } } }>(
-        'GET',
-        `${quotas}/one-worker`,
-      );
-      return status?.used?.pods === '1';
-    });
+    await using quota = await PodQuota.create(site.cluster, 'workers');
+    await quota.allow(0);
     const { rule, release } = holdFirstRange(tenant);
     const workers = await started(tenant);
+    await eventually('the migration says so', async () => {
+      const { message } = conditionOf(await tenant.migration('large'), 'Ready') ?? {};
+      const [job] = await workers.jobs();
+      const said = `0 of ${PODS} ranges are done, no pod of Job ${SYSTEM}/${job?.metadata.name} runs`;
+      return job !== undefined && message?.includes(said);
+    });
+    await quota.allow(1);
     await rule.firstHit;
     const running = (await workers.pods()).filter(({ status }) => status?.phase !== 'Succeeded');
     expect(running).toHaveLength(1);
     release();
     await expectMoved(tenant, await tenant.untilReady('large', COMPLETED, 90_000));
     await workers.untilNothing();
-    await site.cluster.kube('DELETE', `${quotas}/one-worker`);
   });
 
   it('that is deleted takes its pods with it', async () => {

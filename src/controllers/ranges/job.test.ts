@@ -48,4 +48,16 @@ describe('the Job of a migration', () => {
     expect(stateOf(job, { generation: 1 })).toMatchObject({ state, isCurrent: true });
     expect(stateOf(job, { generation: 2 }).isCurrent).toBe(false);
   });
+
+  it('has as many pods that run as its controller counts, and an unknown number before that', () => {
+    const { metadata } = migration;
+    const countOf = (status: object): number | undefined => {
+      const job = { apiVersion: 'batch/v1', kind: 'Job', metadata, status };
+      return stateOf(job, { generation: 1 }).runningPods;
+    };
+    expect(countOf({ active: 4, ready: 0 })).toBe(0);
+    expect(countOf({ active: 4, ready: 3 })).toBe(3);
+    expect(countOf({})).toBeUndefined();
+    expect(countOf({ ready: 'all' })).toBeUndefined();
+  });
 });

@@ -95,6 +95,7 @@ const JobSchema = z.looseObject({
   status: z
     .looseObject({
       failedIndexes: z.string().max(1024).optional().catch(undefined),
+      ready: z.number().optional().catch(undefined),
       conditions: z.array(z.looseObject({ type: z.string(), status: z.string() })).optional(),
     })
     .optional(),
@@ -109,6 +110,8 @@ export interface JobState {
   readonly state: 'active' | 'complete' | 'failed';
   /** The ranges that failed, as Kubernetes writes them: `1,3-5`. */
   readonly failedIndexes: string | undefined;
+  /** Its pods that run; undefined before its controller has counted them. */
+  readonly runningPods: number | undefined;
 }
 
 export function stateOf(object: CachedObject, { generation }: Pick<Owner, 'generation'>): JobState {
@@ -121,5 +124,6 @@ export function stateOf(object: CachedObject, { generation }: Pick<Owner, 'gener
     isCurrent: metadata.annotations?.[GENERATION_ANNOTATION] === String(generation),
     state: is('Failed') ? 'failed' : is('Complete') ? 'complete' : 'active',
     failedIndexes: status?.failedIndexes,
+    runningPods: status?.ready,
   };
 }

@@ -39,7 +39,7 @@ async function lookAt(attempt: Attempt, jobs: RangeJobs): Promise<ReconcileResul
   const job = await jobs.read(migration, signal);
   const ranges = await readRanges(jobs.reports, migration, signal);
   if (job?.isCurrent === false) return await endJob(attempt, jobs, job);
-  if (job?.state === 'active') return await showProgress(attempt, ranges);
+  if (job?.state === 'active') return await showProgress(attempt, ranges, job);
   if (ranges.every(({ ended }) => hasEnded(ended, migration)))
     return await conclude(attempt, { jobs, job, ranges });
   if (job === undefined) return await startJob(attempt, jobs, ranges);
@@ -71,12 +71,20 @@ async function startJob(
 async function showProgress(
   { migration, parts, status }: Attempt,
   ranges: readonly RangeRead[],
+  job?: JobState,
 ): Promise<ReconcileResult> {
   const sums = shownIn(status, new RangeSums(ranges));
   const over = ranges.filter(({ ended }) => hasEnded(ended, migration)).length;
-  status.setPace(() => `${over} of ${ranges.length} ranges are done`);
+  status.setPace(() => `${over} of ${ranges.length} ranges are done${over < ranges.length ? idle(job) : ''}`);
   await status.storeProgress(sums);
   return againAfter(Math.max(LOOK_MS, parts.status.intervalMs));
+}
+
+/** Why nothing goes on, as far as the Job says it: its events have what keeps its pods away. */
+function idle(job: JobState | undefined): string {
+  if (job?.runningPods !== 0) return '';
+  const { name, namespace } = job.metadata;
+  return `, no pod of Job ${namespace}/${name} runs`;
 }
 
 /** Every range told its end: reads all reports again, and publishes the verdict before the Job goes. */
