@@ -79,8 +79,11 @@ const networkPolicy = object('NetworkPolicy of the pod. Ingress is denied except
 });
 
 const pod = {
-  podAnnotations: z.record(z.string(), z.string()).default({}).describe('Annotations of the pod.'),
-  podLabels: z.record(z.string(), z.string()).default({}).describe('Labels of the pod.'),
+  podAnnotations: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe('Annotations of the pods, also of workers.'),
+  podLabels: z.record(z.string(), z.string()).default({}).describe('Labels of the pods, also of workers.'),
   podSecurityContext: z
     .looseObject({})
     .default({

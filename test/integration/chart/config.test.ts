@@ -118,6 +118,18 @@ describe('the chart', () => {
     expect(JSON.stringify(operator)).toContain('--worker-template=keyferry-worker');
   });
 
+  it('labels the pods of a Job as those of the operator, so that both have the identity and the proxies of the cluster', async () => {
+    const settings = ['--set=podLabels.of=both', '--set-string=podAnnotations.inject=false'];
+    const rendered = await helm.template(['--set=workers.enabled=true', ...settings]);
+    const pods = rendered.filter(({ kind }) => ['Deployment', 'PodTemplate'].includes(kind));
+    const templates = pods
+      .map((object) => JSON.parse(JSON.stringify(object)))
+      .map((each) => each.template ?? each.spec.template);
+    expect(templates).toHaveLength(2);
+    for (const { metadata } of templates)
+      expect(metadata).toMatchObject({ labels: { of: 'both' }, annotations: { inject: 'false' } });
+  });
+
   it.each(SCOPES)(
     'grants nothing of config/in-use in the scope %s without rbac.inUse',
     async (_scope, settings) => {
