@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { defineConfig, type Plugin } from 'rolldown';
+import { defineConfig, type OutputChunk, type Plugin } from 'rolldown';
 
 /** The innermost package of a module's path. */
 const PACKAGE = /^.*(?:^|\/)(node_modules\/(?:@[^/]+\/)?[^/]+)\//;
@@ -19,6 +19,16 @@ function listPackages(): Plugin {
   };
 }
 
+/** Replaces the text of each file of the bundle. */
+function rewriteChunks(name: string, rewrite: (chunk: OutputChunk) => string): Plugin {
+  return {
+    name,
+    generateBundle(_options, bundle) {
+      for (const file of Object.values(bundle)) if (file.type === 'chunk') file.code = rewrite(file);
+    },
+  };
+}
+
 /** What an escape would change: a character that is escaped already, and one of a raw template. */
 const NOT_ESCAPABLE = /\\[^\n -~]|String\.raw`[^`]*[^\n\t -~`]/;
 
@@ -26,18 +36,10 @@ const NOT_ESCAPABLE = /\\[^\n -~]|String\.raw`[^`]*[^\n\t -~`]/;
  * Escapes all that is not ASCII: because of one arrow in a message V8 keeps the text of its whole file in two bytes a character.
  * It is in strings, templates and regular expressions, where an escape means the same.
  */
-function writeAscii(): Plugin {
-  return {
-    name: 'write-ascii',
-    generateBundle(_options, bundle) {
-      for (const file of Object.values(bundle)) {
-        if (file.type !== 'chunk') continue;
-        const found = NOT_ESCAPABLE.exec(file.code);
-        if (found !== null) throw new Error(`cannot be written in ASCII: ${found[0]}`);
-        file.code = file.code.replaceAll(/[^\n\t -~]/g, escapeOf);
-      }
-    },
-  };
+function inAscii({ code }: OutputChunk): string {
+  const found = NOT_ESCAPABLE.exec(code);
+  if (found !== null) throw new Error(`cannot be written in ASCII: ${found[0]}`);
+  return code.replaceAll(/[^\n\t -~]/g, escapeOf);
 }
 
 function escapeOf(unit: string): string {
@@ -51,16 +53,8 @@ const BUILTIN_IMPORT = /^import (?:(?:\* as )?([\w$]+))?(?:, )?(?:\{([^}]*)\})? 
  * Takes Node's own modules without an import, which would read all that they export: node:http so loads Node's own fetch, and
  * node:fs its streams. The entry keeps its imports: an older Node must be able to run it.
  */
-function takeBuiltins(): Plugin {
-  return {
-    name: 'take-builtins',
-    generateBundle(_options, bundle) {
-      for (const file of Object.values(bundle)) {
-        if (file.type === 'chunk' && !file.isEntry)
-          file.code = file.code.replaceAll(BUILTIN_IMPORT, declarationOf);
-      }
-    },
-  };
+function takingBuiltins({ code, isEntry }: OutputChunk): string {
+  return isEntry ? code : code.replaceAll(BUILTIN_IMPORT, declarationOf);
 }
 
 function declarationOf(
@@ -75,16 +69,8 @@ function declarationOf(
 }
 
 /** Puts the launcher before the entry. A banner would be parsed as JavaScript, and its comments dropped. */
-function prependLauncher(): Plugin {
-  return {
-    name: 'prepend-launcher',
-    generateBundle(_options, bundle) {
-      for (const file of Object.values(bundle)) {
-        if (file.type === 'chunk' && file.isEntry)
-          file.code = readFileSync('src/launch.sh', 'utf8') + file.code;
-      }
-    },
-  };
+function launched({ code, isEntry }: OutputChunk): string {
+  return isEntry ? readFileSync('src/launch.sh', 'utf8') + code : code;
 }
 
 export default defineConfig({
@@ -92,7 +78,12 @@ export default defineConfig({
   platform: 'node',
   // An optional dependency of cli-table3, for colors that we do not use: installed or not, the bundle is the same.
   external: [/^@colors\/colors/],
-  plugins: [listPackages(), writeAscii(), takeBuiltins(), prependLauncher()],
+  plugins: [
+    listPackages(),
+    rewriteChunks('write-ascii', inAscii),
+    rewriteChunks('take-builtins', takingBuiltins),
+    rewriteChunks('prepend-launcher', launched),
+  ],
   output: {
     format: 'esm',
     dir: 'dist',
