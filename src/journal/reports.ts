@@ -156,8 +156,8 @@ export class StoredReports {
    */
   async write(shard: number, rows: readonly StatusRow[]): Promise<void> {
     const stored = this.#stored.get(shard);
-    const object = reportOf(this.#migration, shard, rows);
     if (!this.isDamaged(shard) && stored?.digest === digestOf(rows)) return;
+    const object = reportOf(this.#migration, shard, rows);
     const reply = await (stored === undefined ? this.#create(object) : this.#replace(object, stored));
     const content = storesAll(reply, object) ? object.report : contentIn(reply);
     const parsed = parseReportMetadata(reply);
