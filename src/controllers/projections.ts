@@ -34,8 +34,8 @@ export function projectSecret({ metadata }: CachedObject): CachedObject {
 
 function withoutRows(object: CachedObject): CachedObject {
   if (!('status' in object) || typeof object.status !== 'object') return object;
-  const status = { ...object.status, keys: undefined, exceptions: undefined };
-  return Object.assign({ ...object }, { status });
+  const kept = { ...object, status: { ...object.status, keys: undefined, exceptions: undefined } };
+  return kept;
 }
 
 function parsedBy<T>(parse: (object: unknown) => Parsed<T>, object: CachedObject): T {
