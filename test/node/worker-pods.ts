@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import type { V1Job, V1Lease, V1Pod } from '@kubernetes/client-node';
+import type { KubernetesObject, V1Job, V1Lease, V1Pod } from '@kubernetes/client-node';
 import { MIGRATION_UID_LABEL } from '#src/api/group.ts';
 import type { Stored, StoredList } from '#src/kube/wire.ts';
 import { OPERATOR_ACCOUNT, type Cluster } from '#test/cluster/cluster.ts';
@@ -26,11 +26,11 @@ export class WorkerPods {
   }
 
   async jobs(): Promise<readonly Stored<V1Job>[]> {
-    return await this.#list<Stored<V1Job>>('/apis/batch/v1', 'jobs');
+    return await this.#list<V1Job>('/apis/batch/v1', 'jobs');
   }
 
   async pods(): Promise<readonly WorkerPod[]> {
-    return await this.#list<WorkerPod>('/api/v1', 'pods');
+    return await this.#list<V1Pod>('/api/v1', 'pods');
   }
 
   /** Names of the Leases of its ranges. */
@@ -49,12 +49,12 @@ export class WorkerPods {
   }
 
   /** The pod that the controller of Jobs makes in the place of this one. */
-  async untilReplaced({ metadata, ...pod }: WorkerPod): Promise<WorkerPod> {
-    const index = rangeOfPod({ metadata, ...pod });
+  async untilReplaced(pod: WorkerPod): Promise<WorkerPod> {
+    const index = rangeOfPod(pod);
+    const { uid } = pod.metadata;
     return await eventually(
       `there is another pod of range ${index}`,
-      async () =>
-        (await this.pods()).find((each) => rangeOfPod(each) === index && each.metadata.uid !== metadata.uid),
+      async () => (await this.pods()).find((each) => rangeOfPod(each) === index && each.metadata.uid !== uid),
       { deadlineMs: REPLACED_MS },
     );
   }
@@ -82,10 +82,10 @@ export class WorkerPods {
     process.kill(pid, signal);
   }
 
-  async #list<T>(api: string, plural: string): Promise<readonly T[]> {
+  async #list<T extends KubernetesObject>(api: string, plural: string): Promise<StoredList<T>['items']> {
     const selector = encodeURIComponent(`${MIGRATION_UID_LABEL}=${this.#uid}`);
     const path = `${api}/namespaces/${SYSTEM}/${plural}?labelSelector=${selector}`;
-    return (await this.#cluster.kube<{ readonly items: readonly T[] }>('GET', path)).items;
+    return (await this.#cluster.kube<StoredList<T>>('GET', path)).items;
   }
 }
 
