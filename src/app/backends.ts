@@ -26,6 +26,8 @@ export interface RegistryParts extends Pick<
   readonly allowInsecureHttp: boolean;
   /** The requests under way at each server. Default: nobody else sees them. */
   readonly slots?: SlotsByServer;
+  /** How old a probe may be that a run takes for granted. Default: of any age. */
+  readonly probeKnownForMs?: number;
   readonly directories: Pick<DirectoryFactoryOptions, 'root' | 'isPersonal'>;
   /** Undefined: no access is recorded. */
   readonly accessLog: AccessLog | undefined;
@@ -49,6 +51,8 @@ export function createRegistry(
     }),
     allowInsecureHttp,
     slots,
+    // Those in use are probed more often than this.
+    probeKnownForMs: 2 * config.probeIntervalSeconds * 1000,
     directories: { root, isPersonal: false },
     accessLog,
   });
@@ -82,5 +86,6 @@ export function registryOf(parts: RegistryParts): BackendRegistry {
     }),
     new DirectoryFactory({ ...directories, clock, random }),
   ];
-  return new BackendRegistry(factories, { guard: { clock, random, metrics, logger, tracer }, accessLog });
+  const layers = { guard: { clock, random, metrics, logger, tracer }, accessLog };
+  return new BackendRegistry(factories, layers, { knownForMs: parts.probeKnownForMs ?? Infinity });
 }

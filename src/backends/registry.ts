@@ -22,10 +22,17 @@ export interface LayerOptions {
 export class BackendRegistry {
   readonly #factories: ReadonlyMap<string, BackendFactory>;
   readonly #layers: LayerOptions;
+  readonly #knownForMs: number;
 
-  constructor(factories: readonly BackendFactory[], layers: LayerOptions) {
+  /** `knownForMs`: how old a probe may be that a run takes for granted; default: of any age. */
+  constructor(
+    factories: readonly BackendFactory[],
+    layers: LayerOptions,
+    { knownForMs = Infinity }: { readonly knownForMs?: number } = {},
+  ) {
     this.#factories = new Map(factories.map((factory) => [factory.kind, factory]));
     this.#layers = layers;
+    this.#knownForMs = knownForMs;
   }
 
   /** Does no I/O. Throws `SPEC_INVALID` when the spec is not valid. */
@@ -38,7 +45,8 @@ export class BackendRegistry {
         detail: `spec.type ${definition.spec.type} is not known to this version.`,
       });
     }
-    return new OpenBackend(definition, { factory, layers: this.#layers, owner });
+    const knownForMs = this.#knownForMs;
+    return new OpenBackend(definition, { factory, layers: this.#layers, owner, knownForMs });
   }
 }
 
@@ -46,7 +54,7 @@ export class BackendRegistry {
 export interface Owner {
   /** Why the store that this probe found must not be used, or undefined. */
   readonly refusalOf: (probe: Probe) => OperatorError | undefined;
-  /** A request failed in a way that can concern the whole backend, and the server is asked. */
+  /** A request failed in a way that can concern the whole backend, or its last probe is too old, and the server is asked. */
   readonly onDoubt: () => void;
 }
 
@@ -70,7 +78,10 @@ export class OpenBackend implements AsyncDisposable {
   readonly #layers: LayerOptions;
   readonly #circuit: Circuit;
   readonly #shared: ProbedDriver;
-  #lastProbe: Probe | undefined;
+  readonly #owner: Owner;
+  readonly #knownForMs: number;
+  /** `at` in monotonic milliseconds. */
+  #last: { readonly probe: Probe; readonly at: number } | undefined;
   readonly #tenants = new Map<string, ProbedDriver>();
   #closing: Promise<void> | undefined;
 
@@ -80,11 +91,19 @@ export class OpenBackend implements AsyncDisposable {
       factory,
       layers,
       owner,
-    }: { readonly factory: BackendFactory; readonly layers: LayerOptions; readonly owner: Owner },
+      knownForMs,
+    }: {
+      readonly factory: BackendFactory;
+      readonly layers: LayerOptions;
+      readonly owner: Owner;
+      readonly knownForMs: number;
+    },
   ) {
     this.definition = definition;
     this.#factory = factory;
     this.#layers = layers;
+    this.#owner = owner;
+    this.#knownForMs = knownForMs;
     const driver = this.#guarded(definition);
     this.#circuit = new Circuit({
       clock: layers.guard.clock,
@@ -94,7 +113,7 @@ export class OpenBackend implements AsyncDisposable {
         const probe = await driver.probe(signal);
         const refusal = owner.refusalOf(probe);
         if (refusal !== undefined) throw refusal;
-        this.#lastProbe = probe;
+        this.#last = { probe, at: layers.guard.clock.monotonic() };
         return probe;
       },
       onDoubt: owner.onDoubt,
@@ -120,17 +139,25 @@ export class OpenBackend implements AsyncDisposable {
 
   /**
    * What the server can do for this namespace or, without a namespace, for the whole backend. `now` asks the server;
-   * `known` accepts the last result, except for a driver that only this namespace uses. Throws what the driver throws, and
-   * what the owner refuses; `BACKEND_NOT_READY` while the circuit is open.
+   * `known` accepts the last result, unless it is too old, and except for a driver that only this namespace uses. Throws what
+   * the driver throws, and what the owner refuses; `BACKEND_NOT_READY` while the circuit is open.
    */
   async probe(which: 'now' | 'known', signal: AbortSignal, namespace?: string): Promise<Probe> {
     this.#requireOpen();
     const probed = namespace === undefined ? this.#shared : this.#tenantDriver(namespace);
-    const isKnown = which === 'known' && this.#lastProbe !== undefined;
-    if (!probed.probesAlone && !isKnown) return this.#circuit.probe(signal);
+    const known = which === 'known' ? this.#known() : undefined;
+    if (!probed.probesAlone && known === undefined) return this.#circuit.probe(signal);
     this.#circuit.requireNotOpen();
-    if (probed.probesAlone || this.#lastProbe === undefined) return probed.driver.probe(signal);
-    return this.#lastProbe;
+    return probed.probesAlone || known === undefined ? probed.driver.probe(signal) : known;
+  }
+
+  /** The last result. The owner, who has not asked for long, does so too: the status shows what is found. */
+  #known(): Probe | undefined {
+    if (this.#last === undefined) return undefined;
+    const { probe, at } = this.#last;
+    if (this.#layers.guard.clock.monotonic() - at <= this.#knownForMs) return probe;
+    this.#owner.onDoubt();
+    return undefined;
   }
 
   #requireOpen(): void {

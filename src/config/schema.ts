@@ -156,7 +156,11 @@ export const ConfigSchema = z.object({
   waitingRetrySeconds: whole(1, 3600)
     .default(30)
     .describe('Seconds between retries while another object or a permission is missing.'),
-  probeIntervalSeconds: whole(1, 3600).default(60).describe('Seconds between two probes of a backend.'),
+  probeIntervalSeconds: whole(1, 3600)
+    .default(60)
+    .describe(
+      'Seconds between two probes of a backend that migrations use; without any, five times as many, at most 300.',
+    ),
 });
 export type Config = Readonly<z.infer<typeof ConfigSchema>>;
 export type ConfigKey = keyof Config;

@@ -80,12 +80,22 @@ export class DriverPool {
   async acquire(backend: Backend, migration: Accessor['migration']): Promise<DriverLease> {
     await this.#retireOthers(backend);
     const slot = this.#slotOf(backend);
+    slot.wasLent = true;
     const driver = slot.backend.for(migration.namespace, {
       migration,
       backend: referenceTo(backend),
     });
     const lease = this.#lease(slot, { namespace: migration.namespace, driver });
     return Object.assign(lease, { driver });
+  }
+
+  /** True if a migration uses the backend, or did since the last question. */
+  takeUse(uid: string): boolean {
+    const slot = this.#slots.get(uid);
+    if (slot === undefined) return false;
+    const { wasLent } = slot;
+    slot.wasLent = isLent(slot);
+    return wasLent;
   }
 
   /** Only to probe the backend as a whole. Throws as `acquire` does. */
@@ -110,7 +120,8 @@ export class DriverPool {
         refusalOf: (probe) => changedStore(slot?.latest ?? backend, probe, this.#options.kinds),
         onDoubt: () => this.#onDoubt(slot?.latest ?? backend),
       });
-      slot = { uid, generation, latest: backend, backend: opened, users: new Set(), retired: false };
+      const unused = { users: new Set<User>(), wasLent: false, retired: false };
+      slot = { uid, generation, latest: backend, backend: opened, ...unused };
       this.#slots.set(uid, slot);
       this.#open.add(slot);
     }

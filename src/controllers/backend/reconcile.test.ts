@@ -68,7 +68,7 @@ function aReconciler() {
   const guard = { clock, random: () => 0, metrics: new RecordedMetrics() };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a question that is not expected fails loudly
   const create = (): Driver => ((server.opened += 1), driver as unknown as Driver);
-  const registry = new BackendRegistry([{ kind: 'openbao', create }], { guard });
+  const registry = new BackendRegistry([{ kind: 'openbao', create }], { guard }, { knownForMs: 120_000 });
   const pool = new DriverPool({
     registry,
     clusterResourceNamespace: 'keyferry',
@@ -204,6 +204,49 @@ describe('a server that worked and then does not answer for long', () => {
     await clock.advance(10_000);
     await reconcile('ns/a');
     expect(readyOf('ns/a')?.status).toBe('True');
+  });
+});
+
+describe('a backend that is Ready', () => {
+  const migration = { namespace: 'ns', name: 'm', uid: 'u' };
+
+  it('is asked every five minutes, and each minute from the moment that a migration uses it to the minute after', async () => {
+    const { add, objects, pool, reconcile, server } = aReconciler();
+    server.isSilent = false;
+    add(aBackend('a', 'ns'));
+    const every = (minutes: number) => ({ kind: 'requeue', requeueAfterMs: minutes * 60_000 });
+    expect(await reconcile('ns/a')).toEqual(every(5));
+
+    const used = parseSecretBackend(objects.get('ns/a'));
+    if (!used.ok) throw new Error(used.problems.join('; '));
+    const lease = await pool.acquire(used.value, migration);
+    expect(await reconcile('ns/a')).toEqual(every(1));
+    expect(await reconcile('ns/a')).toEqual(every(1));
+    await lease[Symbol.asyncDispose]();
+    expect(await reconcile('ns/a')).toEqual(every(1));
+    expect(await reconcile('ns/a')).toEqual(every(5));
+  });
+
+  it('is asked by a run that finds its last probe too old, which wakes its reconcile', async () => {
+    const { add, clock, objects, pool, reconcile, server } = aReconciler();
+    const woken: string[] = [];
+    pool.onDoubt(({ metadata }) => woken.push(metadata.name));
+    server.isSilent = false;
+    add(aBackend('a', 'ns'));
+    await reconcile('ns/a');
+    const used = parseSecretBackend(objects.get('ns/a'));
+    if (!used.ok) throw new Error(used.problems.join('; '));
+    await using lease = await pool.acquire(used.value, migration);
+    await clock.advance(120_000);
+    await lease.probe('known', signal);
+    expect([server.probes, woken]).toEqual([1, []]);
+    await clock.advance(1);
+    await lease.probe('known', signal);
+    expect([server.probes, woken]).toEqual([2, ['a']]);
+
+    server.identity = 'another';
+    await clock.advance(120_001);
+    await expect(lease.probe('known', signal)).rejects.toMatchObject({ code: 'BACKEND_IDENTITY_CHANGED' });
   });
 });
 

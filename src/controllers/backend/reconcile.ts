@@ -51,12 +51,15 @@ export interface BackendReconcilerOptions {
   readonly random: Random;
   /** Whether this process tells what it found, in the status and in events; asked right before it does. Default: always. */
   readonly publishes?: (backend: Backend) => boolean;
-  /** Milliseconds between two probes of a backend that is Ready, with a jitter of 10 %. */
+  /** Milliseconds between two probes of a backend that is Ready and in use, with a jitter of 10 %. */
   readonly probeIntervalMs: number;
 }
 
 /** Longest probe, waits for the quota of the server and reads of credentials included. */
 const PROBE_LIMIT_MS = 20_000;
+
+/** A Ready backend that no migration uses is probed this many times less often, but at least every five minutes. */
+const UNUSED = { factor: 5, atMostMs: 300_000 };
 
 /**
  * Keeps the status of the backends of one kind up to date: builds their drivers, probes the servers, publishes their
@@ -94,8 +97,15 @@ export class BackendReconciler {
       await this.#publish(backend, unavailable(failure), undefined, context.signal);
       throw failure;
     }
-    const { probeIntervalMs, random } = this.#options;
-    return { kind: 'requeue', requeueAfterMs: probeIntervalMs * (0.9 + 0.2 * random()) };
+    const intervalMs = this.#intervalMs(backend.metadata.uid);
+    return { kind: 'requeue', requeueAfterMs: intervalMs * (0.9 + 0.2 * this.#options.random()) };
+  }
+
+  /** A run on a backend that was not probed lately probes it first, and wakes this reconcile (`OpenBackend.probe`). */
+  #intervalMs(uid: string): number {
+    const { pool, probeIntervalMs } = this.#options;
+    if (pool.takeUse(uid)) return probeIntervalMs;
+    return Math.max(probeIntervalMs, Math.min(UNUSED.factor * probeIntervalMs, UNUSED.atMostMs));
   }
 
   async #read(key: string, signal: AbortSignal): Promise<Backend | undefined> {

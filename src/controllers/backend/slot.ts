@@ -11,6 +11,8 @@ export interface Slot {
   latest: Backend;
   readonly backend: OpenBackend;
   readonly users: Set<User>;
+  /** A migration has had it since the last question (`DriverPool.takeUse`). */
+  wasLent: boolean;
   retired: boolean;
 }
 
