@@ -1,20 +1,8 @@
-import type { KubeClient, KubeObject, WatchEvent } from '#src/kube/client.ts';
+import type { KubeObject } from '#src/kube/client.ts';
 import { FittingPage } from '#src/kube/fitting-page.ts';
-import { documentation } from '#src/errors/documentation.ts';
-import { logFieldsOf } from '#src/errors/explain.ts';
-import { errorOf, hasCode, type OperatorError } from '#src/errors.ts';
-import { titleOf } from '#src/kube/resource.ts';
-import type { Clock, Labels, Logger, Metrics, Random } from '#src/ports.ts';
-import { Backoff } from './backoff.ts';
-import {
-  bookmarkVersion,
-  listPages,
-  selectionPath,
-  selectionQuery,
-  watchAccept,
-  watchedObject,
-  type Selection,
-} from './listing.ts';
+import type { Labels } from '#src/ports.ts';
+import { listPages } from './listing.ts';
+import { Reflector, type ReflectorOptions } from './reflector.ts';
 import {
   objectKey,
   parseObjectKey,
@@ -57,9 +45,7 @@ export interface InformerCache<T extends KubeObject> {
   readonly unparsed: Map<string, KubeObject['metadata']>;
 }
 
-export interface InformerOptions<T extends KubeObject> {
-  readonly client: KubeClient;
-  readonly selection: Selection;
+export interface InformerOptions<T extends KubeObject> extends ReflectorOptions {
   /**
    * Maps a whole object to the cached one, e.g. `(object) => object`. Runs once per event. If it throws, that is counted and
    * only this object is not in the cache (its older state is dropped); `unparsed` has it.
@@ -72,10 +58,6 @@ export interface InformerOptions<T extends KubeObject> {
   readonly cache?: InformerCache<T>;
   /** Objects per list page while they fit into a reply; default 500. */
   readonly pageSize?: number;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
 }
 
 /** What the cache needs of an object that the server has. */
@@ -88,46 +70,37 @@ interface Seen<T> {
   readonly current: T | undefined;
 }
 
-/** Each resource that the API server does not have itself comes with our manifests. */
-const INSTALL_CRDS = `Install the CustomResourceDefinitions of this version: ${documentation('install.md')}. The operator goes on by itself.`;
 const PAGE_SIZE = 500;
-const BACKOFF = { baseMs: 800, capMs: 30_000, resetAfterMs: 120_000 };
-const WATCH_SECONDS = { least: 300, range: 300 };
-/** The API server sends a bookmark about once a minute; a connection that is silent for longer than this is dead. */
-const IDLE_MS = { least: 90_000, range: 30_000 };
-/** A watch that the server ends sooner than this counts as failed; else we would reconnect without a pause. */
-const SHORTEST_HEALTHY_WATCH_MS = 1_000;
 
 /**
- * A cache of one resource, kept up to date by list and watch (with the semantics of client-go's reflector):
- *
- *     list (paged, consistent) ─► replace cache, diff ─► watch from its resourceVersion ─► apply events
- *       ▲                                                  │ ended or failed: back-off, watch from the last version
- *       └────────────────── 410 Gone: back-off ────────────┘
- *
- * Only the signal ends `run`. Order within one change: cache first, then handlers.
+ * A cache of one resource, kept up to date by a reflector: each list replaces the content of the cache, and handlers get the
+ * differences. Order within one change: cache first, then handlers. Only the signal ends `run`.
  */
 export class Informer<T extends KubeObject> implements Watched<T> {
   readonly #options: InformerOptions<T>;
   readonly #store: ObjectStore<T>;
   readonly #unparsed: Map<string, KubeObject['metadata']>;
   readonly #handlers: ChangeHandler<T>[] = [];
-  readonly #backoff: Backoff;
+  readonly #reflector: Reflector;
   readonly #labels: Labels;
   readonly #fitting: FittingPage;
   readonly #synced = Promise.withResolvers<void>();
   #hasSynced = false;
-  /** The resourceVersion from which the watch resumes; undefined: a list is due. */
-  #resourceVersion: string | undefined;
 
   constructor(options: InformerOptions<T>) {
     this.#options = options;
     this.#store = options.cache?.store ?? storeOf(options);
     this.#unparsed = options.cache?.unparsed ?? new Map<string, KubeObject['metadata']>();
-    this.#backoff = new Backoff({ ...BACKOFF, clock: options.clock, random: options.random });
     this.#fitting = new FittingPage(options.pageSize ?? PAGE_SIZE);
     this.#labels = { resource: options.selection.resource.plural };
-    for (const name of COUNTERS) options.metrics.count(name, this.#labels, 0);
+    this.#reflector = new Reflector(options, {
+      list: async (signal) => this.#list(signal),
+      apply: (object, exists) => {
+        if (exists) this.#put(this.#see(object));
+        else this.#remove(objectKey(object.metadata));
+      },
+    });
+    options.metrics.count('keyferry_informer_handler_errors_total', this.#labels, 0);
     options.metrics.gauge('keyferry_informer_objects', this.#labels, 0);
   }
 
@@ -153,54 +126,14 @@ export class Informer<T extends KubeObject> implements Watched<T> {
 
   /** Lists and watches until the signal aborts; then resolves. */
   async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const startedAt = this.#options.clock.monotonic();
-      try {
-        if (this.#resourceVersion === undefined) await this.#list(signal);
-        await this.#watch(signal);
-        const healthyMs = this.#options.clock.monotonic() - startedAt;
-        if (healthyMs < SHORTEST_HEALTHY_WATCH_MS) await this.#pause(0, signal);
-      } catch (thrown) {
-        if (!signal.aborted) await this.#recover(thrown, signal);
-      }
-    }
+    await this.#reflector.run(signal);
   }
 
-  async #recover(thrown: unknown, signal: AbortSignal): Promise<void> {
-    const { metrics } = this.#options;
-    const problem = errorOf(thrown);
-    if (hasCode(problem, 'WATCH_EXPIRED')) this.#resourceVersion = undefined;
-    metrics.count('keyferry_informer_failures_total', this.#labels);
-    this.#noteFailure(problem);
-    await this.#pause(problem.retryAfterMs ?? 0, signal);
-  }
-
-  #noteFailure(problem: OperatorError): void {
-    const { logger, selection } = this.#options;
-    const { namespace, resource } = selection;
-    const about = { ...this.#labels, namespace, ...logFieldsOf(problem) };
-    if (problem.status === 403) {
-      const place = namespace === undefined ? 'in all namespaces' : `in the namespace ${namespace}`;
-      const grant = `list and watch on ${titleOf(resource)} ${place}`;
-      logger.warn('list or watch is forbidden, retrying', { ...about, grant });
-    } else if (problem.status === 404) {
-      // A list has no object that could be absent.
-      const summary = `The API server does not serve ${titleOf(resource)}.`;
-      logger.warn('a resource is not served, retrying', { ...about, summary, hint: INSTALL_CRDS });
-    } else logger.warn('list or watch failed, retrying', about);
-  }
-
-  async #pause(atLeastMs: number, signal: AbortSignal): Promise<void> {
-    // Only the signal can reject the sleep, and the loop checks it next.
-    await this.#options.clock.sleep(this.#backoff.nextMs(atLeastMs), signal).catch(() => undefined);
-  }
-
-  async #list(signal: AbortSignal): Promise<void> {
-    const { client, selection, metrics } = this.#options;
-    metrics.count('keyferry_informer_lists_total', this.#labels);
+  async #list(signal: AbortSignal): Promise<string> {
+    const { client, selection } = this.#options;
     const listed = new Set<string>();
     const changed: Seen<T>[] = [];
-    let version: string | undefined;
+    let version = '';
     for await (const page of listPages({ client, selection, fitting: this.#fitting, signal })) {
       for (const object of page.objects) {
         const seen = this.#see(object);
@@ -210,10 +143,9 @@ export class Informer<T extends KubeObject> implements Watched<T> {
       version = page.resourceVersion;
     }
     this.#replace(listed, changed);
-    this.#resourceVersion = version;
-    if (this.#hasSynced) return;
     this.#hasSynced = true;
     this.#synced.resolve();
+    return version;
   }
 
   /** Replaces the content of the cache by what is listed; handlers get only the differences. */
@@ -237,45 +169,6 @@ export class Informer<T extends KubeObject> implements Watched<T> {
   #covers(key: string): boolean {
     const { namespace } = this.#options.selection;
     return namespace === undefined || parseObjectKey(key).namespace === namespace;
-  }
-
-  async #watch(signal: AbortSignal): Promise<void> {
-    const { client, selection, random, metrics } = this.#options;
-    metrics.count('keyferry_informer_watches_total', this.#labels);
-    const seconds = Math.floor(WATCH_SECONDS.least + WATCH_SECONDS.range * random());
-    const events = client.watch({
-      path: selectionPath(selection),
-      query: {
-        ...selectionQuery(selection),
-        watch: 'true',
-        allowWatchBookmarks: 'true',
-        resourceVersion: this.#resourceVersion,
-        timeoutSeconds: String(seconds),
-      },
-      accept: watchAccept(selection),
-      op: 'kube.watch',
-      target: selection.resource.kind,
-      idleTimeoutMs: IDLE_MS.least + IDLE_MS.range * random(),
-      signal,
-    });
-    for await (const event of events) {
-      // A custom client may yield once more after the abort; the cache must not change then.
-      if (signal.aborted) return;
-      this.#apply(event);
-    }
-  }
-
-  #apply(event: WatchEvent): void {
-    const { selection, metrics } = this.#options;
-    if (event.type === 'BOOKMARK') {
-      this.#resourceVersion = bookmarkVersion(event.object, selection);
-      return;
-    }
-    const object = watchedObject(event.object, selection);
-    metrics.count('keyferry_informer_events_total', this.#labels);
-    if (event.type === 'DELETED') this.#remove(objectKey(object.metadata));
-    else this.#put(this.#see(object));
-    this.#resourceVersion = object.metadata.resourceVersion;
   }
 
   #put({ current, isKnown, key, metadata }: Seen<T>): void {
@@ -339,11 +232,3 @@ export function storeOf<T extends KubeObject>({
 }: Pick<InformerOptions<T>, 'indexes' | 'makeStore'>): ObjectStore<T> {
   return makeStore?.() ?? new Store(indexes);
 }
-
-const COUNTERS = [
-  'keyferry_informer_failures_total',
-  'keyferry_informer_lists_total',
-  'keyferry_informer_watches_total',
-  'keyferry_informer_events_total',
-  'keyferry_informer_handler_errors_total',
-] as const;
