@@ -88,13 +88,13 @@ function referencesIn(informers: Caches, clusterResourceNamespace: string): Back
   };
 }
 
-/** The migrations that are kept in step: with the cache of Secrets, or by polls alone. */
+/** The migrations that are kept in step: with the watch of Secrets, or by polls alone. */
 function createFollowing(
   { clock, metrics, random }: Base,
   { secrets }: Informers,
   { migrations, polls }: Queues,
 ): Following {
   const wake = (key: string): void => migrations.add(key);
-  const told = { secrets: secrets?.store, polls, wake };
+  const told = { watchesSecrets: secrets !== undefined, polls, wake };
   return new Following({ clock, random, metrics, kinds: BACKEND_KINDS, ...told });
 }

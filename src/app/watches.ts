@@ -10,14 +10,13 @@ import {
   projectBackend,
   projectClusterBackend,
   projectMigration,
-  projectSecret,
 } from '#src/controllers/projections.ts';
 import type { Informers } from '#src/controllers/watches.ts';
 import type { KubeObject } from '#src/kube/client.ts';
+import { ChangeFeed } from '#src/runtime/change-feed.ts';
 import { GrantedInformer } from '#src/runtime/granted-informer.ts';
 import { Informer, type InformerOptions, type Watched } from '#src/runtime/informer.ts';
 import { NamespacesInformer } from '#src/runtime/namespaces-informer.ts';
-import { PackedStore } from '#src/runtime/packed-store.ts';
 import type { Base } from './base.ts';
 import { resourceOf, SECRETS } from './clients.ts';
 
@@ -38,7 +37,7 @@ export function createInformers({ client, clock, config, random, logger, metrics
   const common = { client, clock, random, logger, metrics };
   const { watchNamespaces: namespaces } = config;
   const watch = <T extends KubeObject>(
-    what: Pick<InformerOptions<T>, 'selection' | 'project' | 'indexes' | 'makeStore'>,
+    what: Pick<InformerOptions<T>, 'selection' | 'project' | 'indexes'>,
   ): Watched<T> =>
     namespaces === undefined
       ? new Informer({ ...common, ...what })
@@ -63,10 +62,10 @@ export function createInformers({ client, clock, config, random, logger, metrics
       project: projectClusterBackend,
     }),
     secrets: config.watchSecrets
-      ? watch({
+      ? new ChangeFeed({
+          ...common,
           selection: { resource: SECRETS, metadataOnly: true, labels: true },
-          project: projectSecret,
-          makeStore: () => new PackedStore(),
+          namespaces,
         })
       : undefined,
   };

@@ -26,12 +26,6 @@ export function projectClusterBackend(object: CachedObject): ClusterSecretBacken
   return parsedBy(parseClusterSecretBackend, object);
 }
 
-/** Only that a Secret changed is of interest; there are many. */
-export function projectSecret({ metadata }: CachedObject): CachedObject {
-  const { name, namespace, uid, resourceVersion, labels } = metadata;
-  return { metadata: { name, namespace, uid, resourceVersion, ...(labels === undefined ? {} : { labels }) } };
-}
-
 function withoutRows(object: CachedObject): CachedObject {
   if (!('status' in object) || typeof object.status !== 'object') return object;
   const kept = { ...object, status: { ...object.status, keys: undefined, exceptions: undefined } };

@@ -7,28 +7,30 @@ import {
 import type { SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
 import type { BackendRef, SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import type { Logger } from '#src/ports.ts';
+import type { ChangeFeed } from '#src/runtime/change-feed.ts';
 import type { Change, Watched } from '#src/runtime/informer.ts';
 import { objectKey, type CachedObject } from '#src/runtime/store.ts';
 import { namespaceOf } from './backend/names.ts';
 import { mayUse } from './backend/lookup.ts';
 import { SPEC_CHANGED, type DriverPool, type Retirement } from './backend/pool.ts';
-import { backendsReading, type BackendReferences } from './backend/trust-root.ts';
+import { backendsReading, backendsReadingIn, type BackendReferences } from './backend/trust-root.ts';
 import { readyOf } from './conditions.ts';
 import type { RunningAttempts } from './migration/running.ts';
 import { backendQueue, type Queues } from './queues.ts';
 import { awaitingPass } from './sync/edits-first.ts';
 import type { Following } from './sync/following.ts';
 
-/** The caches, and what keeps them in step. */
+/** The caches, and the watch of Secrets. */
 export interface Informers {
   readonly migrations: Watched<SecretMigration>;
   readonly backends: Watched<SecretBackend>;
   readonly clusterBackends: Watched<ClusterSecretBackend>;
-  /** Metadata only: values never sit in a cache. Undefined: the next probe of a backend notices a changed Secret. */
-  readonly secrets: Watched<CachedObject> | undefined;
+  /** Metadata only. Undefined: the next probe of a backend notices a changed Secret. */
+  readonly secrets: ChangeFeed | undefined;
 }
 
-export interface Watches extends Informers {
+export interface Watches extends Omit<Informers, 'secrets'> {
+  readonly secrets: Pick<ChangeFeed, 'addListener'> | undefined;
   readonly queues: Queues;
   /** Tell which Secrets a backend reads. */
   readonly references: BackendReferences;
@@ -49,6 +51,7 @@ export interface Watches extends Informers {
  *                    Ready, or it appeared or went       → the migrations that refer to it
  *   Secret           one that a backend reads            → that backend, with a new driver
  *                    a document that is kept in step     → its migrations; before their first pass: that pass, sooner
+ *                    changes were missed                 → all backends that read one; the versions of documents are listed
  *   the pool         a request failed as all could      → the backend
  *
  * What comes with a first list, or with a backend that is Ready again, has low priority: no user waits for it.
@@ -63,10 +66,17 @@ export function connectWatches(watches: Watches): void {
   });
   watches.backends.addHandler((change) => onBackend(watches, change));
   watches.clusterBackends.addHandler((change) => onBackend(watches, change));
-  watches.secrets?.addHandler((change) => {
-    onSecret(watches, change);
-    promoteAwaited(watches, change);
-    watches.following.onSecret(change);
+  watches.secrets?.addListener({
+    changed: (secret, exists) => {
+      onSecret(watches, secret);
+      promoteAwaited(watches, secret);
+      watches.following.onSecret(secret, exists);
+    },
+    missed: (namespace) => {
+      for (const backend of backendsReadingIn(watches.references, namespace))
+        reopen(watches, backend, 'Changes of the Secrets that the backend reads can have been missed.');
+      watches.following.onMissed(namespace);
+    },
   });
   watches.pool.onDoubt((backend) => wake(watches, backend));
 }
@@ -155,24 +165,22 @@ function wakeMigrations(watches: Watches, backend: Backend, isDefault: boolean):
   }
 }
 
-function onSecret(watches: Watches, { old, current, initial }: Change<CachedObject>): void {
-  const secret = current ?? old;
-  if (secret === undefined || initial) return;
+function onSecret(watches: Watches, secret: CachedObject): void {
   const { namespace = '', name } = secret.metadata;
-  for (const backend of backendsReading(watches.references, { namespace, name })) {
-    retire(watches, backend, { because: `The Secret ${name} changed, which the backend reads.` });
-    wake(watches, backend);
-  }
+  for (const backend of backendsReading(watches.references, { namespace, name }))
+    reopen(watches, backend, `The Secret ${name} changed, which the backend reads.`);
+}
+
+function reopen(watches: Watches, backend: Backend, because: string): void {
+  retire(watches, backend, { because });
+  wake(watches, backend);
 }
 
 /** After a start, a migration whose Secret is edited does not wait behind those of the first list. */
 function promoteAwaited(
   { following, migrations, queues }: Watches,
-  { old, current, initial }: Change<CachedObject>,
+  { metadata: { namespace = '', name } }: CachedObject,
 ): void {
-  const secret = current ?? old;
-  if (secret === undefined || initial) return;
-  const { namespace = '', name } = secret.metadata;
   for (const key of awaitingPass(migrations.store, following, { namespace, name }))
     queues.migrations.promote(key);
 }

@@ -52,8 +52,6 @@ export interface InformerOptions<T extends KubeObject> extends ReflectorOptions 
    */
   readonly project: (object: KubeObject) => T;
   readonly indexes?: Readonly<Record<string, IndexFunction<T>>>;
-  /** The store for the objects. Default: one with `indexes`. */
-  readonly makeStore?: () => ObjectStore<T>;
   /** Default: one of its own. */
   readonly cache?: InformerCache<T>;
   /** Objects per list page while they fit into a reply; default 500. */
@@ -228,7 +226,6 @@ export class Informer<T extends KubeObject> implements Watched<T> {
 /** An empty store for the objects of informers with these options. */
 export function storeOf<T extends KubeObject>({
   indexes,
-  makeStore,
-}: Pick<InformerOptions<T>, 'indexes' | 'makeStore'>): ObjectStore<T> {
-  return makeStore?.() ?? new Store(indexes);
+}: Pick<InformerOptions<T>, 'indexes'>): ObjectStore<T> {
+  return new Store(indexes);
 }

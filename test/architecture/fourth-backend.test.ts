@@ -13,8 +13,8 @@ import { connectWatches, type Watches } from '#src/controllers/watches.ts';
 import { crdOf, structuralSchemaOf } from '#src/generate/crd.ts';
 import { generatedFiles } from '#src/generate/generate.ts';
 import { kindDefinitionsOf } from '#src/generate/kind-definitions.ts';
-import type { Change } from '#src/runtime/informer.ts';
-import { Store, type CachedObject } from '#src/runtime/store.ts';
+import type { ChangeListener } from '#src/runtime/change-feed.ts';
+import { Store } from '#src/runtime/store.ts';
 import { PrometheusMetrics } from '#src/telemetry/metrics.ts';
 import { ManualClock } from '#test/support/manual-clock.ts';
 import { parseWith } from '#src/schema/parse.ts';
@@ -140,7 +140,7 @@ const LAYERS = {
 
 /** The watches around caches that hold this one backend. */
 function aRig(backend: Backend) {
-  const handlers: ((change: Change<CachedObject>) => void)[] = [];
+  const listeners: ChangeListener[] = [];
   const woken: string[] = [];
   const informer = (objects: readonly Backend[]) => {
     const store = new Store<Backend>({
@@ -163,7 +163,7 @@ function aRig(backend: Backend) {
     migrations: informer([]),
     backends,
     clusterBackends,
-    secrets: { addHandler: (handler: (change: Change<CachedObject>) => void) => handlers.push(handler) },
+    secrets: { addListener: (listener: ChangeListener) => listeners.push(listener) },
     queues: { backends: queue('backends'), clusterBackends: queue('clusterBackends') },
     references: {
       cache: backends.store,
@@ -180,8 +180,8 @@ function aRig(backend: Backend) {
     retire,
     woken: () => woken,
     secretChanged: (name: string, namespace: string) => {
-      const current = { metadata: { name, namespace, uid: name, resourceVersion: '2' } };
-      for (const handler of handlers) handler({ old: undefined, current, initial: false });
+      const changed = { metadata: { name, namespace, uid: name, resourceVersion: '2' } };
+      for (const listener of listeners) listener.changed(changed, true);
     },
   };
 }

@@ -5,16 +5,16 @@ import { MemoryStore } from '#src/backends/memory/store.ts';
 import { BACKEND_KINDS } from '#src/backends/kinds.ts';
 import { BackendRegistry } from '#src/backends/registry.ts';
 import { DriverPool } from '#src/controllers/backend/pool.ts';
-import { NAMESPACE_INDEX } from '#src/controllers/projections.ts';
 import { createQueues } from '#src/controllers/queues.ts';
 import { createPollController } from '#src/controllers/sync/controller.ts';
 import type { Followed } from '#src/controllers/sync/followed.ts';
 import { Following } from '#src/controllers/sync/following.ts';
+import type { Pass } from '#src/controllers/sync/passes.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import type { OperatorError } from '#src/errors.ts';
 import { NO_TRACES } from '#src/io/no-traces.ts';
 import type { Controller } from '#src/runtime/controller.ts';
-import { objectKey, Store, type CachedObject } from '#src/runtime/store.ts';
+import { Store, type CachedObject } from '#src/runtime/store.ts';
 import { aSyncMigration, intentOf, type FollowedSpec } from './followed.ts';
 import { ManualClock, settle } from './manual-clock.ts';
 import { RecordedLog, RecordedMetrics } from './recorded.ts';
@@ -86,7 +86,8 @@ export class SyncRig implements AsyncDisposable {
   readonly requests: string[] = [];
   /** Thrown by each request to `bao`. */
   failure: OperatorError | undefined;
-  readonly #watched = new Store<CachedObject>(NAMESPACE_INDEX);
+  readonly #watched = new Map<string, CachedObject>();
+  #pass: Pass | undefined;
   readonly #backends = new Store<SecretBackend>();
   readonly #stop = new AbortController();
   readonly #done: Promise<void>;
@@ -95,9 +96,9 @@ export class SyncRig implements AsyncDisposable {
     const { clock, metrics } = this;
     const queues = createQueues({ concurrentMigrations: 4, probeIntervalSeconds: 60, clock, metrics });
     const wake = (key: string): void => void this.woken.push(key);
-    const secrets = watchesSecrets ? this.#watched : undefined;
     const { polls } = queues;
-    this.following = new Following({ clock, random, metrics, kinds: BACKEND_KINDS, secrets, polls, wake });
+    const told = { watchesSecrets, polls, wake };
+    this.following = new Following({ clock, random, metrics, kinds: BACKEND_KINDS, ...told });
     this.#done = this.#controller({ random, wake, queue: polls }).run(this.#stop.signal);
   }
 
@@ -167,7 +168,14 @@ export class SyncRig implements AsyncDisposable {
       source: backendOf(source.backendRef?.name),
       destination: backendOf(destination.backendRef?.name),
     };
-    return this.following.begin(migration, { backends, intent, outcomes });
+    using pass = this.#pass ?? this.following.beginPass(migration);
+    this.#pass = undefined;
+    return this.following.begin(migration, { backends, intent, outcomes, pass });
+  }
+
+  /** The pass whose end is the next `begin` begins now. */
+  beginPass(): void {
+    this.#pass = this.following.beginPass(aSyncMigration());
   }
 
   /** What the probes of the backends of a namespace found. */
@@ -178,13 +186,13 @@ export class SyncRig implements AsyncDisposable {
 
   /** The watch tells of a Secret. */
   secretChanged(current: CachedObject): void {
-    const old = this.#watched.set(current);
-    this.following.onSecret({ old, current });
+    this.#watched.set(current.metadata.name, current);
+    this.following.onSecret(current, true);
   }
 
   secretDeleted(name: string): void {
-    const old = this.#watched.delete(objectKey({ name, namespace: 'ns' }));
-    this.following.onSecret({ old, current: undefined });
+    const last = this.#watched.get(name);
+    if (last !== undefined) this.following.onSecret(last, false);
   }
 
   /** The requests of the next `ms`. */

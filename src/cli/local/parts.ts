@@ -96,7 +96,7 @@ export function migrationPartsOf(local: LocalParts): MigrationParts {
       random: Math.random,
       metrics: NO_METRICS,
       kinds: BACKEND_KINDS,
-      secrets: undefined,
+      watchesSecrets: false,
       polls: { addAfter: () => undefined },
       wake: () => undefined,
     }),

@@ -88,6 +88,19 @@ export function backendsReading(
   );
 }
 
+/** The backends that read a Secret of this namespace, or of any. */
+export function backendsReadingIn(
+  references: BackendReferences,
+  namespace: string | undefined,
+): readonly Backend[] {
+  const { cache, clusterCache, kinds } = references;
+  const all =
+    namespace === undefined
+      ? [...cache.values(), ...clusterCache.values()]
+      : backendsReadingFrom(references, namespace);
+  return all.filter(({ spec }) => secretReferencesOf(spec, kinds).length > 0);
+}
+
 function backendsReadingFrom(
   { cache, clusterCache, clusterResourceNamespace }: BackendReferences,
   namespace: string,

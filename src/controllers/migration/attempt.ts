@@ -22,6 +22,7 @@ import type { RangeJobs } from '../ranges/jobs.ts';
 import type { Rollouts } from '../rollout/rollouts.ts';
 import type { Followed } from '../sync/followed.ts';
 import type { Following } from '../sync/following.ts';
+import type { Pass } from '../sync/passes.ts';
 import type { SecretUses } from '../uses/secret-uses.ts';
 import type { HalfRemoved } from './removals.ts';
 import type { RunningAttempts } from './running.ts';
@@ -82,6 +83,8 @@ export interface Attempt {
   readonly status: MigrationStatus;
   /** Mode Sync: what may have changed; undefined before the first pass of this process over this generation. */
   readonly followed: Followed | undefined;
+  /** Mode Sync: what changes while all is read; undefined for a follow. */
+  readonly pass: Pass | undefined;
   /** The sources that this attempt removed. */
   readonly removed: { count: number };
   /** Mode Sync: what became of documents that are remembered, and whose rows are not durable yet; also of the attempt before. */

@@ -3,6 +3,7 @@ import type { Reader } from '#src/backends/driver.ts';
 import { namesChangedBy, storedNameOf } from '#src/backends/layers/shaped.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import { endOfUse } from '#src/journal/fallback-use.ts';
+import { OperatorError } from '#src/errors.ts';
 import type { ConditionReason } from '#src/errors/reasons.ts';
 import type { MigrationJournal } from '#src/journal/journal.ts';
 import { objectKey } from '#src/runtime/store.ts';
@@ -124,10 +125,13 @@ export function followedOf(
 
 /** After a pass or a follow whose rows are durable. True if something changed meanwhile. */
 export function remember(
-  { migration, parts }: Pick<Attempt, 'migration' | 'parts'>,
+  { migration, parts, pass }: Pick<Attempt, 'migration' | 'parts' | 'pass'>,
   { backends, changes, intent, outcomes }: Processed,
 ): boolean {
-  if (changes === undefined) return parts.following.begin(migration, { backends, intent, outcomes }).isDirty;
+  if (changes === undefined) {
+    if (pass === undefined) throw new OperatorError('INVARIANT', { op: 'migration.remember' });
+    return parts.following.begin(migration, { backends, intent, outcomes, pass }).isDirty;
+  }
   const followed = followedOf(parts, migration);
   followed?.remember(
     outcomes.filter(({ name }) => changes.only.has(name)),

@@ -2,6 +2,7 @@ import type { Backend } from '#src/api/v1alpha1/cluster-secret-backend.ts';
 import type { SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import type { Outcome } from '#src/core/outcome.ts';
 import { requireCapabilities } from '#src/engine/plan/capabilities.ts';
+import { isKeptInStep } from '#src/engine/plan/sync-intent.ts';
 import { DEADLINES_MS } from '#src/engine/deadlines.ts';
 import { errorOf, OperatorError } from '#src/errors.ts';
 import { orAborted } from '#src/io/abort.ts';
@@ -50,13 +51,26 @@ export async function reconcileMigration(
     probeWaitMs: parts.waitingRetryMs,
   });
   if (!isLive(task, migration)) parts.live.withdraw(key);
+  using pass =
+    isKeptInStep(migration) && task.kind !== 'follow' ? parts.following.beginPass(migration) : undefined;
   using stop = new Stop(parts.clock, context.signal);
   if (context.turn !== undefined) stop.followEnd(context.turn.ends);
   using _running = parts.attempts.add(migration, stop, parts.cache.get(key));
   const status = new MigrationStatus(parts.status, migration, stop.finishing);
   const removed = { count: 0 };
   const unsaved = (followed && parts.unsaved.get(followed)) ?? new Map<string, Outcome>();
-  const attempt: Attempt = { parts, migration, task, followed, status, stop, context, removed, unsaved };
+  const attempt: Attempt = {
+    parts,
+    migration,
+    task,
+    followed,
+    pass,
+    status,
+    stop,
+    context,
+    removed,
+    unsaved,
+  };
   try {
     return await carryThrough(attempt);
   } finally {

@@ -84,12 +84,13 @@ describe('a watch of Secrets', () => {
 
   it('loses no change between the read of a pass and its end', async () => {
     await using rig = new SyncRig();
-    const atRead = aWatchedSecret('a', '1');
+    rig.beginPass();
     rig.secretChanged(aWatchedSecret('a', '2'));
-    rig.secretChanged(aWatchedSecret('b', '1'));
-    const followed = rig.begin([read(atRead), read(aWatchedSecret('b', '1'))]);
+    for (const name of ['b', 'c']) rig.secretChanged(aWatchedSecret(name, '1'));
+    rig.secretDeleted('c');
+    const followed = rig.begin(['a', 'b', 'c'].map((name) => read(aWatchedSecret(name, '1'))));
     expect(rig.woken).toEqual([KEY]);
-    expect(followed.take()).toEqual(new Set(['a']));
+    expect(followed.take()).toEqual(new Set(['a', 'c']));
   });
 });
 

@@ -10,11 +10,12 @@ import type { Intent } from '#src/engine/plan/intent.ts';
 import type { Clock, Metrics, Random, Sample } from '#src/ports.ts';
 import type { Change } from '#src/runtime/informer.ts';
 import type { WorkQueue } from '#src/runtime/queue.ts';
-import { objectKey, type CachedObject, type ReadonlyStore } from '#src/runtime/store.ts';
+import { objectKey, type CachedObject } from '#src/runtime/store.ts';
 import type { BackendPair } from '../backend/lookup.ts';
 import { Followed } from './followed.ts';
 import { Lag } from './lag.ts';
 import { SIDES } from './marks.ts';
+import { Passes, type Pass } from './passes.ts';
 
 /** What a pass over the whole selection leaves for the time after it. */
 export interface PassEnd {
@@ -22,6 +23,8 @@ export interface PassEnd {
   readonly intent: Pick<Intent, 'selection' | 'route' | 'fallbackUntil'>;
   /** What became of every document. */
   readonly outcomes: Iterable<Outcome>;
+  /** Begun before the pass read anything. */
+  readonly pass: Pass;
 }
 
 /** One side of a migration that is followed. */
@@ -42,6 +45,8 @@ export interface FollowedMigration extends Pick<PassEnd, 'intent'> {
   /** Between two listings of the versions of one side. */
   readonly intervalMs: number;
   readonly followed: Followed;
+  /** Sides whose watch can have missed changes: their versions are listed once, although a watch tells of them. */
+  readonly missed: Set<Side>;
 }
 
 export interface FollowingOptions {
@@ -49,12 +54,14 @@ export interface FollowingOptions {
   readonly random: Random;
   readonly metrics: Pick<Metrics, 'observe'>;
   readonly kinds: readonly BackendKind[];
-  /** The metadata of all Secrets, with the index `namespace`; undefined: no Secret is watched. */
-  readonly secrets: ReadonlyStore<CachedObject> | undefined;
+  /** `onSecret` is called with each change of a Secret. */
+  readonly watchesSecrets: boolean;
   readonly polls: Pick<WorkQueue, 'addAfter'>;
   /** Called with the key of a migration that has a change to carry to the other side. */
   readonly wake: (key: string) => void;
 }
+
+const MISSED_WITHIN_MS = 60_000;
 
 /** All migrations that this process keeps in step, from the end of their first pass on. */
 export class Following {
@@ -62,6 +69,7 @@ export class Following {
   readonly #migrations = new Map<string, FollowedMigration>();
   /** The keys of those with a side that the watch of Secrets covers, by namespace. */
   readonly #watching = new Map<string, Set<string>>();
+  readonly #passes = new Passes();
   readonly #lag: Lag;
 
   constructor(options: FollowingOptions) {
@@ -69,12 +77,17 @@ export class Following {
     this.#lag = new Lag(options.clock);
   }
 
+  /** Call it before a pass reads anything, and dispose of what it returns when the pass has ended, in whatever way. */
+  beginPass({ metadata }: Pick<SecretMigration, 'metadata'>): Pass {
+    return this.#passes.begin(metadata.namespace);
+  }
+
   /**
-   * Follows a migration from the end of a pass on, or goes on with it if it has the same spec. What changed in the cache of Secrets
-   * since the pass read it wakes the migration at once. The first poll comes at a random time of the interval, so that many
+   * Follows a migration from the end of a pass on, or goes on with it if it has the same spec. A Secret that changed since the
+   * pass read it wakes the migration at once. The first poll comes at a random time of the interval, so that many
    * migrations that begin together do not stay together.
    */
-  begin(migration: SecretMigration, { backends, intent, outcomes }: PassEnd): Followed {
+  begin(migration: SecretMigration, { backends, intent, outcomes, pass }: PassEnd): Followed {
     const { metadata, spec } = migration;
     const key = objectKey(metadata);
     const before = this.#migrations.get(key);
@@ -91,22 +104,21 @@ export class Following {
     const ends = { source: this.#endOf(backends.source), destination: this.#endOf(backends.destination) };
     const intervalMs = (spec.sync?.intervalSeconds ?? DEFAULT_INTERVAL_SECONDS) * 1000;
     const about = { metadata: { namespace, name, uid, generation }, shape: spec.mapping, intervalMs };
-    const current = { ...about, ends, intent, followed };
+    const missed = goesOn ? before.missed : new Set<Side>();
+    const current = { ...about, ends, intent, followed, missed };
     this.#set(key, current);
     if (goesOn && SIDES.every((side) => before.ends[side].uid === ends[side].uid)) return followed;
-    this.#compareWithCache(key, current);
+    this.#compareWith(pass, key, current);
     if (SIDES.some((side) => ends[side].holdsSecret === undefined))
       polls.addAfter(key, random() * intervalMs);
     return followed;
   }
 
   #endOf({ kind, metadata, spec }: Backend): FollowedEnd {
-    const { kinds, secrets } = this.#options;
+    const { kinds, watchesSecrets } = this.#options;
     const ofType = kinds.find(({ type }) => type === spec.type);
     const holdsSecret =
-      secrets === undefined || ofType?.holdsSecret === undefined
-        ? undefined
-        : ofType.holdsSecret.bind(ofType);
+      watchesSecrets && ofType?.holdsSecret !== undefined ? ofType.holdsSecret.bind(ofType) : undefined;
     return { kind, name: metadata.name, uid: metadata.uid, holdsSecret };
   }
 
@@ -148,20 +160,38 @@ export class Following {
   }
 
   /** A Secret changed: wakes the migrations of its namespace that have it as a document at one of their sides. */
-  onSecret({ current, old }: Pick<Change<CachedObject>, 'old' | 'current'>): void {
-    const secret = current ?? old;
-    for (const key of this.#watching.get(secret?.metadata.namespace ?? '') ?? []) {
+  onSecret(secret: CachedObject, exists: boolean): void {
+    this.#passes.changed(secret, exists);
+    for (const key of this.#watching.get(secret.metadata.namespace ?? '') ?? []) {
       const migration = this.#migrations.get(key);
-      if (secret !== undefined && migration !== undefined && isNews(migration, secret, current !== undefined))
-        this.#options.wake(key);
+      if (migration !== undefined && isNews(migration, secret, exists)) this.#options.wake(key);
     }
   }
 
-  #compareWithCache(key: string, migration: FollowedMigration): void {
-    const { secrets, wake } = this.#options;
+  /** Changes of Secrets can have been missed in this namespace, or in all: their versions are listed. */
+  onMissed(namespace: string | undefined): void {
+    this.#passes.missed(namespace);
+    for (const [watched, keys] of this.#watching) {
+      if (namespace !== undefined && watched !== namespace) continue;
+      for (const key of keys) this.#listOnce(key);
+    }
+  }
+
+  /** At a random time of the next minute, so that all that missed something do not list at once. */
+  #listOnce(key: string): void {
+    const migration = this.#migrations.get(key);
+    if (migration === undefined) return;
+    for (const side of SIDES) if (migration.ends[side].holdsSecret !== undefined) migration.missed.add(side);
+    const { polls, random } = this.#options;
+    polls.addAfter(key, random() * Math.min(migration.intervalMs, MISSED_WITHIN_MS));
+  }
+
+  #compareWith(pass: Pass, key: string, migration: FollowedMigration): void {
     if (!this.#watching.get(migration.metadata.namespace)?.has(key)) return;
-    const cached = secrets?.byIndex('namespace', migration.metadata.namespace) ?? [];
-    if (cached.map((secret) => isNews(migration, secret, true)).includes(true)) wake(key);
+    if (pass.hasMissed) this.#listOnce(key);
+    let hasNews = false;
+    for (const [secret, exists] of pass.changes()) if (isNews(migration, secret, exists)) hasNews = true;
+    if (hasNews) this.#options.wake(key);
   }
 
   /** See `Lag.samples`, of all migrations in the cache. */

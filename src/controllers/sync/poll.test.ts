@@ -164,3 +164,40 @@ describe('a poll of a folder that is joined', () => {
     expect(followed.take()).toEqual(new Set(['app']));
   });
 });
+
+describe('a poll of a side whose watch missed changes', () => {
+  it('lists its versions until that succeeds, and names what changed or went meanwhile', async () => {
+    await using rig = new SyncRig();
+    const missing = 'kubernetes versions ';
+    const versionOf = (name: string) => {
+      rig.kv.put(`ns/${name}`, { k: '1' });
+      const { identity, revision } = rig.secrets.put(name, { k: '1' });
+      return { ...inStepWith(rig, name), source: { version: revision, identity } };
+    };
+    const followed = rig.begin(['same', 'changed', 'gone'].map(versionOf));
+    rig.secrets.put('changed', { k: '2' });
+    rig.secrets.purge('gone');
+    rig.following.onMissed('elsewhere');
+    expect(await rig.requestsIn(2 * INTERVAL)).not.toContain(missing);
+
+    rig.setReady('ns', 'False');
+    rig.following.onMissed(undefined);
+    expect(await rig.requestsIn(2 * INTERVAL)).toEqual([]);
+    rig.setReady('ns', 'True');
+    const requests = await rig.requestsIn(3 * INTERVAL);
+    expect(requests.filter((each) => each === missing)).toHaveLength(1);
+    expect(rig.woken).toEqual([KEY]);
+    expect(followed.take()).toEqual(new Set(['changed', 'gone']));
+  });
+
+  it('lists them once for what was missed while the pass was under way, although both sides are watched', async () => {
+    await using rig = new SyncRig();
+    rig.beginPass();
+    rig.following.onMissed('ns');
+    rig.begin([], {
+      to: 'kubernetes',
+      mapping: { path: '{name}', prefixes: [{ from: 'a', to: 'b', stripPrefix: true }] },
+    });
+    expect(await rig.requestsIn(10 * INTERVAL)).toEqual(['kubernetes versions ', 'kubernetes versions ']);
+  });
+});

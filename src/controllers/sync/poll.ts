@@ -31,7 +31,8 @@ export const POLL_RESULTS = ['unchanged', 'changed', 'failed', 'skipped'] as con
 type PollResult = (typeof POLL_RESULTS)[number];
 
 /**
- * Lists the versions at each side of one migration that no watch covers, and comes back after the interval of the migration. A
+ * Lists the versions at each side of one migration that no watch covers, and comes back after the interval of the migration; a side
+ * whose watch missed changes is listed until that succeeds. A
  * listing that fails marks nothing: `Followed.problems` has it until one succeeds, and both wake the migration. A backend that is
  * not Ready is not asked. Ends when the migration is no longer followed.
  */
@@ -42,12 +43,17 @@ export async function pollMigration(
 ): Promise<ReconcileResult> {
   const migration = parts.following.get(key);
   if (migration === undefined) return { kind: 'done' };
-  for (const side of SIDES) {
-    if (migration.ends[side].holdsSecret !== undefined) continue;
+  for (const side of sidesToList(migration)) {
     const result = await pollSide(parts, { key, migration, side }, context);
     parts.metrics.count('keyferry_sync_polls_total', { result });
   }
+  if (sidesToList(migration).length === 0) return { kind: 'done' };
   return { kind: 'requeue', requeueAfterMs: migration.intervalMs * (1 - POLL_JITTER * parts.random()) };
+}
+
+/** Those that no watch covers, and those whose watch can have missed changes. */
+function sidesToList({ ends, missed }: FollowedMigration): readonly Side[] {
+  return SIDES.filter((side) => ends[side].holdsSecret === undefined || missed.has(side));
 }
 
 interface Poll {
@@ -63,7 +69,8 @@ async function pollSide(
 ): Promise<PollResult> {
   const backend = usableBackend(parts, migration, migration.ends[side]);
   if (backend === undefined) return 'skipped';
-  const { followed } = migration;
+  const { followed, missed } = migration;
+  const hadMissed = missed.delete(side);
   try {
     const listed = await listVersions(parts, { migration, side, backend }, signal);
     const isChanged = followed.listed(side, listed);
@@ -71,6 +78,7 @@ async function pollSide(
     if (isChanged || hasRecovered) parts.wake(key);
     return isChanged ? 'changed' : 'unchanged';
   } catch (thrown) {
+    if (hadMissed) missed.add(side);
     if (signal.aborted) throw thrown;
     // It was retired or closed meanwhile: its next generation is asked.
     if (hasCode(thrown, 'BACKEND_NOT_READY')) return 'skipped';
