@@ -1,5 +1,5 @@
 import { OperatorError } from '#src/errors.ts';
-import { exceedsJson, type JsonLimits } from './json-shape.ts';
+import { JsonShape, type JsonLimits } from './json-shape.ts';
 import type { FailedOperation } from './network-failure.ts';
 
 /** What a reply of one kind can be at most. */
@@ -36,8 +36,16 @@ export async function readReply<T>(
   options: ReadReplyOptions,
   parse: (bytes: Buffer) => T,
 ): Promise<T> {
-  if (body.bytes !== undefined && isSmall(options)) return parsed(await body.bytes(), options, parse);
   const { limits, operation, reserve } = options;
+  const shape = new JsonShape(limits);
+  const requireShape = (bytes: Uint8Array): void => {
+    if (shape.exceeds(bytes)) throw tooLarge(operation, partsOf(limits));
+  };
+  if (body.bytes !== undefined && isSmall(options)) {
+    const bytes = await body.bytes();
+    requireShape(bytes);
+    return parse(bufferOf(bytes));
+  }
   const chunks: Uint8Array[] = [];
   let size = 0;
   let reservation: Disposable | undefined;
@@ -47,9 +55,11 @@ export async function readReply<T>(
       if (size > limits.maxBytes) throw tooLarge(operation, `It is larger than ${limits.maxBytes} bytes.`);
       // The server waits meanwhile: nothing reads from its connection.
       if (size > UNRESERVED_BYTES) reservation ??= await reserve(limits.maxBytes);
+      // While the server sends the rest.
+      requireShape(chunk);
       chunks.push(chunk);
     }
-    return parsed(Buffer.concat(chunks, size), options, parse);
+    return parse(Buffer.concat(chunks, size));
   } finally {
     reservation?.[Symbol.dispose]();
   }
@@ -61,13 +71,8 @@ function isSmall({ declared, limits: { maxBytes } }: ReadReplyOptions): boolean 
   return isLength && Number(declared) <= Math.min(maxBytes, UNRESERVED_BYTES);
 }
 
-function parsed<T>(
-  bytes: Uint8Array,
-  { limits, operation }: ReadReplyOptions,
-  parse: (bytes: Buffer) => T,
-): T {
-  if (exceedsJson(bytes, limits)) throw tooLarge(operation, partsOf(limits));
-  return parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+function bufferOf({ buffer, byteLength, byteOffset }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 function partsOf({ maxTokens, maxDepth }: JsonLimits): string {

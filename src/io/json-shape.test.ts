@@ -1,6 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { exceedsJson } from './json-shape.ts';
+import { JsonShape, type JsonLimits } from './json-shape.ts';
+
+function exceedsJson(bytes: Uint8Array, limits: JsonLimits): boolean {
+  return new JsonShape(limits).exceeds(bytes);
+}
 
 const bytesOf = (text: string): Buffer => Buffer.from(text, 'utf8');
 
@@ -21,7 +25,7 @@ function shapeOf(value: unknown): Shape {
   };
 }
 
-describe('exceedsJson', () => {
+describe('the shape of JSON', () => {
   it('accepts every JSON at its own number of tokens and depth, and refuses it at one less', () => {
     fc.assert(
       fc.property(fc.jsonValue({ stringUnit: 'binary' }), fc.boolean(), (value, indented) => {
@@ -32,6 +36,24 @@ describe('exceedsJson', () => {
         expect(exceedsJson(bytes, { maxTokens: maxTokens - 1, maxDepth })).toBe(true);
         expect(exceedsJson(bytes, { maxTokens, maxDepth: maxDepth - 1 })).toBe(true);
       }),
+    );
+  });
+
+  it('is the same in whatever pieces the bytes arrive', () => {
+    const text = fc.stringMatching(/^[[{},:"\\a]{0,60}$/);
+    const cuts = fc.array(fc.nat(60), { maxLength: 8 });
+    const limits = fc.record({ maxTokens: fc.nat(20), maxDepth: fc.nat(8) });
+    fc.assert(
+      fc.property(text, cuts, limits, (written, at, limit) => {
+        const bytes = bytesOf(written);
+        const ends = [...at.map((cut) => Math.min(cut, bytes.byteLength)), bytes.byteLength].toSorted(
+          (a, b) => a - b,
+        );
+        const shape = new JsonShape(limit);
+        const pieces = ends.map((end, index) => bytes.subarray(ends[index - 1] ?? 0, end));
+        expect(pieces.some((piece) => shape.exceeds(piece))).toBe(exceedsJson(bytes, limit));
+      }),
+      { numRuns: 1_000 },
     );
   });
 

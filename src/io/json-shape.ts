@@ -6,44 +6,61 @@ export interface JsonLimits {
   readonly maxDepth: number;
 }
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-/** `[` and `]` with this bit are `{` and `}`. No other byte becomes one of them. */
-const CURLY_BIT = 0x20;
-const OPEN = 0x7b;
-const CLOSE = 0x7d;
+const QUOTE = '"'.charCodeAt(0);
+const BACKSLASH = '\\'.charCodeAt(0);
+/** By byte outside of strings: the tokens that it is, and what it adds to the depth. */
+const TOKENS = tableOf({ '{': 1, '[': 1, ',': 1, ':': 1 });
+const NESTING = tableOf({ '{': 1, '[': 1, '}': -1, ']': -1 });
 
-/**
- * True if these bytes, parsed as JSON, would have more parts or deeper ones than the limits allow. One pass without
- * allocations, before a parser sees them: 31 MiB of `{"a":{},…` take more than 512 MiB as objects. Works on any bytes and
- * never throws; whether they are JSON is for the parser to say. A byte of a UTF-8 sequence is never one of the ASCII
- * characters that count.
- */
-export function exceedsJson(bytes: Uint8Array, { maxTokens, maxDepth }: JsonLimits): boolean {
-  let tokens = 0;
-  let depth = 0;
-  for (let index = 0; index < bytes.byteLength; index += 1) {
-    const byte = bytes[index] ?? 0;
-    if (byte === QUOTE) {
-      index = endOfString(bytes, index + 1);
-    } else if (byte === COMMA || byte === COLON) {
-      tokens += 1;
-    } else if ((byte | CURLY_BIT) === OPEN) {
-      tokens += 1;
-      depth += 1;
-    } else if ((byte | CURLY_BIT) === CLOSE) {
-      depth -= 1;
-    }
-    if (tokens > maxTokens || depth > maxDepth) return true;
-  }
-  return false;
+function tableOf(values: Readonly<Record<string, number>>): Int8Array {
+  const table = new Int8Array(256);
+  for (const [character, value] of Object.entries(values)) table[character.charCodeAt(0)] = value;
+  return table;
 }
 
-/** Index of the quote that ends the string, or the end of the bytes. */
-function endOfString(bytes: Uint8Array, start: number): number {
-  let index = start;
-  while (index < bytes.byteLength && bytes[index] !== QUOTE) index += bytes[index] === BACKSLASH ? 2 : 1;
-  return index;
+/**
+ * Counts the parts of JSON as its bytes arrive, before a parser sees them: 31 MiB of `{"a":{},…` take more than 512 MiB as objects.
+ * Allocates nothing, works on any bytes and never throws; whether they are JSON is for the parser to say. A byte of a UTF-8
+ * sequence is never one of the ASCII characters that count.
+ */
+export class JsonShape {
+  readonly #limits: JsonLimits;
+  #tokens = 0;
+  #depth = 0;
+  #isInString = false;
+  /** Bytes of the next chunk that an escape at the end of this one covers: 0 or 1. */
+  #escaped = 0;
+
+  constructor(limits: JsonLimits) {
+    this.#limits = limits;
+  }
+
+  /**
+   * True if the bytes up to the end of this chunk have more parts or deeper ones than the limits allow; then it is of no more use. One
+   * loop without calls: the large replies are those of a start, when nothing is compiled yet.
+   */
+  exceeds(chunk: Uint8Array): boolean {
+    const { maxTokens, maxDepth } = this.#limits;
+    const { length } = chunk;
+    let [tokens, depth, isInString, index] = [this.#tokens, this.#depth, this.#isInString, this.#escaped];
+    while (index < length) {
+      const byte = chunk[index] ?? 0;
+      index += 1;
+      if (isInString) {
+        if (byte === QUOTE) isInString = false;
+        else if (byte === BACKSLASH) index += 1;
+      } else if (byte === QUOTE) {
+        isInString = true;
+      } else {
+        tokens += TOKENS[byte] ?? 0;
+        depth += NESTING[byte] ?? 0;
+        if (depth > maxDepth) return true;
+      }
+    }
+    this.#tokens = tokens;
+    this.#depth = depth;
+    this.#isInString = isInString;
+    this.#escaped = index - length;
+    return tokens > maxTokens;
+  }
 }
