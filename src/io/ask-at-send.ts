@@ -1,4 +1,4 @@
-import { Dispatcher } from 'undici';
+import { Dispatcher } from './undici.ts';
 import type { Mandate, Permit } from '#src/ports.ts';
 
 /**

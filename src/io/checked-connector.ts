@@ -1,7 +1,7 @@
 import type { LookupFunction } from 'node:net';
 import { isIP } from 'node:net';
 import { callbackify } from 'node:util';
-import { buildConnector } from 'undici';
+import { buildConnector } from './undici.ts';
 import { OperatorError } from '#src/errors.ts';
 import type { ConnectRules } from './connect-rules.ts';
 

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { Client, type buildConnector, type Dispatcher } from 'undici';
+import { Client, type buildConnector, type Dispatcher } from './undici.ts';
 
 /**
  * How long an unused connection stays open: below the idle timeout of the servers (5 minutes) and of proxies, so that the

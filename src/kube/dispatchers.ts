@@ -1,4 +1,4 @@
-import { Agent, type Dispatcher } from 'undici';
+import { Agent, type Dispatcher } from '#src/io/undici.ts';
 import { closed } from '#src/errors/closed.ts';
 import type { TlsSettings } from './config.ts';
 
