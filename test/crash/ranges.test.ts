@@ -12,6 +12,7 @@ import { OPERATOR_ACCOUNT } from '#test/cluster/cluster.ts';
 import { startDistantServer } from '#test/support/distant-server.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { JobPlayer, WORKER_TEMPLATE, type PlayedPod } from '#test/support/job-player.ts';
+import type { RecordedRequest } from '#test/support/request-history.ts';
 import type { OperatorProcess } from '#test/support/operator-process.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 import { plant, readStored, someDocuments, storedNames, type Documents } from './documents.ts';
@@ -34,6 +35,7 @@ const GRACE_SECONDS = 3;
 const EXIT_MS = 10_000;
 /** A paused pod holds its Lease for 15 s. */
 const TAKEN_OVER_MS = 60_000;
+const ALL_ENDED_MS = 120_000;
 
 let rig: Rig;
 let operator: OperatorProcess;
@@ -116,14 +118,29 @@ async function killSome(spared: PlayedPod): Promise<void> {
   report(`range ${spared.index} sleeps; killed: ${moments.join(', ')}`);
 }
 
-/** It sleeps until another pod of its range has taken its Lease over and ended: then it may change nothing any more, and fails. */
-async function expectNothingOf(paused: PlayedPod): Promise<void> {
+/** It sleeps until another pod of its range has taken its Lease over and ended, and those of all other ranges. */
+async function expectReplaced(paused: PlayedPod): Promise<void> {
   const twin = await player.twin(paused);
   const took = await Promise.race([twin.process.exited, sleep(TAKEN_OVER_MS, 'still there', { ref: false })]);
   expect(took).toEqual({ code: 0, signal: null });
+  const isAlone = (): boolean => player.running().every((pod) => pod === paused);
+  await eventually('the pods of all ranges have ended', isAlone, { deadlineMs: ALL_ENDED_MS });
+}
+
+/** A document in KV, or the rows of a range: the operator itself writes neither. */
+function isWorkOfPods({ method, path }: RecordedRequest): boolean {
+  const isRead = method === 'GET' || method === 'LIST' || path.endsWith('/sys/capabilities-self');
+  return !isRead && (path.startsWith('/v1/') || path.includes(`/${KINDS.SecretMigrationReport.plural}/`));
+}
+
+/** It runs again when all is done without it: it must send no change at all, not even one that would be refused, and fail. */
+async function expectNothingOf(paused: PlayedPod): Promise<void> {
+  const { requests } = rig.history;
+  const before = requests.length;
   paused.process.resume();
   const exit = await Promise.race([paused.process.exited, sleep(EXIT_MS, 'still there', { ref: false })]);
   expect(exit).toEqual({ code: 1, signal: null });
+  expect(requests.slice(before).filter(isWorkOfPods)).toEqual([]);
 }
 
 it.each([{ pods: 2 }, { pods: 4 }])(
@@ -143,6 +160,7 @@ it.each([{ pods: 2 }, { pods: 4 }])(
     const paused = await holderOfARange();
     await paused.process.pause();
     await killSome(paused);
+    await expectReplaced(paused);
     await expectNothingOf(paused);
     await expectMoved(tenant, documents);
     await observer.freshRound();
