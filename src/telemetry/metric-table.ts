@@ -109,7 +109,10 @@ export const METRICS: Readonly<Record<string, MetricInfo>> = {
     'controller',
   ),
   keyferry_informer_objects: gauge('Objects in the cache.', 'resource'),
-  keyferry_informer_lists_total: counter('Complete lists, including the first one.', 'resource'),
+  keyferry_informer_lists_total: counter(
+    'Lists, including the first one. Those of Secrets have one object.',
+    'resource',
+  ),
   keyferry_informer_watches_total: counter('Watches that were opened.', 'resource'),
   keyferry_informer_events_total: counter('Events received from watches.', 'resource'),
   keyferry_informer_failures_total: counter('Lists and watches that failed.', 'resource'),
