@@ -1,11 +1,11 @@
 import type { KubeObject } from '#src/kube/client.ts';
 import { FittingPage } from '#src/kube/fitting-page.ts';
-import type { Labels } from '#src/ports.ts';
+import { Callbacks } from './callbacks.ts';
 import { listPages, type Selection } from './listing.ts';
 import { Reflector, type ReflectorOptions } from './reflector.ts';
 import { objectKey } from './store.ts';
 
-/** Whoever a feed tells. Must return at once: it adds keys to queues and does no work. */
+/** Receives the changes of a feed. Must return at once: it adds keys to queues and does no work. */
 export interface ChangeListener {
   /** An object was created or changed or, with `exists` false, deleted. It is as it was last seen. */
   changed(object: KubeObject, exists: boolean): void;
@@ -19,14 +19,14 @@ export interface ChangeFeedOptions extends ReflectorOptions {
 }
 
 /**
- * The changes of one resource from its start on. It lists nothing and keeps nothing, so its start and its memory do not depend on how
- * many objects there are: whoever needs what was there before reads it after `synced`.
+ * The changes of one resource from its start on. It keeps no objects, so its start and its memory do not depend on how many there
+ * are. A caller that needs the existing objects lists them after `synced`.
  */
 export class ChangeFeed {
   /** Resolves when every later change is told. Never rejects. */
   readonly synced: Promise<void>;
   readonly #options: ChangeFeedOptions;
-  readonly #labels: Labels;
+  readonly #callbacks: Callbacks;
   readonly #listeners: ChangeListener[] = [];
   readonly #reflectors: readonly Reflector[];
   /** The watches that have not begun. */
@@ -34,8 +34,8 @@ export class ChangeFeed {
 
   constructor({ namespaces, ...options }: ChangeFeedOptions) {
     this.#options = options;
-    this.#labels = { resource: options.selection.resource.plural };
     const { selection } = options;
+    this.#callbacks = new Callbacks({ ...options, labels: { resource: selection.resource.plural } });
     const parts =
       namespaces === undefined ? [selection] : namespaces.map((namespace) => ({ ...selection, namespace }));
     this.#pending = parts.length;
@@ -46,7 +46,6 @@ export class ChangeFeed {
       if (this.hasSynced) resolve();
     };
     this.#reflectors = parts.map((part) => this.#reflector(part, onBegun));
-    options.metrics.count('keyferry_informer_handler_errors_total', this.#labels, 0);
   }
 
   get hasSynced(): boolean {
@@ -91,13 +90,6 @@ export class ChangeFeed {
   }
 
   #tell(about: (listener: ChangeListener) => void, key: string | undefined): void {
-    for (const listener of this.#listeners) {
-      try {
-        about(listener);
-      } catch (thrown) {
-        this.#options.metrics.count('keyferry_informer_handler_errors_total', this.#labels);
-        this.#options.logger.error('informer handler failed', thrown, { ...this.#labels, key });
-      }
-    }
+    for (const listener of this.#listeners) this.#callbacks.call(() => about(listener), key);
   }
 }

@@ -1,6 +1,7 @@
 import type { KubeObject } from '#src/kube/client.ts';
 import { FittingPage } from '#src/kube/fitting-page.ts';
 import type { Labels } from '#src/ports.ts';
+import { Callbacks } from './callbacks.ts';
 import { listPages } from './listing.ts';
 import { Reflector, type ReflectorOptions } from './reflector.ts';
 import {
@@ -80,6 +81,7 @@ export class Informer<T extends KubeObject> implements Watched<T> {
   readonly #unparsed: Map<string, KubeObject['metadata']>;
   readonly #handlers: ChangeHandler<T>[] = [];
   readonly #reflector: Reflector;
+  readonly #callbacks: Callbacks;
   readonly #labels: Labels;
   readonly #fitting: FittingPage;
   readonly #synced = Promise.withResolvers<void>();
@@ -87,7 +89,7 @@ export class Informer<T extends KubeObject> implements Watched<T> {
 
   constructor(options: InformerOptions<T>) {
     this.#options = options;
-    this.#store = options.cache?.store ?? storeOf(options);
+    this.#store = options.cache?.store ?? new Store(options.indexes);
     this.#unparsed = options.cache?.unparsed ?? new Map<string, KubeObject['metadata']>();
     this.#fitting = new FittingPage(options.pageSize ?? PAGE_SIZE);
     this.#labels = { resource: options.selection.resource.plural };
@@ -98,7 +100,7 @@ export class Informer<T extends KubeObject> implements Watched<T> {
         else this.#remove(objectKey(object.metadata));
       },
     });
-    options.metrics.count('keyferry_informer_handler_errors_total', this.#labels, 0);
+    this.#callbacks = new Callbacks({ ...options, labels: this.#labels });
     options.metrics.gauge('keyferry_informer_objects', this.#labels, 0);
   }
 
@@ -197,35 +199,13 @@ export class Informer<T extends KubeObject> implements Watched<T> {
   }
 
   #project(object: KubeObject): T | undefined {
-    try {
-      return this.#options.project(object);
-    } catch (thrown) {
-      this.#noteHandlerError(thrown, objectKey(object.metadata));
-      return undefined;
-    }
+    return this.#callbacks.call(() => this.#options.project(object), objectKey(object.metadata));
   }
 
   #notify(change: Change<T>): void {
     this.#options.metrics.gauge('keyferry_informer_objects', this.#labels, this.#store.size);
-    for (const handler of this.#handlers) {
-      try {
-        handler(change);
-      } catch (thrown) {
-        const subject = change.current ?? change.old;
-        this.#noteHandlerError(thrown, subject === undefined ? '' : objectKey(subject.metadata));
-      }
-    }
+    const subject = change.current ?? change.old;
+    const key = subject === undefined ? '' : objectKey(subject.metadata);
+    for (const handler of this.#handlers) this.#callbacks.call(() => handler(change), key);
   }
-
-  #noteHandlerError(thrown: unknown, key: string): void {
-    this.#options.metrics.count('keyferry_informer_handler_errors_total', this.#labels);
-    this.#options.logger.error('informer handler failed', thrown, { ...this.#labels, key });
-  }
-}
-
-/** An empty store for the objects of informers with these options. */
-export function storeOf<T extends KubeObject>({
-  indexes,
-}: Pick<InformerOptions<T>, 'indexes'>): ObjectStore<T> {
-  return new Store(indexes);
 }

@@ -1,13 +1,12 @@
 import type { KubeObject } from '#src/kube/client.ts';
 import {
   Informer,
-  storeOf,
   type ChangeHandler,
   type InformerCache,
   type InformerOptions,
   type Watched,
 } from './informer.ts';
-import type { ReadonlyStore } from './store.ts';
+import { Store, type ReadonlyStore } from './store.ts';
 
 export type NamespacesInformerOptions<T extends KubeObject> = Omit<InformerOptions<T>, 'cache'> & {
   /** Each one once. */
@@ -24,7 +23,7 @@ export class NamespacesInformer<T extends KubeObject> implements Watched<T> {
   readonly #informers: readonly Informer<T>[];
 
   constructor({ namespaces, ...options }: NamespacesInformerOptions<T>) {
-    const cache = { store: storeOf(options), unparsed: new Map() };
+    const cache = { store: new Store(options.indexes), unparsed: new Map() };
     this.#cache = cache;
     this.#informers = namespaces.map(
       (namespace) => new Informer({ ...options, cache, selection: { ...options.selection, namespace } }),

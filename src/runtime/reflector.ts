@@ -23,7 +23,7 @@ export interface ReflectorOptions {
   readonly metrics: Metrics;
 }
 
-/** Whoever a reflector tells of a resource. */
+/** Receives what a reflector finds. */
 export interface Reflected {
   /** Called first, and when changes were missed: resolves to the resourceVersion to watch from. */
   list(signal: AbortSignal): Promise<string>;
