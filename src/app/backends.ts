@@ -87,5 +87,5 @@ export function registryOf(parts: RegistryParts): BackendRegistry {
     new DirectoryFactory({ ...directories, clock, random }),
   ];
   const layers = { guard: { clock, random, metrics, logger, tracer }, accessLog };
-  return new BackendRegistry(factories, layers, { knownForMs: parts.probeKnownForMs ?? Infinity });
+  return new BackendRegistry(factories, layers, { knownForMs: parts.probeKnownForMs });
 }

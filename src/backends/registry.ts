@@ -28,7 +28,7 @@ export class BackendRegistry {
   constructor(
     factories: readonly BackendFactory[],
     layers: LayerOptions,
-    { knownForMs = Infinity }: { readonly knownForMs?: number } = {},
+    { knownForMs = Infinity }: { readonly knownForMs?: number | undefined } = {},
   ) {
     this.#factories = new Map(factories.map((factory) => [factory.kind, factory]));
     this.#layers = layers;

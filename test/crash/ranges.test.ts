@@ -12,7 +12,7 @@ import { OPERATOR_ACCOUNT } from '#test/cluster/cluster.ts';
 import { startDistantServer } from '#test/support/distant-server.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { JobPlayer, WORKER_TEMPLATE, type PlayedPod } from '#test/support/job-player.ts';
-import type { RecordedRequest } from '#test/support/request-history.ts';
+import { isChange, type RecordedRequest } from '#test/support/request-history.ts';
 import type { OperatorProcess } from '#test/support/operator-process.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 import { plant, readStored, someDocuments, storedNames, type Documents } from './documents.ts';
@@ -128,9 +128,10 @@ async function expectReplaced(paused: PlayedPod): Promise<void> {
 }
 
 /** A document in KV, or the rows of a range: the operator itself writes neither. */
-function isWorkOfPods({ method, path }: RecordedRequest): boolean {
-  const isRead = method === 'GET' || method === 'LIST' || path.endsWith('/sys/capabilities-self');
-  return !isRead && (path.startsWith('/v1/') || path.includes(`/${KINDS.SecretMigrationReport.plural}/`));
+function isWorkOfPods(request: RecordedRequest): boolean {
+  const { path } = request;
+  const isTheirs = path.startsWith('/v1/') || path.includes(`/${KINDS.SecretMigrationReport.plural}/`);
+  return isTheirs && isChange(request);
 }
 
 /** It runs again when all is done without it: it must send no change at all, not even one that would be refused, and fail. */

@@ -4,7 +4,7 @@ import { aMigration } from '#test/builders/objects.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { conditionOf } from '#test/support/queries.ts';
 import type { RequestMatch, Rule } from '#test/support/proxy-rules.ts';
-import type { RecordedRequest } from '#test/support/request-history.ts';
+import { isChange, type RecordedRequest } from '#test/support/request-history.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 import {
   plant,
@@ -40,9 +40,6 @@ afterAll(async () => {
   await rig[Symbol.asyncDispose]();
 });
 
-/** A question about rights is a POST that changes nothing. */
-const isChange = ({ method, path }: RecordedRequest): boolean =>
-  method !== 'GET' && method !== 'LIST' && !path.endsWith('/sys/capabilities-self');
 const nameOf = ({ method, path }: RecordedRequest): string => `${method} ${path}`;
 
 /** The requests between the write of the copy and the removal, as a migration sends them that is not disturbed. */

@@ -4,7 +4,7 @@ import { leaseOfSlice, sliceOf } from '#src/runtime/slice-of.ts';
 import { aMigration } from '#test/builders/objects.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { kvPut } from '#test/support/queries.ts';
-import type { RecordedRequest } from '#test/support/request-history.ts';
+import { isChange } from '#test/support/request-history.ts';
 import type { Tenant } from '#test/support/tenant.ts';
 import {
   FIELD,
@@ -107,9 +107,6 @@ async function startMoving(): Promise<() => void> {
     release.resolve();
   };
 }
-
-const isChange = ({ method, path }: RecordedRequest): boolean =>
-  method !== 'GET' && method !== 'LIST' && !path.endsWith('/sys/capabilities-self');
 
 async function expectFinished({ documents, tenant }: Moving): Promise<void> {
   const done = await tenant.untilReady('moving', { status: 'True' }, 120_000);

@@ -56,3 +56,8 @@ export class RequestHistory {
     return this.#counter;
   }
 }
+
+/** True if the request can change something. A question about rights is a POST that changes nothing. */
+export function isChange({ method, path }: Pick<RecordedRequest, 'method' | 'path'>): boolean {
+  return method !== 'GET' && method !== 'LIST' && !path.endsWith('/sys/capabilities-self');
+}

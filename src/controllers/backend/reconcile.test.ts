@@ -4,7 +4,7 @@ import {
   API_VERSION,
   RECONCILE_REQUESTED_ANNOTATION,
 } from '#src/api/group.ts';
-import { parseSecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
+import { parseSecretBackend, type SecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
 import type { Driver, Probe } from '#src/backends/driver.ts';
 import { BACKEND_KINDS } from '#src/backends/kinds.ts';
 import { BackendRegistry } from '#src/backends/registry.ts';
@@ -209,6 +209,11 @@ describe('a server that worked and then does not answer for long', () => {
 
 describe('a backend that is Ready', () => {
   const migration = { namespace: 'ns', name: 'm', uid: 'u' };
+  const storedIn = (objects: Objects): SecretBackend => {
+    const parsed = parseSecretBackend(objects.get('ns/a'));
+    if (!parsed.ok) throw new Error(parsed.problems.join('; '));
+    return parsed.value;
+  };
 
   it('is asked every five minutes, and each minute from the moment that a migration uses it to the minute after', async () => {
     const { add, objects, pool, reconcile, server } = aReconciler();
@@ -217,9 +222,7 @@ describe('a backend that is Ready', () => {
     const every = (minutes: number) => ({ kind: 'requeue', requeueAfterMs: minutes * 60_000 });
     expect(await reconcile('ns/a')).toEqual(every(5));
 
-    const used = parseSecretBackend(objects.get('ns/a'));
-    if (!used.ok) throw new Error(used.problems.join('; '));
-    const lease = await pool.acquire(used.value, migration);
+    const lease = await pool.acquire(storedIn(objects), migration);
     expect(await reconcile('ns/a')).toEqual(every(1));
     expect(await reconcile('ns/a')).toEqual(every(1));
     await lease[Symbol.asyncDispose]();
@@ -234,9 +237,7 @@ describe('a backend that is Ready', () => {
     server.isSilent = false;
     add(aBackend('a', 'ns'));
     await reconcile('ns/a');
-    const used = parseSecretBackend(objects.get('ns/a'));
-    if (!used.ok) throw new Error(used.problems.join('; '));
-    await using lease = await pool.acquire(used.value, migration);
+    await using lease = await pool.acquire(storedIn(objects), migration);
     await clock.advance(120_000);
     await lease.probe('known', signal);
     expect([server.probes, woken]).toEqual([1, []]);
