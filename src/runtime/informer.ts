@@ -4,14 +4,7 @@ import type { Labels } from '#src/ports.ts';
 import { Callbacks } from './callbacks.ts';
 import { listPages } from './listing.ts';
 import { Reflector, type ReflectorOptions } from './reflector.ts';
-import {
-  objectKey,
-  parseObjectKey,
-  Store,
-  type IndexFunction,
-  type ObjectStore,
-  type ReadonlyStore,
-} from './store.ts';
+import { objectKey, parseObjectKey, Store, type IndexFunction, type ReadonlyStore } from './store.ts';
 
 /**
  * A change of one object: `old` undefined = added, `current` undefined = deleted.
@@ -42,7 +35,7 @@ export interface Watched<T extends KubeObject> {
 
 /** Where informers keep their objects. Those of different namespaces can share one: no two have the same key. */
 export interface InformerCache<T extends KubeObject> {
-  readonly store: ObjectStore<T>;
+  readonly store: Store<T>;
   readonly unparsed: Map<string, KubeObject['metadata']>;
 }
 
@@ -77,7 +70,7 @@ const PAGE_SIZE = 500;
  */
 export class Informer<T extends KubeObject> implements Watched<T> {
   readonly #options: InformerOptions<T>;
-  readonly #store: ObjectStore<T>;
+  readonly #store: Store<T>;
   readonly #unparsed: Map<string, KubeObject['metadata']>;
   readonly #handlers: ChangeHandler<T>[] = [];
   readonly #reflector: Reflector;

@@ -29,16 +29,8 @@ export interface ReadonlyStore<T extends KubeObject> {
   byIndex(index: string, value: string): readonly T[];
 }
 
-/** A cache for the informer that fills it. */
-export interface ObjectStore<T extends KubeObject> extends ReadonlyStore<T> {
-  /** Adds the object and returns the one that it replaces. */
-  set(object: T): T | undefined;
-  /** Removes the object and returns it. */
-  delete(key: string): T | undefined;
-}
-
 /** Objects by key, with secondary indexes. */
-export class Store<T extends KubeObject> implements ObjectStore<T> {
+export class Store<T extends KubeObject> implements ReadonlyStore<T> {
   readonly #objects = new Map<string, T>();
   readonly #indexes: ReadonlyMap<string, Index<T>>;
 
@@ -68,6 +60,7 @@ export class Store<T extends KubeObject> implements ObjectStore<T> {
     return found.keysOf(value).flatMap((key) => this.#objects.get(key) ?? []);
   }
 
+  /** Adds the object and returns the one that it replaces. */
   set(object: T): T | undefined {
     const key = objectKey(object.metadata);
     const previous = this.delete(key);
@@ -77,6 +70,7 @@ export class Store<T extends KubeObject> implements ObjectStore<T> {
     return previous;
   }
 
+  /** Removes the object and returns it. */
   delete(key: string): T | undefined {
     const previous = this.#objects.get(key);
     if (previous === undefined) return undefined;

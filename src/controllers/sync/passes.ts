@@ -1,18 +1,18 @@
-import { PackedStore } from '#src/runtime/packed-store.ts';
-import { objectKey, type CachedObject } from '#src/runtime/store.ts';
+import type { CachedObject } from '#src/runtime/store.ts';
 
 /**
  * What a watch told of the Secrets of a namespace while one pass was under way: the pass can have read each of them before. Disposing
  * of it ends that.
  */
 export class Pass implements Disposable {
-  /** Only the last state of each; as many as change while it is under way. */
-  readonly #present = new PackedStore();
-  readonly #gone = new Map<string, CachedObject>();
+  readonly #namespace: string;
   readonly #onEnd: (pass: Pass) => void;
+  /** The last state of each, by name. A pass can last hours and see as many as there are: each is one short text. */
+  readonly #seen = new Map<string, string>();
   #hasMissed = false;
 
-  constructor(onEnd: (pass: Pass) => void) {
+  constructor(namespace: string, onEnd: (pass: Pass) => void) {
+    this.#namespace = namespace;
     this.#onEnd = onEnd;
   }
 
@@ -21,25 +21,22 @@ export class Pass implements Disposable {
     return this.#hasMissed;
   }
 
-  changed(secret: CachedObject, exists: boolean): void {
-    const key = objectKey(secret.metadata);
-    if (exists) {
-      this.#present.set(secret);
-      this.#gone.delete(key);
-    } else {
-      this.#present.delete(key);
-      this.#gone.set(key, secret);
-    }
+  changed({ metadata }: CachedObject, exists: boolean): void {
+    const { labels, name, resourceVersion, uid } = metadata;
+    this.#seen.set(name, JSON.stringify([exists, { uid, resourceVersion, labels }]));
   }
 
   missed(): void {
     this.#hasMissed = true;
   }
 
-  /** Each Secret that changed, and whether it exists. */
+  /** Each Secret that changed, with its version and labels, and whether it exists. */
   *changes(): Generator<readonly [secret: CachedObject, exists: boolean]> {
-    for (const secret of this.#present.values()) yield [secret, true];
-    for (const secret of this.#gone.values()) yield [secret, false];
+    for (const [name, text] of this.#seen) {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as `changed` wrote it
+      const [exists, rest] = JSON.parse(text) as [boolean, Omit<CachedObject['metadata'], 'name'>];
+      yield [{ metadata: { name, namespace: this.#namespace, ...rest } }, exists];
+    }
   }
 
   [Symbol.dispose](): void {
@@ -53,7 +50,7 @@ export class Passes {
 
   begin(namespace: string): Pass {
     const passes = this.#byNamespace.get(namespace) ?? new Set<Pass>();
-    const pass = new Pass(() => {
+    const pass = new Pass(namespace, () => {
       passes.delete(pass);
       if (passes.size === 0) this.#byNamespace.delete(namespace);
     });
