@@ -24,6 +24,18 @@ export function isReady({ metadata, status }: Seen, reason = 'Completed'): boole
   );
 }
 
+/** What it says of itself: the reason and the message of Ready. */
+function saying({ metadata, status }: Seen): string {
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+  const counts = JSON.stringify(status?.summary ?? {});
+  return `${metadata.namespace}/${metadata.name}: ${ready?.reason ?? 'no Ready'} ${counts} ${ready?.message ?? ''}`;
+}
+
+function isStalled({ metadata, status }: Seen): boolean {
+  const stalled = status?.conditions?.find(({ type }) => type === 'Stalled');
+  return stalled?.status === 'True' && stalled.observedGeneration === metadata.generation;
+}
+
 interface Waiter {
   readonly check: () => boolean;
   readonly resolve: () => void;
@@ -40,6 +52,7 @@ export class MigrationWatch implements AsyncDisposable {
   readonly #stop = new AbortController();
   #ended: Promise<void> = Promise.resolve();
   #failure: Error | undefined;
+  #stalled: Seen | undefined;
 
   static async open(api: BareClient): Promise<MigrationWatch> {
     const watch = new MigrationWatch();
@@ -55,7 +68,10 @@ export class MigrationWatch implements AsyncDisposable {
     return watch;
   }
 
-  /** Resolves when the migrations, as they were seen last, pass the check; rejects at the deadline for so many keys. */
+  /**
+   * Resolves when the migrations, as they were seen last, pass the check. Rejects when one of them is stalled, and at the
+   * deadline for so many keys.
+   */
   async until(keys: number, check: (all: ReadonlyMap<string, Seen>) => boolean): Promise<void> {
     const { promise, reject, resolve } = Promise.withResolvers<void>();
     const waiter: Waiter = { check: () => check(this.#seen), resolve, reject };
@@ -90,21 +106,19 @@ export class MigrationWatch implements AsyncDisposable {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The API server says so.
     const { object } = JSON.parse(line) as { readonly object: Seen };
     this.#seen.set(`${object.metadata.namespace}/${object.metadata.name}`, object);
+    if (isStalled(object)) this.#stalled = object;
     for (const waiter of this.#waiters) this.#ask(waiter);
   }
 
   #ask({ check, reject, resolve }: Waiter): void {
     if (check()) resolve();
     else if (this.#failure !== undefined) reject(this.#failure);
+    else if (this.#stalled !== undefined)
+      reject(new Error(`a migration is stalled. ${saying(this.#stalled)}`));
   }
 
   #tooLate(keys: number, deadlineMs: number): Error {
-    const states = [...this.#seen.values()].map(({ metadata, status }) => {
-      const ready = status?.conditions?.find(({ type }) => type === 'Ready');
-      const counts = JSON.stringify(status?.summary ?? {});
-      return `${metadata.namespace}/${metadata.name}: ${ready?.reason ?? 'no Ready'} ${counts} ${ready?.message ?? ''}`;
-    });
-    const last = states.slice(-3).join('; ');
+    const last = [...this.#seen.values()].slice(-3).map(saying).join('; ');
     return new Error(`${keys} keys were not done after ${deadlineMs / 1000} s. Last: ${last}`);
   }
 }
