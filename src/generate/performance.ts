@@ -44,6 +44,7 @@ export function performancePage(records: readonly PerformanceRecord[]): string {
     'A document is a Secret of three keys and about 1 KB; `200 × 20` are 200 migrations of 20 documents, each with two backends of its ' +
       'own. The time of a migration goes from its creation to `Ready`.',
     ...whatIsBare(),
+    'Why a target is not met, and what was tried: [0084](adr/0084-where-the-targets-of-speed-end.md).',
     ...records.flatMap(sectionOf),
     '## Measure it yourself',
     '`make bench` measures all of it on your machine and prints the same table. It fails when a ratio falls 15 % below the recorded one, ' +
