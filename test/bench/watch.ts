@@ -16,24 +16,31 @@ export interface Seen {
   };
 }
 
+function conditionOf({ status }: Seen, type: string): Condition | undefined {
+  return status?.conditions?.find((condition) => condition.type === type);
+}
+
+/** True of the current generation, for whatever reason. */
+function isTrue(condition: Condition | undefined, { metadata }: Seen): condition is Condition {
+  return condition?.observedGeneration === metadata.generation && condition.status === 'True';
+}
+
 /** Ready of the current generation, with this reason. */
-export function isReady({ metadata, status }: Seen, reason = 'Completed'): boolean {
-  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
-  return (
-    ready?.observedGeneration === metadata.generation && ready.status === 'True' && ready.reason === reason
-  );
+export function isReady(seen: Seen, reason = 'Completed'): boolean {
+  const ready = conditionOf(seen, 'Ready');
+  return isTrue(ready, seen) && ready.reason === reason;
+}
+
+function isStalled(seen: Seen): boolean {
+  return isTrue(conditionOf(seen, 'Stalled'), seen);
 }
 
 /** What it says of itself: the reason and the message of Ready. */
-function saying({ metadata, status }: Seen): string {
-  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+function saying(seen: Seen): string {
+  const { metadata, status } = seen;
+  const ready = conditionOf(seen, 'Ready');
   const counts = JSON.stringify(status?.summary ?? {});
   return `${metadata.namespace}/${metadata.name}: ${ready?.reason ?? 'no Ready'} ${counts} ${ready?.message ?? ''}`;
-}
-
-function isStalled({ metadata, status }: Seen): boolean {
-  const stalled = status?.conditions?.find(({ type }) => type === 'Stalled');
-  return stalled?.status === 'True' && stalled.observedGeneration === metadata.generation;
 }
 
 interface Waiter {
@@ -52,7 +59,6 @@ export class MigrationWatch implements AsyncDisposable {
   readonly #stop = new AbortController();
   #ended: Promise<void> = Promise.resolve();
   #failure: Error | undefined;
-  #stalled: Seen | undefined;
 
   static async open(api: BareClient): Promise<MigrationWatch> {
     const watch = new MigrationWatch();
@@ -106,15 +112,18 @@ export class MigrationWatch implements AsyncDisposable {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The API server says so.
     const { object } = JSON.parse(line) as { readonly object: Seen };
     this.#seen.set(`${object.metadata.namespace}/${object.metadata.name}`, object);
-    if (isStalled(object)) this.#stalled = object;
     for (const waiter of this.#waiters) this.#ask(waiter);
   }
 
   #ask({ check, reject, resolve }: Waiter): void {
-    if (check()) resolve();
-    else if (this.#failure !== undefined) reject(this.#failure);
-    else if (this.#stalled !== undefined)
-      reject(new Error(`a migration is stalled. ${saying(this.#stalled)}`));
+    if (check()) return resolve();
+    const failure = this.#failure ?? this.#stalledFailure();
+    if (failure !== undefined) reject(failure);
+  }
+
+  #stalledFailure(): Error | undefined {
+    const stalled = [...this.#seen.values()].find(isStalled);
+    return stalled && new Error(`a migration is stalled. ${saying(stalled)}`);
   }
 
   #tooLate(keys: number, deadlineMs: number): Error {
