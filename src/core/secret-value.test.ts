@@ -38,3 +38,23 @@ describe('SecretValue', () => {
     );
   });
 });
+
+describe('a JSON value', () => {
+  it('is not equal to the string with the same text', () => {
+    const one = SecretValue.fromJson('1');
+    expect(one.equals(SecretValue.fromUtf8('1'))).toBe(false);
+    expect(SecretValue.fromUtf8('1').equals(one)).toBe(false);
+    expect(one.asText().equals(SecretValue.fromUtf8('1'))).toBe(true);
+  });
+
+  it('equals the same value as another server writes it', () => {
+    const value = SecretValue.fromJson(String.raw`{"a":[1.10,"\u003c"]}`);
+    expect(value.equals(SecretValue.fromJson('{ "a" : [11e-1, "<"] }'))).toBe(true);
+    expect(value.equals(SecretValue.fromJson('{"a":["1.10","<"]}'))).toBe(false);
+    expect(value.equals(SecretValue.fromJson('{"a":[1.11,"<"]}'))).toBe(false);
+  });
+
+  it('never shows its text', () => {
+    expect(String(SecretValue.fromJson('{"a":"hunter2"}'))).toBe('[secret]');
+  });
+});

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { timingSafeEqual } from 'node:crypto';
-import { comparableJson, compactJson } from './json-text.ts';
+import { comparableJson, compactJson } from '#src/json/text.ts';
 
 const REDACTED = '[secret]';
 

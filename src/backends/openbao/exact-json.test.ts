@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compactJson } from '#src/core/json-text.ts';
+import { compactJson } from '#src/json/text.ts';
 import { jsonText } from '#test/support/json-texts.ts';
 import { JsonText, objectText, parseExactly } from './exact-json.ts';
 

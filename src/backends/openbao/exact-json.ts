@@ -1,4 +1,4 @@
-import { eachToken, isClosing, isString, levelsAfter } from '#src/core/json-text.ts';
+import { eachToken, isClosing, isString, levelsAfter } from '#src/json/text.ts';
 
 /*
  * JSON.parse loses the digits of large numbers. Members that are not strings therefore keep their text, from reply to request.

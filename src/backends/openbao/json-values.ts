@@ -1,4 +1,4 @@
-import { decimalOf, eachToken, isNumber, isString, levelsAfter } from '#src/core/json-text.ts';
+import { decimalOf, eachToken, isNumber, isString, levelsAfter } from '#src/json/text.ts';
 import type { SecretValue } from '#src/core/secret-value.ts';
 import { quoted } from '#src/errors/explain.ts';
 import type { Refusal } from '../refusal.ts';

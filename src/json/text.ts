@@ -27,13 +27,17 @@ export function eachToken(text: string, visit: VisitToken): void {
 function endOfToken(text: string, start: number, first: number): number {
   let end = start + 1;
   if (isSign(first)) return end;
-  if (first === QUOTE) {
-    for (let code = text.charCodeAt(end); code !== QUOTE && end < text.length; code = text.charCodeAt(end))
-      end += code === BACKSLASH ? 2 : 1;
-    return end + 1;
-  }
+  if (first === QUOTE) return endOfString(text, end);
   while (end < text.length && !isSign(text.charCodeAt(end)) && !isSpace(text.charCodeAt(end))) end += 1;
   return end;
+}
+
+/** The position after the quote that ends a string. `from`: of a character of the string, not within an escape. */
+export function endOfString(text: string, from: number): number {
+  let end = from;
+  for (let code = text.charCodeAt(end); code !== QUOTE && end < text.length; code = text.charCodeAt(end))
+    end += code === BACKSLASH ? 2 : 1;
+  return end + 1;
 }
 
 /** Space, tab, newline and carriage return. */

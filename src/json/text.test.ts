@@ -1,8 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { jsonText, numberText } from '#test/support/json-texts.ts';
-import { comparableJson, compactJson, decimalOf, eachToken } from './json-text.ts';
-import { SecretValue } from './secret-value.ts';
+import { comparableJson, compactJson, decimalOf, eachToken } from './text.ts';
 
 function tokens(text: string): readonly string[] {
   const found: string[] = [];
@@ -76,23 +75,3 @@ function fractionOf(text: string): bigint {
   const [whole = '', fraction = ''] = mantissa.split('.');
   return BigInt(whole + fraction) * 10n ** BigInt(1_100 + Number(power) - fraction.length);
 }
-
-describe('a JSON value', () => {
-  it('is not equal to the string with the same text', () => {
-    const one = SecretValue.fromJson('1');
-    expect(one.equals(SecretValue.fromUtf8('1'))).toBe(false);
-    expect(SecretValue.fromUtf8('1').equals(one)).toBe(false);
-    expect(one.asText().equals(SecretValue.fromUtf8('1'))).toBe(true);
-  });
-
-  it('equals the same value as another server writes it', () => {
-    const value = SecretValue.fromJson(String.raw`{"a":[1.10,"\u003c"]}`);
-    expect(value.equals(SecretValue.fromJson('{ "a" : [11e-1, "<"] }'))).toBe(true);
-    expect(value.equals(SecretValue.fromJson('{"a":["1.10","<"]}'))).toBe(false);
-    expect(value.equals(SecretValue.fromJson('{"a":[1.11,"<"]}'))).toBe(false);
-  });
-
-  it('never shows its text', () => {
-    expect(String(SecretValue.fromJson('{"a":"hunter2"}'))).toBe('[secret]');
-  });
-});
