@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { parseJson } from '#src/json/parse.ts';
 import { explain } from './errors/explain.ts';
 import { errorOf } from './errors.ts';
 
@@ -14,7 +15,7 @@ function print(stream: NodeJS.WriteStream, text: string): void {
 
 /** The version of package.json, the one place that has it. */
 function readVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  const manifest: unknown = parseJson(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
   const isManifest = typeof manifest === 'object' && manifest !== null && 'version' in manifest;
   return isManifest && typeof manifest.version === 'string' ? manifest.version : 'unknown';
 }

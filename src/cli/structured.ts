@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { dump } from 'js-yaml';
 import { escapedJson, isPrintable } from '#src/errors/printable.ts';
+import { parseJson } from '#src/json/parse.ts';
 
 export type Format = 'json' | 'yaml';
 
@@ -24,7 +25,7 @@ function asYaml(object: object): string {
     texts.push(value);
     return placeholder(texts.length - 1);
   });
-  const parsed: unknown = JSON.parse(held);
+  const parsed: unknown = parseJson(held);
   const yaml = dump(parsed, { lineWidth: -1, noRefs: true }).trimEnd();
   return texts.reduce(
     (text, value, index) => text.replace(placeholder(index), () => escapedJson(JSON.stringify(value))),

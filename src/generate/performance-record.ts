@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { parseJson } from '#src/json/parse.ts';
 
 /*
  * What `make bench` measures, and what a record of it holds. test/bench writes records; the page and the drawings are made of
@@ -148,7 +149,7 @@ export function readRecord(root: string, server: Server): PerformanceRecord | un
   } catch {
     return undefined;
   }
-  return PerformanceRecord.parse(JSON.parse(text));
+  return PerformanceRecord.parse(parseJson(text));
 }
 
 /** As it is committed. */

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
+import { parseJson } from '#src/json/parse.ts';
 
 const FolderList = z.array(z.string());
 const Lock = z.object({
@@ -53,5 +54,5 @@ function licenseTextsOf(folder: string): readonly string[] {
 }
 
 function readJson(file: string): unknown {
-  return JSON.parse(readFileSync(file, 'utf8'));
+  return parseJson(readFileSync(file, 'utf8'));
 }

@@ -4,6 +4,7 @@ import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
+import { parseJson } from '#src/json/parse.ts';
 import type { Architecture } from './architecture.ts';
 
 const run = promisify(execFile);
@@ -36,7 +37,7 @@ export async function findNodePackage(
   if (parent === undefined)
     throw new Error(`npm did not install ${name}: look at optionalDependencies of package.json`);
   const folder = join(parent, 'node_modules', name);
-  const { version } = Manifest.parse(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')));
+  const { version } = Manifest.parse(parseJson(readFileSync(join(folder, 'package.json'), 'utf8')));
   const license = readFileSync(join(folder, 'LICENSE'), 'utf8').trim();
   return { name, version, program: join(folder, 'bin', 'node'), license };
 }

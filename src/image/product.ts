@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { parseJson } from '#src/json/parse.ts';
 
 const Manifest = z.object({ name: z.string(), version: z.string(), license: z.string() });
 
@@ -14,7 +15,7 @@ export function publishedImage(version: string): string {
 }
 
 export function readProduct(root: string): Product {
-  return Manifest.parse(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')));
+  return Manifest.parse(parseJson(readFileSync(join(root, 'package.json'), 'utf8')));
 }
 
 /**

@@ -1,3 +1,4 @@
+import { parseJson } from '#src/json/parse.ts';
 /*
  * Numbers and texts as bytes, and bytes as a flat string of one byte a character: for the engine that is the smallest thing that
  * a Map can hold, and unlike a slice or a concatenation it keeps no other string alive.
@@ -197,7 +198,7 @@ function escaped(text: string): string {
 
 function unescaped(text: string): string {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the JSON of a text
-  return JSON.parse(`"${text}"`) as string;
+  return parseJson(`"${text}"`) as string;
 }
 
 /** The place of each character in a set. */

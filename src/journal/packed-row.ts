@@ -1,4 +1,5 @@
 import type { UnknownMembers } from '#src/api/v1alpha1/stored-rows.ts';
+import { parseJson } from '#src/json/parse.ts';
 import { ByteReader, ByteWriter, type TextKind } from './bytes.ts';
 import type { TableEntry } from './rows.ts';
 import { Shapes } from './shapes.ts';
@@ -175,7 +176,7 @@ export class RowCodec {
     const known = this.#parsed.get(text);
     if (known !== undefined) return known;
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `pack` made it
-    const shape = JSON.parse(text) as Shape;
+    const shape = parseJson(text) as Shape;
     if (this.#parsed.size >= MAX_PARSED) this.#parsed.clear();
     this.#parsed.set(text, shape);
     return shape;

@@ -1,4 +1,5 @@
 import type { StatusRow } from '#src/api/v1alpha1/status-row.ts';
+import { parseJson } from '#src/json/parse.ts';
 import { asJson } from './row-bytes.ts';
 
 /*
@@ -20,7 +21,7 @@ export function appended(form: string, more: readonly string[]): string {
 /** The rows of a form. */
 export function rowsIn(form: string): readonly StatusRow[] {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the JSON of rows
-  return JSON.parse(`[${Buffer.from(form, 'latin1').toString()}]`) as readonly StatusRow[];
+  return parseJson(`[${Buffer.from(form, 'latin1').toString()}]`) as readonly StatusRow[];
 }
 
 function bytesOf(rows: readonly string[]): string {

@@ -5,7 +5,7 @@ import { ByteBudget, bytesForReplies } from '#src/io/byte-budget.ts';
 import type { Deadline } from '#src/io/deadline.ts';
 import { parseRetryAfter } from '#src/io/retry-delay.ts';
 import { invalidReplyToWrite, type Exchange } from './exchange.ts';
-import { parseJson } from './json.ts';
+import { jsonOfReply } from './json.ts';
 import { problemOf } from './problem.ts';
 
 export type Reply = Dispatcher.ResponseData;
@@ -46,7 +46,7 @@ export class ReplyReader {
     const { exchange } = sent;
     return this.#read(reply, sent, (bytes) => {
       try {
-        return parseJson(bytes, exchange);
+        return jsonOfReply(bytes, exchange);
       } catch (thrown) {
         // The status shows that a write succeeded; only its result is unknown.
         throw exchange.writes ? invalidReplyToWrite(exchange) : thrown;
@@ -59,7 +59,7 @@ export class ReplyReader {
     const { exchange } = sent;
     const body = await this.#read(reply, sent, (bytes) => {
       try {
-        return parseJson(bytes, exchange);
+        return jsonOfReply(bytes, exchange);
       } catch {
         return undefined; // A page of a proxy or a plain-text refusal: only the HTTP status is usable.
       }

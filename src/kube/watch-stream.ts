@@ -1,6 +1,6 @@
 import { OperatorError } from '#src/errors.ts';
 import type { WatchEvent } from './client.ts';
-import { isJsonObject, parseJson } from './json.ts';
+import { isJsonObject, jsonOfReply } from './json.ts';
 import { problemOf } from './problem.ts';
 
 export interface WatchStreamOptions {
@@ -58,7 +58,7 @@ function requireBounded(lineBytes: number, options: WatchStreamOptions): void {
 }
 
 function parseWatchEvent(line: Uint8Array, options: WatchStreamOptions): WatchEvent {
-  const event = parseJson(line, { op: options.op, target: options.target });
+  const event = jsonOfReply(line, { op: options.op, target: options.target });
   if (!isJsonObject(event)) throw brokenStream(options, 'An event is not an object.');
   const { type, object } = event;
   switch (type) {

@@ -1,3 +1,4 @@
+import { parseJson } from '#src/json/parse.ts';
 /**
  * Checks that a version can be released from this checkout, for `make release-check VERSION=X.Y.Z`:
  *
@@ -20,10 +21,10 @@ const Chart = z.object({ appVersion: z.unknown() });
 /** What the checkout in `root` says of a release. */
 export function releaseFilesIn(root: string): ReleaseFiles {
   const read = (file: string): string => readFileSync(join(root, file), 'utf8');
-  const lock = Lock.parse(JSON.parse(read('package-lock.json')));
+  const lock = Lock.parse(parseJson(read('package-lock.json')));
   return {
     packageVersions: [
-      Versioned.parse(JSON.parse(read('package.json'))).version,
+      Versioned.parse(parseJson(read('package.json'))).version,
       lock.version,
       lock.packages[''].version,
     ],

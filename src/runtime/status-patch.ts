@@ -1,5 +1,6 @@
 import type { KubeClient, KubeObject } from '#src/kube/client.ts';
 import { OperatorError, hasCode } from '#src/errors.ts';
+import { parseJson } from '#src/json/parse.ts';
 import { isJsonObject, type JsonObject } from '#src/kube/json.ts';
 import { describeTarget, statusPath, type Resource } from '#src/kube/resource.ts';
 import { isKubeObject } from './listing.ts';
@@ -73,6 +74,6 @@ export class StatusWriter {
 
 /** The value as the server gets it: without undefined members, Dates as text. */
 function toJson(status: StatusFields | undefined): JsonObject {
-  const json: unknown = JSON.parse(JSON.stringify(status ?? {}));
+  const json: unknown = parseJson(JSON.stringify(status ?? {}));
   return isJsonObject(json) ? json : {};
 }

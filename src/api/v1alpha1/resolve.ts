@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseJson } from '#src/json/parse.ts';
 import { parseWith } from '#src/schema/parse.ts';
 import { MAX_ROW_NAME, MAX_ROW_VERSION } from './status-row.ts';
 
@@ -73,7 +74,7 @@ export function parseResolve(
 /** Undefined for what is not JSON; the error of the parser would quote the text. */
 function readJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     return undefined;
   }

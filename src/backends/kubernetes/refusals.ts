@@ -1,6 +1,7 @@
 import type { Address, Document } from '#src/core/document.ts';
 import type { SecretValue } from '#src/core/secret-value.ts';
 import { quoted } from '#src/errors/explain.ts';
+import { parseJson } from '#src/json/parse.ts';
 import { jsonRefusalOf } from '../bytes-only.ts';
 import type { Refusal } from '../refusal.ts';
 import { annotationRefusalOf } from './annotations.ts';
@@ -155,7 +156,7 @@ function contentRefusalOf({ attributes, fields }: Document): Refusal | undefined
 /** As Go reads a map from JSON: null is an empty one. The error of the parser is dropped, because it quotes the value. */
 function isJsonObject(value: SecretValue | undefined): boolean {
   try {
-    const parsed: unknown = JSON.parse(value?.reveal().toString('utf8') ?? '');
+    const parsed: unknown = parseJson(value?.reveal().toString('utf8') ?? '');
     return typeof parsed === 'object' && !Array.isArray(parsed);
   } catch {
     return false;

@@ -5,6 +5,7 @@ import { BACKUP_LABEL, BACKUP_METADATA_ANNOTATION } from './marks.ts';
 import type { Address, Attributes, Document } from '#src/core/document.ts';
 import { sameAttributes, sameFields } from '#src/core/document.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
+import { parseJson } from '#src/json/parse.ts';
 import type { Permit } from '#src/ports.ts';
 import type { SecretApi } from './api.ts';
 import { toDocument, type WireSecret } from './codec.ts';
@@ -114,7 +115,7 @@ function metadataIn(text: string | undefined): Pick<Attributes, 'metadata' | 'an
 
 function jsonIn(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     return undefined;
   }

@@ -15,6 +15,7 @@ import type { SlotsByServer, SlotsLease } from '#src/io/slots-by-server.ts';
 import type { ConnectionLease, ServerConnections } from '#src/io/server-connections.ts';
 import type { Turns } from '#src/io/turns.ts';
 import { timeOfDate, type ServerClock } from '#src/io/server-clock.ts';
+import { parseJson } from '#src/json/parse.ts';
 import type { Clock, Mandate, Permit, Tracer } from '#src/ports.ts';
 import { JsonText, parseExactly } from './exact-json.ts';
 import { REPLY_LIMITS, type ReplyKind } from './reply-limits.ts';
@@ -220,7 +221,7 @@ export class BaoClient implements Disposable {
       operation: { op, target, writes, unansweredAt },
       reserve: async (bytes: number) => reserve(bytes, deadline.signal),
     };
-    const parsed = await readReply(body, bounds, (bytes) => parseJson(bytes, exactAt));
+    const parsed = await readReply(body, bounds, (bytes) => jsonOf(bytes, exactAt));
     const retryAfterMs = parseRetryAfter(headers['retry-after'], headers['date']);
     const serverTime = timeOf(headers['date']);
     return {
@@ -307,12 +308,12 @@ function textOf(body: unknown): string | null {
   return body instanceof JsonText ? body.text : JSON.stringify(body);
 }
 
-/** Drops the error of JSON.parse, because it quotes its input. */
-function parseJson(bytes: Buffer, exactAt: readonly string[] | undefined): unknown {
+/** Drops the error of the parser, because it quotes its input. */
+function jsonOf(bytes: Buffer, exactAt: readonly string[] | undefined): unknown {
   if (bytes.byteLength === 0) return undefined;
   try {
     const text = bytes.toString('utf8');
-    return exactAt === undefined ? JSON.parse(text) : parseExactly(text, exactAt);
+    return exactAt === undefined ? parseJson(text) : parseExactly(text, exactAt);
   } catch {
     return undefined;
   }

@@ -1,3 +1,4 @@
+import { parseJson } from '#src/json/parse.ts';
 import { eachToken, isClosing, isString, levelsAfter } from '#src/json/text.ts';
 
 /*
@@ -31,7 +32,7 @@ export function objectText(members: Iterable<readonly [name: string, value: Json
  * more than JSON.parse. Throws what JSON.parse throws.
  */
 export function parseExactly(text: string, path: readonly string[]): unknown {
-  const body: unknown = JSON.parse(text);
+  const body: unknown = parseJson(text);
   const parent = path.slice(0, -1).reduce(memberOf, body);
   const name = path.at(-1) ?? '';
   const parsed = memberOf(parent, name);
@@ -77,5 +78,5 @@ function membersIn(object: string): ReadonlyMap<string, string> {
 }
 
 function parsedName(text: string, start: number, end: number): string {
-  return String(JSON.parse(text.slice(start, end)));
+  return String(parseJson(text.slice(start, end)));
 }

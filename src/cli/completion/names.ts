@@ -5,6 +5,7 @@ import { keyRowsOf } from '#src/api/v1alpha1/key-rows.ts';
 import { parseSecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { resourceOf } from '#src/app/clients.ts';
 import { hasCode } from '#src/errors.ts';
+import { parseJson } from '#src/json/parse.ts';
 import { isJsonObject } from '#src/kube/json.ts';
 import { readKubeconfigFiles } from '#src/kube/kubeconfig-files.ts';
 import { collectionPath, type Resource } from '#src/kube/resource.ts';
@@ -117,7 +118,7 @@ async function contexts({ env, flags }: Invocation): Promise<readonly string[]> 
   const path = flags.kubeconfig ?? (env['KUBECONFIG'] || join(homedir(), '.kube', 'config'));
   const files = await readKubeconfigFiles(path);
   const names = files.flatMap(({ json }) => {
-    const content: unknown = JSON.parse(json);
+    const content: unknown = parseJson(json);
     const entries = isJsonObject(content) && Array.isArray(content['contexts']) ? content['contexts'] : [];
     return entries.flatMap((entry: unknown) =>
       isJsonObject(entry) && typeof entry['name'] === 'string' ? [entry['name']] : [],

@@ -6,6 +6,7 @@ import { parseSecretBackend } from '#src/api/v1alpha1/secret-backend.ts';
 import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import { BACKEND_KINDS } from '#src/backends/kinds.ts';
 import { placeOf, serverOf } from '#src/backends/spec.ts';
+import { parseJson } from '#src/json/parse.ts';
 import type { KubeObject } from '#src/kube/client.ts';
 import type { Clock } from '#src/ports.ts';
 import { toKubernetesTime } from '#src/schema/meta.ts';
@@ -61,7 +62,7 @@ function requested(migration: SecretMigration, clock: Pick<Clock, 'now'>): Secre
 /** The generation counts the changes of the spec. */
 function stored(object: Written, before: Stored | undefined, clock: Pick<Clock, 'now'>): Stored {
   const { apiVersion, kind } = object;
-  const spec: unknown = JSON.parse(JSON.stringify(object.spec));
+  const spec: unknown = parseJson(JSON.stringify(object.spec));
   const identity = before?.metadata ?? {
     uid: randomUUID(),
     resourceVersion: '1',

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { API_VERSION } from '#src/api/group.ts';
 import { OperatorError, type ErrorCode } from '#src/errors.ts';
+import { parseJson } from '#src/json/parse.ts';
 import type { KubeClient, KubeObject, KubeRequest, WatchEvent } from '#src/kube/client.ts';
 import { isJsonObject, type JsonObject } from '#src/kube/json.ts';
 import type { Clock } from '#src/ports.ts';
@@ -133,7 +134,7 @@ function failureOf(code: ErrorCode, { op, target }: KubeRequest): OperatorError 
 
 /** As JSON has it, so that what is read later equals what is used now. */
 function asStored(object: JsonObject, request: KubeRequest): KubeObject {
-  const stored: unknown = JSON.parse(JSON.stringify(object));
+  const stored: unknown = parseJson(JSON.stringify(object));
   if (!isKubeObject(stored)) throw failureOf('REQUEST_REJECTED', request);
   return stored;
 }

@@ -1,5 +1,6 @@
 import { mkdir, open, readdir, readFile, rename } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { parseJson } from '#src/json/parse.ts';
 import type { KubeObject } from '#src/kube/client.ts';
 import { isKubeObject } from '#src/runtime/listing.ts';
 import { Problem } from '../problem.ts';
@@ -38,7 +39,7 @@ export async function readState(folder: string): Promise<readonly KubeObject[]> 
 
 async function readObject(path: string): Promise<KubeObject> {
   const object = await readFile(path, 'utf8')
-    .then((text): unknown => JSON.parse(text))
+    .then((text): unknown => parseJson(text))
     .catch(() => undefined);
   if (isKubeObject(object) && object.kind !== undefined) return object;
   throw new Problem(

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { parseJson } from '#src/json/parse.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { doneChart, legendOf, statesChart, timelineTable } from './charts.ts';
 import { EvidenceSchema, type Evidence } from './evidence.ts';
@@ -62,7 +63,7 @@ export function pageOf(given: Evidence): string {
 
 /** The page of a report that was read from a file must be the same: the order of members does not matter. */
 function inStableOrder({ rows, ...rest }: Evidence): Evidence {
-  const header = EvidenceSchema.omit({ rows: true }).parse(JSON.parse(canonicalJson(rest)));
+  const header = EvidenceSchema.omit({ rows: true }).parse(parseJson(canonicalJson(rest)));
   return { ...header, rows };
 }
 

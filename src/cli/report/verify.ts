@@ -4,6 +4,7 @@ import { DATA_CLOSING, DATA_OPENING, pageOf } from './html.ts';
 import { printable } from '../output.ts';
 import { Problem } from '../problem.ts';
 import { escapedName } from '#src/errors/printable.ts';
+import { parseJson } from '#src/json/parse.ts';
 
 /** What a check of a file found. */
 export interface Verified {
@@ -66,7 +67,7 @@ function parsed(text: string): { readonly evidence: Evidence; readonly raw: Raw 
 
 function jsonOf(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     throw notOne();
   }

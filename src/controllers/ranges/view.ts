@@ -13,6 +13,7 @@ import {
   type StoredRange,
 } from '#src/journal/range-object.ts';
 import type { ReportStore } from '#src/journal/reports.ts';
+import { parseJson } from '#src/json/parse.ts';
 import type { ObjectClient } from '#src/runtime/object-client.ts';
 import type { StatusFields, StatusWrite, WithStatus } from '#src/runtime/status-patch.ts';
 import type { CachedObject } from '#src/runtime/store.ts';
@@ -145,6 +146,6 @@ async function createOnce(reports: ReportStore, object: ReportObject, signal: Ab
 
 /** As the server gets it: without undefined members. */
 function plain(status: StatusFields): Readonly<Record<string, unknown>> {
-  const json: unknown = JSON.parse(JSON.stringify(status));
+  const json: unknown = parseJson(JSON.stringify(status));
   return typeof json === 'object' && json !== null ? { ...json } : {};
 }

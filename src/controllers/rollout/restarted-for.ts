@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseJson } from '#src/json/parse.ts';
 
 /** Most Secrets that the annotation names. */
 export const MAX_NAMED = 32;
@@ -41,7 +42,7 @@ export function restartedFor(
 function entriesOf(text: string | undefined): ReadonlyMap<string, string> {
   if (text === undefined) return new Map();
   try {
-    return new Map(Object.entries(Restarted.safeParse(JSON.parse(text)).data ?? {}));
+    return new Map(Object.entries(Restarted.safeParse(parseJson(text)).data ?? {}));
   } catch {
     return new Map();
   }

@@ -1,6 +1,7 @@
 import type { VersionState } from '#src/backends/listing.ts';
 import type { RecordedVersion } from '#src/core/outcome.ts';
 import type { BySide, Side } from '#src/core/sync/observed.ts';
+import { parseJson } from '#src/json/parse.ts';
 
 /**
  * What one side of a document was last seen as, as a text that is compared for equality and nothing else. A process keeps two
@@ -70,5 +71,5 @@ export function parted(text: string | undefined): BySide<Mark> {
  */
 export function flat(text: string): string {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the JSON of a text is a text
-  return JSON.parse(JSON.stringify(text)) as string;
+  return parseJson(JSON.stringify(text)) as string;
 }

@@ -1,3 +1,4 @@
+import { parseJson } from '#src/json/parse.ts';
 import type { CachedObject } from '#src/runtime/store.ts';
 
 /**
@@ -34,7 +35,7 @@ export class Pass implements Disposable {
   *changes(): Generator<readonly [secret: CachedObject, exists: boolean]> {
     for (const [name, text] of this.#seen) {
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as `changed` wrote it
-      const [exists, rest] = JSON.parse(text) as [boolean, Omit<CachedObject['metadata'], 'name'>];
+      const [exists, rest] = parseJson(text) as [boolean, Omit<CachedObject['metadata'], 'name'>];
       yield [{ metadata: { name, namespace: this.#namespace, ...rest } }, exists];
     }
   }

@@ -1,5 +1,6 @@
 import type { Address } from '#src/core/document.ts';
 import type { Outcome, VerifiedPair } from '#src/core/outcome.ts';
+import { parseJson } from '#src/json/parse.ts';
 
 /** A document that this run proved, and its row without a reason. */
 export interface Proven {
@@ -63,11 +64,11 @@ export class ProvenCopies implements Iterable<Proven> {
 
   #at(place: number): Proven {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as `add` wrote it
-    const [number, ...own] = JSON.parse(this.#packed[place] ?? '[]') as readonly string[];
+    const [number, ...own] = parseJson(this.#packed[place] ?? '[]') as readonly string[];
     const text = this.#shapes[Number(number)] ?? '{}';
     // Most have the shape of the one before.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as `split` wrote it
-    if (this.#last?.text !== text) this.#last = { text, shape: JSON.parse(text) as Shape };
+    if (this.#last?.text !== text) this.#last = { text, shape: parseJson(text) as Shape };
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the members that `add` was given
     return filled(this.#last.shape, this.#names[place] ?? '', own) as unknown as Proven;
   }
