@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { load } from 'js-yaml';
 import { expect, it } from 'vitest';
 import { isPrintable } from '#src/errors/printable.ts';
+import { parseJson } from '#src/json/parse.ts';
 import { structured } from './structured.ts';
 
 it('objects are read back as they were, and nothing in them reaches the terminal as a command', () => {
@@ -15,7 +16,7 @@ it('objects are read back as they were, and nothing in them reaches the terminal
     fc.property(objects, (object) => {
       const json = structured(object, 'json');
       const yaml = structured(object, 'yaml');
-      expect(JSON.parse(json)).toEqual({ ...object });
+      expect(parseJson(json)).toEqual({ ...object });
       expect(load(yaml) ?? {}).toEqual({ ...object });
       for (const text of [json, yaml]) expect(text.split('\n').every(isPrintable)).toBe(true);
     }),

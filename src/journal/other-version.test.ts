@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseSecretMigration, type SecretMigration } from '#src/api/v1alpha1/secret-migration.ts';
 import type { Outcome } from '#src/core/outcome.ts';
+import { parseJson } from '#src/json/parse.ts';
 import { isJsonObject } from '#src/kube/json.ts';
 import { aMigration } from '#test/builders/objects.ts';
 import { ManualClock } from '#test/support/manual-clock.ts';
@@ -120,9 +121,9 @@ describe('a row of a newer version', () => {
               state,
               ...(reason === undefined ? {} : { reason, message: 'why' }),
             };
-            const stored = JSON.parse(JSON.stringify(row)) as unknown;
+            const stored = parseJson(JSON.stringify(row));
             const { keys } = (await open(migrationWith({ keys: [stored] }))).table();
-            expect(JSON.parse(JSON.stringify(keys))).toEqual([stored]);
+            expect(parseJson(JSON.stringify(keys))).toEqual([stored]);
           },
         ),
         { numRuns: 50 },

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isRowReason, ROW_REASONS, ROW_STATES } from '#src/api/v1alpha1/conditions.ts';
 import type { Outcome } from '#src/core/outcome.ts';
+import { parseJson } from '#src/json/parse.ts';
 import { RowCodec } from './packed-row.ts';
 import type { TableEntry } from './rows.ts';
 
@@ -101,7 +102,7 @@ const anyEntry: fc.Arbitrary<TableEntry> = anyText.chain((name) =>
 
 /** JSON as the rows of a document are compared: `-0` and an own `__proto__` of unknown members do not matter. */
 function asJson({ unknown, ...entry }: TableEntry): unknown {
-  return JSON.parse(JSON.stringify({ ...entry, unknown: unknown && Object.fromEntries(unknown) }));
+  return parseJson(JSON.stringify({ ...entry, unknown: unknown && Object.fromEntries(unknown) }));
 }
 
 function numberOfUse(packed: ReadonlySet<string>, codec: RowCodec): ReadonlySet<number> {

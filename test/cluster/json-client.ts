@@ -1,4 +1,5 @@
 import { Agent } from 'undici';
+import { parseJson } from '#src/json/parse.ts';
 
 const CONNECTIONS = 64;
 const TIMEOUT_MS = 60_000;
@@ -59,18 +60,8 @@ export class JsonClient {
     method: string,
     path: string,
     body?: unknown,
-    headers?: Readonly<Record<string, string>>,
-  ): Promise<JsonReply> {
-    return await this.#exchange(method, path, body, headers);
-  }
-
-  /** The body is typed `any` here, so that `request` can hand it out as what its caller knows it to be. */
-  async #exchange(
-    method: string,
-    path: string,
-    body?: unknown,
     headers: Readonly<Record<string, string>> = {},
-  ) {
+  ): Promise<JsonReply> {
     const response = await this.#agent.request({
       origin: this.#options.origin,
       path,
@@ -94,9 +85,10 @@ export class JsonClient {
     body?: unknown,
     headers?: Readonly<Record<string, string>>,
   ): Promise<T> {
-    const reply = await this.#exchange(method, path, body, headers);
+    const reply = await this.reply(method, path, body, headers);
     if (reply.status >= 400) throw new ReplyError(`${method} ${path}`, reply);
-    return reply.body;
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the caller knows what it asks for
+    return reply.body as T;
   }
 
   async close(): Promise<void> {
@@ -104,10 +96,10 @@ export class JsonClient {
   }
 }
 
-function parseBody(text: string) {
+function parseBody(text: string): unknown {
   if (text === '') return undefined;
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     return text;
   }

@@ -1,4 +1,5 @@
 import { gzipSync } from 'node:zlib';
+import { parseJson } from '#src/json/parse.ts';
 import type { Misbehavior, Received } from './hostile-server.ts';
 
 /*
@@ -101,7 +102,7 @@ export function changed(change: (body: unknown) => unknown): Misbehavior {
   return async ({ response, ask }) => {
     const reply = await ask();
     const text = reply.body.toString('utf8');
-    const body = Buffer.from(text === '' ? '' : JSON.stringify(change(JSON.parse(text))));
+    const body = Buffer.from(text === '' ? '' : JSON.stringify(change(parseJson(text))));
     response.writeHead(reply.status, { ...reply.headers, 'content-length': body.length }).end(body);
   };
 }
