@@ -144,3 +144,20 @@ describe('JSON values of KV version 2', () => {
     await fc.assert(fc.asyncProperty(jsonNotString, check), { numRuns: 60 });
   });
 });
+
+describe('names with escapes', () => {
+  it('are those of their own document, whatever was read before', async () => {
+    const earlier = String.raw`{"a":"1","b\\":"2"}`;
+    const later = String.raw`{"a":"1","b\"":"2"}`;
+    const stores = [
+      { driver: one.driver, at: one.mount, bodyOf: (keys: string) => keys },
+      { driver: two.driver, at: `${two.mount}/data`, bodyOf: (keys: string) => `{"data":${keys}}` },
+    ];
+    for (const { at, bodyOf, driver } of stores) {
+      await kv.post(`${at}/${address}-earlier`, bodyOf(earlier));
+      await kv.post(`${at}/${address}`, bodyOf(later));
+      expect([...(await readAll(driver, `${address}-earlier`)).fields.keys()]).toEqual(['a', 'b\\']);
+      expect([...(await readAll(driver)).fields.keys()]).toEqual(['a', 'b"']);
+    }
+  });
+});
