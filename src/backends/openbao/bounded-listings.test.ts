@@ -54,9 +54,9 @@ describe('a listing of a server that invents names', { timeout: 30_000 }, () => 
       pathname === '/v1/kv/metadata' ? page(() => `n${(next += 1)}`) : undefined;
     const { failure, listed } = await failureOf('');
     expect(failure).toMatchObject({ code: 'SELECTION_TOO_LARGE', disposition: 'stalled' });
-    expect(listed).toBe(100_000);
+    expect(listed).toBe(110_000);
     expect(explain(failure)).toContain(
-      'the limit of 100000 names, after 100001 names and 0 folders in 101 pages.',
+      'the limit of 110000 names, after 110001 names and 0 folders in 111 pages.',
     );
   });
 
@@ -68,7 +68,7 @@ describe('a listing of a server that invents names', { timeout: 30_000 }, () => 
     const { failure } = await failureOf('');
     expect(failure).toMatchObject({ code: 'SELECTION_TOO_LARGE' });
     // Folders below the 16th level are problems, which count as names.
-    expect(explain(failure)).toMatch(/the limit of 100000 names, after 100001 names and \d+ folders/);
+    expect(explain(failure)).toMatch(/the limit of 110000 names, after 110001 names and \d+ folders/);
     expect(server.seen.length).toBeLessThan(1_000);
   });
 
