@@ -81,6 +81,13 @@ describe('a parsed text', () => {
     fc.assert(fc.property(anyText, check), { numRuns: 5_000 });
   });
 
+  it('can be nested deeper than calls can be', () => {
+    const depth = 100_000;
+    let parsed = parseJson(`${String.raw`{"\n":`.repeat(depth)}1${'}'.repeat(depth)}`);
+    for (let level = 0; level < depth; level += 1) parsed = Object(parsed)['\n'];
+    expect(parsed).toBe(1);
+  });
+
   it('is not looked at twice for names that nobody reads', () => {
     const asked: string[] = [];
     const text = String.raw`{"v\"x":1,"a":"\"b\":"}`;

@@ -1,4 +1,4 @@
-import { eachToken, endOfString, isString } from './text.ts';
+import { eachToken, endOfString, isClosing, isOpening } from './text.ts';
 
 /*
  * JSON.parse, without an error of V8 (https://issues.chromium.org/issues/521080746, in Node 24 and 26): it can return another
@@ -11,20 +11,17 @@ import { eachToken, endOfString, isString } from './text.ts';
  * Values are not concerned, nor is a text that is one string.
  */
 
-/** Begins each placeholder: a name that is a number would come first. */
-const PREFIX = 'n';
+const BRACKET = 0x5b;
 const COLON = 0x3a;
+const COMMA = 0x2c;
 
 /**
- * What the text says. Throws what JSON.parse throws, which quotes the text, and a RangeError for escaped names in objects that are
- * nested deeper than calls can be. `isUnread` is asked about escaped names, as they are written: those that nobody reads can be wrong,
- * which saves a second look at a large text.
+ * What the text says. Throws what JSON.parse throws, which quotes the text. `isUnread` is asked about escaped names, as they are
+ * written: those that nobody reads can be wrong, which saves a second look at a large text.
  */
 export function parseJson(text: string, isUnread: (written: string) => boolean = () => false): unknown {
   const parsed: unknown = JSON.parse(text);
-  if (!hasEscapedName(text, isUnread)) return parsed;
-  const { names, replaced } = withPlaceholders(text);
-  return renamed(JSON.parse(replaced), names);
+  return hasEscapedName(text, isUnread) ? built(text) : parsed;
 }
 
 /** Looks at strings with escapes only. */
@@ -47,31 +44,38 @@ function isName(text: string, end: number): boolean {
   return text.charCodeAt(next) === COLON;
 }
 
-/** The text with a placeholder for each name, the same for equal ones, and the names by the numbers of their placeholders. */
-function withPlaceholders(text: string): { readonly replaced: string; readonly names: readonly string[] } {
-  const parts: string[] = [];
-  const numbers = new Map<string, number>();
-  let from = 0;
-  let last = { start: 0, end: 0 };
+type Container = unknown[] | Record<string, unknown>;
+
+/** The same, token by token: each string is parsed by itself, so no name is compared with another. */
+function built(text: string): unknown {
+  const open: Container[] = [];
+  let name: string | undefined;
+  let whole: unknown;
+  const put = (value: unknown): void => {
+    const container = open.at(-1);
+    if (container === undefined) whole = value;
+    else if (Array.isArray(container)) container.push(value);
+    else if (name === undefined) name = String(value);
+    else {
+      define(container, name, value);
+      name = undefined;
+    }
+  };
   eachToken(text, (start, end, first) => {
-    if (isString(first)) last = { start, end };
-    if (first !== COLON) return;
-    const name = String(JSON.parse(text.slice(last.start, last.end)));
-    const number = numbers.get(name) ?? numbers.size;
-    numbers.set(name, number);
-    parts.push(text.slice(from, last.start), `"${PREFIX}${number}"`);
-    from = last.end;
+    if (first === COMMA || first === COLON) return;
+    if (isClosing(first)) open.pop();
+    else if (isOpening(first)) {
+      const container = first === BRACKET ? [] : {};
+      put(container);
+      open.push(container);
+    } else put(JSON.parse(text.slice(start, end)));
   });
-  return { replaced: parts.join('') + text.slice(from), names: [...numbers.keys()] };
+  return whole;
 }
 
-/** Every name is a placeholder here. */
-function renamed(value: unknown, names: readonly string[]): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map((item) => renamed(item, names));
-  const nameOf = (placeholder: string): string => names[Number(placeholder.slice(PREFIX.length))] ?? '';
-  // Defines `__proto__` as a name like any other, as JSON.parse does.
-  return Object.fromEntries(
-    Object.entries(value).map(([placeholder, member]) => [nameOf(placeholder), renamed(member, names)]),
-  );
+/** `__proto__` is a name like any other. */
+function define(object: Record<string, unknown>, name: string, value: unknown): void {
+  if (name === '__proto__') {
+    Object.defineProperty(object, name, { value, configurable: true, enumerable: true, writable: true });
+  } else object[name] = value;
 }

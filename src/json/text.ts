@@ -51,7 +51,7 @@ function isSign(code: number): boolean {
 }
 
 /** `{` and `[`. */
-function isOpening(code: number): boolean {
+export function isOpening(code: number): boolean {
   return code === 0x7b || code === 0x5b;
 }
 
