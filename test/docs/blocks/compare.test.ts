@@ -44,6 +44,15 @@ describe('an output', () => {
     expect(difference(['one', '…'], ['two'])).toContain('- one');
   });
 
+  it('may have what client-go says of a watch that its program ended, and no other line of a log', () => {
+    const logged = (what: string, why: string): string =>
+      `I1128 23:21:48.344432   28737 reflector.go:664] "${what}" type="keyferry.io/v1alpha1" err="an error (\\"${why}\\")"`;
+    const ended = 'Warning: watch ended with error';
+    expect(difference(['one'], [logged(ended, 'context canceled'), 'one'])).toBeUndefined();
+    expect(difference(['one'], [logged(ended, 'connection refused'), 'one'])).toContain('+ I1128');
+    expect(difference(['one'], [logged('Failed to watch', 'context canceled'), 'one'])).toContain('+ I1128');
+  });
+
   it('is shown as a diff when it is another one', () => {
     expect(difference(['one', 'two', 'three'], ['one', '2', 'three'])).toBe('  one\n- two\n+ 2\n  three');
     expect(difference(['one'], ['one', 'two'])).toBe('  one\n+ two');

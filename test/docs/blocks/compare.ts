@@ -20,6 +20,13 @@ const VARYING: readonly (readonly [pattern: RegExp, name: string])[] = [
   [/\bsha256:[0-9a-f]{64}\b/g, 'DIGEST'],
 ];
 
+/**
+ * What client-go logs when a program ends a watch that it no longer needs, as `helm --wait` does. Whether it comes in time to be shown is
+ * an accident.
+ */
+const ENDED_WATCH =
+  /^I\d{4} [\d:.]+ +\d+ reflector\.go:\d+\] "Warning: watch ended with error" .*context canceled/;
+
 /** A line without what varies; columns stand two blanks apart, however wide they are. */
 export function normalize(line: string): string {
   const [indent = ''] = /^\s*/.exec(line) ?? [];
@@ -56,7 +63,8 @@ export function matches(shown: string, line: string): boolean {
  * on a line of the page stands for any lines.
  */
 export function difference(shown: readonly string[], output: readonly string[]): string | undefined {
-  const alignment = new Alignment(trimmed(shown).map(normalize), trimmed(output).map(normalize));
+  const said = output.filter((line) => !ENDED_WATCH.test(line));
+  const alignment = new Alignment(trimmed(shown).map(normalize), trimmed(said).map(normalize));
   return alignment.cost(0, 0) === 0 ? undefined : alignment.diff().join('\n');
 }
 
