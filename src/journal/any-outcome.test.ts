@@ -6,7 +6,6 @@ import { MAX_EXCEPTIONS_BYTES, parseSecretMigration } from '#src/api/v1alpha1/se
 import { MAX_ROW_KEY, MAX_ROW_NAME, StatusRowSchema } from '#src/api/v1alpha1/status-row.ts';
 import { MAX_REPORT_BYTES } from '#src/api/v1alpha1/secret-migration-report.ts';
 import type { Outcome } from '#src/core/outcome.ts';
-import { parseJson } from '#src/json/parse.ts';
 import { aMigration } from '#test/builders/objects.ts';
 import { ManualClock } from '#test/support/manual-clock.ts';
 import { MemoryReports } from '#test/support/memory-reports.ts';
@@ -97,7 +96,7 @@ describe('whatever the outcome', () => {
       expect(shown).toHaveLength(journal.counts().total);
 
       const writes = reports.writes.length;
-      const again = await open(reports, Object(parseJson(JSON.stringify(table))));
+      const again = await open(reports, JSON.parse(JSON.stringify(table)));
       for (const outcome of outcomes) await again.record(outcome);
       again.dropUnvisited();
       await again.storeReports();
