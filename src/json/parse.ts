@@ -1,4 +1,4 @@
-import { eachToken, endOfString, isClosing, isOpening } from './text.ts';
+import { COLON, COMMA, eachToken, endOfString, isClosing, isOpening, isSpace } from './text.ts';
 
 /*
  * JSON.parse, without an error of V8 (https://issues.chromium.org/issues/521080746, in Node 24 and 26): it can return another
@@ -12,8 +12,6 @@ import { eachToken, endOfString, isClosing, isOpening } from './text.ts';
  */
 
 const BRACKET = 0x5b;
-const COLON = 0x3a;
-const COMMA = 0x2c;
 
 /**
  * What the text says. Throws what JSON.parse throws, which quotes the text. `isUnread` is asked about escaped names, as they are
@@ -40,7 +38,7 @@ function hasEscapedName(text: string, isUnread: (written: string) => boolean): b
 /** True if this is the end of a name, and not of a value. */
 function isName(text: string, end: number): boolean {
   let next = end;
-  while (next < text.length && text.charCodeAt(next) <= 0x20) next += 1;
+  while (isSpace(text.charCodeAt(next))) next += 1;
   return text.charCodeAt(next) === COLON;
 }
 

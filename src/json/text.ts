@@ -5,6 +5,8 @@
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+export const COMMA = 0x2c;
+export const COLON = 0x3a;
 
 /** Gets the position of each token: a string with its quotes, a number, a literal, or one sign; and its first character. */
 export type VisitToken = (start: number, end: number, first: number) => void;
@@ -41,13 +43,13 @@ export function endOfString(text: string, from: number): number {
 }
 
 /** Space, tab, newline and carriage return. */
-function isSpace(code: number): boolean {
+export function isSpace(code: number): boolean {
   return code === 0x20 || (code >= 0x09 && code <= 0x0d);
 }
 
 /** `{`, `}`, `[`, `]`, `,` and `:`. */
 function isSign(code: number): boolean {
-  return isOpening(code) || isClosing(code) || code === 0x2c || code === 0x3a;
+  return isOpening(code) || isClosing(code) || code === COMMA || code === COLON;
 }
 
 /** `{` and `[`. */

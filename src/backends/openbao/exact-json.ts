@@ -1,12 +1,9 @@
 import { parseJson } from '#src/json/parse.ts';
-import { eachToken, isClosing, isString, levelsAfter } from '#src/json/text.ts';
+import { COLON, COMMA, eachToken, isClosing, isString, levelsAfter } from '#src/json/text.ts';
 
 /*
  * JSON.parse loses the digits of large numbers. Members that are not strings therefore keep their text, from reply to request.
  */
-
-const COMMA = 0x2c;
-const COLON = 0x3a;
 
 /** Text that is JSON already: a member of a reply that is not a string, or the body of a request. */
 export class JsonText {
