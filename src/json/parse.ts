@@ -22,6 +22,15 @@ export function parseJson(text: string, isUnread: (written: string) => boolean =
   return hasEscapedName(text, isUnread) ? built(text) : parsed;
 }
 
+/** The same; undefined for what is not JSON. For texts that may have values: the error of the parser quotes its input. */
+export function jsonOrUndefined(text: string): unknown {
+  try {
+    return parseJson(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Looks at strings with escapes only. */
 function hasEscapedName(text: string, isUnread: (written: string) => boolean): boolean {
   let escape = text.indexOf('\\');

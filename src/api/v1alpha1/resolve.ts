@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseJson } from '#src/json/parse.ts';
+import { jsonOrUndefined } from '#src/json/parse.ts';
 import { parseWith } from '#src/schema/parse.ts';
 import { MAX_ROW_NAME, MAX_ROW_VERSION } from './status-row.ts';
 
@@ -56,7 +56,7 @@ export function parseResolve(
   if (text === undefined) return { byName: new Map() };
   if (text.length > MAX_RESOLVE_LENGTH)
     return { problem: `it has more than ${MAX_RESOLVE_LENGTH} characters` };
-  const json = readJson(text);
+  const json = jsonOrUndefined(text);
   if (json === undefined) return { problem: 'it is not JSON' };
   const parsed = parseWith(ResolveSchema, json);
   if (!parsed.ok) return { problem: parsed.problems[0]?.replace(/^object: /, 'it ') ?? 'it is not a list' };
@@ -69,15 +69,6 @@ export function parseResolve(
     byName.set(name, resolution);
   }
   return { byName };
-}
-
-/** Undefined for what is not JSON; the error of the parser would quote the text. */
-function readJson(text: string): unknown {
-  try {
-    return parseJson(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function isSame(left: Resolve, right: Resolve): boolean {

@@ -1,7 +1,7 @@
 import type { Address, Document } from '#src/core/document.ts';
 import type { SecretValue } from '#src/core/secret-value.ts';
 import { quoted } from '#src/errors/explain.ts';
-import { parseJson } from '#src/json/parse.ts';
+import { jsonOrUndefined } from '#src/json/parse.ts';
 import { jsonRefusalOf } from '../bytes-only.ts';
 import type { Refusal } from '../refusal.ts';
 import { annotationRefusalOf } from './annotations.ts';
@@ -153,14 +153,10 @@ function contentRefusalOf({ attributes, fields }: Document): Refusal | undefined
   return { reason: 'TypeRefused', message: `A Secret of type ${type} needs ${content.needs}.` };
 }
 
-/** As Go reads a map from JSON: null is an empty one. The error of the parser is dropped, because it quotes the value. */
+/** As Go reads a map from JSON: null is an empty one. */
 function isJsonObject(value: SecretValue | undefined): boolean {
-  try {
-    const parsed: unknown = parseJson(value?.reveal().toString('utf8') ?? '');
-    return typeof parsed === 'object' && !Array.isArray(parsed);
-  } catch {
-    return false;
-  }
+  const parsed = jsonOrUndefined(value?.reveal().toString('utf8') ?? '');
+  return typeof parsed === 'object' && !Array.isArray(parsed);
 }
 
 function keyRefusalOf(document: Document): Refusal | undefined {

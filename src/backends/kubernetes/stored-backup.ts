@@ -5,7 +5,7 @@ import { BACKUP_LABEL, BACKUP_METADATA_ANNOTATION } from './marks.ts';
 import type { Address, Attributes, Document } from '#src/core/document.ts';
 import { sameAttributes, sameFields } from '#src/core/document.ts';
 import { hasCode, OperatorError } from '#src/errors.ts';
-import { parseJson } from '#src/json/parse.ts';
+import { jsonOrUndefined } from '#src/json/parse.ts';
 import type { Permit } from '#src/ports.ts';
 import type { SecretApi } from './api.ts';
 import { toDocument, type WireSecret } from './codec.ts';
@@ -103,7 +103,7 @@ const Metadata = z.object({ labels: Pairs, annotations: Pairs });
 /** The inverse of `metadataTextOf`. A text that another client changed into something else is none. */
 function metadataIn(text: string | undefined): Pick<Attributes, 'metadata' | 'annotations'> {
   if (text === undefined) return {};
-  const parsed = Metadata.safeParse(jsonIn(text));
+  const parsed = Metadata.safeParse(jsonOrUndefined(text));
   if (!parsed.success) return {};
   const metadata = metadataOf(parsed.data.labels);
   const annotations = annotationsIn(parsed.data.annotations);
@@ -111,14 +111,6 @@ function metadataIn(text: string | undefined): Pick<Attributes, 'metadata' | 'an
     ...(metadata === undefined ? {} : { metadata }),
     ...(annotations === undefined ? {} : { annotations }),
   };
-}
-
-function jsonIn(text: string): unknown {
-  try {
-    return parseJson(text);
-  } catch {
-    return undefined;
-  }
 }
 
 export function isBackup({

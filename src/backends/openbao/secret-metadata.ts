@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Attributes } from '#src/core/document.ts';
 import { OperatorError } from '#src/errors.ts';
-import { parseJson } from '#src/json/parse.ts';
+import { jsonOrUndefined } from '#src/json/parse.ts';
 
 /*
  * Labels and annotations of a Secret as entries of custom_metadata, for the way back:
@@ -77,15 +77,11 @@ function inAscii(json: string): string {
 
 /** Undefined if it is not the metadata of a Secret. */
 function parse(text: string): SecretMetadata | undefined {
-  try {
-    const parsed = Stored.safeParse(parseJson(text));
-    if (!parsed.success) return undefined;
-    const { labels, annotations } = parsed.data;
-    return {
-      ...(labels === undefined ? {} : { labels: new Map(Object.entries(labels)) }),
-      ...(annotations === undefined ? {} : { annotations: new Map(Object.entries(annotations)) }),
-    };
-  } catch {
-    return undefined;
-  }
+  const parsed = Stored.safeParse(jsonOrUndefined(text));
+  if (!parsed.success) return undefined;
+  const { labels, annotations } = parsed.data;
+  return {
+    ...(labels === undefined ? {} : { labels: new Map(Object.entries(labels)) }),
+    ...(annotations === undefined ? {} : { annotations: new Map(Object.entries(annotations)) }),
+  };
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { parseJson } from '#src/json/parse.ts';
+import { jsonOrUndefined } from '#src/json/parse.ts';
 import { Problem } from '../problem.ts';
 
 /** Tries before another run that begins and ends all the time counts as one that holds the file. */
@@ -70,12 +70,8 @@ async function ownHolder(): Promise<Holder> {
 }
 
 function holderIn(content: string): Holder | undefined {
-  try {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each member is compared, none is relied on
-    return parseJson(content) as Holder;
-  } catch {
-    return undefined;
-  }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each member is compared, none is relied on
+  return jsonOrUndefined(content) as Holder | undefined;
 }
 
 /** Of another machine nothing is known: it counts as running. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseJson } from '#src/json/parse.ts';
+import { jsonOrUndefined } from '#src/json/parse.ts';
 
 /** Most Secrets that the annotation names. */
 export const MAX_NAMED = 32;
@@ -41,11 +41,7 @@ export function restartedFor(
 /** Empty if it is not ours: a person can write anything there. */
 function entriesOf(text: string | undefined): ReadonlyMap<string, string> {
   if (text === undefined) return new Map();
-  try {
-    return new Map(Object.entries(Restarted.safeParse(parseJson(text)).data ?? {}));
-  } catch {
-    return new Map();
-  }
+  return new Map(Object.entries(Restarted.safeParse(jsonOrUndefined(text)).data ?? {}));
 }
 
 function byName([a]: readonly [string, string], [b]: readonly [string, string]): number {
